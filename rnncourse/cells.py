@@ -1,0 +1,129 @@
+"""RNNCell, LSTMCell, GRUCell: parameters and one step. The loop over time is the caller's."""
+
+import math
+import numbers
+
+import torch
+from torch import Tensor, nn
+
+from rnncourse.shapes import check_cell, parameter_shapes
+from rnncourse.steps import NONLINEARITIES, LSTMState, gru_step, lstm_step, rnn_step
+
+
+def init_uniform(module: nn.Module) -> None:
+    """Draw every parameter of a cell or layer from U(-1/√H, 1/√H), in torch.nn's order."""
+    bound = 1 / math.sqrt(module.hidden_size) if module.hidden_size else 0
+    for parameter in module.parameters():
+        nn.init.uniform_(parameter, -bound, bound)
+
+
+class _Cell(nn.Module):
+    """What the three cells share: parameters with torch.nn's names, shapes and initialisation."""
+
+    gates: int  # blocks of H rows in each weight
+    has_cell_state = False
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device=None, dtype=None) -> None:
+        super().__init__()
+        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
+            if not isinstance(size, numbers.Integral):
+                raise TypeError(f"{name}: expected an int, got {size!r}.")
+            if size < 0:
+                raise RuntimeError(f"{name}: expected an int of at least 0, got {size}.")
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.bias = bias
+        for name, shape in parameter_shapes(self.gates, input_size, hidden_size, bias=True):
+            absent = name.startswith("bias") and not bias
+            parameter = None if absent else nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
+            self.register_parameter(name, parameter)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw every parameter anew from U(-1/√H, 1/√H), as torch.nn does."""
+        init_uniform(self)
+
+    def extra_repr(self) -> str:
+        return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias is True else f", bias={self.bias}")
+
+    def _weights(self) -> tuple[Tensor | None, ...]:
+        return self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
+
+    def _zeros(self, input: Tensor) -> Tensor:
+        return input.new_zeros(*input.shape[:-1], self.hidden_size)  # (B, H) or (H)
+
+
+class RNNCell(_Cell):
+    """One step of the simple (Elman) RNN, drop-in for torch.nn.RNNCell.
+
+    Parameters: weight_ih (H, I), weight_hh (H, H), bias_ih (H), bias_hh (H); biases None with bias=False.
+    Called with input (B, I) or (I) and hx (B, H) or (H), zeros if None; returns the next h, shaped like hx.
+    Raises what torch.nn.RNNCell raises: ValueError for a wrong number of axes, RuntimeError for wrong sizes,
+    dtypes, devices and an unknown nonlinearity (here at construction), AttributeError for what is no tensor.
+    Equations: rnncourse.steps.rnn_step.
+    """
+
+    gates = 1
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        nonlinearity: str = "tanh",
+        device=None,
+        dtype=None,
+    ) -> None:
+        if nonlinearity not in NONLINEARITIES:
+            raise RuntimeError(f"nonlinearity: expected 'tanh' or 'relu', got {nonlinearity!r}.")
+        super().__init__(input_size, hidden_size, bias, device, dtype)
+        self.nonlinearity = nonlinearity
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + (
+            "" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}"
+        )
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
+        check_cell(self, input, hx)
+        h = self._zeros(input) if hx is None else hx
+        return rnn_step(input, h, *self._weights(), nonlinearity=self.nonlinearity)
+
+
+class LSTMCell(_Cell):
+    """One step of the LSTM, drop-in for torch.nn.LSTMCell.
+
+    Parameters: weight_ih (4H, I), weight_hh (4H, H), bias_ih (4H), bias_hh (4H), gates in the order
+    i, f, g, o; biases None with bias=False.
+    Called with input (B, I) or (I) and hx = (h, c), each (B, H) or (H), zeros if None; returns the next
+    LSTMState(h, c). Raises what torch.nn.LSTMCell raises: ValueError for a wrong number of axes, RuntimeError
+    for wrong sizes, dtypes and devices, TypeError or AttributeError for what is no pair of tensors.
+    Equations: rnncourse.steps.lstm_step.
+    """
+
+    gates = 4
+    has_cell_state = True
+
+    def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> LSTMState:
+        check_cell(self, input, hx)
+        state = (self._zeros(input), self._zeros(input)) if hx is None else hx
+        return lstm_step(input, state, *self._weights())
+
+
+class GRUCell(_Cell):
+    """One step of the GRU, drop-in for torch.nn.GRUCell.
+
+    Parameters: weight_ih (3H, I), weight_hh (3H, H), bias_ih (3H), bias_hh (3H), gates in the order r, z, n;
+    biases None with bias=False.
+    Called with input (B, I) or (I) and hx (B, H) or (H), zeros if None; returns the next h, shaped like hx.
+    Raises what torch.nn.GRUCell raises: ValueError for a wrong number of axes, RuntimeError for wrong sizes,
+    dtypes and devices, AttributeError for what is no tensor.
+    Equations: rnncourse.steps.gru_step.
+    """
+
+    gates = 3
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
+        check_cell(self, input, hx)
+        h = self._zeros(input) if hx is None else hx
+        return gru_step(input, h, *self._weights())

@@ -1,0 +1,328 @@
+"""RNN, LSTM, GRU: a step folded over time, in each direction, layer upon layer.
+
+Inside, every batch is packed: a time step is a run of rows, and the runs' lengths are the batch sizes. A
+dense batch is the case in which all are equal: padded, packed, unbatched and reversed input share one loop.
+
+Shapes as in torch.nn: T time, B batch, I input, H hidden, P projection, L layers, D directions, S = L*D, and
+N the number of rows in all: T*B for a dense batch, the sum of the lengths for a packed one.
+"""
+
+import numbers
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.rnn import PackedSequence
+
+from rnncourse.cells import init_uniform
+from rnncourse.shapes import check_layer, parameter_shapes
+from rnncourse.steps import NONLINEARITIES, LSTMState, gru_step, lstm_step, rnn_step
+
+State = Sequence[Tensor]  # (h,) or (h, c): what one time step hands to the next
+
+
+def unroll(
+    step: Callable[[Tensor, State], State], xs: Sequence[Tensor], hx: State
+) -> tuple[list[Tensor], State]:
+    """Fold `step` over the time steps xs, each a run of rows (b_t, I), from the states hx, (B, ·) each.
+
+    The longest sequences come first, so the first b_t rows are the sequences that have a step at t. Where the
+    runs get shorter, the last rows' sequences have ended: their state is final. Where they get longer (time
+    running backward), sequences begin: their state comes from their own rows of hx.
+    Returns h after each step, (b_t, H) each, and the final states, (B, ·) each.
+    """
+    outputs, ended = [], []
+    rows = xs[0].size(0)
+    state = [s[:rows] for s in hx]
+    for x_t in xs:
+        b_t = x_t.size(0)
+        if b_t < rows:
+            ended.append([s[b_t:] for s in state])
+            state = [s[:b_t] for s in state]
+        elif b_t > rows:
+            state = [torch.cat([s, s_0[rows:b_t]]) for s, s_0 in zip(state, hx, strict=True)]
+        state, rows = step(x_t, state), b_t
+        outputs.append(state[0])
+    if ended:
+        state = [torch.cat(parts) for parts in zip(state, *reversed(ended), strict=True)]
+    return outputs, state
+
+
+class _Layer(nn.Module):
+    """What the three layers share: parameters with torch.nn's names; time, direction, depth, packing."""
+
+    mode: str  # torch's name for the kind
+    gates: int  # blocks of H rows in each weight
+    has_cell_state = False
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        proj_size: int = 0,
+        device=None,
+        dtype=None,
+    ) -> None:
+        super().__init__()
+        _check_options(
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size
+        )
+        if dropout > 0 and num_layers == 1:
+            warnings.warn(
+                f"dropout={dropout} has no effect with num_layers=1: it acts only between layers.",
+                stacklevel=2 if type(self).__init__ is _Layer.__init__ else 3,  # the caller's line
+            )
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.bias = bias
+        self.batch_first = batch_first
+        self.dropout = float(dropout)
+        self.bidirectional = bidirectional
+        self.proj_size = proj_size
+        for layer, suffixes in enumerate(self._suffixes()):
+            # From the second layer on, the input is the output below: both directions side by side, D*H wide.
+            width = (proj_size or hidden_size) * len(suffixes) if layer else input_size
+            for suffix in suffixes:
+                for name, shape in parameter_shapes(self.gates, width, hidden_size, bias, proj_size):
+                    parameter = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
+                    self.register_parameter(name + suffix, parameter)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw every parameter anew from U(-1/√H, 1/√H), as torch.nn does."""
+        init_uniform(self)
+
+    def flatten_parameters(self) -> None:
+        """Do nothing: here because torch's layers have it, to lay their weights out for cuDNN."""
+
+    @property
+    def all_weights(self) -> list[list[nn.Parameter]]:
+        """The parameters in their order, one list for each layer and direction."""
+        return [list(self._weights(suffix).values()) for suffixes in self._suffixes() for suffix in suffixes]
+
+    def extra_repr(self) -> str:
+        shown = f"{self.input_size}, {self.hidden_size}"
+        for name, default in _SHOWN_UNLESS.items():
+            if getattr(self, name) != default:
+                shown += f", {name}={getattr(self, name)}"
+        return shown
+
+    def forward(self, input: Tensor | PackedSequence, hx=None):
+        check_layer(self, input, hx)
+        state = hx if hx is None or self.has_cell_state else (hx,)
+        if isinstance(input, PackedSequence):
+            data, batch_sizes, sorted_indices, unsorted_indices = input
+            rows, state = self._run(data, batch_sizes.tolist(), _reorder(state, sorted_indices))
+            output = PackedSequence(rows, batch_sizes, sorted_indices, unsorted_indices)
+            state = _reorder(state, unsorted_indices)
+        elif input.dim() == 2:  # unbatched (T, I): a batch of one
+            rows, state = self._run(input, [1] * len(input), state and [s.unsqueeze(1) for s in state])
+            output, state = rows, [s.squeeze(1) for s in state]
+        else:
+            x = input.transpose(0, 1) if self.batch_first else input  # (T, B, I)
+            T, B, _ = x.shape
+            rows, state = self._run(x.flatten(0, 1), [B] * T, state)
+            output = rows.unflatten(0, (T, B))  # (T, B, D*H)
+            output = output.transpose(0, 1) if self.batch_first else output
+        return output, LSTMState(*state) if self.has_cell_state else state[0]
+
+    def _run(self, rows: Tensor, batch_sizes: list[int], hx: State | None) -> tuple[Tensor, State]:
+        """All layers and directions: rows (N, I) and states (S, B, ·) in, (N, D*H) and (S, B, ·) out."""
+        if hx is None:
+            S = self.num_layers * (2 if self.bidirectional else 1)
+            widths = (self.proj_size or self.hidden_size, self.hidden_size)  # of h and c
+            hx = [rows.new_zeros(S, batch_sizes[0], width) for width in widths[: 1 + self.has_cell_state]]
+        starts = zip(
+            *(s.unbind(0) for s in hx), strict=True
+        )  # for each layer and direction, its (B, ·) states
+        ends = []
+        for layer, suffixes in enumerate(self._suffixes()):
+            if layer > 0:
+                rows = functional.dropout(rows, self.dropout, self.training)
+            xs = rows.split(batch_sizes)
+            directions = []
+            for suffix, order in zip(suffixes, (1, -1), strict=False):  # forward, backward in time
+                step = partial(self._step, self._weights(suffix))
+                hs, end = unroll(step, xs[::order], next(starts))
+                directions.append(torch.cat(hs[::order]))  # (N, H), in the input's order of time
+                ends.append(end)
+            rows = torch.cat(directions, dim=-1)  # (N, D*H)
+        return rows, [torch.stack(parts) for parts in zip(*ends, strict=True)]
+
+    def _step(self, weights: dict[str, Tensor], x_t: Tensor, state: State) -> State:
+        """One step of one layer and direction: x_t (b_t, ·) and states (b_t, ·) in, states out."""
+        raise NotImplementedError
+
+    def _suffixes(self) -> list[list[str]]:
+        """How the parameters' names end, for each layer and its directions: [["_l0", "_l0_reverse"], …]."""
+        directions = ("", "_reverse") if self.bidirectional else ("",)
+        return [[f"_l{layer}{direction}" for direction in directions] for layer in range(self.num_layers)]
+
+    def _weights(self, suffix: str) -> dict[str, Tensor]:
+        """The weights of one layer and direction, by the names of its step's arguments."""
+        shapes = parameter_shapes(self.gates, self.input_size, self.hidden_size, self.bias, self.proj_size)
+        return {name: getattr(self, name + suffix) for name, _ in shapes}
+
+
+class RNN(_Layer):
+    """The simple (Elman) RNN over whole sequences, drop-in for torch.nn.RNN.
+
+    Parameters, for each layer k (and with `_reverse` for each backward direction): weight_ih_lk (H, I), from
+    k = 1 on (H, D*H); weight_hh_lk (H, H); with bias, bias_ih_lk and bias_hh_lk (H). `nonlinearity` is
+    "tanh" or "relu"; `dropout` acts in training, between layers, never after the last.
+    Called with input (T, B, I), with batch_first (B, T, I), unbatched (T, I), or packed, and hx (L*D, B, H),
+    unbatched (L*D, H), zeros if None. Returns output, (T, B, D*H), laid out as the input, and h_n, like hx.
+    Raises what torch.nn.RNN raises: for options TypeError and ValueError; for calls ValueError for a wrong
+    number of input axes or input dtype, RuntimeError for sizes and devices, AttributeError for no tensor.
+    Equations: rnncourse.steps.rnn_step.
+    """
+
+    gates = 1
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: str = "tanh",
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device=None,
+        dtype=None,
+        *,
+        proj_size: None = None,
+    ) -> None:
+        _refuse_projection(proj_size)
+        if nonlinearity not in NONLINEARITIES:
+            raise ValueError(f"nonlinearity: expected 'tanh' or 'relu', got {nonlinearity!r}.")
+        super().__init__(
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype
+        )
+        self.nonlinearity = nonlinearity
+
+    @property
+    def mode(self) -> str:
+        return f"RNN_{self.nonlinearity.upper()}"
+
+    def _step(self, weights: dict[str, Tensor], x_t: Tensor, state: State) -> State:
+        return (rnn_step(x_t, *state, **weights, nonlinearity=self.nonlinearity),)
+
+
+class LSTM(_Layer):
+    """The LSTM over whole sequences, drop-in for torch.nn.LSTM.
+
+    Parameters, for each layer k (and with `_reverse` for each backward direction): weight_ih_lk (4H, I), from
+    k = 1 on (4H, D*H); weight_hh_lk (4H, H); with bias, bias_ih_lk and bias_hh_lk (4H); gates in the order
+    i, f, g, o. With proj_size P > 0 also weight_hr_lk (P, H), and h is P wide everywhere, c still H.
+    `dropout` acts in training, between layers, never after the last.
+    Called with input (T, B, I), with batch_first (B, T, I), unbatched (T, I), or packed, and hx = (h_0, c_0),
+    (L*D, B, H) each, unbatched (L*D, H), zeros if None. Returns output, (T, B, D*H), laid out as the input,
+    and LSTMState(h_n, c_n), shaped as hx.
+    Raises what torch.nn.LSTM raises: for options TypeError and ValueError; for calls ValueError for a wrong
+    number of input axes or input dtype, RuntimeError for sizes and devices, AttributeError, IndexError or
+    TypeError for what is no tensor or no pair of tensors.
+    Equations: rnncourse.steps.lstm_step.
+    """
+
+    mode = "LSTM"
+    gates = 4
+    has_cell_state = True
+
+    def _step(self, weights: dict[str, Tensor], x_t: Tensor, state: State) -> State:
+        return lstm_step(x_t, state, **weights)
+
+
+class GRU(_Layer):
+    """The GRU over whole sequences, drop-in for torch.nn.GRU.
+
+    Parameters, for each layer k (and with `_reverse` for each backward direction): weight_ih_lk (3H, I), from
+    k = 1 on (3H, D*H); weight_hh_lk (3H, H); with bias, bias_ih_lk and bias_hh_lk (3H); gates in the order
+    r, z, n. `dropout` acts in training, between layers, never after the last.
+    Called with input (T, B, I), with batch_first (B, T, I), unbatched (T, I), or packed, and hx (L*D, B, H),
+    unbatched (L*D, H), zeros if None. Returns output, (T, B, D*H), laid out as the input, and h_n, like hx.
+    Raises what torch.nn.GRU raises: for options TypeError and ValueError; for calls ValueError for a wrong
+    number of input axes or input dtype, RuntimeError for sizes and devices, AttributeError for no tensor.
+    Equations: rnncourse.steps.gru_step.
+    """
+
+    mode = "GRU"
+    gates = 3
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        bias: bool = True,
+        batch_first: bool = False,
+        dropout: float = 0.0,
+        bidirectional: bool = False,
+        device=None,
+        dtype=None,
+        *,
+        proj_size: None = None,
+    ) -> None:
+        _refuse_projection(proj_size)
+        super().__init__(
+            input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype
+        )
+
+    def _step(self, weights: dict[str, Tensor], x_t: Tensor, state: State) -> State:
+        return (gru_step(x_t, *state, **weights),)
+
+
+# What a layer's repr shows beside its two sizes, where it differs from these, in torch's order.
+_SHOWN_UNLESS = {
+    "proj_size": 0,
+    "num_layers": 1,
+    "bias": True,
+    "batch_first": False,
+    "dropout": 0,
+    "bidirectional": False,
+}
+
+
+def _reorder(state: State | None, indices: Tensor | None) -> State | None:
+    """The states' (S, B, ·) batch rows in the order of `indices`, (B); as they are where there are none."""
+    return state if state is None or indices is None else [s.index_select(1, indices) for s in state]
+
+
+def _refuse_projection(proj_size) -> None:
+    if proj_size is not None:
+        raise ValueError("proj_size: only an LSTM has a projection; RNN and GRU take no proj_size.")
+
+
+def _check_options(
+    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size
+) -> None:
+    """Raise what torch.nn raises for a constructor argument that it refuses."""
+    is_number = isinstance(dropout, numbers.Real) and not isinstance(dropout, bool)
+    if not (is_number and 0 <= dropout <= 1):
+        error = TypeError if dropout is None else ValueError
+        raise error(f"dropout: expected a probability, a number from 0 to 1, got {dropout!r}.")
+    for name, flag in (("bias", bias), ("batch_first", batch_first), ("bidirectional", bidirectional)):
+        if not isinstance(flag, bool):
+            raise TypeError(f"{name}: expected True or False, got {flag!r}.")
+    for name, size in (("input_size", input_size), ("hidden_size", hidden_size), ("num_layers", num_layers)):
+        if not isinstance(size, numbers.Integral):
+            raise TypeError(f"{name}: expected an int, got {size!r}.")
+        if size <= 0:
+            raise ValueError(f"{name}: expected an int greater than 0, got {size}.")
+    if not isinstance(proj_size, numbers.Integral):
+        raise TypeError(f"proj_size: expected an int, got {proj_size!r}.")
+    if not 0 <= proj_size < hidden_size:
+        raise ValueError(
+            f"proj_size: expected from 1 to hidden_size - 1 = {hidden_size - 1}, or 0 for no projection, "
+            f"got {proj_size}."
+        )
