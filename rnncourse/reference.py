@@ -1,0 +1,300 @@
+"""Forward and backward of each cell by hand, in NumPy, to be read beside the derivations.
+
+The forward functions are those of `steps.py`. Each backward goes through its forward from the last line to
+the first, and gives each name v of the forward its gradient, dv = ∂loss/∂v, an array of v's shape. Three
+rules are enough:
+
+- The chain rule: if y = φ(v), then dv = dy * φ'(v). Here φ' can always be written with y itself:
+  σ' = y (1 - y), tanh' = 1 - y², and relu' = 1 where y > 0, else 0.
+- A name that is read more than once gets the sum of what its readers send back. So it is with h and c (read
+  by the gates, the loss and the next step) and with the weights (read by every step).
+- The rule of the linear map y = W v + b: `linear_backward`, derived once and used by all.
+
+Shapes: T time, B batch, I input, H hidden. A step takes x_t (B, I) and states (B, H), or a single row,
+x_t (I) and states (H); all arrays are float64. h and c are the states before the step, h_t and c_t those
+after it, for t = 1 ... T, so h_0 is the state that a sequence is given. The formulas speak of one row, as a
+column vector; the code holds a batch of rows, so W v becomes `v @ W.T`, and Σ_B is the sum over the batch.
+`*` multiplies element by element, σ is the logistic sigmoid. Weights have torch.nn's layout: the gates'
+blocks of H rows in the order i, f, g, o (LSTM) or r, z, n (GRU). Left out: the LSTM's projection, `weight_hr`
+in `steps.py`.
+"""
+
+from collections import namedtuple
+from collections.abc import Callable
+
+import numpy as np
+from numpy import ndarray as Array
+
+# What a step keeps for its backward: x_t (B, I), all other arrays (B, H).
+RNNStep = namedtuple("RNNStep", "x_t h h_t nonlinearity")
+LSTMStep = namedtuple("LSTMStep", "x_t h c i f g o c_t")
+GRUStep = namedtuple("GRUStep", "x_t h r z hh_n n reset_after")
+
+# What a backward returns: each gradient has the shape of its name without the d.
+Gradients = namedtuple("Gradients", "dx_t dh dweight_ih dweight_hh dbias_ih dbias_hh")
+LSTMGradients = namedtuple("LSTMGradients", "dx_t dh dc dweight_ih dweight_hh dbias_ih dbias_hh")
+# The same for a sequence: dx (T, B, I), and dstate is (dh_0,) or an LSTM's (dh_0, dc_0).
+SequenceGradients = namedtuple("SequenceGradients", "dx dstate dweight_ih dweight_hh dbias_ih dbias_hh")
+
+# φ, and φ' in terms of φ's own value
+NONLINEARITIES = {
+    "tanh": (np.tanh, lambda h_t: 1 - h_t**2),
+    "relu": (lambda a: np.maximum(a, 0), lambda h_t: h_t > 0),
+}
+
+
+def sigmoid(a: Array) -> Array:
+    """σ(a) = 1 / (1 + exp(-a)), in the form that cannot overflow."""
+    return (1 + np.tanh(a / 2)) / 2
+
+
+def linear(v: Array, weight: Array, bias: Array) -> Array:
+    """y = W v + b, (B, M) or (M). v (B, N) or (N), weight (M, N), bias (M)."""
+    return v @ weight.T + bias
+
+
+def linear_backward(dy: Array, v: Array, weight: Array) -> tuple[Array, Array, Array]:
+    """dv, dweight and dbias, shaped like v, weight and bias, from dy (B, M) or (M)."""
+    rows_dy, rows_v = np.atleast_2d(dy), np.atleast_2d(v)  # (B, M), (B, N): a single row is a batch of one
+    # dv = Wᵀ dy, because y_m = Σ_n W_mn v_n + b_m gives dv_n = Σ_m dy_m W_mn
+    dv = dy @ weight
+    # dW = Σ_B dy vᵀ, because ∂y_m/∂W_mn = v_n
+    dweight = rows_dy.T @ rows_v
+    # db = Σ_B dy, because ∂y_m/∂b_m = 1
+    dbias = rows_dy.sum(axis=0)
+    return dv, dweight, dbias
+
+
+def rnn_step(
+    x_t: Array,
+    h: Array,
+    weight_ih: Array,
+    weight_hh: Array,
+    bias_ih: Array,
+    bias_hh: Array,
+    nonlinearity: str = "tanh",
+) -> tuple[Array, RNNStep]:
+    """One step of the simple RNN: h_t (B, H) or (H), and what the backward needs.
+
+    x_t (B, I) or (I), h (B, H) or (H), weight_ih (H, I), weight_hh (H, H), biases (H).
+    `nonlinearity` is "tanh" or "relu"; another raises KeyError.
+    Source: Elman 1990, "Finding structure in time", in torch.nn.RNN's notation (two biases).
+    """
+    phi, _ = NONLINEARITIES[nonlinearity]
+    # a = W_ih x_t + b_ih + W_hh h + b_hh
+    a = linear(x_t, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)
+    # h_t = φ(a)
+    h_t = phi(a)
+    return h_t, RNNStep(x_t, h, h_t, nonlinearity)
+
+
+def rnn_step_backward(dh_t: Array, step: RNNStep, weight_ih: Array, weight_hh: Array) -> Gradients:
+    """The gradients of one RNN step's arguments. dh_t, (B, H) or (H), is all that h_t's readers send back."""
+    x_t, h, h_t, nonlinearity = step
+    _, phi_prime = NONLINEARITIES[nonlinearity]
+    # da = dh_t * φ'(a), which is dh_t * (1 - h_t²) for tanh
+    da = dh_t * phi_prime(h_t)
+    # dh = W_hhᵀ da,  dW_hh = Σ_B da hᵀ,  db_hh = Σ_B da
+    dh, dweight_hh, dbias_hh = linear_backward(da, h, weight_hh)
+    # dx_t = W_ihᵀ da,  dW_ih = Σ_B da x_tᵀ,  db_ih = Σ_B da
+    dx_t, dweight_ih, dbias_ih = linear_backward(da, x_t, weight_ih)
+    return Gradients(dx_t, dh, dweight_ih, dweight_hh, dbias_ih, dbias_hh)
+
+
+def lstm_step(
+    x_t: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array, bias_ih: Array, bias_hh: Array
+) -> tuple[Array, Array, LSTMStep]:
+    """One step of the LSTM: h_t and c_t, each (B, H) or (H), and what the backward needs.
+
+    x_t (B, I) or (I), h and c (B, H) or (H), weight_ih (4H, I), weight_hh (4H, H), biases (4H).
+    Source: Hochreiter & Schmidhuber 1997, "Long short-term memory", with the forget gate of Gers,
+    Schmidhuber & Cummins 2000, "Learning to forget". Both papers train with a truncated gradient; the
+    backward below is the full one, first used by Graves & Schmidhuber 2005.
+    """
+    # a_k = W_ik x_t + b_ik + W_hk h + b_hk  for the four gates k = i, f, g, o
+    a = linear(x_t, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)  # (B, 4H)
+    a_i, a_f, a_g, a_o = np.split(a, 4, axis=-1)  # (B, H) each
+    # i = σ(a_i)
+    i = sigmoid(a_i)
+    # f = σ(a_f)
+    f = sigmoid(a_f)
+    # g = tanh(a_g)
+    g = np.tanh(a_g)
+    # o = σ(a_o)
+    o = sigmoid(a_o)
+    # c_t = f * c + i * g
+    c_t = f * c + i * g
+    # h_t = o * tanh(c_t)
+    h_t = o * np.tanh(c_t)
+    return h_t, c_t, LSTMStep(x_t, h, c, i, f, g, o, c_t)
+
+
+def lstm_step_backward(
+    dh_t: Array, dc_t: Array, step: LSTMStep, weight_ih: Array, weight_hh: Array
+) -> LSTMGradients:
+    """The gradients of one LSTM step's arguments.
+
+    dh_t, (B, H) or (H), is all that h_t's readers send back. dc_t, of the same shape, is what the next step
+    sends back to c_t; c_t's other reader is h_t, and that share is added here.
+    """
+    x_t, h, c, i, f, g, o, c_t = step
+    # do = dh_t * ∂h_t/∂o = dh_t * tanh(c_t)
+    do = dh_t * np.tanh(c_t)
+    # dc_t = dc_t + dh_t * ∂h_t/∂c_t = dc_t + dh_t * o * (1 - tanh²(c_t))
+    dc_t = dc_t + dh_t * o * (1 - np.tanh(c_t) ** 2)
+    # dg = dc_t * ∂c_t/∂g = dc_t * i
+    dg = dc_t * i
+    # di = dc_t * ∂c_t/∂i = dc_t * g
+    di = dc_t * g
+    # dc = dc_t * ∂c_t/∂c = dc_t * f: on this way back there is no weight and no squashing, only f
+    dc = dc_t * f
+    # df = dc_t * ∂c_t/∂f = dc_t * c
+    df = dc_t * c
+    # da_o = do * σ'(a_o) = do * o * (1 - o)
+    da_o = do * o * (1 - o)
+    # da_g = dg * tanh'(a_g) = dg * (1 - g²)
+    da_g = dg * (1 - g**2)
+    # da_f = df * σ'(a_f) = df * f * (1 - f)
+    da_f = df * f * (1 - f)
+    # da_i = di * σ'(a_i) = di * i * (1 - i)
+    da_i = di * i * (1 - i)
+    da = np.concatenate([da_i, da_f, da_g, da_o], axis=-1)  # (B, 4H)
+    # dh = W_hhᵀ da,  dW_hh = Σ_B da hᵀ,  db_hh = Σ_B da
+    dh, dweight_hh, dbias_hh = linear_backward(da, h, weight_hh)
+    # dx_t = W_ihᵀ da,  dW_ih = Σ_B da x_tᵀ,  db_ih = Σ_B da
+    dx_t, dweight_ih, dbias_ih = linear_backward(da, x_t, weight_ih)
+    return LSTMGradients(dx_t, dh, dc, dweight_ih, dweight_hh, dbias_ih, dbias_hh)
+
+
+def gru_step(
+    x_t: Array,
+    h: Array,
+    weight_ih: Array,
+    weight_hh: Array,
+    bias_ih: Array,
+    bias_hh: Array,
+    reset_after: bool = True,
+) -> tuple[Array, GRUStep]:
+    """One step of the GRU: h_t (B, H) or (H), and what the backward needs.
+
+    x_t (B, I) or (I), h (B, H) or (H), weight_ih (3H, I), weight_hh (3H, H), biases (3H).
+    `reset_after` (Keras's name for it) says where the reset gate acts on what the candidate n reads of h:
+    True, as in torch.nn.GRU, after the matmul, on its result: r * (W_hn h + b_hn);
+    False, as in the paper, before the matmul, on the state: W_hn (r * h) + b_hn.
+    Source: Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder" (without biases).
+    """
+    two_H = 2 * h.shape[-1]  # the first 2H rows of weight_hh are W_hr and W_hz, the last H are W_hn
+    # ih_k = W_ik x_t + b_ik, from the input, for k = r, z, n
+    ih_r, ih_z, ih_n = np.split(linear(x_t, weight_ih, bias_ih), 3, axis=-1)  # (B, H) each
+    # hh_k = W_hk h + b_hk, from the state, for k = r, z
+    hh_r, hh_z = np.split(linear(h, weight_hh[:two_H], bias_hh[:two_H]), 2, axis=-1)  # (B, H) each
+    # r = σ(ih_r + hh_r)
+    r = sigmoid(ih_r + hh_r)
+    # z = σ(ih_z + hh_z)
+    z = sigmoid(ih_z + hh_z)
+    if reset_after:
+        # hh_n = W_hn h + b_hn
+        hh_n = linear(h, weight_hh[two_H:], bias_hh[two_H:])
+        # n = tanh(ih_n + r * hh_n)
+        n = np.tanh(ih_n + r * hh_n)
+    else:
+        # hh_n = W_hn (r * h) + b_hn
+        hh_n = linear(r * h, weight_hh[two_H:], bias_hh[two_H:])
+        # n = tanh(ih_n + hh_n)
+        n = np.tanh(ih_n + hh_n)
+    # h_t = (1 - z) * n + z * h
+    h_t = (1 - z) * n + z * h
+    return h_t, GRUStep(x_t, h, r, z, hh_n, n, reset_after)
+
+
+def gru_step_backward(dh_t: Array, step: GRUStep, weight_ih: Array, weight_hh: Array) -> Gradients:
+    """The gradients of one GRU step's arguments. dh_t, (B, H) or (H), is all that h_t's readers send back."""
+    x_t, h, r, z, hh_n, n, reset_after = step
+    two_H = 2 * h.shape[-1]
+    # dh = dh_t * z + … + …: h is read here, by the candidate n, and by the gates r and z
+    dh = dh_t * z
+    # dz = dh_t * ∂h_t/∂z = dh_t * (h - n)
+    dz = dh_t * (h - n)
+    # dn = dh_t * ∂h_t/∂n = dh_t * (1 - z)
+    dn = dh_t * (1 - z)
+    # dih_n = dn * tanh'(ih_n + …) = dn * (1 - n²)
+    dih_n = dn * (1 - n**2)
+    if reset_after:
+        # dr = dih_n * hh_n
+        dr = dih_n * hh_n
+        # dhh_n = dih_n * r
+        dhh_n = dih_n * r
+        # dh = … + W_hnᵀ dhh_n,  dW_hn = Σ_B dhh_n hᵀ,  db_hn = Σ_B dhh_n
+        dh_from_n, dweight_hn, dbias_hn = linear_backward(dhh_n, h, weight_hh[two_H:])
+    else:
+        # dhh_n = dih_n
+        dhh_n = dih_n
+        # drh = W_hnᵀ dhh_n for the product r * h,  dW_hn = Σ_B dhh_n (r * h)ᵀ,  db_hn = Σ_B dhh_n
+        drh, dweight_hn, dbias_hn = linear_backward(dhh_n, r * h, weight_hh[two_H:])
+        # dh = … + drh * r
+        dh_from_n = drh * r
+        # dr = drh * h
+        dr = drh * h
+    # dih_z = dhh_z = dz * σ'(ih_z + hh_z) = dz * z * (1 - z)
+    dih_z = dhh_z = dz * z * (1 - z)
+    # dih_r = dhh_r = dr * σ'(ih_r + hh_r) = dr * r * (1 - r)
+    dih_r = dhh_r = dr * r * (1 - r)
+    dhh_rz = np.concatenate([dhh_r, dhh_z], axis=-1)  # (B, 2H)
+    # dh = … + W_hrᵀ dhh_r + W_hzᵀ dhh_z,  dW_hk = Σ_B dhh_k hᵀ,  db_hk = Σ_B dhh_k  for k = r, z
+    dh_from_rz, dweight_hrz, dbias_hrz = linear_backward(dhh_rz, h, weight_hh[:two_H])
+    dh = dh + dh_from_n + dh_from_rz
+    dweight_hh = np.concatenate([dweight_hrz, dweight_hn])  # (3H, H)
+    dbias_hh = np.concatenate([dbias_hrz, dbias_hn])  # (3H)
+    dih = np.concatenate([dih_r, dih_z, dih_n], axis=-1)  # (B, 3H)
+    # dx_t = W_ihᵀ dih,  dW_ih = Σ_B dih x_tᵀ,  db_ih = Σ_B dih
+    dx_t, dweight_ih, dbias_ih = linear_backward(dih, x_t, weight_ih)
+    return Gradients(dx_t, dh, dweight_ih, dweight_hh, dbias_ih, dbias_hh)
+
+
+def sequence(step: Callable, weights: tuple, x: Array, *state: Array, **options) -> tuple[Array, tuple, list]:
+    """A cell over a whole sequence: output (T, B, H), the last state, and what each step keeps.
+
+        output, (h_n,), steps = sequence(rnn_step, weights, x, h_0, nonlinearity="relu")
+        output, (h_n, c_n), steps = sequence(lstm_step, weights, x, h_0, c_0)
+
+    weights (weight_ih, weight_hh, bias_ih, bias_hh); x (T, B, I) with T ≥ 1 and states (B, H), or unbatched,
+    x (T, I) and states (H), which gives output (T, H). The options go to each step.
+    """
+    output, steps = [], []
+    for x_t in x:
+        # h_t (and c_t) = step(x_t, h_{t-1} (and c_{t-1}))
+        *state, kept = step(x_t, *state, *weights, **options)
+        output.append(state[0])
+        steps.append(kept)
+    return np.stack(output), tuple(state), steps
+
+
+def sequence_backward(
+    step_backward: Callable, weights: tuple, steps: list, doutput: Array, *dstate: Array
+) -> SequenceGradients:
+    """Backpropagation through time: the gradients of all that `sequence` was given.
+
+        sequence_backward(rnn_step_backward, weights, steps, doutput, dh_n)
+        sequence_backward(lstm_step_backward, weights, steps, doutput, dh_n, dc_n)
+
+    doutput (T, B, H), dh_n and dc_n (B, H): the gradients of what `sequence` returned, zeros where the loss
+    does not read it. Source: Werbos 1990, "Backpropagation through time: what it does and how to do it".
+    """
+    weight_ih, weight_hh, *_ = weights
+    each = []  # the gradients of step T, of step T - 1, ..., of step 1
+    for doutput_t, kept in zip(doutput[::-1], steps[::-1], strict=True):
+        dh_t, *dc_t = dstate
+        # dh_t = dh_t (from step t + 1; at t = T, dh_n) + doutput_t (from the loss at step t)
+        dh_t = dh_t + doutput_t
+        each.append(step_backward(dh_t, *dc_t, kept, weight_ih, weight_hh))
+        # the step's dh, and an LSTM's dc, are what step t - 1 gets from this one
+        _, *dstate, _, _, _, _ = each[-1]
+    return SequenceGradients(
+        dx=np.stack([d.dx_t for d in reversed(each)]),
+        dstate=tuple(dstate),
+        # dW = Σ_t (dW of step t): every step reads the same weights. The biases likewise.
+        dweight_ih=sum(d.dweight_ih for d in each),
+        dweight_hh=sum(d.dweight_hh for d in each),
+        dbias_ih=sum(d.dbias_ih for d in each),
+        dbias_hh=sum(d.dbias_hh for d in each),
+    )
