@@ -309,7 +309,7 @@ def _check_options(
     """Raise what torch.nn raises for a constructor argument that it refuses."""
     is_number = isinstance(dropout, numbers.Real) and not isinstance(dropout, bool)
     if not (is_number and 0 <= dropout <= 1):
-        error = TypeError if dropout is None else ValueError
+        error = ValueError if isinstance(dropout, str) or hasattr(dropout, "__float__") else TypeError
         raise error(f"dropout: expected a probability, a number from 0 to 1, got {dropout!r}.")
     for name, flag in (("bias", bias), ("batch_first", batch_first), ("bidirectional", bidirectional)):
         if not isinstance(flag, bool):

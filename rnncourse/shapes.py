@@ -39,21 +39,20 @@ def check_cell(cell, input: Tensor, hx) -> None:
         layer = type(cell).__name__.removesuffix("Cell")
         slip = f" A cell takes one time step: input[t]. {layer} takes them all." if input.dim() == 3 else ""
         raise ValueError(f"input: expected {expected}, got {_shape(input)}.{slip}")
-    if input.size(-1) != cell.input_size:
-        raise RuntimeError(f"input: expected {expected}, got {_shape(input)}.{_input_slip(cell, input)}")
-    _check_like("input", input, cell.weight_ih, RuntimeError)
-
-    H = cell.hidden_size
-    batch = input.shape[:-1]  # (B) or ()
-    for name, state in _named_states(cell, hx):
-        wanted = f"(B={batch[0]}, H={H})" if batch else f"(H={H})"
+    H, batch = cell.hidden_size, input.shape[:-1]  # (B) or ()
+    states = dict(_named_states(cell, hx))
+    wanted = f"(B={batch[0]}, H={H})" if batch else f"(H={H})"
+    for name, state in states.items():
         if state.dim() not in (1, 2):
             slip = " That is a layer's state: a cell takes one row of it, h_0[k]." if state.dim() == 3 else ""
             raise ValueError(f"{name}: expected {wanted}, got {_shape(state)}.{slip}")
+    if input.size(-1) != cell.input_size:
+        raise RuntimeError(f"input: expected {expected}, got {_shape(input)}.{_input_slip(cell, input)}")
+    _check_like("input", input, cell.weight_ih, RuntimeError)
+    for name, state in states.items():
         if state.shape != (*batch, H):
-            raise RuntimeError(
-                f"{name}: expected {wanted}, got {_shape(state)}.{_cell_state_slip(batch, H, state)}"
-            )
+            slip = _cell_state_slip(batch, H, state)
+            raise RuntimeError(f"{name}: expected {wanted}, got {_shape(state)}.{slip}")
         _check_like(name, state, cell.weight_ih, RuntimeError)
 
 
