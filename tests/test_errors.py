@@ -298,7 +298,7 @@ KIND_OPTIONS = {
         ("nonlinearity", {"nonlinearity": "sigmoid"}),
         ("nonlinearity", {"nonlinearity": "TANH"}),
         ("nonlinearity", {"nonlinearity": None}),
-        ("nonlinearity", {"nonlinearity": torch.tanh}),
+        ("nonlinearity", {"nonlinearity": len}),
         ("proj_size", {"proj_size": 2}),
         ("proj_size", {"proj_size": 0}),
     ],
