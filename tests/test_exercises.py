@@ -1,0 +1,203 @@
+"""The exercise sets: exercises/ is what nbgrader makes of solutions/, and nbgrader grades them fairly."""
+
+import importlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbgrader.api import Gradebook
+from nbgrader.nbgraderformat import MetadataValidator
+
+ROOT = Path(__file__).parent.parent
+SETS = sorted(path.relative_to(ROOT / "solutions") for path in ROOT.glob("solutions/*/*.ipynb"))
+ANSWER = re.compile(r"^ *### BEGIN SOLUTION\n(.*?)^ *### END SOLUTION$", flags=re.MULTILINE | re.DOTALL)
+
+every_set = pytest.mark.parametrize("path", SETS, ids=str)
+
+
+def read(folder, path):
+    return nbformat.read(ROOT / folder / path, as_version=4)
+
+
+def cells(notebook, kind):
+    """The cells with nbgrader's mark `kind` ("grade", "solution"), by their grade_id."""
+    marked = [cell for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get(kind)]
+    return {cell.metadata.nbgrader.grade_id: cell for cell in marked}
+
+
+def checks(path):
+    module = importlib.import_module(f"rnncourse.checks.{path.stem}")
+    return {f"{check.name}_check": check for check in module.CHECKS}
+
+
+def shown(cell):
+    return "".join(
+        output.data.get("text/plain", "") for output in cell.outputs if output.output_type == "display_data"
+    )
+
+
+def points(cell):
+    """The number that the cell ends in, as nbgrader reads it."""
+    (result,) = [output for output in cell.outputs if output.output_type == "execute_result"]
+    return int(result.data["text/plain"])
+
+
+def nbgrader(*arguments, cwd):
+    # nbgrader calls alembic by its bare name; and a kernel started elsewhere must find this rnncourse.
+    bin_folder = os.path.dirname(sys.executable)
+    environment = os.environ | {
+        "PATH": os.pathsep.join([bin_folder, os.environ.get("PATH", "")]),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+    }
+    command = [sys.executable, "-m", "nbgrader", *arguments]
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """A teacher's folder, after the one command that makes the exercises."""
+    folder = tmp_path_factory.mktemp("course")
+    shutil.copytree(ROOT / "solutions", folder / "solutions", ignore=shutil.ignore_patterns(".*"))
+    shutil.copy(ROOT / "nbgrader_config.py", folder)
+    nbgrader("generate_assignment", "*", cwd=folder)
+    return folder
+
+
+# ---- exercises/ comes from solutions/
+
+
+def test_exercises_are_up_to_date(course):
+    """Byte for byte. If this fails: nbgrader generate_assignment "*"."""
+    tracked = {p.relative_to(ROOT / "exercises") for p in (ROOT / "exercises").glob("*/*.ipynb")}
+    assert tracked == set(SETS)
+    for path in SETS:
+        assert (ROOT / "exercises" / path).read_bytes() == (course / "exercises" / path).read_bytes(), path
+
+
+@every_set
+def test_no_answer_is_given_out(path):
+    solution, exercise = read("solutions", path), read("exercises", path)
+    released = "\n".join(cell.source for cell in exercise.cells)
+    answers = [a for cell in cells(solution, "solution").values() for a in ANSWER.findall(cell.source)]
+    assert len(answers) >= len(checks(path))
+    for line in (line.strip() for answer in answers for line in answer.splitlines()):
+        assert len(line) < 8 or line not in released, line
+    explanations = [c.source for c in solution.cells if "explanation" in c.metadata.get("tags", [])]
+    assert len(explanations) == len(checks(path))
+    assert not any(text in released for text in explanations)
+    assert not re.search("(BEGIN|END) SOLUTION", released)
+    assert all(not cell.get("outputs") for cell in exercise.cells)
+
+
+@every_set
+def test_metadata(path):
+    """Each answer has its locked check with the check's own points; all of it valid for nbgrader."""
+    solution = read("solutions", path)
+    for cell in solution.cells:
+        if "nbgrader" in cell.metadata:
+            MetadataValidator().validate_cell(cell)
+            assert cell.metadata.nbgrader.schema_version == 3
+    ids = [cell.metadata.nbgrader.grade_id for cell in solution.cells if "nbgrader" in cell.metadata]
+    assert len(ids) == len(set(ids))
+    graded = cells(solution, "grade")
+    assert list(graded) == list(checks(path))
+    for grade_id, cell in graded.items():
+        check = checks(path)[grade_id]
+        assert cell.source == f"check.{check.name}({check.name})"
+        assert cell.metadata.nbgrader.locked
+        assert not cell.metadata.nbgrader.solution
+        assert cell.metadata.nbgrader.points == check.points
+        assert check.name in cells(solution, "solution")
+    total = sum(check.points for check in checks(path).values())
+    assert f"{len(graded)} tasks, {total} points".lower() in solution.cells[0].source.lower().replace(
+        "five", "5"
+    )
+
+
+@every_set
+def test_tasks_say_how_their_points_fall(path):
+    prose = [cell.source for cell in read("solutions", path).cells if cell.cell_type == "markdown"]
+    for check in checks(path).values():
+        (task,) = [text for text in prose if text.startswith("## ") and f"Write `{check.name}`" in text]
+        assert re.search(rf"^{check.points} points[:,] ", task, flags=re.MULTILINE), check.name
+
+
+# ---- solved and unsolved
+
+
+@every_set
+def test_the_solution_earns_all_points(path):
+    """As stored; that the stored outputs are true is nbval's part."""
+    graded = cells(read("solutions", path), "grade")
+    earned = {grade_id: points(cell) for grade_id, cell in graded.items()}
+    assert earned == {grade_id: check.points for grade_id, check in checks(path).items()}
+    assert all(shown(cell).startswith("✓ ") for cell in graded.values())
+
+
+@every_set
+def test_the_unsolved_exercise_runs_to_its_end_and_earns_nothing(path):
+    exercise = read("exercises", path)
+    resources = {"metadata": {"path": str((ROOT / "exercises" / path).parent)}}
+    NotebookClient(exercise, timeout=60, resources=resources).execute()  # an error would be raised here
+    graded = cells(exercise, "grade")
+    assert {points(cell) for cell in graded.values()} == {0}
+    for check, cell in zip(checks(path).values(), graded.values(), strict=True):
+        assert shown(cell) == f"… {check.name} is not written yet."
+
+
+# ---- a class, graded by nbgrader itself
+
+GRADED = Path("06_lstm_gates/lstm_gates.ipynb")
+
+
+def hand_in(course, student, change):
+    """The exercise, each answer cell's source being change(grade_id, the solution's source, the stub)."""
+    notebook = nbformat.read(course / "exercises" / GRADED, as_version=4)
+    solutions = cells(read("solutions", GRADED), "solution")
+    for grade_id, cell in cells(notebook, "solution").items():
+        cell.source = change(grade_id, solutions[grade_id].source, cell.source)
+    target = course / "submitted" / student / GRADED
+    target.parent.mkdir(parents=True)
+    nbformat.write(notebook, target)
+
+
+def half_right(grade_id, solution, stub):
+    """Gates in the wrong order, which lstm_step and the class inherit; one task left out."""
+    if grade_id == "gates":
+        return solution.replace("a_i, a_f, a_g, a_o = ", "a_i, a_f, a_o, a_g = ")
+    return stub if grade_id == "from_cs231n" else solution
+
+
+def noisy(grade_id, solution, stub):
+    """Right, and full of warnings and prints: when the cell runs, and at each call."""
+    noise = "    import sys, warnings; warnings.warn('careful'); print('here', file=sys.stderr)\n"
+    before = "import warnings\nwarnings.warn('a FutureWarning of sorts')\n"
+    return before + solution.replace("    ### BEGIN SOLUTION\n", noise + "    ### BEGIN SOLUTION\n", 1)
+
+
+def test_nbgrader_grades_a_class(course):
+    hand_in(course, "perfect", lambda grade_id, solution, stub: solution)
+    hand_in(course, "empty", lambda grade_id, solution, stub: stub)
+    hand_in(course, "half", half_right)
+    hand_in(course, "noisy", lambda *a: a[1] if a[0] == "MyLSTMCell" else noisy(*a))
+    nbgrader("autograde", "06_lstm_gates", cwd=course)
+    scores = {}
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as gradebook:
+        for student in ("perfect", "empty", "half", "noisy"):
+            submission = gradebook.find_submission_notebook("lstm_gates", "06_lstm_gates", student)
+            scores[student] = {grade.name: grade.auto_score for grade in submission.grades}
+    full = {grade_id: check.points for grade_id, check in checks(GRADED).items()}
+    half = {"cell_state_check": 2, "gates_check": 2, "lstm_step_check": 0, "from_cs231n_check": 0}
+    assert scores == {
+        "perfect": full,
+        "noisy": full,
+        "half": half | {"MyLSTMCell_check": 0},
+        "empty": dict.fromkeys(full, 0),
+    }
