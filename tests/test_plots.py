@@ -1,0 +1,102 @@
+"""The figures draw the numbers that they are given."""
+
+import re
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+from rnncourse import plots
+
+NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    plt.close("all")
+
+
+def test_lesson_map_fills_the_boxes_of_the_written_lessons_and_joins_each_to_its_needs():
+    ax = plots.lesson_map([2, 6])
+    filled = [
+        int(text.get_text()[:2])
+        for text in ax.texts
+        if text.get_bbox_patch().get_facecolor() == matplotlib.colors.to_rgba(plots.COLOURS["r"])
+    ]
+    assert filled == [2, 6]
+    place = {int(text.get_text()[:2]): text.get_position() for text in ax.texts}
+    assert len(set(place.values())) == len(plots.LESSONS) == 23  # no box on another
+    joined = {tuple(map(tuple, line.get_xydata())) for line in ax.lines}
+    needs = [(other, number) for number, (_, _, others) in plots.LESSONS.items() for other in others]
+    assert joined == {(place[other], place[number]) for other, number in needs}
+    assert all(other < number and place[other][1] > place[number][1] for other, number in needs)
+
+
+def test_lesson_00_links_the_lessons_that_are_there_and_no_others():
+    there = {path.name for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")} - {"00_start_here.ipynb"}
+    source = (NOTEBOOKS / "00_start_here.ipynb").read_text(encoding="utf-8")
+    assert set(re.findall(r"\]\((\d\d_\w+\.ipynb)\)", source)) == there
+
+
+def test_state_paths_draws_each_run_from_its_start():
+    states = torch.randn(5, 3, 2)  # (S + 1, B, 2)
+    ax = plots.state_paths(states)
+    drawn = np.stack([points.get_offsets() for points in ax.collections], axis=1)
+    np.testing.assert_allclose(drawn, states, rtol=1e-6)
+    circles = [line.get_xydata()[0] for line in ax.lines if line.get_marker() == "o"]
+    np.testing.assert_allclose(circles, states[0], rtol=1e-6)
+    assert ax.get_xlim()[1] > states.abs().max()
+
+
+def test_unrolled_loop_writes_the_shapes_that_torch_returns():
+    T, B, I, H, L = 3, 4, 2, 5, 2
+    output, (h_n, c_n) = torch.nn.LSTM(I, H, L)(torch.randn(T, B, I))
+    texts = [text.get_text() for text in plots.unrolled_loop(T, B, I, H, num_layers=L).texts]
+    assert f"torch.stack(outputs)  {tuple(output.shape)}" in texts
+    assert texts.count(f"({B}, {I})") == T  # each x[t]
+    # (T + 1) arrows to the right in each layer, and one up from each cell for h alone
+    assert texts.count(f"h {tuple(h_n[0].shape)}") == L * (T + 1) + L * T
+    assert texts.count(f"c {tuple(c_n[0].shape)}") == L * (T + 1)
+    assert [texts.count(f"cells[{layer}]") for layer in range(L + 1)] == [T, T, 0]
+
+
+@pytest.mark.parametrize("t", [0, 2])
+def test_loop_step_shows_the_states_before_and_after_the_step_and_the_outputs_so_far(t):
+    x, h, c = torch.randn(4, 2), torch.randn(5, 3), torch.randn(5, 3)
+    _, right = plots.loop_step(x, h, c, t).axes
+    drawn = {image.get_gid(): image.get_array() for image in right.images}
+    expected = {"x_t": x[t], "h before": h[t], "c before": c[t], "h after": h[t + 1], "c after": c[t + 1]}
+    expected |= {f"outputs[{s}]": h[s + 1] for s in range(t + 1)}
+    assert drawn.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_array_equal(drawn[name], values[None])
+    words = [text.get_text() for text in right.texts]
+    assert words.count("line 1: the zeros") == (2 if t == 0 else 0)
+    assert words.count(f"line 3, at t = {t - 1}") == (0 if t == 0 else 2)
+
+
+@pytest.mark.parametrize("numbers", [(0.3, 2.0, 0.5, 1.0, 2.0), (3.0, -1.0, -2.0, -3.0, -1.5)])
+def test_lstm_cell_writes_and_fills_the_numbers_of_torchs_cell(numbers):
+    *pre_activations, c = numbers
+    cell = torch.nn.LSTMCell(1, 1)
+    for weight in cell.parameters():
+        weight.data.zero_()
+    cell.bias_ih.data = torch.tensor(pre_activations)  # i, f, g, o
+    h_t, c_t = (state.item() for state in cell(torch.zeros(1), (torch.zeros(1), torch.tensor([c]))))
+    without_c = cell(torch.zeros(1))[1].item()
+    ax = plots.lstm_cell(*numbers)
+    texts = {text.get_text() for text in ax.texts}
+    assert {f"$h_t$\n{h_t:.2f}", f"$c_t$\n{c_t:.2f}", f"$c_{{t-1}}$\n{c:.2f}"} <= texts
+    assert {f"i * g = {without_c:.2f}", f"f * c = {c_t - without_c:.2f}", f"{np.tanh(c_t):.2f}"} <= texts
+    i, f, o = (1 / (1 + np.exp(-a)) for a in np.array(numbers)[[0, 1, 3]])
+    height = {patch.get_gid(): patch.get_height() for patch in ax.patches if patch.get_gid()}
+    full = 1.6  # the height of a gauge: 1 for i, f, o; from -1 to 1 for g
+    expected = {"i": full * i, "f": full * f, "g": full / 2 * np.tanh(numbers[2]), "o": full * o}
+    assert height == pytest.approx(expected, abs=1e-5)
