@@ -427,7 +427,7 @@ def test_any_shapes_end_as_in_torch(kind, batch):
         ]
         for shape, given in calls:
             if kind in CELLS and len(shape) == 1 and given and {len(given[0]), len(given[1])} & {2}:
-                continue  # torch 2.13 answers a batched state for one row with garbage, or crashes
+                continue  # torch 2.13 crashes on a batched state for one row (LSTMCell)
             state = given and tuple(random(*h, seed=2) for h in given)
             state = state if kind in LSTMS or state is None else state[0]
             ours, wanted = outcome(mine, random(*shape), state), outcome(theirs, random(*shape), state)
@@ -435,3 +435,33 @@ def test_any_shapes_end_as_in_torch(kind, batch):
                 assert_same(ours, wanted, tolerance=1e-11)
             elif wanted is not IndexError:  # torch stumbled over an axis that it did not check
                 assert ours is wanted, f"input {shape}, hx {given}"
+
+
+def torch_lets_pass():
+    """(what, kind, options, arguments, error): torch 2.13 computes something, ours refuses."""
+    f32, f64 = torch.float32, torch.float64
+    unsorted = pack_padded_sequence(torch.randn(5, 3, 2), [3, 5, 2], enforce_sorted=False)
+    packed = pack_padded_sequence(torch.randn(5, 3, 2), [5, 3, 2])
+    state = {B: torch.randn(1, B, 4) for B in (1, 3, 6)}
+    yield "batch too large", "GRU", f32, (unsorted, state[6]), RuntimeError
+    yield "batch too large", "LSTM", f32, (unsorted, (state[6], state[6])), RuntimeError
+    yield "c_0 of one row", "LSTM", f32, (packed, (state[3], state[1])), RuntimeError
+    yield (
+        "c_0 float32",
+        "LSTM",
+        f64,
+        (torch.randn(5, 3, 2).double(), (state[3].double(), state[3])),
+        RuntimeError,
+    )
+    yield "one tensor for a pair", "LSTMCell", f32, (torch.randn(2), torch.randn(2, 4)), TypeError
+
+
+@pytest.mark.parametrize(
+    ("what", "kind", "dtype", "arguments", "error"),
+    torch_lets_pass(),
+    ids=lambda v: v if type(v) is str else "",
+)
+def test_stricter_than_torch(what, kind, dtype, arguments, error):
+    getattr(torch.nn, kind)(2, 4, dtype=dtype)(*arguments)
+    with pytest.raises(error):
+        getattr(rnncourse, kind)(2, 4, dtype=dtype)(*arguments)
