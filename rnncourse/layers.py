@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 
+from rnncourse.bptt import fold
 from rnncourse.cells import init_uniform
 from rnncourse.shapes import check_layer, parameter_shapes
 from rnncourse.steps import NONLINEARITIES, LSTMState, gru_step, lstm_step, rnn_step
@@ -25,15 +26,22 @@ State = Sequence[Tensor]  # (h,) or (h, c): what one time step hands to the next
 
 
 def unroll(
-    step: Callable[[Tensor, State], State], xs: Sequence[Tensor], hx: State
-) -> tuple[list[Tensor], State]:
-    """Fold `step` over the time steps xs, each a run of rows (b_t, I), from the states hx, (B, ·) each.
+    step: Callable[[Tensor, State, dict[str, Tensor]], State],
+    x: Tensor,
+    batch_sizes: Sequence[int],
+    reverse: bool,
+    hx: State,
+    weights: dict[str, Tensor],
+) -> tuple[Tensor, State]:
+    """The plain loop of one layer and direction: `step` folded over the time steps of x (N, I).
 
-    The longest sequences come first, so the first b_t rows are the sequences that have a step at t. Where the
-    runs get shorter, the last rows' sequences have ended: their state is final. Where they get longer (time
-    running backward), sequences begin: their state comes from their own rows of hx.
-    Returns h after each step, (b_t, H) each, and the final states, (B, ·) each.
+    batch_sizes[t] rows of x belong to step t; the longest sequences come first, so a step works on the first
+    rows of the states, (B, ·) each. Where the runs get shorter, the last rows' sequences have ended: their
+    state is final. Where they get longer (time running backward), sequences begin, from their own rows of hx.
+    Returns the output, h after each step, (N, H), and the final states, (B, ·) each.
     """
+    order = -1 if reverse else 1
+    xs = x.split(batch_sizes)[::order]
     outputs, ended = [], []
     rows = xs[0].size(0)
     state = [s[:rows] for s in hx]
@@ -44,11 +52,11 @@ def unroll(
             state = [s[:b_t] for s in state]
         elif b_t > rows:
             state = [torch.cat([s, s_0[rows:b_t]]) for s, s_0 in zip(state, hx, strict=True)]
-        state, rows = step(x_t, state), b_t
+        state, rows = step(x_t, state, weights), b_t
         outputs.append(state[0])
     if ended:
         state = [torch.cat(parts) for parts in zip(state, *reversed(ended), strict=True)]
-    return outputs, state
+    return torch.cat(outputs[::order]), state
 
 
 class _Layer(nn.Module):
@@ -148,17 +156,16 @@ class _Layer(nn.Module):
         for layer, suffixes in enumerate(self._suffixes()):
             if layer > 0:
                 rows = functional.dropout(rows, self.dropout, self.training)
-            xs = rows.split(batch_sizes)
             directions = []
-            for suffix, order in zip(suffixes, (1, -1), strict=False):  # forward, backward in time
-                step = partial(self._step, self._weights(suffix))
-                hs, end = unroll(step, xs[::order], next(starts))
-                directions.append(torch.cat(hs[::order]))  # (N, H), in the input's order of time
+            for reverse, suffix in enumerate(suffixes):  # 0 forward, 1 backward in time
+                loop, weights = partial(unroll, self._step), self._weights(suffix)
+                hs, end = fold(self.mode, loop, rows, batch_sizes, bool(reverse), next(starts), weights)
+                directions.append(hs)  # (N, H), in the input's order of time
                 ends.append(end)
-            rows = torch.cat(directions, dim=-1)  # (N, D*H)
+            rows = torch.cat(directions, dim=-1) if self.bidirectional else directions[0]  # (N, D*H)
         return rows, [torch.stack(parts) for parts in zip(*ends, strict=True)]
 
-    def _step(self, weights: dict[str, Tensor], x_t: Tensor, state: State) -> State:
+    def _step(self, x_t: Tensor, state: State, weights: dict[str, Tensor]) -> State:
         """One step of one layer and direction: x_t (b_t, ·) and states (b_t, ·) in, states out."""
         raise NotImplementedError
 
@@ -215,7 +222,7 @@ class RNN(_Layer):
     def mode(self) -> str:
         return f"RNN_{self.nonlinearity.upper()}"
 
-    def _step(self, weights: dict[str, Tensor], x_t: Tensor, state: State) -> State:
+    def _step(self, x_t: Tensor, state: State, weights: dict[str, Tensor]) -> State:
         return (rnn_step(x_t, *state, **weights, nonlinearity=self.nonlinearity),)
 
 
@@ -239,7 +246,7 @@ class LSTM(_Layer):
     gates = 4
     has_cell_state = True
 
-    def _step(self, weights: dict[str, Tensor], x_t: Tensor, state: State) -> State:
+    def _step(self, x_t: Tensor, state: State, weights: dict[str, Tensor]) -> State:
         return lstm_step(x_t, state, **weights)
 
 
@@ -278,7 +285,7 @@ class GRU(_Layer):
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype
         )
 
-    def _step(self, weights: dict[str, Tensor], x_t: Tensor, state: State) -> State:
+    def _step(self, x_t: Tensor, state: State, weights: dict[str, Tensor]) -> State:
         return (gru_step(x_t, *state, **weights),)
 
 

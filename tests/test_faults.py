@@ -52,16 +52,16 @@ FAULTS = {  # file: what is wrong: the right text, the wrong text
         "initialised from 1/H": ("1 / math.sqrt(module.hidden_size)", "1 / module.hidden_size"),
     },
     "layers.py": {
-        "backward outputs not flipped back": ("torch.cat(hs[::order])", "torch.cat(hs)"),
-        "both directions forward in time": ("unroll(step, xs[::order]", "unroll(step, xs"),
+        "backward outputs not flipped back": ("torch.cat(outputs[::order])", "torch.cat(outputs)"),
+        "both directions forward in time": ("bool(reverse), next", "False, next"),
         "directions exchanged": ("torch.cat(directions, dim", "torch.cat(directions[::-1], dim"),
         "layer 2 sees the forward direction alone": (
             "torch.cat(directions, dim",
             "torch.cat([directions[0] for _ in directions], dim",
         ),
         "directions share weights": (
-            "partial(self._step, self._weights(suffix))",
-            "partial(self._step, self._weights(suffixes[0]))",
+            "self._weights(suffix)\n                hs",
+            "self._weights(suffixes[0])\n                hs",
         ),
         "dropout before the first layer": ("if layer > 0:", "if True:"),
         "dropout in eval": ("self.dropout, self.training", "self.dropout, True"),
@@ -70,8 +70,8 @@ FAULTS = {  # file: what is wrong: the right text, the wrong text
         "hx of the layers exchanged": ("s.unbind(0) for s in hx", "s.flip(0).unbind(0) for s in hx"),
         "h_n of the layers exchanged": ("torch.stack(parts)", "torch.stack(parts[::-1])"),
         "state detached at each step": (
-            "step(x_t, state), b_t",
-            "step(x_t, [s.detach() for s in state]), b_t",
+            "step(x_t, state, weights), b_t",
+            "step(x_t, [s.detach() for s in state], weights), b_t",
         ),
         "batch_first ignored for the output": (
             "output.transpose(0, 1) if self.batch_first else output",
@@ -92,6 +92,29 @@ FAULTS = {  # file: what is wrong: the right text, the wrong text
             "torch.cat([s, s_0[rows:b_t]])",
             "torch.cat([s, 0 * s_0[rows:b_t]])",
         ),
+    },
+    "bptt.py": {
+        "rnn: tanh' without the square": (
+            "y.new_ones(()), y, y, value",
+            "y.new_ones(()), y, y.sign(), value",
+        ),
+        "rnn: relu' is 1 everywhere": ("(y > 0).to(y.dtype)", "torch.ones_like(y)"),
+        "rnn: the loss read at the last step alone": (
+            "dh[t] += dout[t]\n        # da = φ'(a)",
+            "dh[t] += dout[t] * (t == steps.backward[0])\n        # da = φ'(a)",
+        ),
+        "lstm: f left out of the way back": ("dc[t] *= f[t]\n", "pass\n"),
+        "lstm: c_t where c is due": ("steps.before(state[1], cells)", "cells"),
+        "lstm: σ' without 1 - i": ("times_one_minus_(da_i, i)", "pass"),
+        "lstm: c's second source left out": ("dc[t] += new[t]\n", "pass\n"),
+        "lstm: o's gradient from dc": ("da_o[t] *= dh[t]", "da_o[t] *= dc[t]"),
+        "gru: z left out of the way back": ("dh[t] *= z[t]\n", "pass\n"),
+        "gru: b_hn's gradient without r": ("torch.mul(dih_n, r, out=dhh_n)", "dhh_n.copy_(dih_n)"),
+        "gru: h_t where h is due": ("torch.sub(h, n, out=dhh_z)", "torch.sub(output, n, out=dhh_z)"),
+        "weights: h_t where h is due": ("dhh.t().mm(h)}", "dhh.t().mm(output)}"),
+        "weights: one gradient for both biases": ("if dhh is dih else dhh.sum(0)", "if True else dhh.sum(0)"),
+        "packed: earlier rows one off": ("row - sizes[t - 1]", "row - sizes[t]"),
+        "packed: all begin from one state": ("np.where(first, sequence,", "np.where(first, 0,"),
     },
 }
 

@@ -1,0 +1,379 @@
+"""The loop over time with its backward pass derived by hand: what makes layers.py fast.
+
+`fold` gives, for one layer and direction, the numbers of a plain loop over the functions of steps.py. Four
+ideas make it quick, and each stands in all three cells:
+
+- The input's part of each pre-activation, W_ih x_t + b_ih, reads no state: one matmul makes it for all steps.
+- The loop works in place. The state lies in one buffer of B rows, and a step works on the first b_t of them,
+  those of the sequences that have a step at t. The others wait for their first step, or keep their last.
+- The gradient of a pre-activation is a factor, known before the way back begins, times the gradient of the
+  state: da_t = factor_t * dh_t. All steps' factors are made at once; the loop is left with one matmul a step.
+- The gradient of a weight is one matmul after the loop, over the rows of all steps.
+
+The derivatives are those of reference.py, where each stands under its formula. Shapes as in layers.py:
+x (N, I), output (N, H), states (B, H), one step's rows (b_t, ·); N is the number of rows of all steps.
+
+In the loops v[t] is step t's view of v's memory, (b_t, ·). Matmuls and σ are torch's, on views named v_mm;
+all else is NumPy's where it can be: on arrays as small as one step's, its calls cost a third of torch's.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import accumulate
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.autograd import Function, forward_ad
+from torch.nn.functional import linear
+
+Array = np.ndarray | Tensor
+Weights = dict[str, Tensor]  # by the names of a step's arguments; without bias or projection, they are absent
+
+
+def fold(
+    mode: str,
+    plain: Callable,
+    x: Tensor,
+    batch_sizes: Sequence[int],
+    reverse: bool,
+    state: Sequence[Tensor],
+    weights: Weights,
+) -> tuple[Tensor, Sequence[Tensor]]:
+    """One layer and direction over all steps: output (N, H) and the final states, (B, ·) each.
+
+    mode: torch.nn's name for the cell. x (N, I) lies step after step, batch_sizes[t] rows for step t; with
+    `reverse`, time runs from the last step to the first.
+    `plain(x, batch_sizes, reverse, state, weights)` gives the same without a derivative by hand. It takes
+    over where `serves` says no, and where the gradient of a gradient is asked for.
+    """
+    inputs = (x, *state, *weights.values())
+    if "weight_hr" in weights or not serves(inputs):  # a projection has no derivative by hand here
+        return plain(x, batch_sizes, reverse, state, weights)
+    keep = torch.is_grad_enabled() and any(v.requires_grad for v in inputs)
+    call = _Call(mode, plain, batch_sizes, reverse, len(state), tuple(weights), keep)
+    output, *end = _Fold.apply(call, *inputs)
+    return output, end
+
+
+def serves(inputs: Sequence[Tensor]) -> bool:
+    """Whether the derivative by hand serves: not where torch itself must see, or change, each operation.
+
+    That is while torch.compile, torch.export or torch.jit.trace record, under torch.func's transforms,
+    forward mode and autocast, for complex numbers, tensors without memory, and classes not torch's own.
+    """
+    if inputs[0].is_meta:
+        return False
+    recorded = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    transformed = torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+    cast = torch.is_autocast_enabled(inputs[0].device.type)
+    own = all(type(v) in (Tensor, torch.nn.Parameter) and v.is_floating_point() for v in inputs)
+    return own and not (recorded or transformed or cast)
+
+
+class _Call:
+    """One call of `fold`: all that is no tensor, and how the flat inputs of _Fold are to be read."""
+
+    def __init__(self, mode, plain, batch_sizes, reverse, states: int, names: tuple, keep: bool) -> None:
+        self.forward, self.backward = CELLS[mode]
+        self.steps = Steps(batch_sizes, reverse)
+        self.plain, self.states, self.names, self.keep = plain, states, names, keep
+
+    def read(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor], Weights]:
+        """x, state, weights from (x, *state, *weights)."""
+        x, *rest = inputs
+        return x, rest[: self.states], dict(zip(self.names, rest[self.states :], strict=True))
+
+
+class _Fold(Function):
+    """What torch's autograd sees: inputs (x, *state, *weights), outputs (output, *end)."""
+
+    @staticmethod
+    def forward(ctx, call: _Call, *inputs: Tensor):
+        output, end, kept = call.forward(call.steps, call.keep, *call.read(inputs))
+        if call.keep:
+            ctx.call = call
+            ctx.save_for_backward(*inputs, output, *kept)
+        return output, *end
+
+    @staticmethod
+    def backward(ctx, doutput: Tensor, *dend: Tensor):
+        call, needed, saved = ctx.call, ctx.needs_input_grad[1:], ctx.saved_tensors
+        inputs, (output, *kept) = saved[: len(needed)], saved[len(needed) :]
+        x, state, weights = call.read(inputs)
+        if torch.is_grad_enabled():  # create_graph=True: the gradient itself will be differentiated
+            again, end = call.plain(x, call.steps.sizes, call.steps.reverse, state, weights)
+            wanted = [v for v, need in zip(inputs, needed, strict=True) if need]
+            found = iter(torch.autograd.grad((again, *end), wanted, (doutput, *dend), create_graph=True))
+            return None, *(next(found) if need else None for need in needed)
+        h = call.steps.before(state[0], output)
+        dih, dhh, dstate = call.backward(call.steps, h, state, weights, output, *kept, doutput, *dend)
+        # of W_ih x + b_ih:  dx = W_ihᵀ dih,  dW_ih = Σ_N dih xᵀ,  db_ih = Σ_N dih;  of W_hh h + b_hh the same
+        dweights = {"weight_ih": dih.t().mm(x), "weight_hh": dhh.t().mm(h)}
+        if "bias_ih" in weights:
+            dweights["bias_ih"] = dih.sum(0)
+            dweights["bias_hh"] = dweights["bias_ih"] if dhh is dih else dhh.sum(0)
+        dx = dih.mm(weights["weight_ih"]) if needed[0] else None
+        return None, dx, *dstate, *(dweights[name] for name in call.names)
+
+
+class Steps:
+    """How rows (N, ·) and states (B, ·) are cut into time steps."""
+
+    def __init__(self, sizes: Sequence[int], reverse: bool) -> None:
+        self.sizes, self.reverse = list(sizes), reverse
+        self.dense = sizes[0] == sizes[-1]
+        time = range(len(sizes))
+        self.forward, self.backward = (time[::-1], time) if reverse else (time, time[::-1])
+
+    def rows(self, values: Array) -> list[Array]:
+        """For each step its own rows, (b_t, ·), of values (N, ·)."""
+        if isinstance(values, Tensor):
+            return list(values.split(self.sizes))
+        if self.dense:  # the same views, quicker made
+            return list(values.reshape(len(self.sizes), self.sizes[0], *values.shape[1:]))
+        return [values[end - b : end] for end, b in zip(accumulate(self.sizes), self.sizes, strict=True)]
+
+    def running(self, state: Array) -> list[Array]:
+        """For each step the rows, (b_t, ·), of a state (B, ·) that it works on."""
+        leading = {b: state[:b] for b in set(self.sizes)}
+        return [leading[b] for b in self.sizes]
+
+    def before(self, start: Tensor, states: Tensor) -> Tensor:
+        """The state before each row's step, (N, ·): of the states after it, (N, ·), and the start, (B, ·)."""
+        B = self.sizes[0]
+        if self.dense:
+            return torch.cat([states[B:], start] if self.reverse else [start, states[:-B]])
+        sizes = np.array(self.sizes)
+        row, t = np.arange(sizes.sum()), np.repeat(np.arange(len(sizes)), sizes)
+        sequence = row - (np.cumsum(sizes) - sizes)[t]  # a row's place in its step
+        if self.reverse:
+            first, earlier = sequence >= np.append(sizes, 0)[t + 1], row + sizes[t]
+        else:
+            first, earlier = t == 0, row - sizes[t - 1]
+        index = torch.from_numpy(np.where(first, sequence, B + earlier)).to(start.device)
+        return torch.cat([start, states]).index_select(0, index)
+
+
+def in_place(tensor: Tensor) -> Array:
+    """The tensor's memory as a NumPy array where there can be one, else the tensor itself."""
+    numpy_can = tensor.device.type == "cpu" and tensor.dtype in (torch.float32, torch.float64)
+    return tensor.numpy() if numpy_can else tensor
+
+
+def tanh(a: Array, out: Array) -> None:
+    """out = tanh(a). NumPy's is several times quicker than torch's."""
+    (torch if isinstance(a, Tensor) else np).tanh(a, out=out)
+
+
+def relu(a: Array, out: Array) -> None:
+    """out = max(0, a)."""
+    torch.clamp(a, min=0, out=out) if isinstance(a, Tensor) else np.maximum(a, 0, out=out)
+
+
+def multiply(a: Array, b: Array, out: Array) -> None:
+    """out = a * b."""
+    (torch if isinstance(a, Tensor) else np).multiply(a, b, out=out)
+
+
+def copy_of(state: Tensor) -> Tensor:
+    """A copy of a state (B, ·), to be changed in place."""
+    return state.detach().clone(memory_format=torch.contiguous_format)
+
+
+def input_part(x: Tensor, weights: Weights, both_biases: bool = True) -> Tensor:
+    """W_ih x + b_ih, with `both_biases` + b_hh, for all steps at once, (N, G*H)."""
+    bias = weights.get("bias_ih")
+    if both_biases and bias is not None:
+        bias = bias + weights["bias_hh"]
+    return linear(x, weights["weight_ih"], bias)
+
+
+def one_minus_square(y: Tensor) -> Tensor:
+    """1 - y², which is tanh'(a) where y = tanh(a)."""
+    return torch.addcmul(y.new_ones(()), y, y, value=-1)
+
+
+def times_one_minus_(value: Tensor, y: Tensor) -> None:
+    """value = value * (1 - y). Where value = v * y and y = σ(a), that is v * σ'(a)."""
+    value.addcmul_(value, y, value=-1)
+
+
+# The cells. Forward gives the output (N, ·), the final states (B, ·) and, if it is to `keep` it, what else
+# the way back needs. Backward is given h (N, H), the state before each row's step, all of forward's, and the
+# gradients of its results. It gives dih and dhh (N, G*H), the gradients of W_ih x_t + b_ih and of
+# W_hh h + b_hh, and those of the states.
+
+
+def rnn_forward(
+    steps: Steps, keep: bool, x: Tensor, state: Sequence[Tensor], weights: Weights, phi: Callable
+):
+    h_n, W_hh = copy_of(state[0]), weights["weight_hh"].t()
+    output = input_part(x, weights)  # (N, H): first a, then h_t
+    a_mm, h_mm = steps.rows(output), steps.running(h_n)
+    a, h = steps.rows(in_place(output)), steps.running(in_place(h_n))
+    for t in steps.forward:
+        # a = W_ih x_t + b_ih + b_hh + W_hh h
+        a_mm[t].addmm_(h_mm[t], W_hh)
+        # h = φ(a)
+        phi(a[t], out=h[t])
+        a[t][:] = h[t]
+    return output, [h_n], []
+
+
+def rnn_backward(steps: Steps, h, state, weights: Weights, output, doutput, dh_n, dphi: Callable):
+    W_hh, dh_0 = weights["weight_hh"], copy_of(dh_n)
+    dact = dphi(output)  # (N, H): first the factor, φ'(a), then da
+    da_mm, dh_mm = steps.rows(dact), steps.running(dh_0)
+    da, dh, dout = steps.rows(in_place(dact)), steps.running(in_place(dh_0)), steps.rows(in_place(doutput))
+    for t in steps.backward:
+        # dh_t = dh (from the step after) + doutput_t
+        dh[t] += dout[t]
+        # da = φ'(a) * dh_t
+        da[t] *= dh[t]
+        # dh = W_hhᵀ da
+        torch.mm(da_mm[t], W_hh, out=dh_mm[t])
+    return dact, dact, [dh_0]
+
+
+def lstm_forward(steps: Steps, keep: bool, x: Tensor, state: Sequence[Tensor], weights: Weights):
+    h_n, c_n = map(copy_of, state)
+    W_hh = weights["weight_hh"].t()
+    gates = input_part(x, weights)  # (N, 4H): first a, then i, f, g, o
+    output = x.new_empty(len(x), h_n.size(1))  # (N, H): h_t
+    cells = torch.empty_like(output) if keep else None  # (N, H): c_t
+    a_mm, h_mm = steps.rows(gates), steps.running(h_n)
+    i, f, g, o = (steps.rows(in_place(block)) for block in gates.chunk(4, dim=1))
+    h, c, new = (steps.running(in_place(v)) for v in (h_n, c_n, torch.empty_like(c_n)))
+    h_t, c_t = steps.rows(in_place(output)), steps.rows(in_place(cells)) if keep else None
+    for t in steps.forward:
+        # a = W_ih x_t + b_ih + b_hh + W_hh h
+        a_mm[t].addmm_(h_mm[t], W_hh)
+        # g = tanh(a_g);  i, f, o = σ(a_i), σ(a_f), σ(a_o): one call over all four blocks is quicker than two
+        tanh(g[t], out=new[t])
+        a_mm[t].sigmoid_()
+        g[t][:] = new[t]
+        # c_t = f * c + i * g
+        new[t] *= i[t]
+        c[t] *= f[t]
+        c[t] += new[t]
+        # h_t = o * tanh(c_t)
+        tanh(c[t], out=h[t])
+        h[t] *= o[t]
+        h_t[t][:] = h[t]
+        if keep:
+            c_t[t][:] = c[t]
+    return output, [h_n, c_n], [gates, cells]
+
+
+def lstm_backward(steps: Steps, h, state, weights: Weights, output, gates, cells, doutput, dh_n, dc_n):
+    dh_0, dc_0, W_hh = copy_of(dh_n), copy_of(dc_n), weights["weight_hh"]
+    i, f, g, o = gates.chunk(4, dim=1)
+    tanh_c = torch.empty_like(cells)
+    tanh(in_place(cells), out=in_place(tanh_c))
+    da = torch.empty_like(gates)  # (N, 4H): first the factors, then da
+    da_i, da_f, da_g, da_o = da.chunk(4, dim=1)
+    # from dc_t:  da_i = g * i (1 - i),  da_g = i (1 - g²),  da_f = c * f (1 - f)
+    torch.mul(g, i, out=da_i)
+    torch.addcmul(i, da_i, g, value=-1, out=da_g)
+    times_one_minus_(da_i, i)
+    torch.mul(steps.before(state[1], cells), f, out=da_f)
+    times_one_minus_(da_f, f)
+    # from dh_t:  da_o = tanh(c_t) * o (1 - o),  dc_t = o (1 - tanh²(c_t))
+    torch.mul(tanh_c, o, out=da_o)
+    to_c = torch.addcmul(o, da_o, tanh_c, value=-1, out=tanh_c)
+    times_one_minus_(da_o, o)
+
+    da_mm, dh_mm = steps.rows(da), steps.running(dh_0)
+    da_ifg = steps.rows(in_place(da.unflatten(1, (4, -1))[:, :3]))  # (b_t, 3, H)
+    dout, da_o, to_c, f = (steps.rows(in_place(v)) for v in (doutput, da_o, to_c, f))
+    dh, dc, new = (steps.running(in_place(v)) for v in (dh_0, dc_0, torch.empty_like(dc_0)))
+    dc_ifg = steps.running(in_place(dc_0.unsqueeze(1)))  # dc, for three gates at once: (b_t, 1, H)
+    for t in steps.backward:
+        # dh_t = dh (from the step after) + doutput_t
+        dh[t] += dout[t]
+        # dc_t = dc (from the step after) + dh_t * o (1 - tanh²(c_t))
+        multiply(dh[t], to_c[t], out=new[t])
+        dc[t] += new[t]
+        # da_i, da_f, da_g = their factors * dc_t;  da_o = its factor * dh_t
+        da_ifg[t] *= dc_ifg[t]
+        da_o[t] *= dh[t]
+        # dc = f * dc_t
+        dc[t] *= f[t]
+        # dh = W_hhᵀ da
+        torch.mm(da_mm[t], W_hh, out=dh_mm[t])
+    return da, da, [dh_0, dc_0]
+
+
+def gru_forward(steps: Steps, keep: bool, x: Tensor, state: Sequence[Tensor], weights: Weights):
+    h_n, W_hh, b_hh = copy_of(state[0]), weights["weight_hh"].t(), weights.get("bias_hh")
+    gates = input_part(x, weights, both_biases=False)  # (N, 3H): first ih, then r, z, n
+    output = x.new_empty(len(x), h_n.size(1))  # (N, H): h_t
+    from_h = torch.empty_like(output) if keep else None  # (N, H): hh_n
+    hh = x.new_empty(h_n.size(0), gates.size(1))  # (B, 3H): hh = W_hh h + b_hh of one step
+    two_H = 2 * h_n.size(1)
+    rz_mm, h_mm, hh_mm = steps.rows(gates[:, :two_H]), steps.running(h_n), steps.running(hh)
+    r, z, n = (steps.rows(in_place(block)) for block in gates.chunk(3, dim=1))
+    rz, h_t = steps.rows(in_place(gates[:, :two_H])), steps.rows(in_place(output))
+    hh_kept = steps.rows(in_place(from_h)) if keep else None
+    h, hh_rz, hh_n = (steps.running(in_place(v)) for v in (h_n, hh[:, :two_H], hh[:, two_H:]))
+    for t in steps.forward:
+        # hh_k = W_hk h + b_hk  for k = r, z, n
+        if b_hh is None:
+            torch.mm(h_mm[t], W_hh, out=hh_mm[t])
+        else:
+            torch.addmm(b_hh, h_mm[t], W_hh, out=hh_mm[t])
+        # r, z = σ(ih_r + hh_r), σ(ih_z + hh_z)
+        rz[t] += hh_rz[t]
+        rz_mm[t].sigmoid_()
+        # n = tanh(ih_n + r * hh_n)
+        if keep:
+            hh_kept[t][:] = hh_n[t]
+        hh_n[t] *= r[t]
+        n[t] += hh_n[t]
+        tanh(n[t], out=n[t])
+        # h_t = (1 - z) * n + z * h, as n + z * (h - n)
+        h[t] -= n[t]
+        h[t] *= z[t]
+        h[t] += n[t]
+        h_t[t][:] = h[t]
+    return output, [h_n], [gates, from_h]
+
+
+def gru_backward(steps: Steps, h, state, weights: Weights, output, gates, from_h, doutput, dh_n):
+    dh_0, W_hh = copy_of(dh_n), weights["weight_hh"]
+    r, z, n = gates.chunk(3, dim=1)
+    # ih_n = (1 - z) * (1 - n²)
+    dih_n = one_minus_square(n)  # (N, H): first the factor
+    times_one_minus_(dih_n, z)
+    dhh = torch.empty_like(gates)  # (N, 3H): first the factors, then dhh, which for r and z is dih as well
+    dhh_r, dhh_z, dhh_n = dhh.chunk(3, dim=1)
+    # hh_n = ih_n * r,  r = ih_n * hh_n * r (1 - r),  z = (h - n) * z (1 - z)
+    torch.mul(dih_n, r, out=dhh_n)
+    torch.mul(dhh_n, from_h, out=dhh_r)
+    times_one_minus_(dhh_r, r)
+    torch.sub(h, n, out=dhh_z).mul_(z)
+    times_one_minus_(dhh_z, z)
+
+    dhh_mm, dh_mm = steps.rows(dhh), steps.running(dh_0)
+    dhh_rzn = steps.rows(in_place(dhh.unflatten(1, (3, -1))))  # (b_t, 3, H)
+    dout, dih, z = (steps.rows(in_place(v)) for v in (doutput, dih_n, z))
+    dh, dh_rzn = steps.running(in_place(dh_0)), steps.running(in_place(dh_0.unsqueeze(1)))
+    for t in steps.backward:
+        # dh_t = dh (from the step after) + doutput_t
+        dh[t] += dout[t]
+        # dhh_r, dhh_z, dhh_n, dih_n = their factors * dh_t
+        dhh_rzn[t] *= dh_rzn[t]
+        dih[t] *= dh[t]
+        # dh = z * dh_t + W_hhᵀ dhh
+        dh[t] *= z[t]
+        dh_mm[t].addmm_(dhh_mm[t], W_hh)
+    return torch.cat([dhh_r, dhh_z, dih_n], dim=1), dhh, [dh_0]
+
+
+CELLS = {
+    "RNN_TANH": (partial(rnn_forward, phi=tanh), partial(rnn_backward, dphi=one_minus_square)),
+    "RNN_RELU": (partial(rnn_forward, phi=relu), partial(rnn_backward, dphi=lambda y: (y > 0).to(y.dtype))),
+    "LSTM": (lstm_forward, lstm_backward),
+    "GRU": (gru_forward, gru_backward),
+}

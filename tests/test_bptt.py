@@ -1,0 +1,139 @@
+"""The derivative by hand against the plain loop, which autograd derives; torch.nn is test_layers.py's."""
+
+from functools import partial
+
+import pytest
+import torch
+from oracle import assert_same
+from torch import nn
+
+import rnncourse
+from rnncourse import bptt
+from rnncourse.layers import unroll
+
+I, H, B = 4, 6, 5
+DENSE, PACKED = [B] * 7, [5, 5, 4, 2, 2, 1]
+LAYERS = {
+    "RNN_TANH": rnncourse.RNN(I, H, dtype=torch.float64),
+    "RNN_RELU": rnncourse.RNN(I, H, nonlinearity="relu", dtype=torch.float64),
+    "LSTM": rnncourse.LSTM(I, H, dtype=torch.float64),
+    "GRU": rnncourse.GRU(I, H, dtype=torch.float64),
+}
+
+
+def inputs(mode: str, sizes: list[int], bias: bool = True) -> dict[str, torch.Tensor]:
+    """Random x, states and weights of one layer and direction, all asking for gradients."""
+    layer = LAYERS[mode]
+    torch.manual_seed(7)
+    shapes = {"x": (sum(sizes), I), "h_0": (B, H)} | ({"c_0": (B, H)} if mode == "LSTM" else {})
+    shapes |= {name.removesuffix("_l0"): tuple(weight.shape) for name, weight in layer.named_parameters()}
+    return {
+        name: torch.randn(shape, dtype=torch.float64).mul_(0.5).requires_grad_()
+        for name, shape in shapes.items()
+        if bias or not name.startswith("bias")
+    }
+
+
+def run(fold, mode: str, sizes: list[int], reverse: bool, tensors: dict) -> dict[str, torch.Tensor]:
+    """output, h_n (and c_n), by name, of bptt.fold or of the plain loop."""
+    names = ["x", "h_0", *(["c_0"] if mode == "LSTM" else [])]
+    weights = {name: value for name, value in tensors.items() if name not in names}
+    state = [tensors[name] for name in names[1:]]
+    output, end = fold(tensors["x"], sizes, reverse, state, weights)
+    return dict(zip(["output", "h_n", "c_n"], [output, *end], strict=False))
+
+
+def both(mode: str):
+    plain = partial(unroll, LAYERS[mode]._step)
+    return partial(bptt.fold, mode, plain), plain
+
+
+def with_gradients(results: dict, tensors: dict) -> dict[str, torch.Tensor]:
+    """The results and every gradient of a random linear function of them."""
+    torch.manual_seed(8)
+    upstream = [torch.randn_like(value) for value in results.values()]
+    found = torch.autograd.grad(list(results.values()), list(tensors.values()), upstream)
+    return results | {f"d{name}": value for name, value in zip(tensors, found, strict=True)}
+
+
+@pytest.fixture(params=["numpy", "torch"])
+def memory(request, monkeypatch):
+    """The loops on NumPy's views, and on torch's alone, as on a GPU."""
+    if request.param == "torch":
+        monkeypatch.setattr(bptt, "in_place", lambda tensor: tensor)
+
+
+@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
+@pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
+@pytest.mark.parametrize("sizes", [DENSE, PACKED, [B]], ids=["dense", "packed", "one step"])
+@pytest.mark.parametrize("mode", LAYERS)
+def test_equals_the_plain_loop(mode, sizes, reverse, bias, memory):
+    tensors = inputs(mode, sizes, bias)
+    by_hand, plain = (with_gradients(run(f, mode, sizes, reverse, tensors), tensors) for f in both(mode))
+    assert "_Fold" in type(by_hand["output"].grad_fn).__name__
+    assert_same(by_hand, plain, tolerance=1e-12)
+
+
+@pytest.mark.parametrize("sizes", [DENSE[:3], PACKED], ids=["dense", "packed"])
+@pytest.mark.parametrize("mode", LAYERS)
+def test_the_gradients_gradient_is_the_plain_loops(mode, sizes):
+    tensors = inputs(mode, sizes)
+    found = []
+    for f in both(mode):
+        results = run(f, mode, sizes, False, tensors)
+        first = torch.autograd.grad(
+            sum(v.square().sum() for v in results.values()), list(tensors.values()), create_graph=True
+        )
+        second = torch.autograd.grad(sum(v.square().sum() for v in first), list(tensors.values()))
+        found.append(dict(zip(tensors, second, strict=True)))
+    assert_same(*found, tolerance=1e-11)
+
+
+@pytest.mark.parametrize("mode", LAYERS)
+def test_only_what_needs_a_gradient_gets_one(mode):
+    tensors = inputs(mode, DENSE)
+    for name in ("x", "weight_hh", "h_0"):
+        tensors[name].requires_grad_(False)
+    sum(v.sum() for v in run(both(mode)[0], mode, DENSE, False, tensors).values()).backward()
+    assert {name for name, value in tensors.items() if value.grad is None} == {"x", "weight_hh", "h_0"}
+
+
+@pytest.mark.parametrize("mode", LAYERS)
+def test_nothing_given_is_changed(mode):
+    tensors = inputs(mode, PACKED)
+    before = {name: value.detach().clone() for name, value in tensors.items()}
+    with_gradients(run(both(mode)[0], mode, PACKED, True, tensors), tensors)
+    assert all(torch.equal(value, before[name]) for name, value in tensors.items())
+
+
+@pytest.mark.parametrize("mode", LAYERS)
+def test_backward_twice_gives_the_same(mode):
+    tensors = inputs(mode, DENSE)
+    loss = run(both(mode)[0], mode, DENSE, False, tensors)["output"].square().sum()
+    first, second = (torch.autograd.grad(loss, list(tensors.values()), retain_graph=True) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_every_layer_takes_this_way(monkeypatch):
+    """A user meets the plain loop only where the derivative by hand can't serve."""
+    monkeypatch.setattr("rnncourse.layers.unroll", lambda *arguments: pytest.fail("the plain loop ran"))
+    x = torch.randn(5, 3, I)
+    packed = nn.utils.rnn.pack_padded_sequence(x, [4, 5, 2], enforce_sorted=False)
+    for kind in (rnncourse.RNN, rnncourse.LSTM, rnncourse.GRU):
+        for dtype in (torch.float32, torch.float64, torch.bfloat16):
+            layer = kind(I, H, 2, bidirectional=True, dropout=0.3, batch_first=True, dtype=dtype)
+            for given in (x.to(dtype), x[0].to(dtype), packed.to(dtype)):
+                output = layer(given)[0]
+                getattr(output, "data", output).sum() if isinstance(output, torch.Tensor) else None
+
+
+def test_where_it_does_not_serve():
+    x = (torch.randn(3, I),)
+    assert bptt.serves(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not bptt.serves(x)
+    with torch.autograd.forward_ad.dual_level():
+        assert not bptt.serves(x)
+    assert not torch.vmap(lambda v: torch.tensor(bptt.serves((v,))))(torch.randn(2, 3, I)).any()
+    assert not bptt.serves((torch.randn(3, I, dtype=torch.complex64),))
+    assert not bptt.serves((torch.empty(3, I, device="meta"),))
