@@ -89,6 +89,7 @@ class _Fold(Function):
     """What torch's autograd sees: inputs (x, *state, *weights), outputs (output, *end)."""
 
     @staticmethod
+    @np.errstate(all="ignore")  # torch says nothing of an overflow or a nan either
     def forward(ctx, call: _Call, *inputs: Tensor):
         output, end, kept = call.forward(call.steps, call.keep, *call.read(inputs))
         if call.keep:
@@ -97,6 +98,7 @@ class _Fold(Function):
         return output, *end
 
     @staticmethod
+    @np.errstate(all="ignore")
     def backward(ctx, doutput: Tensor, *dend: Tensor):
         call, needed, saved = ctx.call, ctx.needs_input_grad[1:], ctx.saved_tensors
         inputs, (output, *kept) = saved[: len(needed)], saved[len(needed) :]
@@ -107,13 +109,15 @@ class _Fold(Function):
             found = iter(torch.autograd.grad((again, *end), wanted, (doutput, *dend), create_graph=True))
             return None, *(next(found) if need else None for need in needed)
         h = call.steps.before(state[0], output)
-        dih, dhh, dstate = call.backward(call.steps, h, state, weights, output, *kept, doutput, *dend)
-        # of W_ih x + b_ih:  dx = W_ihᵀ dih,  dW_ih = Σ_N dih xᵀ,  db_ih = Σ_N dih;  of W_hh h + b_hh the same
-        dweights = {"weight_ih": dih.t().mm(x), "weight_hh": dhh.t().mm(h)}
-        if "bias_ih" in weights:
-            dweights["bias_ih"] = dih.sum(0)
-            dweights["bias_hh"] = dweights["bias_ih"] if dhh is dih else dhh.sum(0)
-        dx = dih.mm(weights["weight_ih"]) if needed[0] else None
+        da, dih_n, dstate = call.backward(call.steps, h, state, weights, output, *kept, doutput, *dend)
+        # of W_hh h + b_hh:  dW_hh = Σ_N da hᵀ,  db_hh = Σ_N da
+        dweights = {"weight_hh": da.t().mm(h), "bias_hh": da.sum(0)}
+        if dih_n is not None:
+            da[:, -dih_n.size(1) :] = dih_n
+        # of W_ih x + b_ih:  dW_ih = Σ_N da xᵀ,  db_ih = Σ_N da,  dx = W_ihᵀ da
+        dweights["weight_ih"] = da.t().mm(x)
+        dweights["bias_ih"] = dweights["bias_hh"] if dih_n is None else da.sum(0)
+        dx = da.mm(weights["weight_ih"]) if needed[0] else None
         return None, dx, *dstate, *(dweights[name] for name in call.names)
 
 
@@ -201,8 +205,8 @@ def times_one_minus_(value: Tensor, y: Tensor) -> None:
 
 # The cells. Forward gives the output (N, ·), the final states (B, ·) and, if it is to `keep` it, what else
 # the way back needs. Backward is given h (N, H), the state before each row's step, all of forward's, and the
-# gradients of its results. It gives dih and dhh (N, G*H), the gradients of W_ih x_t + b_ih and of
-# W_hh h + b_hh, and those of the states.
+# gradients of its results. It gives da (N, G*H), the gradient of W_hh h + b_hh and of W_ih x_t + b_ih alike;
+# dih_n (N, H), which stands in for the last block of the latter in a GRU, else None; and the states'.
 
 
 def rnn_forward(
@@ -233,7 +237,7 @@ def rnn_backward(steps: Steps, h, state, weights: Weights, output, doutput, dh_n
         da[t] *= dh[t]
         # dh = W_hhᵀ da
         torch.mm(da_mm[t], W_hh, out=dh_mm[t])
-    return dact, dact, [dh_0]
+    return dact, None, [dh_0]
 
 
 def lstm_forward(steps: Steps, keep: bool, x: Tensor, state: Sequence[Tensor], weights: Weights):
@@ -302,7 +306,7 @@ def lstm_backward(steps: Steps, h, state, weights: Weights, output, gates, cells
         dc[t] *= f[t]
         # dh = W_hhᵀ da
         torch.mm(da_mm[t], W_hh, out=dh_mm[t])
-    return da, da, [dh_0, dc_0]
+    return da, None, [dh_0, dc_0]
 
 
 def gru_forward(steps: Steps, keep: bool, x: Tensor, state: Sequence[Tensor], weights: Weights):
@@ -368,7 +372,7 @@ def gru_backward(steps: Steps, h, state, weights: Weights, output, gates, from_h
         # dh = z * dh_t + W_hhᵀ dhh
         dh[t] *= z[t]
         dh_mm[t].addmm_(dhh_mm[t], W_hh)
-    return torch.cat([dhh_r, dhh_z, dih_n], dim=1), dhh, [dh_0]
+    return dhh, dih_n, [dh_0]
 
 
 CELLS = {

@@ -149,9 +149,8 @@ class _Layer(nn.Module):
             S = self.num_layers * (2 if self.bidirectional else 1)
             widths = (self.proj_size or self.hidden_size, self.hidden_size)  # of h and c
             hx = [rows.new_zeros(S, batch_sizes[0], width) for width in widths[: 1 + self.has_cell_state]]
-        starts = zip(
-            *(s.unbind(0) for s in hx), strict=True
-        )  # for each layer and direction, its (B, ·) states
+        # for each layer and direction, its (B, ·) states
+        starts = zip(*(s.unbind(0) for s in hx), strict=True)
         ends = []
         for layer, suffixes in enumerate(self._suffixes()):
             if layer > 0:
@@ -162,7 +161,8 @@ class _Layer(nn.Module):
                 hs, end = fold(self.mode, loop, rows, batch_sizes, bool(reverse), next(starts), weights)
                 directions.append(hs)  # (N, H), in the input's order of time
                 ends.append(end)
-            rows = torch.cat(directions, dim=-1) if self.bidirectional else directions[0]  # (N, D*H)
+            # A copy even of one direction: the caller may change it in place, the way back needs its own.
+            rows = torch.cat(directions, dim=-1)  # (N, D*H)
         return rows, [torch.stack(parts) for parts in zip(*ends, strict=True)]
 
     def _step(self, x_t: Tensor, state: State, weights: dict[str, Tensor]) -> State:

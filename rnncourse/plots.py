@@ -47,7 +47,7 @@ LESSONS = {
     1: ("sequences and state", 1, ()),
     2: ("the RNN cell", 1, (1,)),
     3: ("shapes", 0, (2,)),
-    4: ("backward in time", 2, (2,)),
+    4: ("backward through time", 2, (2,)),
     5: ("vanishing, exploding", 2, (4,)),
     6: ("LSTM gates", 1, (2, 5)),
     7: ("h and c", 1, (6,)),

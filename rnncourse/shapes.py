@@ -67,9 +67,11 @@ def check_layer(layer, input: Tensor | PackedSequence, hx) -> None:
     packed = input if isinstance(input, PackedSequence) else None
     # torch leaves an LSTM's packed input to its kernels, which raise other classes than its own checks.
     unchecked = packed is not None and layer.has_cell_state
-    batch = _check_dense(layer, input) if packed is None else _check_packed(layer, packed)  # (B) or ()
-    data = input if packed is None else packed.data
-    _check_like("input", data, layer.weight_ih_l0, RuntimeError if unchecked else ValueError)
+    if packed is None:
+        batch = _check_dense(layer, input)  # (B) or ()
+    else:
+        batch = _check_packed(layer, packed)
+        _check_like("input", packed.data, layer.weight_ih_l0, RuntimeError if unchecked else ValueError)
 
     S = layer.num_layers * (2 if layer.bidirectional else 1)
     for name, state in _named_states(layer, hx, packed):
@@ -100,13 +102,21 @@ def _check_dense(layer, input: Tensor) -> tuple[int, ...]:
     unbatched, batched = f"(T, I={I})", f"(B, T, I={I})" if layer.batch_first else f"(T, B, I={I})"
     _check_is_tensor("input", input, f"{batched} or a PackedSequence")
     if input.dim() not in (2, 3):
-        slip = " One step alone? Add the time axis: input.unsqueeze(0)." if input.dim() == 1 else ""
+        slip = ""
+        if tuple(input.shape) == (I,):
+            slip = " One step alone? Add the time axis: input.unsqueeze(0)."
+        elif input.dim() == 1 and I == 1:
+            slip = " One number for each step? Add the feature axis: input.unsqueeze(-1)."
         raise ValueError(
             f"input: expected {batched} or, without a batch, {unbatched}, got {_shape(input)}.{slip}"
         )
+    _check_like("input", input, layer.weight_ih_l0, ValueError)  # before the size, as in torch
     expected = batched if input.dim() == 3 else unbatched
     if input.size(-1) != I:
-        raise RuntimeError(f"input: expected {expected}, got {_shape(input)}.{_input_slip(layer, input)}")
+        slip = _input_slip(layer, input)
+        if I == 1 and input.dim() == 2:
+            slip = " One number for each step? Add the feature axis: input.unsqueeze(-1)."
+        raise RuntimeError(f"input: expected {expected}, got {_shape(input)}.{slip}")
     T, *batch = input.shape[:-1]
     if batch and layer.batch_first:
         T, batch = batch[0], [T]
@@ -152,9 +162,11 @@ def _check_like(name: str, tensor: Tensor, weight: Tensor, dtype_error: type[Exc
         autocast = torch.is_autocast_enabled(tensor.device.type)
         if not (autocast and tensor.dtype in (torch.float32, torch.bfloat16, torch.float16)):
             slip = " NumPy's floats are float64." if tensor.dtype == torch.float64 else ""
+            tokens = name == "input" and tensor.dtype in (torch.int32, torch.int64)
+            instead = " Token numbers need an nn.Embedding instead." if tokens else ""
             raise (RuntimeError if autocast else dtype_error)(
                 f"{name}: expected {weight.dtype}, the dtype of the weights, got {tensor.dtype}."
-                f"{slip} Convert one: {name}.to({weight.dtype})."
+                f"{slip} Convert one: {name}.to({weight.dtype}).{instead}"
             )
 
 
@@ -232,8 +244,12 @@ def _layer_state_slip(layer, input, state: Tensor, S: int, batch: tuple[int, ...
         return " The input has a batch axis, so the state has three: layers and directions, batch, features."
     if shape == (*batch, S, width):
         return " Are its first two axes exchanged? batch_first moves input and output, never a state."
-    if shape[-1] == layer.hidden_size != width:
+    if sorted(shape) == sorted((S, *batch, width)):
+        return " Its axes are in another order."
+    if layer.proj_size and shape[-1] != width and shape[-1] in (layer.proj_size, layer.hidden_size):
         return " With proj_size, h is P wide and only c is H wide."
+    if S == 2 * L and shape == (L, *batch, 2 * width):
+        return " The output joins both directions in its last axis; a state keeps them in two rows."
     if shape[-1] != width:
         return f" Its last axis is {shape[-1]}: was it made for hidden_size={shape[-1]}?"
     if shape[0] == L != S:
@@ -241,5 +257,6 @@ def _layer_state_slip(layer, input, state: Tensor, S: int, batch: tuple[int, ...
     if shape[0] != S:
         return f" num_layers={L} and {S // L} direction{'s' if S > L else ''} make {S} rows."
     if isinstance(input, Tensor) and shape[1] == input.size(1 if layer.batch_first else 0):
-        return " Its batch axis is as long as the time axis: was it taken from the wrong axis of the input?"
+        axis, first = (1, "True") if layer.batch_first else (0, "False")
+        return f" Its batch is the length of the input's axis {axis}, which is time with batch_first={first}."
     return " Its batch is not the input's."

@@ -491,6 +491,15 @@ def _h_0_collected(x, h_0, *weights):
     return torch.cat([h_0[None], outputs]), h_T
 
 
+@_mistake(
+    "return inside the loop",
+    "the loop ends after its first step. How far is the `return` indented?",
+    OVER_TIME,
+)
+def _return_in_the_loop(x, h_0, *weights):
+    return _unroll(x[:1], h_0, *weights)
+
+
 @_mistake("first state returned", "h_T is the state after the first step, not after the last.", OVER_TIME)
 def _first_returned(x, h_0, *weights):
     outputs, _ = _unroll(x, h_0, *weights)
@@ -568,6 +577,7 @@ unroll = Check(
         _last_repeated,
         _one_late,
         _h_0_collected,
+        _return_in_the_loop,
         _first_returned,
         _h_0_returned,
         _layer_axis,
@@ -745,6 +755,15 @@ def _reordered_transposed(order, W, U, b, d):
     return W[order], U[order][:, order].T, b[order], d[order]
 
 
+@_mistake(
+    "weight_hh[order, order]",
+    "weight_hh[order, order] takes H single entries, one for each pair of places. Asked are H rows of H.",
+    EQUATION,
+)
+def _entries_only(order, W, U, b, d):
+    return W[order], U[order, order], b[order], d[order]
+
+
 @_mistake("weight_ih unchanged", "weight_ih is as it was. Which unit does each of its rows make?", EQUATION)
 def _ih_unchanged(order, W, U, b, d):
     return W, U[order][:, order], b[order], d[order]
@@ -778,6 +797,7 @@ reorder_units = Check(
         _columns_inverse,
         _biases_unchanged,
         _reordered_transposed,
+        _entries_only,
         _ih_unchanged,
     ),
 )

@@ -1,0 +1,30 @@
+"""The benchmarks run, at a tiny size, and what they print is what they measured."""
+
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LAYERS = Path(__file__).parents[1] / "benchmarks" / "layers.py"
+
+
+@pytest.mark.timeout(120)
+def test_layers(tmp_path):
+    command = [sys.executable, LAYERS, "--tiny", "--rounds", "2", "--threads", "1", "--out", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "MPLBACKEND": "agg"})
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "layers.json").read_text())
+    assert (tmp_path / "layers.png").stat().st_size > 10_000
+    # one row for each kind, train and infer, three variants, two sizes
+    assert len(result["rows"]) == 3 * 2 * 3 * 2
+    for variant, kind, what in (("one layer", "GRU", "train"), ("2 layers", "RNN", "infer")):
+        rows = [r for r in result["rows"] if (r["variant"], r["kind"], r["what"]) == (variant, kind, what)]
+        values = [row["seconds"]["ours"] / row["seconds"]["torch.nn"] for row in rows]
+        (line,) = re.findall(rf"{variant} +{kind} +{what} ours +(.*)   mean (.*)", done.stdout)
+        assert [float(v) for v in line[0].split()] == pytest.approx(values, abs=0.006)
+        assert float(line[1]) == pytest.approx(math.prod(values) ** (1 / len(values)), abs=0.006)
