@@ -17,7 +17,7 @@ In the loops v[t] is step t's view of v's memory, (b_t, ·). Matmuls and σ are 
 all else is NumPy's where it can be: on arrays as small as one step's, its calls cost a third of torch's.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import accumulate
 
@@ -27,6 +27,7 @@ from torch import Tensor
 from torch.autograd import Function, forward_ad
 from torch.nn.functional import linear
 
+CACHED = 2**17  # numbers of one array at a time, so that those of ten arrays stay in a processor's cache
 Array = np.ndarray | Tensor
 Weights = dict[str, Tensor]  # by the names of a step's arguments; without bias or projection, they are absent
 
@@ -142,6 +143,15 @@ class Steps:
         """For each step the rows, (b_t, ·), of a state (B, ·) that it works on."""
         leading = {b: state[:b] for b in set(self.sizes)}
         return [leading[b] for b in self.sizes]
+
+    def parts(self, width: int) -> Iterator[tuple[slice, range]]:
+        """The way back in parts whose rows (·, width) fit a processor's cache: their rows, their steps."""
+        length = max(1, CACHED // max(1, width * self.sizes[0]))  # steps in a part
+        ends = [0, *accumulate(self.sizes)]
+        for start in range(0, len(self.backward), length):
+            part = self.backward[start : start + length]
+            first, last = sorted((part[0], part[-1]))
+            yield slice(ends[first], ends[last + 1]), part
 
     def before(self, start: Tensor, states: Tensor) -> Tensor:
         """The state before each row's step, (N, ·): of the states after it, (N, ·), and the start, (B, ·)."""
@@ -272,41 +282,50 @@ def lstm_forward(steps: Steps, keep: bool, x: Tensor, state: Sequence[Tensor], w
 
 def lstm_backward(steps: Steps, h, state, weights: Weights, output, gates, cells, doutput, dh_n, dc_n):
     dh_0, dc_0, W_hh = copy_of(dh_n), copy_of(dc_n), weights["weight_hh"]
-    i, f, g, o = gates.chunk(4, dim=1)
-    tanh_c = torch.empty_like(cells)
-    tanh(in_place(cells), out=in_place(tanh_c))
-    da = torch.empty_like(gates)  # (N, 4H): first the factors, then da
-    da_i, da_f, da_g, da_o = da.chunk(4, dim=1)
-    # from dc_t:  da_i = g * i (1 - i),  da_g = i (1 - g²),  da_f = c * f (1 - f)
-    torch.mul(g, i, out=da_i)
-    torch.addcmul(i, da_i, g, value=-1, out=da_g)
-    times_one_minus_(da_i, i)
-    torch.mul(steps.before(state[1], cells), f, out=da_f)
-    times_one_minus_(da_f, f)
-    # from dh_t:  da_o = tanh(c_t) * o (1 - o),  dc_t = o (1 - tanh²(c_t))
-    torch.mul(tanh_c, o, out=da_o)
-    to_c = torch.addcmul(o, da_o, tanh_c, value=-1, out=tanh_c)
-    times_one_minus_(da_o, o)
-
+    da, before = (
+        torch.empty_like(gates),
+        steps.before(state[1], cells),
+    )  # c (N, H): the c before each row's step
+    to_c = torch.empty_like(cells)  # (N, H): what leads from dh_t to dc_t
     da_mm, dh_mm = steps.rows(da), steps.running(dh_0)
     da_ifg = steps.rows(in_place(da.unflatten(1, (4, -1))[:, :3]))  # (b_t, 3, H)
-    dout, da_o, to_c, f = (steps.rows(in_place(v)) for v in (doutput, da_o, to_c, f))
+    dout, da_o, dc_dh, f = (
+        steps.rows(in_place(v)) for v in (doutput, da.chunk(4, dim=1)[3], to_c, gates.chunk(4, dim=1)[1])
+    )
     dh, dc, new = (steps.running(in_place(v)) for v in (dh_0, dc_0, torch.empty_like(dc_0)))
     dc_ifg = steps.running(in_place(dc_0.unsqueeze(1)))  # dc, for three gates at once: (b_t, 1, H)
-    for t in steps.backward:
-        # dh_t = dh (from the step after) + doutput_t
-        dh[t] += dout[t]
-        # dc_t = dc (from the step after) + dh_t * o (1 - tanh²(c_t))
-        multiply(dh[t], to_c[t], out=new[t])
-        dc[t] += new[t]
-        # da_i, da_f, da_g = their factors * dc_t;  da_o = its factor * dh_t
-        da_ifg[t] *= dc_ifg[t]
-        da_o[t] *= dh[t]
-        # dc = f * dc_t
-        dc[t] *= f[t]
-        # dh = W_hhᵀ da
-        torch.mm(da_mm[t], W_hh, out=dh_mm[t])
+    for rows, part in steps.parts(cells.size(1)):
+        lstm_factors(gates[rows], output[rows], cells[rows], before[rows], da[rows], to_c[rows])
+        for t in part:
+            # dh_t = dh (from the step after) + doutput_t
+            dh[t] += dout[t]
+            # dc_t = dc (from the step after) + dh_t * o (1 - tanh²(c_t))
+            multiply(dh[t], dc_dh[t], out=new[t])
+            dc[t] += new[t]
+            # da_i, da_f, da_g = their factors * dc_t;  da_o = its factor * dh_t
+            da_ifg[t] *= dc_ifg[t]
+            da_o[t] *= dh[t]
+            # dc = f * dc_t
+            dc[t] *= f[t]
+            # dh = W_hhᵀ da
+            torch.mm(da_mm[t], W_hh, out=dh_mm[t])
     return da, None, [dh_0, dc_0]
+
+
+def lstm_factors(gates: Tensor, h_t: Tensor, c_t: Tensor, c: Tensor, da: Tensor, to_c: Tensor) -> None:
+    """The factors of many rows: those of da into da, (·, 4H), that of dh_t in dc_t into to_c, (·, H)."""
+    (i, _, g, o), (da_i, da_f, da_g, da_o) = gates.chunk(4, dim=1), da.chunk(4, dim=1)
+    # σ'(a) = σ (1 - σ), for i, f and o
+    torch.addcmul(gates, gates, gates, value=-1, out=da)
+    # from dc_t:  da_i = g * σ'(a_i),  da_f = c * σ'(a_f),  da_g = i * (1 - g²)
+    da_i.mul_(g)
+    da_f.mul_(c)
+    torch.mul(i, g, out=da_g)
+    torch.addcmul(i, da_g, g, value=-1, out=da_g)
+    # from dh_t:  da_o = tanh(c_t) * σ'(a_o),  dc_t = o * (1 - tanh²(c_t)) = o - h_t * tanh(c_t)
+    tanh(in_place(c_t), out=in_place(to_c))
+    da_o.mul_(to_c)
+    torch.addcmul(o, h_t, to_c, value=-1, out=to_c)
 
 
 def gru_forward(steps: Steps, keep: bool, x: Tensor, state: Sequence[Tensor], weights: Weights):

@@ -105,7 +105,7 @@ FAULTS = {  # file: what is wrong: the right text, the wrong text
         ),
         "lstm: f left out of the way back": ("dc[t] *= f[t]\n", "pass\n"),
         "lstm: c_t where c is due": ("steps.before(state[1], cells)", "cells"),
-        "lstm: σ' without 1 - i": ("times_one_minus_(da_i, i)", "pass"),
+        "lstm: σ' without 1 - σ": ("torch.addcmul(gates, gates, gates, value=-1, out=da)", "da.copy_(gates)"),
         "lstm: c's second source left out": ("dc[t] += new[t]\n", "pass\n"),
         "lstm: o's gradient from dc": ("da_o[t] *= dh[t]", "da_o[t] *= dc[t]"),
         "gru: z left out of the way back": ("dh[t] *= z[t]\n", "pass\n"),
