@@ -23,7 +23,7 @@ VENV = os.path.join(ROOT, ".venv")
 BIN = os.path.join(VENV, "Scripts" if os.name == "nt" else "bin")
 PYTHON = os.path.join(BIN, "python.exe" if os.name == "nt" else "python")
 STAMP = os.path.join(VENV, "course-stamp.txt")
-FIRST_LESSON = "/lab/tree/notebooks/00_start_here.ipynb"  # its address: the whole course is in view beside it
+FIRST_LESSON = "/lab/tree/notebooks/00_start_here.ipynb"  # its address; links lead on from there
 GIGABYTES = 1.6  # on the disk; with less free, no installation ends well
 
 USAGE = """\

@@ -238,7 +238,9 @@ def _layer_state_slip(layer, input, state: Tensor, S: int, batch: tuple[int, ...
     L, shape = layer.num_layers, tuple(state.shape)
     if len(shape) != len(batch) + 2:
         if not batch:
-            return " The input has no batch axis, so the state has none."
+            return (
+                " The input has no batch axis. Is it one step of a batch? Then input.unsqueeze(0) adds time."
+            )
         if shape == (*batch, width) and S == 1:
             return " Its layer axis is missing: h.unsqueeze(0)."
         return " The input has a batch axis, so the state has three: layers and directions, batch, features."

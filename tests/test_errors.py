@@ -465,3 +465,44 @@ def test_stricter_than_torch(what, kind, dtype, arguments, error):
     getattr(torch.nn, kind)(2, 4, dtype=dtype)(*arguments)
     with pytest.raises(error):
         getattr(rnncourse, kind)(2, 4, dtype=dtype)(*arguments)
+
+
+def slips():
+    """(call, a part of the sentence): mistakes that people make, and what names each."""
+    x, h, pair_of = torch.randn(7, 3, 4), torch.zeros(1, 3, 6), lambda v: (v, v)
+    lstm, two_way = rnncourse.LSTM(4, 6), rnncourse.LSTM(4, 6, 2, bidirectional=True)
+    first, projected = rnncourse.GRU(4, 6, batch_first=True), rnncourse.LSTM(4, 6, proj_size=5)
+    cell, narrow = rnncourse.LSTMCell(4, 6), rnncourse.LSTM(1, 6)
+    yield lambda: lstm(x, h), "c_0 is missing"
+    yield lambda: rnncourse.GRU(4, 6)(x, pair_of(h)), "Only an LSTM has two states"
+    yield lambda: lstm(lstm(x)), "Pass its first part"
+    yield lambda: lstm(x[0, 0]), "input.unsqueeze(0)"
+    yield lambda: lstm(x.transpose(1, 2)), "Its axis 1 is 4: are the axes exchanged?"
+    yield lambda: lstm(torch.randn(7, 3, 6)), "this module's own hidden_size"
+    yield lambda: lstm(torch.randn(7, 3, 9)), "the output of a layer with hidden_size=9"
+    yield lambda: lstm(torch.randint(9, (7, 3))), "nn.Embedding"
+    yield lambda: lstm(x.double()), "NumPy's floats are float64"
+    yield lambda: narrow(torch.randn(7)), "input.unsqueeze(-1)"
+    yield lambda: narrow(torch.randn(7, 3)), "input.unsqueeze(-1)"
+    yield lambda: lstm(x[0], pair_of(h)), "Is it one step of a batch?"
+    yield lambda: lstm(x, pair_of(h[0])), "h.unsqueeze(0)"
+    yield lambda: lstm(x, pair_of(h.transpose(1, 2))), "Its axes are in another order"
+    yield lambda: lstm(x, pair_of(h[..., :5])), "made for hidden_size=5"
+    yield lambda: lstm(x, pair_of(h[:, :2])), "Its batch is not the input's"
+    yield lambda: lstm(x, pair_of(torch.zeros(1, 7, 6))), "which is time with batch_first=False"
+    yield lambda: first(x, torch.zeros(7, 1, 6)), "batch_first moves input and output, never a state"
+    yield lambda: two_way(x, pair_of(torch.zeros(2, 3, 6))), "two rows for each layer"
+    yield lambda: two_way(x, pair_of(torch.zeros(3, 3, 6))), "num_layers=2 and 2 directions make 4 rows"
+    yield lambda: two_way(x, pair_of(torch.zeros(2, 3, 12))), "a state keeps them in two rows"
+    yield lambda: projected(x, pair_of(torch.zeros(1, 3, 5))), "only c is H wide"
+    yield lambda: cell(x), "A cell takes one time step"
+    yield lambda: cell(x[0], pair_of(h)), "h_0[k]"
+    yield lambda: cell(x[0], pair_of(h[0, 0])), "or neither"
+    yield lambda: cell(x[0], pair_of(h[0].T)), "the batch comes first"
+    yield lambda: cell(pack_padded_sequence(x, [7, 5, 2])), "takes a PackedSequence"
+
+
+@pytest.mark.parametrize(("call", "words"), list(slips()), ids=lambda v: v if type(v) is str else "")
+def test_the_likely_slip_is_named(call, words):
+    with pytest.raises(Exception, match=re.escape(words)):  # the classes are tested above
+        call()
