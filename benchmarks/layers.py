@@ -243,11 +243,12 @@ def draw(rows: list[dict], path: Path) -> None:
                 ]
                 label = f"{kind}, {thread} thread{'s' if thread > 1 else ''}"
                 ax.plot(range(len(values)), values, marker, color=f"C{k}", label=label, fillstyle="none")
-        sizes = list(dict.fromkeys(str(row["size"]).strip("()").replace(" ", "") for row in rows))
+        sizes = ["{}, {}\n{}, {}".format(*size) for size in dict.fromkeys(tuple(row["size"]) for row in rows)]
         ax.axhline(1, color="grey", linewidth=1)
         ax.set(title=what, xticks=range(len(sizes)), xticklabels=sizes, xlabel="T, B, I, H", yscale="log")
+        ax.minorticks_off()
         ax.set_yticks([0.25, 0.5, 1, 2, 4], labels=["¼", "½", "1", "2", "4"])
-        ax.tick_params(axis="x", labelsize=7)
+        ax.tick_params(axis="x", labelsize=8)
     axes[0].set_ylabel("seconds over torch.nn's")
     axes[1].legend(fontsize=7, frameon=False)
     figure.savefig(path, dpi=120)
