@@ -49,7 +49,7 @@ def fold(
     over where `serves` says no, and where the gradient of a gradient is asked for.
     """
     inputs = (x, *state, *weights.values())
-    if "weight_hr" in weights or not serves(inputs):  # a projection has no derivative by hand here
+    if not serves(inputs):
         return plain(x, batch_sizes, reverse, state, weights)
     keep = torch.is_grad_enabled() and any(v.requires_grad for v in inputs)
     call = _Call(mode, plain, batch_sizes, reverse, len(state), tuple(weights), keep)
@@ -110,9 +110,11 @@ class _Fold(Function):
             found = iter(torch.autograd.grad((again, *end), wanted, (doutput, *dend), create_graph=True))
             return None, *(next(found) if need else None for need in needed)
         h = call.steps.before(state[0], output)
-        da, dih_n, dstate = call.backward(call.steps, h, state, weights, output, *kept, doutput, *dend)
+        da, dih_n, dstate, dweights = call.backward(
+            call.steps, h, state, weights, output, *kept, doutput, *dend
+        )
         # of W_hh h + b_hh:  dW_hh = Σ_N da hᵀ,  db_hh = Σ_N da
-        dweights = {"weight_hh": da.t().mm(h), "bias_hh": da.sum(0)}
+        dweights |= {"weight_hh": da.t().mm(h), "bias_hh": da.sum(0)}
         if dih_n is not None:
             da[:, -dih_n.size(1) :] = dih_n
         # of W_ih x + b_ih:  dW_ih = Σ_N da xᵀ,  db_ih = Σ_N da,  dx = W_ihᵀ da
@@ -216,7 +218,8 @@ def times_one_minus_(value: Tensor, y: Tensor) -> None:
 # The cells. Forward gives the output (N, ·), the final states (B, ·) and, if it is to `keep` it, what else
 # the way back needs. Backward is given h (N, H), the state before each row's step, all of forward's, and the
 # gradients of its results. It gives da (N, G*H), the gradient of W_hh h + b_hh and of W_ih x_t + b_ih alike;
-# dih_n (N, H), which stands in for the last block of the latter in a GRU, else None; and the states'.
+# dih_n (N, H), which stands in for the last block of the latter in a GRU, else None; the states' gradients;
+# and those of weights that only this cell has.
 
 
 def rnn_forward(
@@ -247,19 +250,24 @@ def rnn_backward(steps: Steps, h, state, weights: Weights, output, doutput, dh_n
         da[t] *= dh[t]
         # dh = W_hhᵀ da
         torch.mm(da_mm[t], W_hh, out=dh_mm[t])
-    return dact, None, [dh_0]
+    return dact, None, [dh_0], {}
 
 
 def lstm_forward(steps: Steps, keep: bool, x: Tensor, state: Sequence[Tensor], weights: Weights):
     h_n, c_n = map(copy_of, state)
-    W_hh = weights["weight_hh"].t()
+    W_hh, W_hr = weights["weight_hh"].t(), weights.get("weight_hr")
+    q_n = (
+        h_n if W_hr is None else torch.empty_like(c_n)
+    )  # (B, H): q = o * tanh(c_t), which W_hr projects to h
     gates = input_part(x, weights)  # (N, 4H): first a, then i, f, g, o
-    output = x.new_empty(len(x), h_n.size(1))  # (N, H): h_t
-    cells = torch.empty_like(output) if keep else None  # (N, H): c_t
-    a_mm, h_mm = steps.rows(gates), steps.running(h_n)
+    output = x.new_empty(len(x), h_n.size(1))  # (N, H) or (N, P): h_t
+    shown = output if W_hr is None else x.new_empty(len(x), c_n.size(1))  # (N, H): q
+    cells = x.new_empty(len(x), c_n.size(1)) if keep else None  # (N, H): c_t
+    a_mm, h_mm, q_mm = steps.rows(gates), steps.running(h_n), steps.running(q_n)
     i, f, g, o = (steps.rows(in_place(block)) for block in gates.chunk(4, dim=1))
-    h, c, new = (steps.running(in_place(v)) for v in (h_n, c_n, torch.empty_like(c_n)))
-    h_t, c_t = steps.rows(in_place(output)), steps.rows(in_place(cells)) if keep else None
+    h, c, q, new = (steps.running(in_place(v)) for v in (h_n, c_n, q_n, torch.empty_like(c_n)))
+    h_t, q_t = steps.rows(in_place(output)), steps.rows(in_place(shown))
+    c_t = steps.rows(in_place(cells)) if keep else None
     for t in steps.forward:
         # a = W_ih x_t + b_ih + b_hh + W_hh h
         a_mm[t].addmm_(h_mm[t], W_hh)
@@ -271,49 +279,61 @@ def lstm_forward(steps: Steps, keep: bool, x: Tensor, state: Sequence[Tensor], w
         new[t] *= i[t]
         c[t] *= f[t]
         c[t] += new[t]
-        # h_t = o * tanh(c_t)
-        tanh(c[t], out=h[t])
-        h[t] *= o[t]
-        h_t[t][:] = h[t]
+        # q = o * tanh(c_t), which is h_t, or is projected to it
+        tanh(c[t], out=q[t])
+        q[t] *= o[t]
+        q_t[t][:] = q[t]
+        if W_hr is not None:
+            # h_t = W_hr q
+            torch.mm(q_mm[t], W_hr.t(), out=h_mm[t])
+            h_t[t][:] = h[t]
         if keep:
             c_t[t][:] = c[t]
-    return output, [h_n, c_n], [gates, cells]
+    return output, [h_n, c_n], [gates, cells, shown]
 
 
-def lstm_backward(steps: Steps, h, state, weights: Weights, output, gates, cells, doutput, dh_n, dc_n):
-    dh_0, dc_0, W_hh = copy_of(dh_n), copy_of(dc_n), weights["weight_hh"]
+def lstm_backward(steps: Steps, h, state, weights: Weights, output, gates, cells, shown, doutput, dh_n, dc_n):
+    dh_0, dc_0, W_hh, W_hr = copy_of(dh_n), copy_of(dc_n), weights["weight_hh"], weights.get("weight_hr")
+    dq_0 = dh_0 if W_hr is None else torch.empty_like(dc_0)  # (B, H)
+    dh_all = None if W_hr is None else torch.empty_like(output)  # (N, P): each step's dh_t
     da, before = (
         torch.empty_like(gates),
         steps.before(state[1], cells),
     )  # c (N, H): the c before each row's step
-    to_c = torch.empty_like(cells)  # (N, H): what leads from dh_t to dc_t
-    da_mm, dh_mm = steps.rows(da), steps.running(dh_0)
+    to_c = torch.empty_like(cells)  # (N, H): what leads from dq to dc_t
+    da_mm, dh_mm, dq_mm = steps.rows(da), steps.running(dh_0), steps.running(dq_0)
     da_ifg = steps.rows(in_place(da.unflatten(1, (4, -1))[:, :3]))  # (b_t, 3, H)
-    dout, da_o, dc_dh, f = (
+    dout, da_o, dc_dq, f = (
         steps.rows(in_place(v)) for v in (doutput, da.chunk(4, dim=1)[3], to_c, gates.chunk(4, dim=1)[1])
     )
-    dh, dc, new = (steps.running(in_place(v)) for v in (dh_0, dc_0, torch.empty_like(dc_0)))
+    dh_t = None if W_hr is None else steps.rows(in_place(dh_all))
+    dh, dc, dq, new = (steps.running(in_place(v)) for v in (dh_0, dc_0, dq_0, torch.empty_like(dc_0)))
     dc_ifg = steps.running(in_place(dc_0.unsqueeze(1)))  # dc, for three gates at once: (b_t, 1, H)
     for rows, part in steps.parts(cells.size(1)):
-        lstm_factors(gates[rows], output[rows], cells[rows], before[rows], da[rows], to_c[rows])
+        lstm_factors(gates[rows], shown[rows], cells[rows], before[rows], da[rows], to_c[rows])
         for t in part:
             # dh_t = dh (from the step after) + doutput_t
             dh[t] += dout[t]
-            # dc_t = dc (from the step after) + dh_t * o (1 - tanh²(c_t))
-            multiply(dh[t], dc_dh[t], out=new[t])
+            if W_hr is not None:
+                # dq = W_hrᵀ dh_t
+                torch.mm(dh_mm[t], W_hr, out=dq_mm[t])
+                dh_t[t][:] = dh[t]
+            # dc_t = dc (from the step after) + dq * o (1 - tanh²(c_t))
+            multiply(dq[t], dc_dq[t], out=new[t])
             dc[t] += new[t]
-            # da_i, da_f, da_g = their factors * dc_t;  da_o = its factor * dh_t
+            # da_i, da_f, da_g = their factors * dc_t;  da_o = its factor * dq
             da_ifg[t] *= dc_ifg[t]
-            da_o[t] *= dh[t]
+            da_o[t] *= dq[t]
             # dc = f * dc_t
             dc[t] *= f[t]
             # dh = W_hhᵀ da
             torch.mm(da_mm[t], W_hh, out=dh_mm[t])
-    return da, None, [dh_0, dc_0]
+    # dW_hr = Σ_N dh_t qᵀ
+    return da, None, [dh_0, dc_0], {} if W_hr is None else {"weight_hr": dh_all.t().mm(shown)}
 
 
-def lstm_factors(gates: Tensor, h_t: Tensor, c_t: Tensor, c: Tensor, da: Tensor, to_c: Tensor) -> None:
-    """The factors of many rows: those of da into da, (·, 4H), that of dh_t in dc_t into to_c, (·, H)."""
+def lstm_factors(gates: Tensor, q: Tensor, c_t: Tensor, c: Tensor, da: Tensor, to_c: Tensor) -> None:
+    """The factors of many rows: those of da into da, (·, 4H), that of dq in dc_t into to_c, (·, H)."""
     (i, _, g, o), (da_i, da_f, da_g, da_o) = gates.chunk(4, dim=1), da.chunk(4, dim=1)
     # σ'(a) = σ (1 - σ), for i, f and o
     torch.addcmul(gates, gates, gates, value=-1, out=da)
@@ -322,10 +342,10 @@ def lstm_factors(gates: Tensor, h_t: Tensor, c_t: Tensor, c: Tensor, da: Tensor,
     da_f.mul_(c)
     torch.mul(i, g, out=da_g)
     torch.addcmul(i, da_g, g, value=-1, out=da_g)
-    # from dh_t:  da_o = tanh(c_t) * σ'(a_o),  dc_t = o * (1 - tanh²(c_t)) = o - h_t * tanh(c_t)
+    # from dq:  da_o = tanh(c_t) * σ'(a_o),  dc_t = o * (1 - tanh²(c_t)) = o - q * tanh(c_t)
     tanh(in_place(c_t), out=in_place(to_c))
     da_o.mul_(to_c)
-    torch.addcmul(o, h_t, to_c, value=-1, out=to_c)
+    torch.addcmul(o, q, to_c, value=-1, out=to_c)
 
 
 def gru_forward(steps: Steps, keep: bool, x: Tensor, state: Sequence[Tensor], weights: Weights):
@@ -391,7 +411,7 @@ def gru_backward(steps: Steps, h, state, weights: Weights, output, gates, from_h
         # dh = z * dh_t + W_hhᵀ dhh
         dh[t] *= z[t]
         dh_mm[t].addmm_(dhh_mm[t], W_hh)
-    return dhh, dih_n, [dh_0]
+    return dhh, dih_n, [dh_0], {}
 
 
 CELLS = {

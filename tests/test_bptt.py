@@ -11,12 +11,13 @@ import rnncourse
 from rnncourse import bptt
 from rnncourse.layers import unroll
 
-I, H, B = 4, 6, 5
+I, H, P, B = 4, 6, 3, 5
 DENSE, PACKED = [B] * 7, [5, 5, 4, 2, 2, 1]
 LAYERS = {
     "RNN_TANH": rnncourse.RNN(I, H, dtype=torch.float64),
     "RNN_RELU": rnncourse.RNN(I, H, nonlinearity="relu", dtype=torch.float64),
     "LSTM": rnncourse.LSTM(I, H, dtype=torch.float64),
+    "projected": rnncourse.LSTM(I, H, proj_size=P, dtype=torch.float64),
     "GRU": rnncourse.GRU(I, H, dtype=torch.float64),
 }
 
@@ -25,7 +26,8 @@ def inputs(mode: str, sizes: list[int], bias: bool = True) -> dict[str, torch.Te
     """Random x, states and weights of one layer and direction, all asking for gradients."""
     layer = LAYERS[mode]
     torch.manual_seed(7)
-    shapes = {"x": (sum(sizes), I), "h_0": (B, H)} | ({"c_0": (B, H)} if mode == "LSTM" else {})
+    shapes = {"x": (sum(sizes), I), "h_0": (B, layer.proj_size or H)}
+    shapes |= {"c_0": (B, H)} if layer.has_cell_state else {}
     shapes |= {name.removesuffix("_l0"): tuple(weight.shape) for name, weight in layer.named_parameters()}
     return {
         name: torch.randn(shape, dtype=torch.float64).mul_(0.5).requires_grad_()
@@ -36,7 +38,7 @@ def inputs(mode: str, sizes: list[int], bias: bool = True) -> dict[str, torch.Te
 
 def run(fold, mode: str, sizes: list[int], reverse: bool, tensors: dict) -> dict[str, torch.Tensor]:
     """output, h_n (and c_n), by name, of bptt.fold or of the plain loop."""
-    names = ["x", "h_0", *(["c_0"] if mode == "LSTM" else [])]
+    names = ["x", "h_0", *(["c_0"] if LAYERS[mode].has_cell_state else [])]
     weights = {name: value for name, value in tensors.items() if name not in names}
     state = [tensors[name] for name in names[1:]]
     output, end = fold(tensors["x"], sizes, reverse, state, weights)
@@ -45,7 +47,7 @@ def run(fold, mode: str, sizes: list[int], reverse: bool, tensors: dict) -> dict
 
 def both(mode: str):
     plain = partial(unroll, LAYERS[mode]._step)
-    return partial(bptt.fold, mode, plain), plain
+    return partial(bptt.fold, LAYERS[mode].mode, plain), plain
 
 
 def with_gradients(results: dict, tensors: dict) -> dict[str, torch.Tensor]:

@@ -3,6 +3,7 @@
 import importlib
 import itertools
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from oracle import (
@@ -107,7 +108,12 @@ FAULTS = {  # file: what is wrong: the right text, the wrong text
         "lstm: c_t where c is due": ("steps.before(state[1], cells)", "cells"),
         "lstm: σ' without 1 - σ": ("torch.addcmul(gates, gates, gates, value=-1, out=da)", "da.copy_(gates)"),
         "lstm: c's second source left out": ("dc[t] += new[t]\n", "pass\n"),
-        "lstm: o's gradient from dc": ("da_o[t] *= dh[t]", "da_o[t] *= dc[t]"),
+        "lstm: o's gradient from dc": ("da_o[t] *= dq[t]", "da_o[t] *= dc[t]"),
+        "lstm: projection left out of the way back": (
+            "torch.mm(dh_mm[t], W_hr, out=dq_mm[t])",
+            "dq_mm[t].copy_(dh_mm[t].repeat(1, 9)[:, : dq_mm[t].size(1)])",
+        ),
+        "lstm: dW_hr from the loss alone": ("dh_all.t().mm(shown)", "doutput.t().mm(shown)"),
         "gru: z left out of the way back": ("dh[t] *= z[t]\n", "pass\n"),
         "gru: b_hn's gradient without r": ("torch.mul(dih_n, r, out=dhh_n)", "dhh_n.copy_(dih_n)"),
         "gru: h_t where h is due": ("torch.sub(h, n, out=dhh_z)", "torch.sub(output, n, out=dhh_z)"),
@@ -152,6 +158,8 @@ def compare_all(ours) -> None:
     for variant in VARIANTS:
         for form in ("dense", "batch_first", "unsorted"):
             assert_layer_agrees(variant, form, ours=ours, num_layers=2, bidirectional=True)
+        with mock.patch.object(ours.bptt, "serves", return_value=False):  # the plain loop
+            assert_layer_agrees(variant, "unsorted", ours=ours, bidirectional=True)
 
 
 def test_a_copy_without_a_fault_passes(plant):
