@@ -1,0 +1,62 @@
+"""Where one step of our LSTM spends its time, beside torch.nn.LSTM's whole step.
+
+    python benchmarks/lstm_step.py [--threads 1]
+
+Each operation of bptt.lstm_forward's loop is timed alone, on arrays of one step's size, and so is a step of
+each layer: T steps without gradients, less the input's matmul, over T. Prints microseconds.
+"""
+
+import argparse
+import timeit
+
+import numpy as np
+import torch
+
+import rnncourse
+
+STEPS = 200
+
+
+def microseconds(statement, names: dict, number: int = 500) -> float:
+    """The quickest of nine."""
+    return min(timeit.repeat(statement, globals=names, number=number, repeat=9)) / number * 1e6
+
+
+def operations(B: int, H: int) -> dict[str, float]:
+    """The loop's operations, in its order."""
+    a_mm, h_mm, W_hh = torch.rand(B, 4 * H), torch.rand(B, H), torch.rand(4 * H, H).t()
+    i, f, g, o = (block.numpy() for block in a_mm.chunk(4, dim=1))
+    c, new, h = (np.random.rand(B, H).astype(np.float32) for _ in range(3))
+    names = {**locals(), "np": np}
+    statements = {
+        "a += W_hh h": "a_mm.addmm_(h_mm, W_hh)",
+        "tanh(g)": "np.tanh(g, out=new)",
+        "σ(a)": "a_mm.sigmoid_()",
+        "g kept": "g[:] = new",
+        "c = f c + i g": "np.multiply(new, i, out=new); np.multiply(c, f, out=c); np.add(c, new, out=c)",
+        "h = o tanh(c)": "np.tanh(c, out=h); np.multiply(h, o, out=h)",
+        "h kept": "new[:] = h",
+    }
+    return {what: microseconds(statement, names) for what, statement in statements.items()}
+
+
+def whole_step(module: torch.nn.Module, B: int, H: int) -> float:
+    """A layer's time a step, the input's part taken out by an input of one number."""
+    layer, x = module(1, H), torch.rand(STEPS, B, 1)
+    with torch.no_grad():
+        return microseconds(lambda: layer(x), {}, number=3) / STEPS
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=1)
+    torch.set_num_threads(parser.parse_args().threads)
+    for B, H in ((1, 128), (20, 128), (32, 64), (64, 512)):
+        parts = operations(B, H)
+        print(f"B={B}, H={H}: " + ", ".join(f"{what} {value:.1f}" for what, value in parts.items()))
+        ours, theirs = whole_step(rnncourse.LSTM, B, H), whole_step(torch.nn.LSTM, B, H)
+        print(f"  sum {sum(parts.values()):.1f}, our step {ours:.1f}, torch.nn's {theirs:.1f} microseconds")
+
+
+if __name__ == "__main__":
+    main()
