@@ -58,11 +58,13 @@ def with_gradients(results: dict, tensors: dict) -> dict[str, torch.Tensor]:
     return results | {f"d{name}": value for name, value in zip(tensors, found, strict=True)}
 
 
-@pytest.fixture(params=["numpy", "torch"])
+@pytest.fixture(params=["numpy", "torch", "small cache"])
 def memory(request, monkeypatch):
-    """The loops on NumPy's views, and on torch's alone, as on a GPU."""
+    """The loops on NumPy's views; on torch's alone, as on a GPU; and in parts of two steps."""
     if request.param == "torch":
         monkeypatch.setattr(bptt, "in_place", lambda tensor: tensor)
+    if request.param == "small cache":
+        monkeypatch.setattr(bptt, "CACHED", 2 * B * H)
 
 
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
@@ -74,6 +76,20 @@ def test_equals_the_plain_loop(mode, sizes, reverse, bias, memory):
     by_hand, plain = (with_gradients(run(f, mode, sizes, reverse, tensors), tensors) for f in both(mode))
     assert "_Fold" in type(by_hand["output"].grad_fn).__name__
     assert_same(by_hand, plain, tolerance=1e-12)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("sizes", [DENSE, PACKED], ids=["dense", "packed"])
+def test_parts_cover_each_row_once_on_the_way_back(sizes, reverse, monkeypatch):
+    monkeypatch.setattr(bptt, "CACHED", 2 * B * H)
+    steps = bptt.Steps(sizes, reverse)
+    parts = list(steps.parts(H))
+    assert len(parts) == (len(sizes) + 1) // 2
+    assert [t for _, part in parts for t in part] == list(steps.backward)
+    for rows, part in parts:
+        assert rows.stop - rows.start == sum(sizes[t] for t in part)
+    covered = sorted(row for rows, _ in parts for row in range(rows.start, rows.stop))
+    assert covered == list(range(sum(sizes)))
 
 
 @pytest.mark.parametrize("sizes", [DENSE[:3], PACKED], ids=["dense", "packed"])
