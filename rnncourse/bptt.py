@@ -119,7 +119,7 @@ class _Fold(Function):
             da[:, -dih_n.size(1) :] = dih_n
         # of W_ih x + b_ih:  dW_ih = Σ_N da xᵀ,  db_ih = Σ_N da,  dx = W_ihᵀ da
         dweights["weight_ih"] = da.t().mm(x)
-        dweights["bias_ih"] = dweights["bias_hh"] if dih_n is None else da.sum(0)
+        dweights["bias_ih"] = dweights["bias_hh"].clone() if dih_n is None else da.sum(0)
         dx = da.mm(weights["weight_ih"]) if needed[0] else None
         return None, dx, *dstate, *(dweights[name] for name in call.names)
 

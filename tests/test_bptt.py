@@ -125,6 +125,14 @@ def test_nothing_given_is_changed(mode):
 
 
 @pytest.mark.parametrize("mode", LAYERS)
+def test_gradients_share_no_memory(mode):
+    tensors = inputs(mode, DENSE)
+    loss = run(both(mode)[0], mode, DENSE, False, tensors)["output"].sum()
+    found = torch.autograd.grad(loss, list(tensors.values()), allow_unused=True)
+    assert len({gradient.untyped_storage().data_ptr() for gradient in found}) == len(tensors)
+
+
+@pytest.mark.parametrize("mode", LAYERS)
 def test_backward_twice_gives_the_same(mode):
     tensors = inputs(mode, DENSE)
     loss = run(both(mode)[0], mode, DENSE, False, tensors)["output"].square().sum()
