@@ -1,10 +1,13 @@
 """What a learner's function is called with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from rnncourse.shapes import parameter_shapes
 
 
 class Trait(NamedTuple):
@@ -77,3 +80,14 @@ def unchanged(value: Any, copy: Any) -> bool:
     if isinstance(value, dict):
         return value.keys() == copy.keys() and all(unchanged(value[key], copy[key]) for key in value)
     return True
+
+
+def random_numbers(seed: int, scale: float, dtype: torch.dtype = torch.float64) -> Callable[..., Tensor]:
+    """A function of a shape: normal random numbers of that scale, the same ones for the same seed."""
+    generator = torch.Generator().manual_seed(seed)
+    return lambda *shape: scale * torch.randn(*shape, generator=generator, dtype=dtype)
+
+
+def random_weights(numbers: Callable[..., Tensor], gates: int, I: int, H: int) -> dict[str, Tensor]:
+    """A cell's four parameters by torch's names, each gate with its H rows."""
+    return {name: numbers(*shape) for name, shape in parameter_shapes(gates, I, H, bias=True)}

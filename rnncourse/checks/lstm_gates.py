@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from rnncourse.checks.cases import Case, Trait
+from rnncourse.checks.cases import Case, Trait, random_numbers, random_weights
 from rnncourse.checks.check import Check, Criterion, Mistake, Part
 from rnncourse.checks.evaluate import run_cell_class
 from rnncourse.steps import lstm_step as _lstm_step
@@ -28,25 +28,11 @@ STATE = Trait("a state is given", "what you do without a state")
 NO_STATE = Trait("no state is given", "what you do with the state that is given")
 
 
-def _numbers(seed: int, dtype: torch.dtype = torch.float64) -> Callable[..., Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    return lambda *shape: 0.8 * torch.randn(*shape, generator=generator, dtype=dtype)
-
-
-def _weights(numbers: Callable[..., Tensor], I: int, H: int) -> dict[str, Tensor]:
-    return {
-        "weight_ih": numbers(4 * H, I),
-        "weight_hh": numbers(4 * H, H),
-        "bias_ih": numbers(4 * H),
-        "bias_hh": numbers(4 * H),
-    }
-
-
 # Task 1: cell_state
 
 
 def _cell_state_cases(seed: int) -> list[Case]:
-    numbers = _numbers(seed)
+    numbers = random_numbers(seed, 0.8)
 
     def case(*shape: int) -> Case:
         f, i, g, c = (
@@ -167,7 +153,7 @@ def _in_order(order: str) -> Callable:
 
 
 def _gates_cases(seed: int) -> list[Case]:
-    numbers = _numbers(seed)
+    numbers = random_numbers(seed, 0.8)
 
     def case(B: int | None, H: int) -> Case:
         rows, sizes = ((), {"H": H}) if B is None else ((B,), {"B": B, "H": H})
@@ -292,7 +278,7 @@ def _arguments(
     arguments = {
         "x_t": numbers(*rows, I),
         "state": (numbers(*rows, H), 2 * numbers(*rows, H)),
-        **_weights(numbers, I, H),
+        **random_weights(numbers, 4, I, H),
     }
     h, c = arguments["state"]
     zeroed = {H_ZERO: [h], C_ZERO: [c], X_ZERO: [arguments["x_t"]]}
@@ -304,7 +290,7 @@ def _arguments(
 
 
 def _step_cases(seed: int) -> list[Case]:
-    numbers = _numbers(seed)
+    numbers = random_numbers(seed, 0.8)
 
     def case(B: int | None, I: int, H: int, *zero: Trait) -> Case:
         sizes = {"I": I, "H": H} if B is None else {"B": B, "I": I, "H": H}
@@ -496,7 +482,7 @@ lstm_step = Check(
 
 
 def _cs231n_cases(seed: int) -> list[Case]:
-    numbers = _numbers(seed)
+    numbers = random_numbers(seed, 0.8)
 
     def case(I: int, H: int) -> Case:
         return Case({"Wx": numbers(I, 4 * H), "Wh": numbers(H, 4 * H), "b": numbers(4 * H)}, {"I": I, "H": H})
@@ -597,13 +583,13 @@ from_cs231n = Check(
 
 def _class_cases(seed: int) -> list[Case]:
     # float32, torch's default: a learner's class makes its parameters so.
-    numbers = _numbers(seed, torch.float32)
+    numbers = random_numbers(seed, 0.8, torch.float32)
 
     def case(B: int, I: int, H: int, state: bool) -> Case:
         arguments = {
             "input_size": I,
             "hidden_size": H,
-            "parameters": _weights(numbers, I, H),
+            "parameters": random_weights(numbers, 4, I, H),
             "x_t": numbers(B, I),
             "state": (numbers(B, H), 2 * numbers(B, H)) if state else None,
         }

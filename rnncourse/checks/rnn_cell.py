@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from rnncourse.checks.cases import Case, TorchCell, Trait
+from rnncourse.checks.cases import Case, TorchCell, Trait, random_numbers, random_weights
 from rnncourse.checks.check import Check, Criterion, Mistake, Part
 from rnncourse.steps import rnn_step as _rnn_step
 
@@ -30,27 +30,13 @@ BIAS_ZERO = Trait("the biases are zero", "what you do with the biases")
 # Cases: float64, sizes all different but for one square case, which brings exchanged weights to light.
 
 
-def _numbers(seed: int) -> Callable[..., Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    return lambda *shape: 0.6 * torch.randn(*shape, generator=generator, dtype=torch.float64)
-
-
-def _weights(numbers: Callable[..., Tensor], I: int, H: int) -> dict[str, Tensor]:
-    return {
-        "weight_ih": numbers(H, I),
-        "weight_hh": numbers(H, H),
-        "bias_ih": numbers(H),
-        "bias_hh": numbers(H),
-    }
-
-
 def _step_cases(seed: int, *traits: Trait, **more: str) -> list[Case]:
     """One step's arguments: batches, rows without a batch, zeros one at a time, one square case."""
-    numbers = _numbers(seed)
+    numbers = random_numbers(seed, 0.6)
 
     def case(B: int | None, I: int, H: int, zero: Trait | None = None) -> Case:
         rows = () if B is None else (B,)
-        arguments = {"x_t": numbers(*rows, I), "h": numbers(*rows, H), **_weights(numbers, I, H)}
+        arguments = {"x_t": numbers(*rows, I), "h": numbers(*rows, H), **random_weights(numbers, 1, I, H)}
         for name in {H_ZERO: ["h"], X_ZERO: ["x_t"], BIAS_ZERO: ["bias_ih", "bias_hh"]}.get(zero, []):
             arguments[name].zero_()
         marks = {SINGLE if B is None else BATCH, *traits, *([zero] if zero else [])}
@@ -360,10 +346,10 @@ rnn_step = Check(
 
 
 def _unroll_cases(seed: int) -> list[Case]:
-    numbers = _numbers(seed)
+    numbers = random_numbers(seed, 0.6)
 
     def case(T: int, B: int, I: int, H: int, *traits: Trait) -> Case:
-        arguments = {"x": numbers(T, B, I), "h_0": numbers(B, H), **_weights(numbers, I, H)}
+        arguments = {"x": numbers(T, B, I), "h_0": numbers(B, H), **random_weights(numbers, 1, I, H)}
         if H_ZERO in traits:
             arguments["h_0"].zero_()
         return Case(arguments, {"T": T, "B": B, "I": I, "H": H}, frozenset(traits))
@@ -599,14 +585,14 @@ unroll = Check(
 
 
 def _cell(numbers: Callable[..., Tensor], I: int, H: int, **options: object) -> TorchCell:
-    weights = _weights(numbers, I, H)
+    weights = random_weights(numbers, 1, I, H)
     if options.get("bias") is False:
         del weights["bias_ih"], weights["bias_hh"]
     return TorchCell("RNNCell", {"input_size": I, "hidden_size": H, **options}, weights)
 
 
 def _cell_cases(seed: int) -> list[Case]:
-    numbers = _numbers(seed)
+    numbers = random_numbers(seed, 0.6)
 
     def case(B: int, I: int, H: int, *traits: Trait, **options: object) -> Case:
         arguments = {"cell": _cell(numbers, I, H, **options), "x_t": numbers(B, I), "h": numbers(B, H)}
@@ -670,7 +656,7 @@ next_state = Check(
     cases=_cell_cases,
     example_case=Case(
         {
-            "cell": _cell(_numbers(2), 2, 1),
+            "cell": _cell(random_numbers(2, 0.6), 2, 1),
             "x_t": torch.tensor([[1.0, 2.0]], dtype=torch.float64),
             "h": torch.tensor([[0.5]], dtype=torch.float64),
         },
@@ -684,14 +670,14 @@ next_state = Check(
 
 
 def _order_cases(seed: int) -> list[Case]:
-    numbers = _numbers(seed)
+    numbers = random_numbers(seed, 0.6)
     generator = torch.Generator().manual_seed(seed)
 
     def case(I: int, H: int) -> Case:
         order = torch.randperm(H, generator=generator)
         while torch.equal(order, order.argsort()):  # an order that is its own inverse would hide a mistake
             order = torch.randperm(H, generator=generator)
-        return Case({"order": order, **_weights(numbers, I, H)}, {"I": I, "H": H})
+        return Case({"order": order, **random_weights(numbers, 1, I, H)}, {"I": I, "H": H})
 
     return [case(2, 3), case(5, 4), case(3, 6), case(4, 5)]
 
