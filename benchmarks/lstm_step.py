@@ -3,7 +3,8 @@
     python benchmarks/lstm_step.py [--threads 1]
 
 Each operation of bptt.lstm_forward's loop is timed alone, on arrays of one step's size, and so is a step of
-each layer: T steps without gradients, less the input's matmul, over T. Prints microseconds.
+each layer: T steps without gradients, less the input's matmul, over T. Beside our matmul stands the one that
+torch.nn.LSTM has and no public function gives: oneDNN's, the weight reordered beforehand. Prints microseconds.
 """
 
 import argparse
@@ -40,6 +41,13 @@ def operations(B: int, H: int) -> dict[str, float]:
     return {what: microseconds(statement, names) for what, statement in statements.items()}
 
 
+def onednn_matmul(B: int, H: int) -> float:
+    """W_hh h by operators that torch keeps for its own compiler."""
+    h, own = torch.rand(B, H), torch.ops.mkldnn
+    weight = own._reorder_linear_weight(torch.rand(4 * H, H), B)
+    return microseconds(lambda: own._linear_pointwise(h, weight, None, "none", [], ""), {})
+
+
 def whole_step(module: torch.nn.Module, B: int, H: int) -> float:
     """A layer's time a step, the input's part taken out by an input of one number."""
     layer, x = module(1, H), torch.rand(STEPS, B, 1)
@@ -56,6 +64,7 @@ def main() -> None:
         print(f"B={B}, H={H}: " + ", ".join(f"{what} {value:.1f}" for what, value in parts.items()))
         ours, theirs = whole_step(rnncourse.LSTM, B, H), whole_step(torch.nn.LSTM, B, H)
         print(f"  sum {sum(parts.values()):.1f}, our step {ours:.1f}, torch.nn's {theirs:.1f} microseconds")
+        print(f"  oneDNN's matmul, called from Python: {onednn_matmul(B, H):.1f}")
 
 
 if __name__ == "__main__":
