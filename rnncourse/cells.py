@@ -6,7 +6,7 @@ import numbers
 import torch
 from torch import Tensor, nn
 
-from rnncourse.shapes import check_cell, parameter_shapes
+from rnncourse.shapes import check_cell, one_state_argument, parameter_shapes
 from rnncourse.steps import NONLINEARITIES, LSTMState, gru_step, lstm_step, rnn_step
 
 
@@ -84,6 +84,7 @@ class RNNCell(_Cell):
             "" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}"
         )
 
+    @one_state_argument
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         check_cell(self, input, hx)
         h = self._zeros(input) if hx is None else hx
@@ -104,6 +105,7 @@ class LSTMCell(_Cell):
     gates = 4
     has_cell_state = True
 
+    @one_state_argument
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> LSTMState:
         check_cell(self, input, hx)
         state = (self._zeros(input), self._zeros(input)) if hx is None else hx
@@ -123,6 +125,7 @@ class GRUCell(_Cell):
 
     gates = 3
 
+    @one_state_argument
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         check_cell(self, input, hx)
         h = self._zeros(input) if hx is None else hx

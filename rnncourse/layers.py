@@ -19,7 +19,14 @@ from torch.nn.utils.rnn import PackedSequence
 
 from rnncourse.bptt import fold
 from rnncourse.cells import init_uniform
-from rnncourse.shapes import check_layer, parameter_shapes
+from rnncourse.shapes import (
+    check_layer,
+    one_state_argument,
+    parameter_axes,
+    parameter_shapes,
+    sizes,
+    suffixes,
+)
 from rnncourse.steps import NONLINEARITIES, LSTMState, gru_step, lstm_step, rnn_step
 
 State = Sequence[Tensor]  # (h,) or (h, c): what one time step hands to the next
@@ -80,7 +87,7 @@ class _Layer(nn.Module):
         dtype=None,
     ) -> None:
         super().__init__()
-        _check_options(
+        check_options(
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size
         )
         if dropout > 0 and num_layers == 1:
@@ -96,13 +103,9 @@ class _Layer(nn.Module):
         self.dropout = float(dropout)
         self.bidirectional = bidirectional
         self.proj_size = proj_size
-        for layer, suffixes in enumerate(self._suffixes()):
-            # From the second layer on, the input is the output below: both directions side by side, D*H wide.
-            width = (proj_size or hidden_size) * len(suffixes) if layer else input_size
-            for suffix in suffixes:
-                for name, shape in parameter_shapes(self.gates, width, hidden_size, bias, proj_size):
-                    parameter = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
-                    self.register_parameter(name + suffix, parameter)
+        for name, axes in parameter_axes(self):
+            parameter = nn.Parameter(torch.empty(sizes(axes), device=device, dtype=dtype))
+            self.register_parameter(name, parameter)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -115,7 +118,7 @@ class _Layer(nn.Module):
     @property
     def all_weights(self) -> list[list[nn.Parameter]]:
         """The parameters in their order, one list for each layer and direction."""
-        return [list(self._weights(suffix).values()) for suffixes in self._suffixes() for suffix in suffixes]
+        return [list(self._weights(suffix).values()) for endings in suffixes(self) for suffix in endings]
 
     def extra_repr(self) -> str:
         shown = f"{self.input_size}, {self.hidden_size}"
@@ -124,6 +127,7 @@ class _Layer(nn.Module):
                 shown += f", {name}={getattr(self, name)}"
         return shown
 
+    @one_state_argument
     def forward(self, input: Tensor | PackedSequence, hx=None):
         check_layer(self, input, hx)
         state = hx if hx is None or self.has_cell_state else (hx,)
@@ -152,11 +156,11 @@ class _Layer(nn.Module):
         # for each layer and direction, its (B, ·) states
         starts = zip(*(s.unbind(0) for s in hx), strict=True)
         ends = []
-        for layer, suffixes in enumerate(self._suffixes()):
+        for layer, endings in enumerate(suffixes(self)):
             if layer > 0:
                 rows = functional.dropout(rows, self.dropout, self.training)
             directions = []
-            for reverse, suffix in enumerate(suffixes):  # 0 forward, 1 backward in time
+            for reverse, suffix in enumerate(endings):  # 0 forward, 1 backward in time
                 loop, weights = partial(unroll, self._step), self._weights(suffix)
                 hs, end = fold(self.mode, loop, rows, batch_sizes, bool(reverse), next(starts), weights)
                 directions.append(hs)  # (N, H), in the input's order of time
@@ -168,11 +172,6 @@ class _Layer(nn.Module):
     def _step(self, x_t: Tensor, state: State, weights: dict[str, Tensor]) -> State:
         """One step of one layer and direction: x_t (b_t, ·) and states (b_t, ·) in, states out."""
         raise NotImplementedError
-
-    def _suffixes(self) -> list[list[str]]:
-        """How the parameters' names end, for each layer and its directions: [["_l0", "_l0_reverse"], …]."""
-        directions = ("", "_reverse") if self.bidirectional else ("",)
-        return [[f"_l{layer}{direction}" for direction in directions] for layer in range(self.num_layers)]
 
     def _weights(self, suffix: str) -> dict[str, Tensor]:
         """The weights of one layer and direction, by the names of its step's arguments."""
@@ -310,7 +309,7 @@ def _refuse_projection(proj_size) -> None:
         raise ValueError("proj_size: only an LSTM has a projection; RNN and GRU take no proj_size.")
 
 
-def _check_options(
+def check_options(
     input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size
 ) -> None:
     """Raise what torch.nn raises for a constructor argument that it refuses."""

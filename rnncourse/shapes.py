@@ -1,4 +1,4 @@
-"""The shape contract of cells and layers, stated once: what fits, and a sentence for what does not.
+"""The shape contract of cells and layers, stated once: the axes of each tensor, a sentence for what misfits.
 
 A sentence names the argument, what was expected (axes by name and size), what came, and the likely slip.
 The class of each error is the one that torch.nn raises for the same input (torch 2.13), so code that
@@ -6,24 +6,104 @@ catches torch's errors keeps working. Axes: T time, B batch, I input, H hidden, 
 S = L*D layers times directions.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
+
+Axis = tuple[str, int | None]  # an axis by name and size; None where the size is the caller's choice
+Axes = tuple[Axis, ...]
+BATCH: Axes = (("B", None),)  # a batch of any size; () is no batch
+KINDS = {1: "RNN", 3: "GRU", 4: "LSTM"}  # by the number of gates, blocks of H rows in each weight
+
+
+def named(axes: Axes) -> str:
+    """The axes as a reader sees them: (T, B, I=10)."""
+    return "(" + ", ".join(name if size is None else f"{name}={size}" for name, size in axes) + ")"
+
+
+def sizes(axes: Axes) -> tuple[int | None, ...]:
+    """The axes as a shape: their sizes alone."""
+    return tuple(size for _, size in axes)
+
+
+def is_layer(module) -> bool:
+    """Whether a recurrent module goes over all time steps; a cell takes one."""
+    return hasattr(module, "num_layers")
+
+
+def suffixes(layer) -> list[list[str]]:
+    """How the parameters' names end, for each layer and its directions: [["_l0", "_l0_reverse"], …]."""
+    directions = ("", "_reverse") if layer.bidirectional else ("",)
+    return [[f"_l{k}{direction}" for direction in directions] for k in range(layer.num_layers)]
+
+
+def input_axes(module, batch: Axes = BATCH, T: int | None = None) -> Axes:
+    """What goes in: (T, B, I), with batch_first (B, T, I); a cell's has no time."""
+    return (*_leading_axes(module, batch, T), ("I", module.input_size))
+
+
+def output_axes(layer, batch: Axes = BATCH, T: int | None = None) -> Axes:
+    """A layer's output: laid out as its input, D*H wide, with a projection D*P."""
+    return (*_leading_axes(layer, batch, T), joined_axis(layer))
+
+
+def state_axes(module, name: str, batch: Axes = BATCH) -> Axes:
+    """One state, before the first step or after the last: (L*D, B, H), a cell's (B, H); `name`: h_0, c_n …"""
+    P = getattr(module, "proj_size", 0)
+    width = ("P", P) if P and name.startswith("h") else ("H", module.hidden_size)
+    rows = (("L*D", sum(map(len, suffixes(module)))),) if is_layer(module) else ()
+    return (*rows, *batch, width)
+
+
+def joined_axis(layer) -> Axis:
+    """The last axis of a layer's output, and of what its next layer reads: all directions side by side."""
+    D = 2 if layer.bidirectional else 1
+    return ("D*P", D * layer.proj_size) if layer.proj_size else ("D*H", D * layer.hidden_size)
+
+
+def parameter_axes(module) -> Iterator[tuple[str, Axes]]:
+    """Every parameter of a cell or layer in torch's order: its full name, its axes."""
+    sized = (module.gates, module.hidden_size, module.bias)
+    if not is_layer(module):
+        yield from _parameter_axes(("I", module.input_size), *sized)
+        return
+    for k, endings in enumerate(suffixes(module)):
+        # From the second layer on, the input is the output below: both directions side by side.
+        width = joined_axis(module) if k else ("I", module.input_size)
+        for ending in endings:
+            for name, axes in _parameter_axes(width, *sized, module.proj_size):
+                yield name + ending, axes
 
 
 def parameter_shapes(
     gates: int, input_size: int, hidden_size: int, bias: bool, proj_size: int = 0
 ) -> Iterator[tuple[str, tuple[int, ...]]]:
     """The parameters of one cell (one layer and direction) in torch's order: name, shape."""
-    yield "weight_ih", (gates * hidden_size, input_size)
-    yield "weight_hh", (gates * hidden_size, proj_size or hidden_size)
+    for name, axes in _parameter_axes(("I", input_size), gates, hidden_size, bias, proj_size):
+        yield name, sizes(axes)
+
+
+def _leading_axes(module, batch: Axes, T: int | None) -> Axes:
+    if not is_layer(module):
+        return batch
+    return (*batch, ("T", T)) if module.batch_first else (("T", T), *batch)
+
+
+def _parameter_axes(
+    input: Axis, gates: int, hidden_size: int, bias: bool, proj_size: int = 0
+) -> Iterator[tuple[str, Axes]]:
+    h = ("P", proj_size) if proj_size else ("H", hidden_size)
+    blocks = ("H" if gates == 1 else f"{gates}*H", gates * hidden_size)
+    yield "weight_ih", (blocks, input)
+    yield "weight_hh", (blocks, h)
     if bias:
-        yield "bias_ih", (gates * hidden_size,)
-        yield "bias_hh", (gates * hidden_size,)
+        yield "bias_ih", (blocks,)
+        yield "bias_hh", (blocks,)
     if proj_size:
-        yield "weight_hr", (proj_size, hidden_size)
+        yield "weight_hr", (h, ("H", hidden_size))
 
 
 def check_cell(cell, input: Tensor, hx) -> None:
@@ -33,26 +113,28 @@ def check_cell(cell, input: Tensor, hx) -> None:
     Raises ValueError for a wrong number of axes, AttributeError or TypeError for what is no tensor or no
     pair of tensors, RuntimeError for sizes, dtypes and devices.
     """
-    expected = f"(B, I={cell.input_size}) or, without a batch, (I={cell.input_size})"
+    expected = f"{named(input_axes(cell))} or, without a batch, {named(input_axes(cell, ()))}"
     _check_is_tensor("input", input, expected)
     if input.dim() not in (1, 2):
-        layer = type(cell).__name__.removesuffix("Cell")
-        slip = f" A cell takes one time step: input[t]. {layer} takes them all." if input.dim() == 3 else ""
-        raise ValueError(f"input: expected {expected}, got {_shape(input)}.{slip}")
-    H, batch = cell.hidden_size, input.shape[:-1]  # (B) or ()
+        slip = ""
+        if input.dim() == 3:
+            slip = f" A cell takes one time step: input[t]. {KINDS[cell.gates]} takes them all."
+        raise ValueError(f"input: expected {expected}, got {shape_of(input)}.{slip}")
+    batch = tuple(("B", size) for size in input.shape[:-1])
     states = dict(_named_states(cell, hx))
-    wanted = f"(B={batch[0]}, H={H})" if batch else f"(H={H})"
     for name, state in states.items():
         if state.dim() not in (1, 2):
             slip = " That is a layer's state: a cell takes one row of it, h_0[k]." if state.dim() == 3 else ""
-            raise ValueError(f"{name}: expected {wanted}, got {_shape(state)}.{slip}")
+            wanted = named(state_axes(cell, name, batch))
+            raise ValueError(f"{name}: expected {wanted}, got {shape_of(state)}.{slip}")
     if input.size(-1) != cell.input_size:
-        raise RuntimeError(f"input: expected {expected}, got {_shape(input)}.{_input_slip(cell, input)}")
+        raise RuntimeError(f"input: expected {expected}, got {shape_of(input)}.{_input_slip(cell, input)}")
     _check_like("input", input, cell.weight_ih, RuntimeError)
     for name, state in states.items():
-        if state.shape != (*batch, H):
-            slip = _cell_state_slip(batch, H, state)
-            raise RuntimeError(f"{name}: expected {wanted}, got {_shape(state)}.{slip}")
+        axes = state_axes(cell, name, batch)
+        if state.shape != sizes(axes):
+            slip = _cell_state_slip(sizes(batch), cell.hidden_size, state)
+            raise RuntimeError(f"{name}: expected {named(axes)}, got {shape_of(state)}.{slip}")
         _check_like(name, state, cell.weight_ih, RuntimeError)
 
 
@@ -73,25 +155,40 @@ def check_layer(layer, input: Tensor | PackedSequence, hx) -> None:
         batch = _check_packed(layer, packed)
         _check_like("input", packed.data, layer.weight_ih_l0, RuntimeError if unchecked else ValueError)
 
-    S = layer.num_layers * (2 if layer.bidirectional else 1)
     for name, state in _named_states(layer, hx, packed):
-        projected = layer.proj_size and name == "h_0"
-        width = layer.proj_size if projected else layer.hidden_size
-        if state.shape != (S, *batch, width):
-            axes = [f"L*D={S}", *(f"B={B}" for B in batch), f"{'P' if projected else 'H'}={width}"]
-            slip = _layer_state_slip(layer, input, state, S, batch, width)
+        axes = state_axes(layer, name, tuple(("B", size) for size in batch))
+        if state.shape != sizes(axes):
+            slip = _layer_state_slip(layer, input, state, *sizes(axes))
             error = IndexError if unchecked and state.dim() < 3 else RuntimeError
-            raise error(f"{name}: expected ({', '.join(axes)}), got {_shape(state)}.{slip}")
+            raise error(f"{name}: expected {named(axes)}, got {shape_of(state)}.{slip}")
         _check_like(name, state, layer.weight_ih_l0, RuntimeError)
+
+
+def one_state_argument(forward: Callable) -> Callable:
+    """Decorate forward(self, input, hx=None): a sentence for the states given one by one, (input, h, c)."""
+
+    @wraps(forward)
+    def checked(self, *arguments, **named):
+        if len(arguments) > 2:
+            count = f"got {len(arguments) - 1} arguments for the state"
+            raise TypeError(
+                f"hx: expected one pair of tensors (h_0, c_0), {count}. Put them in one tuple: (h_0, c_0)."
+                if self.has_cell_state
+                else f"hx: expected one tensor, h_0, {count}. Only an LSTM has two states: pass h_0 alone."
+            )
+        return forward(self, *arguments, **named)
+
+    return checked
 
 
 def _check_packed(layer, input: PackedSequence) -> tuple[int, ...]:
     """Check a packed input's data (N, I); return its batch size, (B)."""
-    I, data = layer.input_size, input.data
-    if data.dim() != 2 or data.size(-1) != I:
+    data = input.data
+    if data.dim() != 2 or data.size(-1) != layer.input_size:
+        I = ("I", layer.input_size)
         raise RuntimeError(
-            f"input: expected a PackedSequence of sequences (T_b, I={I}), "
-            f"so its data (N, I={I}), got data {_shape(data)}.{_input_slip(layer, data)}"
+            f"input: expected a PackedSequence of sequences {named((('T_b', None), I))}, "
+            f"so its data {named((('N', None), I))}, got data {shape_of(data)}.{_input_slip(layer, data)}"
         )
     return (int(input.batch_sizes[0]),)
 
@@ -99,7 +196,7 @@ def _check_packed(layer, input: PackedSequence) -> tuple[int, ...]:
 def _check_dense(layer, input: Tensor) -> tuple[int, ...]:
     """Check an input (T, B, I), (B, T, I) or (T, I); return its batch size, (B) or ()."""
     I = layer.input_size
-    unbatched, batched = f"(T, I={I})", f"(B, T, I={I})" if layer.batch_first else f"(T, B, I={I})"
+    unbatched, batched = named(input_axes(layer, ())), named(input_axes(layer))
     _check_is_tensor("input", input, f"{batched} or a PackedSequence")
     if input.dim() not in (2, 3):
         slip = ""
@@ -108,7 +205,7 @@ def _check_dense(layer, input: Tensor) -> tuple[int, ...]:
         elif input.dim() == 1 and I == 1:
             slip = " One number for each step? Add the feature axis: input.unsqueeze(-1)."
         raise ValueError(
-            f"input: expected {batched} or, without a batch, {unbatched}, got {_shape(input)}.{slip}"
+            f"input: expected {batched} or, without a batch, {unbatched}, got {shape_of(input)}.{slip}"
         )
     _check_like("input", input, layer.weight_ih_l0, ValueError)  # before the size, as in torch
     expected = batched if input.dim() == 3 else unbatched
@@ -116,22 +213,22 @@ def _check_dense(layer, input: Tensor) -> tuple[int, ...]:
         slip = _input_slip(layer, input)
         if I == 1 and input.dim() == 2:
             slip = " One number for each step? Add the feature axis: input.unsqueeze(-1)."
-        raise RuntimeError(f"input: expected {expected}, got {_shape(input)}.{slip}")
+        raise RuntimeError(f"input: expected {expected}, got {shape_of(input)}.{slip}")
     T, *batch = input.shape[:-1]
     if batch and layer.batch_first:
         T, batch = batch[0], [T]
     if T == 0:
         raise RuntimeError(
-            f"input: expected {expected} with T of at least 1, got {_shape(input)}: no time step."
+            f"input: expected {expected} with T of at least 1, got {shape_of(input)}: no time step."
         )
     return tuple(batch)
 
 
-def _shape(tensor: Tensor) -> str:
+def shape_of(tensor: Tensor) -> str:
     return str(tuple(tensor.shape))
 
 
-def _kind(value) -> str:
+def kind_of(value) -> str:
     """The value's type, in a reader's words: None, list, Tensor, numpy.ndarray."""
     kind = type(value)
     home = "" if kind.__module__ in ("builtins", "torch") else f"{kind.__module__}."
@@ -148,7 +245,7 @@ def _check_is_tensor(name: str, value, expected: str) -> None:
         slip = " Is it what another layer returned, (output, state)? Pass its first part."
     elif hasattr(value, "__array__") or isinstance(value, list):
         slip = " torch.as_tensor makes a tensor of it."
-    raise AttributeError(f"{name}: expected a tensor {expected}, got {_kind(value)}.{slip}")
+    raise AttributeError(f"{name}: expected a tensor {expected}, got {kind_of(value)}.{slip}")
 
 
 def _check_like(name: str, tensor: Tensor, weight: Tensor, dtype_error: type[Exception]) -> None:
@@ -177,26 +274,26 @@ def _named_states(module, hx, packed: PackedSequence | None = None) -> Iterator[
     if not module.has_cell_state:
         if not isinstance(hx, Tensor):
             slip = " Only an LSTM has two states: pass h_0 alone." if isinstance(hx, tuple | list) else ""
-            raise AttributeError(f"hx: expected one tensor, h_0, got {_kind(hx)}.{slip}")
+            raise AttributeError(f"hx: expected one tensor, h_0, got {kind_of(hx)}.{slip}")
         yield "h_0", hx
         return
     if not isinstance(hx, tuple | list):
         slip = " One tensor alone is h_0: c_0 is missing." if isinstance(hx, Tensor) else ""
         error = _error_for_no_pair(module, hx, packed)
-        raise error(f"hx: expected a pair of tensors (h_0, c_0), got {_kind(hx)}.{slip}")
+        raise error(f"hx: expected a pair of tensors (h_0, c_0), got {kind_of(hx)}.{slip}")
     if len(hx) != 2:
         error = IndexError if len(hx) < 2 and _torch_indexes(module, packed) else RuntimeError
-        raise error(f"hx: expected a pair of tensors (h_0, c_0), got {_kind(hx)} of {len(hx)}.")
+        raise error(f"hx: expected a pair of tensors (h_0, c_0), got {kind_of(hx)} of {len(hx)}.")
     for name, state in zip(("h_0", "c_0"), hx, strict=True):
         if not isinstance(state, Tensor):
             error = AttributeError if packed is None or _torch_indexes(module, packed) else TypeError
-            raise error(f"hx: expected a pair of tensors (h_0, c_0), got {_kind(state)} for {name}.")
+            raise error(f"hx: expected a pair of tensors (h_0, c_0), got {kind_of(state)} for {name}.")
         yield name, state
 
 
 def _torch_indexes(module, packed: PackedSequence | None) -> bool:
     """Whether torch takes hx[0] and hx[1] of an LSTM's hx unseen: its layers mostly do, its cells don't."""
-    return hasattr(module, "num_layers") and (packed is None or packed.sorted_indices is not None)
+    return is_layer(module) and (packed is None or packed.sorted_indices is not None)
 
 
 def _error_for_no_pair(module, hx, packed: PackedSequence | None) -> type[Exception]:
@@ -205,7 +302,7 @@ def _error_for_no_pair(module, hx, packed: PackedSequence | None) -> type[Except
         return TypeError
     if not isinstance(hx, Tensor):
         return AttributeError if isinstance(hx, str) or hasattr(hx, "__array__") else TypeError
-    if not hasattr(module, "num_layers"):
+    if not is_layer(module):
         return ValueError if hx.dim() == 1 else TypeError
     if packed is not None or hx.dim() == 0 or len(hx) < 2:
         return IndexError
@@ -221,6 +318,11 @@ def _input_slip(module, input: Tensor) -> str:
     if I in input.shape[:-1]:
         axis = list(input.shape).index(I)
         return f" Its axis {axis} is {I}: are the axes exchanged? The features come last."
+    if width == 2 * I:
+        return (
+            f" Its last axis is {width}, twice {I}. Is this the output of a bidirectional layer with"
+            f" hidden_size={I}? It is D*H wide."
+        )
     return f" Its last axis is {width}. Is this the output of a layer with hidden_size={width}?"
 
 
@@ -234,7 +336,8 @@ def _cell_state_slip(batch: tuple[int, ...], H: int, state: Tensor) -> str:
     return f" Its last axis is {state.size(-1)}: was it made for a cell with hidden_size={state.size(-1)}?"
 
 
-def _layer_state_slip(layer, input, state: Tensor, S: int, batch: tuple[int, ...], width: int) -> str:
+def _layer_state_slip(layer, input, state: Tensor, *expected: int) -> str:
+    S, *batch, width = expected
     L, shape = layer.num_layers, tuple(state.shape)
     if len(shape) != len(batch) + 2:
         if not batch:

@@ -3,15 +3,20 @@
 Each draws into a PNG of its own: no figure stays open, and nothing flickers. They need a live kernel.
 """
 
+import html
 import io
+import itertools
 import math
 
 import ipywidgets
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
+from torch.nn.utils.rnn import pack_sequence
 
-from rnncourse import plots
+from rnncourse import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell, explain, plots
+from rnncourse.plots.sizes import Sizes
+from rnncourse.plots.traces import row_length
 from rnncourse.steps import rnn_step
 
 
@@ -20,6 +25,11 @@ def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
+
+
+def _words(figure: Figure) -> str:
+    """What the figure shows as a line of HTML, for who can't see it: its `alt`."""
+    return f"<p>{html.escape(figure.alt)}</p>"
 
 
 def state_paths(steps: int = 40) -> ipywidgets.VBox:
@@ -105,3 +115,217 @@ def gate_sliders() -> ipywidgets.VBox:
         slider.observe(redraw, names="value")
     redraw()
     return ipywidgets.VBox([*sliders.values(), picture])
+
+
+def unrolling(x) -> ipywidgets.VBox:
+    """The recurrence h = u h + x, or its tanh, over the inputs x (T), stopped where a slider says.
+
+    Controls: the step (with a button that plays it from 0 to T), the weight u of the old state, and the
+    squashing. The figure is that of `plots.unrolling`.
+    """
+    x = [float(value) for value in x]
+    step = ipywidgets.IntSlider(value=0, min=0, max=len(x), description="steps done")
+    play = ipywidgets.Play(value=0, min=0, max=len(x), interval=1000)
+    ipywidgets.jslink((play, "value"), (step, "value"))
+    weight = ipywidgets.FloatSlider(value=0.5, min=-1.5, max=1.5, step=0.1, description="u")
+    squash = ipywidgets.ToggleButtons(options=["no squashing", "tanh"], description="squashing")
+    picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%"))
+    about = ipywidgets.HTML()
+
+    def redraw(_=None):
+        cell, function = f"{weight.value:.1f} h + x", float
+        if squash.value == "tanh":
+            cell, function = f"tanh(\n{cell})", math.tanh
+        h = [*itertools.accumulate(x, lambda h, x_t: function(weight.value * h + x_t), initial=0.0)]
+        ax = plots.unrolling(x, h, step.value, cell)
+        picture.value, about.value = _png(ax.figure), _words(ax.figure)
+        plt.close(ax.figure)
+
+    for control in (step, weight, squash):
+        control.observe(redraw, names="value")
+    redraw()
+    return ipywidgets.VBox([ipywidgets.HBox([play, step]), weight, squash, picture, about])
+
+
+def time_slider(d, b: int = 0) -> ipywidgets.VBox:
+    """One unit of a trace, step by step: its gates and states over time, and its cell with the numbers there.
+
+    d is one layer in one direction of a call that `rnncourse.trace` recorded, b the row of the batch.
+    Controls: the unit and the step t. The figures are those of `plots.gates_over_time` and
+    `plots.cell_diagram`; what they show stands in words below each.
+    """
+    units = (d.c_0 if d.mode == "LSTM" else d.h_0).shape[-1]
+    unit = ipywidgets.IntSlider(value=0, min=0, max=units - 1, description="unit")
+    step = ipywidgets.IntSlider(value=0, min=0, max=row_length(d, b) - 1, description="t")
+    lines, cell = (
+        ipywidgets.Image(format="png", layout=ipywidgets.Layout(width=width, max_width="100%"))
+        for width in ("900px", "960px")
+    )
+    about_lines, about_cell = ipywidgets.HTML(), ipywidgets.HTML()
+
+    def redraw(_=None):
+        for picture, words, figure in (
+            (lines, about_lines, plots.gates_over_time(d, b, unit=unit.value, t=step.value)),
+            (cell, about_cell, plots.cell_diagram(d, step.value, b, unit.value).figure),
+        ):
+            picture.value, words.value = _png(figure), _words(figure)
+            plt.close(figure)
+
+    for control in (unit, step):
+        control.observe(redraw, names="value")
+    redraw()
+    return ipywidgets.VBox([unit, step, lines, about_lines, cell, about_cell])
+
+
+def spectral_radius(steps: int = 40) -> ipywidgets.VBox:
+    """How far a gradient reaches in a simple RNN of 16 units, by the spectral radius ρ of W_hh.
+
+    Controls: ρ, and the size of the inputs, which drives tanh into saturation. The figure is that of
+    `plots.norm_against_distance`, for tanh, relu and no nonlinearity with the same weights and inputs.
+    """
+    random = torch.Generator().manual_seed(0)
+    weight_hh = torch.randn(16, 16, generator=random, dtype=torch.float64)
+    weight_hh /= torch.linalg.eigvals(weight_hh).abs().max()  # spectral radius 1
+    inputs = torch.randn(steps, 16, generator=random, dtype=torch.float64)
+    rho = ipywidgets.FloatSlider(value=0.9, min=0.1, max=2.0, step=0.05, description="ρ of W_hh")
+    size = ipywidgets.FloatSlider(value=0.1, min=0.0, max=2.0, step=0.1, description="input size")
+    picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(width="800px", max_width="100%"))
+    about = ipywidgets.HTML()
+
+    def redraw(_=None):
+        norms = {
+            kind: plots.jacobian_norms(rho.value * weight_hh, size.value * inputs, kind)
+            for kind in ("linear", "tanh", "relu")
+        }
+        ax = plots.norm_against_distance(norms, rho.value)
+        ax.set_ylim(1e-12, 1e12)  # always the same, so that the lines move and not the axis
+        picture.value, about.value = _png(ax.figure), _words(ax.figure)
+        plt.close(ax.figure)
+
+    for control in (rho, size):
+        control.observe(redraw, names="value")
+    redraw()
+    return ipywidgets.VBox([rho, size, picture, about])
+
+
+# What shape_explorer offers: the classes, and each argument with the value that it opens with; of sizes also
+# the largest.
+_CLASSES = {cls.__name__: cls for cls in (LSTM, GRU, RNN, LSTMCell, GRUCell, RNNCell)}
+_SIZES = {"input_size": (10, 64), "hidden_size": (20, 64), "num_layers": (2, 4), "proj_size": (0, 63)}
+_FLAGS = {"bias": True, "batch_first": False, "bidirectional": False}
+
+
+def shape_explorer() -> ipywidgets.VBox:
+    """Every shape of a recurrent module, its call and its parameters; change an argument, see what follows.
+
+    Controls: the class, its arguments, and the input: batched, unbatched or packed, T steps, B rows. The
+    table is that of `rnncourse.explain`; the rows that the last change changed are marked and named above it.
+    """
+    kind = ipywidgets.Dropdown(options=list(_CLASSES), description="class")
+    sizes = {
+        name: ipywidgets.BoundedIntText(
+            value=value, min=0 if name == "proj_size" else 1, max=most, description=name
+        )
+        for name, (value, most) in _SIZES.items()
+    }
+    flags = {name: ipywidgets.Checkbox(value=value, description=name) for name, value in _FLAGS.items()}
+    form = ipywidgets.Dropdown(options=["batched", "unbatched", "packed"], description="input")
+    lengths = {
+        name: ipywidgets.BoundedIntText(value=value, min=1, max=64, description=name)
+        for name, value in (("T", 7), ("B", 3))
+    }
+    arguments = sizes | flags
+    table = ipywidgets.HTML()
+    before = {}
+
+    def update(_=None):
+        is_cell = kind.value.endswith("Cell")
+        for name, control in arguments.items():
+            control.disabled = is_cell and name not in ("input_size", "hidden_size", "bias")
+        sizes["proj_size"].disabled = kind.value != "LSTM"
+        lengths["T"].disabled, lengths["B"].disabled = is_cell, form.value == "unbatched"
+        given = {name: control.value for name, control in arguments.items() if not control.disabled}
+        try:
+            module = _CLASSES[kind.value](**given)
+        except ValueError as error:
+            table.value = f"✗ {html.escape(str(error))}"
+            return
+        explained = explain(module, _input(module, form.value, lengths["T"].value, lengths["B"].value))
+        rows = {row.name: row for part in explained.table.values() for row in part}
+        changed = [name for name, row in rows.items() if row != before.get(name)] if before else []
+        gone = [name for name in before if name not in rows]
+        table.value = _changes(changed, gone) + _marked(explained._repr_html_(), changed)
+        before.clear()
+        before.update(rows)
+
+    for control in (kind, form, *arguments.values(), *lengths.values()):
+        control.observe(update, names="value")
+    update()
+    columns = ([kind, *sizes.values()], [*flags.values()], [form, *lengths.values()])
+    return ipywidgets.VBox([ipywidgets.HBox([ipywidgets.VBox(column) for column in columns]), table])
+
+
+def _input(module, form: str, T: int, B: int):
+    """Zeros that the module takes: batched, unbatched, or packed (each row a step shorter than the last)."""
+    I = module.input_size
+    if not hasattr(module, "num_layers"):
+        return torch.zeros(I) if form == "unbatched" else torch.zeros(B, I)
+    if form == "unbatched":
+        return torch.zeros(T, I)
+    if form == "packed":
+        return pack_sequence([torch.zeros(max(T - b, 1), I) for b in range(B)])
+    return torch.zeros(B, T, I) if module.batch_first else torch.zeros(T, B, I)
+
+
+def _changes(changed: list[str], gone: list[str]) -> str:
+    """What has just changed, in words: a mark alone would not reach everyone."""
+    lines = [
+        f"<b>{word}:</b> {', '.join(names)}"
+        for word, names in (("Changed", changed), ("Gone", gone))
+        if names
+    ]
+    return f"<div aria-live='polite' style='min-height:3em;max-width:60em'>{'<br>'.join(lines)}</div>"
+
+
+def _marked(table: str, names: list[str]) -> str:
+    """The HTML of an explanation with a bar beside the rows of these names; it has a line for each row."""
+    bar = f"<tr style='box-shadow:inset 5px 0 {plots.COLOURS['o']};background:rgba(230,159,0,0.2)'>"
+    mine = tuple(f"<code>{name}</code>" for name in names)
+    return "\n".join(
+        line.replace("<tr>", bar, 1)
+        if mine and any(name in line.split("</td>")[0] for name in mine)
+        else line
+        for line in table.split("\n")
+    )
+
+
+def index_grid(module, T: int = 5, lengths=None) -> ipywidgets.VBox:
+    """Choose an entry of output, h_n or c_n, and see which cells of the computation it reads.
+
+    module is a layer, T the number of steps, lengths those of a packed batch. Controls: which of the tensors,
+    and its index. The figure is that of `plots.index_grid`; the sentence below it says how the entry is made.
+    """
+    sizes = Sizes.of(module)
+    rows = sizes.L * sizes.D
+    names = {"output": T} | {f"{state}_n": rows for state in sizes.states}
+    name = ipywidgets.ToggleButtons(options=list(names), value="h_n", description="entry of")
+    index = ipywidgets.ToggleButtons(options=range(rows), value=0, description="index")
+    picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(width="960px", max_width="100%"))
+    about = ipywidgets.HTML()
+
+    def redraw(_=None):
+        ax = plots.index_grid(module, T, (name.value, index.value), lengths)
+        picture.value, about.value = _png(ax.figure), _words(ax.figure)
+        plt.close(ax.figure)
+
+    def choose(_):
+        index.unobserve(redraw, names="value")  # the new options set the index too: drawn once, below
+        index.options = range(names[name.value])
+        index.value = 0
+        index.observe(redraw, names="value")
+        redraw()
+
+    name.observe(choose, names="value")
+    index.observe(redraw, names="value")
+    redraw()
+    return ipywidgets.VBox([name, index, picture, about])

@@ -5,6 +5,7 @@ import os
 # Before anything imports torch: the nets here are small, and on them one thread is several times faster than
 # many. The variable is for the processes that tests start, nbval's kernels among them: they inherit it.
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["RNNCOURSE_PROGRESS"] = "off"  # the tests' own points are nobody's progress
 os.environ.pop("MPLBACKEND", None)  # inherited by a kernel, it would keep figures out of the outputs
 
 import hypothesis

@@ -62,7 +62,7 @@ FAULTS = {  # file: what is wrong: the right text, the wrong text
         ),
         "directions share weights": (
             "self._weights(suffix)\n                hs",
-            "self._weights(suffixes[0])\n                hs",
+            "self._weights(endings[0])\n                hs",
         ),
         "dropout before the first layer": ("if layer > 0:", "if True:"),
         "dropout in eval": ("self.dropout, self.training", "self.dropout, True"),
@@ -132,14 +132,16 @@ def plant(tmp_path, monkeypatch):
 
     def plant(file: str = "", right: str = "", wrong: str = ""):
         name = f"rnncourse_copy_{next(copies)}"
-        (tmp_path / name).mkdir()
-        for source in PACKAGE.glob("*.py"):
+        for source in PACKAGE.rglob("*.py"):
             text = source.read_text(encoding="utf-8")
-            if source.name == file:
+            path = source.relative_to(PACKAGE)
+            if path.as_posix() == file:
                 assert text.count(right) == 1, f"{file} has changed: {right!r} is no longer in it once"
                 text = text.replace(right, wrong)
             text = text.replace("rnncourse", name)  # what it imports of itself
-            (tmp_path / name / source.name).write_text(text, encoding="utf-8")
+            copy = tmp_path / name / path
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_text(text, encoding="utf-8")
         importlib.invalidate_caches()
         return importlib.import_module(name)
 

@@ -100,3 +100,26 @@ def test_lstm_cell_writes_and_fills_the_numbers_of_torchs_cell(numbers):
     full = 1.6  # the height of a gauge: 1 for i, f, o; from -1 to 1 for g
     expected = {"i": full * i, "f": full * f, "g": full / 2 * np.tanh(numbers[2]), "o": full * o}
     assert height == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("t", [0, 2, None])
+def test_unrolling_writes_the_states_of_the_steps_done_and_of_no_other(t):
+    x, h = [0.5, -2.0, 3.0, 1.25], [0.0, 0.125, 0.25, 0.375, 0.625]
+    ax = plots.unrolling(x, h, t, cell="f(h, x)")
+    done = 4 if t is None else t
+    texts = [text.get_text() for text in ax.texts]
+    assert [text for text in texts if "$h_" in text] == [
+        f"$h_{s}$\n{h[s]:.4g}" if s <= done else f"$h_{s}$\n" for s in range(5)
+    ]
+    assert [text for text in texts if "$x_" in text] == [f"$x_{s}$ = {x[s - 1]:.4g}" for s in range(1, 5)]
+    assert texts.count("f(h, x)") == 5  # rolled up, and once for each step
+    assert f"h = {h[done]:.4g}" in texts
+    assert (f"x = {x[done - 1]:.4g}" in texts) == (done > 0)
+    assert ax.figure.alt.split(": ")[1] == ", ".join(f"h_{s} = {h[s]:.4g}" for s in range(done + 1))
+
+
+def test_unrolling_refuses_a_state_too_few_and_a_step_too_many():
+    with pytest.raises(ValueError, match=r"T \+ 1 = 3 states.* got 2"):
+        plots.unrolling([1, 2], [0, 1])
+    with pytest.raises(ValueError, match="0 to T = 2, got 3"):
+        plots.unrolling([1, 2], [0, 1, 2], 3)

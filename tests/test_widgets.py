@@ -1,12 +1,15 @@
 """A control moved changes the numbers that the figure draws."""
 
+import re
+
 import matplotlib
 
 matplotlib.use("Agg")
 
+import pytest
 import torch
 
-from rnncourse import plots, widgets
+from rnncourse import plots, trace, widgets
 
 
 def test_state_paths_draws_the_run_of_torchs_rnn_for_each_setting(monkeypatch):
@@ -59,3 +62,198 @@ def test_gate_sliders_draws_the_number_of_each_slider(monkeypatch):
         assert [given[name] for given in drawn[1:]].count(before) == list(drawn[0]).index(name)
         assert drawn[-1][name] == before - 1.5
     assert matplotlib.pyplot.get_fignums() == []
+
+
+def test_unrolling_draws_the_states_of_torchs_rnn_at_the_step_picked(monkeypatch):
+    drawn = []
+    draw = plots.unrolling
+    monkeypatch.setattr(plots, "unrolling", lambda *given: drawn.append(given) or draw(*given))
+    x = [0.5, -1.5, 2.0]
+    bar, weight, squash, picture, about = widgets.unrolling(x).children
+    step = bar.children[1]
+    assert (step.min, step.max) == (0, 3)
+    pictures = {bytes(picture.value)}
+    for control, value in ((step, 2), (weight, -0.8), (squash, "tanh")):
+        control.value = value
+        pictures.add(bytes(picture.value))
+    assert len(pictures) == 4
+    assert [given[2] for given in drawn] == [0, 2, 2, 2]
+    assert drawn[1][1] == [0, 0.5, 0.5 * 0.5 - 1.5, 0.5 * (0.5 * 0.5 - 1.5) + 2]
+    rnn = torch.nn.RNN(1, 1, bias=False)
+    rnn.weight_ih_l0.data.fill_(1)
+    rnn.weight_hh_l0.data.fill_(-0.8)
+    theirs, _ = rnn(torch.tensor(x)[:, None])
+    torch.testing.assert_close(torch.tensor(drawn[3][1][1:]), theirs.detach()[:, 0])
+    assert drawn[3][3] == "tanh(\n-0.8 h + x)"
+    assert "after 2 of 3 steps" in about.value
+    assert f"h_2 = {drawn[3][1][2]:.4g}" in about.value
+    assert matplotlib.pyplot.get_fignums() == []
+
+
+@pytest.mark.parametrize("kind", [torch.nn.LSTM, torch.nn.GRU, torch.nn.RNN])
+def test_time_slider_shows_the_step_and_the_unit_of_its_sliders(kind):
+    layer = kind(2, 5)
+    lengths = torch.tensor([3, 6, 4])
+    packed = torch.nn.utils.rnn.pack_padded_sequence(torch.randn(6, 3, 2), lengths, enforce_sorted=False)
+    with torch.no_grad(), trace(layer) as t:
+        output, _ = layer(packed)
+    h, _ = torch.nn.utils.rnn.pad_packed_sequence(output)
+    box = widgets.time_slider(t.layer(0).forward, b=2)
+    unit, step, lines, about_lines, cell, about_cell = box.children
+    assert (unit.max, step.max) == (4, 3)  # H - 1; row 2 has 4 steps
+    pictures = {bytes(lines.value), bytes(cell.value)}
+    for unit.value, step.value in [(0, 2), (4, 2), (4, 3)]:
+        pictures |= {bytes(lines.value), bytes(cell.value)}
+        assert f"unit {unit.value} over 4 steps" in about_lines.value
+        assert f"step {step.value} is marked" in about_lines.value
+        for about in (about_lines, about_cell):  # of each, h is the last number
+            shown = float(re.findall(r"-?\d+\.\d\d", about.value)[-1])
+            assert shown == pytest.approx(h[step.value, 2, unit.value].item(), abs=0.0051)
+    assert len(pictures) == 8
+    assert matplotlib.pyplot.get_fignums() == []
+
+
+def test_spectral_radius_draws_the_jacobian_of_a_net_with_the_radius_of_its_slider(monkeypatch):
+    drawn, made = [], []
+    draw, make = plots.norm_against_distance, plots.jacobian_norms
+    monkeypatch.setattr(plots, "norm_against_distance", lambda *a: drawn.append(a) or draw(*a))
+    monkeypatch.setattr(plots, "jacobian_norms", lambda *a: made.append(a) or make(*a))
+    before = torch.get_rng_state()
+    rho, size, picture, about = widgets.spectral_radius(steps=12).children
+    pictures = {bytes(picture.value)}
+    rho.value = 1.4
+    pictures.add(bytes(picture.value))
+    size.value = 1.5
+    pictures.add(bytes(picture.value))
+    assert len(pictures) == len(drawn) == 3
+    assert [radius for _, radius in drawn] == [0.9, 1.4, 1.4]
+    for (norms, radius), calls in zip(drawn, [made[:3], made[3:6], made[6:]], strict=True):
+        assert list(norms) == [kind for _, _, kind in calls] == ["linear", "tanh", "relu"]
+        for weight_hh, inputs, kind in calls:
+            assert torch.linalg.eigvals(weight_hh).abs().max() == pytest.approx(radius)
+            torch.testing.assert_close(norms[kind], make(weight_hh, inputs, kind))
+    grew, squashed = (norms["tanh"][-1] for norms, _ in drawn[1:])
+    assert squashed < grew  # larger inputs saturate tanh
+    torch.testing.assert_close(drawn[1][0]["linear"], drawn[2][0]["linear"])  # which inputs do not touch
+    assert f"tanh: {squashed:.3g}" in about.value
+    assert torch.equal(torch.get_rng_state(), before)
+    assert matplotlib.pyplot.get_fignums() == []
+
+
+def explorer():
+    """shape_explorer's controls by their names, and its table."""
+    columns, table = widgets.shape_explorer().children
+    controls = {control.description: control for column in columns.children for control in column.children}
+    return controls, table
+
+
+def shape_in(table, name):
+    """The sizes of a tensor as the table has them."""
+    (axes,) = re.findall(rf"<code>{name}</code></td><td[^>]*><code>\((.*?)\)</code>", table.value)
+    return tuple(int(axis.split("=")[1]) for axis in axes.split(", "))
+
+
+def shape_names(table):
+    """The names of the tensors in the table."""
+    return set(re.findall(r"<td[^>]*><code>(\w+)</code>", table.value))
+
+
+def marked_in(table):
+    """The rows of the table that bear a mark, and the names in the sentence above it."""
+    rows = re.findall(r"<tr style='box-shadow[^>]*><td[^>]*><code>(\w+)</code>", table.value)
+    said = re.search(r"<b>Changed:</b> ([\w, ]*)", table.value)
+    assert rows == (said[1].split(", ") if said else [])
+    return set(rows)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"class": "GRU", "num_layers": 3, "batch_first": True, "T": 4, "B": 5},
+        {"bidirectional": True, "proj_size": 6, "input_size": 11, "hidden_size": 13},
+        {"class": "RNN", "input": "unbatched", "bidirectional": True, "bias": False},
+        {"class": "GRUCell", "B": 8},
+        {"class": "LSTMCell", "input": "unbatched"},
+    ],
+    ids=str,
+)
+def test_shape_explorer_shows_the_shapes_that_torch_returns(settings):
+    controls, table = explorer()
+    for name, value in settings.items():
+        controls[name].value = value
+    kind, form, T, B = (controls[name].value for name in ("class", "input", "T", "B"))
+    names = ("input_size", "hidden_size", "num_layers", "proj_size", "bias", "batch_first", "bidirectional")
+    given = {name: controls[name].value for name in names if not controls[name].disabled}
+    module = getattr(torch.nn, kind)(**given)
+    time, batch = ([] if kind.endswith("Cell") else [T]), ([] if form == "unbatched" else [B])
+    shape = batch + time if given.get("batch_first") else time + batch
+    x = torch.zeros(*shape, module.input_size)
+    assert shape_in(table, "input") == x.shape
+    returned = module(x)
+    if kind.endswith("Cell"):
+        states = returned if isinstance(returned, tuple) else (returned,)
+        found = [name for name in shape_names(table) if re.fullmatch(r"[hc](_\w+)?", name)]
+        assert {name[0] for name in found} == set("hc"[: len(states)])
+        assert {shape_in(table, name) for name in found} == {state.shape for state in states}
+    else:
+        output, state = returned
+        assert shape_in(table, "output") == output.shape
+        for name, tensor in zip(
+            ("h_n", "c_n"), state if isinstance(state, tuple) else (state,), strict=False
+        ):
+            assert shape_in(table, name) == tensor.shape
+    for name, parameter in module.named_parameters():
+        assert shape_in(table, name) == parameter.shape
+
+
+def test_shape_explorer_marks_what_the_last_change_changed_and_that_alone():
+    controls, table = explorer()
+    assert marked_in(table) == set()  # nothing has changed yet
+    controls["T"].value = 9
+    assert marked_in(table) == {"input", "output"}
+    controls["batch_first"].value = True
+    assert marked_in(table) == {"input", "output"}  # it moves no state
+    controls["input_size"].value = 12
+    assert marked_in(table) == {"input", "weight_ih_l0"}
+    controls["num_layers"].value = 1
+    assert "<b>Gone:</b> weight_ih_l1, weight_hh_l1, bias_ih_l1, bias_hh_l1" in table.value
+    assert {"h_0", "c_0", "h_n", "c_n"} <= marked_in(table)
+    controls["input"].value = "packed"
+    assert {"input", "output"} <= marked_in(table)
+    assert "PackedSequence" in table.value
+    assert controls["B"].disabled is False
+    controls["class"].value = "GRU"
+    assert controls["proj_size"].disabled
+    assert "c_0" not in shape_names(table)
+
+
+def test_shape_explorer_says_which_argument_does_not_go():
+    controls, table = explorer()
+    controls["proj_size"].value = 20
+    assert table.value.startswith("✗ proj_size: expected from 1 to hidden_size - 1 = 19")
+    controls["proj_size"].value = 19
+    assert shape_in(table, "weight_hr_l0") == (19, 20)
+
+
+def test_index_grid_draws_the_entry_that_is_chosen(monkeypatch):
+    drawn = []
+    draw = plots.index_grid
+    monkeypatch.setattr(plots, "index_grid", lambda *given: drawn.append(given) or draw(*given))
+    lstm = torch.nn.LSTM(2, 3, 2, bidirectional=True)
+    name, index, picture, about = widgets.index_grid(lstm, 5, [5, 3]).children
+    first = bytes(picture.value)
+    assert (name.options, tuple(index.options)) == (("output", "h_n", "c_n"), (0, 1, 2, 3))
+    index.value = 3
+    assert "h_n[3] is the h of layer 1, backward" in about.value
+    assert bytes(picture.value) != first
+    name.value = "output"
+    assert tuple(index.options) == (0, 1, 2, 3, 4)
+    index.value = 4
+    assert "Row 1 has ended" in about.value
+    assert [given[2] for given in drawn] == [("h_n", 0), ("h_n", 3), ("output", 0), ("output", 4)]
+    assert all(given[:2] == (lstm, 5) and given[3] == [5, 3] for given in drawn)
+    assert matplotlib.pyplot.get_fignums() == []
+    assert widgets.index_grid(torch.nn.GRU(2, 3)).children[0].options == ("output", "h_n")
+    with pytest.raises(TypeError, match=r"expected a recurrent layer .* got Linear\."):
+        widgets.index_grid(torch.nn.Linear(2, 3))

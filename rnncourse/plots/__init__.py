@@ -1,17 +1,47 @@
-"""The course's figures, one function each. Each takes and returns an Axes or a Figure, as matplotlib's do."""
+"""The course's figures, one function each. Each takes and returns an Axes or a Figure, as matplotlib's do.
 
-from rnncourse.plots.cells import lstm_cell, state_paths
+Each sets `figure.alt` on the Figure that it draws in: one sentence with the numbers, for who can't see them.
+Where several share a Figure, the last one's sentence stands.
+"""
+
+from rnncourse.plots.cells import gru_cell, lstm_cell, rnn_cell, state_paths
+from rnncourse.plots.dependencies import dependency_grid
+from rnncourse.plots.gradients import (
+    gradient_norms,
+    gradient_over_time,
+    jacobian_norms,
+    norm_against_distance,
+)
+from rnncourse.plots.indices import index_grid
 from rnncourse.plots.lessons import LESSONS, lesson_map
-from rnncourse.plots.loops import loop_step, unrolled_loop
+from rnncourse.plots.loops import loop_step, unrolled, unrolled_loop, unrolling
+from rnncourse.plots.packing import batch_sizes
+from rnncourse.plots.structure import parameter_map
 from rnncourse.plots.style import COLOURS, STYLE
+from rnncourse.plots.traces import c_against_h, cell_diagram, gates_over_time
 
 __all__ = [
     "COLOURS",
     "LESSONS",
     "STYLE",
+    "batch_sizes",
+    "c_against_h",
+    "cell_diagram",
+    "dependency_grid",
+    "gates_over_time",
+    "gradient_norms",
+    "gradient_over_time",
+    "gru_cell",
+    "index_grid",
+    "jacobian_norms",
     "lesson_map",
     "loop_step",
     "lstm_cell",
+    "norm_against_distance",
+    "parameter_map",
+    "rnn_cell",
     "state_paths",
+    "unrolled",
     "unrolled_loop",
+    "unrolling",
 ]

@@ -3,7 +3,11 @@
 import matplotlib.pyplot as plt
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
+from rnncourse.plots.drawing import CODE, INK, arrow, box, canvas
+from rnncourse.plots.grid import Grid, cell_name
+from rnncourse.plots.sizes import Sizes, check_size
 from rnncourse.plots.style import COLOURS
+from rnncourse.shapes import input_axes, named, output_axes, state_axes
 
 
 def unrolled_loop(T, B, I, H, num_layers=2, ax=None):
@@ -91,3 +95,142 @@ def loop_step(x, h, c, t):
         axes.set_axis_off()
     left.set_title(f"t = {t}")
     return figure
+
+
+def unrolling(x, h, t=None, cell="cell", ax=None):
+    """A recurrence with one number in its state, rolled up (left) and unrolled over time (right): the Axes.
+
+    x (T) holds the inputs; h (T + 1) the states, h[0] before the first step. The run is stopped after t
+    steps, None for all; the steps to come are drawn pale and without numbers. `cell` is written into every
+    box, since it is the same in each. `figure.alt` names the states that are known. The numbers are readable
+    up to T = 5.
+    """
+    x, h = [float(value) for value in x], [float(value) for value in h]
+    T = len(x)
+    if len(h) != T + 1:
+        raise ValueError(
+            f"h: expected T + 1 = {T + 1} states, the one before the first step included, got {len(h)}"
+        )
+    t = T if t is None else t
+    if not 0 <= t <= T:
+        raise ValueError(f"t: expected a number of steps from 0 to T = {T}, got {t}")
+    if ax is None:
+        _, ax = plt.subplots(figsize=(9.8, 2.6), layout="constrained")
+    across, width, height, rolled = 2.3, 1.25, 0.9, -1.5
+    pale, ink = "#AAAAAA", "#333333"
+    words = {"ha": "center", "fontsize": 9.5}
+
+    def box(centre, colour, fill, line):
+        corner = (centre - width / 2, -height / 2)
+        style = {"edgecolor": colour, "facecolor": fill, "linewidth": line}
+        ax.add_patch(FancyBboxPatch(corner, width, height, "round,pad=0,rounding_size=0.1", **style))
+        ax.text(
+            centre, 0, cell, va="center", color=pale if colour == pale else ink, **words | {"fontsize": 9}
+        )
+
+    def arrow(start, end, colour):
+        line = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.8, "shrinkA": 0, "shrinkB": 0}
+        ax.annotate("", end, start, arrowprops=line)
+
+    known = t > 0
+    box(rolled, ink if known else pale, "#FFF4D6" if known else "white", 2 if known else 1)
+    arrow((rolled, -1.15), (rolled, -height / 2), COLOURS["x"] if known else pale)
+    ax.text(rolled, -1.45, f"x = {x[t - 1]:.4g}" if known else "x", color=ink if known else pale, **words)
+    right, left, over = rolled + width / 2 + 0.35, rolled - width / 2 - 0.35, height / 2 + 0.3
+    road = [(rolled + width / 2, 0), (right, 0), (right, over), (left, over), (left, 0)]
+    ax.plot(*zip(*road, strict=True), color=COLOURS["h"], linewidth=1.8, solid_joinstyle="round")
+    arrow((left, 0), (rolled - width / 2, 0), COLOURS["h"])
+    ax.text(rolled, over + 0.1, f"h = {h[t]:.4g}", va="bottom", color=ink, **words)
+    ax.text((right + width / 2) / 2, 0, "=", ha="center", va="center", fontsize=18, color=ink)
+
+    for s in range(1, T + 1):
+        centre, done = s * across, s <= t
+        now = s == t
+        box(
+            centre,
+            ink if done else pale,
+            "#FFF4D6" if now else "#F2F2F2" if done else "white",
+            2 if now else 1,
+        )
+        arrow((centre, -1.15), (centre, -height / 2), COLOURS["x"] if done else pale)
+        ax.text(centre, -1.45, f"$x_{s}$ = {x[s - 1]:.4g}", color=ink if done else pale, **words)
+    for s in range(T + 1):
+        left, colour = s * across + width / 2, COLOURS["h"] if s <= t else pale
+        arrow((left, 0), (left + across - width, 0), colour)
+        name = f"$h_{s}$\n{h[s]:.4g}" if s <= t else f"$h_{s}$\n"
+        ax.text(left + (across - width) / 2, 0.1, name, va="bottom", color=ink if s <= t else pale, **words)
+    ax.set(xlim=(rolled - 1.2, (T + 1) * across - width / 2 + 0.25), ylim=(-1.6, 1.4))
+    ax.set_axis_off()
+    ax.figure.alt = f"A recurrence after {t} of {T} steps; its states so far: " + ", ".join(
+        f"h_{s} = {h[s]:.4g}" for s in range(t + 1)
+    )
+    return ax
+
+
+def unrolled(module, T, B, ax=None):
+    """Draw a layer unrolled over T steps of a batch of B, the shape of each tensor on its arrow: the Axes.
+
+    module: RNN, LSTM or GRU, torch.nn's or rnncourse's. A box is one cell; h and c go along time, only h goes
+    up. With two directions a frame joins both: what goes up from it is forward h and backward h side by
+    side. Below and above stand input and output with their axes, batch_first or not; left and right the
+    entries of the states that go in and come out. T up to 6 keeps the shapes readable. Raises TypeError for
+    what is no layer or no int, ValueError for a size below 1.
+    """
+    sizes, T, B = Sizes.of(module), check_size("T", T), check_size("B", B)
+    L, D, w, H = sizes.L, sizes.D, sizes.width, sizes.H
+    across = min(1.8, 7.2 / (T + 0.62))
+    grid = Grid(L, D, T, across, 0.38 * across, high=0.56, between=0.16, above=0.62)
+    apart = 0.06 * (D - 1)  # from a cell to its frame
+    bottom, top = grid.bottom(0) - 0.85, grid.top(L - 1) + 0.85
+    ends = -across + grid.wide / 2, T * across - grid.wide / 2  # of the first and the last arrow of time
+    batch = (("B", B),)
+    axes = {
+        "input": named(input_axes(sizes.module, batch, T)),
+        "output": named(output_axes(sizes.module, batch, T)),
+    }
+    title = f"{sizes.title} unrolled over {T} step{'s' if T > 1 else ''}; " + ", ".join(
+        f"{state}_0 and {state}_n {named(state_axes(sizes.module, state, batch))}" for state in sizes.states
+    )
+    into, up = f"({B}, {module.input_size})", f"({B}, {D}*{w}={D * w})" if D == 2 else f"({B}, {w})"
+    along = {"h": f"h ({B}, {w})", "c": f"c ({B}, {H})"}
+    alt = f"{title}; input {axes['input']}, output {axes['output']}. Into layer 0 goes {into}, up from each "
+    alt += f"layer {up}, along time "
+    alt += " and ".join(along[state] for state in sizes.states) + "."
+    limits = (ends[0] - 1.5, max(ends[1] + 0.65, ends[0] + 4.5)), (bottom - 0.3, top + 0.3)
+    ax = canvas(ax, *limits, title, alt)
+    words = {"fontsize": 7.5, "color": INK}
+
+    for name, letter, y in (("input", "x", bottom), ("output", "output", top)):
+        middle, width = (T - 1) * across / 2, (T - 1) * across + grid.wide + 0.5
+        box(ax, middle, y, width, 0.4, name, facecolor="none", linestyle="--")
+        label = {"ha": "right", "va": "center", "fontsize": 8.5, "color": INK}
+        ax.text(-grid.wide / 2 - 0.35, y, f"{name}\n{axes[name]}", **label)
+        for t in range(T):
+            index = f":, {t}" if sizes.batch_first else t
+            ax.text(t * across, y, f"{letter}[{index}]", **(CODE | {"fontsize": 8}))
+    for layer in range(L + 1):
+        for t in range(T):
+            start = (t * across, grid.top(layer - 1) + apart if layer else bottom + 0.2)
+            end = (t * across, grid.bottom(layer) - apart if layer < L else top - 0.2)
+            arrow(ax, start, end, COLOURS["h" if layer else "x"], 1.6)
+            ax.text(start[0] + 0.06, (start[1] + end[1]) / 2, up if layer else into, va="center", **words)
+    for layer, d, t in grid.cells():
+        grid.frame(ax, layer, t)
+        box(ax, *grid.at((layer, d, t)), grid.wide, grid.high, cell_name((layer, d, t)))
+    for layer, d in ((layer, d) for layer in range(L) for d in range(D)):
+        y, k = grid.y(layer, d), layer * D + d
+        for t in range(T + 1):  # the arrow to the left of cell t, and of what comes after the last
+            near, far = t * across - grid.wide / 2, (t - 1) * across + grid.wide / 2
+            for state in sizes.states:
+                side = 0 if len(sizes.states) == 1 else 0.09 if state == "h" else -0.09
+                start, end = ((near, y + side), (far, y + side)) if d else ((far, y + side), (near, y + side))
+                arrow(ax, start, end, COLOURS[state], 1.4)
+                place = ((near + far) / 2, y + side + (0.03 if side >= 0 else -0.04))
+                va = "bottom" if side >= 0 else "top"
+                ax.text(*place, along[state], ha="center", va=va, **words)
+        first, last = (f"{'{0}'}_0[{k}]", f"{'{0}'}_n[{k}]")[:: -1 if d else 1]
+        for x, ha, text in ((ends[0] - 0.05, "right", first), (ends[1] + 0.05, "left", last)):
+            names = "\n".join(text.format(state) for state in sizes.states)
+            ax.text(x, y, names, **(CODE | {"ha": ha, "fontsize": 8}))
+    grid.label_rows(ax, ends[0] - 0.6)
+    return ax

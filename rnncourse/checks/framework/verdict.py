@@ -1,11 +1,14 @@
 """What a check says, in a terminal and in a notebook."""
 
+from __future__ import annotations
+
 import html
 import re
 import sys
 from dataclasses import dataclass
 
 MARKS = {"right": "✓", "not written": "…"}  # all else is ✗
+WORDS = {"✓": "right", "…": "to do", "✗": "not right yet"}
 # A coloured edge and mark, never coloured text: readable on a light page and on a dark one.
 COLOURS = {"✓": "#2e9e6b", "…": "#8a8f98", "✗": "#d9622b"}
 
@@ -14,8 +17,9 @@ COLOURS = {"✓": "#2e9e6b", "…": "#8a8f98", "✗": "#d9622b"}
 class Verdict:
     """One task judged.
 
-    state: "right", "not written", "mistake", "close", "wrong", "shape", "type", "raised" or "forbidden".
-    text: the sentences. mistake: the known mistake's name, where it is one.
+    state: "right", "not written", "mistake", "close", "wrong", "shape", "type", "raised", "too slow" or
+    "forbidden". text: what is wrong. look: where to look. lesson: where it is explained.
+    mistake: the known mistake's name, where it is one.
     earned: the criteria met, in words. remarks: what does not cost points but is worth a word.
     """
 
@@ -27,6 +31,8 @@ class Verdict:
     mistake: str | None = None
     earned: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    look: str = ""
+    lesson: str = ""
 
     @property
     def mark(self) -> str:
@@ -39,34 +45,51 @@ class Verdict:
 
     def __str__(self) -> str:
         score = () if self.state == "not written" else (self.score,)
-        return " ".join((f"{self.mark} {self.task}{self.text}", *score, *self.remarks))
+        words = (f"{self.mark} {self.task}{self.text}", self.look, self.lesson, *score, *self.remarks)
+        return " ".join(filter(None, words))
 
     __repr__ = __str__  # what a notebook shows where it cannot show the rich form
 
     def _repr_html_(self) -> str:
+        """The later steps of a hint are folded, one in the other: who wants to search first can."""
         colour = COLOURS[self.mark]
         lines = [
-            f"<b><span style='color:{colour}'>{self.mark}</span> {_html(self.task)}</b>{_html(self.text)}"
+            f"<b><span style='color:{colour}' title='{WORDS[self.mark]}' role='img'"
+            f" aria-label='{WORDS[self.mark]}'>{self.mark}</span> {_html(self.task)}</b>{_html(self.text)}"
         ]
         lines += [_html(remark) for remark in self.remarks]
         if self.state != "not written":
             lines.append(f"<b>{_html(self.score)}</b>")
+        folded = _folded("Which lesson explains it?", _html(self.lesson)) if self.lesson else ""
+        if self.look:
+            folded = _folded("Where should I look?", _html(self.look) + folded)
         return (
             f"<div style='border-left:4px solid {colour};padding:2px 0 2px 12px;max-width:50em'>"
             + "<br>".join(lines)
+            + folded
             + "</div>"
         )
 
 
 def show(verdict: Verdict) -> None:
-    """Shows the verdict where the learner is: rich in a notebook, one line in a terminal."""
-    # Only where IPython is running already: a terminal does not pay for importing it.
-    ipython = sys.modules.get("IPython")
-    if ipython is not None and ipython.get_ipython() is not None:
-        ipython.display.display(verdict)
-    else:
+    """Shows the verdict where the learner is: rich in a notebook, plain in a terminal."""
+    if not show_rich(verdict):
         print(verdict)
 
 
+def show_rich(shown: object) -> bool:
+    """Displays what has a _repr_html_, in a notebook; False where there is none."""
+    # Only where IPython is running already: a terminal does not pay for importing it.
+    ipython = sys.modules.get("IPython")
+    if ipython is None or ipython.get_ipython() is None:
+        return False
+    ipython.display.display(shown)
+    return True
+
+
+def _folded(question: str, answer: str) -> str:
+    return f"<details style='margin:2px 0'><summary>{question}</summary>{answer}</details>"
+
+
 def _html(text: str) -> str:
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text)).replace("\n", "<br>")

@@ -25,7 +25,7 @@ class Trait(NamedTuple):
 class Case:
     """One call: arguments by name, in order, passed by position.
 
-    arguments: tensors, tuples of tensors, numbers, strings, None, or a TorchCell.
+    arguments: tensors, tuples, lists and dicts of them, numbers, strings, None, or a TorchModule.
     sizes: the dimensions by letter, {"B": 3, "I": 5, "H": 4}, for the words of a verdict.
     """
 
@@ -33,23 +33,30 @@ class Case:
     sizes: dict[str, int]
     traits: frozenset[Trait] = field(default_factory=frozenset)
 
+    def has(self, *traits: Trait) -> bool:
+        return self.traits.issuperset(traits)
+
     def __str__(self) -> str:
         return ", ".join(f"{letter}={size}" for letter, size in self.sizes.items())
 
 
 @dataclass(frozen=True)
-class TorchCell:
-    """A torch.nn cell as plain data: its class's name, its options, its parameters."""
+class TorchModule:
+    """A torch.nn module as plain data: its class's name, its options, its parameters.
+
+    A learner's function is given the module, built.
+    """
 
     name: str
     options: dict[str, Any]
     parameters: dict[str, Tensor]
+    trains: bool = False
 
     def build(self) -> nn.Module:
-        cell = getattr(nn, self.name)(**self.options)
-        cell.to(next(iter(self.parameters.values())).dtype)
-        cell.load_state_dict(self.parameters)
-        return cell.requires_grad_(False)
+        module = getattr(nn, self.name)(**self.options)
+        module.to(next(iter(self.parameters.values())).dtype)
+        module.load_state_dict(self.parameters)
+        return module.requires_grad_(self.trains)
 
     def __str__(self) -> str:
         options = ", ".join(f"{name}={value!r}" for name, value in self.options.items())
@@ -60,10 +67,12 @@ def fresh(value: Any) -> Any:
     """A copy that a learner's function may do anything to."""
     if isinstance(value, Tensor):
         return value.clone()
-    if isinstance(value, TorchCell):
+    if isinstance(value, TorchModule):
         return value.build()
-    if isinstance(value, tuple):
-        return tuple(fresh(item) for item in value)
+    if isinstance(value, tuple | list):
+        items = [fresh(item) for item in value]
+        named = hasattr(value, "_fields")  # LSTMState, PackedSequence
+        return type(value)(*items) if named else type(value)(items)
     if isinstance(value, dict):
         return {key: fresh(item) for key, item in value.items()}
     return value
@@ -72,11 +81,11 @@ def fresh(value: Any) -> Any:
 def unchanged(value: Any, copy: Any) -> bool:
     """Is the copy that the learner's function had in hand still equal to the original?"""
     if isinstance(value, Tensor):
-        return isinstance(copy, Tensor) and value.shape == copy.shape and torch.equal(value, copy)
-    if isinstance(value, TorchCell):
+        return value.shape == copy.shape and torch.allclose(value, copy, rtol=0, atol=0, equal_nan=True)
+    if isinstance(value, TorchModule):
         return unchanged(value.parameters, dict(copy.state_dict()))
-    if isinstance(value, tuple):
-        return all(unchanged(a, b) for a, b in zip(value, copy, strict=True))
+    if isinstance(value, tuple | list):
+        return len(value) == len(copy) and all(map(unchanged, value, copy))
     if isinstance(value, dict):
         return value.keys() == copy.keys() and all(unchanged(value[key], copy[key]) for key in value)
     return True
@@ -91,3 +100,28 @@ def random_numbers(seed: int, scale: float, dtype: torch.dtype = torch.float64) 
 def random_weights(numbers: Callable[..., Tensor], gates: int, I: int, H: int) -> dict[str, Tensor]:
     """A cell's four parameters by torch's names, each gate with its H rows."""
     return {name: numbers(*shape) for name, shape in parameter_shapes(gates, I, H, bias=True)}
+
+
+def random_module(name: str, numbers: Callable[..., Tensor], **options: Any) -> TorchModule:
+    """A torch.nn module (of any depth and number of directions) with random parameters.
+
+    random_module("LSTM", numbers, input_size=3, hidden_size=4, num_layers=2, bidirectional=True)
+    """
+    shapes = {
+        key: value.shape for key, value in getattr(nn, name)(**options, device="meta").state_dict().items()
+    }
+    return TorchModule(name, options, {key: numbers(*shape) for key, shape in shapes.items()})
+
+
+# Traits that many tasks share.
+BATCH = Trait("there is a batch", "what your code needs the batch axis for")
+SINGLE = Trait("there is no batch", "what you do with the batch axis")
+H_ZERO = Trait("h is zero", "what you do with the previous h")
+C_ZERO = Trait("c is zero", "what you do with the previous c")
+X_ZERO = Trait("the input is zero", "what you do with the input")
+BIAS_ZERO = Trait("the biases are zero", "what you do with the biases")
+NO_BIAS = Trait("there are no biases", "what you do with the biases")
+STATE = Trait("a state is given", "what you do without a state")
+NO_STATE = Trait("no state is given", "what you do with the state that is given")
+ONE_STEP = Trait("there is one time step", "what is carried from step to step")
+MORE_STEPS = Trait("there are several time steps", "what you do at the first step")

@@ -5,8 +5,17 @@ import re
 import numpy as np
 from torch import Tensor
 
-from rnncourse.checks.cases import Case
-from rnncourse.checks.evaluate import Failure, Other, Plain
+from rnncourse.checks.framework.cases import Case
+from rnncourse.checks.framework.evaluate import Failure
+from rnncourse.checks.framework.plain import Other, Plain
+
+# What makes such an object by accident.
+SLIPS = {
+    "generator": " (a `yield` makes one)",
+    "coroutine": " (`async def` makes one)",
+    "function": ", not called",
+    "type": ", not an object of it",
+}
 
 
 def listed(names: list[str]) -> str:
@@ -23,12 +32,15 @@ def kind_of(value: Plain) -> str:
     if value is None:
         return "None"
     name = value.type_name if isinstance(value, Other) else type(value).__name__
-    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+    slip = SLIPS.get(name, "")
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}{slip}"
 
 
 def likely_slip(failure: Failure, case: Case) -> str:
     """The likely slip behind a common error of torch, in words; '' if none is known."""
     message = failure.message
+    if not failure.line and failure.error == "TypeError" and "argument" in message:
+        return f" It is called with {', '.join(case.arguments)}, in this order."
     here = f" Here {case}." if case.sizes else ""
     shapes = re.search(r"\((\d+)x(\d+) and (\d+)x(\d+)\)", message)
     if shapes:

@@ -1,0 +1,21 @@
+"""What all exercise sets stand on. docs/checks.md says how a set is written with it.
+
+The half that runs a learner's code, and knows no answer:
+
+    cases.py     the inputs: plain tensors, with the sizes and traits that a verdict can speak of
+    use.py       how a learner's object is used: called, built and loaded, iterated over, taken as it is
+    watch.py     notes a call to what is to be built (torch.nn.LSTMCell in the place of a hand-made one)
+    limit.py     ends a call that takes too long
+    plain.py     what came back, as plain data
+    evaluate.py  all of these on one case after the other
+
+The half that knows what is right, and runs nothing of a learner's:
+
+    parts.py     what one result may be: a tensor, a number, a shape, a word, a prediction with a score
+    mistakes.py  a wrong way beside its hint
+    check.py     Check: cases, the true answer, the known mistakes, the points
+    judge.py     plain data in, verdict out: right, or which mistake (near.py: or how near to right)
+    words.py     what a verdict says of values, places and errors
+    verdict.py   the sentences, shown in a notebook or a terminal (picture.py: two heat maps side by side)
+    progress.py  which tasks are done, kept in a small file
+"""

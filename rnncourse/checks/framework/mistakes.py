@@ -1,0 +1,88 @@
+"""A known mistake: a wrong way beside its hint."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A known mistake: a small wrong implementation beside its hint.
+
+    function: what a learner would hand in; of a task that asks for a dict, a dict of the wrong entries only.
+    hint: what is wrong, never the solution. section: of the lesson, where it is explained.
+    look: where to look, if the hint does not say; shown folded.
+    """
+
+    name: str
+    function: Any
+    hint: str
+    section: str
+    look: str = ""
+
+
+class Mistakes:
+    """A task's bank of mistakes, in the order in which they are tried. `section` where none is given.
+
+    wrong = Mistakes("The equations", truth=_cell_state)
+    wrong.edit("i left out", "i has no part in it: all of g is written.", "i * g", "g")
+
+    @wrong("sums and products exchanged", "sums and products are exchanged.")
+    def _(f, i, g, c):
+        return (f + c) * (i + g)
+    """
+
+    def __init__(self, section: str, truth: Callable | None = None) -> None:
+        self.section, self._truth, self._all = section, truth, []
+
+    def __iter__(self) -> Iterator[Mistake]:
+        return iter(self._all)
+
+    def __call__(self, name: str, hint: str, section: str = "", look: str = "") -> Callable[[Any], Any]:
+        """A decorator: the hint stands above the wrong code. For a value: `wrong(name, hint)(value)`."""
+
+        def add(function: Any) -> Any:
+            self._all.append(Mistake(name, function, hint, section or self.section, look))
+            return function
+
+        return add
+
+    def edit(self, name: str, hint: str, *old_new: str, section: str = "", look: str = "") -> None:
+        """The truth's own source with `old` replaced by `new` (by pairs), each there exactly once."""
+        self(name, hint, section, look)(edited(self._truth, *old_new))
+
+    def through(self, change: Callable[[Any], Any], but: tuple[str, ...] = (), **words: str) -> list[Mistake]:
+        """The same mistakes in a larger task: change(function) builds the wrong way on the wrong step.
+
+        but: names to leave out. words: name="step: {}" and hint="the step is wrong: {}" change those.
+        """
+        name, hint = words.get("name", "{}"), words.get("hint", "{}")
+        return [
+            replace(m, name=name.format(m.name), hint=hint.format(m.hint), function=change(m.function))
+            for m in self
+            if m.name not in but
+        ]
+
+    def add(self, mistakes: Iterator[Mistake] | list[Mistake] | Mistakes) -> None:
+        """Those of another bank, after its own so far."""
+        self._all.extend(mistakes)
+
+
+def edited(truth: Callable, *old_new: str) -> Callable:
+    """The function or class whose source is the truth's with each `old` replaced by its `new`.
+
+    Raises ValueError where an `old` is not found exactly once. The truth must not be a closure.
+    """
+    source = textwrap.dedent(inspect.getsource(truth))
+    for old, new in zip(old_new[::2], old_new[1::2], strict=True):
+        if source.count(old) != 1:
+            raise ValueError(f"{truth.__name__}: {old!r} is there {source.count(old)} times, not once")
+        source = source.replace(old, new)
+    module = inspect.getmodule(truth)
+    names = dict(vars(module))  # a copy: the truth itself stays
+    exec(compile(source, f"<{truth.__name__}, edited>", "exec"), names)
+    return names[truth.__name__]

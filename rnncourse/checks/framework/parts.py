@@ -1,0 +1,200 @@
+"""What one result of a task may be: how it is read, and when it is right.
+
+Part a tensor, Score predictions that are measured, Number, Whole, Flag, Shape, Word single answers.
+A learner's NumPy array or list of numbers in the place of a tensor is read as one, with a remark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rnncourse.checks.framework.plain import Other, Plain
+
+TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-5}  # absolute, and relative to the expected value
+UNANSWERED = (None, Other("ellipsis"))
+
+
+def equal(value: Tensor, expected: Tensor, tolerance: float | None = None) -> bool:
+    """Same shape and the same numbers, to the tolerance of the coarser dtype if none is given."""
+    if value.shape != expected.shape or value.is_complex():
+        return False
+    if tolerance is None:
+        of = [TOLERANCE.get(t.dtype, 0.0) for t in (value, expected) if t.is_floating_point()]
+        tolerance = max(of, default=0.0)
+    return torch.allclose(value.double(), expected.double(), rtol=tolerance, atol=tolerance)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A tensor: its name and its axes, e.g. Part("h", "B H"); without a batch no B. "": one number.
+
+    dtype: "float", "int" or "bool". tolerance: absolute and relative; None: by dtype.
+    """
+
+    name: str
+    axes: str = ""
+    dtype: str = "float"
+    tolerance: float | None = None
+    asked = "a torch.Tensor"
+
+    def read(self, value: Plain) -> tuple[Any, str]:
+        """The value as this kind, and a remark; (None, '') if it is none."""
+        if isinstance(value, Tensor):
+            kind = "float" if value.is_floating_point() else "bool" if value.dtype == torch.bool else "int"
+            odd = kind != self.dtype and not value.is_complex()
+            return value, f"holds {_dtype(value)}; asked are {NUMBERS[self.dtype]}" if odd else ""
+        try:
+            return _tensor(value), f"is {WORDS.get(type(value), 'no tensor')}; asked is {self.asked}"
+        except (TypeError, ValueError, RuntimeError):
+            return None, ""
+
+    def right(self, found: Any, expected: Any) -> bool:
+        return equal(found, expected, self.tolerance)
+
+    def same(self, a: Any, b: Any) -> bool:
+        """Are two answers one and the same, right or wrong? This is how a mistake is known."""
+        return equal(a, b)
+
+
+NUMBERS = {"float": "floating-point numbers", "int": "whole numbers", "bool": "booleans"}
+WORDS = {np.ndarray: "a NumPy array", list: "a list", tuple: "a tuple", int: "an int", float: "a float"}
+
+
+def _dtype(value: Tensor) -> str:
+    return str(value.dtype).removeprefix("torch.")
+
+
+def _tensor(value: Plain) -> Tensor:
+    """A NumPy array, a number, or nested lists of numbers, as a tensor. A list of tensors is not stacked."""
+    if isinstance(value, np.ndarray):
+        return torch.from_numpy(value.copy())
+    if isinstance(value, list | tuple) and value:
+        rows = [_tensor(item) for item in value]
+        return torch.stack(rows)
+    if isinstance(value, bool | int | float):
+        return torch.tensor(value, dtype=torch.float64 if isinstance(value, float) else None)
+    raise TypeError
+
+
+@dataclass(frozen=True)
+class Score(Part):
+    """Predictions, right when they are good enough by `measure(predictions, targets)`, a number.
+
+    The check's truth returns the targets. words: the measure's name. at_least or at_most: the threshold.
+    baseline: what it is compared with, in words and number, e.g. "always the commonest tag: 0.61".
+    """
+
+    measure: Callable[[Tensor, Tensor], float] | None = None
+    words: str = "accuracy"
+    at_least: float | None = None
+    at_most: float | None = None
+    baseline: str = ""
+
+    def right(self, found: Any, expected: Any) -> bool:
+        if found.shape != expected.shape or not bool(found.double().isfinite().all()):
+            return False
+        score = self.measure(found, expected)
+        return score >= self.at_least if self.at_most is None else score <= self.at_most
+
+    def report(self, found: Tensor, expected: Tensor) -> str:
+        asked = f"at least {self.at_least:g}" if self.at_most is None else f"at most {self.at_most:g}"
+        baseline = f" ({self.baseline})" if self.baseline else ""
+        return f"{self.words} {self.measure(found, expected):.3g}, asked is {asked}{baseline}"
+
+
+@dataclass(frozen=True)
+class Number:
+    """One number, right to `tolerance` (absolute): as many digits as were asked for."""
+
+    name: str
+    tolerance: float = 1e-3
+    asked = "a number"
+
+    def read(self, value: Plain) -> tuple[Any, str]:
+        if isinstance(value, Tensor | np.ndarray):
+            value = value.tolist() if value.ndim == 0 else None
+        ok = isinstance(value, int | float) and not isinstance(value, bool)
+        return (float(value), "") if ok else (None, "")
+
+    def right(self, found: Any, expected: Any) -> bool:
+        return abs(found - expected) <= self.tolerance * (1 + 1e-9)
+
+    same = right
+
+
+class _Exact:
+    """Right is what is equal."""
+
+    def right(self, found: Any, expected: Any) -> bool:
+        return found == expected
+
+    same = right
+
+
+@dataclass(frozen=True)
+class Whole(_Exact):
+    """One whole number: a count, an index."""
+
+    name: str
+    asked = "a whole number"
+
+    def read(self, value: Plain) -> tuple[Any, str]:
+        number, _ = Number(self.name).read(value)
+        return (int(number), "") if number is not None and number.is_integer() else (None, "")
+
+
+@dataclass(frozen=True)
+class Flag(_Exact):
+    """True or False."""
+
+    name: str
+    asked = "True or False"
+
+    def read(self, value: Plain) -> tuple[Any, str]:
+        if isinstance(value, Tensor | np.ndarray) and value.ndim == 0:
+            value = value.tolist()
+        return (value, "") if isinstance(value, bool) else (None, "")
+
+
+@dataclass(frozen=True)
+class Shape(_Exact):
+    """A shape: a tuple (or list, or torch.Size) of whole numbers, or what has one."""
+
+    name: str
+    asked = "a shape, a tuple such as (2, 3)"
+
+    def read(self, value: Plain) -> tuple[Any, str]:
+        if isinstance(value, tuple | list) and all(type(size) is int for size in value):
+            return tuple(value), ""
+        return None, ""
+
+
+@dataclass(frozen=True)
+class Word(_Exact):
+    """One of some words; capitals, spaces around it, and - or _ for a space make no difference."""
+
+    name: str
+    choices: tuple[str, ...]
+
+    @property
+    def asked(self) -> str:
+        return "one of " + ", ".join(f'"{choice}"' for choice in self.choices)
+
+    def read(self, value: Plain) -> tuple[Any, str]:
+        if not isinstance(value, str):
+            return None, ""
+        known = {_bare(choice): choice for choice in self.choices}
+        return known.get(_bare(value)), ""
+
+
+def _bare(word: str) -> str:
+    return " ".join(word.replace("-", " ").replace("_", " ").casefold().split())
+
+
+AnyPart = Part | Score | Number | Whole | Flag | Shape | Word

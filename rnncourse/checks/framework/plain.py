@@ -1,0 +1,65 @@
+"""Plain data from whatever a learner's function returns: none of the learner's own classes is left."""
+
+from __future__ import annotations
+
+import types
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+DEPTH, LENGTH = 4, 10_000  # of nested lists, tuples and dicts
+
+# Asked of `type`, never of the object or its class: both can lie, or raise when asked.
+_MRO, _NAME = type.__dict__["__mro__"].__get__, type.__dict__["__name__"].__get__
+
+
+@dataclass(frozen=True)
+class Other:
+    """Stands for an object that is none of the plain kinds."""
+
+    type_name: str
+
+
+Plain = None | bool | int | float | str | Tensor | np.ndarray | tuple | list | dict | Other
+
+
+def kinds(value: Any) -> tuple[type, ...]:
+    """The classes of a value, without asking it."""
+    return _MRO(type(value))
+
+
+def type_name(value: Any) -> str:
+    return _NAME(type(value))
+
+
+def class_name(cls: type) -> str:
+    return _NAME(cls)
+
+
+def plain(value: Any, depth: int = 0) -> Plain:
+    """Tensors without graph and subclass, arrays, tuples, lists and dicts of such, numbers, strings, None."""
+    found = kinds(value)
+    if value is None or found[0] in (bool, int, float, str):
+        return value
+    if Tensor in found:
+        with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
+            bare = Tensor.as_subclass(Tensor.detach(value), Tensor)
+            return Tensor.clone(Tensor.cpu(Tensor.to_dense(bare) if bare.is_sparse else bare))
+    if (np.ndarray in found or np.generic in found) and np.asarray(value).dtype.kind in "biuf":
+        return np.array(np.asarray(value))
+    for kind in (list, tuple):
+        # The base class's own iterator: a subclass's could go on for ever.
+        if kind in found and depth < DEPTH and kind.__len__(value) <= LENGTH:
+            items = [plain(item, depth + 1) for item in kind.__iter__(value)]
+            return items if kind is list else tuple(items)
+    if dict in found and depth < DEPTH and dict.__len__(value) <= LENGTH:
+        return {key: plain(item, depth + 1) for key, item in dict.items(value) if type(key) in (str, int)}
+    if found[0] is types.CoroutineType:
+        value.close()  # or Python warns that nobody awaited it
+    for kind in (int, float, str):  # a subclass: an IntEnum, a numpy.str_
+        if kind in found:
+            return kind.__str__(value) if kind is str else kind.__add__(value, kind())
+    return Other(type_name(value))

@@ -1,0 +1,117 @@
+"""How a call of a recurrent module is laid out: the axes of all that goes in and comes out."""
+
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from rnncourse.cells import GRUCell, LSTMCell, RNNCell
+from rnncourse.layers import GRU, LSTM, RNN
+from rnncourse.shapes import BATCH, KINDS, Axes, input_axes, is_layer, joined_axis, output_axes, state_axes
+
+CLASSES = {  # by the number of gates
+    1: (nn.RNN, nn.RNNCell, RNN, RNNCell),
+    3: (nn.GRU, nn.GRUCell, GRU, GRUCell),
+    4: (nn.LSTM, nn.LSTMCell, LSTM, LSTMCell),
+}
+
+
+def gates_of(module) -> int | None:
+    """The number of gates of a recurrent cell or layer; None for what is neither."""
+    return next((gates for gates, classes in CLASSES.items() if isinstance(module, classes)), None)
+
+
+class AsOurs:
+    """A module, torch.nn's too, with the attributes that shapes.py reads and torch's modules lack."""
+
+    def __init__(self, module: nn.Module, gates: int) -> None:
+        self.module = module
+        self.gates = gates
+        self.has_cell_state = gates == 4
+        self.class_name = type(module).__name__
+
+    def __getattr__(self, name: str):
+        return getattr(self.module, name)
+
+
+class Call:
+    """One call, or with input=None any call on a batch, whose sizes are then unknown.
+
+    batch: (("B", B),), or () without one. T: the number of time steps. N: the rows of a packed input's data.
+    Unknown, or not there: None.
+    """
+
+    def __init__(self, module: AsOurs, input: Tensor | PackedSequence | None = None) -> None:
+        self.module = module
+        self.known = input is not None
+        self.batch, self.T, self.N = BATCH, None, None
+        if isinstance(input, PackedSequence):
+            self.batch = (("B", int(input.batch_sizes[0])),)
+            self.T, self.N = len(input.batch_sizes), len(input.data)
+        elif input is not None:
+            batched = input.dim() == len(input_axes(module))
+            names = [name for name, _ in input_axes(module, BATCH if batched else ())]
+            found = dict(zip(names, input.shape, strict=True))
+            self.batch = (("B", found["B"]),) if batched else ()
+            self.T = found.get("T")
+
+    @property
+    def B(self) -> int | None:
+        return self.batch[0][1] if self.batch else None
+
+    @property
+    def states_in(self) -> dict[str, Axes]:
+        return self._states("_0")
+
+    @property
+    def states_out(self) -> dict[str, Axes]:
+        return self._states("_n" if is_layer(self.module) else "_1")
+
+    def _states(self, ending: str) -> dict[str, Axes]:
+        names = [letter + ending for letter in ("hc" if self.module.has_cell_state else "h")]
+        return {name: state_axes(self.module, name, self.batch) for name in names}
+
+    @property
+    def input_axes(self) -> Axes:
+        """The input's axes; a packed one's are its data's."""
+        if self.N is not None:
+            return (("N", self.N), ("I", self.module.input_size))
+        return input_axes(self.module, self.batch, self.T)
+
+    @property
+    def output_axes(self) -> Axes:
+        if self.N is not None:
+            return (("N", self.N), joined_axis(self.module))
+        return output_axes(self.module, self.batch, self.T)
+
+    @property
+    def code(self) -> str:
+        """The call as it is written: output, (h_n, c_n) = lstm(input, (h_0, c_0))."""
+        before, after = ", ".join(self.states_in), ", ".join(self.states_out)
+        if self.module.has_cell_state:
+            before = f"({before})"
+        if not is_layer(self.module):
+            return f"{after} = cell(input, {before})"
+        if self.module.has_cell_state:
+            after = f"({after})"
+        return f"output, {after} = {KINDS[self.module.gates].lower()}(input, {before})"
+
+    @property
+    def legend(self) -> str:
+        """The letters of the axes: time T, batch B, input I=10 …"""
+        module = self.module
+        words = {"I": ("input", module.input_size), "H": ("hidden", module.hidden_size)}
+        if is_layer(module):
+            words = {"T": ("time", self.T)} | ({"B": ("batch", self.B)} if self.batch else {}) | words
+            if self.N is not None:
+                words["N"] = ("steps of all sequences", self.N)
+            if module.proj_size:
+                words["P"] = ("projection", module.proj_size)
+            words |= {
+                "L": ("layers", module.num_layers),
+                "D": ("directions", 2 if module.bidirectional else 1),
+            }
+        elif self.batch:
+            words = {"B": ("batch", self.B)} | words
+        shown = (
+            f"{word} {letter}" + f"={size}" * (size is not None) for letter, (word, size) in words.items()
+        )
+        return ", ".join(shown)

@@ -1,0 +1,170 @@
+"""What the table says of each tensor, and the notes below it."""
+
+from collections.abc import Iterator
+
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from rnncourse.explain.call import AsOurs, Call
+from rnncourse.explain.view import Row
+from rnncourse.shapes import (
+    KINDS,
+    input_axes,
+    is_layer,
+    joined_axis,
+    kind_of,
+    named,
+    output_axes,
+    parameter_axes,
+    shape_of,
+    state_axes,
+)
+
+GATES = {1: "", 3: "rzn", 4: "ifgo"}  # in the order of a weight's rows
+
+
+def table(call: Call, input=None, hx=None) -> dict[str, list[Row]]:
+    """By heading, a row for each tensor; input and hx, right or wrong, are shown beside what is expected."""
+    parameters = "parameters"
+    if GATES[call.module.gates]:
+        parameters += f"; rows of weight_ih, weight_hh and the biases: {_gate_rows(call.module)}"
+    return {
+        "goes in": _rows_in(call, input, hx),
+        "comes out": _rows_out(call),
+        parameters: [Row(name, axes, note=_weight_note(name)) for name, axes in parameter_axes(call.module)],
+    }
+
+
+def notes(call: Call) -> Iterator[str]:
+    return _layer_notes(call) if is_layer(call.module) else _cell_notes(call)
+
+
+def _rows_in(call: Call, input, hx) -> list[Row]:
+    module = call.module
+    if not is_layer(module):
+        note = "one time step"
+    elif call.N is not None:
+        note = f"data of a PackedSequence: {call.B} sequences, the longest of {call.T} steps"
+    elif not call.batch:
+        note = "one sequence, no batch"
+    else:
+        note = f"{'batch' if module.batch_first else 'time'} first: batch_first={module.batch_first}"
+    rows = [Row("input", call.input_axes, _given(input), note)]
+    given = _given_states(module, hx)
+    for (name, axes), one in zip(call.states_in.items(), given, strict=False):
+        rows.append(Row(name, axes, one, "zeros if left out" if name == "h_0" else ""))
+    return rows
+
+
+def _rows_out(call: Call) -> list[Row]:
+    module, rows = call.module, []
+    ends = [f"{name[0]} after this step" for name in call.states_out]
+    if is_layer(module):
+        rows.append(Row("output", call.output_axes, note=_output_note(module)))
+        ends = [f"the last {name[0]}" for name in call.states_out]
+        ends[0] += _row_names(module)
+    states = call.states_out.items()
+    return rows + [Row(name, axes, note=end) for (name, axes), end in zip(states, ends, strict=True)]
+
+
+def _given(value) -> str:
+    """What was given, as the table shows it."""
+    if value is None:
+        return ""
+    if isinstance(value, PackedSequence):
+        return f"packed {shape_of(value.data)}"
+    if isinstance(value, tuple | list):
+        return f"{kind_of(value)} of {len(value)}"
+    try:
+        return shape_of(value) if isinstance(value, Tensor) else kind_of(value)
+    except RuntimeError:  # a nested tensor has no shape
+        return kind_of(value)
+
+
+def _given_states(module, hx) -> list[str]:
+    if hx is None:
+        return ["", ""]
+    if module.has_cell_state and isinstance(hx, tuple | list):
+        return [*map(_given, hx), "missing", "missing"][:2]
+    return [_given(hx), "missing"]
+
+
+def _output_note(layer) -> str:
+    note = "the last layer's h at every step"
+    if layer.bidirectional:
+        width = joined_axis(layer)[1] // 2
+        note += f": forward [..., :{width}], backward [..., {width}:]"
+    return note
+
+
+def _row_names(layer) -> str:
+    """Which layer and direction each row of a state is."""
+    directions = (" forward", " backward") if layer.bidirectional else ("",)
+    names = [f"{k}{direction}" for k in range(layer.num_layers) for direction in directions]
+    if len(names) == 1:
+        return ""
+    return f" of layer {', '.join(names[:4])}{', …' if len(names) > 4 else ''}"
+
+
+def _gate_rows(module) -> str:
+    H = module.hidden_size
+    return ", ".join(f"{gate} {k * H}:{(k + 1) * H}" for k, gate in enumerate(GATES[module.gates]))
+
+
+def _weight_note(name: str) -> str:
+    stem, _, layer = name.removesuffix("_reverse").partition("_l")
+    if stem == "weight_ih":
+        return f"times layer {int(layer) - 1}'s output" if layer not in ("", "0") else "times the input"
+    return {"weight_hh": "times h", "weight_hr": "projects h from H to P"}.get(stem, "")
+
+
+def _layer_notes(call: Call) -> Iterator[str]:
+    module = call.module
+    if call.N is not None:
+        yield (
+            "Packed: h_n holds each sequence's own last step, in the order in which you packed them. "
+            "batch_first plays no part here: give it to pack_padded_sequence and pad_packed_sequence."
+        )
+    elif not call.batch:
+        yield "Without a batch, batch_first plays no part."
+    elif module.batch_first:
+        yield f"batch_first moves input and output, never a state: {named(state_axes(module, 'h_0'))}."
+    else:
+        other = AsOurs(module, module.gates)
+        other.batch_first = True
+        yield (
+            f"batch_first=True would make input {named(input_axes(other))} and output "
+            f"{named(output_axes(other))}. It moves no state."
+        )
+    if call.batch and call.N is None:
+        yield "From (B, T, …) to (T, B, …) and back: transpose(0, 1). view and reshape mix the sequences."
+    if not call.known:
+        alone = [named(axes(module, ())) for axes in (input_axes, output_axes)]
+        yield (
+            f"Without a batch: input {alone[0]}, output {alone[1]}, "
+            f"h_0 and h_n {named(state_axes(module, 'h_0', ()))}."
+        )
+        yield (
+            f"Packed: a PackedSequence of sequences {named((('T_b', None), ('I', module.input_size)))}; the "
+            "output is packed too, h_n holds each sequence's own last step, in the order in which you packed."
+        )
+    yield "output has every step of the last layer, h_n the last step of every layer and direction."
+    if module.bidirectional:
+        if call.N is None:
+            last = "output[:, -1]" if module.batch_first and call.batch else "output[-1]"
+            yield f"The backward half of {last} has read one step: that direction ends at step 0, in h_n[-1]."
+        yield f"The two directions apart: output.unflatten(-1, (2, {joined_axis(module)[1] // 2}))."
+    if module.proj_size:
+        yield "proj_size narrows h, and so output, to P; c stays H wide."
+    state = "the pair (h_n, c_n)" if module.has_cell_state else "h_n"
+    yield f"A call returns a tuple, output and {state}: nn.Sequential would hand on all of it."
+
+
+def _cell_notes(call: Call) -> Iterator[str]:
+    module = call.module
+    yield "A cell takes one time step, neither a sequence nor a PackedSequence: the loop over time is yours."
+    if not call.known:
+        h = named(state_axes(module, "h_0", ()))
+        yield f"Without a batch: input {named(input_axes(module, ()))}, h_0 and h_1 {h}."
+    layer = KINDS[module.gates]
+    yield f"A one-layer {layer} has the same parameters, with _l0 after each name."

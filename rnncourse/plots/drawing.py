@@ -1,0 +1,60 @@
+"""What the figures of a module's structure share: boxes, arrows, colours, an Axes with title and alt text."""
+
+import textwrap
+
+import matplotlib.pyplot as plt
+from matplotlib.colors import to_rgb
+from matplotlib.patches import FancyBboxPatch
+
+GREY, INK, PALE = "#555555", "#222222", "#AAAAAA"
+CODE = {"family": "monospace", "ha": "center", "va": "center", "color": INK, "linespacing": 1.15}
+
+
+def tint(colour: str, share: float) -> tuple[float, ...]:
+    """The colour mixed with white: `share` of it."""
+    return tuple(1 - share * (1 - part) for part in to_rgb(colour))
+
+
+def ink(colour) -> str:
+    """Black or white, whichever is read better on the colour."""
+    red, green, blue = to_rgb(colour)
+    return "white" if 0.3 * red + 0.59 * green + 0.11 * blue < 0.5 else "black"
+
+
+def canvas(ax, xlim: tuple[float, float], ylim: tuple[float, float], title: str, alt: str):
+    """An Axes without frame for a drawing in these limits, with title and alt text.
+
+    ax: the Axes to use, or None for a new figure in which one unit of the drawing is one inch.
+    """
+    width, height = xlim[1] - xlim[0], ylim[1] - ylim[0]
+    title = textwrap.fill(title, int(12.5 * width))
+    if ax is None:
+        above, margin = 0.18 + 0.17 * len(title.splitlines()), 0.08
+        size = width + 2 * margin, height + above + margin
+        place = (margin / size[0], margin / size[1], width / size[0], height / size[1])
+        ax = plt.figure(figsize=size).add_axes(place)
+    ax.set(xlim=xlim, ylim=ylim, aspect="equal")
+    ax.set_axis_off()
+    ax.set_title(title, loc="left", fontsize=10)
+    ax.figure.alt = alt
+    return ax
+
+
+def box(ax, x: float, y: float, width: float, height: float, gid: str | None = None, **style) -> None:
+    """A rounded box around its centre (x, y)."""
+    style = {"facecolor": "#F2F2F2", "edgecolor": GREY, "linewidth": 1} | style
+    shape = f"round,pad=0,rounding_size={min(0.08, height / 4)}"
+    ax.add_patch(FancyBboxPatch((x - width / 2, y - height / 2), width, height, shape, gid=gid, **style))
+
+
+def arrow(ax, start, end, colour: str = GREY, width: float = 1.2, zorder: float = 2) -> None:
+    """An arrow from the point `start` to the point `end`; with a zorder below 1 it runs behind the boxes."""
+    line = {"arrowstyle": "-|>", "mutation_scale": 9, "shrinkA": 0, "shrinkB": 0}
+    ax.annotate("", end, start, arrowprops=line | {"color": colour, "linewidth": width}, zorder=zorder)
+
+
+def fitting(code: str, wide: float, high: float) -> float:
+    """The largest font size, up to 8.5, at which these lines of code fit into a box of so many inches."""
+    lines = code.splitlines() or [""]
+    longest = max(1, *map(len, lines))  # in DejaVu Sans Mono a letter is 0.602 of the size wide
+    return min(8.5, 72 * wide / (0.602 * longest), 72 * (high - 0.04) / (1.36 * len(lines)))

@@ -1,0 +1,152 @@
+"""How a gradient shrinks or grows on its way back through time: the numbers, and their figures."""
+
+from itertools import cycle
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.colors import LogNorm
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+from torch.nn.functional import linear
+
+from rnncourse.plots.style import COLOURS
+from rnncourse.steps import gru_step, lstm_step, rnn_step
+
+# Lines that stand for no gate: colours that everybody can tell apart, and dashes where there is no colour.
+LINES = [*zip((COLOURS[name] for name in "ifgohr"), ("-", "--", "-.", ":", "-", "--"), strict=True)]
+
+
+def gradient_norms(layer, x, state="h", loss=None) -> Tensor:
+    """|d loss_s / d h_t| for each loss step s and each step t, (T, T): row s, column t, nan where t > s.
+
+    layer: an RNN, LSTM or GRU, torch.nn's or rnncourse's, with one layer in one direction. x: its input
+    (T, B, I), with batch_first (B, T, I), or (T, I); the state before it is zeros. loss(h_s, s) is the scalar
+    loss of step s, from h_s (B, H); if None, the sum of h_s, as in `output.sum().backward()`, so the diagonal
+    is the same at each step. state="c" gives |d loss_s / d c_t|, the way through h_t included. The norm is
+    over batch and units. T backward passes through a plain loop over `rnncourse.steps`.
+    Raises TypeError for another module, ValueError for more layers or directions, or for a state not there.
+    """
+    step, first = _unfolded(layer, x, state)
+    x = x.unsqueeze(1) if x.dim() == 2 else x.transpose(0, 1) if layer.batch_first else x  # (T, B, I)
+    T, B, _ = x.shape
+    loss = loss or (lambda h_s, s: h_s.sum())
+    with torch.enable_grad():
+        # Leaves that ask for a gradient, so that the graph is there for frozen layers too.
+        states = [tuple(x.new_zeros(B, width).requires_grad_() for width in first)]
+        for x_t in x.detach():
+            states.append(step(x_t, states[-1]))
+        nodes = [after["hc".index(state)] for after in states[1:]]
+        norms = x.new_full((T, T), torch.nan)
+        for s in range(T):
+            loss_s = loss(states[s + 1][0], s)
+            gradients = torch.autograd.grad(loss_s, nodes[: s + 1], retain_graph=True)
+            norms[s, : s + 1] = torch.stack([gradient.norm() for gradient in gradients])
+    return norms
+
+
+def gradient_over_time(layer, x, state="h", loss=None, ax=None):
+    """Draw |d loss_s / d h_t|, how much the loss of step s changes with the state of step t: the Axes.
+
+    A heat map on a log scale, t to the right, s down; above the diagonal there is nothing, since no loss
+    depends on a later state. Exact zeros are grey. The arguments are those of
+    `gradient_norms`, which gives the numbers.
+    """
+    norms = gradient_norms(layer, x, state, loss).double().numpy()
+    T = len(norms)
+    positive = norms[norms > 0]
+    if not positive.size:
+        raise ValueError("gradient_over_time: every gradient is 0. Are all units of a relu net off?")
+    if ax is None:
+        _, ax = plt.subplots(figsize=(6.0, 4.6), layout="constrained")
+    low, high = positive.min(), positive.max()
+    if high < 1.01 * low:  # a scale needs two ends
+        low, high = low / 10, high * 10
+    drawn = np.where(norms == 0, low / 10, norms)  # below the scale
+    colours = plt.get_cmap("viridis").with_extremes(under="#BBBBBB")
+    image = ax.imshow(drawn, cmap=colours, norm=LogNorm(low, high), interpolation="nearest", gid="norms")
+    label = rf"$\|\partial\, \mathrm{{loss}}_s / \partial\, {state}_t\|$"
+    ax.figure.colorbar(image, ax=ax, label=label, extend="min" if (norms == 0).any() else "neither")
+    ax.set(xlabel="t, step of the state", ylabel="s, step of the loss")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    ax.figure.alt = (
+        f"Heat map of the norm of d loss_s / d {state}_t over {T} steps, from {positive.min():.3g} to "
+        f"{positive.max():.3g}; the last step's loss has {norms[-1, -1]:.3g} at its own step and "
+        f"{norms[-1, 0]:.3g} at step 0."
+    )
+    return ax
+
+
+def jacobian_norms(weight_hh, inputs, nonlinearity="tanh") -> Tensor:
+    """The largest singular value of dh_k / dh_0 for k = 1 … T, (T), in a simple RNN from h_0 = 0.
+
+    weight_hh (H, H); inputs (T, H), what W_ih x_t + b_ih + b_hh adds at each step; nonlinearity "tanh",
+    "relu" or "linear" (none). dh_k / dh_0 is the product of the steps' Jacobians diag(φ'(a_t)) W_hh.
+    """
+    slopes = {
+        "tanh": lambda a: 1 - torch.tanh(a) ** 2,
+        "relu": lambda a: (a > 0).to(a.dtype),
+        "linear": torch.ones_like,
+    }
+    shapes = {"tanh": torch.tanh, "relu": torch.relu, "linear": lambda a: a}
+    if nonlinearity not in shapes:
+        raise ValueError(f"nonlinearity: expected 'tanh', 'relu' or 'linear', got {nonlinearity!r}.")
+    h = torch.zeros_like(inputs[0])
+    product, norms = torch.eye(len(h), dtype=h.dtype), []
+    for x_t in inputs:
+        a = x_t + linear(h, weight_hh)
+        h = shapes[nonlinearity](a)
+        product = slopes[nonlinearity](a)[:, None] * weight_hh @ product  # (H, H)
+        norms.append(torch.linalg.matrix_norm(product, 2))
+    return torch.stack(norms)
+
+
+def norm_against_distance(norms, rho=None, ax=None):
+    """Draw how norms change with the distance in steps, on a log axis: the Axes.
+
+    norms: a dict from a line's label to its norms at distance 1, 2 …, as `jacobian_norms` gives them. With
+    `rho` also rho to the power of the distance, dotted: a straight line, as the axis is logarithmic.
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(8.0, 3.8), layout="constrained")
+    far = max(len(values) for values in norms.values())
+    if rho is not None:
+        power = float(rho) ** np.arange(1, far + 1)
+        dotted = {"color": "#777777", "linestyle": (0, (1, 2)), "label": f"{rho:.3g} ** distance"}
+        ax.plot(range(1, far + 1), power, **dotted)
+    for (label, values), (colour, dash) in zip(norms.items(), cycle(LINES)):
+        ax.plot(range(1, len(values) + 1), values, color=colour, linestyle=dash, label=label)
+    ax.axhline(1, color="#CCCCCC", linewidth=0.8, zorder=0)
+    ax.set(yscale="log", xlabel="distance in steps", ylabel="norm of the Jacobian", xlim=(0, far + 1))
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    ends = ", ".join(f"{label}: {float(values[-1]):.3g}" for label, values in norms.items())
+    ax.figure.alt = f"Norm of the Jacobian against distance on a log axis; after {far} steps {ends}."
+    return ax
+
+
+def _unfolded(layer, x, state):
+    """One step of the layer, (x_t, state) -> state with the layer's own weights, and its states' widths."""
+    mode = getattr(layer, "mode", None)
+    if mode not in ("LSTM", "GRU", "RNN_TANH", "RNN_RELU"):
+        raise TypeError(f"layer: expected an RNN, LSTM or GRU, got {type(layer).__name__}.")
+    if layer.num_layers > 1 or layer.bidirectional:
+        raise ValueError(
+            "layer: expected one layer in one direction, got "
+            f"num_layers={layer.num_layers}, bidirectional={layer.bidirectional}."
+        )
+    if state not in ("h", "c")[: 1 + (mode == "LSTM")]:
+        have = "h and c" if mode == "LSTM" else "h alone"
+        raise ValueError(f"state: {type(layer).__name__} has {have}, got {state!r}.")
+    if x.dim() not in (2, 3):
+        raise ValueError(f"x: expected (T, I) or a batch of such, got {tuple(x.shape)}.")
+    names = "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"
+    weights = {name: getattr(layer, f"{name}_l0", None) for name in names}
+    weights = {name: weight.detach() for name, weight in weights.items() if weight is not None}
+    H = layer.hidden_size
+    if mode == "LSTM":
+        return (lambda x_t, hx: lstm_step(x_t, hx, **weights)), (layer.proj_size or H, H)
+    if mode == "GRU":
+        return (lambda x_t, hx: (gru_step(x_t, *hx, **weights),)), (H,)
+    nonlinearity = mode.removeprefix("RNN_").lower()
+    return (lambda x_t, hx: (rnn_step(x_t, *hx, **weights, nonlinearity=nonlinearity),)), (H,)

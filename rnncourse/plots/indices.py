@@ -1,0 +1,220 @@
+"""Which cell of the computation each entry of output, h_n and c_n reads."""
+
+from rnncourse.plots.drawing import CODE, GREY, INK, PALE, arrow, box, canvas, fitting, tint
+from rnncourse.plots.grid import Cell, Grid, cell_name
+from rnncourse.plots.sizes import DIRECTIONS, Sizes, check_index, check_lengths, check_size
+from rnncourse.plots.style import COLOURS
+from rnncourse.shapes import named, output_axes
+
+
+def index_grid(module, T, pick=None, lengths=None, ax=None):
+    """Draw which cell of the computation each entry of output, h_n and c_n reads: the Axes.
+
+    module: a layer, RNN, LSTM or GRU. A box is one cell: a layer and direction at one of T steps. In it stand
+    the entries that hold its h (c_n: its c), as Python indexes them. pick, ("h_n", k), ("c_n", k) or
+    ("output", t), marks the cells that one entry reads and, paler, the steps that led there; title and
+    `figure.alt` say it. lengths, B ints up to T: a packed batch, each row of which ends at its own length;
+    output is then what pad_packed_sequence makes of it. T up to 7 keeps the boxes readable.
+    Raises TypeError for what is no layer or no int, ValueError for what is out of range.
+    """
+    sizes, T = Sizes.of(module), check_size("T", T)
+    lengths = None if lengths is None else check_lengths(lengths, T)
+    last = max(lengths or [T])  # from this step on no row runs
+    across = min(1.6, 7.2 / T)
+    grid = Grid(sizes.L, sizes.D, T, across, across - 0.16)
+    entries = {cell: _entries(sizes, T, lengths, cell) for cell in grid.cells()}
+    sources, path, said = _picked(sizes, T, lengths, pick)
+    held = "; ".join(f"{cell_name(cell)}: {', '.join(texts)}" for cell, texts in entries.items() if texts)
+    alt = said if pick is not None else f"{said} {held}."
+    left, right = -across / 2 - 0.9, (T - 1) * across + across / 2
+    top = grid.top(sizes.L - 1)
+    ax = canvas(ax, (left, right + 1.3), (-0.85, top + 0.85), said, alt)
+    for cell, texts in entries.items():
+        _, d, t = cell
+        runs, states = t < last, any(text[0] in "hc" for text in texts)
+        pale = not runs or (pick is not None and cell not in sources | path)
+        if pick is None and runs:
+            ground = tint(COLOURS["r"], 0.35) if cell[0] == sizes.L - 1 else "#F2F2F2"
+        else:
+            ground = COLOURS["o"] if cell in sources else tint(COLOURS["o"], 0.3) if cell in path else "white"
+        edge = COLOURS["h"] if states else PALE if pale else GREY
+        x, y = grid.at(cell)
+        style = {"facecolor": ground, "edgecolor": edge, "linewidth": 2.5 if states else 1}
+        box(ax, x, y, grid.wide, grid.high, cell_name(cell), **style)
+        if runs and 0 <= t + (1 if d else -1) < last:
+            grid.time_arrow(ax, cell, PALE if pale else GREY)
+        if 72 * (grid.wide - 0.12) < 8.5 * 0.602 * max(map(len, texts), default=0):
+            texts = [text.replace("output[", "output\n[") for text in texts]
+        shown = "\n".join(texts)
+        words = {"fontsize": fitting(shown, grid.wide - 0.12, grid.high), "color": GREY if pale else INK}
+        ax.text(x, y, shown, gid=cell_name(cell), **(CODE | words))
+    _draw_output(ax, grid, sizes, last, pick, sources)
+    _draw_states(ax, grid, sizes, T, lengths, pick, right + 0.65)
+    grid.label_rows(ax, left + 0.85)
+    for t in range(T):
+        ax.text(
+            t * across, grid.bottom(0) - 0.17, f"t = {t}", ha="center", va="center", fontsize=9, color=INK
+        )
+    key = "Blue: in output." if pick is None else "Orange: what it reads; pale: the steps that led there."
+    key += f" Pink edge: in {' and '.join(f'{s}_n' for s in sizes.states)}. The others are not returned."
+    key += " White: no row runs." if last < T and pick is None else ""
+    ax.text(left, -0.75, key, fontsize=8.5, color=GREY)
+    return ax
+
+
+def _entries(sizes: Sizes, T: int, lengths: list[int] | None, cell: Cell) -> list[str]:
+    """The entries of output, h_n and c_n that hold the state of this cell, as Python indexes them."""
+    layer, d, t = cell
+    ends = [T] if lengths is None else lengths
+    running = [b for b, length in enumerate(ends) if t < length]
+    ending = [b for b, length in enumerate(ends) if t == (0 if d else length - 1)]
+
+    def rows(chosen: list[int]) -> str:
+        """An index into the batch axis: all, one, or several of its rows."""
+        return ":" if len(chosen) == len(ends) else str(chosen[0] if len(chosen) == 1 else chosen)
+
+    texts = []
+    if layer == sizes.L - 1 and running:
+        places = [rows(running), str(t)] if sizes.batch_first else [str(t), rows(running)]
+        places += [("{}:" if d else ":{}").format(sizes.width)] if sizes.D == 2 else []
+        while places[-1] == ":":
+            places.pop()
+        texts.append(f"output[{', '.join(places)}]")
+    if ending:
+        of_rows = "" if rows(ending) == ":" else f", {rows(ending)}"
+        texts += [f"{state}_n[{layer * sizes.D + d}{of_rows}]" for state in sizes.states]
+    return texts
+
+
+def _picked(sizes: Sizes, T: int, lengths: list[int] | None, pick) -> tuple[set[Cell], set[Cell], str]:
+    """The cells that the picked entry reads, the steps in their rows before them, and the sentence."""
+    ends, top = lengths or [T], sizes.L - 1
+    if pick is None:
+        end = "its row's last step" if len(set(ends)) > 1 else f"t = {ends[0] - 1}"
+        rule = f"h_n[k] is layer k at {end}."
+        if sizes.D == 2:
+            rule = f"h_n[k] is layer k // 2: for even k forward at {end}, for odd k backward at t = 0."
+        if "c" in sizes.states:
+            rule += " c_n[k] is the c of the same cell."
+        return set(), set(), f"{rule} output is layer {top} alone."
+    if not (isinstance(pick, tuple) and len(pick) == 2):
+        raise TypeError(f'pick: expected a pair such as ("h_n", 0) or ("output", 0), got {pick!r}.')
+    name, index = pick
+    if name not in ("output", *(f"{state}_n" for state in sizes.states)):
+        slip = " Only an LSTM has a c_n." if name == "c_n" else ""
+        raise ValueError(f"pick: expected an entry of output or h_n, got one of {name!r}.{slip}")
+    index = check_index("pick", index, T if name == "output" else sizes.L * sizes.D)
+    if name != "output":
+        layer, d = divmod(index, sizes.D)
+        sources = {(layer, d, 0 if d else end - 1) for end in ends}
+        path = {(layer, d, t) for t in range(max(ends))} - sources
+        return sources, path, _say_state(sizes, ends, name, index)
+    sources = {(top, d, index) for d in range(sizes.D) if index < max(ends)}
+    steps = (range(index), range(index + 1, max(ends)))
+    path = {(top, d, t) for _, d, _ in sources for t in steps[d]}
+    return sources, path, _say_output(sizes, ends, index)
+
+
+def _say_state(sizes: Sizes, ends: list[int], name: str, k: int) -> str:
+    """How h_n[k] or c_n[k] was made, and whether output holds it too."""
+    layer, d = divmod(k, sizes.D)
+    row = f"layer {layer}, {DIRECTIONS[d]}," if sizes.D == 2 else f"layer {layer}"
+    last = max(ends) - 1
+    if len(set(ends)) == 1:
+        end = f"at t = {0 if d else last}, after reading {_steps(last, 0) if d else _steps(0, last)}"
+    elif d:
+        end = f"at t = 0, each row after its own steps, the first of them t = {_list(e - 1 for e in ends)}"
+    else:
+        end = f"at each row's own last step, t = {_list(e - 1 for e in ends)}"
+    said = f"{name}[{k}] is the {name[0]} of {row} {end}."
+    if name == "c_n":
+        return f"{said} output holds no c."
+    if layer < sizes.L - 1:
+        return f"{said} output does not hold it: that is layer {sizes.L - 1} alone."
+    if len(set(ends)) > 1 and not d:
+        return f"{said} output holds it too, at these steps."
+    t = 0 if d else last
+    part = f", {':' if not d else ''}{sizes.width}{':' if d else ''}" if sizes.D == 2 else ""
+    index = f":, {t}{part}" if sizes.batch_first else f"{t}, :{part}" if part else str(t)
+    return f"{said} output[{index}] is the same."
+
+
+def _say_output(sizes: Sizes, ends: list[int], t: int) -> str:
+    """How output at step t was made."""
+    index, last, top = f":, {t}" if sizes.batch_first else str(t), max(ends) - 1, sizes.L - 1
+    ended = [b for b, end in enumerate(ends) if end <= t]
+    if len(ended) == len(ends):
+        return f"output[{index}] is padding, 0: every row has ended."
+    read = f"after reading {_steps(0, t)}"
+    if sizes.D == 2:
+        w, begin = sizes.width, _steps(last, t)
+        if len(set(ends)) > 1:
+            begin = f"each row's steps from its own last to t = {t}"
+        read = (
+            f": its first {w} numbers are forward, {read}; its last {w} are backward, after reading {begin}"
+        )
+    said = f"output[{index}] is the h of layer {top} at t = {t}{'' if sizes.D == 2 else ', '}{read}."
+    if ended:
+        rows = f"Row {ended[0]} has" if len(ended) == 1 else f"Rows {_list(ended)} have"
+        said += f" {rows} ended: padding, 0, stands there."
+    return said
+
+
+def _steps(first: int, last: int) -> str:
+    return f"t = {first} alone" if first == last else f"t = {first} … {last}"
+
+
+def _list(numbers) -> str:
+    return ", ".join(map(str, numbers))
+
+
+def _draw_output(ax, grid: Grid, sizes: Sizes, last: int, pick, sources: set[Cell]) -> None:
+    """Above the grid the tensor output, a box for each step, in it a half for each direction."""
+    top, T = grid.top(grid.L - 1), grid.T
+    y, part = top + 0.55, grid.wide / grid.D
+    text = "output\n" + ",\n".join(named(output_axes(sizes.module, T=T)).rsplit(",", 1))
+    right = (T - 1) * grid.across + grid.wide / 2
+    ax.text(right + 0.15, y, text, va="center", fontsize=8.5, color=INK, linespacing=1.1)
+    for t in range(T):
+        picked = pick is not None and pick[0] == "output" and pick[1] % T == t
+        for d in range(grid.D):
+            x = t * grid.across + (d - (grid.D - 1) / 2) * part
+            cell = (grid.L - 1, d, t)
+            ground = "white" if t >= last else tint(COLOURS["r"], 0.35)
+            if pick is not None:
+                ground = COLOURS["o"] if picked and cell in sources else "white"
+            box(
+                ax,
+                x,
+                y,
+                part,
+                0.3,
+                f"output {d} t={t}",
+                facecolor=ground,
+                edgecolor=GREY if t < last else PALE,
+            )
+            half = "" if grid.D == 1 else f"{sizes.width}:" if d else f":{sizes.width}"
+            ax.text(x, y, half if grid.D == 2 else f"t = {t}", **(CODE | {"fontsize": 8}))
+            if t < last:
+                start = x, grid.at(cell)[1] + grid.high / 2
+                arrow(ax, start, (x, y - 0.15), PALE if pick is not None and not picked else GREY, zorder=0.5)
+
+
+def _draw_states(ax, grid: Grid, sizes: Sizes, T: int, lengths: list[int] | None, pick, x: float) -> None:
+    """Beside the grid h_n and c_n, whose rows are its rows: a box for each, with the step that it reads."""
+    for layer in range(grid.L):
+        for d in range(grid.D):
+            k = layer * grid.D + d
+            ends = sorted({0 if d else end - 1 for end in lengths or [T]})
+            picked = pick is not None and pick[0] != "output" and pick[1] % (grid.L * grid.D) == k
+            ground = COLOURS["o"] if picked else "white"
+            names = [f"{state}_n[{k}]" for state in sizes.states if not picked or pick[0][0] == state]
+            style = {
+                "facecolor": ground,
+                "edgecolor": COLOURS["h"],
+                "linewidth": 2.5 if pick is None or picked else 1,
+            }
+            box(ax, x, grid.y(layer, d), 1.15, grid.high, f"states {k}", **style)
+            shown = f"{', '.join(names)}\nt = {_list(ends)}"
+            words = CODE | {"fontsize": fitting(shown, 1.07, grid.high)}
+            ax.text(x, grid.y(layer, d), shown, **words)

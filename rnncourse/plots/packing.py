@@ -1,0 +1,106 @@
+"""A batch of sequences of different lengths, packed: the staircase of a PackedSequence."""
+
+import torch
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from rnncourse.plots.drawing import CODE, GREY, INK, PALE, arrow, box, canvas, ink
+from rnncourse.plots.sizes import check_lengths
+from rnncourse.plots.style import COLOURS
+
+# One for each sequence; with more than seven they begin again: the cells bear the sequence's number too.
+_SEQUENCES = [COLOURS[name] for name in ("i", "o", "g", "h", "r", "f", "x")]
+_SIDE = 0.42  # of a cell, in inches
+
+
+def batch_sizes(lengths, enforce_sorted=True, ax=None):
+    """Draw how torch packs a batch of these lengths: the padded batch, the staircase, the data: the Axes.
+
+    lengths: B ints, one for each sequence. A cell "b,t" is step t of sequence b. Left the batch as it was
+    given; beside it the rows sorted by length, under each column its batch size; below them the rows of
+    `data` in their order, column by column. Without enforce_sorted the indices that sort and bring back the
+    original order are written out. All of it is read from pack_padded_sequence. Up to 10 steps are readable.
+    Raises TypeError for lengths that are no ints; ValueError for one below 1, and, with enforce_sorted, for
+    lengths that rise.
+    """
+    lengths = check_lengths(lengths)
+    if enforce_sorted and lengths != sorted(lengths, reverse=True):
+        raise ValueError(
+            f"lengths: expected the longest first, as enforce_sorted=True asks, got {lengths}. "
+            "enforce_sorted=False lets torch sort them."
+        )
+    B, T = len(lengths), max(lengths)
+    code = torch.arange(B) * T + torch.arange(T)[:, None]  # (T, B), entry b*T + t
+    packed = pack_padded_sequence(code[..., None], torch.tensor(lengths), enforce_sorted=enforce_sorted)
+    data = [divmod(entry, T) for entry in packed.data.flatten().tolist()]  # (b, t) of each of the N rows
+    sizes = packed.batch_sizes.tolist()
+    order = range(B) if packed.sorted_indices is None else packed.sorted_indices.tolist()
+    back = range(B) if packed.unsorted_indices is None else packed.unsorted_indices.tolist()
+
+    across = min(_SIDE, 3.6 / T)
+    middle, per_line = max(T * across + 1.3, 2.9), 20  # where the staircase begins; rows of data on a line
+    lines = -(-len(data) // per_line)
+    width = max(middle + T * across + 1.3, 0.4 + _SIDE * min(len(data), per_line), 6.5)
+    floor = -B * _SIDE - 0.95  # the first line of data
+    bottom = floor - lines * (_SIDE + 0.3) - (0.0 if enforce_sorted else 0.5)
+    steps = f"batch_sizes {sizes}" + (
+        "" if enforce_sorted else f", sorted_indices {list(order)}, unsorted_indices {list(back)}"
+    )
+    title = f"lengths {lengths}: {sum(lengths)} of {B * T} cells are packed"
+    alt = f"{title}; {steps}; the rows of data, as sequence,step: {' '.join(f'{b},{t}' for b, t in data)}."
+    ax = canvas(ax, (-0.95, width - 0.95), (bottom, 0.65), title, alt)
+    words = {"fontsize": 8.5, "color": INK, "va": "center"}
+
+    def cell(x, y, wide, b, t, gid):
+        colour = _SEQUENCES[b % len(_SEQUENCES)]
+        box(ax, x, y, wide, _SIDE, gid, facecolor=colour, edgecolor="white")
+        size = min(9, 72 * wide / (0.65 * len(f"{b},{t}")))
+        ax.text(x, y, f"{b},{t}", gid=gid, **(CODE | {"color": ink(colour), "fontsize": size}))
+
+    ax.text(0, 0.45, f"padded, (T={T}, B={B}, …): a row a sequence", **words)
+    ax.text(middle, 0.45, "the longest first", **words)
+    for b, length in enumerate(lengths):
+        y = -(b + 0.5) * _SIDE
+        ax.text(-0.1, y, f"sequence {b}", ha="right", **words)
+        for t in range(T):
+            if t < length:
+                cell((t + 0.5) * across, y, across, b, t, f"padded {b} {t}")
+            else:
+                box(
+                    ax,
+                    (t + 0.5) * across,
+                    y,
+                    across,
+                    _SIDE,
+                    f"pad {b} {t}",
+                    facecolor="white",
+                    edgecolor=PALE,
+                )
+        to = -(back[b] + 0.5) * _SIDE
+        arrow(ax, (T * across + 0.1, y), (middle - 0.1, to), _SEQUENCES[b % len(_SEQUENCES)], 1.6)
+    position = 0
+    for t, size in enumerate(sizes):
+        for row, (b, s) in enumerate(data[position : position + size]):
+            cell(middle + (t + 0.5) * across, -(row + 0.5) * _SIDE, across, b, s, f"sorted {row} {t}")
+        position += size
+        ax.text(
+            middle + (t + 0.5) * across,
+            -B * _SIDE - 0.2,
+            size,
+            gid=f"batch_sizes {t}",
+            **(CODE | {"fontsize": 10}),
+        )
+    ax.text(middle - 0.1, -B * _SIDE - 0.2, "batch_sizes", ha="right", family="monospace", **words)
+    ax.text(-0.1, floor - 0.3, "data", ha="right", family="monospace", **words)
+    ax.text(0, floor + 0.1, f"({len(data)}, …): column after column of the staircase", **words)
+    for position, (b, t) in enumerate(data):
+        line, column = divmod(position, per_line)
+        x, y = (column + 0.5) * _SIDE, floor - 0.3 - line * (_SIDE + 0.3)
+        cell(x, y, _SIDE, b, t, f"data {position}")
+        ax.text(x, y - _SIDE / 2 - 0.1, position, ha="center", **(words | {"fontsize": 7.5, "color": GREY}))
+    if not enforce_sorted:
+        small = words | {"fontsize": 8, "family": "monospace"}
+        sort = f"sorted_indices   {list(order)}: row k of the staircase is sequence sorted_indices[k]"
+        bring = f"unsorted_indices {list(back)}: sequence b is row unsorted_indices[b], so h_n comes back"
+        ax.text(-0.95, bottom + 0.35, sort, **small)
+        ax.text(-0.95, bottom + 0.12, bring, **small)
+    return ax

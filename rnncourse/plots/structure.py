@@ -1,0 +1,119 @@
+"""The parameters of a recurrent module, drawn to scale."""
+
+import math
+import textwrap
+
+from matplotlib.patches import Rectangle
+
+from rnncourse.plots.drawing import GREY, INK, canvas, ink
+from rnncourse.plots.sizes import DIRECTIONS, Sizes
+from rnncourse.plots.style import COLOURS
+from rnncourse.shapes import Axes, named, parameter_axes
+from rnncourse.shapes import sizes as shape
+
+Parameter = tuple[str, Axes]
+
+# In inches, as is one unit of the drawing: the least side of a rectangle, the space between two directions,
+# the most that all directions take.
+_THIN, _GAP, _WIDTH = 0.07, 0.3, 9.4
+
+
+def parameter_map(module, ax=None):
+    """Draw every parameter of a layer or cell as a rectangle to scale, its gates' slices coloured: the Axes.
+
+    A row for each layer, the first at the bottom, a column for each direction. Under each parameter: name,
+    axes by name and size, count. A gate's slice is H rows, from the top in torch's order: i, f, g, o or
+    r, z, n. What would be too thin to see, as a bias mostly is, is drawn wider. A dashed line divides the
+    columns that read the forward h of the layer below from those that read the backward.
+    Raises TypeError for what is neither layer nor cell, ValueError for a hidden_size of 0.
+    """
+    net = Sizes.of(module, cells=True)
+    parameters = list(parameter_axes(net.module))
+    each = len(parameters) // (net.L * net.D)  # of a layer and direction
+    blocks = [parameters[start : start + each] for start in range(0, len(parameters), each)]
+    scale, slots = _scale(net, blocks)
+    high = max(_sides(axes, scale)[1] for _, axes in parameters)
+    lines = max(_label(*parameter).count("\n") + 1 for parameter in parameters)
+    up, across = high + 0.15 * lines + 0.55, sum(slots) + _GAP
+    width = max(net.D * across - _GAP, 6.0)
+    sides = [scale * size for _, axes in parameters for size in shape(axes)]
+    note = textwrap.fill(_note(net, sides), int(14 * width))
+    title = f"{net.title}: {_count(parameters):,} numbers in {len(parameters)} parameters"
+    names = "; ".join(f"{name} {named(axes)}" for name, axes in parameters)
+    alt = f"Parameter map of {title}, each a rectangle to scale: {names}."
+    ax = canvas(ax, (-0.05, width), (-0.2 - 0.15 * note.count("\n"), net.L * up), title, alt)
+    for k, block in enumerate(blocks):
+        layer, d = divmod(k, net.D)
+        left, top = d * across, (layer + 1) * up - 0.3
+        where = [] if net.is_cell else [f"layer {layer}", DIRECTIONS[d]][: net.D]
+        heading = f"{', '.join(where)}: {_count(block):,} numbers".removeprefix(": ")
+        ax.text(left, top + 0.15, heading, weight="bold", fontsize=9, va="center", color=INK)
+        for (name, axes), slot in zip(block, slots, strict=True):
+            halved = name.startswith("weight_ih") and layer > 0 and net.D == 2
+            gates = "" if name.startswith("weight_hr") else net.gates
+            _slices(ax, name, left, top, *_sides(axes, scale), gates, halved)
+            words = {"fontsize": 8, "va": "top", "color": INK, "linespacing": 1.2}
+            ax.text(left, top - high - 0.06, _label(name, axes), gid=name, **words)
+            left += slot
+    ax.text(0, 0, note, fontsize=8.5, va="top", color=GREY)
+    return ax
+
+
+def _count(parameters: list[Parameter]) -> int:
+    return sum(math.prod(shape(axes)) for _, axes in parameters)
+
+
+def _sides(axes: Axes, scale: float) -> tuple[float, float]:
+    """A parameter's width and height in inches: columns (a bias has one) and rows."""
+    rows, columns = (*shape(axes), 1)[:2]
+    return max(scale * columns, _THIN), max(scale * rows, _THIN)
+
+
+def _scale(net: Sizes, blocks: list[list[Parameter]]) -> tuple[float, list[float]]:
+    """Inches for one row or column, and each parameter's width with its label, so that all directions fit."""
+    least = 1.1 if net.D == 1 else 0.93  # for the label
+    scale = max(1.2, 3.0 / net.L**0.5) / max(shape(axes)[0] for block in blocks for _, axes in block)
+    while True:
+        slots = [
+            max(least, *(_sides(axes, scale)[0] + 0.3 for _, axes in column))
+            for column in zip(*blocks, strict=True)
+        ]
+        if net.D * sum(slots) <= _WIDTH - _GAP or max(slots) == least:
+            return scale, slots
+        scale *= 0.95
+
+
+def _slices(ax, name, left, top, wide, tall, gates, halved) -> None:
+    """A parameter's rectangle, a slice for each gate, its letter inside or, for want of room, beside."""
+    each = tall / (len(gates) or 1)
+    for k, gate in enumerate(gates or "h"):
+        bottom, colour = top - (k + 1) * each, COLOURS[gate]
+        gid = f"{name} {gate}" if gates else name
+        style = {"facecolor": colour, "edgecolor": "white", "linewidth": 0.6}
+        ax.add_patch(Rectangle((left, bottom), wide, each, gid=gid, **style))
+        if gates and each > 0.12:
+            inside = wide > 0.2 and not halved
+            x, letter = (left + wide / 2, ink(colour)) if inside else (left + wide + 0.09, INK)
+            ax.text(x, bottom + each / 2, gate, ha="center", va="center_baseline", fontsize=9, color=letter)
+    if halved:
+        half = [left + wide / 2] * 2
+        ax.plot(half, [top - tall, top], "--", color="white", linewidth=1.4, gid=f"{name} half")
+
+
+def _label(name: str, axes: Axes) -> str:
+    """Under a parameter: its name, broken before the layer's number, its axes, its count."""
+    stem, _, suffix = name.partition("_l")
+    sized = named(axes)
+    sized = sized if len(sized) < 15 else sized.replace(", ", ",\n ")
+    return "\n".join([stem, *(["_l" + suffix] if suffix else []), sized, f"{math.prod(shape(axes)):,}"])
+
+
+def _note(net: Sizes, sides: list[float]) -> str:
+    note = f"A gate's slice is H={net.H} rows, from the top {' '.join(net.gates)}. " if net.gates else ""
+    thin = net.module.bias or min(sides) < _THIN
+    note += "To scale, but what is too thin to see is drawn wider." if thin else "To scale."
+    if net.D == 2 and net.L > 1:
+        note += (
+            " Left of the dashed line the columns for the forward h of the layer below, right the backward."
+        )
+    return note

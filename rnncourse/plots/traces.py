@@ -1,0 +1,257 @@
+"""What happened inside a layer: figures drawn from a trace, one row of the batch in one direction at a time.
+
+Each takes `d`, one layer in one direction of a call that `rnncourse.trace` recorded: a DirectionTrace, or
+what holds one alone, such as the trace of a model with one such call. b is the row of the batch. Steps that
+a packed row does not have stay empty. Raises IndexError for a row, a unit or a step that is not there,
+AttributeError where d holds several directions, layers or calls, TypeError where it is no trace.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from rnncourse.plots.cells import gru_cell, lstm_cell, rnn_cell
+from rnncourse.plots.style import COLOURS
+from rnncourse.trace import DirectionTrace, LayerTrace, Trace
+from rnncourse.trace.view import LayerDirections
+
+GATES = ("i", "f", "o", "r", "z")  # between 0 and 1
+SHOWN = {
+    "LSTM": ("i", "f", "g", "o", "c", "q", "h"),
+    "GRU": ("r", "z", "n", "h"),
+    "RNN_TANH": ("h",),
+    "RNN_RELU": ("h",),
+}
+DASHES = {"f": "--", "z": "--", "o": ":", "g": "--", "n": "--"}  # so that lines differ without colours too
+WORDS = {"LSTM": "an LSTM", "GRU": "a GRU", "RNN_TANH": "a tanh RNN", "RNN_RELU": "a relu RNN"}
+
+
+def gates_over_time(d, b=0, unit=None, t=None, figure=None):
+    """Draw every gate and state over time: the Figure.
+
+    Without `unit` one heat map for each value, units down, time to the right. Gates run from 0 to 1 and g, n
+    from -1 to 1 on the same two scales everywhere; c and h are symmetric about 0 and reach as far as they
+    must, h at least to 1. With `unit` the lines of this one unit; where there is a projection, h has other
+    units, so q, what the projection reads, stands for it. t marks a step.
+    """
+    _check_direction(d)
+    values = {name: _row(d, name, b) for name in _shown(d)}  # (T, H) each
+    length = row_length(d, b)
+    if t is not None:
+        _check_index("t", t, length, f"row b={b} has {length} steps")
+    if unit is None:
+        figure = figure or plt.figure(figsize=(9.0, 0.7 + 1.0 * len(values)), layout="constrained")
+        _heat_maps(figure, d.mode, values)
+    else:
+        if "q" in values:
+            values.pop("h", None)
+        width = min(v.shape[1] for v in values.values())
+        _check_index("unit", unit, width, f"there are {width} units")
+        values = {name: v[:, unit] for name, v in values.items()}
+        panels = len({name in GATES for name in values})
+        figure = figure or plt.figure(figsize=(9.0, 0.2 + 2.0 * panels), layout="constrained")
+        _lines(figure, d.mode, values)
+    if t is not None:
+        for ax in figure.axes:
+            if ax.get_label() != "<colorbar>":
+                ax.axvline(t, color="black", linewidth=1, linestyle=(0, (4, 2)), gid="t")
+    ranges = ", ".join(f"{name} {_from_to(v)}" for name, v in values.items())
+    who = f"unit {unit}" if unit is not None else f"{max(v.shape[1] for v in values.values())} units"
+    at = "" if t is None else f"; step {t} is marked"
+    if t is not None and unit is not None:
+        at += ": " + ", ".join(f"{name} = {v[t]:.2f}" for name, v in values.items())
+    figure.alt = f"Row {b} of {WORDS[d.mode]}, {who} over {length} steps: {ranges}{at}."
+    return figure
+
+
+def c_against_h(d, b=0, unit=0, figure=None):
+    """Draw what one unit of an LSTM remembers, c, beside what it shows, h = o * tanh(c): the Figure.
+
+    Left both over time; right c across and h up, a dot for each step, dark dots early, bright dots late. h
+    lies between 0 and tanh(c), the curve, and so between -1 and 1, the dashed lines; c has no bound. Where
+    there is a projection, o * tanh(c) is q, drawn in h's place.
+    """
+    _check_direction(d)
+    if d.mode != "LSTM":
+        raise ValueError(f"c_against_h: only an LSTM has c beside h, this is the trace of {WORDS[d.mode]}.")
+    shown = "q" if _projected(d) else "h"
+    c, h = _row(d, "c", b), _row(d, shown, b)
+    _check_index("unit", unit, c.shape[1], f"there are {c.shape[1]} units")
+    c, h = c[:, unit], h[:, unit]
+    figure = figure or plt.figure(figsize=(9.0, 3.6), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=(3, 2))
+    for name, values in (("c", c), ("h", h)):
+        label = shown if name == "h" else "c"
+        dash = "-" if name == "c" else "--"
+        left.plot(values, marker=".", color=COLOURS[name], linestyle=dash, label=label)
+    _time_axis(left, len(c))
+    left.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, fontsize="small")
+    bound = {"color": COLOURS["x"], "linewidth": 1, "linestyle": (0, (4, 3)), "zorder": 0}
+    for ax in (left, right):
+        ax.axhline(1, **bound)
+        ax.axhline(-1, **bound)
+    reach = 1.1 * max(1.0, _largest(c))
+    curve = np.linspace(-reach, reach, 200)
+    right.plot(curve, np.tanh(curve), color="#999999", linewidth=1, label="tanh(c), all shown: o = 1")
+    right.plot(c, h, color="#BBBBBB", linewidth=0.8, zorder=1)
+    right.scatter(c, h, c=np.arange(len(c)), cmap="viridis", s=22, zorder=2)
+    right.set(xlabel="c", ylabel=shown, xlim=(-reach, reach), ylim=(-1.15, 1.15))
+    right.legend(loc="lower center", bbox_to_anchor=(0.5, 1), fontsize="small")
+    figure.alt = (
+        f"Unit {unit}, row {b} of an LSTM over {row_length(d, b)} steps: c runs {_from_to(c)}, "
+        f"{shown} = o * tanh(c) {_from_to(h)}, "
+        "inside its bound of −1 and 1."
+    )
+    return figure
+
+
+def cell_diagram(d, t, b=0, unit=0, ax=None):
+    """Draw step t of one unit as its cell's diagram, with the numbers that were computed there: the Axes.
+
+    The figure is `lstm_cell`, `gru_cell` or `rnn_cell`, as the trace's mode asks.
+    """
+    _check_direction(d)
+    length = row_length(d, b)
+    _check_index("t", t, length, f"row b={b} has {length} steps")
+    if d.mode == "LSTM":
+        names = ("a_i", "a_f", "a_g", "a_o")
+    elif d.mode == "GRU":
+        names = ("a_r", "a_z", "a_n", "hh_n", "r")
+    else:
+        names = ("a",)
+    rows = [_row(d, name, b)[t] for name in names]  # (H) each
+    _check_index("unit", unit, len(rows[0]), f"there are {len(rows[0])} units")
+    numbers = [row[unit] for row in rows]
+    before = _before(d, "c" if d.mode == "LSTM" else "h", t, b)[unit]
+    if not np.isfinite([*numbers, before]).all():
+        raise ValueError(f"cell_diagram: unit {unit} is nan or inf at t={t}: there is no number to draw.")
+    if d.mode == "LSTM":
+        ax = lstm_cell(*numbers, before, ax=ax, projected=_projected(d))
+    elif d.mode == "GRU":
+        a_r, a_z, a_n, hh_n, r = numbers
+        ax = gru_cell(a_r, a_z, a_n - r * hh_n, hh_n, before, ax=ax)
+    else:
+        ax = rnn_cell(*numbers, before, ax=ax, nonlinearity=d.mode.removeprefix("RNN_").lower())
+    where = f"t = {t}, unit {unit}, row {b}" + ", time running backward: t + 1 comes before t" * d.is_reverse
+    ax.set_title(where)
+    ax.figure.alt = ax.figure.alt.replace("in one step", f"at {where}", 1)
+    return ax
+
+
+def _heat_maps(figure, mode, values):
+    axes = figure.subplots(len(values), 1, sharex=True, squeeze=False)[:, 0]
+    for ax, (name, array) in zip(axes, values.items(), strict=True):
+        low, high = _range(mode, name, array)
+        colours = "viridis" if low == 0 else "RdBu_r"
+        image = ax.imshow(
+            array.T, aspect="auto", cmap=colours, vmin=low, vmax=high, interpolation="nearest", gid=name
+        )
+        ax.patch.set(hatch="////", edgecolor="#CCCCCC")  # seen where there is no number
+        ax.yaxis.set_major_locator(MaxNLocator(nbins=3, integer=True, min_n_ticks=1))
+        ax.set_ylabel(name, rotation=0, fontsize="large", fontweight="bold", labelpad=14, va="center")
+        ax.spines["left"].set(color=_colour(name), linewidth=6)
+        bar = figure.colorbar(image, ax=ax, aspect=8, pad=0.01, ticks=[low, (low + high) / 2, high])
+        bar.ax.set_yticklabels([f"{tick:.3g}" for tick in (low, (low + high) / 2, high)], fontsize="small")
+        bar.outline.set_visible(False)
+    _time_axis(axes[-1], len(array))
+    figure.supylabel("unit", fontsize="medium")
+
+
+def _lines(figure, mode, values):
+    gates = [name for name in values if name in GATES]
+    rest = [name for name in values if name not in GATES]
+    panels = [group for group in (gates, rest) if group]
+    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for ax, names in zip(axes, panels, strict=True):
+        for name in names:
+            line = {"color": _colour(name), "linestyle": DASHES.get(name, "-"), "marker": ".", "gid": name}
+            ax.plot(values[name], label=name, **line)
+        ranges = [_range(mode, name, values[name]) for name in names]
+        low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+        room = 0.05 * (high - low)
+        ax.set_ylim(low - room, high + room)
+        if low < 0:
+            ax.axhline(0, color="#CCCCCC", linewidth=0.8, zorder=0)
+        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    _time_axis(axes[-1], len(next(iter(values.values()))))
+
+
+def _time_axis(ax, T):
+    ax.set(xlabel="t", xlim=(-0.5, T - 0.5))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def _range(mode, name, array):
+    """The honest range of a value: its bounds where it has some, as far as its numbers where it has none."""
+    largest = _largest(array)
+    if name in GATES:
+        return 0.0, 1.0
+    if name in ("g", "n", "q"):
+        return -1.0, 1.0
+    if name == "h" and mode == "RNN_RELU":
+        return 0.0, max(1.0, largest)
+    limit = max(1.0, largest) if name == "h" else largest or 1.0
+    return -limit, limit
+
+
+def _largest(array):
+    """The largest absolute value; nan and inf, of padding or of a run that blew up, do not count."""
+    return abs(array[np.isfinite(array)]).max(initial=0.0)
+
+
+def _from_to(array):
+    finite = array[np.isfinite(array)]
+    return f"from {finite.min():z.2f} to {finite.max():z.2f}" if finite.size else "without a finite number"
+
+
+def _colour(name):
+    return COLOURS["h" if name == "q" else name]
+
+
+def _check_direction(d):
+    """Whether d is one direction, or what holds one alone and so hands its attributes on."""
+    if not isinstance(d, DirectionTrace | LayerDirections | LayerTrace | Trace):
+        what = "t.layer(0).forward of `with trace(model) as t:`"
+        raise TypeError(f"d: expected one direction of a trace, as {what}, got {type(d).__name__}.")
+    _ = d.names  # of several calls, layers or directions there is none, and the trace says so
+
+
+def _shown(d):
+    """The names of the gates and states that the trace kept."""
+    names = [name for name in SHOWN[d.mode] if name in d.names]
+    if not names:
+        every = " ".join(SHOWN[d.mode])
+        raise ValueError(f"the trace kept {' '.join(d.names)}: none of {every} is there to be drawn.")
+    return names
+
+
+def _row(d, name, b):
+    """One row of the batch of a value: (T, width) in NumPy's float64."""
+    values = getattr(d, name)
+    values = values.unsqueeze(1) if values.dim() == 2 else values  # unbatched: a batch of one
+    _check_index("b", b, values.shape[1], f"the batch has {values.shape[1]} rows")
+    return values[:, b].detach().cpu().double().numpy()
+
+
+def row_length(d, b=0):
+    """How many steps row b has: T, or for packed input its own length."""
+    T = len(_row(d, d.names[0], b))
+    return T if d.lengths is None else int(d.lengths[b])
+
+
+def _before(d, name, t, b):
+    """The state before step t, (width): that of the direction's own step before, or the first."""
+    before = t + 1 if d.is_reverse else t - 1
+    if 0 <= before < row_length(d, b):
+        return _row(d, name, b)[before]
+    first = getattr(d, f"{name}_0")
+    return first.reshape(-1, first.shape[-1])[b].detach().cpu().double().numpy()
+
+
+def _projected(d):
+    return d.h_0.shape[-1] != d.c_0.shape[-1]
+
+
+def _check_index(name, index, size, have):
+    if not 0 <= index < size:
+        raise IndexError(f"{name}: expected a number from 0 to {size - 1}, since {have}, got {index}.")

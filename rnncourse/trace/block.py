@@ -1,0 +1,251 @@
+"""`with trace(model) as t:`, the block in which calls are recorded, and `t`, where they are read."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from torch import jit, nn
+
+from rnncourse.trace.recompute import CELLS, LAYERS, Plan
+from rnncourse.trace.record import Recorder, Watched
+from rnncourse.trace.table import Table, Tabled, in_units, in_words
+from rnncourse.trace.view import KINDS, DirectionTrace, LayerTrace, cell_trace
+
+
+def trace(
+    module: nn.Module, layers: Iterable[int] | None = None, names: Iterable[str] | None = None
+) -> "Trace":
+    """See every gate and state of the recurrent modules in a model, torch.nn's or ours:
+
+        with trace(model) as t:
+            loss_function(model(x), y).backward()
+        t["encoder"].layer(0).forward.f       # (T, B, H): the forget gate
+        t["encoder"].layer(0).forward.grad.f  # d loss / d f, the same shape
+
+    module: any nn.Module that has RNN, LSTM, GRU or their cells inside, or is one. layers: the indices of
+    the layers to keep; names: the names of the values to keep ("f", "c" …); all if None.
+    Returns a Trace; its names and shapes are those of LayerTrace and DirectionTrace. Nothing of the model
+    changes: not its outputs, its gradients, its parameters, nor the random numbers drawn after it.
+
+    Each call is computed again by the cell's equations, and `difference` says how far that is from what the
+    module gave; beyond rounding, a warning says it. While nothing is traced, nothing costs anything.
+    Raises TypeError for what is no module, or one that can't be seen into (torch.jit's, torch.compile's,
+    quantized), ValueError for one without recurrent modules, and for layers and names that none of them has.
+    """
+    return Trace(module, layers, names)
+
+
+class Trace(Tabled):
+    """The calls recorded in a block, read after it.
+
+    t["encoder"]: the one call of the module of that name, a LayerTrace ("" is the traced module itself); of a
+    cell all its calls, one time step each, a DirectionTrace. t["encoder", k]: call k of several. modules: the
+    names. nbytes: the memory that the values take. If one module alone was called, and once, that call's
+    attributes are reached from t: `t.f`, `t.layer(0)`.
+    """
+
+    def __init__(self, module: nn.Module, layers=None, names=None) -> None:
+        found, self._sealed = _find(module)
+        self._of = type(module).__name__
+        self._state = "new"
+        plans = {name: Plan.of(inner) for name, inner in found.items()}
+        layers = _wanted_layers(layers, plans)
+        names = _wanted_names(names, plans)
+        self._watched: dict[str, Watched] = {}
+        by_module: dict[nn.Module, Watched] = {}
+        for name, inner in found.items():
+            plan = plans[name]
+            kept = [
+                k
+                for k in range(plan.num_layers)
+                if layers is None or k in layers or k - plan.num_layers in layers
+            ]
+            values = [value for value in plan.names if names is None or value in names]
+            if inner not in by_module:
+                by_module[inner] = Watched(inner, name, plan, kept if values else (), values)
+            self._watched[name] = by_module[inner]
+        self._recorder = Recorder(list(by_module.values()))
+        self._views: dict = {}
+
+    def __enter__(self) -> "Trace":
+        if self._state != "new":
+            raise RuntimeError("a trace records one block: for another, write trace(model) again.")
+        self._state = "recording"
+        self._recorder.start()
+        return self
+
+    def __exit__(self, kind, error, traceback) -> None:
+        self._state = "read"
+        self._recorder.stop(failed=kind is not None)
+
+    @property
+    def modules(self) -> list[str]:
+        """The names of the recurrent modules; one that the model has under two names has both here."""
+        return list(self._watched)
+
+    @property
+    def nbytes(self) -> int:
+        return sum(call.nbytes for watched in self._recorder.watched for call in watched.calls)
+
+    def __getitem__(self, key) -> LayerTrace | DirectionTrace:
+        self._check_read()
+        name, k = key if isinstance(key, tuple) and len(key) == 2 else (key, None)
+        if name not in self._watched:
+            raise LookupError(self._no_module(name))
+        watched = self._watched[name]
+        calls, shown = watched.calls, f"t[{name!r}]"
+        if not calls:
+            not_called = (
+                f"{watched.label} was not called inside the block. Call model(x), not model.forward(x)."
+            )
+            raise LookupError(f"{shown}: {watched.untraced[0] if watched.untraced else not_called}")
+        if k is not None and not (isinstance(k, int) and -len(calls) <= k < len(calls)):
+            raise LookupError(
+                f"t[{name!r}, {k!r}]: {watched.label} was called {_times(len(calls))}, count from 0."
+            )
+        if k is None and len(calls) > 1 and not watched.plan.is_cell:
+            raise LookupError(
+                f"{shown}: {watched.label} was called {_times(len(calls))}. Say which, t[{name!r}, k], "
+                f"with k from 0 to {len(calls) - 1}."
+            )
+        if watched.plan.is_cell and not watched.layers:
+            raise LookupError(f"{shown}: layers= and names= asked for nothing that {watched.label} has.")
+        view = (watched.name, k if k is None else k % len(calls))
+        if view not in self._views:
+            chosen = calls if k is None else [calls[k]]
+            self._views[view] = (
+                cell_trace(repr(name), chosen) if watched.plan.is_cell else LayerTrace(chosen[0])
+            )
+        return self._views[view]
+
+    def __getattr__(self, name: str):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        self._check_read()
+        called = [watched for watched in self._recorder.watched if watched.calls]
+        if len(called) == 1 and (called[0].plan.is_cell or len(called[0].calls) == 1):
+            return getattr(self[called[0].name], name)
+        if not called:
+            return self[self.modules[0]]  # raises, and says why there is nothing
+        say = f"t[{called[-1].name!r}{', 0' if len(called[-1].calls) > 1 else ''}].{name}"
+        raise AttributeError(f"t.{name}: more than one call was recorded. Say which, as in {say}")
+
+    def _check_read(self) -> None:
+        if self._state == "new":
+            raise RuntimeError(
+                "nothing is recorded yet: write `with trace(model) as t:` and call the model in it."
+            )
+        if self._state == "recording":
+            raise RuntimeError("the block has not ended: read the trace after it.")
+
+    def _no_module(self, name) -> str:
+        if name in self._sealed:
+            return self._sealed[name]
+        near = get_close_matches(str(name), self.modules, 1)
+        meant = f"Did you mean {near[0]!r}? " if near else ""
+        return f"there is no recurrent module {name!r}. {meant}There {_are(self.modules)}."
+
+    def _table(self) -> Table:
+        count = len(self._recorder.watched)
+        title = f"trace of {self._of}: {count} recurrent module{'s' * (count > 1)}"
+        if self._state != "read":
+            return Table(f"{title}, {'not yet run' if self._state == 'new' else 'being recorded'}", (), ())
+        rows = []
+        for name, watched in self._watched.items():
+            calls, plan = watched.calls, watched.plan
+            inputs = {
+                (len(c.layout.batch_sizes), None if c.layout.unbatched else c.layout.batch_sizes[0])
+                for c in calls
+            }
+            T, B = next(iter(inputs)) if len(inputs) == 1 else ("…", "…")
+            T = len(calls) if plan.is_cell else T
+            rows.append(
+                (
+                    repr(name) + ("" if name == watched.name else f" = {watched.name!r}"),
+                    f"{type(watched.module).__name__}({watched.module.extra_repr()})",
+                    str(len(calls)),
+                    *(("" if not calls else "none" if size is None else str(size)) for size in (T, B)),
+                    " ".join(watched.names) if watched.layers else "none",
+                    "yes" if any(call.gradients for call in calls) else "no",
+                    f"{max(call.difference for call in calls):.1e}" if calls else "",
+                )
+            )
+        header = ("name", "module", "calls", "T", "B", "values kept", "gradients", "difference")
+        return Table(f"{title}, {in_units(self.nbytes)}", header, rows)
+
+
+def _find(module: nn.Module) -> tuple[dict[str, nn.Module], dict[str, str]]:
+    """The recurrent modules by name, and by name, why others can't be seen into."""
+    if isinstance(module, type):
+        raise TypeError(f"module: expected a module, got the class {module.__name__}: build one first.")
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"module: expected an nn.Module, got {type(module).__name__}. Write trace(model).")
+    found, sealed, inside = {}, {}, []
+    for name, inner in module.named_modules(remove_duplicate=False):
+        if any(name.startswith(f"{outer}.") or outer == "" for outer in sealed):
+            continue
+        why = _why_sealed(inner)
+        if why:
+            sealed[name] = f"trace: {repr(name) if name else 'the model'} {why}"
+        elif isinstance(inner, LAYERS + CELLS):
+            found[name] = inner
+        elif not any(inner.children()):
+            inside.append(type(inner).__name__)
+    if not found and sealed:
+        raise TypeError(next(iter(sealed.values())))
+    if not found:
+        held = f"it holds {in_words(sorted(set(inside)))}" if module._modules else "it has no modules inside"
+        raise ValueError(
+            f"trace: there is no RNN, LSTM, GRU or cell of theirs in this {type(module).__name__}: {held}."
+        )
+    return found, sealed
+
+
+def _why_sealed(module: nn.Module) -> str:
+    kind = type(module)
+    if isinstance(module, jit.ScriptModule):
+        return "is a ScriptModule, which runs where no hook sees it: trace the module that it was made from."
+    if kind.__name__ == "OptimizedModule" or module._compiled_call_impl is not None:
+        return "is compiled by torch.compile, which fuses its steps: trace the module as it was before."
+    recurrent = any(name in kind.__name__ for name in ("LSTM", "GRU", "RNN"))
+    if recurrent and kind.__module__.startswith(("torch.ao.nn.quantized", "torch.nn.quantized")):
+        return "is quantized: its weights are whole numbers, its equations others. Trace the model in floats."
+    return ""
+
+
+def _wanted_layers(layers, plans: dict[str, Plan]) -> set[int] | None:
+    if layers is None:
+        return None
+    wanted = list(layers) if isinstance(layers, Iterable) else []
+    if not wanted or not all(isinstance(k, int) for k in wanted):
+        raise TypeError(f"layers: expected a list of layers' indices, such as [0], got {layers!r}.")
+    name, deepest = max(plans.items(), key=lambda item: item[1].num_layers)
+    L = deepest.num_layers
+    for k in wanted:
+        if not -L <= k < L:
+            who = f"{name!r}" if name else "the module"
+            have = "1 layer, layer 0" if L == 1 else f"{L} layers, 0 to {L - 1}"
+            raise ValueError(f"layers: there is no layer {k}. {who} has {have}.")
+    return set(wanted)
+
+
+def _wanted_names(names, plans: dict[str, Plan]) -> set[str] | None:
+    if names is None:
+        return None
+    wanted = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else []
+    if not wanted:
+        raise TypeError(f"names: expected a list of values' names, such as ['h'], got {names!r}.")
+    there = {KINDS[plan.mode]: plan.names for plan in plans.values()}
+    for name in wanted:
+        if not any(name in values for values in there.values()):
+            have = "; ".join(f"{kind} has {', '.join(values)}" for kind, values in there.items())
+            needs = " It needs an LSTM with proj_size." if name == "q" else ""
+            raise ValueError(f"names: there is no value {name!r}: {have}.{needs}")
+    return set(wanted)
+
+
+def _are(names: list[str]) -> str:
+    return f"{'is' if len(names) == 1 else 'are'} {in_words([repr(name) for name in names])}"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

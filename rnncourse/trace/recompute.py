@@ -1,0 +1,223 @@
+"""A recurrent module's call once more, step by step: what its fused kernel computes and does not show.
+
+As in layers.py every batch is packed: rows (N, ·) of all steps, batch_sizes[t] of them for step t, states
+(B, ·) with the longest sequence first. A cell's call is a layer's over one step.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import dropout
+from torch.nn.utils.rnn import PackedSequence
+
+from rnncourse import cells, layers
+from rnncourse.layers import unroll
+from rnncourse.trace.equations import EQUATIONS, Values, names_of
+
+LAYERS = (nn.RNN, nn.LSTM, nn.GRU, layers.RNN, layers.LSTM, layers.GRU)
+CELLS = (nn.RNNCell, nn.LSTMCell, nn.GRUCell, cells.RNNCell, cells.LSTMCell, cells.GRUCell)
+
+Place = tuple[int, bool]  # a layer's index, and whether it runs backward in time
+Weights = dict[Place, dict[str, Tensor]]  # by the names of a step's arguments
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a recurrent module is made of."""
+
+    mode: str  # "LSTM", "GRU", "RNN_TANH", "RNN_RELU"
+    is_cell: bool = False
+    num_layers: int = 1
+    bidirectional: bool = False
+    projected: bool = False
+
+    @classmethod
+    def of(cls, module: nn.Module) -> "Plan":
+        if isinstance(module, LAYERS):
+            return cls(module.mode, False, module.num_layers, module.bidirectional, bool(module.proj_size))
+        if isinstance(module, nn.LSTMCell | cells.LSTMCell):
+            return cls("LSTM", is_cell=True)
+        if isinstance(module, nn.GRUCell | cells.GRUCell):
+            return cls("GRU", is_cell=True)
+        return cls(f"RNN_{module.nonlinearity.upper()}", is_cell=True)
+
+    @property
+    def has_cell_state(self) -> bool:
+        return self.mode == "LSTM"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return names_of(self.mode, self.projected)
+
+    @property
+    def places(self) -> list[Place]:
+        """Each layer and direction, in the order of h_n's rows."""
+        directions = (False, True) if self.bidirectional else (False,)
+        return [(layer, reverse) for layer in range(self.num_layers) for reverse in directions]
+
+    def weights(self, module: nn.Module) -> Weights:
+        """The module's present weights."""
+        names = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if module.bias else [])]
+        names += ["weight_hr"] if self.projected else []
+        found = {}
+        for layer, reverse in self.places:
+            suffix = "" if self.is_cell else f"_l{layer}" + "_reverse" * reverse
+            found[layer, reverse] = {name: getattr(module, name + suffix).detach() for name in names}
+        return found
+
+    def dropout(self, module: nn.Module) -> float:
+        """The probability with which a call now drops an entry between two layers."""
+        return module.dropout if not self.is_cell and module.training and self.num_layers > 1 else 0.0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the tensors of one call lie: from the caller's axes to packed rows, and from steps to (T, B, ·)."""
+
+    batch_sizes: tuple[int, ...]
+    batch_first: bool = False
+    unbatched: bool = False
+    is_cell: bool = False
+    packed: bool = False
+    sorted_indices: Tensor | None = None
+    unsorted_indices: Tensor | None = None
+
+    @classmethod
+    def of(cls, module: nn.Module, input: Tensor | PackedSequence) -> "Layout":
+        if isinstance(input, PackedSequence):
+            sizes = tuple(input.batch_sizes.tolist())
+            return cls(sizes, False, False, False, True, input.sorted_indices, input.unsorted_indices)
+        if isinstance(module, CELLS):
+            unbatched = input.dim() == 1
+            return cls((1 if unbatched else len(input),), unbatched=unbatched, is_cell=True)
+        if input.dim() == 2:
+            return cls((1,) * len(input), unbatched=True)
+        B, T = input.shape[:2] if module.batch_first else input.shape[1::-1]
+        return cls((B,) * T, batch_first=module.batch_first)
+
+    def rows(self, sequence: Tensor | PackedSequence) -> Tensor:
+        """A layer's input or output, or a cell's, as rows (N, ·)."""
+        if self.packed:
+            return sequence.data if isinstance(sequence, PackedSequence) else sequence
+        if self.is_cell:
+            return sequence.unsqueeze(0) if self.unbatched else sequence
+        if self.unbatched:
+            return sequence
+        return (sequence.transpose(0, 1) if self.batch_first else sequence).flatten(0, 1)
+
+    def states(self, state: Tensor) -> Tensor:
+        """A state as the caller has it, as (S, B, ·) with the longest sequence first."""
+        if self.unbatched:
+            state = state.unsqueeze(-2)
+        if self.is_cell:
+            state = state.unsqueeze(0)
+        return state if self.sorted_indices is None else state.index_select(1, self.sorted_indices)
+
+    def over_time(self, steps: Sequence[Tensor]) -> Tensor:
+        """One value's steps, (b_t, ·) each, as (T, B, ·) in the caller's order of the batch, or (T, ·).
+
+        Where a sequence has no step any more, it is nan.
+        """
+        B = self.batch_sizes[0]
+        if self.batch_sizes[-1] == B:
+            values = torch.stack(list(steps))
+        else:
+            values = steps[0].new_full((len(steps), B, *steps[0].shape[1:]), torch.nan)
+            for t, (step, b_t) in enumerate(zip(steps, self.batch_sizes, strict=True)):
+                values[t, :b_t] = step
+        return self._as_called(values, 1)
+
+    def at_start(self, state: Tensor) -> Tensor:
+        """One layer and direction's state, (B, ·), in the caller's order; of an unbatched call, (·)."""
+        return self._as_called(state.clone(), 0)
+
+    def _as_called(self, values: Tensor, batch: int) -> Tensor:
+        if self.unsorted_indices is not None:
+            values = values.index_select(batch, self.unsorted_indices)
+        return values.squeeze(batch) if self.unbatched else values
+
+    @property
+    def lengths(self) -> Tensor | None:
+        """Of a packed call, each sequence's number of steps, (B), in the caller's order."""
+        if not self.packed:
+            return None
+        sizes = torch.tensor(self.batch_sizes)
+        lengths = (sizes.unsqueeze(1) > torch.arange(self.batch_sizes[0])).sum(0)
+        return lengths if self.unsorted_indices is None else lengths[self.unsorted_indices.cpu()]
+
+
+@dataclass
+class Inputs:
+    """All that a call depends on. Dropout's masks are among it: drawn once, they serve each recomputation."""
+
+    rows: Tensor  # (N, I)
+    starts: dict[Place, list[Tensor]]  # h, or h and c, (B, ·) each
+    weights: Weights
+    drop: float
+    masks: dict[int, Tensor] = field(default_factory=dict)  # for each layer that reads through one, (N, D*H)
+
+
+@dataclass
+class Outputs:
+    """What a call gives, and on the way gave."""
+
+    rows: Tensor  # (N, D*H)
+    ends: list[Tensor]  # h_n, or h_n and c_n, (S, B, ·) each
+    steps: dict[Place, list[Values]]  # for each time step, in the order of time, the values kept
+
+
+def first_states(plan: Plan, layout: Layout, weights: Weights, rows: Tensor, hx) -> dict[Place, list[Tensor]]:
+    """h, or h and c, before each layer and direction's first step, (B, ·) each: of hx, or zeros."""
+    if hx is None:
+        widths = {place: state_widths(plan, w) for place, w in weights.items()}
+        B = layout.batch_sizes[0]
+        return {place: [rows.new_zeros(B, width) for width in widths[place]] for place in plan.places}
+    states = [layout.states(state.detach()) for state in (hx if plan.has_cell_state else (hx,))]
+    return {place: [state[k] for state in states] for k, place in enumerate(plan.places)}
+
+
+def state_widths(plan: Plan, weights: dict[str, Tensor]) -> list[int]:
+    """How wide h is, or h and c: weight_hh reads h, and weight_ih has H rows for each gate."""
+    h = weights["weight_hh"].size(1)
+    return [h, weights["weight_ih"].size(0) // 4] if plan.has_cell_state else [h]
+
+
+def recompute(
+    plan: Plan, layout: Layout, inputs: Inputs, layers: Collection[int], names: Collection[str]
+) -> Outputs:
+    """The call, step by step; of these layers, the values of these names are kept.
+
+    Dropout's masks that `inputs` lacks are drawn as torch draws them on a CPU, and left there.
+    """
+    rows, ends, steps = inputs.rows, [], {}
+    for layer in range(plan.num_layers):
+        if layer > 0 and inputs.drop > 0:
+            if layer not in inputs.masks:
+                inputs.masks[layer] = dropout(torch.ones_like(rows), inputs.drop)
+            rows = rows * inputs.masks[layer]
+        outputs = []
+        for reverse in (False, True)[: 1 + plan.bidirectional]:
+            place = (layer, reverse)
+            step, kept = _recorder(plan, names if layer in layers else ())
+            hs, end = unroll(
+                step, rows, layout.batch_sizes, reverse, inputs.starts[place], inputs.weights[place]
+            )
+            outputs.append(hs)
+            ends.append(end)
+            steps[place] = kept[::-1] if reverse else kept
+        rows = torch.cat(outputs, dim=-1)
+    return Outputs(rows, [torch.stack(parts) for parts in zip(*ends, strict=True)], steps)
+
+
+def _recorder(plan: Plan, names: Collection[str]) -> tuple[Callable, list[Values]]:
+    """A step for `unroll`, and the list to which it appends each step's values of these names."""
+    equations, kept = EQUATIONS[plan.mode], []
+
+    def step(x_t: Tensor, state: Sequence[Tensor], weights: dict[str, Tensor]) -> list[Tensor]:
+        values = equations(x_t, *state, **weights)
+        kept.append({name: values[name] for name in names})
+        return [values["h"], values["c"]] if plan.has_cell_state else [values["h"]]
+
+    return step, kept

@@ -1,0 +1,304 @@
+"""Hooks on the recurrent modules of a model: each call is computed again, and its values are kept.
+
+A call is recomputed at once, without gradients, for its values. Where a backward pass inside the block
+reaches what it returned, it is recomputed again at the block's end, for the gradients: one call at a time.
+"""
+
+import sys
+import warnings
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from rnncourse.trace.compare import allowed, difference
+from rnncourse.trace.equations import GATES, Values
+from rnncourse.trace.gradients import Replay, gradients, packed, results_of
+from rnncourse.trace.recompute import (
+    CELLS,
+    LAYERS,
+    Inputs,
+    Layout,
+    Place,
+    Plan,
+    Weights,
+    first_states,
+    recompute,
+)
+
+LIMIT = 2**30  # bytes. A block that comes to keep more says so before it does
+FORWARDS = {kind.forward for kind in LAYERS + CELLS}
+
+
+@dataclass
+class Call:
+    """One call: values (T, B, ·), unbatched (T, ·), in the caller's order of the batch."""
+
+    plan: Plan
+    layout: Layout
+    values: dict[Place, Values]
+    starts: dict[Place, list[Tensor]]  # h_0, or h_0 and c_0, (B, ·) each
+    masks: dict[int, Tensor]  # dropout's, by the layer that reads through it
+    output: Tensor | PackedSequence | None  # None of a cell
+    states: list[Tensor]  # h_n, or h_n and c_n; of a cell h, or h and c
+    difference: float
+    replay: Replay | None
+    gradients: dict[Place, Values] | None = None
+    without: str = ""  # why there is no gradient
+
+    @property
+    def nbytes(self) -> int:
+        output = self.output.data if isinstance(self.output, PackedSequence) else self.output
+        held = [output, *self.states, *self.masks.values(), *chain.from_iterable(self.starts.values())]
+        for by_place in (self.values, self.gradients or {}):
+            held += chain.from_iterable(values.values() for values in by_place.values())
+        return sum(tensor.nbytes for tensor in held if tensor is not None)
+
+
+@dataclass
+class Watched:
+    """A recurrent module under watch, by its first name."""
+
+    module: nn.Module
+    name: str
+    plan: Plan
+    layers: Collection[int]  # what to keep: of these layers
+    names: Sequence[str]  # the values of these names
+    calls: list[Call] = field(default_factory=list)
+    untraced: list[str] = field(default_factory=list)  # why a call could not be traced
+    random: tuple | None = None  # the generators' states before the present call
+    weights: Weights | None = None  # copies, shared by the calls that found the same numbers
+    warned: bool = False
+
+    @property
+    def label(self) -> str:
+        return repr(self.name) if self.name else f"the {type(self.module).__name__}"
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it computes by a forward that is neither torch's nor ours."""
+        return getattr(self.module.forward, "__func__", None) not in FORWARDS
+
+    def warn_once(self, message: str) -> None:
+        if not self.warned:
+            _warn(message)
+        self.warned = True
+
+
+class Recorder:
+    """Watches modules from `start` to `stop`."""
+
+    def __init__(self, watched: Sequence[Watched]) -> None:
+        self.watched = watched
+        self._handles: list = []
+        self._bytes = 0  # kept so far, about
+
+    def start(self) -> None:
+        for watched in self.watched:
+            module = (
+                watched.module
+            )  # our hooks stand next to the call: after all before it, before all after it
+            self._handles += [
+                module.register_forward_pre_hook(partial(self._before, watched), with_kwargs=True),
+                module.register_forward_hook(partial(self._after, watched), prepend=True, with_kwargs=True),
+            ]
+
+    def stop(self, failed: bool) -> None:
+        """Take all hooks away; then, unless the block failed, compute the gradients."""
+        for handle in self._handles:
+            handle.remove()
+        calls = [call for watched in self.watched for call in watched.calls]
+        for call in calls:
+            if call.replay:
+                call.replay.stop_listening()
+        for watched in self.watched:
+            watched.random = watched.weights = None
+        for call in calls:
+            replay, call.replay = call.replay, None
+            if failed:
+                call.without = "the block ended in an exception."
+            elif replay is None:
+                call.without = "the call ran under torch.no_grad(), or nothing in it required a gradient."
+            elif not replay.is_reached:
+                call.without = (
+                    "no backward pass inside the block reached this call. Call loss.backward() before the "
+                    "block ends; with torch.utils.checkpoint, say use_reentrant=False."
+                )
+            else:
+                names = list(next(iter(call.values.values()), ()))
+                call.gradients = gradients(call.plan, call.layout, replay, list(call.values), names)
+
+    def _before(self, watched: Watched, module: nn.Module, args: tuple, kwargs: dict) -> None:
+        drops = watched.plan.dropout(module) and not _in_backward()
+        watched.random = _random_state(module) if drops else None
+
+    def _after(self, watched: Watched, module: nn.Module, args: tuple, kwargs: dict, result) -> None:
+        if _in_backward():  # torch.utils.checkpoint runs a call again on the way back: it is recorded already
+            return
+        if torch._C._are_functorch_transforms_active():
+            raise RuntimeError(
+                f"trace: {watched.label} was called under a transform of torch.func (vmap, grad, …), where "
+                "values are not plain numbers. Trace a call outside of it."
+            )
+        try:
+            with _aside(module):
+                if watched.random is not None:
+                    _set_random_state(module, watched.random)
+                watched.calls.append(self._record(watched, result, *args, **kwargs))
+        except Exception as error:
+            if not watched.is_foreign:
+                raise
+            own, built_on = type(module).__name__, watched.plan.mode.split("_")[0]
+            watched.untraced.append(
+                f"{watched.label} can't be traced: {own} has a forward of its own, and it is not called as "
+                f"{built_on} is, or returns something else ({error})."
+            )
+            watched.warn_once(f"trace: {watched.untraced[-1]}")
+
+    def _record(self, watched: Watched, result, input: Tensor | PackedSequence, hx=None) -> Call:
+        plan, layers, names = watched.plan, watched.layers, watched.names
+        layout = Layout.of(watched.module, input)
+        results = _results(plan, layout, result)
+        own = [tensor.detach().clone() for tensor in results]
+        rows, weights = layout.rows(input).detach(), plan.weights(watched.module)
+        starts = first_states(plan, layout, weights, rows, hx)
+        inputs = Inputs(rows, starts, weights, plan.dropout(watched.module))
+        autocast = _autocast(rows.device.type)
+        differentiable = any(tensor.requires_grad for tensor in results)
+        self._announce(watched, layout, inputs, differentiable)
+
+        again = recompute(plan, layout, inputs, layers, names)
+        apart = difference(packed(plan, layout, own), results_of(plan, again))
+        if not apart <= allowed(own, autocast):
+            watched.warn_once(
+                f"trace: {watched.label} gave other numbers than its equations, by up to {apart:.1e}. The "
+                f"trace holds the equations' own.{_likely_cause(watched)}"
+            )
+        output = None if plan.is_cell else own.pop(0)
+        return Call(
+            plan,
+            layout,
+            values={
+                place: _over_time(layout, again.steps[place]) for place in again.steps if place[0] in layers
+            },
+            starts={
+                p: [layout.at_start(s) for s in states] for p, states in starts.items() if p[0] in layers
+            },
+            masks={
+                k: layout.over_time(m.split(layout.batch_sizes))
+                for k, m in inputs.masks.items()
+                if k in layers
+            },
+            output=input._replace(data=output) if layout.packed else output,
+            states=own,
+            difference=apart,
+            replay=Replay.of(_copies(watched, inputs), autocast, results) if differentiable else None,
+        )
+
+    def _announce(self, watched: Watched, layout: Layout, inputs: Inputs, differentiable: bool) -> None:
+        """Warn before the call with which the block comes to keep more than LIMIT bytes."""
+        plan, T, B = watched.plan, len(layout.batch_sizes), layout.batch_sizes[0]
+        width = 0  # of all that is kept of one step of one sequence
+        for (layer, _), weights in inputs.weights.items():
+            H = weights["weight_ih"].size(0) // max(1, len(GATES[plan.mode]))
+            widths = {"x": weights["weight_ih"].size(1), "h": weights["weight_hh"].size(1)}
+            if layer in watched.layers:
+                width += sum(widths.get(name, H) for name in watched.names)
+        before = self._bytes
+        self._bytes += T * B * width * inputs.rows.element_size() * (1 + differentiable)
+        if before <= LIMIT < self._bytes:
+            least = ["c" if plan.has_cell_state else "h"]
+            _warn(
+                f"trace: with this call of {watched.label} (T={T}, B={B}) the block comes to keep about "
+                f"{self._bytes / 2**30:.2g} GiB{', gradients included' if differentiable else ''}. To keep "
+                f"less, say what you want: trace(model, layers=[{plan.num_layers - 1}], names={least})."
+            )
+
+
+def _results(plan: Plan, layout: Layout, result) -> list[Tensor]:
+    """What a module returned, as a flat list: of a layer output, h_n, c_n, of a cell h, c."""
+    output = []
+    if not plan.is_cell:
+        first, result = result
+        if isinstance(first, PackedSequence) != layout.packed:
+            raise TypeError("of input and output, one is packed")
+        output = [first.data if layout.packed else first]
+    states = list(result) if plan.has_cell_state else [result]
+    if len(states) != 1 + plan.has_cell_state:
+        raise TypeError(f"it returned {len(states)} states")
+    return output + states
+
+
+def _over_time(layout: Layout, steps: list[Values]) -> Values:
+    """The values of all steps, by name. Each step's is let go as it is copied."""
+    return {name: layout.over_time([step.pop(name) for step in steps]) for name in list(steps[0])}
+
+
+def _copies(watched: Watched, inputs: Inputs) -> Inputs:
+    """The inputs, safe from changes in place. Weights are copied when they have changed, not at each call."""
+    kept = watched.weights
+    if kept is None or not all(
+        torch.equal(weight, kept[place][name])
+        for place, weights in inputs.weights.items()
+        for name, weight in weights.items()
+    ):
+        kept = {
+            place: {n: w.clone() for n, w in weights.items()} for place, weights in inputs.weights.items()
+        }
+        watched.weights = kept
+    starts = {place: [state.clone() for state in states] for place, states in inputs.starts.items()}
+    return Inputs(inputs.rows.clone(), starts, kept, inputs.drop, inputs.masks)
+
+
+def _likely_cause(watched: Watched) -> str:
+    if watched.is_foreign:
+        return f" {type(watched.module).__name__} has a forward of its own."
+    if watched.plan.dropout(watched.module) and next(watched.module.parameters()).is_cuda:
+        return " cuDNN's dropout can't be drawn again: trace model.eval(), or on the CPU."
+    return " Are its weights drawn anew at each reading? Over many steps, rounding alone can grow too."
+
+
+def _in_backward() -> bool:
+    return torch._C._current_graph_task_id() != -1
+
+
+@contextmanager
+def _aside(module: nn.Module) -> Iterator[None]:
+    """In here autograd records nothing, no inference tensor is made, and no random generator moves on."""
+    devices = {parameter.device for parameter in module.parameters() if parameter.is_cuda}
+    with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices):
+        yield
+
+
+def _random_state(module: nn.Module) -> tuple[Tensor, Tensor | None]:
+    """The generators' states: the CPU's, and that of the module's GPU if it is on one."""
+    device = next(module.parameters()).device
+    return torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+
+
+def _set_random_state(module: nn.Module, states: tuple[Tensor, Tensor | None]) -> None:
+    torch.set_rng_state(states[0])
+    if states[1] is not None:
+        torch.cuda.set_rng_state(states[1], next(module.parameters()).device)
+
+
+def _autocast(device: str) -> dict:
+    """The present autocast, as the arguments that bring it back."""
+    return {
+        "device_type": device,
+        "dtype": torch.get_autocast_dtype(device),
+        "enabled": torch.is_autocast_enabled(device),
+    }
+
+
+def _warn(message: str) -> None:
+    """Warn at the line that called the model: the nearest that is neither torch's nor ours."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back and frame.f_globals["__name__"].split(".")[0] in ("torch", "rnncourse", "contextlib"):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, stacklevel=level)

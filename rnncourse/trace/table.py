@@ -1,0 +1,64 @@
+"""A table, as plain text and as HTML for Jupyter."""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass
+class Table:
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def __str__(self) -> str:
+        if not self.rows:
+            return self.title
+        lines = [self.header, *self.rows]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(self.header))]
+        shown = [
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines
+        ]
+        return "\n".join([self.title, *(f"  {line}".rstrip() for line in shown)])
+
+    def html(self) -> str:
+        """No colours of its own: it must be readable on a light and on a dark page."""
+        title = html.escape(self.title)
+        if not self.rows:
+            return f"<p>{title}</p>"
+        style = ' style="text-align: left"'
+        head = "".join(f'<th scope="col"{style}>{html.escape(cell)}</th>' for cell in self.header)
+        body = "".join(
+            "<tr>" + "".join(f"<td{style}>{html.escape(cell)}</td>" for cell in row) + "</tr>"
+            for row in self.rows
+        )
+        caption = f'<caption style="text-align: left; caption-side: top">{title}</caption>'
+        return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+class Tabled:
+    """An object whose repr is its table."""
+
+    def _table(self) -> Table:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return str(self._table())
+
+    def _repr_html_(self) -> str:
+        return self._table().html()
+
+
+def in_words(names: Sequence) -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    *most, last = (str(name) for name in names)
+    return f"{', '.join(most)} and {last}" if most else last
+
+
+def in_units(size: int) -> str:
+    """Bytes as a reader says them: 320 B, 1.5 KiB."""
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1000:
+            return f"{size:.3g} {unit}"
+        size /= 1024
+    return f"{size:.3g} GiB"

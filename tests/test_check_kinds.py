@@ -1,0 +1,693 @@
+"""Each kind of task that the checks' framework knows, by a small example; what no input breaks; the time limit."""
+
+import asyncio
+import functools
+import signal
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from rnncourse.checks.framework import limit, watch
+from rnncourse.checks.framework.cases import Case, Trait, fresh, random_module, random_numbers, unchanged
+from rnncourse.checks.framework.check import Check, Criterion
+from rnncourse.checks.framework.mistakes import Mistake, Mistakes, edited
+from rnncourse.checks.framework.parts import Flag, Number, Part, Score, Shape, Whole, Word
+from rnncourse.checks.framework.use import Problem, Use, call, iterate, load_and_call, value
+from rnncourse.checks.lstm_gates import cell_state, lstm_step
+
+# ---- predict: a dict of values, each judged by itself
+
+shapes = Check(
+    name="shapes",
+    lesson="03",
+    section="Three axes",
+    parts=(Shape("output"), Shape("h_n"), Whole("parameters"), Flag("batch_first")),
+    criteria=(
+        Criterion("output", 1, ("output",)),
+        Criterion("the rest", 1, ("h_n", "parameters", "batch_first")),
+    ),
+    truth={"output": (5, 3, 8), "h_n": (2, 3, 4), "parameters": 256, "batch_first": False},
+    mistakes=(
+        Mistake("h_n batch-first", {"h_n": (3, 2, 4)}, "States keep the batch in the middle.", "Three axes"),
+        Mistake("one direction", {"output": (5, 3, 4)}, "How many directions write into it?", "Three axes"),
+    ),
+    use=value,
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "state", "points", "words"),
+    [
+        ({}, "right", 2, "✓ shapes: all 4 answers are right. 2 of 2 points."),
+        (
+            {"h_n": [2, 3, 4], "parameters": 256.0, "output": torch.Size([5, 3, 8])},
+            "right",
+            2,
+            "all 4 answers",
+        ),
+        (
+            {"h_n": (3, 2, 4)},
+            "mistake",
+            1,
+            "h_n: (3, 2, 4) is not right. States keep the batch in the middle.",
+        ),
+        ({"h_n": (9, 9)}, "wrong", 1, "3 of 4 are right.\n  h_n: (9, 9) is not right."),
+        ({"h_n": (9, 9)}, "wrong", 1, 'See lesson 03, "Three axes".'),
+        ({"h_n": None}, "wrong", 1, "h_n is not answered yet."),
+        ({"h_n": ...}, "wrong", 1, "h_n is not answered yet."),
+        ({"h_n": 4}, "wrong", 1, "h_n is an int; asked is a shape, a tuple such as (2, 3)."),
+        ({"batch_first": "no"}, "wrong", 1, 'batch_first is "no"; asked is True or False.'),
+        ({"parameters": True}, "wrong", 1, "parameters is a bool; asked is a whole number."),
+        (
+            {"parameters": torch.zeros(3)},
+            "wrong",
+            1,
+            "parameters is one tensor of shape (3,); asked is a whole",
+        ),
+    ],
+)
+def test_predicted_values_are_judged_one_by_one(given, state, points, words):
+    verdict = shapes.verdict(shapes.truth | given)
+    assert words in str(verdict)
+    assert (verdict.state, verdict.points) == (state, points)
+    assert "(2, 3, 4) is" not in str(verdict)  # the answer is not in it
+    assert "256" not in str(verdict)
+
+
+def test_values_not_given():
+    for nothing in (None, {}, dict.fromkeys(shapes.truth), dict.fromkeys(shapes.truth, ...)):
+        assert shapes.verdict(nothing).state == "not written"
+    assert "asked are output, h_n, parameters and batch_first" in str(shapes.verdict(7))
+    assert "4 answers are right" in str(shapes.verdict(tuple(shapes.truth.values())))
+
+
+def test_numbers_by_hand():
+    check = Check(
+        name="by_hand",
+        lesson="01",
+        parts=(Number("h_1", 0.001), Number("h_2", 0.001)),
+        criteria=(Criterion("h_1", 1, ("h_1",)), Criterion("h_2", 1, ("h_2",))),
+        truth={"h_1": 0.4621, "h_2": 0.2270},
+        mistakes=(Mistake("tanh forgotten", {"h_1": 0.5}, "This goes into the tanh.", "The equation"),),
+        use=value,
+    )
+    assert check.verdict({"h_1": 0.462, "h_2": torch.tensor(0.227)}).points == 2
+    assert "h_1: 0.5 is not right. This goes into the tanh." in str(check.verdict({"h_1": 0.5, "h_2": 0.227}))
+    assert check.verdict({"h_1": 0.47, "h_2": np.float64(0.2269)}).points == 1
+    assert "h_2 is a list" in str(check.verdict({"h_1": 0.462, "h_2": [0.2]}))
+
+
+# ---- choose: all or nothing, and no word on which is wrong
+
+RUNS = ("vanishing", "exploding", "learning rate too high", "healthy")
+diagnose = Check(
+    name="diagnose",
+    lesson="05",
+    parts=tuple(Word(run, RUNS) for run in "abcd"),
+    criteria=(Criterion("all four runs", 3),),
+    truth=dict(zip("abcd", RUNS, strict=True)),
+    use=value,
+    tells=False,
+)
+
+
+def test_choices_cannot_be_found_by_trying():
+    assert diagnose.verdict(diagnose.truth | {"a": " Vanishing "}).points == 3
+    one = diagnose.verdict(diagnose.truth | {"a": "healthy"})
+    all_wrong = diagnose.verdict(dict(zip("abcd", RUNS[::-1], strict=True)))
+    assert str(one) == str(all_wrong)
+    assert one.points == 0
+    assert "at least one answer is wrong" in str(one)
+    assert 'a is "dunno"; asked is one of "vanishing"' in str(
+        diagnose.verdict(diagnose.truth | {"a": "dunno"})
+    )
+    assert "b is not answered yet" in str(diagnose.verdict({"a": "healthy"}))
+
+
+# ---- find and fix: the broken class as given is a mistake of its own
+
+
+def _broken(x):
+    return x.cumsum(0) / len(x)
+
+
+def _mended(x):
+    return x.cumsum(0) / torch.arange(1, len(x) + 1, dtype=x.dtype)[:, None]
+
+
+def _mean_cases(seed):
+    numbers = random_numbers(seed, 1.0)
+    return [Case({"x": numbers(T, B)}, {"T": T, "B": B}) for T, B in ((4, 3), (5, 2), (2, 6))]
+
+
+mend = Check(
+    name="running_mean",
+    lesson="12",
+    parts=(Part("mean", "T B"),),
+    criteria=(Criterion("mean", 2),),
+    truth=_mended,
+    mistakes=(Mistake("as given", _broken, "nothing is mended yet: it fails as it did.", "Faults"),),
+    cases=_mean_cases,
+)
+
+
+def test_the_broken_one_fails_and_a_repair_passes():
+    assert mend.verdict(_broken).mistake == "as given"
+    assert mend.verdict(_mended).points == 2
+
+
+# ---- equivalence: a class like torch.nn's, built, loaded and run
+
+
+def _layer_cases(seed):
+    numbers = random_numbers(seed, 0.5, torch.float32)
+
+    def case(T, B, I, H, **options):
+        module = random_module("RNN", numbers, input_size=I, hidden_size=H, **options)
+        arguments = {
+            "input_size": I,
+            "hidden_size": H,
+            "options": options,
+            "parameters": module.parameters,
+            "input": numbers(T, B, I),
+            "hx": None,
+        }
+        return Case(arguments, {"T": T, "B": B, "I": I, "H": H})
+
+    return [case(4, 3, 2, 5), case(5, 2, 3, 4, num_layers=2), case(2, 4, 5, 3)]
+
+
+def test_a_layer_against_torchs():
+    layer = Check(
+        name="MyRNN",
+        lesson="11",
+        parts=(Part("output", "T B H"), Part("h_n", "L B H")),
+        criteria=(Criterion("output", 2, ("output",)), Criterion("h_n", 1, ("h_n",))),
+        truth=nn.RNN,
+        cases=_layer_cases,
+        use=load_and_call,
+        forbid=frozenset(),
+    )
+
+    class Flipped(nn.RNN):
+        def forward(self, *arguments):
+            output, h_n = super().forward(*arguments)
+            return output.flip(0), h_n
+
+    assert layer.verdict(nn.RNN).points == 3
+    assert "output: right when read backwards in time." in str(layer.verdict(Flipped))
+    assert layer.verdict(Flipped).points == 1
+    assert "its state_dict() has no weight_ih_l0" in str(layer.verdict(nn.Linear))
+    assert "built already; asked is the class" in str(layer.verdict(nn.RNN(2, 3)))
+
+
+# ---- a generator over time
+
+
+def test_a_generator_is_run_and_stacked():
+    def truth(x):
+        total = torch.zeros_like(x[0])
+        for x_t in x:
+            total = total + x_t
+            yield total
+
+    check = Check(
+        name="running_sum",
+        lesson="09",
+        parts=(Part("total", "T B"),),
+        criteria=(Criterion("total", 1),),
+        truth=truth,
+        cases=_mean_cases,
+        use=iterate,
+    )
+    assert check.verdict(lambda x: list(x.cumsum(0))).points == 1
+    assert "one time step too late" in str(check.verdict(lambda x: [x[0] * 0, *x.cumsum(0)[:-1]]))
+    assert "it yields nothing" in str(check.verdict(lambda x: iter(())))
+    assert "it yields a float" in str(check.verdict(lambda x: iter([1.0])))
+
+    def without_end(x):
+        while True:
+            yield x[0]
+
+    assert check.verdict(without_end).state in ("shape", "wrong", "too slow")
+
+
+# ---- predictions measured against a baseline
+
+
+def _accuracy(found, expected):
+    return float((found == expected).double().mean())
+
+
+def test_predictions_against_a_threshold():
+    check = Check(
+        name="parity",
+        lesson="17",
+        parts=(Score("labels", "B", "int", measure=_accuracy, at_least=0.9, baseline="always 0: 0.5"),),
+        criteria=(Criterion("accuracy", 2),),
+        truth=lambda x: (x.sum(0) > 0).long(),
+        cases=lambda seed: [Case({"x": random_numbers(seed, 1.0)(5, 200)}, {"T": 5, "B": 200})],
+    )
+    assert "✓ parity: accuracy 1, asked is at least 0.9 (always 0: 0.5). 2 of 2" in str(
+        check.verdict(check.truth)
+    )
+    always = check.verdict(lambda x: torch.zeros(x.shape[1]).long())
+    assert always.points == 0
+    assert "asked is at least 0.9 (always 0: 0.5)" in str(always)
+    assert "labels has shape (5, 200), expected (200,)" in str(check.verdict(lambda x: (x > 0).long()))
+    assert "labels is a list" in str(check.verdict(lambda x: (x.sum(0) > 0).long().tolist()))
+
+
+# ---- weights set by hand: judged by what a cell does with them
+
+
+def _run_rnn_with(returned, arguments):
+    """What a cell of one unit with the returned weights makes of the hidden sequences."""
+    if not isinstance(returned, dict) or returned.keys() != {"weight_ih", "weight_hh"}:
+        raise Problem("asked is a dict with weight_ih and weight_hh.")
+    x, h = arguments["x"], torch.zeros(arguments["x"].shape[1], 1)
+    for x_t in x:
+        h = torch.tanh(
+            x_t @ torch.as_tensor(returned["weight_ih"]).T + h @ torch.as_tensor(returned["weight_hh"]).T
+        )
+    return (h[:, 0] > 0.5).long()
+
+
+def _weights(w, u):
+    return lambda x: {"weight_ih": torch.tensor([[w]]), "weight_hh": torch.tensor([[u]])}
+
+
+latch = Check(
+    name="latch",
+    lesson="07",
+    parts=(Part("remembers", "B", "int"),),
+    criteria=(Criterion("it remembers", 2),),
+    truth=_weights(5.0, 3.0),
+    mistakes=(Mistake("leaks", _weights(5.0, 0.5), "it forgets: h fades from step to step.", "Memory"),),
+    cases=lambda seed: [
+        Case(
+            {
+                "x": (torch.arange(T)[:, None] == torch.arange(4)).float()[..., None]
+                * (torch.arange(4) > 0).float()[:, None]
+            },
+            {"T": T},
+        )
+        for T in (12, 15, 9)
+    ],
+    derive=_run_rnn_with,
+)
+
+
+def test_weights_are_judged_by_behaviour():
+    assert latch.verdict(_weights(7.0, 4.0)).points == 2  # other weights, the same behaviour
+    assert latch.verdict(_weights(4.0, 0.4)).mistake == "leaks"
+    assert "asked is a dict" in str(latch.verdict(lambda x: 3))
+    assert "what it returns cannot be used" in str(
+        latch.verdict(lambda x: {"weight_ih": "a", "weight_hh": "b"})
+    )
+
+
+# ---- a training loop: the learner trains a given module, its own Use reads the result
+
+
+def _train_and_read(function, arguments):
+    cell = arguments["cell"].requires_grad_()
+    function(cell, arguments["x"])
+    return cell.weight_hh.grad
+
+
+def test_a_training_loop():
+    def truth(cell, x):
+        h = torch.zeros(x.shape[1], cell.hidden_size, dtype=x.dtype)
+        for x_t in x:
+            h = cell(x_t, h)
+        h.sum().backward()
+
+    def cases(seed):
+        numbers = random_numbers(seed, 0.5)
+        return [
+            Case(
+                {
+                    "cell": random_module("RNNCell", numbers, input_size=I, hidden_size=H),
+                    "x": numbers(T, B, I),
+                },
+                {"T": T, "B": B, "I": I, "H": H},
+            )
+            for T, B, I, H in ((4, 3, 2, 5), (3, 2, 4, 6), (5, 4, 3, 2))
+        ]
+
+    check = Check(
+        name="train",
+        lesson="14",
+        parts=(Part("gradient", "H H"),),
+        criteria=(Criterion("gradient", 1),),
+        truth=truth,
+        cases=cases,
+        use=Use(_train_and_read),
+        forbid=watch.AUTOGRAD - {"torch.Tensor.backward"},
+    )
+    assert check.verdict(truth).points == 1
+
+    def mean(cell, x):
+        h = torch.zeros(x.shape[1], cell.hidden_size, dtype=x.dtype)
+        for x_t in x:
+            h = cell(x_t, h)
+        h.sum(1).mean().backward()
+
+    assert "B times too small: a mean where a sum is asked?" in str(check.verdict(mean))
+
+    def by_grad(cell, x):
+        truth(cell, x)
+        torch.autograd.grad((cell.weight_hh * 2).sum(), cell.weight_hh)
+
+    assert "this calls torch.autograd.grad" in str(check.verdict(by_grad))
+
+
+# ---- what is forbidden is the task's own
+
+
+@pytest.mark.parametrize(
+    ("forbid", "does", "name"),
+    [
+        (watch.AUTOGRAD, lambda x: torch.autograd.grad((x.requires_grad_() * 2).sum(), x)[0], "torch.autograd.grad"),
+        (watch.AUTOGRAD, lambda x: (x.requires_grad_() * 2).sum().backward(), "torch.Tensor.backward"),
+        (watch.AUTOGRAD, torch.func.grad(lambda x: (x * 2).sum()), None),  # made outside the task: not seen
+        (watch.AUTOGRAD, lambda x: torch.func.grad(torch.sum)(x), "torch.func.grad"),
+        (watch.PACKING, lambda x: nn.utils.rnn.pack_sequence([x]), "torch.nn.utils.rnn.pack_sequence"),
+        (watch.CLIPPING, lambda x: nn.utils.clip_grad_norm_([x], 1.0), "torch.nn.utils.clip_grad_norm_"),
+        ({"torch.cumsum"}, lambda x: x.cumsum(0), "torch.cumsum"),
+        ({"torch.nn.Dropout"}, lambda x: nn.Dropout()(x), "torch.nn.Dropout"),
+        ((), lambda x: nn.RNN(x.shape[1], 3).double()(x)[0], None),
+        (watch.RECURRENT, lambda x: nn.RNN(x.shape[1], 3).double()(x)[0], "torch.nn.RNN"),
+        ((), lambda x: mend.truth(x), None),
+        ((), lambda x: cell_state.truth(x, x, x, x), "rnncourse.checks.lstm_gates.memory._truth"),
+    ],
+)  # fmt: skip
+def test_a_task_says_what_is_to_be_built(forbid, does, name):
+    check = Check(
+        "task", "00", (Part("y"),), (Criterion("y", 1),), _mended, (), _mean_cases, forbid=frozenset(forbid)
+    )
+    answers = check.evaluate(does, check.cases(0))
+    assert answers[0].calls == name
+    if name:
+        assert f"this calls {name}: that is the thing to build here. 0 of 1 point." in str(
+            check.verdict(does)
+        )
+
+
+def test_a_name_that_torch_has_not_forbids_nothing_silently():
+    with pytest.raises((AttributeError, ModuleNotFoundError)):
+        watch.Watch({"torch.nn.LTSM"})
+
+
+def test_a_scripted_function_is_looked_into():
+    @torch.jit.script
+    def scripted(
+        x, state: list[torch.Tensor], w: torch.Tensor, u: torch.Tensor, b: torch.Tensor, d: torch.Tensor
+    ):
+        return torch.lstm_cell(x, state, w, u, b, d)
+
+    assert "this calls torch.lstm_cell" in str(lstm_step.verdict(scripted))
+
+
+# ---- the time limit
+
+
+def loops(*arguments):
+    while True:
+        pass
+
+
+def loops_and_swallows(*arguments):
+    while True:
+        try:
+            time.sleep(0.01)
+        except BaseException:
+            if time.perf_counter() > loops_and_swallows.until:
+                raise
+
+
+def quick(check):
+    return Check(**(vars(check) | {"seconds": 0.2}))
+
+
+def test_an_endless_loop_ends():
+    verdict = quick(cell_state).verdict(loops)
+    assert (verdict.state, verdict.points) == ("too slow", 0)
+    assert "cell_state is not done after 0.2 seconds in your line `" in str(verdict)
+    assert sys.getprofile() is None
+    loops_and_swallows.until = time.perf_counter() + 0.5
+    assert quick(cell_state).verdict(loops_and_swallows).state == "too slow"
+
+
+def test_what_was_right_before_it_hung_earns_its_points():
+    def hangs_without_a_batch(x_t, *arguments):
+        return loops() if x_t.ndim == 1 else lstm_step.truth(x_t, *arguments)
+
+    check = Check(**(vars(lstm_step) | {"seconds": 0.2, "forbid": frozenset()}))
+    cases = check.cases(0)
+    answers = check.evaluate(hangs_without_a_batch, cases)
+    assert [answer.failure is None for answer in answers] == [True] * 8 + [False] * 4
+
+
+def test_slow_but_right_gets_its_points_and_a_word():
+    def slow(f, i, g, c):
+        time.sleep(0.06)
+        return f * c + i * g
+
+    verdict = quick(cell_state).verdict(slow)
+    assert (verdict.state, verdict.points) == ("right", 2)
+    assert "It is slow: 0.1 s for one case." in str(verdict)
+
+
+def test_the_limit_on_another_thread():
+    found = []
+    thread = threading.Thread(target=lambda: found.append(quick(cell_state).verdict(loops).state))
+    thread.start()
+    thread.join(20)
+    assert found == ["too slow"]
+
+
+def test_the_alarm_of_others_comes_back():
+    rung = []
+    before = signal.signal(signal.SIGALRM, lambda *a: rung.append(1))
+    outer = signal.setitimer(signal.ITIMER_REAL, 0.4)  # pytest-timeout's own, if it uses it
+    try:
+        with pytest.raises(limit.TooSlow), limit.time_limit(0.1):
+            loops()
+        assert not rung
+        time.sleep(0.5)
+        assert rung
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, *outer)
+        signal.signal(signal.SIGALRM, before)
+
+
+# ---- whatever a learner hands in
+
+
+class Everything(type):
+    """A metaclass that lies and raises."""
+
+    def __getattribute__(cls, name):
+        raise RuntimeError(name)
+
+    def __instancecheck__(cls, other):
+        raise RuntimeError("no")
+
+
+class Hostile(metaclass=Everything):
+    def __getattribute__(self, name):
+        raise SystemExit(name)
+
+    def __repr__(self):
+        raise SystemExit
+
+    __str__ = __len__ = __bool__ = __eq__ = __hash__ = __iter__ = __repr__
+
+
+class EndlessList(list):
+    def __iter__(self):
+        while True:
+            yield 1
+
+    def __len__(self):
+        raise RuntimeError
+
+
+class OwnDetach(torch.Tensor):
+    def detach(self):
+        raise RuntimeError("mine")
+
+    clone = __repr__ = detach
+
+
+def right(f, i, g, c):
+    return f * c + i * g
+
+
+async def asynchronous(f, i, g, c):
+    return right(f, i, g, c)
+
+
+def deep(f, i, g, c):
+    nested = []
+    for _ in range(50):
+        nested = [nested]
+    return nested
+
+
+class AsModule(nn.Module):
+    def forward(self, f, i, g, c):
+        return right(f, i, g, c)
+
+
+HANDED_IN = {
+    "None": (None, "type", "it got None."),
+    "a class": (AsModule, "type", "it got the class AsModule; asked is a function."),
+    "a module": (AsModule(), "right", "2 of 2 points"),
+    "a partial": (functools.partial(right), "right", "2 of 2 points"),
+    "a partial with too much": (functools.partial(right, 1, 2, 3), "raised", "It is called with f, i, g, c"),
+    "a scripted function": (torch.jit.script(right), "right", "2 of 2 points"),
+    "async": (asynchronous, "type", "returns a coroutine (`async def` makes one)"),
+    "a generator": ((lambda *a: (yield)), "type", "returns a generator (a `yield` makes one)"),
+    "a lambda in return": ((lambda *a: right), "type", "returns a function, not called; asked is the tensor c."),
+    "a class in return": ((lambda *a: AsModule), "type", "returns a type, not an object of it"),
+    "hostile in return": ((lambda *a: Hostile.__new__), "raised", "raised RuntimeError"),
+    "an endless list": ((lambda *a: EndlessList([1, 2])), "shape", "c has shape (2,)"),
+    "its own tensor": ((lambda *a: right(*a).as_subclass(OwnDetach)), "right", "2 of 2 points"),
+    "nan": ((lambda f, i, g, c: c * float("nan")), "wrong", "c has nan or inf in it."),
+    "complex": ((lambda f, i, g, c: c + 0j), "wrong", "c is wrong"),
+    "empty": ((lambda f, i, g, c: c[:0]), "shape", "c has shape (0, 4)"),
+    "sparse": ((lambda *a: right(*a).to_sparse()), "right", "2 of 2 points"),
+    "meta": ((lambda f, i, g, c: c.to("meta")), "raised", "raised NotImplementedError"),
+    "deep": (deep, "type", "asked is the tensor c."),
+    "itself": (cell_state, "raised", ""),
+    "too few arguments": ((lambda f: f), "raised", "It is called with f, i, g, c, in this order."),
+    "exit": ((lambda *a: sys.exit("bye")), "raised", "raised SystemExit"),
+    "an array of objects": ((lambda *a: np.array([None])), "type", "asked is the tensor c."),
+    "an array of half": ((lambda *a: right(*a).numpy().astype("float16")), "close", "c is nearly right"),
+    "an event loop": ((lambda *a: asyncio.run(asynchronous(*a))), "right", "2 of 2 points"),
+    "a stray comma": ((lambda *a: (right(*a),)), "right", "comes in a tuple of 1: a stray comma"),
+    "a number": ((lambda *a: 3), "shape", "c has shape ()"),
+    "a string": ((lambda *a: "c"), "type", "returns a str; asked is the tensor c."),
+    "a builtin": (len, "raised", "raised TypeError"),
+    "a sum where a mean": ((lambda *a: 3 * right(*a)), "close", "right, but for a factor: 3 times"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HANDED_IN)
+def test_whatever_is_handed_in_ends_in_a_sentence(name):
+    learner, state, words = HANDED_IN[name]
+    verdict = cell_state.verdict(learner)
+    shown = str(verdict) + verdict._repr_html_()
+    assert words in shown, shown
+    assert verdict.state == state, shown
+    assert "Traceback" not in shown
+    assert "/checks/" not in shown
+    cell_state.example(learner)
+
+
+def test_hostile_objects_everywhere():
+    hostile = object.__new__(Hostile)
+    assert "it got a Hostile" in str(cell_state.verdict(hostile))
+    assert "returns a Hostile" in str(cell_state.verdict(lambda *a: hostile))
+    assert "it got the class Hostile" in str(cell_state.verdict(Hostile))
+    assert "returns a list of 2" in str(cell_state.verdict(lambda *a: [hostile, hostile]))
+    assert shapes.verdict(hostile).points == 0
+    assert shapes.verdict({"output": hostile}).points == 0
+
+
+def test_the_interrupt_key_goes_through():
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cell_state.verdict(interrupted)
+    assert sys.getprofile() is None
+
+
+# ---- nearly right, in one gate
+
+
+def test_one_gate_is_named():
+    def cases(seed):
+        numbers = random_numbers(seed, 0.8)
+        return [Case({"a": numbers(B, 4 * H)}, {"B": B, "H": H}) for B, H in ((3, 4), (2, 5), (5, 2))]
+
+    def only_g(a):
+        i, f, g, o = a.chunk(4, -1)
+        return torch.cat([i, f, g**2 + 1, o], -1)
+
+    def turned(a):
+        i, f, g, o = a.chunk(4, -1)
+        return torch.cat([i, f, o, g], -1)
+
+    check = Check("a", "06", (Part("a", "B 4H"),), (Criterion("a", 1),), lambda a: a * 1, (), cases)
+    assert "a is wrong, only in the block of g (" in str(check.verdict(only_g))
+    assert "yours lie i, f, o, g; asked is torch's order" in str(check.verdict(turned))
+
+
+# ---- the bank of mistakes
+
+
+def test_a_mistake_is_an_edit_of_the_truth():
+    wrong = Mistakes("Section", _mended)
+    wrong.edit(
+        "divided by T",
+        "divided by T at each step.",
+        "torch.arange(1, len(x) + 1, dtype=x.dtype)[:, None]",
+        "len(x)",
+    )
+    (mistake,) = wrong
+    x = torch.randn(4, 3, dtype=torch.float64)
+    torch.testing.assert_close(mistake.function(x), _broken(x))
+    assert mistake.section == "Section"
+    (inner,) = wrong.through(lambda f: lambda x: 2 * f(x), name="step: {}", hint="in the step: {}")
+    assert (inner.name, inner.hint) == ("step: divided by T", "in the step: divided by T at each step.")
+    torch.testing.assert_close(inner.function(x), 2 * _broken(x))
+    assert wrong.through(lambda f: f, but=("divided by T",)) == []
+    with pytest.raises(ValueError, match="'len' is there 0 times|'x' is there 4 times"):
+        edited(_mended, "x", "y")
+
+
+def test_hints_come_in_steps():
+    mistake = Mistake("m", _broken, "the mean is off.", "Faults", look="Look at what you divide by.")
+    check = Check("m", "12", (Part("mean", "T B"),), (Criterion("m", 1),), _mended, (mistake,), _mean_cases)
+    verdict = check.verdict(_broken)
+    assert (
+        str(verdict)
+        == '✗ m: the mean is off. Look at what you divide by. See lesson 12, "Faults". 0 of 1 point.'
+    )
+    page = verdict._repr_html_()
+    shown, folded = page.split("<details", 1)
+    assert "the mean is off." in shown
+    assert "divide by" not in shown
+    assert folded.index("divide by") < folded.index("See lesson 12")
+    assert page.count("<details") == page.count("</details>") == 2
+    assert "aria-label='not right yet'" in page
+
+
+# ---- cases
+
+
+def test_a_copy_of_the_arguments_keeps_their_kinds():
+    packed = nn.utils.rnn.pack_sequence([torch.ones(3, 2), torch.ones(1, 2)])
+    given = {"packed": packed, "list": [torch.ones(2)], "nan": torch.tensor([torch.nan])}
+    copy = fresh(given)
+    assert isinstance(copy["packed"], type(packed))
+    assert isinstance(copy["list"], list)
+    assert unchanged(given, copy)
+    copy["list"][0].zero_()
+    assert not unchanged(given, copy)
+
+
+def test_traits_are_shown_by_name():
+    trait = Trait("T is 1", "the first step")
+    assert Case({}, {}, frozenset({trait})).has(trait)
+    assert call.wants == "a function"
