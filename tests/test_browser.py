@@ -37,12 +37,15 @@ SETTINGS = {
     "@jupyterlab/apputils-extension:themes": {"adaptive-theme": True},  # light or dark as the browser asks
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},  # every cell is in the page
 }
-# JupyterLab that ends when its standard input does: so also when this process is killed.
+# JupyterLab that ends when its standard input does: so also when this process is killed. It may hang in its
+# orderly end; after the other one its kernels end by themselves.
 LAB = """
-import os, signal, sys, threading
+import os, signal, sys, threading, time
 def end_with_the_tests():
     sys.stdin.read()
     os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(10)
+    os._exit(1)
 threading.Thread(target=end_with_the_tests, daemon=True).start()
 from jupyterlab.labapp import main
 main()
@@ -120,6 +123,7 @@ def lab(environment, tmp_path_factory):
             stdin=subprocess.PIPE,
             stdout=said,
             stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C is for the tests, which then end it
         )
     try:
         yield _when_started(process, Path(environment["JUPYTER_RUNTIME_DIR"]), log)

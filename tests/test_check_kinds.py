@@ -1,8 +1,12 @@
-"""Each kind of task that the checks' framework knows, by a small example; what no input breaks; the time limit."""
+"""Each kind of task that the checks know, by a small example; what no input breaks; the time limit."""
 
 import asyncio
 import functools
+import importlib
+import pathlib
+import re
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -11,12 +15,15 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import clip_grad_norm_
 
 from rnncourse.checks.framework import limit, watch
 from rnncourse.checks.framework.cases import Case, Trait, fresh, random_module, random_numbers, unchanged
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistake, Mistakes, edited
 from rnncourse.checks.framework.parts import Flag, Number, Part, Score, Shape, Whole, Word
+from rnncourse.checks.framework.picture import HeatMaps, drawable
+from rnncourse.checks.framework.progress import all_sets
 from rnncourse.checks.framework.use import Problem, Use, call, iterate, load_and_call, value
 from rnncourse.checks.lstm_gates import cell_state, lstm_step
 
@@ -79,10 +86,16 @@ def test_predicted_values_are_judged_one_by_one(given, state, points, words):
     assert "256" not in str(verdict)
 
 
+def not_written():
+    raise NotImplementedError("not written yet")
+
+
 def test_values_not_given():
     for nothing in (None, {}, dict.fromkeys(shapes.truth), dict.fromkeys(shapes.truth, ...)):
         assert shapes.verdict(nothing).state == "not written"
     assert "asked are output, h_n, parameters and batch_first" in str(shapes.verdict(7))
+    assert shapes.verdict(lambda: shapes.truth).points == 2
+    assert shapes.verdict(not_written).state == "not written"
     assert "4 answers are right" in str(shapes.verdict(tuple(shapes.truth.values())))
 
 
@@ -349,7 +362,7 @@ def test_a_training_loop():
         truth=truth,
         cases=cases,
         use=Use(_train_and_read),
-        forbid=watch.AUTOGRAD - {"torch.Tensor.backward"},
+        forbid=watch.AUTOGRAD - {"torch.Tensor.backward", "torch.autograd.backward"},
     )
     assert check.verdict(truth).points == 1
 
@@ -370,16 +383,18 @@ def test_a_training_loop():
 
 # ---- what is forbidden is the task's own
 
+CLIP = "torch.nn.utils.clip_grad_norm_"
+
 
 @pytest.mark.parametrize(
     ("forbid", "does", "name"),
     [
-        (watch.AUTOGRAD, lambda x: torch.autograd.grad((x.requires_grad_() * 2).sum(), x)[0], "torch.autograd.grad"),
+        (watch.AUTOGRAD, lambda x: torch.autograd.grad(x.requires_grad_().sum(), x), "torch.autograd.grad"),
         (watch.AUTOGRAD, lambda x: (x.requires_grad_() * 2).sum().backward(), "torch.Tensor.backward"),
         (watch.AUTOGRAD, torch.func.grad(lambda x: (x * 2).sum()), None),  # made outside the task: not seen
         (watch.AUTOGRAD, lambda x: torch.func.grad(torch.sum)(x), "torch.func.grad"),
         (watch.PACKING, lambda x: nn.utils.rnn.pack_sequence([x]), "torch.nn.utils.rnn.pack_sequence"),
-        (watch.CLIPPING, lambda x: nn.utils.clip_grad_norm_([x], 1.0), "torch.nn.utils.clip_grad_norm_"),
+        ({CLIP}, lambda x: clip_grad_norm_([x], 1.0), CLIP),
         ({"torch.cumsum"}, lambda x: x.cumsum(0), "torch.cumsum"),
         ({"torch.nn.Dropout"}, lambda x: nn.Dropout()(x), "torch.nn.Dropout"),
         ((), lambda x: nn.RNN(x.shape[1], 3).double()(x)[0], None),
@@ -556,13 +571,13 @@ HANDED_IN = {
     "a scripted function": (torch.jit.script(right), "right", "2 of 2 points"),
     "async": (asynchronous, "type", "returns a coroutine (`async def` makes one)"),
     "a generator": ((lambda *a: (yield)), "type", "returns a generator (a `yield` makes one)"),
-    "a lambda in return": ((lambda *a: right), "type", "returns a function, not called; asked is the tensor c."),
+    "a lambda in return": ((lambda *a: right), "type", "returns a function, not called; asked is"),
     "a class in return": ((lambda *a: AsModule), "type", "returns a type, not an object of it"),
     "hostile in return": ((lambda *a: Hostile.__new__), "raised", "raised RuntimeError"),
     "an endless list": ((lambda *a: EndlessList([1, 2])), "shape", "c has shape (2,)"),
     "its own tensor": ((lambda *a: right(*a).as_subclass(OwnDetach)), "right", "2 of 2 points"),
     "nan": ((lambda f, i, g, c: c * float("nan")), "wrong", "c has nan or inf in it."),
-    "complex": ((lambda f, i, g, c: c + 0j), "wrong", "c is wrong"),
+    "complex": ((lambda f, i, g, c: c + 0j), "type", "c holds complex128; asked are floating-point numbers."),
     "empty": ((lambda f, i, g, c: c[:0]), "shape", "c has shape (0, 4)"),
     "sparse": ((lambda *a: right(*a).to_sparse()), "right", "2 of 2 points"),
     "meta": ((lambda f, i, g, c: c.to("meta")), "raised", "raised NotImplementedError"),
@@ -652,7 +667,7 @@ def test_a_mistake_is_an_edit_of_the_truth():
     assert (inner.name, inner.hint) == ("step: divided by T", "in the step: divided by T at each step.")
     torch.testing.assert_close(inner.function(x), 2 * _broken(x))
     assert wrong.through(lambda f: f, but=("divided by T",)) == []
-    with pytest.raises(ValueError, match="'len' is there 0 times|'x' is there 4 times"):
+    with pytest.raises(ValueError, match="there 4 times, not once"):
         edited(_mended, "x", "y")
 
 
@@ -691,3 +706,63 @@ def test_traits_are_shown_by_name():
     trait = Trait("T is 1", "the first step")
     assert Case({}, {}, frozenset({trait})).has(trait)
     assert call.wants == "a function"
+
+
+# ---- pictures, on the example only
+
+
+def test_two_heat_maps_show_where_an_example_is_wrong():
+    example = Case({"x": torch.arange(6.0).view(3, 2)}, {"T": 3, "B": 2})
+    check = Check(**(vars(mend) | {"example_case": example}))
+    page = HeatMaps(
+        {"mean": (_mended(example.arguments["x"]), _broken(example.arguments["x"]))}
+    )._repr_html_()
+    assert page.count("<svg") == 2
+    assert page.count("<rect") == 12
+    assert "mean, wanted (3, 2)" in page
+    assert "mean, yours (3, 2)" in page
+    assert page.count("currentColor") == 3  # as many as differ
+    assert "3 of 6 numbers differ" in page
+    assert not re.search("style='[^']*[; ']color:", page)  # a dark page's own text colour stays
+    shown = []
+    picture = check._picture
+    for yours, expected in ((_broken, ["mean"]), (_mended, [])):
+        shown.clear()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("rnncourse.checks.framework.check.show_rich", lambda maps: shown.extend(maps.pairs))
+            picture(yours(example.arguments["x"]), _mended(example.arguments["x"]))
+        assert shown == expected
+    assert not drawable(torch.zeros(1), torch.zeros(1))
+    assert not drawable(torch.zeros(30, 40), torch.zeros(30, 40))
+    assert "<svg" in HeatMaps({"h": (torch.ones(2), torch.tensor([float("nan"), 1.0]))})._repr_html_()
+
+
+# ---- the two halves stay apart
+
+
+def test_a_use_lives_where_no_answer_is():
+    """What runs beside a learner's code is importable without any set's answers."""
+    uses = sorted({check.use.run.__module__ for checks in all_sets().values() for check in checks})
+    code = (
+        f"import sys, {', '.join(uses)}\nprint([m for m in sys.modules if m.startswith('rnncourse.checks.')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found = set(re.findall(r"'([\w.]+)'", done.stdout))
+    assert found.issuperset(uses)
+    assert not any(name.endswith((".judge", ".check")) for name in found), found
+
+
+# ---- docs/checks.md
+
+
+def test_the_example_of_the_documentation_works(tmp_path, monkeypatch):
+    text = (pathlib.Path(__file__).parent.parent / "docs" / "checks.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    (tmp_path / "documented_task.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    check = importlib.import_module("documented_task").running_mean
+    assert check.verdict(_mended).points == 2
+    assert len(check.mistakes) == 3
+    for seed in range(5):
+        for mistake in check.mistakes:
+            assert check.verdict(mistake.function, seed).mistake == mistake.name

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn.utils.rnn import pack_padded_sequence
 
 import rnncourse
 
@@ -17,9 +18,32 @@ def blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-def test_readme_code_runs():
-    (code,) = blocks(README, "python")
-    exec(compile(code, "README.md", "exec"), {})
+class Tagger(torch.nn.Module):
+    """The reader's own model, of which README says that the LSTM is its encoder."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = torch.nn.Embedding(50, 8)
+        options = {"num_layers": 3, "bidirectional": True, "dropout": 0.3, "batch_first": True}
+        self.encoder = torch.nn.LSTM(8, 12, **options)
+
+    def forward(self, tokens, lengths):
+        packed = pack_padded_sequence(self.embed(tokens), lengths, batch_first=True, enforce_sorted=False)
+        return self.encoder(packed)[0].data
+
+
+def test_readme_code_runs(capsys):
+    known = {"model": Tagger(), "tokens": torch.randint(50, (4, 9)), "lengths": torch.tensor([5, 9, 2, 7])}
+    code = blocks(README, "python")
+    assert len(code) == 3
+    for block in code:
+        exec(compile(block, "README.md", "exec"), known)
+    title, columns, *_ = capsys.readouterr().out.splitlines()
+    assert f"{title}\n{columns}\n" in README
+    known["t"]["encoder"].layer(1).reverse.grad.f  # noqa: B018: README says that it is there
+    assert known["t"]["encoder"].difference < 1e-6
+    slip = rnncourse.explain(known["lstm"], torch.randn(4, 9, 8), torch.zeros(4, 6, 12))
+    assert next(line[2:] for line in README.splitlines() if line.startswith("# ✗")) in str(slip)
 
 
 def test_readme_quotes_the_error_as_it_is():

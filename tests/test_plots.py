@@ -123,3 +123,17 @@ def test_unrolling_refuses_a_state_too_few_and_a_step_too_many():
         plots.unrolling([1, 2], [0, 1])
     with pytest.raises(ValueError, match="0 to T = 2, got 3"):
         plots.unrolling([1, 2], [0, 1, 2], 3)
+
+
+def test_the_map_and_the_loops_say_what_they_show():
+    assert "written are: 02 the RNN cell, 06 LSTM gates." in plots.lesson_map([6, 2]).figure.alt
+    alt = plots.unrolled_loop(3, 4, 2, 5).figure.alt
+    assert "3 steps and 2 stacked cells" in alt
+    assert "(4, 2)" in alt
+    assert alt.endswith("(3, 4, 5).")
+    h, c = torch.randn(5, 2), torch.randn(5, 2)
+    alt = plots.loop_step(torch.randn(4, 3), h, c, 2).alt
+    assert alt == (
+        f"The loop after step 2 of 4: h is now {h[3, 0]:.2f}, {h[3, 1]:.2f}; "
+        f"c is now {c[3, 0]:.2f}, {c[3, 1]:.2f}; outputs holds 3."
+    )

@@ -54,6 +54,10 @@ def unrolled_loop(T, B, I, H, num_layers=2, ax=None):
     ax.text(right / 2, top + 0.35, f"torch.stack(outputs)  ({T}, {B}, {H})", ha="center", **code)
     ax.set(xlim=(-across + 0.1, right + across + 0.3), ylim=(-1.7, top + 0.8))
     ax.set_axis_off()
+    ax.figure.alt = (
+        f"The loop over {T} steps and {num_layers} stacked cells: each reads ({B}, {I}) or the h below it, "
+        f"({B}, {H}), and its own h and c; the top h are stacked to ({T}, {B}, {H})."
+    )
     return ax
 
 
@@ -94,6 +98,8 @@ def loop_step(x, h, c, t):
         axes.set(xlim=width, ylim=(6.5 + T, -0.2))
         axes.set_axis_off()
     left.set_title(f"t = {t}")
+    h_t, c_t = (", ".join(f"{value:.2f}" for value in values[t + 1]) for values in (h, c))
+    figure.alt = f"The loop after step {t} of {T}: h is now {h_t}; c is now {c_t}; outputs holds {t + 1}."
     return figure
 
 

@@ -104,7 +104,7 @@ def _label(name: str, axes: Axes) -> str:
     """Under a parameter: its name, broken before the layer's number, its axes, its count."""
     stem, _, suffix = name.partition("_l")
     sized = named(axes)
-    sized = sized if len(sized) < 15 else sized.replace(", ", ",\n ")
+    sized = sized if len(sized) < 14 else sized.replace(", ", ",\n ")
     return "\n".join([stem, *(["_l" + suffix] if suffix else []), sized, f"{math.prod(shape(axes)):,}"])
 
 

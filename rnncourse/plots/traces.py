@@ -209,11 +209,10 @@ def _colour(name):
 
 
 def _check_direction(d):
-    """Whether d is one direction, or what holds one alone and so hands its attributes on."""
+    """A direction, or what may hold one alone; where it holds several, its attributes raise and say so."""
     if not isinstance(d, DirectionTrace | LayerDirections | LayerTrace | Trace):
         what = "t.layer(0).forward of `with trace(model) as t:`"
         raise TypeError(f"d: expected one direction of a trace, as {what}, got {type(d).__name__}.")
-    _ = d.names  # of several calls, layers or directions there is none, and the trace says so
 
 
 def _shown(d):

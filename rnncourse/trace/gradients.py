@@ -16,29 +16,30 @@ class Replay:
 
     inputs: Inputs  # copies: the user or an optimizer may change the originals before the block ends
     autocast: dict  # torch.autocast's arguments
-    arrived: list[Tensor | None]  # for each result, the sum over all backward passes
+    results: int
+    arrived: dict[int, Tensor] = field(default_factory=dict)  # by result, the sum over all backward passes
+    h_reads_c: bool = False  # of a cell: whether what arrives at c comes in part through h
     handles: list = field(default_factory=list)
 
     @classmethod
-    def of(cls, inputs: Inputs, autocast: dict, results: Sequence[Tensor]) -> "Replay":
+    def of(cls, plan: Plan, inputs: Inputs, autocast: dict, results: Sequence[Tensor]) -> "Replay":
         """A replay of the call with these results, which begins to listen for their gradients."""
-        replay = cls(inputs, autocast, [None] * len(results))
+        replay = cls(inputs, autocast, len(results))
+        if plan.is_cell and plan.has_cell_state:
+            h, c = results
+            replay.h_reads_c = _reads(h.grad_fn, c.grad_fn)
         for k, tensor in enumerate(results):
             if tensor.requires_grad:
                 replay.handles.append(tensor.register_hook(partial(replay._collect, k)))
         return replay
 
     def _collect(self, k: int, gradient: Tensor) -> None:
-        before, gradient = self.arrived[k], gradient.detach()
-        self.arrived[k] = gradient.clone() if before is None else before + gradient
+        gradient = gradient.detach()
+        self.arrived[k] = self.arrived[k] + gradient if k in self.arrived else gradient.clone()
 
     def stop_listening(self) -> None:
         for handle in self.handles:
             handle.remove()
-
-    @property
-    def is_reached(self) -> bool:
-        return any(gradient is not None for gradient in self.arrived)
 
 
 def gradients(
@@ -49,22 +50,25 @@ def gradients(
     The call is recomputed under autograd, and its graph is gone when this returns. Of an x that two
     directions read, each direction has its own part.
     """
+    if not places:
+        return {}
     inputs = replay.inputs
+    arrived = packed(plan, layout, [replay.arrived.get(k) for k in range(replay.results)])
     with torch.inference_mode(False), torch.enable_grad(), torch.autocast(**replay.autocast):
         for leaf in (inputs.rows, *(state for states in inputs.starts.values() for state in states)):
             leaf.requires_grad_()
-        again = recompute(plan, layout, inputs, {layer for layer, _ in places}, names)
-        reached = [
-            (end, gradient.to(end.dtype))
-            for end, gradient in zip(
-                results_of(plan, again), packed(plan, layout, replay.arrived), strict=True
-            )
-            if gradient is not None
-        ]
+        again = recompute(plan, layout, inputs, {layer for layer, _ in places}, plan.names)
+        if replay.h_reads_c and len(replay.arrived) == 2:
+            # Where a cell is made of torch's single operations, h = o * tanh(c) reads the very c that it
+            # returns, and c's gradient has that part in it already. Its own comes back through h below.
+            h, c = (again.steps[places[0]][0][name] for name in ("h", "c"))
+            (through_h,) = torch.autograd.grad(h, c, arrived[0].squeeze(0), retain_graph=True)
+            arrived[1] = arrived[1] - through_h
+        ends = [(end, d) for end, d in zip(results_of(plan, again), arrived, strict=True) if d is not None]
+        results, upstream = zip(*((end, d.to(end.dtype)) for end, d in ends), strict=True)
         wanted = [step[name] for place in places for name in names for step in again.steps[place]]
         wanted += [state for place in places for state in inputs.starts[place]]
-        ends, upstream = zip(*reached, strict=True)
-        found = iter(torch.autograd.grad(ends, wanted, upstream, materialize_grads=True) if wanted else ())
+        found = iter(torch.autograd.grad(results, wanted, upstream, materialize_grads=True))
     by_place = {
         place: {name: layout.over_time([next(found) for _ in layout.batch_sizes]) for name in names}
         for place in places
@@ -86,3 +90,13 @@ def packed(plan: Plan, layout: Layout, results: Sequence[Tensor | None]) -> list
     if not plan.is_cell:
         forms[0] = layout.rows
     return [None if tensor is None else form(tensor) for form, tensor in zip(forms, results, strict=True)]
+
+
+def _reads(node, other) -> bool:
+    """Whether `other`, a node of autograd's graph, lies shortly below `node`, as c does below h."""
+    level = {node}
+    for _ in range(4):  # in h = o * tanh(c) two below; autocast may put a cast between
+        level = {below for above in level if above for below, _ in above.next_functions}
+        if other in level:
+            return other is not None
+    return False

@@ -124,7 +124,7 @@ class Recorder:
                 call.without = "the block ended in an exception."
             elif replay is None:
                 call.without = "the call ran under torch.no_grad(), or nothing in it required a gradient."
-            elif not replay.is_reached:
+            elif not replay.arrived:
                 call.without = (
                     "no backward pass inside the block reached this call. Call loss.backward() before the "
                     "block ends; with torch.utils.checkpoint, say use_reentrant=False."
@@ -197,7 +197,7 @@ class Recorder:
             output=input._replace(data=output) if layout.packed else output,
             states=own,
             difference=apart,
-            replay=Replay.of(_copies(watched, inputs), autocast, results) if differentiable else None,
+            replay=Replay.of(plan, _copies(watched, inputs), autocast, results) if differentiable else None,
         )
 
     def _announce(self, watched: Watched, layout: Layout, inputs: Inputs, differentiable: bool) -> None:

@@ -23,15 +23,15 @@ class Gradients(Tabled):
     through this layer and direction.
     """
 
-    def __init__(self, values: Values, reason: str, sentence) -> None:
-        self._reason, self._sentence = reason, sentence
-        self._names = tuple(values)
+    def __init__(self, values: Values, kept: Sequence[str], reason: str, sentence) -> None:
+        self._names, self._kept, self._reason, self._sentence = tuple(values), kept, reason, sentence
         vars(self).update(values)
 
     def __getattr__(self, name: str):
         if name.startswith("_"):
             raise AttributeError(name)
-        raise AttributeError(f"grad.{name}: {self._reason}" if self._reason else self._sentence(name))
+        no_gradient = self._reason and name in self._kept
+        raise AttributeError(f"grad.{name}: {self._reason}" if no_gradient else self._sentence(name))
 
     def _table(self) -> Table:
         if self._reason:
@@ -72,7 +72,8 @@ class DirectionTrace(Tabled):
         self.is_reverse, self.mask, self.lengths, self.difference = is_reverse, mask, lengths, difference
         vars(self).update(values)
         vars(self).update(zip(("h_0", "c_0"), starts, strict=False))
-        self.grad = Gradients(gradients or {}, "" if gradients else without, self._lacks)
+        kept = (*self.names, *("h_0", "c_0")[: len(starts)])
+        self.grad = Gradients(gradients or {}, kept, "" if gradients else without, self._lacks)
 
     @property
     def nbytes(self) -> int:
@@ -145,9 +146,9 @@ class LayerTrace(Tabled):
     """One call of an RNN, LSTM or GRU.
 
     layer(k): layer k, a LayerDirections. output, h_n, and of an LSTM c_n: copies of what the module gave.
-    lengths: of packed input (B,), else None. difference: the largest |recomputed - the module's own| in output,
-    h_n and c_n. mode, num_layers, bidirectional. nbytes. Of a module with one layer, that layer's attributes
-    are reached from here: `.f`, `.forward`.
+    lengths: of packed input (B,), else None. difference: the largest |recomputed - the module's own| in
+    output, h_n and c_n. mode, num_layers, bidirectional. nbytes. Of a module with one layer, that layer's
+    attributes are reached from here: `.f`, `.forward`.
     """
 
     def __init__(self, call: Call) -> None:
@@ -195,8 +196,8 @@ class LayerTrace(Tabled):
 def cell_trace(label: str, calls: Sequence[Call]) -> DirectionTrace:
     """A cell's calls, one time step each, stacked over time.
 
-    Where the batch gets smaller from call to call, as in a loop over packed steps, the rows that are no longer
-    there are nan. LookupError where it gets larger: whose row is whose can't be known then.
+    Where the batch gets smaller from call to call, as in a loop over packed steps, the rows that have ended
+    are nan. LookupError where it gets larger: whose row is whose can't be known then.
     """
     first, place = calls[0], (0, False)
     sizes = [call.layout.batch_sizes[0] for call in calls]

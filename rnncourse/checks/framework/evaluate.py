@@ -151,8 +151,9 @@ def _safely(function: Callable, otherwise: Any, *arguments: Any) -> Any:
 def _describe(error: BaseException) -> Failure:
     message = _safely(lambda: " ".join(str(error).split())[:300], "")
     line, inner = _safely(_their_line, ("", ""), error)
-    # The stub's own, not torch's "not implemented for 'Half'" or a module without forward().
-    stub = NotImplementedError in kinds(error) and "not implemented for" not in message and "[" not in message
+    # The stub's own, not torch's: "not implemented for 'Half'", a module without forward(), a meta tensor.
+    torchs = not line or "not implemented for" in message or "[" in message
+    stub = NotImplementedError in kinds(error) and not torchs
     return Failure("not written" if stub else "raised", type_name(error), message, line, inner)
 
 

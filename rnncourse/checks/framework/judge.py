@@ -126,11 +126,11 @@ class _Judgement:
             self._known_mistake,
             self._failed,
             self._wrong_type,
+            self._wrong_dtype,
             self._not_finite,
             self._close,
             self._known_mistake_in_a_part,
             self._each_part,
-            self._wrong_dtype,
             self._wrong_shape,
         ):
             verdict = question()
@@ -412,7 +412,7 @@ class _Judgement:
         return None
 
     def _wrong_dtype(self) -> Verdict | None:
-        for k, part in enumerate(self.parts):
+        for k, part in enumerate(self.parts if self.tensors else ()):
             if all(self.right[k]):
                 continue
             remark = next((row.remarks[k] for row in self.read if "holds" in row.remarks[k]), "")

@@ -46,8 +46,9 @@ class Part:
     def read(self, value: Plain) -> tuple[Any, str]:
         """The value as this kind, and a remark; (None, '') if it is none."""
         if isinstance(value, Tensor):
-            kind = "float" if value.is_floating_point() else "bool" if value.dtype == torch.bool else "int"
-            odd = kind != self.dtype and not value.is_complex()
+            of = value.dtype
+            kind = "bool" if of == torch.bool else "float" if of.is_floating_point or of.is_complex else "int"
+            odd = kind != self.dtype or of.is_complex
             return value, f"holds {_dtype(value)}; asked are {NUMBERS[self.dtype]}" if odd else ""
         try:
             return _tensor(value), f"is {WORDS.get(type(value), 'no tensor')}; asked is {self.asked}"

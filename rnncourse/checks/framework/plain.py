@@ -46,8 +46,9 @@ def plain(value: Any, depth: int = 0) -> Plain:
         return value
     if Tensor in found:
         with torch._C.DisableTorchFunctionSubclass(), torch.no_grad():
-            bare = Tensor.as_subclass(Tensor.detach(value), Tensor)
-            return Tensor.clone(Tensor.cpu(Tensor.to_dense(bare) if bare.is_sparse else bare))
+            bare = Tensor.detach(value)
+            dense = bare if bare.layout == torch.strided else Tensor.to_dense(bare)
+            return Tensor.clone(Tensor.cpu(Tensor.as_subclass(dense, Tensor)))
     if (np.ndarray in found or np.generic in found) and np.asarray(value).dtype.kind in "biuf":
         return np.array(np.asarray(value))
     for kind in (list, tuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -44,8 +45,8 @@ def call(function: Callable, arguments: dict[str, Any]) -> Any:
 
 @use("a value")
 def value(given: Any, arguments: dict[str, Any]) -> Any:
-    """A dict, list or number that the learner filled in."""
-    return given
+    """A dict, list or number that the learner filled in, or a function without arguments that returns it."""
+    return given() if types.FunctionType in kinds(given) else given
 
 
 @use("a function")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import pathlib
 import sys
 from collections.abc import Iterable
@@ -105,9 +106,9 @@ def _forbidden(names: frozenset[str]) -> tuple[dict[CodeType, str], dict[str, st
     for name in sorted(name for name in names if not name.startswith("rnncourse")):
         thing = _find(name)
         if isinstance(thing, type):
-            code[thing.forward.__code__] = name
+            code[inspect.unwrap(thing.forward).__code__] = name
         elif hasattr(thing, "__code__"):
-            code[thing.__code__] = name
+            code[inspect.unwrap(thing).__code__] = name  # not that of its no_grad wrapper, which all share
         else:
             ops[name.rsplit(".", 1)[1]] = name
     return code, ops

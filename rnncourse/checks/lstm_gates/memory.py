@@ -37,9 +37,7 @@ wrong.edit(
     "f * (c + i * g)",
 )
 wrong.edit("1 - f", "you keep 1 - f of the old c. Does f = 1 keep or lose it?", "f * c", "(1 - f) * c")
-wrong.edit(
-    "1 - f for i", "i has no part in it; you write with 1 - f (a GRU's way).", "i * g", "(1 - f) * g"
-)
+wrong.edit("1 - f for i", "i has no part in it; you write with 1 - f (a GRU's way).", "i * g", "(1 - f) * g")
 wrong.edit("i left out", "i has no part in it: all of g is written.", "i * g", "g")
 wrong.edit("f left out", "f has no part in it: the old c is kept whole.", "f * c", "c")
 wrong.edit("g left out", "g has no part in it: i says how much is written, g what.", "i * g", "i")
