@@ -4,7 +4,7 @@
 
 Each operation of bptt.lstm_forward's loop is timed alone, on arrays of one step's size, and so is a step of
 each layer: T steps without gradients, less the input's matmul, over T. Beside our matmul stands the one that
-torch.nn.LSTM has and no public function gives: oneDNN's, the weight reordered beforehand. Prints microseconds.
+torch.nn.LSTM has, which no public function gives: oneDNN's, the weight reordered beforehand. In microseconds.
 """
 
 import argparse

@@ -52,7 +52,8 @@ def lesson_map(written, ax=None):
         ax.text(x, y, f"{number:02d}  {title}", ha="center", va="center", bbox=box, zorder=2)
     ax.set(xlim=(-0.5, 3.5), ylim=(min(y for _, y in places.values()) - 0.5, 0.5))
     ax.axis("off")
-    there = ", ".join(f"{number:02d} {LESSONS[number][0]}" for number in sorted(written)) or "none"
+    numbers = sorted(LESSONS.keys() & set(written))
+    there = ", ".join(f"{number:02d} {LESSONS[number][0]}" for number in numbers) or "none"
     ax.figure.alt = (
         f"Map of the {len(LESSONS)} lessons, each below those that it needs; written are: {there}."
     )
