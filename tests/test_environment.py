@@ -14,7 +14,11 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 ENVIRONMENT = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
 
 # Where conda-forge's name is not PyPI's: there without GPU libraries, here without Qt.
-CONDA_NAMES = {"torch": "pytorch-cpu", "matplotlib": "matplotlib-base"}
+CONDA_NAMES = {
+    "torch": "pytorch-cpu",
+    "matplotlib": "matplotlib-base",
+    "playwright": "playwright-python",
+}
 
 # The part of conda's match-spec grammar that the file keeps to: `name`, `name 1.2.*`, `name >=1,<2`.
 VERSION = r"\d+(?:\.\d+)*"
