@@ -391,10 +391,11 @@ CLIP = "torch.nn.utils.clip_grad_norm_"
     [
         (watch.AUTOGRAD, lambda x: torch.autograd.grad(x.requires_grad_().sum(), x), "torch.autograd.grad"),
         (watch.AUTOGRAD, lambda x: (x.requires_grad_() * 2).sum().backward(), "torch.Tensor.backward"),
-        (watch.AUTOGRAD, torch.func.grad(lambda x: (x * 2).sum()), None),  # made outside the task: not seen
+        (watch.AUTOGRAD, torch.func.grad(lambda x: (x * 2).sum()), "torch.autograd.grad"),  # made outside, and still run here
         (watch.AUTOGRAD, lambda x: torch.func.grad(torch.sum)(x), "torch.func.grad"),
         (watch.PACKING, lambda x: nn.utils.rnn.pack_sequence([x]), "torch.nn.utils.rnn.pack_sequence"),
         ({CLIP}, lambda x: clip_grad_norm_([x], 1.0), CLIP),
+        ({CLIP}, lambda x: nn.utils.get_total_norm([x]), None),  # it has the same decorator
         ({"torch.cumsum"}, lambda x: x.cumsum(0), "torch.cumsum"),
         ({"torch.nn.Dropout"}, lambda x: nn.Dropout()(x), "torch.nn.Dropout"),
         ((), lambda x: nn.RNN(x.shape[1], 3).double()(x)[0], None),

@@ -402,9 +402,8 @@ def test_gradient_over_time_shows_a_gradient_of_exactly_0_apart_from_a_small_one
     assert norms[4, 4] > 0
     image = plots.gradient_over_time(layer, x).images[0]
     drawn, low = image.get_array(), image.get_clim()[0]
-    assert drawn[4, 1] < low
     assert drawn[4, 4] >= low
-    assert image.cmap(image.norm(drawn[4, 1])) != image.cmap(image.norm(low))
+    assert image.cmap(image.norm(drawn[4, 1])) == matplotlib.colors.to_rgba("#BBBBBB")  # grey, and not empty
     layer.bias_ih_l0.data -= 1000
     with pytest.raises(ValueError, match=r"every gradient is 0"):
         plots.gradient_over_time(layer, x, loss=lambda h_s, s: h_s.sum() * 0)

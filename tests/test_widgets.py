@@ -226,6 +226,9 @@ def test_shape_explorer_marks_what_the_last_change_changed_and_that_alone():
     controls["class"].value = "GRU"
     assert controls["proj_size"].disabled
     assert "c_0" not in shape_names(table)
+    assert "<b>Gone:</b> c_0, c_n" in table.value
+    controls["T"].value = 8
+    assert "Gone" not in table.value  # the change before this one is no news
 
 
 def test_shape_explorer_says_which_argument_does_not_go():
