@@ -391,7 +391,7 @@ CLIP = "torch.nn.utils.clip_grad_norm_"
     [
         (watch.AUTOGRAD, lambda x: torch.autograd.grad(x.requires_grad_().sum(), x), "torch.autograd.grad"),
         (watch.AUTOGRAD, lambda x: (x.requires_grad_() * 2).sum().backward(), "torch.Tensor.backward"),
-        (watch.AUTOGRAD, torch.func.grad(lambda x: (x * 2).sum()), "torch.autograd.grad"),  # made outside, and still run here
+        (watch.AUTOGRAD, torch.func.grad(lambda x: (x * 2).sum()), "torch.autograd.grad"),  # made outside
         (watch.AUTOGRAD, lambda x: torch.func.grad(torch.sum)(x), "torch.func.grad"),
         (watch.PACKING, lambda x: nn.utils.rnn.pack_sequence([x]), "torch.nn.utils.rnn.pack_sequence"),
         ({CLIP}, lambda x: clip_grad_norm_([x], 1.0), CLIP),
