@@ -236,9 +236,14 @@ def kind_of(value) -> str:
 
 
 def _check_is_tensor(name: str, value, expected: str) -> None:
-    if isinstance(value, Tensor):
+    if isinstance(value, Tensor) and not value.is_nested:
         return
     slip = ""
+    if isinstance(value, Tensor):
+        raise RuntimeError(
+            f"{name}: expected a tensor {expected}, got a nested tensor. Sequences of different lengths: "
+            "torch.nn.utils.rnn.pack_sequence(list(tensor.unbind()), enforce_sorted=False) packs them."
+        )
     if isinstance(value, PackedSequence):
         slip = " A cell takes one time step: a layer (RNN, LSTM, GRU) takes a PackedSequence."
     elif isinstance(value, tuple):

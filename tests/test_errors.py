@@ -57,6 +57,12 @@ LAYER_REFUSALS = [  # of a layer with 2 layers, 2 directions
     Refused("input float32", "input", ("float64", "float32"), lambda m, k: m(x(T, B, I).float())),
     Refused("input int64", "input", ("float64", "int64"), lambda m, k: m(x(T, B, I).long())),
     Refused("input bool", "input", ("float64", "bool"), lambda m, k: m(x(T, B, I) > 0)),
+    Refused(
+        "nested input",
+        "input",
+        ("nested", "pack_sequence"),
+        lambda m, k: m(torch.nested.nested_tensor([x(3, I), x(T, I)], layout=torch.jagged)),
+    ),
     Refused("input elsewhere", "input", ("cpu", "meta"), lambda m, k: m(x(T, B, I).to("meta"))),
     Refused("input a list", "input", ("list",), lambda m, k: m([[0.0] * I] * T)),
     Refused("input an array", "input", ("ndarray",), lambda m, k: m(np.zeros((T, B, I)))),

@@ -1087,6 +1087,12 @@ def test_a_transform_of_torch_func_says_so():
     assert_equal(t.h, output.detach(), tolerance=1e-6)
 
 
+def test_a_module_without_numbers_says_so():
+    layer = nn.LSTM(I, H, device="meta")
+    with pytest.raises(RuntimeError, match="the LSTM is on the device meta"), trace(layer):
+        layer(torch.empty(T, B, I, device="meta"))
+
+
 # --- how it looks ----------------------------------------------------------------------------------------
 
 

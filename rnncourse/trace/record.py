@@ -145,6 +145,10 @@ class Recorder:
                 f"trace: {watched.label} was called under a transform of torch.func (vmap, grad, …), where "
                 "values are not plain numbers. Trace a call outside of it."
             )
+        if any(tensor.is_meta for tensor in module.parameters()):
+            raise RuntimeError(
+                f"trace: {watched.label} is on the device meta, where tensors have no numbers."
+            )
         try:
             with _aside(module):
                 if watched.random is not None:
