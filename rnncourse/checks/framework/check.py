@@ -12,7 +12,7 @@ from torch import Tensor
 from rnncourse.checks.framework import progress
 from rnncourse.checks.framework.cases import Case, TorchModule, Trait
 from rnncourse.checks.framework.evaluate import SECONDS, Answer, evaluate
-from rnncourse.checks.framework.judge import judge, read
+from rnncourse.checks.framework.judge import AnswerKey, judge, read
 from rnncourse.checks.framework.mistakes import Mistake
 from rnncourse.checks.framework.parts import AnyPart, Part
 from rnncourse.checks.framework.picture import HeatMaps, drawable
@@ -89,7 +89,7 @@ class Check:
 
     def judge(self, cases: Sequence[Case], answers: Sequence[Answer]) -> Verdict:
         """The half that knows what is right; it sees plain data only."""
-        return judge(self, cases, answers)
+        return judge(AnswerKey(self, cases), answers)
 
     def verdict(self, learner: Any, seed: int = 0) -> Verdict:
         cases = self.cases(seed)

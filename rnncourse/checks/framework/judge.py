@@ -31,9 +31,41 @@ if TYPE_CHECKING:
 NEARLY = 1e-2  # up to here a difference may be rounding
 
 
-def judge(check: Check, cases: Sequence[Case], answers: Sequence[Answer]) -> Verdict:
-    """The verdict on `answers`, one for each of `cases`. Pure: the same data gives the same words."""
-    return _Judgement(check, cases, answers).verdict()
+def judge(key: AnswerKey, answers: Sequence[Answer]) -> Verdict:
+    """The verdict on `answers`, one for each of the key's cases. Pure: the same data gives the same words."""
+    return _Judgement(key, answers).verdict()
+
+
+class AnswerKey:
+    """What a check's own ways give on some cases: the truth, and each mistake once it is asked for."""
+
+    def __init__(self, check: Check, cases: Sequence[Case]) -> None:
+        self.check, self.cases = check, list(cases)
+        self.truths = self._run(check.truth, self.cases)
+        self._mistaken: dict[tuple[int, int], Answer] = {}
+
+    def mistaken(self, m: int, n: int) -> Answer:
+        """Mistake m's answer in case n."""
+        if (m, n) not in self._mistaken:
+            self._mistaken[m, n] = self._run(self.check.mistakes[m].function, [self.cases[n]])[0]
+        return self._mistaken[m, n]
+
+    def _run(self, way: Any, cases: Sequence[Case]) -> list[Answer]:
+        answers = evaluate(way, cases, self.check.use, frozenset())  # nothing is forbidden to it
+        return [self.derived(case, answer) for case, answer in zip(cases, answers, strict=True)]
+
+    def derived(self, case: Case, answer: Answer) -> Answer:
+        """The answer with what its parts are read from, where that is not what was returned."""
+        if self.check.derive is None or answer.failure is not None:
+            return answer
+        try:
+            return dataclasses.replace(answer, returned=self.check.derive(answer.returned, case.arguments))
+        except Problem as problem:
+            failure = Failure("problem", message=str(problem))
+        except Exception as error:
+            message = " ".join(str(error).split())[:200]
+            failure = Failure("problem", message=f"what it returns cannot be used: {message}")
+        return dataclasses.replace(answer, returned=None, failure=failure)
 
 
 class Read(NamedTuple):
@@ -76,13 +108,11 @@ def same(a: Plain, b: Plain) -> bool:
 class _Judgement:
     """One judgement: what is compared is worked out once, then each question is asked in turn."""
 
-    def __init__(self, check: Check, cases: Sequence[Case], answers: Sequence[Answer]) -> None:
-        self.check, self.cases, self.parts = check, list(cases), check.parts
-        self.names = [part.name for part in check.parts]
-        self.answers = [self._derived(case, answer) for case, answer in zip(cases, answers, strict=True)]
-        self._runs: dict[tuple[int, int], Answer] = {}
-        truths = self._run(check.truth, self.cases)
-        self.expected = [self._read(answer).values for answer in truths]  # [case][part]
+    def __init__(self, key: AnswerKey, answers: Sequence[Answer]) -> None:
+        self.key, self.check, self.cases, self.parts = key, key.check, key.cases, key.check.parts
+        self.names = [part.name for part in self.parts]
+        self.answers = [key.derived(case, answer) for case, answer in zip(self.cases, answers, strict=True)]
+        self.expected = [self._read(answer).values for answer in key.truths]  # [case][part]
         self.read = [None if answer.failure else self._read(answer) for answer in self.answers]
         self.found = [None if row is None else row.values for row in self.read]
         # [part][case]
@@ -94,23 +124,6 @@ class _Judgement:
             for k, part in enumerate(self.parts)
         ]
         self.tensors = all(isinstance(part, Part) for part in self.parts)
-
-    def _run(self, learner: Any, cases: Sequence[Case]) -> list[Answer]:
-        """The answers of one of the check's own: nothing is forbidden to it."""
-        answers = evaluate(learner, cases, self.check.use, frozenset())
-        return [self._derived(case, answer) for case, answer in zip(cases, answers, strict=True)]
-
-    def _derived(self, case: Case, answer: Answer) -> Answer:
-        if self.check.derive is None or answer.failure is not None:
-            return answer
-        try:
-            return dataclasses.replace(answer, returned=self.check.derive(answer.returned, case.arguments))
-        except Problem as problem:
-            failure = Failure("problem", message=str(problem))
-        except Exception as error:
-            message = " ".join(str(error).split())[:200]
-            failure = Failure("problem", message=f"what it returns cannot be used: {message}")
-        return dataclasses.replace(answer, returned=None, failure=failure)
 
     def _read(self, answer: Answer) -> Read | None:
         return read(self.parts, answer.returned)
@@ -328,14 +341,9 @@ class _Judgement:
     def _mistake_that(self, agrees: Callable[[int, Answer], bool]) -> Mistake | None:
         """The first mistake that agrees in every case; most are out after one."""
         for m, mistake in enumerate(self.check.mistakes):
-            if all(agrees(n, self._mistaken(m, n)) for n in range(len(self.cases))):
+            if all(agrees(n, self.key.mistaken(m, n)) for n in range(len(self.cases))):
                 return mistake
         return None
-
-    def _mistaken(self, m: int, n: int) -> Answer:
-        if (m, n) not in self._runs:
-            self._runs[m, n] = self._run(self.check.mistakes[m].function, [self.cases[n]])[0]
-        return self._runs[m, n]
 
     def _name(self, mistake: Mistake, before: str = "", after: str = "") -> Verdict:
         return self._say(
@@ -625,7 +633,7 @@ class _Judgement:
                 found, expected = self.found[n][k], self.expected[n][k]
                 if found.ndim == len(axes) and found.shape[axis] > 1:
                     far = (found.double() - expected.double()).abs() > 1e-5
-                    along = far.movedim(axis, 0).flatten(1).any(dim=1)
+                    along = far.movedim(axis, 0).reshape(far.shape[axis], -1).any(dim=1)
                     if letter in GATES:  # one entry for each gate's block
                         along = along.reshape(len(GATES[letter]), -1).any(dim=1)
                         only = [gate for gate, bad in zip(GATES[letter], along, strict=True) if bad]

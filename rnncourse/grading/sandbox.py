@@ -1,0 +1,254 @@
+"""The walls around a student's process: what the Linux kernel offers, put up from inside before any of their code.
+
+Landlock (files, TCP), seccomp (system calls), another user, and limits. A wall once up can't be taken down by
+the process behind it. `missing()` says what this machine lacks. The system calls and constants are those of
+Linux's own documentation: landlock(7), seccomp(2), prctl(2), setrlimit(2).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import resource
+import signal
+import stat
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+CLONE_THREAD, CLONE_PARENT = 0x00010000, 0x00008000
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS = 1, 4, 8, 38
+CAPABILITY_VERSION_3, DAC_READ_SEARCH = 0x20080522, 1 << 2
+
+# Landlock's system calls have the same numbers on every architecture.
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF, RULE_PATH_BENEATH = 444, 445, 446, 1
+# Access rights to files, bit by bit, and in which version of Landlock they came.
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
+ALL_FILE_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
+MAKE_DEVICES = (1 << 6) | (1 << 9) | (1 << 10) | (1 << 11)  # character, socket, fifo, block
+TCP = (1 << 0) | (1 << 1)  # version 4: bind, connect
+SCOPES = (1 << 0) | (1 << 1)  # version 6: abstract sockets, signals to processes outside
+
+# What no exercise needs. Each gives "operation not permitted".
+DENIED = """
+    socket socketcall connect bind listen accept accept4
+    fork vfork execve execveat ptrace process_vm_readv process_vm_writev pidfd_open pidfd_getfd pidfd_send_signal
+    kill tkill rt_sigqueueinfo rt_tgsigqueueinfo
+    mount umount2 pivot_root chroot move_mount open_tree fsopen fsconfig fsmount fspick mount_setattr
+    unshare setns bpf perf_event_open userfaultfd keyctl add_key request_key
+    io_uring_setup io_uring_enter io_uring_register
+    init_module finit_module delete_module kexec_load kexec_file_load reboot swapon swapoff
+    acct quotactl nfsservctl personality syslog sethostname setdomainname settimeofday clock_settime adjtimex
+    clock_adjtime name_to_handle_at open_by_handle_at lookup_dcookie
+    shmget shmat shmctl semget semop semctl msgget msgsnd msgrcv msgctl mq_open mq_unlink
+    iopl ioperm ioprio_set sched_setaffinity sched_setscheduler setpriority
+    setuid setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset
+    setrlimit vhangup memfd_secret
+""".split()
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """For one student's process. memory: bytes beyond what it starts with. cpu, wall: seconds. file: bytes."""
+
+    memory: int = 2 * 2**30
+    cpu: int = 120
+    wall: float = 120.0
+    file: int = 64 * 2**20
+
+
+def missing() -> list[str]:
+    """What the kernel, or the system, does not offer of the walls; [] if all stand."""
+    if sys.platform != "linux":
+        return [f"the sandbox needs Linux, this is {sys.platform}"]
+    lacks = []
+    if landlock_version() < 1:
+        lacks.append("Landlock (Linux 5.13): files could be read and written")
+    try:
+        _filter(may_answer=True)
+    except (ImportError, OSError, RuntimeError) as error:
+        lacks.append(f"seccomp, by libseccomp and pyseccomp: network and new processes stay open ({error})")
+    return lacks
+
+
+def own_user() -> int | None:
+    """The number of a user that is nobody's, for a student's process; None where only root could become it."""
+    return 2_000_000_000 + os.getpid() if os.geteuid() == 0 else None
+
+
+def remarks() -> list[str]:
+    """What is weaker here than it could be, with all walls up."""
+    found = []
+    if own_user() is None:
+        found.append("not started as root: students' code runs as you, behind Landlock and seccomp")
+    if 1 <= landlock_version() < 6:
+        found.append(f"Landlock has version {landlock_version()}: without TCP (4) or signals (6), seccomp alone stops those")
+    return found
+
+
+def landlock_version() -> int:
+    version = _libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
+    return max(version, 0)
+
+
+class Box:
+    """A private folder and the walls around it, made once and put up in one process after the other."""
+
+    def __init__(self, folder: Path, uid: int | None, hidden: Iterable[Path]) -> None:
+        """folder: the only place for files. uid: of a user of its own, None to stay. hidden: never readable."""
+        self.folder, self.uid = folder, uid
+        self.ruleset = _ruleset(folder, _readable(tuple(path.resolve() for path in hidden)))
+        self.seccomp, self.no_more = _filter(may_answer=True), _filter(may_answer=False)
+        self.empty()
+
+    def enter(self, limits: Limits) -> None:
+        """Put the walls up around this process, for good."""
+        os.setsid()
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        os.chdir(self.folder)
+        _limit(limits)
+        if self.uid is not None:
+            _become(self.uid)
+            _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # a change of user takes it away
+        _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+        _checked(_libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        _checked(_libc.syscall(RESTRICT_SELF, self.ruleset, ctypes.c_uint32(0)))
+        os.close(self.ruleset)
+        self.seccomp.load()
+
+    def empty(self) -> None:
+        """Remove what a student left in the folder, whatever its rights, and never what a link points to."""
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        os.chmod(self.folder, 0o700)
+        _remove_within(self.folder)
+        if self.uid is not None:
+            os.chown(self.folder, self.uid, self.uid)
+
+
+class _Capabilities(ctypes.Structure):
+    _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
+
+
+def _become(uid: int) -> None:
+    """Another user, of root's powers left only that to read: Python may lie in root's own folder. Landlock says what."""
+    os.setgroups([])
+    _libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
+    few = (_Capabilities * 2)(_Capabilities(DAC_READ_SEARCH, DAC_READ_SEARCH, 0), _Capabilities(0, 0, 0))
+    _checked(_libc.capset(header, few))
+
+
+def _remove_within(folder: Path | str) -> None:
+    with os.scandir(folder) as entries:
+        for entry in list(entries):
+            if entry.is_dir(follow_symlinks=False):
+                os.chmod(entry.path, 0o700)
+                _remove_within(entry.path)
+                os.rmdir(entry.path)
+            else:
+                os.unlink(entry.path)
+
+
+def _limit(limits: Limits) -> None:
+    here = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    for what, value in (
+        (resource.RLIMIT_AS, here + limits.memory),
+        (resource.RLIMIT_CPU, limits.cpu),
+        (resource.RLIMIT_FSIZE, limits.file),
+        (resource.RLIMIT_NOFILE, 256),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        resource.setrlimit(what, (value, value))
+
+
+# ---- Landlock
+
+
+def _readable(hidden: tuple[Path, ...]) -> Iterator[Path]:
+    """Python, its packages and the system's libraries, without what is hidden."""
+    library = Path(__file__).parents[1]
+    roots = [sys.prefix, sys.base_prefix, *map(sysconfig.get_path, ("stdlib", "purelib", "platlib"))]
+    roots += ["/usr", "/lib", "/lib64", "/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"]
+    roots += ["/etc/ld.so.cache", "/etc/localtime", "/etc/mime.types", "/etc/passwd", "/etc/fonts", "/etc/ssl"]
+    for root in {Path(root).resolve() for root in (*roots, library)}:
+        if root.exists():
+            yield from _without(root, hidden)
+
+
+def _without(root: Path, hidden: tuple[Path, ...]) -> Iterator[Path]:
+    """`root` if nothing hidden is in it; else its entries, as far as nothing hidden is in them."""
+    if not any(path == root or root in path.parents for path in hidden):
+        yield root
+    elif root not in hidden:
+        for entry in root.iterdir():
+            if not entry.is_symlink():
+                yield from _without(entry, hidden)
+
+
+class _RulesetAttributes(ctypes.Structure):
+    _fields_ = (("files", ctypes.c_uint64), ("net", ctypes.c_uint64), ("scoped", ctypes.c_uint64))
+
+
+class _PathBeneath(ctypes.Structure):
+    _pack_ = 1
+    _fields_ = (("allowed", ctypes.c_uint64), ("folder", ctypes.c_int32))
+
+
+def _ruleset(folder: Path, readable: Iterable[Path]) -> int:
+    version = landlock_version()
+    rights = ALL_FILE_RIGHTS[max(v for v in ALL_FILE_RIGHTS if v <= version)]
+    attributes = _RulesetAttributes(rights, TCP if version >= 4 else 0, SCOPES if version >= 6 else 0)
+    size = 24 if version >= 6 else 16 if version >= 4 else 8
+    ruleset = _checked(_libc.syscall(CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0))
+    _allow(ruleset, folder, rights & ~EXECUTE & ~MAKE_DEVICES)
+    for path in readable:
+        _allow(ruleset, path, READ_FILE | READ_DIR | (WRITE_FILE if path == Path("/dev/null") else 0))
+    return ruleset
+
+
+def _allow(ruleset: int, path: Path, rights: int) -> None:
+    there = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISDIR(os.fstat(there).st_mode):
+            rights &= EXECUTE | WRITE_FILE | READ_FILE
+        rule = _PathBeneath(rights, there)
+        _checked(_libc.syscall(ADD_RULE, ruleset, RULE_PATH_BENEATH, ctypes.byref(rule), 0))
+    finally:
+        os.close(there)
+
+
+# ---- seccomp
+
+
+def _filter(may_answer: bool):
+    """All is allowed but what is DENIED, and new processes; with may_answer all but CLONE_PARENT.
+
+    Threads are no processes. clone3 hides its flags from the filter, so it is said not to exist: then the C
+    library takes clone. Its fork never sets CLONE_PARENT.
+    """
+    import pyseccomp as sec
+
+    filter = sec.SyscallFilter(sec.ALLOW)
+    for name in DENIED:
+        try:
+            filter.add_rule(sec.ERRNO(errno.EPERM), name)
+        except (ValueError, OSError):  # not a system call of this architecture
+            continue
+    filter.add_rule(sec.ERRNO(errno.ENOSYS), "clone3")
+    allowed = CLONE_THREAD | (CLONE_PARENT if may_answer else 0)
+    filter.add_rule(sec.ERRNO(errno.EPERM), "clone", sec.Arg(0, sec.MASKED_EQ, allowed, 0))
+    return filter
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return result

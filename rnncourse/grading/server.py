@@ -1,0 +1,314 @@
+"""A warm process, with torch imported and nothing of a student's: forks for each submission, and watches over it.
+
+    python -m rnncourse.grading.server FOLDER UID
+
+Jobs come in on standard input and events go out on standard output: this process's messages are pickles
+between two sides that trust each other (host.py is the other). What a student's process says is passed on as
+it came: bytes. It has one thread from its first torch operation on: a fork after two threads would hang.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import pickle
+import resource
+import select
+import signal
+import sys
+import time
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from rnncourse.checks.framework import use as framework_use
+from rnncourse.checks.framework.use import Use
+from rnncourse.grading.sandbox import Box, Limits
+from rnncourse.grading.student import DONE, HERE, Channel, Group, Task, read_message, run, send
+from rnncourse.grading.wire import MOST_BYTES
+
+SLACK = 5.0  # seconds for an answerer beyond the sum of its cases' own limits
+
+
+@dataclass(frozen=True)
+class Job:
+    """steps: a cell's source, or a Group. inputs: for each group the arguments of its tasks' cases, pickled."""
+
+    steps: list[str | Group]
+    inputs: list[bytes]
+    limits: Limits
+
+
+@dataclass
+class Ran:
+    """answers: a message for each task, in the order of the steps; None where there is none.
+
+    ends: why not: "timeout", "crashed"; "" where there is an answer. end: the same of the whole notebook.
+    """
+
+    answers: list[bytes | None] = field(default_factory=list)
+    ends: list[str] = field(default_factory=list)
+    end: str = ""
+    seconds: float = 0.0
+
+
+class Overseer:
+    """One submission at a time: its runner, and one answerer after the other."""
+
+    def __init__(self, box: Box) -> None:
+        self.box = box
+
+    def run(self, job: Job) -> Ran:
+        begin, ran = time.monotonic(), Ran()
+        groups = [step for step in job.steps if isinstance(step, Group)]
+        uses = {task.use: _use(*task.use) for group in groups for task in group.tasks}
+        up, up_write = os.pipe()
+        down_read, down = os.pipe()
+        go_read, go = os.pipe()
+        os.set_blocking(up, False)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                _close_all_but(up_write, down_read, go_read, self.box.ruleset)
+                run(job.steps, Channel(up_write, down_read, go_read), self.box, job.limits, uses)
+            finally:
+                os._exit(1)
+        os.close(go_read)
+        self.up, self.down, self.down_read, self.up_write = up, down, down_read, up_write
+        runner = _Process(pid)
+        try:
+            self._oversee(job, ran, runner, go)
+        finally:
+            runner.kill()
+            _kill_all_children()
+            for end in (up, up_write, down_read, down, go):
+                os.close(end)
+            self.box.empty()
+        ran.seconds = time.monotonic() - begin
+        return ran
+
+    def _oversee(self, job: Job, ran: Ran, runner: _Process, go: int) -> None:
+        left = job.limits.wall
+        groups = [step for step in job.steps if isinstance(step, Group)]
+        for group, inputs in zip(groups, job.inputs, strict=True):
+            begin = time.monotonic()
+            here = self._take(len(HERE), runner, begin + left)
+            left -= time.monotonic() - begin
+            if here is None:
+                break
+            answers, why = self._answers(group.tasks, inputs, runner)
+            ran.answers += answers
+            ran.ends += ["" if answer is not None else why for answer in answers]
+            with suppress(BrokenPipeError):
+                os.write(go, b"g")
+            runner.signal(signal.SIGCONT)
+        else:
+            if self._take(len(DONE), runner, time.monotonic() + left) is not None:
+                return
+        ran.end = "timeout" if left <= 0.01 else _why(runner)
+        unanswered = sum(len(group.tasks) for group in groups) - len(ran.answers)
+        ran.answers += [None] * unanswered
+        ran.ends += [ran.end] * unanswered
+
+    def _answers(
+        self, tasks: tuple[Task, ...], inputs: bytes, runner: _Process
+    ) -> tuple[list[bytes | None], str]:
+        """One answerer, from its first word to its end. The runner is stopped meanwhile."""
+        answers: list[bytes | None] = [None] * len(tasks)
+        runner.signal(signal.SIGSTOP)
+        others = [pid for pid in _children() if pid != runner.pid]
+        if len(others) != 1 or not runner.wait_stopped():
+            return answers, "crashed"
+        answerer = _Process(others[0])
+        deadline = time.monotonic() + SLACK
+        try:
+            self._drain()
+            if self._give(len(inputs).to_bytes(8, "little") + inputs, answerer, deadline):
+                for k, task in enumerate(tasks):
+                    deadline = time.monotonic() + task.seconds * task.cases + SLACK
+                    answers[k] = self._message(answerer, deadline)
+                    if answers[k] is None:
+                        break
+            return answers, "timeout" if time.monotonic() >= deadline else _why(answerer)
+        finally:
+            answerer.kill()
+            self._drain()
+            _drain(self.down_read)
+
+    def _message(self, process: _Process, deadline: float) -> bytes | None:
+        head = self._take(8, process, deadline)
+        length = int.from_bytes(head, "little") if head else MOST_BYTES + 1
+        return self._take(length, process, deadline) if length <= MOST_BYTES else None
+
+    def _take(self, length: int, process: _Process, deadline: float) -> bytes | None:
+        """So many bytes; None if the process ends, or time does, before they have come."""
+        parts, ended = [], False
+        poll = select.poll()
+        poll.register(self.up, select.POLLIN)
+        poll.register(process.file, select.POLLIN)
+        while length:
+            try:
+                part = os.read(self.up, min(length, 2**20))
+            except BlockingIOError:
+                if ended or time.monotonic() >= deadline:
+                    return None
+                ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
+                ended = any(file == process.file for file, _ in ready)
+                continue
+            parts.append(part)
+            length -= len(part)
+        return b"".join(parts)
+
+    def _give(self, message: bytes, process: _Process, deadline: float) -> bool:
+        os.set_blocking(self.down, False)
+        poll, rest = select.poll(), memoryview(message)
+        poll.register(self.down, select.POLLOUT)
+        poll.register(process.file, select.POLLIN)
+        while rest:
+            try:
+                rest = rest[os.write(self.down, rest) :]
+            except BlockingIOError:
+                ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
+                if not ready or any(file == process.file for file, _ in ready):
+                    return False
+        return True
+
+    def _drain(self) -> None:
+        _drain(self.up)
+
+
+class _Process:
+    """A child of this process."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid, self.file, self.status = pid, os.pidfd_open(pid), None
+
+    def signal(self, number: int) -> None:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self.file, number)
+
+    def wait_stopped(self) -> bool:
+        """Until it is stopped. False if it has ended instead."""
+        _, status = os.waitpid(self.pid, os.WUNTRACED)
+        if os.WIFSTOPPED(status):
+            return True
+        self.status = os.waitstatus_to_exitcode(status)
+        return False
+
+    def end(self) -> int:
+        """Wait for its end; its exit status, or minus the signal that ended it."""
+        if self.status is None:
+            _, status = os.waitpid(self.pid, 0)
+            self.status = os.waitstatus_to_exitcode(status)
+        return self.status
+
+    def kill(self) -> None:
+        self.signal(signal.SIGKILL)
+        self.end()
+        if self.file >= 0:
+            os.close(self.file)
+            self.file = -1
+
+
+def _why(process: _Process) -> str:
+    """Of a process that has ended before it should."""
+    process.signal(signal.SIGKILL)  # of no effect on one that has
+    return "timeout" if process.end() == -signal.SIGXCPU else "crashed"
+
+
+def _children() -> list[int]:
+    return [int(pid) for pid in Path("/proc/self/task", str(os.getpid()), "children").read_text().split()]
+
+
+def _kill_all_children() -> None:
+    for pid in _children():
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+
+
+def _drain(file: int) -> None:
+    """Throw away what lies in a pipe. (Not by making it non-blocking: its other readers share that.)"""
+    poll = select.poll()
+    poll.register(file, select.POLLIN)
+    while any(event & select.POLLIN for _, event in poll.poll(0)):
+        if not os.read(file, 2**16):
+            return
+
+
+def _close_all_but(*keep: int) -> None:
+    """Standard input, output and error become /dev/null; of all else only `keep` stays open."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for file in (0, 1, 2):
+        os.dup2(null, file)
+    at = 3
+    for file in sorted(keep):
+        os.closerange(at, file)
+        at = file + 1
+    os.closerange(at, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+
+def _warm_up() -> None:
+    """Import what notebooks import, and run once what is slow the first time."""
+    torch.set_num_threads(1)
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    import rnncourse.notebook
+
+    config = Config()
+    config.HistoryManager.enabled = False
+    shell = InteractiveShell.instance(config=config, colors="NoColor")
+    shell.run_cell("import torch\nfrom torch import nn\nimport numpy as np\nfrom rnncourse.notebook import setup\nsetup()")
+    cell = torch.nn.LSTMCell(2, 3).double()
+    cell(torch.zeros(1, 2).double())[0].sum().backward()
+    shell.reset(new_session=False)
+    # torch warns once that an operation is replaced. In a student's process that would call Python's warnings.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        own = torch.library.Library("rnncourse_grading", "DEF")
+        own.define("nothing() -> ()")
+        twice = [torch._C._dispatch_library("IMPL", "rnncourse_grading", "CPU", "grading") for _ in range(2)]
+        for library in twice:
+            library.impl("nothing", torch._C.DispatchKey.CPU, lambda: None)
+
+
+def main() -> None:
+    folder, uid = Path(sys.argv[1]), int(sys.argv[2])
+    requests, replies = os.dup(0), os.dup(1)
+    os.dup2(os.open(os.devnull, os.O_RDWR), 0)
+    os.dup2(2, 1)
+    os.environ.update(HOME=str(folder), TMPDIR=str(folder), RNNCOURSE_PROGRESS="off", IPYTHONDIR=str(folder))
+    _warm_up()
+    hidden = [Path(path) for path in pickle.loads(read_message(requests))]
+    box = Box(folder, uid if uid >= 0 else None, hidden)
+    overseer = Overseer(box)
+    send(replies, pickle.dumps("ready"))
+    while True:
+        try:
+            job = pickle.loads(read_message(requests))
+        except EOFError:
+            return
+        send(replies, pickle.dumps(overseer.run(job)))
+
+
+@functools.cache
+def _use(file: str, name: str) -> Use:
+    """The Use of that name, from its file alone: the package around it holds the answers."""
+    if file == framework_use.__file__:
+        return getattr(framework_use, name)
+    spec = importlib.util.spec_from_file_location("uses", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return getattr(module, name)
+
+

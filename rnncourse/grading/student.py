@@ -1,0 +1,280 @@
+"""A student's process: runs the cells of one notebook, and for each task lets a copy of itself answer the cases.
+
+Two roles. The *runner* executes the cells, in a thread, so that no frame of this module lies under a student's
+code. At a check it clones itself; the copy, the *answerer*, is the server's child, and while it is at work the
+runner is stopped. So a task's inputs and its answers are out of reach of threads that cells have left behind,
+each task has a process of its own to crash or hang, and what is forbidden in one is forbidden for good.
+
+Nothing here is called, or can be found, by a student's code before the answerer has locked itself: not by a
+module's name (it is taken out of sys.modules), not through gc or ctypes (refused by an audit hook, which can't
+be removed), not by replacing a builtin (the runner's loop calls none).
+"""
+
+from __future__ import annotations
+
+import _thread
+import ast
+import ctypes
+import os
+import pickle
+import sys
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
+from typing import Any
+
+import torch
+
+from rnncourse.checks.framework.cases import Case
+from rnncourse.checks.framework.evaluate import Answer, Failure, evaluate
+from rnncourse.checks.framework.evaluate import _answer as evaluate_one
+from rnncourse.checks.framework.use import Use
+from rnncourse.checks.framework.watch import Watch
+from rnncourse.grading.sandbox import CLONE_PARENT, Box, Limits
+from rnncourse.grading.wire import pack_answers
+
+SIGCHLD, SYS_CLONE = 17, {"x86_64": 56, "aarch64": 220}
+DENIED_EVENTS = ("ctypes.", "gc.get_", "sys._current_", "sys.setprofile", "sys.settrace", "os.fork", "os.exec")
+DENIED_EVENTS += ("os.posix_spawn", "os.system", "subprocess.", "socket.", "pty.", "sys.addaudithook")
+# torch's recurrent operations, as its dispatcher knows them: below Python, so however they are called.
+OPERATIONS = (
+    *("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell", "_thnn_fused_lstm_cell", "_thnn_fused_gru_cell"),
+    *("lstm.input", "lstm.data", "gru.input", "gru.data", "rnn_tanh.input", "rnn_tanh.data", "rnn_relu.input"),
+    *("rnn_relu.data", "mkldnn_rnn_layer"),
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the answerer must know of a check: no answer is among it."""
+
+    name: str
+    use: tuple[str, str]  # the file and the name of its Use, which is loaded without the answers beside it
+    forbid: frozenset[str]
+    seconds: float
+    cases: int
+
+    @property
+    def builds_the_layer(self) -> bool:
+        """Whether torch's recurrent operations are what is to be built."""
+        return "torch.lstm_cell" in self.forbid
+
+
+@dataclass(frozen=True)
+class Group:
+    """Tasks that one answerer answers. locked: torch's recurrent operations are what is to be built in all of them."""
+
+    tasks: tuple[Task, ...]
+    locked: bool
+
+
+@dataclass(frozen=True)
+class Channel:
+    """The runner's and the answerer's ends of their pipes: numbers of open files."""
+
+    up: int  # to the server: "here I am" (the answerer), then its answer
+    down: int  # to the answerer: a task's inputs
+    go: int  # to the runner: a byte when the answerer is done
+
+
+class _Unlike:
+    """In the place of a set's checks, which hold the answers: takes any call, says nothing."""
+
+    def __call__(self, *arguments, **named) -> int:
+        return 0
+
+    def example(self, *arguments, **named) -> None:
+        pass
+
+    verdict = example
+
+
+class _Sets:
+    """Finds rnncourse.checks.<set>, and puts such an empty one there."""
+
+    def find_spec(self, name, path=None, target=None):
+        parts = name.split(".")
+        if parts[:2] == ["rnncourse", "checks"] and len(parts) > 2 and parts[2] != "framework":
+            return ModuleSpec(name, self, is_package=True)
+        return None
+
+    def create_module(self, spec):
+        module = types.ModuleType(spec.name)
+        module.__getattr__ = _silent
+        return module
+
+    def exec_module(self, module):
+        pass
+
+
+def _silent(name: str) -> _Unlike:
+    if name.startswith("__"):
+        raise AttributeError(name)
+    return _Unlike()
+
+
+def run(
+    steps: list[str | Group], channel: Channel, box: Box, limits: Limits, uses: dict[tuple[str, str], Use]
+) -> None:
+    """The runner's life: cells are strings, the tasks of a group are answered together. Ends the process."""
+    shell, errors, finished = _shell(), [], _thread.allocate_lock()
+    # What lies under a cell's frames is this, and its globals hold nothing else.
+    apart = {"shell": shell, "errors": errors, "finished": finished, "__builtins__": __builtins__}
+    exec(CELL, apart)
+    cell, start = apart.pop("cell"), _thread.start_new_thread
+    lock, clone, answer = _locks(), _cloner(), _answer
+    write, read, leave, up, go = os.write, os.read, os._exit, channel.up, channel.go
+    box.enter(limits)
+    sys.meta_path.insert(0, _Sets())
+    _hide()
+    sys.addaudithook(_audit())
+    finished.acquire()
+    # From here to lock(), no builtin and no function of Python's: a student may have replaced them.
+    for step in steps:
+        if step.__class__ is GROUP:
+            if clone() == 0:
+                if step.locked:
+                    lock()
+                answer(step.tasks, channel, shell.user_ns, errors, box, uses)
+                leave(0)
+            read(go, 1)
+        else:
+            start(cell, (step,))
+            finished.acquire()
+    write(up, DONE)
+    leave(0)
+
+
+GROUP, DONE, HERE = Group, b"done", b"here"
+CELL = """
+def cell(source):
+    try:
+        result = shell.run_cell(source, store_history=False, silent=True)
+        error = result.error_before_exec or result.error_in_exec
+        if error is not None:
+            errors.append((type(error).__name__, str(error)))
+    except BaseException as error:
+        errors.append((type(error).__name__, ""))
+    finally:
+        finished.release()
+"""
+
+
+def _shell():
+    from IPython.core.interactiveshell import InteractiveShell
+
+    return InteractiveShell.instance()
+
+
+def _cloner() -> Callable[[], int]:
+    """A fork whose child is the server's, not the runner's: 0 there. By what the C library's fork never asks for."""
+    number = SYS_CLONE[os.uname().machine]
+    flags, zero = ctypes.c_ulong(CLONE_PARENT | SIGCHLD), ctypes.c_ulong(0)
+    syscall, python = ctypes.PyDLL(None).syscall, ctypes.pythonapi
+    before, parent, child = python.PyOS_BeforeFork, python.PyOS_AfterFork_Parent, python.PyOS_AfterFork_Child
+    before.restype = parent.restype = child.restype = None
+    number = ctypes.c_long(number)
+
+    def clone() -> int:
+        before()
+        pid = syscall(number, flags, zero, zero, zero, zero)
+        child() if pid == 0 else parent()
+        return pid
+
+    return clone
+
+
+class Forbidden(BaseException):
+    """The thing to build was called."""
+
+
+def _locks() -> Callable[[], None]:
+    """lock(): torch's own recurrent operations are gone from this process, for good and however they are called."""
+    library, keys = torch._C._dispatch_library, torch._C.DispatchKey
+    keep, operations = ctypes.pythonapi.Py_IncRef, OPERATIONS
+    tables = [(name, getattr(keys, name)) for name in ("CompositeImplicitAutograd", "CPU", "AutogradCPU")]
+    ready = [(library("IMPL", "aten", name, "grading"), key) for name, key in tables]
+    boxed = [ctypes.py_object(table) for table, _ in ready]
+
+    def deny(*arguments, **named):
+        raise Forbidden("this calls torch's own recurrent operation: that is the thing to build here.")
+
+    def lock() -> None:
+        for table, key in ready:
+            for operation in operations:
+                table.impl(operation, key, deny)
+        for table in boxed:
+            keep(table)  # what a table put in place is taken away with it
+
+    return lock
+
+
+def _audit() -> Callable[[str, tuple], None]:
+    denied, frame_at = DENIED_EVENTS, sys._getframe
+    watching, answering = (Watch.__enter__.__code__, Watch.__exit__.__code__), evaluate_one.__code__
+
+    def hook(event: str, arguments: tuple) -> None:
+        if event.startswith(denied):
+            frame = frame_at(1)
+            ours = event == "sys.setprofile" and frame.f_code in watching and frame.f_back.f_code is answering
+            if not ours:
+                raise RuntimeError(f"{event} is not open to code that is graded")
+
+    return hook
+
+
+def _hide() -> None:
+    """Take this package, and what evaluates, out of reach of an import."""
+    for name in [n for n in sys.modules if n.startswith(("rnncourse.grading", "rnncourse.checks.framework"))]:
+        del sys.modules[name]
+
+
+def _answer(
+    tasks: tuple[Task, ...],
+    channel: Channel,
+    names: dict[str, Any],
+    errors: list,
+    box: Box,
+    uses: dict[tuple[str, str], Use],
+) -> None:
+    """The answerer's life: the inputs of all its tasks come, an answer for each goes."""
+    box.no_more.load()
+    os.write(channel.up, HERE)
+    for task, inputs in zip(tasks, pickle.loads(read_message(channel.down)), strict=True):
+        cases = [Case(arguments, {}) for arguments in inputs]
+        try:
+            learner = eval(compile(ast.parse(task.name, mode="eval"), "<check>", "eval"), names)
+        except BaseException as error:
+            answers = [Answer(failure=_absent(task, error, errors))] * len(cases)
+        else:
+            answers = evaluate(learner, cases, uses[task.use], task.forbid, task.seconds)
+        send(channel.up, pack_answers(answers))
+
+
+def _absent(task: Task, error: BaseException, errors: list) -> Failure:
+    kind, words = errors[-1] if errors else (type(error).__name__, "")
+    cell = f" A cell stopped with {kind}: {' '.join(str(words).split())[:200]}" if errors else ""
+    return Failure("not a function", message=f"there is no {task.name} in the notebook.{cell}")
+
+
+def read_message(file: int) -> bytes:
+    length = int.from_bytes(_read(file, 8), "little")
+    return _read(file, length)
+
+
+def _read(file: int, length: int) -> bytes:
+    parts = []
+    while length:
+        part = os.read(file, min(length, 2**20))
+        if not part:
+            raise EOFError
+        parts.append(part)
+        length -= len(part)
+    return b"".join(parts)
+
+
+def send(file: int, message: bytes) -> None:
+    rest = memoryview(len(message).to_bytes(8, "little") + message)
+    while rest:
+        rest = rest[os.write(file, rest) :]
