@@ -1,0 +1,61 @@
+"""How the classes of tasks 5 to 7 are used. This runs beside the learner's code: it knows no answer."""
+
+import torch
+
+from rnncourse.checks.framework.use import Problem, use
+
+
+@use("a class")
+def build_and_call(module_class, arguments):
+    """SentenceVector: built around the layer, as a module of nn.Sequential that can be trained."""
+    layer, x = arguments.values()
+    module = module_class(layer)
+    if not isinstance(module, torch.nn.Module):
+        raise Problem("it is no torch.nn.Module: derive your class from nn.Module.")
+    own = set(map(id, module.parameters()))
+    if not own.issuperset(map(id, layer.parameters())):
+        raise Problem("the layer's parameters are not among its own: keep the layer itself as an attribute.")
+    return torch.nn.Sequential(module)(x)
+
+
+@use("a class")
+def push_pieces(stream_class, arguments):
+    """Stream: two of them on one layer; calls are (which, piece), or (which, None) for a reset.
+
+    All outputs in the order of the calls, joined along time: (T, B, H).
+    """
+    layer, calls = arguments.values()
+    streams = stream_class(layer), stream_class(layer)
+    outputs = []
+    for which, piece in calls:
+        if piece is None:
+            streams[which].reset()
+            continue
+        output = streams[which].push(piece)
+        if not isinstance(output, torch.Tensor):
+            raise Problem(f"push returns a {type(output).__name__}; asked is the output, a tensor.")
+        if output.shape != (*piece.shape[:2], layer.hidden_size):
+            raise Problem(
+                f"push returns shape {tuple(output.shape)} for a piece of shape {tuple(piece.shape)};"
+                f" asked is {(*piece.shape[:2], layer.hidden_size)}."
+            )
+        outputs.append(output.transpose(0, 1) if layer.batch_first else output)
+    return torch.cat(outputs)
+
+
+@use("a class")
+def push_batches(streams_class, arguments):
+    """Streams: calls are (ids, pieces). The rows of all outputs, one below the other: (rows, H)."""
+    layer, calls = arguments.values()
+    streams, rows = streams_class(layer), []
+    for ids, pieces in calls:
+        output = streams.push(list(ids), pieces)
+        if not isinstance(output, torch.Tensor):
+            raise Problem(f"push returns a {type(output).__name__}; asked is the output, a tensor.")
+        if output.shape != (*pieces.shape[:2], layer.hidden_size):
+            raise Problem(
+                f"push returns shape {tuple(output.shape)} for pieces of shape {tuple(pieces.shape)};"
+                f" asked is {(*pieces.shape[:2], layer.hidden_size)}."
+            )
+        rows.append(output.flatten(0, 1))
+    return torch.cat(rows)
