@@ -329,3 +329,28 @@ def index_grid(module, T: int = 5, lengths=None) -> ipywidgets.VBox:
     index.observe(redraw, names="value")
     redraw()
     return ipywidgets.VBox([name, index, picture, about])
+
+
+def dependency_grid(num_layers: int = 3, T: int = 6) -> ipywidgets.VBox:
+    """Choose a layer and a step of a stack, and see which states and inputs its output is made from.
+
+    Controls: the layer, the step t, both directions or one, and whether dropout is shown. The figure is that
+    of `plots.dependency_grid`; the sentence below it counts.
+    """
+    layer = ipywidgets.IntSlider(value=num_layers - 1, min=0, max=num_layers - 1, description="layer")
+    step = ipywidgets.IntSlider(value=T // 2, min=0, max=T - 1, description="t")
+    both = ipywidgets.Checkbox(description="bidirectional")
+    dropout = ipywidgets.Checkbox(description="dropout")
+    picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%"))
+    about = ipywidgets.HTML()
+
+    def redraw(_=None):
+        of = (layer.value, step.value)
+        ax = plots.dependency_grid(num_layers, T, both.value, of, dropout.value)
+        picture.value, about.value = _png(ax.figure), _words(ax.figure)
+        plt.close(ax.figure)
+
+    for control in (layer, step, both, dropout):
+        control.observe(redraw, names="value")
+    redraw()
+    return ipywidgets.VBox([layer, step, both, dropout, picture, about])

@@ -260,3 +260,21 @@ def test_index_grid_draws_the_entry_that_is_chosen(monkeypatch):
     assert widgets.index_grid(torch.nn.GRU(2, 3)).children[0].options == ("output", "h_n")
     with pytest.raises(TypeError, match=r"expected a recurrent layer .* got Linear\."):
         widgets.index_grid(torch.nn.Linear(2, 3))
+
+
+def test_dependency_grid_counts_what_torchs_gradient_finds_for_the_layer_and_step_picked():
+    layer, step, both, dropout, picture, about = widgets.dependency_grid(num_layers=2, T=4).children
+    assert (layer.max, step.max) == (1, 3)
+    pictures = {bytes(picture.value)}
+    for control, value in ((layer, 0), (step, 1), (both, True), (layer, 1), (dropout, True)):
+        control.value = value
+        pictures.add(bytes(picture.value))
+        x = torch.randn(4, 1, 2, requires_grad=True)
+        rnn = torch.nn.RNN(2, 3, num_layers=layer.value + 1, bidirectional=both.value)
+        rnn(x)[0][step.value].sum().backward()
+        felt = x.grad.flatten(1).any(1).sum().item()
+        assert f"on {felt} of 4 inputs" in about.value
+        assert f"layer {layer.value} at t = {step.value}" in about.value
+    assert "Dropout acts between layers" in about.value
+    assert len(pictures) == 6
+    assert matplotlib.pyplot.get_fignums() == []
