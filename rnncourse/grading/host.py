@@ -25,7 +25,11 @@ class Host:
         self.folder = Path(tempfile.mkdtemp(prefix="rnncourse-"))
         os.chmod(self.folder, 0o711)
         uid = own_user()
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = os.environ | {
+            "OMP_NUM_THREADS": "1",
+            "MKL_NUM_THREADS": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         self.process = subprocess.Popen(
             [sys.executable, "-c", "from rnncourse.grading.server import main; main()", str(self.folder / "box"), str(-1 if uid is None else uid)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True,

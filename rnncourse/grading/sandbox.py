@@ -87,7 +87,9 @@ def remarks() -> list[str]:
     if own_user() is None:
         found.append("not started as root: students' code runs as you, behind Landlock and seccomp")
     if 1 <= landlock_version() < 6:
-        found.append(f"Landlock has version {landlock_version()}: without TCP (4) or signals (6), seccomp alone stops those")
+        found.append(
+            f"Landlock has version {landlock_version()}: without TCP (4) or signals (6), seccomp alone stops those"
+        )
     return found
 
 
@@ -131,7 +133,11 @@ class Box:
 
 
 class _Capabilities(ctypes.Structure):
-    _fields_ = (("effective", ctypes.c_uint32), ("permitted", ctypes.c_uint32), ("inheritable", ctypes.c_uint32))
+    _fields_ = (
+        ("effective", ctypes.c_uint32),
+        ("permitted", ctypes.c_uint32),
+        ("inheritable", ctypes.c_uint32),
+    )
 
 
 def _become(uid: int) -> None:
@@ -176,7 +182,14 @@ def _readable(hidden: tuple[Path, ...]) -> Iterator[Path]:
     library = Path(__file__).parents[1]
     roots = [sys.prefix, sys.base_prefix, *map(sysconfig.get_path, ("stdlib", "purelib", "platlib"))]
     roots += ["/usr", "/lib", "/lib64", "/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"]
-    roots += ["/etc/ld.so.cache", "/etc/localtime", "/etc/mime.types", "/etc/passwd", "/etc/fonts", "/etc/ssl"]
+    roots += [
+        "/etc/ld.so.cache",
+        "/etc/localtime",
+        "/etc/mime.types",
+        "/etc/passwd",
+        "/etc/fonts",
+        "/etc/ssl",
+    ]
     for root in {Path(root).resolve() for root in (*roots, library)}:
         if root.exists():
             yield from _without(root, hidden)

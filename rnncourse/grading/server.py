@@ -268,7 +268,9 @@ def _warm_up() -> None:
     config = Config()
     config.HistoryManager.enabled = False
     shell = InteractiveShell.instance(config=config, colors="NoColor")
-    shell.run_cell("import torch\nfrom torch import nn\nimport numpy as np\nfrom rnncourse.notebook import setup\nsetup()")
+    shell.run_cell(
+        "import torch\nfrom torch import nn\nimport numpy as np\nfrom rnncourse.notebook import setup\nsetup()"
+    )
     cell = torch.nn.LSTMCell(2, 3).double()
     cell(torch.zeros(1, 2).double())[0].sum().backward()
     shell.reset(new_session=False)
@@ -310,5 +312,3 @@ def _use(file: str, name: str) -> Use:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return getattr(module, name)
-
-

@@ -17,6 +17,7 @@ import ast
 import ctypes
 import os
 import pickle
+import re
 import sys
 import types
 from collections.abc import Callable
@@ -30,17 +31,40 @@ from rnncourse.checks.framework.cases import Case
 from rnncourse.checks.framework.evaluate import Answer, Failure, evaluate
 from rnncourse.checks.framework.evaluate import _answer as evaluate_one
 from rnncourse.checks.framework.use import Use
-from rnncourse.checks.framework.watch import Watch
+from rnncourse.checks.framework.watch import STAND_INS, Watch
 from rnncourse.grading.sandbox import CLONE_PARENT, Box, Limits
 from rnncourse.grading.wire import pack_answers
 
 SIGCHLD, SYS_CLONE = 17, {"x86_64": 56, "aarch64": 220}
-DENIED_EVENTS = ("ctypes.", "gc.get_", "sys._current_", "sys.setprofile", "sys.settrace", "os.fork", "os.exec")
+DENIED_EVENTS = (
+    "ctypes.",
+    "gc.get_",
+    "sys._current_",
+    "sys.setprofile",
+    "sys.settrace",
+    "os.fork",
+    "os.exec",
+)
 DENIED_EVENTS += ("os.posix_spawn", "os.system", "subprocess.", "socket.", "pty.", "sys.addaudithook")
 # torch's recurrent operations, as its dispatcher knows them: below Python, so however they are called.
 OPERATIONS = (
-    *("lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell", "_thnn_fused_lstm_cell", "_thnn_fused_gru_cell"),
-    *("lstm.input", "lstm.data", "gru.input", "gru.data", "rnn_tanh.input", "rnn_tanh.data", "rnn_relu.input"),
+    *(
+        "lstm_cell",
+        "gru_cell",
+        "rnn_tanh_cell",
+        "rnn_relu_cell",
+        "_thnn_fused_lstm_cell",
+        "_thnn_fused_gru_cell",
+    ),
+    *(
+        "lstm.input",
+        "lstm.data",
+        "gru.input",
+        "gru.data",
+        "rnn_tanh.input",
+        "rnn_tanh.data",
+        "rnn_relu.input",
+    ),
     *("rnn_relu.data", "mkldnn_rnn_layer"),
 )
 
@@ -153,9 +177,9 @@ def cell(source):
         result = shell.run_cell(source, store_history=False, silent=True)
         error = result.error_before_exec or result.error_in_exec
         if error is not None:
-            errors.append((type(error).__name__, str(error)))
+            errors.append((source, type(error).__name__, str(error)))
     except BaseException as error:
-        errors.append((type(error).__name__, ""))
+        errors.append((source, type(error).__name__, ""))
     finally:
         finished.release()
 """
@@ -199,6 +223,8 @@ def _locks() -> Callable[[], None]:
 
     def deny(*arguments, **named):
         raise Forbidden("this calls torch's own recurrent operation: that is the thing to build here.")
+
+    STAND_INS[deny.__code__] = "torch's own recurrent operation"
 
     def lock() -> None:
         for table, key in ready:
@@ -253,9 +279,13 @@ def _answer(
 
 
 def _absent(task: Task, error: BaseException, errors: list) -> Failure:
-    kind, words = errors[-1] if errors else (type(error).__name__, "")
-    cell = f" A cell stopped with {kind}: {' '.join(str(words).split())[:200]}" if errors else ""
-    return Failure("not a function", message=f"there is no {task.name} in the notebook.{cell}")
+    """Why there is nothing to call, by the cell that should have made it."""
+    makes = re.compile(rf"\b(def|class)\s+{task.name}\b|^\s*{task.name}\s*=", re.MULTILINE)
+    for source, kind, words in errors:
+        if makes.search(source):
+            message = f"its cell stopped with {kind}: {' '.join(str(words).split())[:200]}"
+            return Failure("not a function", message=message)
+    return Failure("not a function", message=f"there is no {task.name} in the notebook.")
 
 
 def read_message(file: int) -> bytes:

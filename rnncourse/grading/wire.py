@@ -42,6 +42,7 @@ def pack_answers(answers: list[Answer]) -> bytes:
             "returned": _tree(answer.returned, arrays),
             "failure": None if answer.failure is None else vars(answer.failure),
             "calls": answer.calls,
+            "at": answer.at,
             "changed": list(answer.changed),
             "printed": answer.printed,
             "warned": answer.warned,
@@ -76,7 +77,9 @@ def unpack_answers(message: bytes, count: int) -> list[Answer]:
 def _answer(row: dict, reader: _Reader) -> Answer:
     failure = row["failure"]
     if failure is not None:
-        failure = Failure(**{name: _text(failure[name]) for name in ("kind", "error", "message", "line", "inner")})
+        failure = Failure(
+            **{name: _text(failure[name]) for name in ("kind", "error", "message", "line", "inner")}
+        )
         if failure.kind not in FAILURES:
             raise WireError("kind of failure")
     seconds = float(row["seconds"])
@@ -86,6 +89,7 @@ def _answer(row: dict, reader: _Reader) -> Answer:
         returned=reader.plain(row["returned"], 0),
         failure=failure,
         calls=None if row["calls"] is None else _text(row["calls"]),
+        at=_text(row["at"]),
         changed=tuple(_text(name) for name in row["changed"][:100]),
         printed=_text(row["printed"]),
         warned=_text(row["warned"]),

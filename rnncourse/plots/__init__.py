@@ -4,8 +4,10 @@ Each sets `figure.alt` on the Figure that it draws in: one sentence with the num
 Where several share a Figure, the last one's sentence stands.
 """
 
+from rnncourse.plots.axes import cube_slices, who_is_where
 from rnncourse.plots.cells import gru_cell, lstm_cell, rnn_cell, state_paths
 from rnncourse.plots.dependencies import dependency_grid
+from rnncourse.plots.directions import seen_inputs
 from rnncourse.plots.gradients import (
     gradient_norms,
     gradient_over_time,
@@ -27,6 +29,7 @@ __all__ = [
     "batch_sizes",
     "c_against_h",
     "cell_diagram",
+    "cube_slices",
     "dependency_grid",
     "gates_over_time",
     "gradient_norms",
@@ -40,8 +43,10 @@ __all__ = [
     "norm_against_distance",
     "parameter_map",
     "rnn_cell",
+    "seen_inputs",
     "state_paths",
     "unrolled",
     "unrolled_loop",
     "unrolling",
+    "who_is_where",
 ]

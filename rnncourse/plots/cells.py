@@ -133,7 +133,7 @@ def gru_cell(a_r, a_z, ih_n, hh_n, h, ax=None):
     ax.text(8.45, 2.68, f"r * hh_n\n= {r * hh_n:z.2f}", ha="center", va="bottom", fontsize=9)
     ax.text(7.6, 1.25, f"ih_n =\n{ih_n:z.2f}", va="center")
     ax.text(9.5, 1.25, f"hh_n =\n{hh_n:z.2f}", va="center")
-    for x, y, role in ((2.95, 3.6, "keep"), (5.85, 3.6, "what"), (9.75, 2.65, "see")):
+    for x, y, role in ((2.95, 3.6, "keep"), (5.85, 3.6, "what"), (9.75, 2.65, "read")):
         ax.text(x, y, role, va="center", style="italic")
     _state(ax, 0.8, 5.3, "h", "$h_{t-1}$", h)
     _state(ax, 10.1, 5.3, "h", "$h_t$", h_t)

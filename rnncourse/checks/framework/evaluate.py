@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 import linecache
-import os
-import sysconfig
 import time
 import traceback
 import warnings
@@ -24,9 +22,8 @@ from rnncourse.checks.framework.cases import Case, fresh, unchanged
 from rnncourse.checks.framework.limit import TooSlow, time_limit
 from rnncourse.checks.framework.plain import Plain, kinds, plain, type_name
 from rnncourse.checks.framework.use import Problem, Use, call, wrong_kind
-from rnncourse.checks.framework.watch import ANSWERS, LIBRARY, RECURRENT, Watch
+from rnncourse.checks.framework.watch import ANSWERS, NOT_THEIRS, RECURRENT, Watch
 
-NOT_THEIRS = tuple(folder + os.sep for folder in (LIBRARY, *map(sysconfig.get_path, ("stdlib", "purelib"))))
 KEPT_OUTPUT = 200  # characters of what a function prints
 SECONDS = 5.0  # for one case
 
@@ -54,7 +51,7 @@ class Answer:
     """What one call gave, as plain data (plain.py).
 
     failure: why nothing was returned, else None.
-    calls: the forbidden function that was called, else None.
+    calls: the forbidden function that was called, else None. at: the learner's own line of that call.
     changed: names of the arguments that were changed in place.
     printed, warned: the beginning of what the call printed, and its first warning.
     seconds: how long it took.
@@ -63,6 +60,7 @@ class Answer:
     returned: Plain = None
     failure: Failure | None = None
     calls: str | None = None
+    at: str = ""
     changed: tuple[str, ...] = ()
     printed: str = ""
     warned: str = ""
@@ -121,6 +119,7 @@ def _answer(learner: Any, case: Case, use: Use, forbid: frozenset[str], seconds:
         returned=returned,
         failure=failure,
         calls=watch.seen,
+        at=_safely(lambda: str(watch.line), ""),
         changed=changed,
         printed=printed.text,
         warned=_safely(lambda: str(caught[0].message).splitlines()[0][:KEPT_OUTPUT], "") if caught else "",

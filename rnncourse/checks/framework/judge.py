@@ -229,10 +229,13 @@ class _Judgement:
         return None
 
     def _forbidden(self) -> Verdict | None:
-        calls = next((answer.calls for answer in self.answers if answer.calls), None)
-        if calls is not None:
+        answer = next((answer for answer in self.answers if answer.calls), None)
+        if answer is not None:
+            line = f" in your line `{_quotable(answer.at)}`" if answer.at else ""
             return self._say(
-                "forbidden", f": this calls {calls}: that is the thing to build here.", counted=False
+                "forbidden",
+                f": this calls {answer.calls}{line}: that is the thing to build here.",
+                counted=False,
             )
         return None
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import linecache
+import os
 import pathlib
 import sys
+import sysconfig
 from collections.abc import Iterable
 from types import CodeType, FrameType
 from typing import Any
@@ -16,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 FRAMEWORK = str(pathlib.Path(__file__).parent)
 LIBRARY = str(pathlib.Path(__file__).parents[2])
+NOT_THEIRS = tuple(folder + os.sep for folder in (LIBRARY, *map(sysconfig.get_path, ("stdlib", "purelib"))))
 
 # What a task may forbid, by public names. A function of torch stands for the tensor's method, too.
 _RNN_OPS = ("rnn_tanh_cell", "rnn_relu_cell", "lstm_cell", "gru_cell", "rnn_tanh", "rnn_relu", "lstm", "gru")
@@ -43,10 +47,15 @@ CLIPPING = frozenset(
     f"torch.nn.utils.{name}" for name in ("clip_grad_norm_", "clip_grad_value_", "get_total_norm")
 )
 ANSWERS = frozenset({"rnncourse.checks"})  # in every task
+STAND_INS: dict[
+    CodeType, str
+] = {}  # code that a grader has put in the place of forbidden operations: their name
 
 
 class Watch(TorchFunctionMode):
     """Within `with Watch(forbid) as watch`, `watch.seen` is the first forbidden call's name, else None.
+
+    `watch.line` is the source line, outside of libraries, from which it came.
 
     forbid: public names, "torch.nn.LSTM" (or what is derived from it, when it runs), "torch.autograd.grad",
     "torch.cumsum", and "rnncourse", this library's whole. not_this: the code of the set's own Use.
@@ -59,6 +68,7 @@ class Watch(TorchFunctionMode):
     def __init__(self, forbid: Iterable[str] = RECURRENT, not_this: CodeType | None = None) -> None:
         super().__init__()
         self.seen: str | None = None
+        self.line = ""
         self._code, self._ops = _forbidden(frozenset(forbid))
         self._modules = tuple(name for name in forbid if name.startswith("rnncourse"))
         self._not_this = not_this
@@ -74,22 +84,31 @@ class Watch(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         if self.seen is None:
-            self.seen = self._ops.get(getattr(func, "__name__", "").split(".")[0])
+            self._note(self._ops.get(getattr(func, "__name__", "").split(".")[0]), sys._getframe(1))
         return func(*args, **(kwargs or {}))
 
     def _python_call(self, frame: FrameType, event: str, argument: object) -> None:
         if self.seen is not None or event != "call":
             return
         code = frame.f_code
-        if code in self._code:
-            self.seen = self._code[code]
+        if code in self._code or code in STAND_INS:
+            self._note(self._code.get(code) or STAND_INS[code], frame)
         elif (
             code.co_filename.startswith(LIBRARY)
             and not code.co_filename.startswith(FRAMEWORK)
             and code is not self._not_this
             and str(frame.f_globals.get("__name__")).startswith(self._modules)
         ):
-            self.seen = _public_name(frame)
+            self._note(_public_name(frame), frame)
+
+    def _note(self, name: str | None, frame: FrameType | None) -> None:
+        self.seen = name
+        if name is None:
+            return
+        while frame is not None and frame.f_code.co_filename.startswith(NOT_THEIRS):
+            frame = frame.f_back
+        if frame is not None:
+            self.line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()[:100]
 
     def scripted(self, learner: Any) -> None:
         """Looks into a function that torch.jit has compiled: no hook sees its calls."""

@@ -1,0 +1,205 @@
+"""Grades one submission: what to run is made of its notebook, a host runs it, the judge says what came back.
+
+Nothing of a student's runs here. The cases are new ones, of the class's own seed: an answer that was copied from
+the notebook's cases, or from a neighbour's screen, does not fit them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import pickle
+import time
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from rnncourse.checks.framework.check import Check
+from rnncourse.checks.framework.judge import AnswerKey, judge
+from rnncourse.checks.framework.use import Use
+from rnncourse.checks.framework.verdict import Verdict
+from rnncourse.grading.host import Host
+from rnncourse.grading.notebook import Source, Unreadable, grouped, read, steps
+from rnncourse.grading.result import STATES, Result, TaskResult
+from rnncourse.grading.sandbox import Limits
+from rnncourse.grading.server import Job
+from rnncourse.grading.student import Group, Task
+from rnncourse.grading.wire import WireError, unpack_answers
+
+OUT_OF_MEMORY = ("MemoryError", "can't allocate memory", "not enough memory", "bad_alloc")
+
+
+@dataclass
+class Assignment:
+    """An exercise as it was given out, its checks, and the cases of this grading."""
+
+    name: str
+    path: Path  # its notebook, of solutions/ or exercises/
+    seed: int
+    keys: dict[int, AnswerKey] = field(default_factory=dict)
+
+    @cached_property
+    def source(self) -> Source:
+        return Source.of(self.path)
+
+    @cached_property
+    def checks(self) -> dict[int, Check]:
+        """The checks by their cells' numbers in the source."""
+        found = importlib.import_module(f"rnncourse.checks.{self.path.stem}").CHECKS
+        by_id = {f"{check.name}_check": check for check in found}
+        cells = self.source.cells
+        return {k: by_id[self.source.grade_id(k)] for k in range(len(cells)) if self.source.is_check(k)}
+
+    @property
+    def total(self) -> int:
+        return sum(check.points for check in self.checks.values())
+
+    @cached_property
+    def version(self) -> bytes:
+        """Changes with the exercise's locked cells, its points or the cases."""
+        said = [self.name, self.seed, [(check.name, check.points) for check in self.checks.values()]]
+        said += [cell.source for k, cell in enumerate(self.source.cells) if self.source.is_locked(k)]
+        return repr(said).encode()
+
+    def key(self, k: int) -> AnswerKey:
+        if k not in self.keys:
+            self.keys[k] = AnswerKey(self.checks[k], self.checks[k].cases(self.seed))
+        return self.keys[k]
+
+    def digest(self, notebook: bytes | None) -> str:
+        return hashlib.sha256(self.version + (b"" if notebook is None else notebook)).hexdigest()[:32]
+
+
+def ungraded(
+    student: str, assignment: Assignment, state: str, reason: str, notebook: bytes | None = None
+) -> Result:
+    """A submission of which nothing could be judged."""
+    tasks = tuple(
+        TaskResult(check.name, f"{check.name}_check", state, None, check.points)
+        for check in assignment.checks.values()
+    )
+    digest = assignment.digest(notebook)
+    return Result(student, assignment.name, state, reason, None, assignment.total, tasks, digest)
+
+
+def grade(student: str, assignment: Assignment, notebook: bytes, host: Host, limits: Limits) -> Result:
+    """Raises nothing that a submission could cause."""
+    begin = time.monotonic()
+    try:
+        order = steps(read(notebook), assignment.source)
+    except Unreadable as problem:
+        return ungraded(student, assignment, "invalid", f"{problem}.", notebook)
+    tasks, end = _run(assignment, list(grouped(order)), host, limits)
+    if any(task.points is None for task in tasks):
+        # What ended one task may have taken its neighbours with it: again, each where it stands and by itself.
+        alone = [[step] if isinstance(step, int) else step for step in order]
+        tasks, end = _run(assignment, alone, host, limits)
+    state = max((task.state for task in tasks), key=list(STATES).index)
+    reason = _reason(state, tasks) or (f"After the last task the notebook {WHY[end]}." if end else "")
+    judged = [task.points for task in tasks]
+    return Result(
+        student,
+        assignment.name,
+        state,
+        reason,
+        None if None in judged else sum(judged),
+        assignment.total,
+        tuple(tasks),
+        assignment.digest(notebook),
+        round(time.monotonic() - begin, 3),
+    )
+
+
+WHY = {
+    "timeout": "ran longer than it may",
+    "memory": "wanted more memory than it may have",
+    "crashed": "ended its own process, or crashed it",
+}
+
+
+def _run(
+    assignment: Assignment, plan: list[str | list[int]], host: Host, limits: Limits
+) -> tuple[list[TaskResult], str]:
+    asked = [
+        step if isinstance(step, str) else groups for step in plan for groups in _split(assignment, step)
+    ]
+    groups = [step for step in asked if isinstance(step, list)]
+    job = Job(
+        steps=[step if isinstance(step, str) else _group(assignment, step) for step in asked],
+        inputs=[
+            pickle.dumps([[case.arguments for case in assignment.key(k).cases] for k in g]) for g in groups
+        ],
+        limits=limits,
+    )
+    ran = host.run(job)
+    order = [k for group in groups for k in group]
+    found = {
+        k: _judged(assignment.key(k), answer, end)
+        for k, answer, end in zip(order, ran.answers, ran.ends, strict=True)
+    }
+    return [found[k] for k in assignment.checks], ran.end
+
+
+def _split(assignment: Assignment, step: str | list[int]) -> list[list[int] | str]:
+    """A group's tasks apart: those that build torch's own layers, for whom these are locked, and the others."""
+    if isinstance(step, str):
+        return [step]
+    building = [k for k in step if "torch.lstm_cell" in assignment.checks[k].forbid]
+    return [tasks for tasks in (building, [k for k in step if k not in building]) if tasks]
+
+
+def _group(assignment: Assignment, numbers: list[int]) -> Group:
+    tasks = tuple(
+        Task(check.name, _use(check.use), check.forbid, check.seconds, len(assignment.key(k).cases))
+        for k, check in ((k, assignment.checks[k]) for k in numbers)
+    )
+    return Group(tasks, "torch.lstm_cell" in tasks[0].forbid)
+
+
+def _use(use: Use) -> tuple[str, str]:
+    return inspect.getsourcefile(use.run), use.run.__name__
+
+
+def _judged(key: AnswerKey, message: bytes | None, end: str) -> TaskResult:
+    check = key.check
+    nothing = TaskResult(check.name, f"{check.name}_check", end, None, check.points)
+    if message is None:
+        return nothing
+    try:
+        answers = unpack_answers(message, len(key.cases))
+    except WireError:
+        return TaskResult(**{**vars(nothing), "state": "crashed", "text": ": what came back can't be read."})
+    if any(
+        a.failure and any(w in f"{a.failure.error} {a.failure.message}" for w in OUT_OF_MEMORY)
+        for a in answers
+    ):
+        return TaskResult(**{**vars(nothing), "state": "memory"})
+    verdict = judge(key, answers)
+    return _task(check, verdict)
+
+
+def _task(check: Check, verdict: Verdict) -> TaskResult:
+    return TaskResult(
+        check.name,
+        f"{check.name}_check",
+        "flagged" if verdict.state == "forbidden" else "graded",
+        verdict.points,
+        verdict.total,
+        verdict.state,
+        verdict.mistake,
+        verdict.text,
+        verdict.look,
+        verdict.lesson,
+        verdict.remarks,
+        verdict.earned,
+    )
+
+
+def _reason(state: str, tasks: list[TaskResult]) -> str:
+    """In one sentence, which tasks made the submission's state what it is."""
+    named = [task for task in tasks if task.state == state]
+    listed = ", ".join(task.task for task in named)
+    if state == "flagged":
+        return "; ".join(f"{task.task}{task.text}" for task in named)
+    return f"{listed}: not judged, for the process {WHY[state]}." if state in WHY else ""

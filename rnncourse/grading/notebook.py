@@ -1,0 +1,175 @@
+"""What is run of a notebook, and in which order: a student's cells, with the source's own in the place of the locked ones.
+
+Cells are known by nbgrader's grade_id, else by their id, else a locked one by its text. A locked cell that was
+edited, doubled, turned into text or taken out is as in the source again; a check stands where the student has it,
+else after the answer that it checks.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import symtable
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
+from nbformat import NotebookNode
+
+MOST_BYTES = 64 * 2**20
+UNSEEN = {"exec", "eval", "globals", "locals", "vars", "setattr", "delattr", "get_ipython", "__import__"}
+
+
+class Unreadable(ValueError):
+    """Says in a sentence why these bytes are no notebook."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """An assignment as it was given out: its code cells, by their order."""
+
+    cells: tuple[NotebookNode, ...]
+
+    @classmethod
+    def of(cls, path: Path) -> Source:
+        cells = nbformat.read(path, as_version=4).cells
+        return cls(tuple(cell for cell in cells if cell.cell_type == "code"))
+
+    def is_check(self, k: int) -> bool:
+        return bool(_marks(self.cells[k]).get("grade"))
+
+    def is_locked(self, k: int) -> bool:
+        return bool(_marks(self.cells[k]).get("locked"))
+
+    def grade_id(self, k: int) -> str:
+        return _marks(self.cells[k]).get("grade_id", "")
+
+    def where(self, cell: Mapping) -> int | None:
+        """Which of the source's cells this is."""
+        grade_id, text = _marks(cell).get("grade_id"), _text(cell)
+        for k, own in enumerate(self.cells):
+            if grade_id and grade_id == self.grade_id(k):
+                return k
+        for k, own in enumerate(self.cells):
+            if cell.get("id") and cell.get("id") == own.id and _marks(own):
+                return k
+        for k, own in enumerate(self.cells):
+            if self.is_locked(k) and text == own.source.strip():
+                return k
+        return None
+
+
+def read(data: bytes) -> list[dict]:
+    """The cells of a notebook's file, of any format of Jupyter's; Unreadable if it is none."""
+    if not data.strip():
+        raise Unreadable("the file is empty")
+    if len(data) > MOST_BYTES:
+        raise Unreadable(f"the file has {len(data) / 2**20:.0f} MB, more than {MOST_BYTES // 2**20}")
+    try:
+        try:
+            document = json.loads(data)
+        except UnicodeDecodeError:
+            document = json.loads(data.decode("latin-1"))
+        except ValueError:
+            document = json.loads(data.decode("utf-8-sig"))
+        notebook = nbformat.convert(nbformat.from_dict(document), 4)
+        cells = [dict(cell) for cell in notebook["cells"]]
+        if not all(isinstance(cell.get("cell_type"), str) for cell in cells):
+            raise TypeError
+        return cells
+    except RecursionError:
+        raise Unreadable("the file is nested too deeply to be a notebook") from None
+    except (ValueError, TypeError, KeyError, AttributeError, nbformat.ValidationError) as error:
+        words = " ".join(str(error).split())[:120] or type(error).__name__
+        raise Unreadable(f"the file is no Jupyter notebook ({words})") from None
+
+
+def steps(cells: list[dict], source: Source) -> list[str | int]:
+    """In order: the text of a cell, or the number of one of the source's checks."""
+    found: list[tuple[int | None, str | int]] = []
+    seen: set[int] = set()
+    for cell in cells:
+        k = source.where(cell)
+        if k is not None and source.is_locked(k):
+            if k not in seen:
+                found.append((k, _given(source, k)))
+        elif cell["cell_type"] == "code" or k is not None:
+            found.append((k, _text(cell)))
+        if k is not None:
+            seen.add(k)
+    for k in range(len(source.cells)):
+        if source.is_locked(k) and k not in seen:
+            before = [at for at, (j, _) in enumerate(found) if j is not None and j < k]
+            missed = source.is_check(k) and not any(found[at][0] == k - 1 for at in before)
+            at = len(found) if missed and not before else max(before, default=-1) + 1
+            found.insert(at, (k, _given(source, k)))
+    return [step for _, step in found]
+
+
+def grouped(steps: list[str | int]) -> Iterator[str | list[int]]:
+    """The same with each check as late as possible, so that one process can answer several.
+
+    A check waits for the next one unless a cell between them binds again, or may, what functions so far read.
+    """
+    waiting: list[int] = []
+    read: set[str] = set()
+    for step in steps:
+        if isinstance(step, int):
+            waiting.append(step)
+            continue
+        bound, reads = names(step)
+        if waiting and (bound is None or bound & read):
+            yield waiting
+            waiting = []
+        read |= reads
+        yield step
+    if waiting:
+        yield waiting
+
+
+def names(text: str) -> tuple[set[str] | None, set[str]]:
+    """What a cell binds at its top (None: can't be known), and what functions in it, or checks of it, may read."""
+    try:
+        code = TransformerManager().transform_cell(text)
+        tree, table = ast.parse(code), symtable.symtable(code, "cell", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set(), set()  # it will not run
+    bound = {
+        symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()
+    }
+    bound |= {s.get_name() for s in _symbols(table) if s.is_declared_global() and s.is_assigned()}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id in UNSEEN:
+            return None, set()
+        if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            bound |= {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+            return None, set()
+    reads = {symbol.get_name() for symbol in _symbols(table) if symbol.is_global()}
+    defined = {
+        n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
+    return bound, reads | defined
+
+
+def _symbols(table: symtable.SymbolTable) -> Iterator[symtable.Symbol]:
+    """The symbols of all scopes within."""
+    for child in table.get_children():
+        yield from child.get_symbols()
+        yield from _symbols(child)
+
+
+def _given(source: Source, k: int) -> str | int:
+    return k if source.is_check(k) else source.cells[k].source
+
+
+def _marks(cell: Mapping) -> Mapping:
+    marks = cell.get("metadata", {}).get("nbgrader", {}) if isinstance(cell.get("metadata"), dict) else {}
+    return marks if isinstance(marks, dict) else {}
+
+
+def _text(cell: Mapping) -> str:
+    text = cell.get("source", "")
+    return "".join(map(str, text)) if isinstance(text, list) else str(text)
