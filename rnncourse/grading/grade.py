@@ -1,7 +1,7 @@
 """Grades one submission: what to run is made of its notebook, a host runs it, the judge says what came back.
 
-Nothing of a student's runs here. The cases are new ones, of the class's own seed: an answer that was copied from
-the notebook's cases, or from a neighbour's screen, does not fit them.
+Nothing of a student's runs here. The cases are new ones, of the class's own seed: numbers copied from a
+notebook do not fit them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import pickle
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 from rnncourse.checks.framework.check import Check
 from rnncourse.checks.framework.judge import AnswerKey, judge
@@ -32,21 +31,26 @@ OUT_OF_MEMORY = ("MemoryError", "can't allocate memory", "not enough memory", "b
 
 @dataclass
 class Assignment:
-    """An exercise as it was given out, its checks, and the cases of this grading."""
+    """An exercise as it was given out, its checks, and the cases of this grading.
+
+    name: "06_lstm_gates". stem: of its notebook and its checks, "lstm_gates". notebook: its file, that of
+    solutions/ or of exercises/. seed: of the cases.
+    """
 
     name: str
-    path: Path  # its notebook, of solutions/ or exercises/
+    stem: str
+    notebook: bytes
     seed: int
-    keys: dict[int, AnswerKey] = field(default_factory=dict)
+    keys: dict[int, AnswerKey] = field(default_factory=dict, repr=False)
 
     @cached_property
     def source(self) -> Source:
-        return Source.of(self.path)
+        return Source.of(self.notebook)
 
     @cached_property
     def checks(self) -> dict[int, Check]:
         """The checks by their cells' numbers in the source."""
-        found = importlib.import_module(f"rnncourse.checks.{self.path.stem}").CHECKS
+        found = importlib.import_module(f"rnncourse.checks.{self.stem}").CHECKS
         by_id = {f"{check.name}_check": check for check in found}
         cells = self.source.cells
         return {k: by_id[self.source.grade_id(k)] for k in range(len(cells)) if self.source.is_check(k)}
@@ -92,7 +96,7 @@ def grade(student: str, assignment: Assignment, notebook: bytes, host: Host, lim
         return ungraded(student, assignment, "invalid", f"{problem}.", notebook)
     tasks, end = _run(assignment, list(grouped(order)), host, limits)
     if any(task.points is None for task in tasks):
-        # What ended one task may have taken its neighbours with it: again, each where it stands and by itself.
+        # What ended one task may have taken others with it: again, each where it stands and by itself.
         alone = [[step] if isinstance(step, int) else step for step in order]
         tasks, end = _run(assignment, alone, host, limits)
     state = max((task.state for task in tasks), key=list(STATES).index)
@@ -142,7 +146,7 @@ def _run(
 
 
 def _split(assignment: Assignment, step: str | list[int]) -> list[list[int] | str]:
-    """A group's tasks apart: those that build torch's own layers, for whom these are locked, and the others."""
+    """Those tasks of a group that build torch's own layers, for whom these are locked, and the others."""
     if isinstance(step, str):
         return [step]
     building = [k for k in step if "torch.lstm_cell" in assignment.checks[k].forbid]

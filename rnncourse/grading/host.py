@@ -1,4 +1,4 @@
-"""A warm server and its folder, seen from the grader: started, asked, ended."""
+"""A warm server and its folder, seen from the grader: started, asked, started again should it die, ended."""
 
 from __future__ import annotations
 
@@ -14,46 +14,66 @@ from rnncourse.grading.sandbox import own_user
 from rnncourse.grading.server import Job, Ran
 from rnncourse.grading.student import read_message, send
 
+CHECKS = Path(__file__).parents[1] / "checks"
+SERVER = "from rnncourse.grading.server import main; main()"
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
 
 class Host:
-    """`with Host(hidden) as host: host.run(job)`. hidden: folders that no student's code may read."""
+    """`with Host(hidden) as host: host.run(job)`. For one caller at a time.
 
-    def __init__(self, hidden: list[Path]) -> None:
-        self.hidden = hidden
+    hidden: what no student's code may read, beside the checks' own packages. Only Python, its packages and
+    the system's libraries can be read at all.
+    """
+
+    def __init__(self, hidden: list[Path] = ()) -> None:
+        sets = [path for path in CHECKS.iterdir() if path.is_dir() and path.name != "framework"]
+        self.hidden = [*sets, *hidden]
 
     def __enter__(self) -> Host:
-        self.folder = Path(tempfile.mkdtemp(prefix="rnncourse-"))
-        os.chmod(self.folder, 0o711)
-        uid = own_user()
-        environment = os.environ | {
-            "OMP_NUM_THREADS": "1",
-            "MKL_NUM_THREADS": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", "from rnncourse.grading.server import main; main()", str(self.folder / "box"), str(-1 if uid is None else uid)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True,
-        )  # fmt: skip
-        self._send(self.hidden)
-        self._receive()
+        self.start()
         return self
 
-    def run(self, job: Job) -> Ran:
-        self._send(job)
-        return self._receive()
-
     def __exit__(self, *error: object) -> None:
-        self.process.stdin.close()
+        self.stop()
+
+    def start(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="rnncourse-"))
+        self.folder.chmod(0o711)
+        uid = own_user()
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", SERVER, str(self.folder / "box"), str(-1 if uid is None else uid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | ONE_THREAD,
+            start_new_session=True,  # Ctrl-C is for the grader, which then ends it
+        )
+        self._send(self.hidden)
+        self._receive()
+
+    def stop(self) -> None:
+        self._process.stdin.close()
         try:
-            self.process.wait(5)
+            self._process.wait(5)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process.stdout.close()
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def run(self, job: Job) -> Ran:
+        """What came of a job. If the server dies of it, all of it crashed, and there is a new server."""
+        try:
+            self._send(job)
+            return self._receive()
+        except (EOFError, OSError):
+            self.stop()
+            self.start()
+            tasks = sum(len(step.tasks) for step in job.steps if not isinstance(step, str))
+            return Ran([None] * tasks, ["crashed"] * tasks, "crashed")
+
     def _send(self, message: object) -> None:
-        send(self.process.stdin.fileno(), pickle.dumps(message))
+        send(self._process.stdin.fileno(), pickle.dumps(message))
 
     def _receive(self):
-        return pickle.loads(read_message(self.process.stdout.fileno()))
+        return pickle.loads(read_message(self._process.stdout.fileno()))

@@ -1,8 +1,8 @@
-"""What is run of a notebook, and in which order: a student's cells, with the source's own in the place of the locked ones.
+"""What is run of a notebook, and in which order: a student's cells, the source's in the place of locked ones.
 
-Cells are known by nbgrader's grade_id, else by their id, else a locked one by its text. A locked cell that was
-edited, doubled, turned into text or taken out is as in the source again; a check stands where the student has it,
-else after the answer that it checks.
+Cells are known by nbgrader's grade_id, else by their id, else a locked one by its text. A locked cell that
+was edited, doubled, turned into text or taken out is as in the source again; a check stands where the
+student has it, else after the answer that it checks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import json
 import symtable
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
@@ -33,8 +32,8 @@ class Source:
     cells: tuple[NotebookNode, ...]
 
     @classmethod
-    def of(cls, path: Path) -> Source:
-        cells = nbformat.read(path, as_version=4).cells
+    def of(cls, notebook: bytes) -> Source:
+        cells = nbformat.reads(notebook.decode(), as_version=4).cells
         return cls(tuple(cell for cell in cells if cell.cell_type == "code"))
 
     def is_check(self, k: int) -> bool:
@@ -49,7 +48,7 @@ class Source:
     def where(self, cell: Mapping) -> int | None:
         """Which of the source's cells this is."""
         grade_id, text = _marks(cell).get("grade_id"), _text(cell)
-        for k, own in enumerate(self.cells):
+        for k in range(len(self.cells)):
             if grade_id and grade_id == self.grade_id(k):
                 return k
         for k, own in enumerate(self.cells):
@@ -130,7 +129,7 @@ def grouped(steps: list[str | int]) -> Iterator[str | list[int]]:
 
 
 def names(text: str) -> tuple[set[str] | None, set[str]]:
-    """What a cell binds at its top (None: can't be known), and what functions in it, or checks of it, may read."""
+    """What a cell binds (None: can't be known), and what its functions, and checks of it, may read."""
     try:
         code = TransformerManager().transform_cell(text)
         tree, table = ast.parse(code), symtable.symtable(code, "cell", "exec")

@@ -39,7 +39,7 @@ class TaskResult:
 
 @dataclass(frozen=True)
 class Result:
-    """One submission. points: None unless every task was judged. digest: of what was graded, and against what."""
+    """One submission. points: None unless every task was judged. digest: of what was graded, and by what."""
 
     student: str
     assignment: str

@@ -1,4 +1,4 @@
-"""The walls around a student's process: what the Linux kernel offers, put up from inside before any of their code.
+"""The walls around a student's process: what Linux offers, put up from inside before any of their code.
 
 Landlock (files, TCP), seccomp (system calls), another user, and limits. A wall once up can't be taken down by
 the process behind it. `missing()` says what this machine lacks. The system calls and constants are those of
@@ -34,32 +34,32 @@ SCOPES = (1 << 0) | (1 << 1)  # version 6: abstract sockets, signals to processe
 
 # What no exercise needs. Each gives "operation not permitted".
 DENIED = """
-    socket socketcall connect bind listen accept accept4
-    fork vfork execve execveat ptrace process_vm_readv process_vm_writev pidfd_open pidfd_getfd pidfd_send_signal
-    kill tkill rt_sigqueueinfo rt_tgsigqueueinfo
-    mount umount2 pivot_root chroot move_mount open_tree fsopen fsconfig fsmount fspick mount_setattr
-    unshare setns bpf perf_event_open userfaultfd keyctl add_key request_key
-    io_uring_setup io_uring_enter io_uring_register
-    init_module finit_module delete_module kexec_load kexec_file_load reboot swapon swapoff
-    acct quotactl nfsservctl personality syslog sethostname setdomainname settimeofday clock_settime adjtimex
-    clock_adjtime name_to_handle_at open_by_handle_at lookup_dcookie
-    shmget shmat shmctl semget semop semctl msgget msgsnd msgrcv msgctl mq_open mq_unlink
-    iopl ioperm ioprio_set sched_setaffinity sched_setscheduler setpriority
-    setuid setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset
-    setrlimit vhangup memfd_secret
-""".split()
+    socket socketcall connect bind listen accept accept4 fork vfork execve execveat ptrace
+    process_vm_readv process_vm_writev pidfd_open pidfd_getfd pidfd_send_signal kill tkill
+    rt_sigqueueinfo rt_tgsigqueueinfo mount umount2 pivot_root chroot move_mount open_tree fsopen
+    fsconfig fsmount fspick mount_setattr unshare setns bpf perf_event_open userfaultfd keyctl add_key
+    request_key io_uring_setup io_uring_enter io_uring_register init_module finit_module delete_module
+    kexec_load kexec_file_load reboot swapon swapoff acct quotactl nfsservctl personality syslog
+    sethostname setdomainname settimeofday clock_settime adjtimex clock_adjtime name_to_handle_at
+    open_by_handle_at lookup_dcookie shmget shmat shmctl semget semop semctl msgget msgsnd msgrcv msgctl
+    mq_open mq_unlink iopl ioperm ioprio_set sched_setaffinity sched_setscheduler setpriority setuid
+    setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset setrlimit vhangup
+    memfd_secret
+""".split()  # noqa: SIM905
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """For one student's process. memory: bytes beyond what it starts with. cpu, wall: seconds. file: bytes."""
+    """For one submission. memory: bytes beyond what its process starts with. cpu, wall: seconds of all its
+    cells (a task's cases have the check's limit). file: bytes of one file. walls: False for no sandbox."""
 
     memory: int = 2 * 2**30
     cpu: int = 120
     wall: float = 120.0
     file: int = 64 * 2**20
+    walls: bool = True
 
 
 def missing() -> list[str]:
@@ -77,7 +77,7 @@ def missing() -> list[str]:
 
 
 def own_user() -> int | None:
-    """The number of a user that is nobody's, for a student's process; None where only root could become it."""
+    """The number of a user that is nobody's, for a student's process; None where this is not root."""
     return 2_000_000_000 + os.getpid() if os.geteuid() == 0 else None
 
 
@@ -88,7 +88,7 @@ def remarks() -> list[str]:
         found.append("not started as root: students' code runs as you, behind Landlock and seccomp")
     if 1 <= landlock_version() < 6:
         found.append(
-            f"Landlock has version {landlock_version()}: without TCP (4) or signals (6), seccomp alone stops those"
+            f"Landlock has version {landlock_version()}: seccomp alone stops TCP (4) and signals (6)"
         )
     return found
 
@@ -102,11 +102,14 @@ class Box:
     """A private folder and the walls around it, made once and put up in one process after the other."""
 
     def __init__(self, folder: Path, uid: int | None, hidden: Iterable[Path]) -> None:
-        """folder: the only place for files. uid: of a user of its own, None to stay. hidden: never readable."""
+        """folder: the only place for files. uid: another user's, None to stay. hidden: never readable."""
         self.folder, self.uid = folder, uid
-        self.ruleset = _ruleset(folder, _readable(tuple(path.resolve() for path in hidden)))
-        self.seccomp, self.no_more = _filter(may_answer=True), _filter(may_answer=False)
         self.empty()
+        self.files: list[int] = []  # open ones, that its walls need
+        if not missing():
+            self.ruleset = _ruleset(folder, _readable(tuple(path.resolve() for path in hidden)))
+            self.files = [self.ruleset]
+            self.seccomp, self.no_more = _filter(may_answer=True), _filter(may_answer=False)
 
     def enter(self, limits: Limits) -> None:
         """Put the walls up around this process, for good."""
@@ -114,6 +117,8 @@ class Box:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         os.chdir(self.folder)
         _limit(limits)
+        if not limits.walls:
+            return
         if self.uid is not None:
             _become(self.uid)
             _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # a change of user takes it away
@@ -141,7 +146,7 @@ class _Capabilities(ctypes.Structure):
 
 
 def _become(uid: int) -> None:
-    """Another user, of root's powers left only that to read: Python may lie in root's own folder. Landlock says what."""
+    """Another user. It keeps root's power to read, for a Python in root's home; Landlock says what."""
     os.setgroups([])
     _libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
     os.setresgid(uid, uid, uid)

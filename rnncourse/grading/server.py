@@ -1,6 +1,4 @@
-"""A warm process, with torch imported and nothing of a student's: forks for each submission, and watches over it.
-
-    python -m rnncourse.grading.server FOLDER UID
+"""A warm process, with torch imported and nothing of a student's: it forks for each submission, and watches.
 
 Jobs come in on standard input and events go out on standard output: this process's messages are pickles
 between two sides that trust each other (host.py is the other). What a student's process says is passed on as
@@ -31,12 +29,19 @@ from rnncourse.grading.sandbox import Box, Limits
 from rnncourse.grading.student import DONE, HERE, Channel, Group, Task, read_message, run, send
 from rnncourse.grading.wire import MOST_BYTES
 
+FIRST_CELL = """
+import torch
+from torch import nn
+import numpy as np
+from rnncourse.notebook import setup
+setup()
+"""
 SLACK = 5.0  # seconds for an answerer beyond the sum of its cases' own limits
 
 
 @dataclass(frozen=True)
 class Job:
-    """steps: a cell's source, or a Group. inputs: for each group the arguments of its tasks' cases, pickled."""
+    """steps: a cell's source, or a Group. inputs: for each group its tasks' cases' arguments, pickled."""
 
     steps: list[str | Group]
     inputs: list[bytes]
@@ -73,7 +78,7 @@ class Overseer:
         pid = os.fork()
         if pid == 0:
             try:
-                _close_all_but(up_write, down_read, go_read, self.box.ruleset)
+                _close_all_but(up_write, down_read, go_read, *self.box.files)
                 run(job.steps, Channel(up_write, down_read, go_read), self.box, job.limits, uses)
             finally:
                 os._exit(1)
@@ -263,18 +268,15 @@ def _warm_up() -> None:
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
-    import rnncourse.notebook
-
     config = Config()
     config.HistoryManager.enabled = False
     shell = InteractiveShell.instance(config=config, colors="NoColor")
-    shell.run_cell(
-        "import torch\nfrom torch import nn\nimport numpy as np\nfrom rnncourse.notebook import setup\nsetup()"
-    )
+    shell.showtraceback = shell.showsyntaxerror = lambda *arguments, **named: None  # nobody reads it
+    shell.run_cell(FIRST_CELL)
     cell = torch.nn.LSTMCell(2, 3).double()
     cell(torch.zeros(1, 2).double())[0].sum().backward()
     shell.reset(new_session=False)
-    # torch warns once that an operation is replaced. In a student's process that would call Python's warnings.
+    # torch warns once that an operation is replaced: here, for there it would call a student's warnings.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         own = torch.library.Library("rnncourse_grading", "DEF")

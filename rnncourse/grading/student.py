@@ -1,13 +1,13 @@
-"""A student's process: runs the cells of one notebook, and for each task lets a copy of itself answer the cases.
+"""A student's process: runs the cells of one notebook; at the checks a copy of itself answers the cases.
 
-Two roles. The *runner* executes the cells, in a thread, so that no frame of this module lies under a student's
-code. At a check it clones itself; the copy, the *answerer*, is the server's child, and while it is at work the
-runner is stopped. So a task's inputs and its answers are out of reach of threads that cells have left behind,
-each task has a process of its own to crash or hang, and what is forbidden in one is forbidden for good.
+Two roles. The *runner* executes the cells, in a thread, so that no frame of this module lies under a
+student's code. At a check it clones itself; the copy, the *answerer*, is the server's child, and while it is
+at work the runner is stopped. So a task's inputs and its answers are out of reach of threads that cells have
+left behind, and what is forbidden in an answerer is forbidden for good.
 
 Nothing here is called, or can be found, by a student's code before the answerer has locked itself: not by a
-module's name (it is taken out of sys.modules), not through gc or ctypes (refused by an audit hook, which can't
-be removed), not by replacing a builtin (the runner's loop calls none).
+module's name (it is taken out of sys.modules), not through gc or ctypes (refused by an audit hook, which
+nothing removes), not by replacing a builtin (the runner's loop calls none).
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Group:
-    """Tasks that one answerer answers. locked: torch's recurrent operations are what is to be built in all of them."""
+    """Tasks that one answerer answers. locked: all of them build what torch's recurrent operations do."""
 
     tasks: tuple[Task, ...]
     locked: bool
@@ -142,45 +142,51 @@ def run(
     steps: list[str | Group], channel: Channel, box: Box, limits: Limits, uses: dict[tuple[str, str], Use]
 ) -> None:
     """The runner's life: cells are strings, the tasks of a group are answered together. Ends the process."""
-    shell, errors, finished = _shell(), [], _thread.allocate_lock()
-    # What lies under a cell's frames is this, and its globals hold nothing else.
-    apart = {"shell": shell, "errors": errors, "finished": finished, "__builtins__": __builtins__}
-    exec(CELL, apart)
-    cell, start = apart.pop("cell"), _thread.start_new_thread
+    shell, errors, text = _shell(), [], [""]
+    begin, finished = _thread.allocate_lock(), _thread.allocate_lock()
+    begin.acquire()
+    finished.acquire()
+    # What lies under a cell's frames is CELLS, whose globals hold this and nothing else. It is one thread for
+    # all cells: one that ends could hold a lock of the C library's at the moment of the clone.
+    apart = {"shell": shell, "errors": errors, "text": text, "begin": begin, "finished": finished}
+    exec(CELLS, apart)
     lock, clone, answer = _locks(), _cloner(), _answer
     write, read, leave, up, go = os.write, os.read, os._exit, channel.up, channel.go
     box.enter(limits)
+    no_more = box.no_more.load if limits.walls else _nothing
     sys.meta_path.insert(0, _Sets())
     _hide()
     sys.addaudithook(_audit())
-    finished.acquire()
+    _thread.start_new_thread(apart["cells"], ())
     # From here to lock(), no builtin and no function of Python's: a student may have replaced them.
     for step in steps:
         if step.__class__ is GROUP:
             if clone() == 0:
                 if step.locked:
                     lock()
-                answer(step.tasks, channel, shell.user_ns, errors, box, uses)
+                answer(step.tasks, channel, shell.user_ns, errors, no_more, uses)
                 leave(0)
             read(go, 1)
         else:
-            start(cell, (step,))
+            text[0] = step
+            begin.release()
             finished.acquire()
     write(up, DONE)
     leave(0)
 
 
 GROUP, DONE, HERE = Group, b"done", b"here"
-CELL = """
-def cell(source):
-    try:
-        result = shell.run_cell(source, store_history=False, silent=True)
-        error = result.error_before_exec or result.error_in_exec
-        if error is not None:
-            errors.append((source, type(error).__name__, str(error)))
-    except BaseException as error:
-        errors.append((source, type(error).__name__, ""))
-    finally:
+CELLS = """
+def cells():
+    while True:
+        begin.acquire()
+        try:
+            result = shell.run_cell(text[0], store_history=False, silent=True)
+            error = result.error_before_exec or result.error_in_exec
+            if error is not None:
+                errors.append((text[0], type(error).__name__, str(error)))
+        except BaseException as error:
+            errors.append((text[0], type(error).__name__, ""))
         finished.release()
 """
 
@@ -192,7 +198,7 @@ def _shell():
 
 
 def _cloner() -> Callable[[], int]:
-    """A fork whose child is the server's, not the runner's: 0 there. By what the C library's fork never asks for."""
+    """A fork whose child is the server's, not the runner's; 0 there. The C library never forks so."""
     number = SYS_CLONE[os.uname().machine]
     flags, zero = ctypes.c_ulong(CLONE_PARENT | SIGCHLD), ctypes.c_ulong(0)
     syscall, python = ctypes.PyDLL(None).syscall, ctypes.pythonapi
@@ -214,7 +220,7 @@ class Forbidden(BaseException):
 
 
 def _locks() -> Callable[[], None]:
-    """lock(): torch's own recurrent operations are gone from this process, for good and however they are called."""
+    """lock(): torch's recurrent operations are gone from this process for good, however they are called."""
     library, keys = torch._C._dispatch_library, torch._C.DispatchKey
     keep, operations = ctypes.pythonapi.Py_IncRef, OPERATIONS
     tables = [(name, getattr(keys, name)) for name in ("CompositeImplicitAutograd", "CPU", "AutogradCPU")]
@@ -250,6 +256,10 @@ def _audit() -> Callable[[str, tuple], None]:
     return hook
 
 
+def _nothing() -> None:
+    pass
+
+
 def _hide() -> None:
     """Take this package, and what evaluates, out of reach of an import."""
     for name in [n for n in sys.modules if n.startswith(("rnncourse.grading", "rnncourse.checks.framework"))]:
@@ -261,11 +271,11 @@ def _answer(
     channel: Channel,
     names: dict[str, Any],
     errors: list,
-    box: Box,
+    no_more: Callable[[], None],
     uses: dict[tuple[str, str], Use],
 ) -> None:
     """The answerer's life: the inputs of all its tasks come, an answer for each goes."""
-    box.no_more.load()
+    no_more()
     os.write(channel.up, HERE)
     for task, inputs in zip(tasks, pickle.loads(read_message(channel.down)), strict=True):
         cases = [Case(arguments, {}) for arguments in inputs]

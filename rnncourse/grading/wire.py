@@ -1,7 +1,7 @@
 """Answers as bytes, and back: how what a student's process says reaches the judge.
 
-The reader trusts nothing. It takes whole numbers, floats, strings, tuples, lists, dicts and raw arrays of known
-dtypes, bounded in number, depth and size; anything else is a WireError. There is no pickle, and no code runs.
+The reader trusts nothing. It takes numbers, strings, tuples, lists, dicts and raw arrays of known dtypes,
+bounded in number, depth and size; anything else is a WireError. There is no pickle, and no code runs.
 A message is one JSON document and, after it, the arrays' bytes one after the other.
 """
 

@@ -1,0 +1,80 @@
+"""Task 1, seen: what has seen how much, and where it stands."""
+
+from rnncourse.checks.bidirectional.lesson import INTERLEAVE, LAYERS, LESSON, SEEN, TWO_PASSES
+from rnncourse.checks.framework.check import Check, Criterion
+from rnncourse.checks.framework.mistakes import Mistakes
+from rnncourse.checks.framework.parts import Shape, Whole
+from rnncourse.checks.framework.use import value
+
+COUNTS = "forward_half", "backward_half", "last_backward"
+
+wrong = Mistakes(SEEN)
+
+wrong("forward, from 0", "the count leaves out an input: the step's own is read, too.")({"forward_half": 2})
+wrong("forward, all", "the forward half has not read what comes after its step.")({"forward_half": 7})
+wrong("backward, own step left out", "the count leaves out an input: the step's own is read, too.")(
+    {"backward_half": 4}
+)
+wrong("backward, from the left", "this counts from the left end. From which end does this half come?")(
+    {"backward_half": 3}
+)
+wrong("last backward, all", "the backward direction has only begun there.")({"last_backward": 7})
+wrong("last backward, none", "it has read something: the step's own input.")({"last_backward": 0})
+
+wrong("all forward first", "this is the row if all forward states came first. They do not.", INTERLEAVE)(
+    {"row": 4}
+)
+wrong("one row too early", "this row is the forward state of the layer.", INTERLEAVE)({"row": 2})
+wrong("counted from 1", "layers are counted from 0: this row belongs to layer 2.", INTERLEAVE)({"row": 5})
+wrong(
+    "the last step", "row 5 is a backward state. At which end does the backward direction stop?", INTERLEAVE
+)({"step": 6})
+wrong("directions forgotten in h_n", "only one direction of each layer is counted.", INTERLEAVE)(
+    {"h_n": (3, 4, 20)}
+)
+wrong(
+    "directions joined in h_n",
+    "a state is not joined as an output is: each direction has its row.",
+    INTERLEAVE,
+)({"h_n": (3, 4, 40)})
+wrong("h_n of one layer", "h_n has the states of all layers, not of the last alone.", INTERLEAVE)(
+    {"h_n": (2, 4, 20)}
+)
+wrong("one half goes up", "layer 2 reads both halves of layer 1's output.", LAYERS)(
+    {"weight_ih_l2": (80, 20)}
+)
+wrong("every layer reads x", "only layer 0 reads the input. What does layer 2 read?", LAYERS)(
+    {"weight_ih_l2": (80, 10)}
+)
+wrong("turned round", "the rows are what comes out, the columns what goes in.", LAYERS)(
+    {"weight_ih_l2": (40, 80)}
+)
+wrong("one direction in output", "this is one half of the output.", TWO_PASSES)({"output": (7, 4, 20)})
+wrong("output of all layers", "only the last layer's two halves are in output.", TWO_PASSES)(
+    {"output": (7, 4, 120)}
+)
+wrong("batch first", "batch_first is not set: time comes first.", TWO_PASSES)({"output": (4, 7, 40)})
+
+seen = Check(
+    name="seen",
+    lesson=LESSON,
+    section=SEEN,
+    use=value,
+    parts=(*map(Whole, (*COUNTS, "row", "step")), *map(Shape, ("h_n", "weight_ih_l2", "output"))),
+    criteria=(
+        Criterion("the three counts", 1, COUNTS),
+        Criterion("the row and the step", 1, ("row", "step")),
+        Criterion("the shapes", 1, ("h_n", "weight_ih_l2", "output")),
+    ),
+    truth={
+        "forward_half": 3,
+        "backward_half": 5,
+        "last_backward": 1,
+        "row": 3,
+        "step": 0,
+        "h_n": (6, 4, 20),
+        "weight_ih_l2": (80, 40),
+        "output": (7, 4, 40),
+    },
+    mistakes=wrong,
+)

@@ -1,0 +1,94 @@
+"""Many submissions on many workers, by Dask: on this machine, or on a cluster that is already there."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from dask.distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, as_completed, get_worker
+
+from rnncourse.grading.grade import Assignment, grade, ungraded
+from rnncourse.grading.host import Host
+from rnncourse.grading.result import Result
+from rnncourse.grading.sandbox import Limits, missing
+
+NAME = "rnncourse-grading"
+IN_FLIGHT = 4  # submissions for each worker, so that none waits and few are held in memory
+
+
+class Grading(WorkerPlugin):
+    """A worker's warm server, and what it grades with.
+
+    Dask's workers have threads, and a process with threads must not fork: the server is another process.
+    """
+
+    name = NAME
+
+    def __init__(self, assignments: dict[str, Assignment], hidden: list[Path], limits: Limits) -> None:
+        self.assignments, self.hidden, self.limits = assignments, hidden, limits
+
+    def setup(self, worker) -> None:
+        import torch
+
+        lacks = missing()
+        if lacks:
+            raise RuntimeError(f"a worker on {worker.address} has no sandbox: {'; '.join(lacks)}")
+        torch.set_num_threads(1)
+        self.one_at_a_time = threading.Lock()
+        self.host = Host(self.hidden)
+        self.host.start()
+
+    def teardown(self, worker) -> None:
+        self.host.stop()
+
+    def grade(self, student: str, assignment: str, notebook: bytes) -> Result:
+        with self.one_at_a_time:
+            return grade(student, self.assignments[assignment], notebook, self.host, self.limits)
+
+
+def _grade(student: str, assignment: str, notebook: bytes) -> Result:
+    return get_worker().plugins[NAME].grade(student, assignment, notebook)
+
+
+@contextmanager
+def workers(count: int, scheduler: str | None, plugin: Grading) -> Iterator[Client]:
+    """A client of `count` workers on this machine, or of the cluster whose scheduler has that address."""
+    if scheduler:
+        with Client(scheduler) as client:
+            client.register_plugin(plugin)
+            yield client
+        return
+    with (
+        LocalCluster(count, threads_per_worker=1, dashboard_address=None, memory_limit=0) as cluster,
+        Client(cluster) as client,
+    ):
+        client.register_plugin(plugin)
+        yield client
+
+
+def results(
+    client: Client, plugin: Grading, submissions: Iterable[tuple[str, str, bytes]]
+) -> Iterator[Result]:
+    """The result of each (student, assignment, notebook), as they come. A worker's death costs none."""
+    waiting = iter(submissions)
+    running, asked = as_completed(), {}
+
+    def submit(some: Iterable[tuple[str, str, bytes]]) -> None:
+        for student, assignment, notebook in some:
+            future = client.submit(_grade, student, assignment, notebook, pure=False)
+            asked[future.key] = (student, assignment, notebook)
+            running.add(future)
+
+    submit(itertools.islice(waiting, IN_FLIGHT * max(1, len(client.scheduler_info()["workers"]))))
+    for future in running:
+        student, assignment, notebook = asked.pop(future.key)
+        try:
+            result = future.result()
+        except KilledWorker:  # by Dask's count, one after the other
+            why = "worker after worker ended while this was graded."
+            result = ungraded(student, plugin.assignments[assignment], "crashed", why, notebook)
+        submit(itertools.islice(waiting, 1))
+        yield result

@@ -1,0 +1,148 @@
+"""The feedback for one student: a page and a JSON file, in the notebook's own words.
+
+```
+RESULTS/feedback/<assignment>/<student>.html, .json
+```
+
+It holds nothing of the cases: no digest (the cases' seed could be searched by it), no name of a mistake, no
+long number from the student's own error messages and prints (an input could be carried out by it).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from markupsafe import Markup
+
+from rnncourse.checks.framework.verdict import Verdict
+from rnncourse.grading.pages import CODE, write_page
+from rnncourse.grading.result import STATES, Result, TaskResult
+from rnncourse.grading.results import encoded, replacing
+from rnncourse.grading.submissions import safe_name
+
+# Verdicts that repeat words from the student's process.
+QUOTING = {"raised", "type", "forbidden", "too slow"}
+LONG_NUMBER = re.compile(r"\d*\.\d+(e[+-]?\d+)?|\d+e[+-]?\d+|\d{5,}", re.IGNORECASE)
+
+
+def feedback(result: Result) -> dict:
+    """What a student may know of a result, as plain data. points: None where something was not judged."""
+    return {
+        "student": result.student,
+        "assignment": result.assignment,
+        "state": result.state,
+        "meaning": STATES[result.state],
+        "reason": _withheld(result.reason),
+        "points": result.points,
+        "total": result.total,
+        "tasks": [_told(task) for task in result.tasks],
+    }
+
+
+def _told(task: TaskResult) -> dict:
+    said = {"task": task.task, "state": task.state, "points": task.points, "total": task.total}
+    if task.points is None:
+        return said | {
+            "text": f"{task.task} was not judged{task.text or '.'} It has no points, and that is not 0."
+        }
+    verdict = _verdict(task)
+    return said | {
+        "verdict": verdict.state,
+        "mark": verdict.mark,
+        "text": f"{verdict.task}{verdict.text}",
+        "look": verdict.look,
+        "lesson": verdict.lesson,
+        "remarks": list(verdict.remarks),
+        "earned": list(verdict.earned),
+        "score": verdict.score,
+    }
+
+
+def _verdict(task: TaskResult) -> Verdict:
+    """The verdict as it was said, but for long numbers where it repeats the student's process."""
+    text = task.text
+    if task.verdict in QUOTING:
+        parts = CODE.split(text)  # the odd ones are the student's own lines of code
+        text = "".join(part if n % 2 else _withheld(part) for n, part in enumerate(parts))
+    remarks = tuple(CODE.sub(lambda quoted: _withheld(quoted[0]), remark) for remark in task.remarks)
+    return Verdict(
+        task=task.task,
+        state=task.verdict,
+        text=text,
+        points=task.points,
+        total=task.total,
+        earned=task.earned,
+        remarks=remarks,
+        look=task.look,
+        lesson=task.lesson,
+    )
+
+
+def _withheld(text: str) -> str:
+    return LONG_NUMBER.sub("…", text)
+
+
+def write_feedback(out: Path, result: Result) -> None:
+    """The page and the JSON of one student, each written whole or not at all."""
+    said = feedback(result)
+    judged = [task for task in result.tasks if task.points is not None]
+    target = out / "feedback" / result.assignment
+    name = safe_name(result.student)
+    write_page(
+        target / f"{name}.html",
+        FEEDBACK,
+        said=said,
+        verdicts=[
+            Markup(_verdict(task)._repr_html_()) if task.points is not None else None for task in result.tasks
+        ],
+        judged=(sum(task.points for task in judged), sum(task.total for task in judged)),
+    )
+    with replacing(target / f"{name}.json") as file:
+        file.write(encoded(json.dumps(said, ensure_ascii=False, indent=1) + "\n"))
+
+
+FEEDBACK = """{% from "macros" import bar, page with context %}
+{% call page(said.assignment ~ ": " ~ said.student) %}
+<h1><bdi>{{ said.student }}</bdi></h1>
+<p class="soft">Exercise {{ said.assignment }}</p>
+{% if said.points is not none %}
+<p class="big"><b>{{ said.points }} of {{ said.total }} points</b></p>
+{% elif judged[1] %}
+<p class="big"><b>{{ judged[0] }} of {{ judged[1] }} points so far.</b>
+ The other {{ said.total - judged[1] }} could not be judged: that is not 0.</p>
+{% else %}
+<p class="big"><b>No points yet.</b> Nothing could be judged: that is not 0.</p>
+{% endif %}
+{% if said.state != "graded" or said.reason %}
+<p>{% if said.state != "graded" %}<b>{{ said.state }}</b>: {{ said.meaning }}.{% endif %}
+ {{ said.reason }}</p>
+{% endif %}
+{% if said.tasks %}
+<h2>At a glance</h2>
+<table>
+<thead><tr><th scope="col">task</th><th scope="col" class="n">points</th>
+<th scope="col"><span class="soft">share</span></th></tr></thead>
+<tbody>
+{% for task in said.tasks %}
+<tr><th scope="row" class="nowrap">{{ task.mark or "–" }} <code>{{ task.task }}</code></th>
+<td class="n">
+{% if task.points is none %}not judged{% else %}{{ task.points }} of {{ task.total }}{% endif %}</td>
+<td class="bar">{% if task.points is not none %}{{ bar(share(task.points, task.total)) }}{% endif %}</td></tr>
+{% endfor %}
+</tbody>
+</table>
+<h2>Task by task</h2>
+{% for task in said.tasks %}
+<div class="verdict">
+{% if verdicts[loop.index0] %}
+{{ verdicts[loop.index0] }}
+{% else %}
+<div class="unjudged">– {{ task.text }}</div>
+{% endif %}
+</div>
+{% endfor %}
+{% endif %}
+{% endcall %}
+"""

@@ -1,0 +1,294 @@
+"""What lies in a folder or in a zip, and a bounded way to read it. Nothing is unpacked, no link is followed.
+
+A zip's own words about sizes are not believed: what comes out is counted while it is read.
+The zip format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+import re
+import stat
+import struct
+import time
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+MOST_BYTES = 64 * 2**20  # of one notebook, and of one zip in a zip
+MOST_ENTRIES = 500_000  # of a zip
+MOST_ENTRIES_INSIDE = 10_000  # of a zip in a zip
+HARMLESS, RATIO = 8 * 2**20, 200  # more bytes than this, from so many times fewer, are no notebook
+
+NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?$", re.IGNORECASE)  # some browsers add the second ending
+LITTER = {"__macosx", "__pycache__", "thumbs.db", "desktop.ini", "timestamp.txt", "node_modules"}
+ENTRY = b"PK\x01\x02"  # begins each entry of a zip's directory
+ENCRYPTED, UTF8 = 0x1, 0x800  # bits of an entry's flags
+
+# What zipfile raises for a zip that is none, or not whole.
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+)
+
+LINK = "is a link to another place, and links are not followed. Hand in the file itself"
+NO_FILE = "is no ordinary file (a device, a pipe or a socket)"
+
+
+class Refused(ValueError):
+    """Says in a sentence why this is not read."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a file's bytes are, small and picklable. entries: position and name in the zip, in the zip in it."""
+
+    path: str
+    entries: tuple[tuple[int, str], ...] = ()
+
+    def read(self) -> bytes:
+        """At most MOST_BYTES; Refused if there are more, or if they can't be had."""
+        try:
+            if not self.entries:
+                return _read_file(self.path)
+            archive = _archive(self.path, *_stamp(self.path))
+            for entry in self.entries[:-1]:
+                archive = zipfile.ZipFile(io.BytesIO(_read_entry(archive, *entry)))
+            return _read_entry(archive, *self.entries[-1])
+        except Refused:
+            raise
+        except OSError as error:
+            raise Refused(f"the file can't be read ({_words(error)})") from None
+        except DAMAGED as error:
+            raise Refused(f"the zip is damaged ({_words(error)})") from None
+
+
+@dataclass(frozen=True)
+class File:
+    """parts: folders and name, from the top, in NFC. when: of its last change, to compare. problem: why it is not read.
+
+    kind: "notebook", "zip", "other"; "folder" for one that can't be looked into, or has nothing in it.
+    """
+
+    parts: tuple[str, ...]
+    kind: str
+    place: Place
+    when: tuple[int, ...] = ()
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.parts[-1]
+
+
+def listing(path: Path) -> list[File]:
+    """The files of a folder or a zip, in the order of their paths, litter left out; Refused in a sentence."""
+    if path.is_dir():
+        found = list(_in_folder(path))
+    elif not path.exists():
+        raise Refused(f"{path}: there is no such file or folder")
+    elif not path.is_file():
+        raise Refused(f"{path} {NO_FILE}: expected a folder or a zip")
+    else:
+        found = _in_zip_file(path)
+    if not found:
+        raise Refused(f"{path} is empty: expected students' notebooks")
+    return sorted(found, key=lambda file: (file.parts, file.place.entries))
+
+
+def inside(file: File) -> list[File]:
+    """The files of a zip that a student handed in, their parts from its own top; Refused in a sentence."""
+    data = file.place.read()
+    if data.count(ENTRY) > MOST_ENTRIES_INSIDE:
+        raise Refused(f"the zip has more than {MOST_ENTRIES_INSIDE} files in it")
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(data))
+    except (OSError, *DAMAGED) as error:
+        raise Refused(f"the zip is damaged, or is none ({_words(error)})") from None
+    found = list(_in_zip(archive, file.place))
+    return sorted(found, key=lambda inner: (inner.parts, inner.place.entries))
+
+
+def _in_folder(top: Path) -> Iterator[File]:
+    waiting: list[tuple[str, tuple[str, ...]]] = [(str(top), ())]
+    while waiting:
+        folder, parts = waiting.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except OSError as error:
+            if not parts:
+                raise Refused(f"{top} can't be opened ({_words(error)})") from None
+            yield File(parts, "folder", Place(folder), problem=f"can't be opened ({_words(error)})")
+            continue
+        entries = [entry for entry in entries if not _litter(entry.name)]
+        if parts and not entries:
+            yield File(parts, "folder", Place(folder))
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append((entry.path, (*parts, _text(entry.name))))
+            else:
+                yield _on_disk(entry, (*parts, _text(entry.name)))
+
+
+def _on_disk(entry: os.DirEntry, parts: tuple[str, ...]) -> File:
+    try:
+        about = entry.stat(follow_symlinks=False)
+    except OSError as error:
+        return File(parts, _kind(parts[-1]), Place(entry.path), problem=f"can't be read ({_words(error)})")
+    problem = "" if stat.S_ISREG(about.st_mode) else LINK if stat.S_ISLNK(about.st_mode) else NO_FILE
+    kind = "folder" if problem == LINK and entry.is_dir() else _kind(parts[-1])
+    seconds, nanoseconds = divmod(about.st_mtime_ns, 10**9)
+    return File(parts, kind, Place(entry.path), (*time.gmtime(seconds)[:6], nanoseconds), problem)
+
+
+def _in_zip_file(path: Path) -> list[File]:
+    with path.open("rb") as stream:
+        if not zipfile.is_zipfile(stream):
+            raise Refused(f"{path} is no zip: expected a folder or a zip of students' notebooks")
+        if _count(stream) > MOST_ENTRIES:
+            raise Refused(f"{path} has more than {MOST_ENTRIES} files in it: give its parts one by one")
+    try:
+        archive = _archive(str(path), *_stamp(str(path)))
+        files = [info for info in archive.infolist() if not info.is_dir()]
+        if files and all(info.flag_bits & ENCRYPTED for info in files):
+            raise Refused("it is encrypted. Unpack it with its password, and give the folder")
+        return list(_in_zip(archive, Place(str(path))))
+    except Refused as error:
+        raise Refused(f"{path} is not opened: {error}") from None
+    except (OSError, *DAMAGED) as error:
+        raise Refused(f"{path} is no whole zip ({_words(error)}). Was the download cut off?") from None
+
+
+def _in_zip(archive: zipfile.ZipFile, place: Place) -> Iterator[File]:
+    for k, info in enumerate(archive.infolist()):
+        parts = _safe_parts(info)
+        if not parts or any(_litter(part) for part in parts):
+            continue
+        entry = Place(place.path, (*place.entries, (k, info.orig_filename)))
+        kind = "folder" if info.is_dir() or _is_link(info) and "." not in parts[-1] else _kind(parts[-1])
+        yield File(parts, kind, entry, info.date_time, "" if info.is_dir() else _problem(info))
+
+
+def _safe_parts(info: zipfile.ZipInfo) -> tuple[str, ...]:
+    """Of an entry's path; Refused if it leads out of the zip's own folder."""
+    name = info.orig_filename.split("\0")[0]
+    if not info.flag_bits & UTF8:  # macOS writes UTF-8 without saying so
+        try:
+            name = name.encode("cp437").decode("utf-8")
+        except UnicodeError:
+            pass
+    parts = re.split(r"[/\\]", name)
+    if ".." in parts or parts[0] == "" or re.fullmatch("[A-Za-z]:", parts[0]):
+        raise Refused(f"`{name[:80]}` in it leads out of the folder that it would be unpacked to")
+    return tuple(_text(part) for part in parts if part not in ("", "."))
+
+
+def _is_link(info: zipfile.ZipInfo) -> bool:
+    return stat.S_ISLNK(info.external_attr >> 16)
+
+
+def _problem(info: zipfile.ZipInfo) -> str:
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if _is_link(info):
+        return LINK
+    if kind not in (0, stat.S_IFREG):
+        return NO_FILE
+    if info.flag_bits & ENCRYPTED:
+        return "is encrypted. Hand it in without a password"
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "is compressed in an unusual way: expected an ordinary zip (deflate)"
+    return ""
+
+
+def _read_file(path: str) -> bytes:
+    # Without waiting for the other end of a pipe, and without going where a link leads.
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    with open(handle, "rb") as stream:
+        about = os.fstat(handle)
+        if not stat.S_ISREG(about.st_mode):
+            raise Refused(f"it {NO_FILE}")
+        if about.st_size > MOST_BYTES:
+            raise Refused(_too_big(f"it has {about.st_size / 2**20:.0f} MB,"))
+        return _bounded(stream, about.st_size)
+
+
+def _read_entry(archive: zipfile.ZipFile, k: int, name: str) -> bytes:
+    infos = archive.infolist()
+    if k >= len(infos) or infos[k].orig_filename != name:
+        raise Refused("the zip was changed while it was graded")
+    if problem := _problem(infos[k]):
+        raise Refused(f"it {problem}")
+    with archive.open(infos[k]) as stream:
+        return _bounded(stream, infos[k].compress_size)
+
+
+def _bounded(stream: BinaryIO, packed: int) -> bytes:
+    """All of it. packed: how many bytes it is made of."""
+    data = bytearray()
+    while part := stream.read(2**20):
+        data += part
+        if len(data) > MOST_BYTES:
+            raise Refused(_too_big("unpacked it has"))
+        if len(data) > max(HARMLESS, RATIO * packed):
+            raise Refused(f"it unpacks to more than {RATIO} times its size, as a zip bomb does")
+    return bytes(data)
+
+
+def _too_big(start: str) -> str:
+    return f"{start} more than {MOST_BYTES // 2**20} MB. Was a very long output, or data, saved in it?"
+
+
+@functools.lru_cache(maxsize=2)
+def _archive(path: str, size: int, changed: int) -> zipfile.ZipFile:
+    """Kept open: the directory of a zip of 10,000 is not read 10,000 times."""
+    return zipfile.ZipFile(path)
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    about = os.stat(path)
+    return about.st_size, about.st_mtime_ns
+
+
+def _count(stream: BinaryIO) -> int:
+    """At least the entries of a zip, before any memory is spent on them."""
+    stream.seek(0)
+    found, tail = 0, b""
+    while part := stream.read(2**22):
+        found += (tail + part).count(ENTRY)
+        tail = (tail + part)[-3:]
+    return found
+
+
+def _litter(name: str) -> bool:
+    return name.startswith(".") or name.lower() in LITTER
+
+
+def _kind(name: str) -> str:
+    if NOTEBOOK.search(name):
+        return "notebook"
+    return "zip" if name.lower().endswith(".zip") else "other"
+
+
+def _text(name: str) -> str:
+    """A name as it is read: in NFC, bytes that are no UTF-8 as Windows would show them, no control characters."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        name = os.fsencode(name).decode("cp1252", "replace")
+    return "".join(c if c.isprintable() else " " for c in unicodedata.normalize("NFC", name)).strip() or "_"
+
+
+def _words(error: Exception) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(text.split())[:120] or type(error).__name__

@@ -1,0 +1,130 @@
+"""The results on disk: a JSON file for each submission, whole or not there, and the tables made of them.
+
+```
+RESULTS/results/<assignment>/<student>.json
+RESULTS/results.csv, results.json
+```
+
+What was not judged is an empty cell in the CSV and null in the JSON, never 0.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from rnncourse.grading.result import STATES, Result
+from rnncourse.grading.submissions import safe_name
+
+COLUMNS = ("student", "assignment", "state", "points", "total", "reason")
+# A cell that begins with one of these is a formula to a spreadsheet, which may start programs.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, which takes the place of `path` only once it is whole.
+
+    Cut off before that, it leaves `path` as it was, and a hidden .tmp file that the next run writes over.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("wb") as file:
+        yield file
+    os.replace(temporary, path)
+
+
+def encoded(text: str) -> bytes:
+    r"""UTF-8. Half a surrogate pair, which is no character, goes as \udXXX: JSON reads it back as it is."""
+    return text.encode("utf-8", "backslashreplace")
+
+
+class Results:
+    """The folder of results. `Results(out)`; it is made when the first result is written."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+
+    def path(self, student: str, assignment: str) -> Path:
+        return self.out / "results" / assignment / f"{safe_name(student)}.json"
+
+    def write(self, result: Result) -> None:
+        with replacing(self.path(result.student, result.assignment)) as file:
+            file.write(encoded(result.to_json()))
+            file.flush()
+            os.fsync(file.fileno())  # what can be made again from the results does without
+
+    def find(self, student: str, assignment: str, digest: str) -> Result | None:
+        """The result of exactly this notebook, exercise and cases, if it is there: nothing to grade then."""
+        path = self.path(student, assignment)
+        result = self._read(path) if path.exists() else None
+        return result if result is not None and result.digest == digest else None
+
+    def __iter__(self) -> Iterator[Result]:
+        """All results, one at a time, by assignment and file name."""
+        for path in sorted((self.out / "results").glob("*/*.json")):
+            result = None if path.name.startswith(".") else self._read(path)
+            if result is not None:
+                yield result
+
+    def write_tables(self) -> None:
+        """results.csv and results.json, made anew of the files that are there."""
+        tasks = list(dict.fromkeys(task.task for result in self for task in result.tasks))
+        with replacing(self.out / "results.csv") as file:
+            # The mark at the beginning is what tells Excel that this is UTF-8.
+            text = io.TextIOWrapper(file, "utf-8-sig", "backslashreplace", newline="", write_through=True)
+            writer = csv.writer(text)
+            writer.writerow([*COLUMNS, *map(_harmless, tasks)])
+            writer.writerows(_row(result, tasks) for result in self)
+            text.detach()
+        with replacing(self.out / "results.json") as file:
+            file.write(b"[")
+            for n, result in enumerate(self):
+                file.write((b",\n" if n else b"\n") + encoded(result.to_json()))
+            file.write(b"\n]\n")
+
+    def _read(self, path: Path) -> Result | None:
+        try:
+            result = Result.from_json(path.read_text("utf-8"))
+            problem = _problem(result)
+            if not problem and self.path(result.student, result.assignment) != path:
+                problem = f"it is of {result.student}, {result.assignment}, whose file has another name"
+        except OSError as error:
+            problem = error.strerror or str(error)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            problem = f"{type(error).__name__}: {str(error)[:100]}"
+        if problem:
+            log.warning("%s is no result of rnncourse grade, and is left out (%s).", path, problem)
+            return None
+        return result
+
+
+def _problem(result: Result) -> str:
+    """What keeps this from being a result, though it has a result's names; else ''."""
+    for part in (result, *result.tasks):
+        if part.state not in STATES:
+            return f"there is no state {part.state!r}"
+        if type(part.total) is not int or type(part.points) not in (int, type(None)):
+            return "points and total are not whole numbers"
+    texts = [result.student, result.assignment, result.reason, result.digest]
+    texts += [text for task in result.tasks for text in (task.task, task.grade_id, task.verdict, task.text)]
+    return "" if all(type(text) is str for text in texts) else "a text is no text"
+
+
+def _row(result: Result, tasks: Iterable[str]) -> list[str | int]:
+    points = {task.task: task.points for task in result.tasks}
+    cells = [getattr(result, name) for name in COLUMNS] + [points.get(name) for name in tasks]
+    return ["" if cell is None else _harmless(cell) if isinstance(cell, str) else cell for cell in cells]
+
+
+def _harmless(text: str) -> str:
+    """A spreadsheet takes what begins with ' for text."""
+    return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text
