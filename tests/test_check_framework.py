@@ -18,7 +18,7 @@ from test_checks import numbers
 from torch import nn
 
 import rnncourse
-from rnncourse.checks import lstm_gates, rnn_cell
+from rnncourse.checks import lstm_gates, rnn_cell, sequences_and_state
 from rnncourse.checks.framework.evaluate import evaluate
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -513,3 +513,17 @@ def test_the_example_says_what_is_wanted_and_what_came(capsys):
         ["yours", "c"],
     ]
     assert [line.split()[-1] for line in last[:2]] == [line.split()[-1] for line in last[2:]]
+
+
+def test_a_place_in_a_result_of_one_axis():
+    """No mistake known, the last step alone wrong, in a result that has time and no other axis."""
+
+    def run(x, h_0, u, w):
+        states, h_T = sequences_and_state.run.truth(x, h_0, u, w)
+        if len(states):
+            states[-1] = 7
+        return states, h_T
+
+    verdict = sequences_and_state.run.verdict(run)
+    assert verdict.state == "wrong"
+    assert "states is wrong" in str(verdict)

@@ -24,7 +24,8 @@ from rnncourse.grading.submissions import safe_name
 
 # Verdicts that repeat words from the student's process.
 QUOTING = {"raised", "type", "forbidden", "too slow"}
-LONG_NUMBER = re.compile(r"\d*\.\d+(e[+-]?\d+)?|\d+e[+-]?\d+|\d{5,}", re.IGNORECASE)
+LONG = r"[-+]?(?:\d*\.\d+(?:e[-+]?\d+)?|\d+e[-+]?\d+|\d{5,})"
+LONG_NUMBERS = re.compile(rf"{LONG}(?:[\s,\[\]]+{LONG})*", re.IGNORECASE)
 
 
 def feedback(result: Result) -> dict:
@@ -44,33 +45,31 @@ def feedback(result: Result) -> dict:
 def _told(task: TaskResult) -> dict:
     said = {"task": task.task, "state": task.state, "points": task.points, "total": task.total}
     if task.points is None:
-        return said | {
-            "text": f"{task.task} was not judged{task.text or '.'} It has no points, and that is not 0."
-        }
-    verdict = _verdict(task)
+        return said | {"text": not_judged(task)}
+    spoken = verdict(task)
     return said | {
-        "verdict": verdict.state,
-        "mark": verdict.mark,
-        "text": f"{verdict.task}{verdict.text}",
-        "look": verdict.look,
-        "lesson": verdict.lesson,
-        "remarks": list(verdict.remarks),
-        "earned": list(verdict.earned),
-        "score": verdict.score,
+        "verdict": spoken.state,
+        "mark": spoken.mark,
+        "text": f"{spoken.task}{spoken.text}",
+        "look": spoken.look,
+        "lesson": spoken.lesson,
+        "remarks": list(spoken.remarks),
+        "earned": list(spoken.earned),
+        "score": spoken.score,
     }
 
 
-def _verdict(task: TaskResult) -> Verdict:
+def not_judged(task: TaskResult) -> str:
+    return f"{task.task} was not judged{_withheld(task.text) or '.'} It has no points, and that is not 0."
+
+
+def verdict(task: TaskResult) -> Verdict:
     """The verdict as it was said, but for long numbers where it repeats the student's process."""
-    text = task.text
-    if task.verdict in QUOTING:
-        parts = CODE.split(text)  # the odd ones are the student's own lines of code
-        text = "".join(part if n % 2 else _withheld(part) for n, part in enumerate(parts))
     remarks = tuple(CODE.sub(lambda quoted: _withheld(quoted[0]), remark) for remark in task.remarks)
     return Verdict(
         task=task.task,
         state=task.verdict,
-        text=text,
+        text=_withheld(task.text) if task.verdict in QUOTING else task.text,
         points=task.points,
         total=task.total,
         earned=task.earned,
@@ -81,7 +80,7 @@ def _verdict(task: TaskResult) -> Verdict:
 
 
 def _withheld(text: str) -> str:
-    return LONG_NUMBER.sub("…", text)
+    return LONG_NUMBERS.sub("…", text)
 
 
 def write_feedback(out: Path, result: Result) -> None:
@@ -95,7 +94,7 @@ def write_feedback(out: Path, result: Result) -> None:
         FEEDBACK,
         said=said,
         verdicts=[
-            Markup(_verdict(task)._repr_html_()) if task.points is not None else None for task in result.tasks
+            Markup(verdict(task)._repr_html_()) if task.points is not None else None for task in result.tasks
         ],
         judged=(sum(task.points for task in judged), sum(task.total for task in judged)),
     )

@@ -17,6 +17,7 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -27,7 +28,7 @@ MOST_ENTRIES_INSIDE = 10_000  # of a zip in a zip
 HARMLESS, RATIO = 8 * 2**20, 200  # more bytes than this, from so many times fewer, are no notebook
 
 NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?$", re.IGNORECASE)  # some browsers add the second ending
-LITTER = {"__macosx", "__pycache__", "thumbs.db", "desktop.ini", "timestamp.txt", "node_modules"}
+LITTER = {"__macosx", "__pycache__", "thumbs.db", "desktop.ini", "timestamp.txt", "node_modules", "venv"}
 ENTRY = b"PK\x01\x02"  # begins each entry of a zip's directory
 ENCRYPTED, UTF8 = 0x1, 0x800  # bits of an entry's flags
 
@@ -52,7 +53,7 @@ class Refused(ValueError):
 
 @dataclass(frozen=True)
 class Place:
-    """Where a file's bytes are, small and picklable. entries: position and name in the zip, in the zip in it."""
+    """Where a file's bytes are; picklable. entries: number and name in the zip, then in the zip in it."""
 
     path: str
     entries: tuple[tuple[int, str], ...] = ()
@@ -76,8 +77,9 @@ class Place:
 
 @dataclass(frozen=True)
 class File:
-    """parts: folders and name, from the top, in NFC. when: of its last change, to compare. problem: why it is not read.
+    """parts: folders and name, from the top, in NFC. when: of its last change, to compare.
 
+    problem: why it can't be read, to stand after its name.
     kind: "notebook", "zip", "other"; "folder" for one that can't be looked into, or has nothing in it.
     """
 
@@ -104,7 +106,7 @@ def listing(path: Path) -> list[File]:
         found = _in_zip_file(path)
     if not found:
         raise Refused(f"{path} is empty: expected students' notebooks")
-    return sorted(found, key=lambda file: (file.parts, file.place.entries))
+    return sorted(found, key=in_order)
 
 
 def inside(file: File) -> list[File]:
@@ -117,7 +119,11 @@ def inside(file: File) -> list[File]:
     except (OSError, *DAMAGED) as error:
         raise Refused(f"the zip is damaged, or is none ({_words(error)})") from None
     found = list(_in_zip(archive, file.place))
-    return sorted(found, key=lambda inner: (inner.parts, inner.place.entries))
+    return sorted(found, key=in_order)
+
+
+def in_order(file: File) -> tuple:
+    return file.parts, file.place.path, file.place.entries
 
 
 def _in_folder(top: Path) -> Iterator[File]:
@@ -136,9 +142,9 @@ def _in_folder(top: Path) -> Iterator[File]:
             yield File(parts, "folder", Place(folder))
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                waiting.append((entry.path, (*parts, _text(entry.name))))
+                waiting.append((entry.path, (*parts, readable(entry.name))))
             else:
-                yield _on_disk(entry, (*parts, _text(entry.name)))
+                yield _on_disk(entry, (*parts, readable(entry.name)))
 
 
 def _on_disk(entry: os.DirEntry, parts: tuple[str, ...]) -> File:
@@ -176,7 +182,7 @@ def _in_zip(archive: zipfile.ZipFile, place: Place) -> Iterator[File]:
         if not parts or any(_litter(part) for part in parts):
             continue
         entry = Place(place.path, (*place.entries, (k, info.orig_filename)))
-        kind = "folder" if info.is_dir() or _is_link(info) and "." not in parts[-1] else _kind(parts[-1])
+        kind = "folder" if info.is_dir() or (_is_link(info) and "." not in parts[-1]) else _kind(parts[-1])
         yield File(parts, kind, entry, info.date_time, "" if info.is_dir() else _problem(info))
 
 
@@ -184,14 +190,12 @@ def _safe_parts(info: zipfile.ZipInfo) -> tuple[str, ...]:
     """Of an entry's path; Refused if it leads out of the zip's own folder."""
     name = info.orig_filename.split("\0")[0]
     if not info.flag_bits & UTF8:  # macOS writes UTF-8 without saying so
-        try:
+        with suppress(UnicodeError):
             name = name.encode("cp437").decode("utf-8")
-        except UnicodeError:
-            pass
     parts = re.split(r"[/\\]", name)
     if ".." in parts or parts[0] == "" or re.fullmatch("[A-Za-z]:", parts[0]):
         raise Refused(f"`{name[:80]}` in it leads out of the folder that it would be unpacked to")
-    return tuple(_text(part) for part in parts if part not in ("", "."))
+    return tuple(readable(part) for part in parts if part not in ("", "."))
 
 
 def _is_link(info: zipfile.ZipInfo) -> bool:
@@ -280,8 +284,8 @@ def _kind(name: str) -> str:
     return "zip" if name.lower().endswith(".zip") else "other"
 
 
-def _text(name: str) -> str:
-    """A name as it is read: in NFC, bytes that are no UTF-8 as Windows would show them, no control characters."""
+def readable(name: str) -> str:
+    """A name as text: in NFC, without control characters; bytes that are no UTF-8 as Windows shows them."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -290,5 +294,5 @@ def _text(name: str) -> str:
 
 
 def _words(error: Exception) -> str:
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return " ".join(text.split())[:120] or type(error).__name__
+    words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(words.split())[:120] or type(error).__name__

@@ -20,11 +20,11 @@ STYLE = """
   --line: #39404b; --bar: #6ea8e0; --empty: #262b33 } }
 * { box-sizing: border-box }
 body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 60rem; background: var(--page);
-  color: var(--text); font: 1rem/1.55 system-ui, sans-serif; overflow-wrap: anywhere }
+  color: var(--text); font: 1rem/1.55 system-ui, sans-serif; overflow-wrap: break-word }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .3rem }
 h2 { font-size: 1.25rem; margin: 2.2rem 0 .5rem }
 h3 { font-size: 1.05rem; margin: 1.8rem 0 .3rem }
-h4 { font-size: 1rem; margin: 1rem 0 .2rem }
+h4 { font-size: 1.05rem; margin: 2rem 0 0 }
 p { margin: .3rem 0 .7rem; max-width: 50rem }
 .soft { color: var(--soft) }
 .big { font-size: 1.15rem }

@@ -158,7 +158,6 @@ SUMMARY = """{% from "macros" import bar, page with context %}
 On average {{ "%.1f" | format(task.mean) }} of {{ task.total }} points ({{ task.judged }} judged).
 {% endif %}</p>
 <table>
-<caption>Points</caption>
 <thead><tr><th scope="col" class="nowrap">points</th><th scope="col" class="n">students</th>
 <th scope="col"></th></tr></thead>
 <tbody>
@@ -176,7 +175,7 @@ On average {{ "%.1f" | format(task.mean) }} of {{ task.total }} points ({{ task.
 <tbody>
 {% for name, known, count, hint in task.mistakes %}
 <tr><td class="n">{{ count }}</td>
-<th scope="row">{% if known %}<b>{{ name }}</b>{% else %}{{ name }}{% endif %}</th>
+<th scope="row" class="name">{% if known %}<b>{{ name }}</b>{% else %}{{ name }}{% endif %}</th>
 <td>{{ hint | coded }}</td></tr>
 {% endfor %}
 </tbody>

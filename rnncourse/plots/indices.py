@@ -121,7 +121,8 @@ def _say_state(sizes: Sizes, ends: list[int], name: str, k: int) -> str:
     row = f"layer {layer}, {DIRECTIONS[d]}," if sizes.D == 2 else f"layer {layer}"
     last = max(ends) - 1
     if len(set(ends)) == 1:
-        end = f"at t = {0 if d else last}, after reading {_steps(last, 0) if d else _steps(0, last)}"
+        read = _source(layer) + (_steps(last, 0) if d else _steps(0, last))
+        end = f"at t = {0 if d else last}, after reading {read}"
     elif d:
         end = f"at t = 0, each row after its own steps, the first of them t = {_list(e - 1 for e in ends)}"
     else:
@@ -145,9 +146,9 @@ def _say_output(sizes: Sizes, ends: list[int], t: int) -> str:
     ended = [b for b, end in enumerate(ends) if end <= t]
     if len(ended) == len(ends):
         return f"output[{index}] is padding, 0: every row has ended."
-    read = f"after reading {_steps(0, t)}"
+    read = f"after reading {_source(top)}{_steps(0, t)}"
     if sizes.D == 2:
-        w, begin = sizes.width, _steps(last, t)
+        w, begin = sizes.width, _source(top) + _steps(last, t)
         if len(set(ends)) > 1:
             begin = f"each row's steps from its own last to t = {t}"
         read = (
@@ -158,6 +159,11 @@ def _say_output(sizes: Sizes, ends: list[int], t: int) -> str:
         rows = f"Row {ended[0]} has" if len(ended) == 1 else f"Rows {_list(ended)} have"
         said += f" {rows} ended: padding, 0, stands there."
     return said
+
+
+def _source(layer: int) -> str:
+    """Whose steps a layer reads: the layer's below, each of which may have seen all of the input."""
+    return f"layer {layer - 1}'s " if layer else ""
 
 
 def _steps(first: int, last: int) -> str:

@@ -1,0 +1,69 @@
+"""Task 7, units: a net of five units, and what each of them keeps."""
+
+import torch
+from torch import nn
+
+from rnncourse.checks.framework.check import Check, Criterion
+from rnncourse.checks.framework.mistakes import Mistakes
+from rnncourse.checks.framework.parts import Word
+from rnncourse.checks.framework.use import value
+from rnncourse.checks.h_and_c.lesson import LESSON, NET
+
+WORDS = (
+    "last value",
+    "value at the pulse",
+    "count of pulses",
+    "sum of values",
+    "fading sum",
+    "turned by pulses",
+)
+
+# For each unit its gates i, f, g, o: the weights of value and pulse, the weight of its own h, the bias.
+_UNITS = (
+    ((0, 0, 0, 20), (0, 0, 0, 1.4), (20, 0, 0, 0), (0, 0, 0, 0)),
+    ((0, 40, 0, -20), (0, -40, 0, 20), (0, 0, -80, 20), (0, 0, 0, 20)),
+    ((0, 0, 0, 20), (0, 0, 0, 20), (0, 20, 0, 0), (0, 0, 0, -1)),
+    ((0, 40, 0, -20), (0, -40, 0, 20), (-20, 0, 0, 0), (0, 20, 0, -10)),
+    ((0, 0, 0, 20), (0, 0, 0, -20), (20, 0, 0, 0), (0, 0, 0, 20)),
+)
+
+
+def strange_net() -> nn.LSTM:
+    """An LSTM of I = 2 inputs, a value (−1 or 1) and a pulse (0 or 1), and H = 5 units, in float32."""
+    units = torch.tensor(_UNITS, dtype=torch.float32).transpose(0, 1)  # (4, H, 4): gates, units, numbers
+    lstm = nn.LSTM(2, len(_UNITS)).requires_grad_(False)
+    lstm.weight_ih_l0.copy_(units[..., :2].flatten(0, 1))
+    lstm.weight_hh_l0.copy_(torch.cat([row.diag() for row in units[..., 2]]))
+    lstm.bias_ih_l0.copy_(units[..., 3].flatten())
+    lstm.bias_hh_l0.zero_()
+    return lstm
+
+
+TRUTH = {
+    "unit_0": "fading sum",
+    "unit_1": "turned by pulses",
+    "unit_2": "count of pulses",
+    "unit_3": "value at the pulse",
+    "unit_4": "last value",
+}
+
+wrong = Mistakes(NET)
+wrong("a fading sum taken for a sum", "it fades.")({"unit_0": "sum of values"})
+wrong("a fading sum taken for the last value", "it fades slowly.")({"unit_0": "last value"})
+wrong("a turned unit taken for a latch", "the value has no part in it.")({"unit_1": "value at the pulse"})
+wrong("a latch taken for a turned unit", "look at the value.")({"unit_3": "turned by pulses"})
+wrong("a count read from h", "h of a count soon stands still.")({"unit_2": "turned by pulses"})
+wrong("the last value taken for a latch", "it needs no pulse.")({"unit_4": "value at the pulse"})
+
+units = Check(
+    name="units",
+    lesson=LESSON,
+    section=NET,
+    parts=tuple(Word(name, WORDS) for name in TRUTH),
+    criteria=(Criterion("all five units", 3),),
+    truth=TRUTH,
+    mistakes=wrong,
+    use=value,
+    forbid=frozenset(),  # the net may be run to find out
+    tells=False,
+)

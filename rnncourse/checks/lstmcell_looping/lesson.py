@@ -1,0 +1,44 @@
+"""Lesson 09: its number and its sections; what its tasks may not call; torch's pair of results laid flat."""
+
+from typing import Any
+
+import torch
+
+from rnncourse.checks.framework.cases import TorchModule
+from rnncourse.checks.framework.watch import RECURRENT
+
+LESSON = "09"
+ONE, LOOP, EQUAL, LAYERS = "One step, by hand", "The loop", "Equal to nn.LSTM", "Two layers from cells"
+FEED_BACK, DETACH = "Feed the prediction back", "no_grad or detach"
+RESET, BATCH_AXIS = "The state is reset at each step", "The loop runs over the batch"
+LAST, PAIR = "The last step instead of all", "One tensor instead of (h, c)"
+
+# The cell is given here; the loop around it is what is to be built.
+LAYER = RECURRENT - {"torch.nn.LSTMCell", "torch.lstm_cell"}
+
+
+def flat(returned: Any, arguments: dict[str, Any]) -> Any:
+    """output, (h, c) as output, h, c; anything else as it is."""
+    if isinstance(returned, tuple | list) and len(returned) == 2:
+        output, state = returned
+        if isinstance(state, tuple | list) and len(state) == 2 and not isinstance(output, tuple):
+            return output, *state
+    return returned
+
+
+# For the examples: one unit, one number in each input, weights that fit on a line.
+
+
+def small_cell(dtype: torch.dtype = torch.float64, trains: bool = False) -> TorchModule:
+    weights = {
+        "weight_ih": torch.tensor([[1.0], [0.0], [2.0], [1.0]], dtype=dtype),
+        "weight_hh": torch.tensor([[0.0], [1.0], [-1.0], [0.0]], dtype=dtype),
+        "bias_ih": torch.tensor([0.0, 1.0, 0.0, 0.0], dtype=dtype),
+        "bias_hh": torch.zeros(4, dtype=dtype),
+    }
+    return TorchModule("LSTMCell", {"input_size": 1, "hidden_size": 1}, weights, trains)
+
+
+def small_head(dtype: torch.dtype = torch.float32, trains: bool = False) -> TorchModule:
+    weights = {"weight": torch.tensor([[2.0]], dtype=dtype), "bias": torch.tensor([0.5], dtype=dtype)}
+    return TorchModule("Linear", {"in_features": 1, "out_features": 1}, weights, trains)

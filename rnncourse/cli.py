@@ -1,0 +1,121 @@
+"""The command `rnncourse`: `rnncourse grade SUBMITTED --out RESULTS` grades a class."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+NEEDED = {"dask": "dask", "distributed": "dask", "nbgrader": "nbgrader", "pyseccomp": "pyseccomp"}
+
+
+def main(words: list[str] | None = None) -> int:
+    """Its exit status: 0 if every submission was graded, 3 if some need a look, 2 if nothing was done."""
+    parser = _parser()
+    asked = parser.parse_args(words)
+    lacking = sorted({NEEDED[name] for name in NEEDED if importlib.util.find_spec(name) is None})
+    if lacking:
+        return _refuse(f"grading needs {', '.join(lacking)}: pip install 'rnncourse[grading]'")
+
+    from rnncourse.grading import sandbox
+    from rnncourse.grading.classroom import Wishes, grade_class
+    from rnncourse.grading.files import Refused
+
+    if sys.platform != "linux":
+        return _refuse(
+            f"grading needs Linux, this is {sys.platform}: a container or a virtual machine has one."
+        )
+    lacks = sandbox.missing()
+    if lacks and not asked.no_sandbox:
+        return _refuse(
+            f"no sandbox here, so a student's code could do what you can. Missing: {'; '.join(lacks)}.\n"
+            "--no-sandbox grades all the same."
+        )
+    for remark in (
+        sandbox.remarks() if not asked.no_sandbox else ["no sandbox: students' code may do what you may"]
+    ):
+        print(f"note: {remark}", file=sys.stderr)
+    wishes = Wishes(
+        submitted=asked.submitted,
+        out=asked.out,
+        course=asked.course,
+        assignment=asked.assignment,
+        workers=asked.workers,
+        scheduler=asked.scheduler,
+        resume=asked.resume,
+        gradebook=asked.gradebook,
+        feedback=asked.feedback,
+        limits=sandbox.Limits(wall=asked.seconds, walls=not asked.no_sandbox),
+    )
+    try:
+        states = grade_class(wishes)
+    except Refused as problem:
+        return _refuse(str(problem))
+    except KeyboardInterrupt:
+        print(
+            f"\nStopped. What was graded is in {asked.out}; with --resume it goes on from there.",
+            file=sys.stderr,
+        )
+        return 130
+    print(
+        ", ".join(f"{count} {state}" for state, count in states.most_common())
+        + f": {asked.out / 'index.html'}"
+    )
+    return 0 if set(states) <= {"graded"} else 3
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rnncourse", description="RNN, LSTM and GRU from their equations.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    grade = commands.add_parser(
+        "grade",
+        help="grade a class",
+        description="Grades what a class handed in. What could not be judged is no 0.",
+    )
+    grade.add_argument(
+        "submitted",
+        type=Path,
+        metavar="SUBMITTED",
+        help="nbgrader's submitted folder, a folder of notebooks, or a zip",
+    )
+    grade.add_argument(
+        "--out", type=Path, required=True, metavar="RESULTS", help="the folder for the results"
+    )
+    grade.add_argument("--assignment", metavar="NAME", help="this one alone, as 06_lstm_gates")
+    grade.add_argument(
+        "--course", type=Path, default=Path(), metavar="FOLDER", help="with solutions/ in it; else here"
+    )
+    grade.add_argument(
+        "--workers",
+        type=_positive,
+        default=os.cpu_count() or 1,
+        metavar="N",
+        help="on this machine; else one a core",
+    )
+    grade.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, as tcp://10.0.0.1:8786")
+    grade.add_argument("--resume", action="store_true", help="keep the results that are there and still true")
+    grade.add_argument(
+        "--gradebook", type=Path, metavar="FILE", help="nbgrader's gradebook.db, to write the points into"
+    )
+    grade.add_argument("--feedback", action="store_true", help="a page for each student")
+    grade.add_argument(
+        "--seconds", type=_positive, default=120, metavar="S", help="for all cells of one notebook; else 120"
+    )
+    grade.add_argument(
+        "--no-sandbox", action="store_true", help="where there is none: students' code may do what you may"
+    )
+    return parser
+
+
+def _positive(word: str) -> int:
+    number = int(word)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, got {word}")
+    return number
+
+
+def _refuse(sentence: str) -> int:
+    print(f"rnncourse: {sentence}", file=sys.stderr)
+    return 2
