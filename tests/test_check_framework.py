@@ -519,11 +519,12 @@ def test_a_place_in_a_result_of_one_axis():
     """No mistake known, the last step alone wrong, in a result that has time and no other axis."""
 
     def run(x, h_0, u, w):
-        states, h_T = sequences_and_state.run.truth(x, h_0, u, w)
-        if len(states):
-            states[-1] = 7
-        return states, h_T
+        h, states = h_0, []
+        for x_t in x:
+            h = u * h + w * x_t
+            states.append(h)
+        return torch.stack([*states[:-1], 7 + h]) if states else x, h
 
     verdict = sequences_and_state.run.verdict(run)
     assert verdict.state == "wrong"
-    assert "states is wrong" in str(verdict)
+    assert "states is wrong in 5 of 6 cases, only in the last step" in str(verdict)

@@ -18,7 +18,9 @@ CONDA_NAMES = {
     "torch": "pytorch-cpu",
     "matplotlib": "matplotlib-base",
     "playwright": "playwright-python",
+    "dask": "distributed",  # conda-forge's dask brings pandas and bokeh
 }
+BY_PIP = {"pyseccomp"}
 
 # The part of conda's match-spec grammar that the file keeps to: `name`, `name 1.2.*`, `name >=1,<2`.
 VERSION = r"\d+(?:\.\d+)*"
@@ -42,9 +44,10 @@ def conda_lines():
 
 
 def required():
-    """What pyproject.toml asks for, the `test` extra included, under conda's names."""
-    lines = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
-    needs = [Requirement(line) for line in lines]
+    """What pyproject.toml asks for, the extras `test` and `grading` included, under conda's names."""
+    extras = PROJECT["optional-dependencies"]
+    needs = [Requirement(line) for line in PROJECT["dependencies"] + extras["test"] + extras["grading"]]
+    needs = [need for need in needs if need.name not in BY_PIP | {PROJECT["name"]}]
     return {"python": SpecifierSet(PROJECT["requires-python"])} | {
         CONDA_NAMES.get(need.name, need.name): need.specifier for need in needs
     }
@@ -57,9 +60,9 @@ def test_names_and_bounds_agree_with_pyproject():
     assert listed == required()
 
 
-def test_pip_adds_only_the_course():
+def test_pip_adds_only_the_course_and_what_conda_lacks():
     [pip] = [line["pip"] for line in ENVIRONMENT["dependencies"] if isinstance(line, dict)]
-    assert pip == ["--editable ."]
+    assert pip == ["--editable .[grading]"]  # with BY_PIP; the rest is there by then
 
 
 def test_channel_is_conda_forge_alone():

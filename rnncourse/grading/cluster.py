@@ -64,7 +64,7 @@ def workers(count: int, scheduler: str | None, plugin: Grading) -> Iterator[Clie
             yield client
         return
     with (
-        LocalCluster(count, threads_per_worker=1, **QUIET) as cluster,
+        LocalCluster(n_workers=count, threads_per_worker=1, **QUIET) as cluster,
         Client(cluster) as client,
     ):
         client.register_plugin(plugin)

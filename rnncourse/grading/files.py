@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import io
+import itertools
 import os
 import re
 import stat
@@ -127,7 +128,7 @@ def in_order(file: File) -> tuple:
 
 
 def _in_folder(top: Path) -> Iterator[File]:
-    waiting: list[tuple[str, tuple[str, ...]]] = [(str(top), ())]
+    waiting: list[tuple[str, tuple[str, ...]]] = [(os.path.abspath(top), ())]
     while waiting:
         folder, parts = waiting.pop()
         try:
@@ -165,11 +166,12 @@ def _in_zip_file(path: Path) -> list[File]:
         if _count(stream) > MOST_ENTRIES:
             raise Refused(f"{path} has more than {MOST_ENTRIES} files in it: give its parts one by one")
     try:
-        archive = _archive(str(path), *_stamp(str(path)))
+        whole = os.path.abspath(path)  # whoever reads may do so from another folder
+        archive = _archive(whole, *_stamp(whole))
         files = [info for info in archive.infolist() if not info.is_dir()]
         if files and all(info.flag_bits & ENCRYPTED for info in files):
             raise Refused("it is encrypted. Unpack it with its password, and give the folder")
-        return list(_in_zip(archive, Place(str(path))))
+        return list(_in_zip(archive, Place(whole)))
     except Refused as error:
         raise Refused(f"{path} is not opened: {error}") from None
     except (OSError, *DAMAGED) as error:
@@ -178,8 +180,12 @@ def _in_zip_file(path: Path) -> list[File]:
 
 def _in_zip(archive: zipfile.ZipFile, place: Place) -> Iterator[File]:
     for k, info in enumerate(archive.infolist()):
-        parts = _safe_parts(info)
-        if not parts or any(_litter(part) for part in parts):
+        path = _safe_parts(info)
+        parts = tuple(itertools.takewhile(lambda part: not _litter(part), path))
+        if not parts:
+            continue
+        if parts != path:
+            yield File(parts, "folder", place)  # what litter lies in is a folder, as good as empty
             continue
         entry = Place(place.path, (*place.entries, (k, info.orig_filename)))
         kind = "folder" if info.is_dir() or (_is_link(info) and "." not in parts[-1]) else _kind(parts[-1])

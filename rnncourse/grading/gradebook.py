@@ -1,79 +1,140 @@
-"""Into nbgrader's gradebook, by its own API, so that formgrader shows what was graded and a person can go on there.
+"""Into nbgrader's gradebook, by its own API: formgrader shows what was graded, and a person can go on there.
 
-A task that was not judged has no score in it and is marked for a person; it is never 0. Who handed in nothing is a
-student without a submission. What a person gave by hand stays. Writing the same again changes nothing.
+A task that was not judged has no score in it and is marked for a person; it is never 0. Who handed in nothing
+is a student without a submission. What a person gave by hand stays. Writing the same again changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import nbformat
 
+from rnncourse.grading.autograded import autograded
 from rnncourse.grading.feedback import not_judged, verdict
+from rnncourse.grading.grade import Assignment
 from rnncourse.grading.result import Result, TaskResult
-from rnncourse.grading.results import encoded
+from rnncourse.grading.results import encoded, replacing
 
 try:
     from nbgrader.api import Gradebook, MissingEntry, SubmittedNotebook
     from nbgrader.coursedir import CourseDirectory
-    from nbgrader.preprocessors import SaveCells
+    from nbgrader.preprocessors import ComputeChecksums, SaveCells
 except ImportError as error:
     raise ImportError("A gradebook is nbgrader's, and nbgrader is not here: pip install nbgrader") from error
 
 COURSE = "rnncourse"
+
+log = logging.getLogger(__name__)
+
+BATCH = 50  # submissions written at once; a formgrader that is open waits so long
 
 
 class WrongGradebook(ValueError):
     """Says in a sentence why these results don't fit into that gradebook."""
 
 
-def record(gradebook: Path, notebook: Path, results: Iterable[Result]) -> None:
+def record(
+    gradebook: Path,
+    assignment: Assignment,
+    results: Iterable[Result],
+    handed_in: Callable[[str], bytes | None],
+) -> None:
     """Writes the results of one assignment; WrongGradebook if the gradebook's own has other tasks or points.
 
-    gradebook: the database, made if it is not there. notebook: the assignment as it was given out.
+    gradebook: the database, made if it is not there. Beside it lies autograded/, where formgrader looks for
+    the notebooks. handed_in: of a student, the notebook's file.
     """
     url = f"sqlite:///{gradebook.resolve()}"
     course = CourseDirectory(root=str(gradebook.resolve().parent))
+    rest = iter(results)
     with Gradebook(url, COURSE) as book:
-        known: set[str] = set()
-        for result in results:
-            if result.assignment not in known:
-                _assignment(book, url, result, notebook)
-                known.add(result.assignment)
-            _record(book, course, notebook.stem, result)
+        _assignment(book, url, assignment)
+        while batch := list(islice(rest, BATCH)):
+            with _transaction(book):
+                for result in batch:
+                    _record(book, course, assignment.stem, result)
+            for result in batch:
+                _show(course, assignment, result, handed_in)
 
 
-def _assignment(book: Gradebook, url: str, result: Result, notebook: Path) -> None:
+@contextmanager
+def _transaction(book: Gradebook) -> Iterator[None]:
+    """Nbgrader commits after each step, and each commit waits for the disk: here they become one."""
+    book.db.remove()
+    with book.engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN")
+        book.db.configure(bind=connection, join_transaction_mode="create_savepoint")
+        yield
+        book.db.remove()
+        connection.commit()
+    book.db.configure(bind=book.engine, join_transaction_mode="conditional_savepoint")
+
+
+def _assignment(book: Gradebook, url: str, assignment: Assignment) -> None:
     """The assignment with its cells, as `nbgrader generate_assignment` writes them, if it is not there."""
-    book.update_or_create_assignment(result.assignment)
+    name, stem = assignment.name, assignment.stem
+    book.update_or_create_assignment(name)
     try:
-        cells = book.find_notebook(notebook.stem, result.assignment).grade_cells
+        cells = book.find_notebook(stem, name).grade_cells
     except MissingEntry:
-        named = {"notebook": notebook.stem, "assignment": result.assignment, "db_url": url}
-        SaveCells().preprocess(nbformat.read(notebook, as_version=4), {"nbgrader": named})
+        notebook = nbformat.reads(assignment.notebook.decode(), as_version=4)
+        resources = {"nbgrader": {"notebook": stem, "assignment": name, "db_url": url}}
+        for step in (ComputeChecksums(), SaveCells()):
+            notebook, resources = step.preprocess(notebook, resources)
         book.db.expire_all()
-        cells = book.find_notebook(notebook.stem, result.assignment).grade_cells
+        cells = book.find_notebook(stem, name).grade_cells
     theirs = {cell.name: cell.max_score for cell in cells}
-    ours = {task.grade_id: task.total for task in result.tasks}
+    ours = {f"{check.name}_check": check.points for check in assignment.checks.values()}
     if theirs != ours:
         raise WrongGradebook(
-            f"The gradebook's {result.assignment} has the tasks and points {theirs}; graded were {ours}. "
-            "Was it made from another version? Then take another gradebook, or make this one's assignment anew."
+            f"The gradebook's {name} has the tasks and points {theirs}; those of this exercise are {ours}. "
+            "Was it made from another version? Take another gradebook, or let nbgrader make it anew."
         )
 
 
 def _record(book: Gradebook, course: CourseDirectory, stem: str, result: Result) -> None:
-    student = encoded(result.student).decode()
+    student = _id(result)
     book.update_or_create_student(student)
     if result.state == "missing":
         return
-    book.update_or_create_submission(result.assignment, student, **_timestamp(course, student, result.assignment))
+    book.update_or_create_submission(
+        result.assignment, student, **_timestamp(course, student, result.assignment)
+    )
     page = book.find_submission_notebook(stem, result.assignment, student)
     for task in result.tasks:
         _grade(page, task)
     book.db.commit()
+
+
+def _show(
+    course: CourseDirectory, assignment: Assignment, result: Result, handed_in: Callable[[str], bytes | None]
+) -> None:
+    """Puts the notebook where formgrader looks for it, if the student's name can be a folder's."""
+    student = _id(result)
+    if result.state == "missing":
+        return
+    if (
+        student in (".", "..")
+        or Path(student).name != student
+        or "\\" in student
+        or len(student.encode()) > 255
+    ):
+        log.warning("%r is no name of a folder: formgrader has the scores, but shows no notebook.", student)
+        return
+    folder = Path(course.format_path(course.autograded_directory, student, assignment.name))
+    notebook = autograded(assignment, handed_in(result.student), result)
+    with replacing(folder / f"{assignment.stem}.ipynb") as file:
+        file.write(encoded(nbformat.writes(notebook)))
+
+
+def _id(result: Result) -> str:
+    """The student's name as a database can keep it."""
+    return encoded(result.student).decode()
 
 
 def _timestamp(course: CourseDirectory, student: str, assignment: str) -> dict:
@@ -86,8 +147,8 @@ def _timestamp(course: CourseDirectory, student: str, assignment: str) -> dict:
 
 
 def _grade(page: SubmittedNotebook, task: TaskResult) -> None:
-    """Score and words of a task. A person is asked where there is no score, where it was flagged, and where what
-    was found has changed since a person gave points."""
+    """Score and words of a task. A person is asked where there is no score, where it was flagged, and where
+    another thing was found after a person gave points."""
     (grade,) = [grade for grade in page.grades if grade.name == task.grade_id]
     comments = [comment for comment in page.comments if comment.name == task.task]
     score = None if task.points is None else float(task.points)

@@ -14,7 +14,7 @@ import csv
 import io
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -77,19 +77,21 @@ class Results:
 
     def write_tables(self) -> None:
         """results.csv and results.json, made anew of the files that are there."""
-        tasks = list(dict.fromkeys(task.task for result in self for task in result.tasks))
+        rows: list[dict[str, str | int]] = []
+        with replacing(self.out / "results.json") as file:
+            file.write(b"[")
+            for result in self:
+                file.write((b",\n" if rows else b"\n") + encoded(result.to_json()))
+                rows.append(_row(result))
+            file.write(b"\n]\n")
+        columns = dict.fromkeys(name for row in rows for name in row)
         with replacing(self.out / "results.csv") as file:
             # The mark at the beginning is what tells Excel that this is UTF-8.
             text = io.TextIOWrapper(file, "utf-8-sig", "backslashreplace", newline="", write_through=True)
-            writer = csv.writer(text)
-            writer.writerow([*COLUMNS, *map(_harmless, tasks)])
-            writer.writerows(_row(result, tasks) for result in self)
+            writer = csv.DictWriter(text, columns or COLUMNS)
+            writer.writeheader()
+            writer.writerows(rows)
             text.detach()
-        with replacing(self.out / "results.json") as file:
-            file.write(b"[")
-            for n, result in enumerate(self):
-                file.write((b",\n" if n else b"\n") + encoded(result.to_json()))
-            file.write(b"\n]\n")
 
     def _read(self, path: Path) -> Result | None:
         try:
@@ -119,10 +121,13 @@ def _problem(result: Result) -> str:
     return "" if all(type(text) is str for text in texts) else "a text is no text"
 
 
-def _row(result: Result, tasks: Iterable[str]) -> list[str | int]:
-    points = {task.task: task.points for task in result.tasks}
-    cells = [getattr(result, name) for name in COLUMNS] + [points.get(name) for name in tasks]
-    return ["" if cell is None else _harmless(cell) if isinstance(cell, str) else cell for cell in cells]
+def _row(result: Result) -> dict[str, str | int]:
+    """The cells that are not empty, by column: a task has its own."""
+    cells = {name: getattr(result, name) for name in COLUMNS} | {t.task: t.points for t in result.tasks}
+    return {
+        name: _harmless(cell) if isinstance(cell, str) else "" if cell is None else cell
+        for name, cell in cells.items()
+    }
 
 
 def _harmless(text: str) -> str:

@@ -301,7 +301,7 @@ def main() -> None:
         try:
             job = pickle.loads(read_message(requests))
         except EOFError:
-            return
+            os._exit(0)  # nothing here needs an orderly end, which would take a second
         send(replies, pickle.dumps(overseer.run(job)))
 
 

@@ -230,18 +230,25 @@ def _without_common_folders(files: list[File], names: Names) -> list[File]:
     while len(tops := {file.parts[0] for file in files}) == 1:
         top = tops.pop()
         below = [replace(file, parts=file.parts[1:]) for file in files if len(file.parts) > 1]
-        if names.folder(top) or MOODLE.fullmatch(top) or any(names.folder(file.parts[0]) for file in below):
+        sure = any(_is_layout(file, names) for file in below)
+        if names.folder(top) or MOODLE.fullmatch(top):
             break
-        sure = any(
-            _lms(file.parts, file.kind) or (len(file.parts) > 1 and names.folder(file.parts[1]))
-            for file in below
-        )
+        if not sure and any(names.folder(file.parts[0]) for file in below):
+            break
         work = [file.parts for file in below if file.kind in ("notebook", "zip")]
         several = len(work) > 1 and all(len(parts) > 1 or names.student(_stem(parts[0])) for parts in work)
         if not (sure or several):
             break
         files = below
     return files
+
+
+def _is_layout(file: File, names: Names) -> bool:
+    """From its top on, it is Moodle's, Canvas's or nbgrader's."""
+    parts = file.parts[1:] if names.folder(file.parts[0]) else file.parts
+    if parts and _lms(parts, file.kind):
+        return True
+    return parts is file.parts and len(parts) > 1 and names.folder(parts[1]) is not None
 
 
 def _by_student(everything: list[Handed]) -> dict[str, list[Handed]]:

@@ -27,8 +27,8 @@ def dependency_grid(num_layers, T, bidirectional=False, of=None, dropout=False, 
     apart = 0.06 * (D - 1)  # from a cell to its frame
     others = len(cells - goals)
     title = (
-        f"layer {layer} at t = {t}{', both directions,' if bidirectional else ''} depends on {others} other "
-        f"state{'' if others == 1 else 's'} of {L * D * T} and on {len(inputs)} of {T} inputs: "
+        f"layer {layer} at t = {t}{', both directions,' if bidirectional else ''} depends on {others} of the "
+        f"{L * D * T - len(goals)} other states and on {len(inputs)} of {T} inputs: "
         f"x[{inputs[0]}]{f' … x[{inputs[-1]}]' if len(inputs) > 1 else ''}."
     )
     if dropout:

@@ -8,7 +8,7 @@ from matplotlib.colors import LogNorm
 def seen_inputs(norms):
     """Draw which inputs each half of an output has seen: one heat map for each entry, as a Figure.
 
-    norms: a dict from a name to an array (T, T): row t, column s holds |d output[t] / d x[s]|, 0 where
+    norms: a dict from a name to an array (T, T): row t, column s holds |d sum(output[t]) / d x[s]|, 0 where
     output[t] has not seen x[s]. One log scale for all; exact zeros are grey. `figure.alt` counts, for each
     name, the inputs seen at the first and at the last step. Raises ValueError if all are 0.
     """
@@ -27,7 +27,7 @@ def seen_inputs(norms):
         ticks = range(len(values))
         ax.set(title=name, xlabel="s, step of the input", xticks=ticks, yticks=ticks)
     axes[0, 0].set_ylabel("t, step of the output")
-    label = r"$\|\partial\, \mathrm{output}_t / \partial\, x_s\|$; grey: 0"
+    label = r"$\|\partial \sum \mathrm{output}_t / \partial\, x_s\|$; grey: 0"
     figure.colorbar(image, ax=axes[0].tolist(), label=label)
     figure.alt = "Inputs seen at the first and at the last step: " + "; ".join(
         f"{name}: {(values[0] > 0).sum()} and {(values[-1] > 0).sum()} of {len(values)}"

@@ -57,7 +57,23 @@ def _class_with(step: Callable, start: Callable = torch.zeros) -> type[nn.Module
 
 
 wrong = Mistakes(EQUAL)
-wrong.add(step_wrong.through(_class_with, hint="the step in it is not right: {}"))
+# The rarer ones are known in gru_step, which comes first.
+RARE = (
+    "order n, r, z",
+    "order r, n, z",
+    "reset before, bias too",
+    "old state kept whole",
+    "candidate written whole",
+    "reset h kept",
+    "tanh over the mix",
+    "tanh for r",
+    "tanh for z",
+    "r over the whole",
+    "r outside the tanh",
+    "bias_ih twice",
+    "bias_hh twice",
+)
+wrong.add(step_wrong.through(_class_with, but=RARE, hint="the step in it is not right: {}"))
 wrong("starts from ones", "without a state it starts from ones. Which state does torch's cell start from?")(
     _class_with(gru_step_after, start=torch.ones)
 )

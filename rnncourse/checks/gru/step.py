@@ -171,7 +171,7 @@ def common_mistakes(wrong: Mistakes, state_part: str, parts: tuple[str, ...] = (
     wrong.edit(
         "x left out", "x_t has no part in it.", "(x_t, weight_ih, bias_ih)", "(0 * x_t, weight_ih, bias_ih)"
     )
-    for order in ("zrn", "nrz", "rnz", "znr", "nzr"):
+    for order in ("zrn", "nrz", "rnz"):
         edits = []
         for part in parts:
             edits += [", ".join(f"{part}_{k}" for k in o) + " = " for o in ("rzn", order)]

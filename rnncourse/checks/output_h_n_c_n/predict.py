@@ -62,7 +62,7 @@ wrong("row of the other direction", "That is the same layer's other direction. W
     {"row": 2}
 )
 wrong("layers from 1", "Layers are counted from 0.", ROW_COLUMN)({"layer": 3})
-wrong("the last step", "At the last step this direction has read one input.", LAST_STEP)({"step": 4})
+wrong("the last step", "At the last step this direction begins. Where does it end?", LAST_STEP)({"step": 4})
 wrong("the last sequence", "You take the batch's size for the number of steps.", BATCH_IN_FRONT)({"step": 3})
 wrong("after the last step", "There is no step 5: t counts from 0.", LAST_STEP)({"step": 5})
 wrong("all rows shared", "All rows? Which layers does output show?", ROW_COLUMN)({"shared": 6})

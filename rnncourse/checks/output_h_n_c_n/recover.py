@@ -55,14 +55,14 @@ wrong = Mistakes(ACROSS, _truth)
 
 wrong.edit(
     "backward at the last step",
-    "the backward half is taken at the last step, where that direction has read one input.",
+    "the backward half is taken at the last step, where that direction has made one step.",
     "apart[0, :, -1]",
     "apart[-1, :, -1]",
     section=LAST_STEP,
 )
 wrong.edit(
     "forward at the first step",
-    "the forward half is taken at the first step, where that direction has read one input.",
+    "the forward half is taken at the first step, where that direction has made one step.",
     "apart[-1, :, 0]",
     "apart[0, :, 0]",
     section=EVERY_INDEX,

@@ -91,6 +91,13 @@ wrong.edit(
     section=ROW_COLUMN,
 )
 wrong.edit(
+    "first layer, where there are two directions",
+    "with two directions you take the first layer's two rows. Where are the last layer's?",
+    "h_n[-self.D :]",
+    "(h_n[:2] if self.D == 2 else h_n[-1:])",
+    section=EVERY_INDEX,
+)
+wrong.edit(
     "all layers",
     "all layers lie side by side. Asked is the last layer.",
     "h_n[-self.D :]",
@@ -161,7 +168,7 @@ wrong.edit(
 )
 wrong.edit(
     "last step of output",
-    "this is output at the last step: the backward half of it has read one input.",
+    "this is output at the last step: the backward half of it has made one step.",
     "torch.cat(list(ends), dim=-1)",
     "(result[0][:, -1] if self.layer.batch_first else result[0][-1])",
     section=LAST_STEP,

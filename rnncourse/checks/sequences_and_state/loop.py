@@ -2,14 +2,11 @@
 
 import torch
 
-from rnncourse.checks.framework.cases import Case, Trait, random_numbers
+from rnncourse.checks.framework.cases import MORE_STEPS, Case, random_numbers
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
 from rnncourse.checks.sequences_and_state.lesson import ARITHMETIC, FOLD, LESSON
-
-STEPS = Trait("there is at least one step", "what your code does when there is no step at all")
-NO_STEP = Trait("there is no step", "what your code does with the steps")
 
 
 def _truth(x, h_0, u, w):
@@ -26,7 +23,7 @@ def _cases(seed: int) -> list[Case]:
     def case(T: int) -> Case:
         h_0, u, w = numbers(3)
         arguments = {"x": numbers(T), "h_0": h_0, "u": u, "w": w}
-        return Case(arguments, {"T": T}, frozenset({STEPS if T else NO_STEP}))
+        return Case(arguments, {"T": T}, frozenset({MORE_STEPS} if T > 1 else ()))
 
     return [case(5), case(4), case(7), case(1), case(0), case(3)]
 
@@ -178,9 +175,9 @@ run = Check(
     section=FOLD,
     parts=(Part("states", "T"), Part("h_T")),
     criteria=(
-        Criterion("states", 2, ("states",), (STEPS,)),
-        Criterion("h_T", 1, ("h_T",), (STEPS,)),
-        Criterion("T = 0, too", 1),
+        Criterion("states", 2, ("states",), (MORE_STEPS,)),
+        Criterion("h_T", 1, ("h_T",), (MORE_STEPS,)),
+        Criterion("T = 1 and T = 0, too", 1),
     ),
     truth=_truth,
     mistakes=wrong,

@@ -36,7 +36,7 @@ wrong("time in h_n", "It has a time axis. h_n is the state after the last step, 
 wrong("h_n of every step", "That is output's shape. Along what does h_n's first axis count?")(
     {"h_n": (10, 7)}
 )
-wrong("a layer axis in a cell", "A cell has no layers: it is one step of one.", CELL)(
+wrong("a layer axis in a cell", "An axis of size 1 stands in front. A cell has no layers to count.", CELL)(
     {"cell_h": (1, 4, 7), "cell_c": (1, 7)}
 )
 wrong("a cell's state as wide as its input", "It is as wide as the input; a state has H numbers.", CELL)(

@@ -53,6 +53,9 @@ wrong("transposed", "It is transposed: a weight has a row for each number that i
 wrong("one block", "That is one block of H rows. How many has an LSTM?")(
     {"weight_ih_l0": (10, 7), "weight_hh_l0": (10, 4), "weight_ih_l2_reverse": (10, 8)}
 )
+wrong("three blocks", "Three blocks are a GRU's. How many has an LSTM?")(
+    {"weight_ih_l0": (30, 7), "weight_hh_l0": (30, 4), "weight_ih_l2_reverse": (30, 8)}
+)
 wrong(
     "blocks of P rows",
     "The blocks have P rows. The projection comes after the gates, which are H wide.",

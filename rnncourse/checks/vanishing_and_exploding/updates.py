@@ -37,8 +37,9 @@ def _cases(seed: int) -> list[Case]:
             {"T": T, "B": B, "I": I, "H": H},
         )
 
-    # Large targets: clipped at each update; small ones and a large max_norm: never.
-    return [case(2, 4, 2, 3, 5, 0.6, 5.0), case(3, 3, 5, 2, 6, 0.4, 6.0), case(2, 5, 4, 2, 3, 50.0, 1.0)]
+    # Large targets: clipped at each update; small ones and a large max_norm: never. One update first: it is
+    # quick, and most mistakes are out after it.
+    return [case(1, 4, 2, 3, 5, 0.6, 5.0), case(3, 3, 5, 2, 6, 0.4, 6.0), case(2, 5, 4, 2, 3, 50.0, 1.0)]
 
 
 def _truth(rnn, head, optimizer, batches, max_norm):
@@ -150,25 +151,10 @@ wrong.edit(
     "mse_loss(head(output[-1]), target).clamp(max=max_norm)",
 )
 wrong.edit(
-    "weights clipped",
-    "the weights are cut off, not their gradients.",
-    CLIP + STEP,
-    "        norms.append(clip(parameters, float('inf')))\n"
-    + STEP
-    + "        for p in parameters:\n            p.data.clamp_(-max_norm, max_norm)\n",
-)
-wrong.edit(
     "first batch only",
     "the loop ends after the first batch. How far is the `return` indented?",
     "in batches:",
     "in batches[:1]:",
-    section=UPDATE,
-)
-wrong.edit(
-    "the first batch each time",
-    "each update uses the first batch.",
-    "in batches:",
-    "in batches[:1] * len(batches):",
     section=UPDATE,
 )
 wrong.edit(

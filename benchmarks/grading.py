@@ -1,0 +1,140 @@
+"""How fast a class is graded: rnncourse's grader beside nbgrader's, on the same submissions, in one run.
+
+    python benchmarks/grading.py                     # 200 submissions of exercise 06; nbgrader grades 4
+    python benchmarks/grading.py --submissions 1000  # and more
+    python benchmarks/grading.py --memory 100 1000   # the grader's memory at its peak, by the class's size
+
+The class: a fifth each perfect, empty, with the gates in a wrong order, with a task left out, without tanh.
+Seconds include the start of the workers and the writing of all results; "each" leaves out the start, as
+measured by a class of one.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+
+ROOT = Path(__file__).parent.parent
+GRADED = Path("06_lstm_gates/lstm_gates.ipynb")
+CHANGES = (  # of a solution's source, by its grade_id and the empty cell
+    lambda name, source, stub: source,
+    lambda name, source, stub: stub,
+    lambda name, source, stub: source.replace("a_i, a_f, a_g, a_o = ", "a_i, a_f, a_o, a_g = "),
+    lambda name, source, stub: stub if name == "from_cs231n" else source,
+    lambda name, source, stub: source.replace("o * torch.tanh(c)", "o * c"),
+)
+
+
+def answers(folder: str) -> dict[str, str]:
+    cells = nbformat.read(ROOT / folder / GRADED, as_version=4).cells
+    marked = [cell for cell in cells if cell.metadata.get("nbgrader", {}).get("solution")]
+    return {cell.metadata.nbgrader.grade_id: cell.source for cell in marked}
+
+
+def hand_in(course: Path, count: int) -> None:
+    """`count` submissions in nbgrader's layout."""
+    shutil.rmtree(course / "submitted", ignore_errors=True)
+    solutions, stubs = answers("solutions"), answers("exercises")
+    kinds = []
+    for change in CHANGES:
+        notebook = nbformat.read(ROOT / "exercises" / GRADED, as_version=4)
+        for cell in notebook.cells:
+            name = cell.metadata.get("nbgrader", {}).get("grade_id")
+            if name in solutions:
+                cell.source = change(name, solutions[name], stubs[name])
+        kinds.append(nbformat.writes(notebook))
+    for k in range(count):
+        path = course / "submitted" / f"student{k:05d}" / GRADED
+        path.parent.mkdir(parents=True)
+        path.write_text(kinds[k % len(kinds)], encoding="utf-8")
+
+
+def ours(course: Path, workers: int) -> tuple[float, list[float]]:
+    """Seconds, and the peak memory in MB of the grader's own process and of all together."""
+    shutil.rmtree(course / "results", ignore_errors=True)
+    words = ["grade", "submitted", "--out", "results", "--workers", str(workers), "--feedback"]
+    command = [sys.executable, "-c", "from rnncourse.cli import main; raise SystemExit(main())", *words]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    begin = time.perf_counter()
+    process = subprocess.Popen(command, cwd=course, env=environment, stderr=subprocess.DEVNULL)
+    peak = [0.0, 0.0]
+    watcher = threading.Thread(target=_watch, args=(process, peak), daemon=True)
+    watcher.start()
+    assert process.wait() == 0
+    seconds = time.perf_counter() - begin
+    watcher.join()
+    return seconds, peak
+
+
+def _watch(process: subprocess.Popen, peak: list[float]) -> None:
+    while process.poll() is None:
+        try:
+            main = psutil.Process(process.pid)
+            everyone = [main, *main.children(recursive=True)]
+            own = main.memory_info().rss / 2**20
+            together = sum(p.memory_info().rss for p in everyone if p.is_running()) / 2**20
+            peak[:] = max(peak[0], own), max(peak[1], together)
+        except psutil.Error:
+            pass
+        time.sleep(0.5)
+
+
+def nbgraders(course: Path) -> float:
+    environment = os.environ | {
+        "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+    }
+    environment["PYTHONPATH"] = str(ROOT)
+    for command in (["generate_assignment", "*"], ["autograde", "06_lstm_gates", "--force"]):
+        begin = time.perf_counter()
+        command = [sys.executable, "-m", "nbgrader", *command]
+        subprocess.run(command, cwd=course, env=environment, check=True, capture_output=True)
+    return time.perf_counter() - begin
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--submissions", type=int, default=200)
+    parser.add_argument("--nbgrader", type=int, default=4, help="submissions that nbgrader grades, too")
+    parser.add_argument("--memory", type=int, nargs="*", default=[], help="sizes of classes")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        course = Path(folder)
+        shutil.copytree(ROOT / "solutions", course / "solutions", ignore=shutil.ignore_patterns(".*"))
+        shutil.copy(ROOT / "nbgrader_config.py", course)
+        for count in asked.memory:
+            hand_in(course, count)
+            seconds, (own, together) = ours(course, workers=2)
+            print(f"{count} submissions: {seconds:.0f} s, {own:.0f} MB grader, {together:.0f} MB all")
+        if asked.memory:
+            return
+        hand_in(course, asked.nbgrader)
+        theirs = nbgraders(course) / asked.nbgrader
+        print(f"nbgrader autograde, {asked.nbgrader} submissions: {theirs:.2f} s each")
+        each = {}
+        for workers in (1, 2):
+            hand_in(course, 1)
+            start, _ = ours(course, workers)
+            hand_in(course, asked.submissions)
+            seconds, (own, together) = ours(course, workers)
+            each[workers] = (seconds - start) / (asked.submissions - 1)
+            print(
+                f"rnncourse grade, {workers} worker{'s' * (workers > 1)}, {asked.submissions} submissions: "
+                f"{seconds:.1f} s, of which {start:.1f} to start; {1000 * each[workers]:.0f} ms each; "
+                f"{theirs / each[workers]:.0f} times nbgrader's throughput "
+                f"({theirs * asked.submissions / seconds:.0f} with the start)"
+            )
+        print(f"two workers do {each[1] / each[2]:.2f} times what one does")
+
+
+if __name__ == "__main__":
+    main()

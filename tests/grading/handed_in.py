@@ -1,0 +1,57 @@
+"""Submissions for the tests of grading: the solution of set 06, with one thing changed."""
+
+import copy
+from pathlib import Path
+
+import nbformat
+
+from rnncourse.grading.grade import Assignment
+
+ROOT = Path(__file__).parents[2]
+SEED = 20260707
+
+
+def assignment(name, seed=SEED):
+    (path,) = (ROOT / "solutions" / name).glob("*.ipynb")
+    return Assignment(name, path.stem, path.read_bytes(), seed)
+
+
+LSTM_GATES = assignment("06_lstm_gates")
+PERFECT = LSTM_GATES.notebook
+_SOLVED = nbformat.reads(PERFECT.decode(), as_version=4)
+
+
+def marks(cell):
+    return cell.metadata.get("nbgrader", {})
+
+
+def solved():
+    """The solution, to be changed."""
+    return copy.deepcopy(_SOLVED)
+
+
+def written(notebook):
+    return nbformat.writes(notebook).encode()
+
+
+def code(source):
+    return nbformat.v4.new_code_cell(source)
+
+
+def answered(**sources):
+    """The answers to these tasks are others."""
+    notebook = solved()
+    for cell in notebook.cells:
+        if marks(cell).get("solution") and marks(cell)["grade_id"] in sources:
+            cell.source = sources.pop(marks(cell)["grade_id"])
+    assert not sources
+    return written(notebook)
+
+
+def with_cell(source, before="gates"):
+    """One more cell before that task's answer; before=None: at the end."""
+    notebook = solved()
+    ids = [marks(cell).get("grade_id") for cell in notebook.cells]
+    at = len(ids) if before is None else ids.index(before)
+    notebook.cells.insert(at, code(source))
+    return written(notebook)
