@@ -20,16 +20,21 @@ from rnncourse.plots.traces import row_length
 from rnncourse.steps import rnn_step
 
 
-def _png(figure: Figure) -> bytes:
-    """The figure as the bytes of a PNG, for an ipywidgets.Image."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
+class _Drawing:
+    """A figure as a picture, and below it what it shows in words (its `alt`), for who can't see it."""
 
+    def __init__(self, width: str = "auto") -> None:
+        self.picture = ipywidgets.Image(format="png", layout={"width": width, "max_width": "100%"})
+        self.words = ipywidgets.HTML()
 
-def _words(figure: Figure) -> str:
-    """What the figure shows as a line of HTML, for who can't see it: its `alt`."""
-    return f"<p>{html.escape(figure.alt)}</p>"
+    def __iter__(self):
+        return iter((self.picture, self.words))
+
+    def show(self, figure: Figure) -> None:
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png")
+        self.picture.value, self.words.value = buffer.getvalue(), f"<p>{html.escape(figure.alt)}</p>"
+        plt.close(figure)
 
 
 def state_paths(steps: int = 40) -> ipywidgets.VBox:
@@ -40,7 +45,7 @@ def state_paths(steps: int = 40) -> ipywidgets.VBox:
     scale = ipywidgets.FloatSlider(value=0.9, min=0.0, max=2.0, step=0.05, description="scale")
     angle = ipywidgets.IntSlider(value=30, min=-180, max=180, step=5, description="angle (°)")
     nonlinearity = ipywidgets.ToggleButtons(options=["tanh", "relu"], description="nonlinearity")
-    picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(width="450px", max_width="100%"))
+    drawing = _Drawing(width="450px")
     starts = torch.tensor([[0.9, 0.1], [-0.3, 0.8], [-0.6, -0.5], [0.1, -0.2]])  # (B, H)
     no_input, weight_ih = torch.zeros(1), torch.zeros(2, 1)
 
@@ -55,12 +60,12 @@ def state_paths(steps: int = 40) -> ipywidgets.VBox:
         ax = plots.state_paths(torch.stack(states), figure.add_subplot())
         lengths = states[-1].norm(dim=1)
         ax.set_title(f"after {steps} steps: |h| from {lengths.min():.4g} to {lengths.max():.4g}")
-        picture.value = _png(figure)
+        drawing.show(figure)
 
     for control in (scale, angle, nonlinearity):
         control.observe(redraw, names="value")
     redraw()
-    return ipywidgets.VBox([scale, angle, nonlinearity, picture])
+    return ipywidgets.VBox([scale, angle, nonlinearity, *drawing])
 
 
 def step_debugger(x, h, c) -> ipywidgets.VBox:
@@ -70,16 +75,14 @@ def step_debugger(x, h, c) -> ipywidgets.VBox:
     step. The figure is that of `plots.loop_step`.
     """
     step = ipywidgets.IntSlider(value=0, min=0, max=len(x) - 1, description="t")
-    picture = ipywidgets.Image(format="png")
+    drawing = _Drawing()
 
     def redraw(_=None):
-        figure = plots.loop_step(x, h, c, step.value)
-        picture.value = _png(figure)
-        plt.close(figure)
+        drawing.show(plots.loop_step(x, h, c, step.value))
 
     step.observe(redraw, names="value")
     redraw()
-    return ipywidgets.VBox([step, picture])
+    return ipywidgets.VBox([step, *drawing])
 
 
 def gate_sliders() -> ipywidgets.VBox:
@@ -104,17 +107,16 @@ def gate_sliders() -> ipywidgets.VBox:
             ("a_o", 1.0, 6.0, "a_o"),
         )
     }
-    picture = ipywidgets.Image(format="png")
+    drawing = _Drawing()
 
     def redraw(_=None):
         ax = plots.lstm_cell(**{name: slider.value for name, slider in sliders.items()})
-        picture.value = _png(ax.figure)
-        plt.close(ax.figure)
+        drawing.show(ax.figure)
 
     for slider in sliders.values():
         slider.observe(redraw, names="value")
     redraw()
-    return ipywidgets.VBox([*sliders.values(), picture])
+    return ipywidgets.VBox([*sliders.values(), *drawing])
 
 
 def unrolling(x) -> ipywidgets.VBox:
@@ -129,8 +131,7 @@ def unrolling(x) -> ipywidgets.VBox:
     ipywidgets.jslink((play, "value"), (step, "value"))
     weight = ipywidgets.FloatSlider(value=0.5, min=-1.5, max=1.5, step=0.1, description="u")
     squash = ipywidgets.ToggleButtons(options=["no squashing", "tanh"], description="squashing")
-    picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%"))
-    about = ipywidgets.HTML()
+    drawing = _Drawing()
 
     def redraw(_=None):
         cell, function = f"{weight.value:.1f} h + x", float
@@ -138,13 +139,12 @@ def unrolling(x) -> ipywidgets.VBox:
             cell, function = f"tanh(\n{cell})", math.tanh
         h = [*itertools.accumulate(x, lambda h, x_t: function(weight.value * h + x_t), initial=0.0)]
         ax = plots.unrolling(x, h, step.value, cell)
-        picture.value, about.value = _png(ax.figure), _words(ax.figure)
-        plt.close(ax.figure)
+        drawing.show(ax.figure)
 
     for control in (step, weight, squash):
         control.observe(redraw, names="value")
     redraw()
-    return ipywidgets.VBox([ipywidgets.HBox([play, step]), weight, squash, picture, about])
+    return ipywidgets.VBox([ipywidgets.HBox([play, step]), weight, squash, *drawing])
 
 
 def time_slider(d, b: int = 0) -> ipywidgets.VBox:
@@ -157,24 +157,16 @@ def time_slider(d, b: int = 0) -> ipywidgets.VBox:
     units = (d.c_0 if d.mode == "LSTM" else d.h_0).shape[-1]
     unit = ipywidgets.IntSlider(value=0, min=0, max=units - 1, description="unit")
     step = ipywidgets.IntSlider(value=0, min=0, max=row_length(d, b) - 1, description="t")
-    lines, cell = (
-        ipywidgets.Image(format="png", layout=ipywidgets.Layout(width=width, max_width="100%"))
-        for width in ("900px", "960px")
-    )
-    about_lines, about_cell = ipywidgets.HTML(), ipywidgets.HTML()
+    lines, cell = _Drawing(width="900px"), _Drawing(width="960px")
 
     def redraw(_=None):
-        for picture, words, figure in (
-            (lines, about_lines, plots.gates_over_time(d, b, unit=unit.value, t=step.value)),
-            (cell, about_cell, plots.cell_diagram(d, step.value, b, unit.value).figure),
-        ):
-            picture.value, words.value = _png(figure), _words(figure)
-            plt.close(figure)
+        lines.show(plots.gates_over_time(d, b, unit=unit.value, t=step.value))
+        cell.show(plots.cell_diagram(d, step.value, b, unit.value).figure)
 
     for control in (unit, step):
         control.observe(redraw, names="value")
     redraw()
-    return ipywidgets.VBox([unit, step, lines, about_lines, cell, about_cell])
+    return ipywidgets.VBox([unit, step, *lines, *cell])
 
 
 def spectral_radius(steps: int = 40) -> ipywidgets.VBox:
@@ -189,8 +181,7 @@ def spectral_radius(steps: int = 40) -> ipywidgets.VBox:
     inputs = torch.randn(steps, 16, generator=random, dtype=torch.float64)
     rho = ipywidgets.FloatSlider(value=0.9, min=0.1, max=2.0, step=0.05, description="ρ of W_hh")
     size = ipywidgets.FloatSlider(value=0.1, min=0.0, max=2.0, step=0.1, description="input size")
-    picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(width="800px", max_width="100%"))
-    about = ipywidgets.HTML()
+    drawing = _Drawing(width="800px")
 
     def redraw(_=None):
         norms = {
@@ -199,13 +190,12 @@ def spectral_radius(steps: int = 40) -> ipywidgets.VBox:
         }
         ax = plots.norm_against_distance(norms, rho.value)
         ax.set_ylim(1e-12, 1e12)  # always the same, so that the lines move and not the axis
-        picture.value, about.value = _png(ax.figure), _words(ax.figure)
-        plt.close(ax.figure)
+        drawing.show(ax.figure)
 
     for control in (rho, size):
         control.observe(redraw, names="value")
     redraw()
-    return ipywidgets.VBox([rho, size, picture, about])
+    return ipywidgets.VBox([rho, size, *drawing])
 
 
 # What shape_explorer offers: the classes, and each argument with the value that it opens with; of sizes also
@@ -310,13 +300,11 @@ def index_grid(module, T: int = 5, lengths=None) -> ipywidgets.VBox:
     names = {"output": T} | {f"{state}_n": rows for state in sizes.states}
     name = ipywidgets.ToggleButtons(options=list(names), value="h_n", description="entry of")
     index = ipywidgets.ToggleButtons(options=range(rows), value=0, description="index")
-    picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(width="960px", max_width="100%"))
-    about = ipywidgets.HTML()
+    drawing = _Drawing(width="960px")
 
     def redraw(_=None):
         ax = plots.index_grid(module, T, (name.value, index.value), lengths)
-        picture.value, about.value = _png(ax.figure), _words(ax.figure)
-        plt.close(ax.figure)
+        drawing.show(ax.figure)
 
     def choose(_):
         index.unobserve(redraw, names="value")  # the new options set the index too: drawn once, below
@@ -328,7 +316,7 @@ def index_grid(module, T: int = 5, lengths=None) -> ipywidgets.VBox:
     name.observe(choose, names="value")
     index.observe(redraw, names="value")
     redraw()
-    return ipywidgets.VBox([name, index, picture, about])
+    return ipywidgets.VBox([name, index, *drawing])
 
 
 def dependency_grid(num_layers: int = 3, T: int = 6) -> ipywidgets.VBox:
@@ -341,16 +329,14 @@ def dependency_grid(num_layers: int = 3, T: int = 6) -> ipywidgets.VBox:
     step = ipywidgets.IntSlider(value=T // 2, min=0, max=T - 1, description="t")
     both = ipywidgets.Checkbox(description="bidirectional")
     dropout = ipywidgets.Checkbox(description="dropout")
-    picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%"))
-    about = ipywidgets.HTML()
+    drawing = _Drawing()
 
     def redraw(_=None):
         of = (layer.value, step.value)
         ax = plots.dependency_grid(num_layers, T, both.value, of, dropout.value)
-        picture.value, about.value = _png(ax.figure), _words(ax.figure)
-        plt.close(ax.figure)
+        drawing.show(ax.figure)
 
     for control in (layer, step, both, dropout):
         control.observe(redraw, names="value")
     redraw()
-    return ipywidgets.VBox([layer, step, both, dropout, picture, about])
+    return ipywidgets.VBox([layer, step, both, dropout, *drawing])

@@ -121,7 +121,8 @@ SUMMARY = """{% from "macros" import bar, page with context %}
 {% for summary in summaries %}
 <h2>{{ summary.assignment }}</h2>
 <p>{{ summary.count }} {{ "submission" if summary.count == 1 else "submissions" }},
-{{ summary.total }} points, {{ summary.tasks | length }} tasks.</p>
+{{ summary.total }} points, {{ summary.tasks | length }}
+{{ "task" if summary.tasks | length == 1 else "tasks" }}.</p>
 <table>
 <caption>In each state</caption>
 <thead><tr><th scope="col">state</th><th scope="col" class="n">how many</th><th scope="col"></th>

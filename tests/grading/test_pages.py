@@ -1,4 +1,4 @@
-"""The pages for people: the notebook's own words for a student, who and what for the teacher, no hidden case."""
+"""The pages for people: the notebook's words for a student, who and what for the teacher, no hidden case."""
 
 import json
 import re
@@ -71,6 +71,10 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.tags.append((tag, dict(attributes)))
+        if tag in ("tr", "th", "td", "p", "div"):
+            self.words.append(" ")
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
         if tag == "a":
             self.links.append(dict(attributes)["href"])
         if tag not in VOID:
@@ -86,8 +90,6 @@ class Page(HTMLParser):
     def handle_data(self, data):
         if self.open and self.open[-1] != "style":
             self.words.append(data)
-        if self.open and re.fullmatch("h[1-6]", self.open[-1]):
-            self.headings.append(int(self.open[-1][1]))
 
     @property
     def text(self):
@@ -111,7 +113,7 @@ def teacher_page(out, *results):
 
 
 def test_the_words_are_the_notebooks(tmp_path, keys):
-    """Of a right way, each known mistake, and an empty task: what the notebook shows is on the page, letter by letter."""
+    """Of right ways, each known mistake, and an empty task: the page has what the notebook shows, as it is."""
     said = [right(key) for key in keys.values()]
     said += [mistaken(key, m) for key in keys.values() for m in range(len(key.check.mistakes))]
     said += [failing(keys["gates"], kind="not written")]
@@ -148,7 +150,7 @@ def test_what_was_not_judged_is_said_and_is_not_0(tmp_path, keys):
 
 
 def test_nothing_of_the_cases_is_in_the_feedback(tmp_path, keys):
-    """Students who raise, print and warn their inputs get none of them back; digest and mistakes' names stay out."""
+    """Who raises, prints or warns the inputs gets none of them back; no digest, no mistake's name."""
     tasks, numbers = [], set()
     for key in keys.values():
         tensors = [v for case in key.cases for v in _tensors(case.arguments)]
@@ -291,7 +293,7 @@ def test_a_class_of_which_nothing_could_be_judged(tmp_path):
 def test_two_assignments_each_by_itself(tmp_path, keys):
     other = replace(result([right(keys["gates"])[1]], "ana"), assignment="02_rnn_cell")
     page = teacher_page(tmp_path, result([right(keys["gates"])[1]], "ana"), other)
-    assert page.text.count("1 submission, 4 points, 1 tasks.") == 2
+    assert page.text.count("1 submission, 4 points, 1 task.") == 2
     assert page.headings == [1, 2, 3, 4, 2, 3, 4]
 
 

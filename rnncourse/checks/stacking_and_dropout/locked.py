@@ -18,7 +18,8 @@ def _case(seed: int, T: int, B: int, H: int, p: float) -> Case:
 
 
 def _cases(seed: int) -> list[Case]:
-    sizes = [(3, 50, 60, 0.3), (4, 45, 70, 0.6), (5, 40, 80, 0.2), (2, 20, 30, 0.0)]
+    # So many units that a mask drawn once for the whole batch drops its share, too.
+    sizes = [(3, 40, 1500, 0.3), (4, 35, 1600, 0.6), (5, 30, 1700, 0.2), (2, 20, 30, 0.0)]
     return [_case(seed + k, *size) for k, size in enumerate(sizes)]
 
 
@@ -64,6 +65,7 @@ wrong.edit(
 )
 wrong.edit("not scaled", "what is kept is not made larger.", " / (1 - p)", "", section=DROPOUT)
 wrong.edit("scaled by 1 - p", "what is kept is made smaller.", "/ (1 - p)", "* (1 - p)", section=DROPOUT)
+wrong.edit("scaled by p", "what is kept is multiplied by p.", "/ (1 - p)", "* p", section=DROPOUT)
 wrong.edit(
     "kept with p",
     "the share that is dropped is 1 - p: p is taken for the probability of being kept.",

@@ -8,8 +8,8 @@ from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
 from rnncourse.checks.stacking_and_dropout.lesson import DROPOUT, IN_TIME, LESSON, READS
 
-TRAINING = Trait("training is True", "what the masks do")
-EVAL = Trait("training is False", "what you do when training is False")
+TRAINING = Trait("training is True", "what you do when training is False")
+EVAL = Trait("training is False", "what you do with the masks")
 
 
 def _case(numbers, T: int, B: int, I: int, H: int, L: int, p: float, training: bool) -> Case:
@@ -48,6 +48,12 @@ wrong = Mistakes(DROPOUT, _truth)
 wrong.edit("not scaled", "what is kept is not made larger.", " / (1 - p)", "")
 wrong.edit(
     "scaled by 1/p", "what is kept is divided by p. With which probability is it kept?", "(1 - p)", "p"
+)
+wrong.edit(
+    "scaled by p",
+    "what is kept is multiplied by p. With which probability is it kept?",
+    "/ (1 - p)",
+    "* p",
 )
 wrong.edit(
     "scaled down", "what is kept is made smaller: it is multiplied by 1 - p.", "/ (1 - p)", "* (1 - p)"

@@ -1,0 +1,644 @@
+"""Hostile submissions: each ends in a named state, earns nothing by it, and leaves the next student's alone."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from handed_in import LSTM_GATES, PERFECT, ROOT, answered, solved, with_cell, written
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rnncourse.checks.framework.evaluate import Answer, Failure
+from rnncourse.checks.framework.plain import Other
+from rnncourse.grading.grade import grade
+from rnncourse.grading.host import Host
+from rnncourse.grading.notebook import names
+from rnncourse.grading.result import Result
+from rnncourse.grading.sandbox import Limits, missing, own_user
+from rnncourse.grading.wire import WireError, pack_answers, unpack_answers
+
+if sys.platform != "linux":
+    pytest.skip("the sandbox needs Linux", allow_module_level=True)
+
+SHORT = Limits(memory=400 * 2**20, cpu=3, wall=3.0)  # for what runs until it is stopped
+
+
+@pytest.fixture(scope="module")
+def host():
+    if lacks := missing():
+        pytest.skip("; ".join(lacks))
+    with Host([ROOT / "solutions"]) as host:
+        yield host
+
+
+def processes(host):
+    """Those that a student's code has left: the server's children, and what belongs to the students' own user."""
+    server = host._process.pid
+    found = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and own_user() is not None:
+            try:
+                if entry.stat().st_uid == own_user():
+                    found.append(entry.name)
+            except FileNotFoundError:
+                continue
+    return found
+
+
+def attack(host, notebook, limits=SHORT):
+    """Its result, after it was seen that host, folder and the next student are as they were."""
+    server = host._process.pid
+    result = grade("mallory", LSTM_GATES, notebook, host, limits)
+    assert host._process.pid == server, "it ended the server"
+    assert processes(host) == []
+    assert os.listdir(host.folder / "box") == []
+    neighbour = grade("perfect", LSTM_GATES, PERFECT, host, Limits())
+    assert (neighbour.state, neighbour.points) == ("graded", 17), neighbour
+    assert Result.from_json(result.to_json().encode().decode()) == result  # it can be written, and read
+    if result.state not in ("graded", "flagged"):
+        assert result.points is None
+        assert result.reason
+    return result
+
+
+def earned(result):
+    return sum(task.points or 0 for task in result.tasks)
+
+
+# ---- cells, and answers, that go wrong or mean ill: their code, the states that may come of it, the most points
+
+OTHERS = 17 - 4 - 4 - 4  # what is left where `gates` is wrong: lstm_step and MyLSTMCell call it
+WRONG = "\ndef gates(a):\n    return (torch.zeros(*a.shape[:-1], a.shape[-1] // 4),) * 4\n"
+
+FILES = """
+import os
+def files(data):
+    for file in range(256):
+        try:
+            os.fstat(file)
+        except OSError:
+            continue
+        try:
+            os.write(file, data)
+        except OSError:
+            pass
+"""
+
+CELLS = {
+    "loop": ("while True: pass", "timeout", 17),
+    "sleep": ("import time; time.sleep(1000)", "timeout", 17),
+    "stops itself": (
+        "import signal, threading; signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)",
+        "timeout",
+        17,
+    ),
+    "lock never released": ("import threading; l = threading.Lock(); l.acquire(); l.acquire()", "timeout", 17),
+    "exit": ("import os; os._exit(0)", "crashed", 17),
+    "abort": ("import os; os.abort()", "crashed", 17),
+    "kills itself": ("import signal; signal.raise_signal(signal.SIGKILL)", "crashed", 17),
+    "segfault": ("import faulthandler; faulthandler._sigsegv()", "crashed", 17),
+    "stack": (
+        "import sys\nsys.setrecursionlimit(10**9)\ndef f():\n    return [f() for _ in 'a']\nf()",
+        "crashed memory graded",
+        17,
+    ),
+    "closes all files": ("import os; os.closerange(0, 256)", "crashed", 17),
+    "a list that grows": ("x = [0]\nwhile True: x += x", "graded memory", 17),
+    "prints 100 MB": ("for _ in range(100): print('x' * 10**6)", "graded", 17),
+    "a file of 1 GB": ("with open('x', 'wb') as f:\n  while True: f.write(bytes(2**24))", "graded", 17),
+    "loops in __del__": ("class D:\n    def __del__(self):\n        while True: pass\nd = D()", "graded", 17),
+    "loops at exit": ("import atexit\n@atexit.register\ndef f():\n    while True: pass", "graded", 17),
+    "changes folder": ("import os; os.mkdir('d'); os.chdir('d')", "graded", 17),
+    "removes its folder": ("import os, shutil; shutil.rmtree(os.getcwd(), ignore_errors=True)", "graded", 17),
+    "locks its folder": ("import os; os.mkdir('d'); open('d/f', 'w'); os.chmod('d', 0); os.chmod('.', 0)", "graded", 17),
+    "links": (
+        "import os\nfor k, to in enumerate(('/etc', '/', '..', 'nowhere', '/etc/shadow', '.')): os.symlink(to, str(k))",
+        "graded",
+        17,
+    ),
+    "odd names": ("open(b'\\xff\\n', 'w'); open('-rf', 'w'); open('x' * 255, 'w')", "graded", 17),
+    "300 files": ("for k in range(300): open(str(k), 'w')", "graded", 17),
+    "folders in folders": ("import os\nfor _ in range(200): os.mkdir('d'); os.chdir('d')", "graded", 17),
+    "forged: here": (FILES + "files(b'here')", "crashed graded", 17),
+    "forged: done": (FILES + "files(b'done' * 9)", "crashed graded", 17),
+    "forged: garbage": (FILES + "files(bytes(range(256)) * 200)", "crashed graded", 17),
+    "forged: a long answer": (FILES + "files(b'here' + b'\\xff' * 8)", "crashed graded", 17),
+    "forged for ever": (
+        FILES + "import threading, time\ndef f():\n    while True: files(b'here'); time.sleep(.002)\n"
+        "threading.Thread(target=f, daemon=True).start()",
+        "crashed timeout graded",
+        17,
+    ),
+    "computes for ever": (
+        "import threading\nfrom torch import nn\ndef f():\n    while True: nn.LSTM(3, 4)(torch.zeros(5, 3))\n"
+        "threading.Thread(target=f, daemon=True).start()",
+        "graded",
+        17,
+    ),
+    "many threads": (
+        "import threading, time\nfor _ in range(200): threading.Thread(target=time.sleep, args=(99,), daemon=True).start()",
+        "graded",
+        17,
+    ),
+    "ends the loop of cells": (
+        "import sys\nf = sys._getframe()\nwhile f.f_back: f = f.f_back\nf.f_globals.clear()",
+        "timeout crashed",
+        17,
+    ),
+    "lets the next cell in": (
+        "import sys\nf = sys._getframe()\nwhile f.f_back: f = f.f_back\nf.f_globals['finished'].release()",
+        "graded crashed timeout",
+        17,
+    ),
+    "IPython patched": (
+        "ip = get_ipython(); type(ip).run_cell = lambda *a, **k: None; ip.user_ns.clear()",
+        "graded crashed",
+        2,
+    ),
+    "magics that start processes": ("!ls\n%system ls\n!kill -9 1\n!kill -9 $PPID", "graded", 17),
+    "a shell cell": ("%%bash\nkill -9 -1", "graded", 17),
+    "packages patched": (
+        "import rnncourse, numpy\nfor m in (rnncourse, numpy, torch.nn):\n"
+        "    for n in list(vars(m)):\n        if not n.startswith('_'): setattr(m, n, None)",
+        "graded crashed",
+        17,
+    ),
+    "modules gone": ("import sys; sys.modules.clear()", "graded crashed", 17),
+    "signals ignored": (
+        "import signal\nfor n in signal.valid_signals():\n    try: signal.signal(n, signal.SIG_IGN)\n"
+        "    except (OSError, ValueError): pass",
+        "graded",
+        17,
+    ),
+    "traced": ("import sys\ntry: sys.settrace(lambda *a: None)\nexcept RuntimeError: pass", "graded", 17),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_cell(host, name):
+    source, states, most = CELLS[name]
+    result = attack(host, with_cell(source))
+    assert result.state in states.split(), result
+    assert earned(result) <= most
+    if result.state == "graded" and states == "graded":
+        assert result.points == most, result
+
+
+# Answers to `gates`. They are called in the process that answers the cases, where no cell's code runs any more.
+ANSWERS = {
+    "exit": ("import os\ndef gates(a): os._exit(0)", "crashed"),
+    "abort": ("import os\ndef gates(a): os.abort()", "crashed"),
+    "segfault": ("import faulthandler\ndef gates(a): faulthandler._sigsegv()", "crashed"),
+    "kills itself": ("import signal\ndef gates(a): signal.raise_signal(signal.SIGKILL)", "crashed"),
+    "SystemExit": ("def gates(a): raise SystemExit(0)", "graded"),
+    "KeyboardInterrupt": ("def gates(a): raise KeyboardInterrupt", "crashed graded"),
+    "recursion": ("def gates(a): return gates(a)", "graded"),
+    "input": ("def gates(a): return input()", "graded"),
+    "a tensor of 8 TB": ("def gates(a): return torch.zeros(10**12)", "memory"),
+    "a list that grows": ("def gates(a):\n    x = [0]\n    while True: x += x", "memory"),
+    "closes all files": ("import os\ndef gates(a): os.closerange(0, 256)", "crashed"),
+    "prints 100 MB": (f"{WRONG}right = gates\ndef gates(a):\n    print('x' * 10**8)\n    return right(a)", "graded"),
+    "forged: done": (f"{FILES}def gates(a): files(b'done' * 9)", "crashed"),
+    "forged: here": (f"{FILES}def gates(a): files(b'here')", "crashed"),
+    "forged: a huge length": (f"{FILES}def gates(a): files(b'\\xff' * 8)", "crashed"),
+    "forged: no answers": (f"{FILES}def gates(a): files(bytes(8))", "crashed"),
+    "forged: deep": (
+        f"{FILES}def gates(a):\n    m = b'[' * 9999\n    m = len(m).to_bytes(8, 'little') + m\n"
+        "    files(len(m).to_bytes(8, 'little') + m)",
+        "crashed",
+    ),
+    "a lying class": (
+        "class Liar:\n    __class__ = torch.Tensor\n    shape = (3, 4)\n    def __eq__(self, other): return True\n"
+        "    def __array__(self, *a, **k): raise KeyboardInterrupt\n    def __getattr__(self, name): return self\n"
+        "    def __call__(self, *a, **k): return self\n    def __iter__(self): return iter([self] * 4)\n"
+        "def gates(a): return (Liar(),) * 4",
+        "graded",
+    ),
+    "a tensor of its own kind": (
+        "class Sly(torch.Tensor):\n    @classmethod\n    def __torch_function__(cls, f, types, args=(), kwargs=None):\n"
+        "        return True if f.__name__ in ('allclose', 'equal') else super().__torch_function__(f, types, args, kwargs or {})\n"
+        "    def __eq__(self, other): return True\n    def detach(self): raise SystemExit\n"
+        "def gates(a): return tuple(torch.zeros(*a.shape[:-1], a.shape[-1] // 4).as_subclass(Sly) for _ in range(4))",
+        "graded",
+    ),
+    "a metaclass": (
+        "class M(type):\n    def __call__(cls, *a): return cls\n    def __instancecheck__(cls, x): return True\n"
+        "    def __getattribute__(cls, name): raise SystemExit\n    __mro__ = property(lambda cls: 1 / 0)\n"
+        "class gates(metaclass=M): pass",
+        "graded",
+    ),
+    "an object that is called": (
+        "class G:\n    def __call__(self, a): return a\n    def __getattr__(self, name): raise SystemExit\n"
+        "    def __repr__(self): raise SystemExit\ngates = G()",
+        "graded",
+    ),
+    "a list without end": (
+        "class L(list):\n    def __iter__(self):\n        while True: yield 1\n    def __len__(self): return -1\n"
+        "def gates(a): return L([1, 2, 3, 4])",
+        "graded",
+    ),
+    "numbers too large": ("def gates(a): return 10**1000, 10**30, float('nan'), 1j", "graded"),
+    "an error that can't be read": (
+        "class E(BaseException):\n    def __str__(self): raise SystemExit\n    __repr__ = __str__\n"
+        "    __traceback__ = property(lambda self: 1 / 0)\ndef gates(a): raise E",
+        "graded",
+    ),
+    "comparisons patched": (
+        WRONG + "torch.allclose = torch.equal = torch.isclose = torch.Tensor.allclose = torch.Tensor.__eq__ = "
+        "lambda *a, **k: True\nimport numpy as np\nnp.allclose = np.array_equal = lambda *a, **k: True",
+        "graded crashed",
+    ),
+    "builtins that cheat": (
+        WRONG + "import builtins\nbuiltins.isinstance = lambda *a: True\nbuiltins.len = lambda x: 4\n"
+        "builtins.all = builtins.any = lambda *a: True\nbuiltins.sum = lambda *a: 17",
+        "graded crashed",
+    ),
+    "builtins gone": (
+        WRONG + "import builtins\nfor n in ('open', '__import__', 'print', 'zip', 'getattr', 'type'): delattr(builtins, n)",
+        "graded crashed",
+    ),
+    "json says what it likes": (
+        WRONG + "import json\njson.dumps = lambda rows: '[{\"returned\": true, \"points\": 17}]'",
+        "crashed",
+    ),
+    "pickle patched": (WRONG + "import pickle\npickle.loads = lambda data: [[{}] * 9] * 9", "crashed graded"),
+    "os patched": (WRONG + "import os\nos.read = lambda *a: b''; os.write = lambda *a: 10**9", "crashed timeout graded"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer(host, name):
+    source, states = ANSWERS[name]
+    result = attack(host, answered(gates=source))
+    assert result.state in states.split(), result
+    assert earned(result) <= OTHERS
+    if states == "graded":
+        assert result.points == OTHERS, result
+
+
+@pytest.mark.parametrize("swallow", ["", "    signal.signal(signal.SIGALRM, signal.SIG_IGN)\n"], ids=["", "deaf"])
+def test_an_answer_that_loops(host, swallow):
+    """The check's own 5 seconds end it; without them, the process's processor time."""
+    source = f"import signal\ndef from_cs231n(Wx, Wh, b):\n{swallow}    while True: pass"
+    result = attack(host, answered(from_cs231n=source), Limits(cpu=3 if swallow else 60))
+    task = result.tasks[3]
+    if swallow:
+        assert (task.state, task.points) in (("timeout", None), ("crashed", None))
+    else:
+        assert (task.state, task.points, task.verdict) == ("graded", 0, "too slow")
+    assert earned(result) == 14
+
+
+# ---- the walls, tried from a cell and from the process that answers
+
+PROBES = {
+    "solutions": "open(ROOT + '/solutions/06_lstm_gates/lstm_gates.ipynb').read()",
+    "solutions' folder": "os.listdir(ROOT + '/solutions')",
+    "checks": "open(ROOT + '/rnncourse/checks/lstm_gates/step.py').read()",
+    "checks, by import": "from rnncourse.checks.lstm_gates.step import lstm_step; lstm_step.truth",
+    "checks, by path": "import runpy; runpy.run_path(ROOT + '/rnncourse/checks/lstm_gates/step.py')",
+    "checks, by pkgutil": "import pkgutil; len(pkgutil.get_data('rnncourse', 'checks/lstm_gates/step.py'))",
+    "tests": "open(ROOT + '/tests/conftest.py').read()",
+    "another's": "open(OTHER).read()",
+    "another's, by a link": "os.symlink(OTHER, 'link'); open('link').read()",
+    "another's, by a hard link": "os.link(OTHER, 'hard'); open('hard').read()",
+    "another's, by moving it": "os.rename(OTHER, 'moved'); open('moved').read()",
+    "another's, emptied": "os.truncate(OTHER, 0)",
+    "another's, unlinked": "os.unlink(OTHER)",
+    "shadow": "open('/etc/shadow').read()",
+    "environ": "open('/proc/1/environ').read()",
+    "own environ": "open('/proc/self/environ').read()",
+    "own files": "os.listdir('/proc/self/fd')",
+    "own memory": "open('/proc/self/mem', 'rb').read(1)",
+    "root": "os.listdir('/')",
+    "home": "os.listdir(os.path.expanduser('~root'))",
+    "writes beside": "open('../x', 'w')",
+    "writes in /tmp": "open('/tmp/rnncourse-was-here', 'w')",
+    "writes in /dev/shm": "open('/dev/shm/rnncourse-was-here', 'w')",
+    "writes to the library": "open(ROOT + '/rnncourse/steps.py', 'a')",
+    "moves out": "open('f', 'w').close(); os.rename('f', '/tmp/rnncourse-was-here')",
+    "fifo": "os.mkfifo('fifo')",
+    "TCP": "import socket; socket.create_connection(('127.0.0.1', 1))",
+    "UDP": "import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'', ('127.0.0.1', 9))",
+    "a socket's file": "import socket; socket.socket(socket.AF_UNIX).bind('s')",
+    "an open socket": "import _socket; _socket.socket(_socket.AF_INET, _socket.SOCK_RAW, 1)",
+    "a URL": "import urllib.request; urllib.request.urlopen('http://127.0.0.1:1')",
+    "fork": "os.fork() or os._exit(0)",
+    "forkpty": "os.forkpty()[0] or os._exit(0)",
+    "spawn": "os.posix_spawn('/bin/true', ['true'], {})",
+    "spawnv": "os.spawnv(os.P_WAIT, '/bin/true', ['true']) == 0 or 1 / 0",
+    "system": "os.system('true') == 0 or 1 / 0",
+    "popen": "os.popen('true')",
+    "subprocess": "import subprocess; subprocess.run(['true'])",
+    "exec": "os.execv('/bin/true', ['true'])",
+    "_posixsubprocess": "import _posixsubprocess as p; p.fork_exec([b'/bin/true'], [b'/bin/true'], True, (), None, None,"
+    " -1, -1, -1, -1, -1, -1, *os.pipe(), False, False, 0, None, None, None, -1, None, True)",
+    "multiprocessing": "import multiprocessing as m; m.get_context('fork').Process(target=print).start()",
+    "spawned worker": "import multiprocessing as m; m.get_context('spawn').Process(target=print).start()",
+    "shared memory": "from multiprocessing import shared_memory as s; s.SharedMemory(create=True, size=9)",
+    "kills the server": "os.kill(os.getppid(), 9)",
+    "asks for the server": "os.kill(os.getppid(), 0)",
+    "kills all": "os.kill(-1, 9)",
+    "kills its group": "os.killpg(os.getpgid(os.getppid()), 9)",
+    "kills init": "os.kill(1, 15)",
+    "by a file": "import signal; signal.pidfd_send_signal(os.pidfd_open(os.getppid()), 9)",
+    "more memory": "import resource as r; r.setrlimit(r.RLIMIT_AS, (-1, -1))",
+    "more files": "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (2**40, 2**40))",
+    "the server's limits": "import resource as r; r.prlimit(os.getppid(), r.RLIMIT_CPU, (1, 1))",
+    "root again": "os.setuid(0)",
+    "root group": "os.setgroups([0])",
+    "chroot": "os.chroot('.')",
+    "unshare": "os.unshare(0x10000000)" if hasattr(os, "unshare") else "1 / 0",
+    "priority": "os.nice(-5)",
+    "processors": "os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))",
+    "chown": "open('f', 'w').close(); os.chown('f', 0, 0)",
+    "gc": "import gc; gc.get_objects()",
+    "gc, referrers": "import gc; gc.get_referrers(os)",
+    "frames of all threads": "sys._current_frames()",
+    "profile": "sys.setprofile(None)",
+    "trace": "sys.settrace(None)",
+    "cProfile": "import cProfile; cProfile.Profile().enable()",
+    "audit": "sys.addaudithook(print)",
+    "ctypes, a library": "import ctypes; ctypes.CDLL(None)",
+    "ctypes, memory": "import ctypes; ctypes.string_at(id(sys), 8)",
+    "ctypes, an object": "import ctypes; ctypes.c_long.from_address(id(sys))",
+    "ctypes, Python": "import ctypes; ctypes.pythonapi.PySys_SetObject",
+    "%system": "get_ipython().run_line_magic('system', 'true')",
+    "!ls": "get_ipython().system('true')",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def probed(host, tmp_path_factory):
+    """What of PROBES could be done: from a cell, and from an answer."""
+    other = tmp_path_factory.mktemp("submitted") / "lstm_gates.ipynb"
+    other.write_text("mine")
+    other.chmod(0o666)
+    source = f"""
+        ROOT, OTHER, PROBES = {str(ROOT)!r}, {str(other)!r}, {PROBES!r}
+        import os, sys
+        def probe():
+            found = []
+            for name, source in PROBES.items():
+                try:
+                    exec(source, dict(globals()))
+                except BaseException as error:
+                    if isinstance(error, (NameError, SyntaxError)): found.append(repr(error))
+                else:
+                    found.append(name)
+            return found
+        found = probe()
+        def gates(a): raise ValueError(found)
+        def from_cs231n(Wx, Wh, b): raise ValueError(probe())
+    """
+    lines = [line.removeprefix(" " * 8) for line in source.splitlines()]
+    notebook = answered(
+        gates="\n".join(lines).replace("def from", "def other"),
+        from_cs231n="from_cs231n = other_cs231n",
+    )
+    result = attack(host, notebook, Limits())
+    assert other.read_text() == "mine"
+    return {"cell": result.tasks[1], "answer": result.tasks[3]}
+
+
+@pytest.mark.parametrize("where", ["cell", "answer"])
+def test_nothing_beyond_the_walls_can_be_done(probed, where):
+    assert "raised ValueError" in probed[where].text
+    assert ": []." in probed[where].text, probed[where].text
+
+
+# ---- the thing to build, called all the same
+
+STEP = "def lstm_step(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):\n"
+ALL = "(x_t, list(state), weight_ih, weight_hh, bias_ih, bias_hh)"
+CELL = "    cell = torch.lstm_cell\n"  # a name for it in the answer
+BANNED = {
+    "by name": f"{STEP}    return torch.lstm_cell{ALL}",
+    "getattr": f"{STEP}    return getattr(torch, 'lstm' + '_cell'){ALL}",
+    "importlib": f"import importlib\n{STEP}    return importlib.import_module('to' + 'rch').lstm_cell{ALL}",
+    "_VF": f"{STEP}    return torch._VF.lstm_cell{ALL}",
+    "_C": f"{STEP}    return torch._C._VariableFunctions.lstm_cell{ALL}",
+    "ops": f"{STEP}    return torch.ops.aten.lstm_cell{ALL}",
+    "ops, the default": f"{STEP}    return torch.ops.aten.lstm_cell.default{ALL}",
+    "ops, with no dispatch": f"{STEP}    return torch._C._jit_get_operation('aten::lstm_cell')[0]{ALL}",
+    "kept before": f"mine = torch.lstm_cell\n{STEP}    return mine{ALL}",
+    "in a default": STEP.replace("hh):", f"hh, f=torch.lstm_cell):\n    return f{ALL}\n#"),
+    "functions' mode off": f"{STEP}    with torch._C.DisableTorchFunction():\n        return torch.lstm_cell{ALL}",
+    "functions' modes popped": f"{STEP}    while torch._C._len_torch_function_stack(): torch._C._pop_torch_function_stack()\n"
+    f"    return torch.lstm_cell{ALL}",
+    "no profile": f"import sys\n{STEP}    try: sys.setprofile(None)\n    except RuntimeError: pass\n"
+    f"    with torch._C.DisableTorchFunction(): return torch.ops.aten.lstm_cell{ALL}",
+    "another thread": f"import threading\n{STEP}    out = []\n"
+    f"    t = threading.Thread(target=lambda: out.append(torch.lstm_cell{ALL})); t.start(); t.join()\n    return out[0]",
+    "swallowed": f"{STEP}    try: return torch.lstm_cell{ALL}\n    except BaseException: return state",
+    "nn.LSTMCell": f"{STEP}    cell = nn.LSTMCell(weight_ih.shape[1], weight_hh.shape[1]).double()\n"
+    "    cell.load_state_dict(dict(weight_ih=weight_ih, weight_hh=weight_hh, bias_ih=bias_ih, bias_hh=bias_hh))\n"
+    "    return cell(x_t, state)",
+    "nn.LSTMCell, its code another": "import types\nc = nn.LSTMCell.forward.__code__.replace(co_name='f', co_filename='f')\n"
+    "class Mine(nn.LSTMCell):\n    forward = types.FunctionType(c, nn.LSTMCell.forward.__globals__, 'f', (None,))\n"
+    f"{STEP}    cell = Mine(weight_ih.shape[1], weight_hh.shape[1]).double()\n"
+    "    cell.load_state_dict(dict(weight_ih=weight_ih, weight_hh=weight_hh, bias_ih=bias_ih, bias_hh=bias_hh))\n"
+    "    with torch._C.DisableTorchFunction(): return cell(x_t, state)",
+    "a layer of one step": f"{STEP}    x, s = x_t[None], [t[None] for t in state]\n"
+    "    with torch._C.DisableTorchFunction():\n"
+    "        o, h, c = torch._VF.lstm(x, s, [weight_ih, weight_hh, bias_ih, bias_hh], True, 1, 0., False, False, False)\n"
+    "    return h[0], c[0]",
+    "packed": f"{STEP}    with torch._C.DisableTorchFunction():\n"
+    "        o, h, c = torch._VF.lstm(x_t, torch.tensor([len(x_t)]), [t[None] for t in state],"
+    " [weight_ih, weight_hh, bias_ih, bias_hh], True, 1, 0., False, False)\n    return h[0], c[0]",
+    "inference mode": f"{STEP}    with torch.inference_mode(), torch._C.DisableTorchFunction(): return torch.lstm_cell{ALL}",
+    "below autograd": f"{STEP}    with torch._C._AutoDispatchBelowAutograd(): return torch.ops.aten.lstm_cell{ALL}",
+    "vmap": f"{STEP}    return torch.func.vmap(lambda x, h, c: torch.lstm_cell(x[None], [h[None], c[None]], weight_ih,"
+    " weight_hh, bias_ih, bias_hh))(x_t, *state)",
+    "functionalised": f"{STEP}    return torch.func.functionalize(torch.lstm_cell){ALL}",
+    "differentiated": f"{STEP}    return torch.func.jvp(lambda x: torch.lstm_cell(x, {ALL[6:-1]}), (x_t,), (x_t,))[0]",
+    "autocast": f"{STEP}    with torch.autocast('cpu'), torch._C.DisableTorchFunction(): return torch.lstm_cell{ALL}",
+    "another operator": "@torch.library.custom_op('mine::step', mutates_args=())\n"
+    "def op(x: torch.Tensor, h: torch.Tensor, c: torch.Tensor, w: torch.Tensor, u: torch.Tensor, b: torch.Tensor,"
+    " d: torch.Tensor) -> list[torch.Tensor]:\n    return list(torch.lstm_cell(x, [h, c], w, u, b, d))\n"
+    f"{STEP}    return tuple(op(x_t, *state, weight_ih, weight_hh, bias_ih, bias_hh))",
+    "traced before": "n = nn.LSTMCell(3, 4)\nclass T(nn.Module):\n    def forward(self, x, h, c, w, u, b, d):\n"
+    "        return torch.lstm_cell(x, [h, c], w, u, b, d)\n"
+    "t = torch.jit.trace(T(), (torch.zeros(2, 3), *torch.zeros(2, 2, 4), *[p.detach() for p in n.parameters()]))\n"
+    f"{STEP}    return t(x_t, *state, weight_ih, weight_hh, bias_ih, bias_hh)",
+    "scripted": "from torch import Tensor\n@torch.jit.script\n"
+    "def f(x: Tensor, h: Tensor, c: Tensor, w: Tensor, u: Tensor, b: Tensor, d: Tensor):\n"
+    "    return torch.lstm_cell(x, [h, c], w, u, b, d)\n"
+    f"{STEP}    return f(x_t, *state, weight_ih, weight_hh, bias_ih, bias_hh)",
+    "put back": "lib = torch.library.Library('aten', 'IMPL')\nold = torch.ops.aten.lstm_cell.default\n"
+    f"{STEP}    lib.impl('lstm_cell', lambda *a: old(*a), 'CPU', allow_override=True)\n    return torch.lstm_cell{ALL}",
+    "hidden from the report": "import json\nsay = json.dumps\ndef quiet(rows):\n    for row in rows: row['calls'] = None\n"
+    f"    return say(rows)\njson.dumps = quiet\n{STEP}    with torch._C.DisableTorchFunction(): return torch.lstm_cell{ALL}",
+    "this library's": f"import rnncourse\n{STEP}    return rnncourse.steps.lstm_step(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh)",
+    "this library's, by another name": "import rnncourse.steps as s\nf = s.lstm_step; f.__name__ = f.__qualname__ = 'mine'; f.__module__ = 'm'\n"
+    f"{STEP}    return f(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BANNED)
+def test_what_is_to_be_built_does_not_answer(host, name):
+    """lstm_step and MyLSTMCell, which calls it: no point. The task is flagged where the call was seen."""
+    result = attack(host, answered(lstm_step=BANNED[name]), Limits())
+    assert result.state in ("flagged", "graded"), result
+    assert earned(result) <= 17 - 4 - 4, result
+    assert [task.points for task in result.tasks][:2] == [2, 4]
+
+
+def test_the_class_is_torchs(host):
+    result = attack(host, answered(MyLSTMCell="MyLSTMCell = nn.LSTMCell"))
+    assert (result.state, result.points) == ("flagged", 13)
+    assert result.reason == "MyLSTMCell: this calls torch.nn.LSTMCell: that is the thing to build here."
+
+
+# ---- the notebook itself
+
+
+def test_doubled_ids_and_forged_marks(host):
+    """All cells say that they are the check of the task with the most points, already graded."""
+    notebook = solved()
+    for cell in notebook.cells:
+        cell.metadata["nbgrader"] = {"grade": True, "grade_id": "gates_check", "points": 10**6, "locked": True}
+        cell.id = "same"
+    result = attack(host, written(notebook))
+    assert result.state == "graded"
+    assert earned(result) == 0  # nothing is left of the answers
+
+
+def test_points_in_the_notebook_count_for_nothing(host):
+    notebook = solved()
+    for cell in notebook.cells:
+        if cell.metadata.get("nbgrader", {}).get("solution"):
+            cell.source = "pass"
+        elif cell.metadata.get("nbgrader", {}).get("grade"):
+            cell.metadata.nbgrader.points = 100
+            cell.source = "4"
+    result = attack(host, written(notebook))
+    assert (result.state, result.points, result.total) == ("graded", 0, 17)
+
+
+@pytest.mark.parametrize("data", [
+    b"", b"\xff\xfe garbage", b"[" * 10**6, b"{}", b"[]", b"null", b"NaN", b'{"nbformat": 4, "cells": 5}',
+    b'{"nbformat": "x", "cells": []}', b'{"nbformat": 99, "cells": []}', b'{"nbformat": 4, "cells": [5, "x"]}',
+    b'{"nbformat": 4, "cells": [{"cell_type": 5}]}', b'{"nbformat": 3}', b'{"nbformat": 3, "worksheets": 7}',
+    PERFECT[: len(PERFECT) // 2], PERFECT.decode().encode("utf-16"), b"PK\x03\x04" + bytes(100), b'{"cells": ' + b"9" * 5000,
+], ids=lambda data: repr(data[:30]))  # fmt: skip
+def test_what_is_no_notebook_is_invalid(host, data):
+    result = grade("mallory", LSTM_GATES, data, host, SHORT)
+    assert result.state == "invalid"
+    assert result.points is None
+    assert result.reason.endswith(".")
+
+
+@pytest.mark.parametrize("cell", [
+    {"cell_type": "code", "source": 5}, {"cell_type": "code", "source": {"a": []}, "metadata": 7},
+    {"cell_type": "code", "source": ["x = 1\n", 5, None]}, {"cell_type": "code"}, {"cell_type": "odd", "source": "x"},
+    {"cell_type": "code", "source": "x = 1", "metadata": {"nbgrader": {"grade_id": ["gates"], "locked": {}}}},
+    {"cell_type": "code", "source": "'\ud800'", "id": {}}, {"cell_type": "code", "source": "x\0y = 1"},
+    {"cell_type": "code", "source": "(" * 5000}, {"cell_type": "code", "source": "-" * 50_000 + "1"},
+    {"cell_type": "code", "source": "lambda: " * 3000 + "1"}, {"cell_type": "code", "source": "x = " + "1+" * 10**5 + "1"},
+    {"cell_type": "code", "source": "\f\r\x0b\u2028" * 50}, {"cell_type": "code", "source": "%" * 1000 + "\n!" * 100},
+], ids=lambda cell: repr(cell)[:60])  # fmt: skip
+def test_an_odd_cell_costs_nothing_else(host, cell):
+    document = json.loads(PERFECT)
+    document["cells"].insert(3, cell)
+    result = attack(host, json.dumps(document).encode(), Limits())
+    assert (result.state, result.points) == ("graded", 17), result
+
+
+def test_names_of_any_text():
+    """names() is the one place where the grader itself reads a student's code."""
+    for text in ("lambda: " * 3000 + "1", "[x for x in " * 3000, "\0", "\ud800", "if 1:\n" * 200, "(" * 9**5, "x." * 10**5):
+        bound, reads = names(text)
+        assert bound is None or isinstance(bound, set)
+        assert isinstance(reads, set)
+
+
+# ---- answers as bytes: forged ones
+
+ROW = {
+    "returned": None, "failure": None, "calls": None, "at": "", "changed": [], "printed": "", "warned": "", "seconds": 0.1,
+}  # fmt: skip
+VALUES = [
+    torch.arange(6.0).view(2, 3), torch.zeros(0, 3), torch.tensor(True), torch.ones(2, dtype=torch.complex64),
+    torch.tensor(1.5, dtype=torch.bfloat16), np.arange(4, dtype="u4").reshape(2, 2), np.zeros((0, 2), "f4"),
+    (1, 2.5, "x", None, True, [{"a": -3, 4: ()}]), Other("Thing"), 2**70, "é\u2028", float("inf"),
+]  # fmt: skip
+
+
+def same(a, b):
+    if isinstance(a, torch.Tensor):
+        return isinstance(b, torch.Tensor) and a.dtype == b.dtype and a.shape == b.shape and torch.equal(a, b)
+    if isinstance(a, np.ndarray):
+        return isinstance(b, np.ndarray) and a.dtype == b.dtype and a.shape == b.shape and np.array_equal(a, b)
+    if isinstance(a, tuple | list):
+        return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
+    return type(a) is type(b) and a == b
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_a_value_comes_back_as_it_went(value):
+    answer = Answer(value, Failure("raised", "E", "m", "l", "f"), "torch.lstm", "at", ("h",), "p", "w", 0.5)
+    (back,) = unpack_answers(pack_answers([answer]), 1)
+    assert same(back.returned, value)
+    assert {**vars(back), "returned": 0} == {**vars(answer), "returned": 0}
+
+
+def message(rows, tail=b""):
+    head = rows if isinstance(rows, bytes) else json.dumps(rows).encode()
+    return len(head).to_bytes(8, "little") + head + tail
+
+
+HUGE = 2**62
+TREES = [
+    ["tensor", "float64", [0, HUGE, HUGE]], ["tensor", "float64", [0, 10**30]], ["array", "<f8", [0, HUGE, HUGE]],
+    ["tensor", "float64", [HUGE, HUGE, 4]], ["tensor", "float64", [10**9]], ["tensor", "float64", [-1]], ["tensor", "float64", [True]],
+    ["tensor", "float64", [1] * 17], ["tensor", "float64"], ["array", "<f8"], ["tensor", "float64", 5], ["tensor", "float64", {}],
+    ["tensor", "object", [1]], ["array", "|O", [1]], ["array", "<M8[s]", [1]], ["array", [], []], ["pickle", "x"], ["__class__", "x"],
+    ["int", "9" * 5000], ["int", "x"], ["float", "x"], ["float", 1], ["str", 5], ["str", "x" * 10**4], ["dict", [[None, 1.0]]],
+    ["dict", [[["list", []], 1.0]]], ["dict", 5], ["list", 5], 5, "ab", {}, [], ["list"], {"a": 1, "b": 2},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("tree", TREES, ids=lambda tree: repr(tree)[:40])
+def test_a_forged_value_is_refused(tree):
+    for tail in (b"", bytes(8)):
+        with pytest.raises(WireError):
+            unpack_answers(message([ROW | {"returned": tree}], tail), 1)
+
+
+@pytest.mark.parametrize("rows", [
+    b"", b"{}", b"null", b"[1]", b"[null]", b"[[]]", b"\xff", b"[" * 10**5, b"[" + b"9" * 5000 + b"]", [], [ROW, ROW],
+    [ROW | {"failure": {"kind": "right"}}], [ROW | {"failure": []}], [ROW | {"seconds": float("nan")}], [ROW | {"seconds": -1}],
+    [ROW | {"changed": 5}], [ROW | {"changed": [5]}], [ROW | {"calls": 5}], [ROW | {"printed": "x" * 10**4}], [{}],
+], ids=lambda rows: repr(rows)[:40])  # fmt: skip
+def test_forged_rows_are_refused(rows):
+    with pytest.raises(WireError):
+        unpack_answers(message(rows), 1)
+
+
+@pytest.mark.parametrize("data", [b"", b"\0" * 7, b"\xff" * 8, b"\xff" * 100, b"\1" + bytes(7)], ids=repr)
+def test_no_message_is_refused(data):
+    with pytest.raises(WireError):
+        unpack_answers(data, 1)
+
+
+@settings(max_examples=600)
+@given(st.sampled_from(VALUES), st.lists(st.tuples(st.integers(0, 400), st.binary(max_size=4), st.integers(0, 4)), max_size=6))
+def test_a_message_with_changed_bytes_is_refused_or_read(value, changes):
+    """Never anything else than a WireError. Its length is put right, or hardly any would get beyond it."""
+    whole = bytearray(pack_answers([Answer(value)]))
+    length = int.from_bytes(whole[:8], "little")
+    body = whole[8:]
+    for at, new, old in changes:
+        at %= len(body) or 1
+        length += (len(new) - len(body[at : at + old])) if at < length else 0
+        body[at : at + old] = new
+    try:
+        answers = unpack_answers(max(0, length).to_bytes(8, "little") + body, 1)
+    except WireError:
+        return
+    pack_answers(answers)
