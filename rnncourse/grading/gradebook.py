@@ -7,6 +7,8 @@ is a student without a submission. What a person gave by hand stays. Writing the
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -52,7 +54,7 @@ def record(
     url = f"sqlite:///{gradebook.resolve()}"
     course = CourseDirectory(root=str(gradebook.resolve().parent))
     rest = iter(results)
-    with Gradebook(url, COURSE) as book:
+    with _opened(url) as book:
         _assignment(book, url, assignment)
         while batch := list(islice(rest, BATCH)):
             with _transaction(book):
@@ -60,6 +62,16 @@ def record(
                     _record(book, course, assignment.stem, result)
             for result in batch:
                 _show(course, assignment, result, handed_in)
+
+
+def _opened(url: str) -> Gradebook:
+    # To make a new one, nbgrader calls alembic by its bare name; it lies beside this Python.
+    path = os.environ.get("PATH", "")
+    os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), path])
+    try:
+        return Gradebook(url, COURSE)
+    finally:
+        os.environ["PATH"] = path
 
 
 @contextmanager

@@ -706,10 +706,13 @@ def test_forged_names(tmp_path, forged, make):
 # ---- many, and elsewhere
 
 
-def test_read_in_another_process_from_another_folder(tmp_path, monkeypatch):
-    zip_file(tmp_path, {"ana.zip": zipped({"lstm_gates.ipynb": b"a"}), "ben/lstm_gates.ipynb": b"b"})
+@pytest.mark.parametrize("name", ["all", "all.zip"])
+def test_read_in_another_process_from_another_folder(tmp_path, monkeypatch, name):
+    content = {"ana.zip": zipped({"lstm_gates.ipynb": b"a"}), "ben/lstm_gates.ipynb": b"b"}
+    folder(tmp_path / "all", content)
+    zip_file(tmp_path, content)
     monkeypatch.chdir(tmp_path)
-    sent = [pickle.dumps(one) for one in find(Path("all.zip"), SETS)]
+    sent = [pickle.dumps(one) for one in find(Path(name), SETS)]
     monkeypatch.chdir("/")
     assert [pickle.loads(one).read() for one in sent] == [b"a", b"b"]
     assert all(len(one) < 1000 for one in sent)

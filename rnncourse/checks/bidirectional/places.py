@@ -10,50 +10,58 @@ COUNTS = "forward_half", "backward_half", "last_backward"
 
 wrong = Mistakes(SEEN)
 
-wrong("forward, from 0", "the count leaves out an input: the step's own is read, too.")({"forward_half": 2})
-wrong("forward, all", "the forward half has not read what comes after its step.")({"forward_half": 7})
-wrong("backward, own step left out", "the count leaves out an input: the step's own is read, too.")(
+wrong("forward, from 0", "The count leaves out an input: the step's own is read, too.")({"forward_half": 2})
+wrong("forward, all", "The forward half has not read what comes after its step.")({"forward_half": 7})
+wrong("backward, own step left out", "The count leaves out an input: the step's own is read, too.")(
     {"backward_half": 4}
 )
-wrong("backward, from the left", "this counts from the left end. From which end does this half come?")(
+wrong("backward, from the left", "This counts from the left end. From which end does this half come?")(
     {"backward_half": 3}
 )
-wrong("last backward, all", "the backward direction has only begun there.")({"last_backward": 7})
-wrong("last backward, none", "it has read something: the step's own input.")({"last_backward": 0})
+wrong("last backward, all", "The backward direction has only begun there.")({"last_backward": 7})
+wrong("last backward, none", "It has read something: the step's own input.")({"last_backward": 0})
 
-wrong("all forward first", "this is the row if all forward states came first. They do not.", INTERLEAVE)(
+wrong("all forward first", "This is the row if all forward states came first. They do not.", INTERLEAVE)(
     {"row": 4}
 )
-wrong("one row too early", "this row is the forward state of the layer.", INTERLEAVE)({"row": 2})
-wrong("counted from 1", "layers are counted from 0: this row belongs to layer 2.", INTERLEAVE)({"row": 5})
+wrong("one row too early", "This row is the forward state of the layer.", INTERLEAVE)({"row": 2})
+wrong("row from the end", "It is the row, but counted from the end. Asked is its number from 0.", INTERLEAVE)(
+    {"row": -3}
+)
+wrong("counted from 1", "Layers are counted from 0: this row belongs to layer 2.", INTERLEAVE)({"row": 5})
 wrong(
-    "the last step", "row 5 is a backward state. At which end does the backward direction stop?", INTERLEAVE
+    "the last step", "Row 5 is a backward state. At which end does the backward direction stop?", INTERLEAVE
 )({"step": 6})
-wrong("directions forgotten in h_n", "only one direction of each layer is counted.", INTERLEAVE)(
+wrong(
+    "the last step, from the end",
+    "Row 5 is a backward state. At which end does the backward direction stop?",
+    INTERLEAVE,
+)({"step": -1})
+wrong("directions forgotten in h_n", "Only one direction of each layer is counted.", INTERLEAVE)(
     {"h_n": (3, 4, 20)}
 )
 wrong(
     "directions joined in h_n",
-    "a state is not joined as an output is: each direction has its row.",
+    "A state is not joined as an output is: each direction has its row.",
     INTERLEAVE,
 )({"h_n": (3, 4, 40)})
 wrong("h_n of one layer", "h_n has the states of all layers, not of the last alone.", INTERLEAVE)(
     {"h_n": (2, 4, 20)}
 )
-wrong("one half goes up", "layer 2 reads both halves of layer 1's output.", LAYERS)(
+wrong("one half goes up", "Layer 2 reads both halves of layer 1's output.", LAYERS)(
     {"weight_ih_l2": (80, 20)}
 )
-wrong("every layer reads x", "only layer 0 reads the input. What does layer 2 read?", LAYERS)(
+wrong("every layer reads x", "Only layer 0 reads the input. What does layer 2 read?", LAYERS)(
     {"weight_ih_l2": (80, 10)}
 )
-wrong("turned round", "the rows are what comes out, the columns what goes in.", LAYERS)(
+wrong("turned round", "The rows are what comes out, the columns what goes in.", LAYERS)(
     {"weight_ih_l2": (40, 80)}
 )
-wrong("one direction in output", "this is one half of the output.", TWO_PASSES)({"output": (7, 4, 20)})
-wrong("output of all layers", "only the last layer's two halves are in output.", TWO_PASSES)(
+wrong("one direction in output", "This is one half of the output.", TWO_PASSES)({"output": (7, 4, 20)})
+wrong("output of all layers", "Only the last layer's two halves are in output.", TWO_PASSES)(
     {"output": (7, 4, 120)}
 )
-wrong("batch first", "batch_first is not set: time comes first.", TWO_PASSES)({"output": (4, 7, 40)})
+wrong("batch first", "Batch_first is not set: time comes first.", TWO_PASSES)({"output": (4, 7, 40)})
 
 seen = Check(
     name="seen",

@@ -64,9 +64,9 @@ wrong("top row from the end", "It is the row, but counted from the end. Asked is
 )
 wrong("top row backward", "That is the top layer's backward direction.", BOTH)({"top_row": 7})
 wrong("top row is the bottom", "That is layer 0: the rows go from the bottom up.", READS)({"top_row": 0})
-wrong("one mask", "A mask is not drawn once for all: there are four layers. Where does dropout stand?", DROPOUT)(
-    {"masks": 1}
-)
+wrong(
+    "one mask", "A mask is not drawn once for all: there are four layers. Where does dropout stand?", DROPOUT
+)({"masks": 1})
 wrong("masks everywhere", "One is too many: x is read whole, and output leaves whole.", DROPOUT)({"masks": 4})
 wrong("masks around", "Two are too many: x is read whole, and output leaves whole.", DROPOUT)({"masks": 5})
 wrong("masks by direction", "Both directions of a layer read the same masked sequence.", DROPOUT)(

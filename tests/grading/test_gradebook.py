@@ -1,0 +1,326 @@
+"""Into nbgrader's gradebook: the rows that nbgrader itself writes, and formgrader shows them."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbconvert import HTMLExporter
+from nbgrader.api import Grade, Gradebook, MissingEntry
+from nbgrader.apps.api import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.server_extensions.formgrader import handlers
+from traitlets.config import PyFileConfigLoader
+
+from rnncourse.grading.autograded import autograded
+from rnncourse.grading.grade import Assignment, ungraded
+from rnncourse.grading.gradebook import WrongGradebook, record
+from rnncourse.grading.result import Result, TaskResult
+
+ROOT = Path(__file__).parent.parent.parent
+NAME, STEM = "06_lstm_gates", "lstm_gates"
+EXERCISE = ROOT / "exercises" / NAME / f"{STEM}.ipynb"
+OWN = {"id", "timestamp"}  # of a row, what differs between two gradebooks
+
+
+@pytest.fixture(scope="module")
+def assignment():
+    return Assignment(NAME, STEM, EXERCISE.read_bytes(), 0)
+
+
+def result(assignment, student="ana", points=(2, 4, 0, 0, 4), state="graded", **more):
+    tasks = tuple(
+        TaskResult(
+            check.name, f"{check.name}_check", "graded" if given is not None else state, given, check.points,
+            "right" if given == check.points else "wrong" if given is not None else "", text=": so it is.",
+        )
+        for check, given in zip(assignment.checks.values(), points, strict=True)
+    )  # fmt: skip
+    whole = None if None in points else sum(points)
+    return replace(Result(student, NAME, state, "", whole, assignment.total, tasks, "d"), **more)
+
+
+def handed_in(student):
+    return EXERCISE.read_bytes()
+
+
+def rows(path):
+    """All that the gradebook says, but for its own ids and times."""
+    with Gradebook(f"sqlite:///{path}") as book:
+        said = [s.to_dict() for a in book.assignments for s in a.submissions]
+        said += [a.to_dict() for a in book.assignments] + [s.to_dict() for s in book.students]
+        for a in book.assignments:
+            said += [
+                cell.to_dict()
+                for n in a.notebooks
+                for cell in [n, *n.grade_cells, *n.solution_cells, *n.source_cells]
+            ]
+            for submission in a.submissions:
+                for page in submission.notebooks:
+                    said += [row.to_dict() for row in [page, *page.grades, *page.comments]]
+    return sorted(([sorted((k, v) for k, v in row.items() if k not in OWN)] for row in said), key=repr)
+
+
+def grades(path, student="ana"):
+    """auto_score and needs_manual_grade by task."""
+    with Gradebook(f"sqlite:///{path}") as book:
+        page = book.find_submission_notebook(STEM, NAME, student)
+        return {g.name.removesuffix("_check"): (g.auto_score, g.needs_manual_grade) for g in page.grades}
+
+
+def nbgrader(folder):
+    config = PyFileConfigLoader("nbgrader_config.py", path=str(folder)).load_config()
+    course = CourseDirectory(root=str(folder), config=config)
+    return NbGraderAPI(coursedir=course, config=config, log_level="ERROR")
+
+
+@pytest.fixture(scope="module")
+def theirs(tmp_path_factory):
+    """A course that nbgrader alone has set up and graded: ana has two answers, and no more."""
+    folder = tmp_path_factory.mktemp("theirs")
+    shutil.copytree(ROOT / "solutions" / NAME, folder / "solutions" / NAME)
+    shutil.copy(ROOT / "nbgrader_config.py", folder)
+    (folder / "submitted" / "ana" / NAME).mkdir(parents=True)
+    notebook = nbformat.read(EXERCISE, as_version=4)
+    solution = nbformat.read(ROOT / "solutions" / NAME / f"{STEM}.ipynb", as_version=4)
+    answers = {cell.id: cell.source for cell in solution.cells if cell.id in ("cell-state", "gates")}
+    for cell in notebook.cells:
+        cell.source = answers.get(cell.id, cell.source)
+    nbformat.write(notebook, folder / "submitted" / "ana" / NAME / f"{STEM}.ipynb")
+    (folder / "submitted" / "ana" / NAME / "timestamp.txt").write_text("2026-02-03 10:00:00 UTC")
+    api = nbgrader(folder)
+    for done in (api.generate_assignment(NAME), api.autograde(NAME, "ana")):
+        assert done["success"], done
+    return folder
+
+
+def test_the_rows_are_those_that_nbgrader_writes(theirs, assignment, tmp_path):
+    shutil.copytree(theirs / "submitted", tmp_path / "submitted")
+    shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
+    said = (theirs / "submitted/ana" / NAME / f"{STEM}.ipynb").read_bytes()
+    record(
+        tmp_path / "gradebook.db",
+        assignment,
+        [result(assignment, points=(2, 4, 0, 0, 0))],
+        lambda student: said,
+    )
+
+    def but_words(path):
+        return [[(k, v) for k, v in row if k != "auto_comment"] for (row,) in rows(path)]
+
+    assert but_words(tmp_path / "gradebook.db") == but_words(theirs / "gradebook.db")
+    (ours,), (nbgraders,) = nbgrader(tmp_path).get_submissions(NAME), nbgrader(theirs).get_submissions(NAME)
+    assert {k: v for k, v in ours.items() if k != "id"} == {k: v for k, v in nbgraders.items() if k != "id"}
+    assert ours["display_timestamp"] == "2026-02-03 10:00:00 UTC"
+
+
+def test_into_a_gradebook_that_nbgrader_made(theirs, assignment, tmp_path):
+    folder = tmp_path / "course"
+    shutil.copytree(theirs, folder)
+    before = rows(folder / "gradebook.db")
+    record(folder / "gradebook.db", assignment, [result(assignment, "bea")], handed_in)
+    after = rows(folder / "gradebook.db")
+    assert [row for row in before if row not in after] in (
+        [],
+        [row for row in before if ("name", NAME) in row[0]][:1],
+    )
+    assert grades(folder / "gradebook.db", "bea")["gates"] == (4.0, False)
+    record(folder / "gradebook.db", assignment, [result(assignment, points=(0, 4, 0, 0, 0))], handed_in)
+    assert grades(folder / "gradebook.db")["cell_state"] == (0.0, False)
+
+
+def test_ungraded_is_no_score_and_waits_for_a_person(assignment, tmp_path):
+    path = tmp_path / "gradebook.db"
+    lost = [ungraded(state, assignment, state, "Why.") for state in ("invalid", "missing", "crashed")]
+    part = result(assignment, "part", (2, None, 0, 0, 4), "timeout")
+    record(path, assignment, [*lost, part], handed_in)
+    for student in ("invalid", "crashed"):
+        assert set(grades(path, student).values()) == {(None, True)}
+    assert grades(path, "part") == {
+        "cell_state": (2.0, False), "gates": (None, True), "lstm_step": (0.0, False), "from_cs231n": (0.0, False),
+        "MyLSTMCell": (4.0, False),
+    }  # fmt: skip
+    with Gradebook(f"sqlite:///{path}") as book:
+        assert [student.id for student in book.students] == ["crashed", "invalid", "missing", "part"]
+        assert book.find_submission(NAME, "part").needs_manual_grade
+        with pytest.raises(MissingEntry):
+            book.find_submission(NAME, "missing")
+        words = {c.name: c.auto_comment for c in book.find_submission_notebook(STEM, NAME, "part").comments}
+    assert words["gates"].startswith("gates was not judged")
+    assert words["cell_state"] == "✓ cell_state: so it is. 2 of 2 points."
+    assert {path.name for path in (tmp_path / "autograded").iterdir()} == {"crashed", "invalid", "part"}
+
+
+def test_ungraded_after_graded_has_no_score_any_more(assignment, tmp_path):
+    path = tmp_path / "gradebook.db"
+    record(path, assignment, [result(assignment)], handed_in)
+    record(path, assignment, [ungraded("ana", assignment, "crashed", "Why.")], handed_in)
+    assert set(grades(path).values()) == {(None, True)}
+
+
+def test_twice_changes_nothing(assignment, tmp_path):
+    path = tmp_path / "gradebook.db"
+    class_ = [result(assignment, f"s{n}") for n in range(3)] + [
+        result(assignment, "t", (None,) * 5, "memory")
+    ]
+    seen = []
+    for _ in range(2):
+        record(path, assignment, class_, handed_in)
+        files = {p: p.read_bytes() for p in (tmp_path / "autograded").rglob("*.ipynb")}
+        with Gradebook(f"sqlite:///{path}") as book:
+            seen.append((rows(path), files, sorted(grade.id for grade in book.db.query(Grade))))
+    assert seen[0] == seen[1]
+    assert len(seen[0][1]) == 4
+
+
+def test_more_than_one_batch(assignment, tmp_path, monkeypatch):
+    monkeypatch.setattr("rnncourse.grading.gradebook.BATCH", 2)
+    record(tmp_path / "g.db", assignment, (result(assignment, f"s{n}") for n in range(5)), handed_in)
+    with Gradebook(f"sqlite:///{tmp_path / 'g.db'}") as book:
+        assert [s["score"] for s in book.submission_dicts(NAME)] == [10.0] * 5
+
+
+def test_what_a_person_gave_stays(assignment, tmp_path):
+    """A person settles a flagged task. The same again leaves it so; another result asks the person again."""
+    path = tmp_path / "gradebook.db"
+    one = result(assignment)
+    tasks = [replace(task, state="flagged", verdict="forbidden", points=0) for task in one.tasks[:1]]
+    flagged = replace(one, state="flagged", tasks=(*tasks, *one.tasks[1:]))
+    record(path, assignment, [flagged], handed_in)
+    assert grades(path)["cell_state"] == (0.0, True)
+    with Gradebook(f"sqlite:///{path}") as book:
+        grade = book.find_grade("cell_state_check", STEM, NAME, "ana")
+        grade.manual_score, grade.needs_manual_grade = 1.0, False
+        book.db.commit()
+    record(path, assignment, [flagged], handed_in)
+    assert grades(path)["cell_state"] == (0.0, False)
+    record(path, assignment, [one], handed_in)
+    assert grades(path)["cell_state"] == (2.0, True)
+    with Gradebook(f"sqlite:///{path}") as book:
+        assert book.find_grade("cell_state_check", STEM, NAME, "ana").score == 1.0
+
+
+def test_flagged_asks_though_the_score_is_the_same(assignment, tmp_path):
+    path = tmp_path / "gradebook.db"
+    wrong = result(assignment, points=(0, 4, 0, 0, 4))
+    tasks = [
+        replace(task, state="flagged", verdict="forbidden", text=": calls it.") for task in wrong.tasks[:1]
+    ]
+    record(path, assignment, [wrong], handed_in)
+    assert grades(path)["cell_state"] == (0.0, False)
+    record(path, assignment, [replace(wrong, state="flagged", tasks=(*tasks, *wrong.tasks[1:]))], handed_in)
+    assert grades(path)["cell_state"] == (0.0, True)
+
+
+def test_another_versions_gradebook_is_refused(assignment, tmp_path):
+    path = tmp_path / "gradebook.db"
+    record(path, assignment, [result(assignment)], handed_in)
+    with Gradebook(f"sqlite:///{path}") as book:
+        book.find_grade_cell("gates_check", STEM, NAME).max_score = 3
+        book.db.commit()
+    before = rows(path)
+    with pytest.raises(WrongGradebook, match=r"'gates_check': 3.*another version") as refused:
+        record(path, assignment, [result(assignment, points=(0,) * 5)], handed_in)
+    assert "\n" not in str(refused.value)
+    assert rows(path) == before
+
+
+def test_odd_names(assignment, tmp_path, caplog):
+    """Scores for all; a notebook where the name can be a folder's, and never outside of autograded/."""
+    names = [
+        "Zoë Ñandú",
+        "李 雷",
+        "{x}%s",
+        "..",
+        "../../up",
+        "a/b",
+        "x" * 300,
+        "half \ud800",
+        "'; DROP TABLE grade; --",
+    ]
+    (tmp_path / "in").mkdir()
+    record(tmp_path / "in" / "g.db", assignment, [result(assignment, name) for name in names], handed_in)
+    with Gradebook(f"sqlite:///{tmp_path / 'in' / 'g.db'}") as book:
+        assert [s["score"] for s in book.submission_dicts(NAME)] == [10.0] * len(names)
+        assert {s.id for s in book.students} == {*names[:7], "half \\ud800", names[8]}
+    shown = {path.parent.parent.name for path in tmp_path.rglob("*.ipynb")}
+    assert shown == {"Zoë Ñandú", "李 雷", "{x}%s", "'; DROP TABLE grade; --"}
+    assert {path.name for path in tmp_path.iterdir()} == {"in"}
+    assert len(caplog.records) == 5
+
+
+@pytest.mark.parametrize("stamp", [b"", b"yesterday", b"\xff\xfe", b"9999999999999999999999", b"1-1-1-1-1"])
+def test_a_students_timestamp_does_no_harm(assignment, tmp_path, stamp):
+    (tmp_path / "submitted" / "ana" / NAME).mkdir(parents=True)
+    (tmp_path / "submitted" / "ana" / NAME / "timestamp.txt").write_bytes(stamp)
+    record(tmp_path / "g.db", assignment, [result(assignment)], handed_in)
+    assert grades(tmp_path / "g.db")["gates"] == (4.0, False)
+
+
+# ---- what formgrader shows
+
+
+def test_formgrader_shows_code_and_verdict(assignment, tmp_path):
+    notebook = nbformat.read(EXERCISE, as_version=4)
+    cell = next(cell for cell in notebook.cells if cell.id == "gates")
+    cell.source = "def gates(a):\n    return 'mine'"
+    check = next(cell for cell in notebook.cells if cell.id == "gates-check")
+    check.source, check.outputs = "print('full marks')", [nbformat.v4.new_output("stream", text="FORGED")]
+    bad = nbformat.v4.new_markdown_cell("<script>alert(1)</script>")
+    notebook.cells += [nbformat.v4.new_code_cell("own = 1"), bad, cell, check]
+    notebook.cells = [c for c in notebook.cells if c.id not in ("lstm-step", "lstm-step-check")]
+    path, text = tmp_path / "gradebook.db", nbformat.writes(notebook)
+    record(
+        path,
+        assignment,
+        [result(assignment, points=(2, 4, None, 0, 4), state="crashed")],
+        lambda s: text.encode(),
+    )
+    shown = nbformat.read(tmp_path / "autograded" / "ana" / NAME / f"{STEM}.ipynb", as_version=4)
+    nbformat.validate(shown)
+    given = nbformat.read(EXERCISE, as_version=4)
+    ids = [cell.id for cell in shown.cells]
+    assert [i for i in ids if not i.startswith("own-")] == ["state", *(cell.id for cell in given.cells)]
+    sources = {cell.id: cell.source for cell in shown.cells}
+    assert sources["gates"] == cell.source
+    assert sources["gates-check"] == "check.gates(gates)"
+    assert sources["lstm-step"] == "# not in what was handed in"
+    assert [source for name, source in sources.items() if name.startswith("own-")] == ["own = 1"]
+    assert {c.id: c.metadata for c in given.cells}.items() <= {c.id: c.metadata for c in shown.cells}.items()
+    exporter = HTMLExporter(template_name="formgrade", extra_template_basedirs=[handlers.template_path])
+    html, _ = exporter.from_filename(
+        str(tmp_path / "autograded" / "ana" / NAME / f"{STEM}.ipynb"),
+        resources={
+            "base_url": "",
+            "index": 0,
+            "total": 1,
+            "notebook_path": "",
+            "submission_id": "x",
+            "student": "ana",
+        },
+    )
+    assert "gates</b>: so it is." in html
+    assert "lstm_step was not judged. It has no points, and that is not 0." in html
+    assert "FORGED" not in html
+    assert "alert(1)" not in html
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"{", b"\xff", None, b'{"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}']
+)
+def test_nothing_readable_is_shown_as_the_empty_exercise(assignment, said):
+    shown = autograded(assignment, said, ungraded("ana", assignment, "invalid", "Why."))
+    nbformat.validate(shown)
+    solutions = [c for c in shown.cells if c.metadata.get("nbgrader", {}).get("solution")]
+    assert {cell.source for cell in solutions} == {"# not in what was handed in"}
+    assert shown.cells[0].source.startswith("**invalid**")
+
+
+def test_of_the_teachers_source_no_answer_is_shown(tmp_path):
+    source = (ROOT / "solutions" / NAME / f"{STEM}.ipynb").read_bytes()
+    assignment = Assignment(NAME, STEM, source, 0)
+    shown = nbformat.writes(autograded(assignment, handed_in("ana"), result(assignment)))
+    assert "BEGIN SOLUTION" not in shown
+    assert "**Why so.**" not in shown
+    assert "f * c + i * g" not in shown
