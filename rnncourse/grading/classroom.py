@@ -114,8 +114,8 @@ def _assignments(course: Path, seed: int) -> dict[str, Assignment]:
     folder = next((course / name for name in ("solutions", "exercises") if (course / name).is_dir()), None)
     if folder is None:
         raise Refused(
-            f"there is no solutions/ and no exercises/ in {course.resolve()}. Start in the course's folder, or say "
-            "--course FOLDER."
+            f"there is no solutions/ and no exercises/ in {course.resolve()}. "
+            "Start in the course's folder, or say --course FOLDER."
         )
     found = sorted(folder.glob("*/*.ipynb"))
     return {
@@ -132,7 +132,8 @@ def _seed(out: Path) -> int:
         pass
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Refused(
-            f"{path} can't be read ({error}). It holds the seed of the cases: restore it, or take another --out."
+            f"{path} can't be read ({error}). "
+            "It holds the seed of the cases: restore it, or take another --out."
         ) from None
     seed = secrets.randbits(31)
     with replacing(path) as file:

@@ -23,7 +23,7 @@ from rnncourse.grading.notebook import Source, Unreadable, grouped, read, steps
 from rnncourse.grading.result import STATES, Result, TaskResult
 from rnncourse.grading.sandbox import Limits
 from rnncourse.grading.server import Job
-from rnncourse.grading.student import Group, Task
+from rnncourse.grading.student import OPERATIONS, Group, Task
 from rnncourse.grading.wire import WireError, unpack_answers
 
 OUT_OF_MEMORY = ("MemoryError", "can't allocate memory", "not enough memory", "bad_alloc")
@@ -146,19 +146,26 @@ def _run(
 
 
 def _split(assignment: Assignment, step: str | list[int]) -> list[list[int] | str]:
-    """Those tasks of a group that build torch's own layers, for whom these are locked, and the others."""
+    """A group's tasks apart, by which of torch's operations they build: those are locked for all of them."""
     if isinstance(step, str):
         return [step]
-    building = [k for k in step if "torch.lstm_cell" in assignment.checks[k].forbid]
-    return [tasks for tasks in (building, [k for k in step if k not in building]) if tasks]
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for k in step:
+        groups.setdefault(_locked(assignment.checks[k]), []).append(k)
+    return list(groups.values())
+
+
+def _locked(check: Check) -> tuple[str, ...]:
+    return tuple(name for name in OPERATIONS if name in check.forbid)
 
 
 def _group(assignment: Assignment, numbers: list[int]) -> Group:
+    checks = {k: assignment.checks[k] for k in numbers}
     tasks = tuple(
         Task(check.name, _use(check.use), check.forbid, check.seconds, len(assignment.key(k).cases))
-        for k, check in ((k, assignment.checks[k]) for k in numbers)
+        for k, check in checks.items()
     )
-    return Group(tasks, "torch.lstm_cell" in tasks[0].forbid)
+    return Group(tasks, _locked(checks[numbers[0]]))
 
 
 def _use(use: Use) -> tuple[str, str]:

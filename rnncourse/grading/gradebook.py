@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
@@ -26,6 +27,8 @@ try:
     from nbgrader.api import Gradebook, MissingEntry, SubmittedNotebook
     from nbgrader.coursedir import CourseDirectory
     from nbgrader.preprocessors import ComputeChecksums, SaveCells
+    from nbgrader.utils import parse_utc
+    from sqlalchemy.exc import SAWarning
 except ImportError as error:
     raise ImportError("A gradebook is nbgrader's, and nbgrader is not here: pip install nbgrader") from error
 
@@ -54,7 +57,8 @@ def record(
     url = f"sqlite:///{gradebook.resolve()}"
     course = CourseDirectory(root=str(gradebook.resolve().parent))
     rest = iter(results)
-    with _opened(url) as book:
+    with _opened(url) as book, warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own code
         _assignment(book, url, assignment)
         while batch := list(islice(rest, BATCH)):
             with _transaction(book):
@@ -151,11 +155,12 @@ def _id(result: Result) -> str:
 
 def _timestamp(course: CourseDirectory, student: str, assignment: str) -> dict:
     """When it was handed in, where nbgrader's submitted/ lies beside the gradebook and says it."""
+    folder = Path(course.format_path(course.submitted_directory, student, assignment))
     try:
-        stamp = course.get_existing_timestamp(course.format_path("submitted", student, assignment))
-    except (ValueError, OverflowError, OSError):  # the file is the student's
-        stamp = None
-    return {"timestamp": stamp} if stamp else {}
+        stamp = (folder / "timestamp.txt").read_text("utf-8").strip()
+        return {"timestamp": parse_utc(stamp)} if stamp else {}
+    except (OSError, ValueError, OverflowError):  # the file is not there, or not a time: it is the student's
+        return {}
 
 
 def _grade(page: SubmittedNotebook, task: TaskResult) -> None:

@@ -133,7 +133,7 @@ def names(text: str) -> tuple[set[str] | None, set[str]]:
     try:
         code = TransformerManager().transform_cell(text)
         tree, table = ast.parse(code), symtable.symtable(code, "cell", "exec")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, RuntimeError, MemoryError):
         return set(), set()  # it will not run
     bound = {
         symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()

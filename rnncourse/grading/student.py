@@ -15,6 +15,7 @@ from __future__ import annotations
 import _thread
 import ast
 import ctypes
+import io
 import os
 import pickle
 import re
@@ -27,6 +28,7 @@ from typing import Any
 
 import torch
 
+from rnncourse.checks.framework import cases
 from rnncourse.checks.framework.cases import Case
 from rnncourse.checks.framework.evaluate import Answer, Failure, evaluate
 from rnncourse.checks.framework.evaluate import _answer as evaluate_one
@@ -47,26 +49,16 @@ DENIED_EVENTS = (
 )
 DENIED_EVENTS += ("os.posix_spawn", "os.system", "subprocess.", "socket.", "pty.", "sys.addaudithook")
 # torch's recurrent operations, as its dispatcher knows them: below Python, so however they are called.
-OPERATIONS = (
-    *(
-        "lstm_cell",
-        "gru_cell",
-        "rnn_tanh_cell",
-        "rnn_relu_cell",
-        "_thnn_fused_lstm_cell",
-        "_thnn_fused_gru_cell",
-    ),
-    *(
-        "lstm.input",
-        "lstm.data",
-        "gru.input",
-        "gru.data",
-        "rnn_tanh.input",
-        "rnn_tanh.data",
-        "rnn_relu.input",
-    ),
-    *("rnn_relu.data", "mkldnn_rnn_layer"),
-)
+OPERATIONS = {
+    "torch.lstm_cell": ("lstm_cell", "_thnn_fused_lstm_cell"),
+    "torch.gru_cell": ("gru_cell", "_thnn_fused_gru_cell"),
+    "torch.rnn_tanh_cell": ("rnn_tanh_cell",),
+    "torch.rnn_relu_cell": ("rnn_relu_cell",),
+    "torch.lstm": ("lstm.input", "lstm.data", "mkldnn_rnn_layer"),
+    "torch.gru": ("gru.input", "gru.data"),
+    "torch.rnn_tanh": ("rnn_tanh.input", "rnn_tanh.data"),
+    "torch.rnn_relu": ("rnn_relu.input", "rnn_relu.data"),
+}
 
 
 @dataclass(frozen=True)
@@ -79,18 +71,13 @@ class Task:
     seconds: float
     cases: int
 
-    @property
-    def builds_the_layer(self) -> bool:
-        """Whether torch's recurrent operations are what is to be built."""
-        return "torch.lstm_cell" in self.forbid
-
 
 @dataclass(frozen=True)
 class Group:
-    """Tasks that one answerer answers. locked: all of them build what torch's recurrent operations do."""
+    """Tasks that one answerer answers. locked: the names of torch's operations that all of them build."""
 
     tasks: tuple[Task, ...]
-    locked: bool
+    locked: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -103,7 +90,7 @@ class Channel:
 
 
 class _Unlike:
-    """In the place of a set's checks, which hold the answers: takes any call, says nothing."""
+    """In the place of a check, which holds the answers: takes any call, says nothing."""
 
     def __call__(self, *arguments, **named) -> int:
         return 0
@@ -115,7 +102,10 @@ class _Unlike:
 
 
 class _Sets:
-    """Finds rnncourse.checks.<set>, and puts such an empty one there."""
+    """Finds rnncourse.checks.<set>, and puts a module there with what the set gives, and no check."""
+
+    def __init__(self, given: dict[str, types.ModuleType]) -> None:
+        self.given = given
 
     def find_spec(self, name, path=None, target=None):
         parts = name.split(".")
@@ -124,24 +114,32 @@ class _Sets:
         return None
 
     def create_module(self, spec):
-        module = types.ModuleType(spec.name)
-        module.__getattr__ = _silent
+        module, given = types.ModuleType(spec.name), self.given.get(spec.name.split(".")[2])
+
+        def attribute(name: str):
+            if name.startswith("__"):
+                raise AttributeError(name)
+            return getattr(given, name, None) or _Unlike()
+
+        module.__getattr__ = attribute
         return module
 
     def exec_module(self, module):
         pass
 
 
-def _silent(name: str) -> _Unlike:
-    if name.startswith("__"):
-        raise AttributeError(name)
-    return _Unlike()
-
-
 def run(
-    steps: list[str | Group], channel: Channel, box: Box, limits: Limits, uses: dict[tuple[str, str], Use]
+    steps: list[str | Group],
+    channel: Channel,
+    box: Box,
+    limits: Limits,
+    uses: dict[tuple[str, str], Use],
+    given: dict[str, types.ModuleType],
 ) -> None:
-    """The runner's life: cells are strings, the tasks of a group are answered together. Ends the process."""
+    """The runner's life: cells are strings, the tasks of a group are answered together. Ends the process.
+
+    given: for each set the module of what it gives to the learner, where there is one.
+    """
     shell, errors, text = _shell(), [], [""]
     begin, finished = _thread.allocate_lock(), _thread.allocate_lock()
     begin.acquire()
@@ -154,7 +152,7 @@ def run(
     write, read, leave, up, go = os.write, os.read, os._exit, channel.up, channel.go
     box.enter(limits)
     no_more = box.no_more.load if limits.walls else _nothing
-    sys.meta_path.insert(0, _Sets())
+    sys.meta_path.insert(0, _Sets(given))
     _hide()
     sys.addaudithook(_audit())
     _thread.start_new_thread(apart["cells"], ())
@@ -162,8 +160,7 @@ def run(
     for step in steps:
         if step.__class__ is GROUP:
             if clone() == 0:
-                if step.locked:
-                    lock()
+                lock(step.locked)
                 answer(step.tasks, channel, shell.user_ns, errors, no_more, uses)
                 leave(0)
             read(go, 1)
@@ -219,10 +216,10 @@ class Forbidden(BaseException):
     """The thing to build was called."""
 
 
-def _locks() -> Callable[[], None]:
-    """lock(): torch's recurrent operations are gone from this process for good, however they are called."""
-    library, keys = torch._C._dispatch_library, torch._C.DispatchKey
-    keep, operations = ctypes.pythonapi.Py_IncRef, OPERATIONS
+def _locks() -> Callable[[tuple[str, ...]], None]:
+    """lock(names): these of torch's operations are gone from this process, however they are called."""
+    library, keys, by_name = torch._C._dispatch_library, torch._C.DispatchKey, OPERATIONS
+    keep = ctypes.pythonapi.Py_IncRef
     tables = [(name, getattr(keys, name)) for name in ("CompositeImplicitAutograd", "CPU", "AutogradCPU")]
     ready = [(library("IMPL", "aten", name, "grading"), key) for name, key in tables]
     boxed = [ctypes.py_object(table) for table, _ in ready]
@@ -232,10 +229,11 @@ def _locks() -> Callable[[], None]:
 
     STAND_INS[deny.__code__] = "torch's own recurrent operation"
 
-    def lock() -> None:
-        for table, key in ready:
-            for operation in operations:
-                table.impl(operation, key, deny)
+    def lock(names: tuple[str, ...]) -> None:
+        for name in names:
+            for operation in by_name[name]:
+                for table, key in ready:
+                    table.impl(operation, key, deny)
         for table in boxed:
             keep(table)  # what a table put in place is taken away with it
 
@@ -266,6 +264,13 @@ def _hide() -> None:
         del sys.modules[name]
 
 
+class _Inputs(pickle.Unpickler):
+    """The cases' arguments, which the grader made; of the classes that `evaluate` knows, hidden or not."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        return getattr(cases, name) if module == cases.__name__ else super().find_class(module, name)
+
+
 def _answer(
     tasks: tuple[Task, ...],
     channel: Channel,
@@ -277,14 +282,14 @@ def _answer(
     """The answerer's life: the inputs of all its tasks come, an answer for each goes."""
     no_more()
     os.write(channel.up, HERE)
-    for task, inputs in zip(tasks, pickle.loads(read_message(channel.down)), strict=True):
-        cases = [Case(arguments, {}) for arguments in inputs]
+    for task, inputs in zip(tasks, _Inputs(io.BytesIO(read_message(channel.down))).load(), strict=True):
+        given = [Case(arguments, {}) for arguments in inputs]
         try:
             learner = eval(compile(ast.parse(task.name, mode="eval"), "<check>", "eval"), names)
         except BaseException as error:
-            answers = [Answer(failure=_absent(task, error, errors))] * len(cases)
+            answers = [Answer(failure=_absent(task, error, errors))] * len(given)
         else:
-            answers = evaluate(learner, cases, uses[task.use], task.forbid, task.seconds)
+            answers = evaluate(learner, given, uses[task.use], task.forbid, task.seconds)
         send(channel.up, pack_answers(answers))
 
 

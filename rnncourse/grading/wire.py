@@ -70,7 +70,7 @@ def unpack_answers(message: bytes, count: int) -> list[Answer]:
         return answers
     except WireError:
         raise
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, RuntimeError, OverflowError) as error:
         raise WireError(str(error)) from None
 
 

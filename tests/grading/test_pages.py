@@ -113,7 +113,7 @@ def teacher_page(out, *results):
 
 
 def test_the_words_are_the_notebooks(tmp_path, keys):
-    """Of right ways, each known mistake, and an empty task: the page has what the notebook shows, as it is."""
+    """Right ways, each known mistake, and an empty task: the page has what the notebook shows, as it is."""
     said = [right(key) for key in keys.values()]
     said += [mistaken(key, m) for key in keys.values() for m in range(len(key.check.mistakes))]
     said += [failing(keys["gates"], kind="not written")]

@@ -276,6 +276,36 @@ def test_a_students_own_folder_is_not_taken_for_a_common_one(tmp_path):
     assert handed_in(other, LSTM) == {("ana", LSTM): b"6"}
 
 
+def test_an_assignments_folder_alone_tells_the_assignment(tmp_path):
+    path = folder(tmp_path, {"06_lstm_gates/ana.ipynb": b"a", "06_lstm_gates/ben.ipynb": b"b"})
+    assert handed_in(path) == {("ana", LSTM): b"a", ("ben", LSTM): b"b"}
+
+
+def test_folders_that_look_like_canvas_files_are_students(tmp_path):
+    path = folder(tmp_path, {"g_2024_01_a/lstm_gates.ipynb": b"a", "g_2024_02_b/lstm_gates.ipynb": b"b"})
+    assert handed_in(path) == {("g_2024_01_a", LSTM): b"a", ("g_2024_02_b", LSTM): b"b"}
+
+
+def test_what_cannot_be_opened_may_be_any_of_the_assignments(tmp_path):
+    content = {"ana/lstm_gates.ipynb": b"6", "ana/gru.ipynb": b"8", "eve.zip": b"not a zip"}
+    expected = {("ana", LSTM): b"6", ("ana", GRU): b"8", ("eve", LSTM): "invalid", ("eve", GRU): "invalid"}
+    assert handed_in(folder(tmp_path, content)) == expected
+
+
+def test_the_innermost_folder_tells_where_the_file_does_not(tmp_path):
+    names = ["ana/LSTM gates/untitled", "ben/lstm_gates/old gru/untitled"]
+    path = folder(tmp_path, {f"{name}.ipynb": name.encode() for name in names})
+    found = handed_in(path)
+    assert (found["ana", LSTM], found["ben", GRU]) == (names[0].encode(), names[1].encode())
+    assert found["ana", GRU] == found["ben", LSTM] == "missing"
+
+
+def test_the_longer_name_tells_where_one_is_part_of_another(tmp_path):
+    path = folder(tmp_path, {"ana/lstm_gates.ipynb": b"x"})
+    (one,) = find(path, {"05_lstm": "lstm", "06_lstm_gates": "lstm_gates", "07_gates": "gates"})
+    assert one.assignment == LSTM
+
+
 def test_a_student_with_nothing_is_missing(tmp_path):
     path = folder(tmp_path, {"ana/06_lstm_gates/lstm_gates.ipynb": b"a", "ben/": b"", "cleo/08_gru/": b""})
     assert handed_in(path) == {("ana", LSTM): b"a", ("ben", LSTM): "missing", ("cleo", LSTM): "missing"}
@@ -739,6 +769,7 @@ def test_safe_name_keeps_a_safe_name(student):
 def test_safe_name_of_others():
     assert re.fullmatch("ana-maria-garcia-[0-9a-f]{16}", safe_name("Ana María García"))
     assert re.fullmatch("student-[0-9a-f]{16}", safe_name("王小明"))
+    assert re.fullmatch("nul-[0-9a-f]{16}", safe_name("nul"))  # a device on Windows
     names = [
         "",
         ".",

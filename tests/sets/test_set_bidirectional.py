@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from rnncourse.checks import bidirectional
-from rnncourse.checks.bidirectional import published, repair
+from rnncourse.checks.bidirectional import given, repair
 from rnncourse.checks.bidirectional.using import load_set_and_call
 from rnncourse.checks.framework.mistakes import edited
 
@@ -84,7 +84,7 @@ def test_two_ways_equals_torch():
 def test_the_cases_of_BiLSTM_let_each_fault_be_repaired_for_its_own_point():
     """The published class earns nothing; each repair, in the lesson's order, earns one point more."""
     check = bidirectional.BiLSTM
-    assert check.verdict(published.BiLSTM).points == 0
+    assert check.verdict(given.BiLSTM).points == 0
     steps = [
         "flip, and more",
         "layers, and more",
@@ -101,7 +101,7 @@ def test_the_cases_of_BiLSTM_let_each_fault_be_repaired_for_its_own_point():
 
 def test_the_published_class_has_the_shapes_of_torch():
     """That is why nobody saw its faults."""
-    output, _ = published.BiLSTM(3, 4)(torch.randn(5, 2, 3))
+    output, _ = given.BiLSTM(3, 4)(torch.randn(5, 2, 3))
     assert output.shape == (5, 2, 8)
 
 
@@ -221,7 +221,7 @@ class HoistedInput(nn.Module):
 
 
 InPlace = edited(  # the published class, repaired where it stands
-    published.BiLSTM,
+    given.BiLSTM,
     *("width = hidden_size", "width = 2 * hidden_size"),
     *('self.add("bias_ih" + end, 4 * hidden_size)', 'bias and self.add("bias_ih" + end, 4 * hidden_size)'),
     *('self.add("bias_hh" + end, 4 * hidden_size)', 'bias and self.add("bias_hh" + end, 4 * hidden_size)'),

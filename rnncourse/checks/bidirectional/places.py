@@ -61,7 +61,7 @@ wrong("one direction in output", "This is one half of the output.", TWO_PASSES)(
 wrong("output of all layers", "Only the last layer's two halves are in output.", TWO_PASSES)(
     {"output": (7, 4, 120)}
 )
-wrong("batch first", "Batch_first is not set: time comes first.", TWO_PASSES)({"output": (4, 7, 40)})
+wrong("batch first", "The layer is not batch_first: time comes first.", TWO_PASSES)({"output": (4, 7, 40)})
 
 seen = Check(
     name="seen",

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from rnncourse.checks.bidirectional import published
+from rnncourse.checks.bidirectional import given
 from rnncourse.checks.bidirectional.lesson import (
     AXES,
     DROPOUT,
@@ -151,7 +151,7 @@ wrong(
     "as given",
     "it gives what the class as given gives: no repair shows yet.",
     look="The lesson begins with the axes, since all else stands on them.",
-)(published.BiLSTM)
+)(given.BiLSTM)
 for _at, (_name, _hint, _section, *_edits) in enumerate(FAULTS):
     wrong.edit(_name, _hint, *(text for pair in _edits for text in pair), section=_section)
     if 0 < _at < len(FAULTS) - 1:  # this one and all after it are left
@@ -288,8 +288,8 @@ BiLSTM = Check(
     parts=(
         Part("forward half", "T B H"),
         Part("backward half", "T B H"),
-        Part("h_n", "D*L B H"),
-        Part("c_n", "D*L B H"),
+        Part("h_n", "L*D B H"),
+        Part("c_n", "L*D B H"),
     ),
     criteria=(
         Criterion("the axes", 1, ("forward half",), (PLAIN,)),

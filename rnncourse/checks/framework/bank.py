@@ -1,4 +1,4 @@
-"""All known mistakes in a table, for teachers: `python -m rnncourse.checks.framework.bank docs/mistakes.md`."""
+"""All known mistakes in tables: `python -m rnncourse.checks.framework.bank docs/mistakes.md`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from rnncourse.checks.framework.progress import all_sets
 
 HEAD = """# What the checks know
 
-Every known mistake of every task, by name, with the hint that a learner gets (and, folded, where to look), and the
-section of the lesson that explains it. An answer that gives a mistake's numbers in every case is told its hint;
-any other wrong answer is described by what is wrong with its numbers. Made by
+Every known mistake of every task, by name, with the hint that a learner gets (and, folded, where to look),
+and the section of the lesson that explains it. An answer that gives a mistake's numbers in every case is told
+its hint; any other wrong answer is described by what is wrong with its numbers. Made by
 `python -m rnncourse.checks.framework.bank docs/mistakes.md`; the tests see that it is up to date.
 """
 

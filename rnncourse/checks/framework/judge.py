@@ -28,6 +28,7 @@ from rnncourse.checks.framework.words import kind_of, likely_slip, listed, parts
 if TYPE_CHECKING:
     from rnncourse.checks.framework.check import Check, Mistake
 
+PATIENCE = 300.0  # seconds for the truth, which does end, on a machine however busy
 NEARLY = 1e-2  # up to here a difference may be rounding
 
 
@@ -41,17 +42,18 @@ class AnswerKey:
 
     def __init__(self, check: Check, cases: Sequence[Case]) -> None:
         self.check, self.cases = check, list(cases)
-        self.truths = self._run(check.truth, self.cases)
+        self.truths = self._run(check.truth, self.cases, seconds=PATIENCE)
         self._mistaken: dict[tuple[int, int], Answer] = {}
 
     def mistaken(self, m: int, n: int) -> Answer:
         """Mistake m's answer in case n."""
         if (m, n) not in self._mistaken:
-            self._mistaken[m, n] = self._run(self.check.mistakes[m].function, [self.cases[n]])[0]
+            wrong_way = self.check.mistakes[m].function
+            self._mistaken[m, n] = self._run(wrong_way, [self.cases[n]], self.check.seconds)[0]
         return self._mistaken[m, n]
 
-    def _run(self, way: Any, cases: Sequence[Case]) -> list[Answer]:
-        answers = evaluate(way, cases, self.check.use, frozenset())  # nothing is forbidden to it
+    def _run(self, way: Any, cases: Sequence[Case], seconds: float) -> list[Answer]:
+        answers = evaluate(way, cases, self.check.use, frozenset(), seconds)  # nothing is forbidden to it
         return [self.derived(case, answer) for case, answer in zip(cases, answers, strict=True)]
 
     def derived(self, case: Case, answer: Answer) -> Answer:

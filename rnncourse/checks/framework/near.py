@@ -20,6 +20,7 @@ AXIS_WORDS = {
     "4H": "four gates of hidden",
     "L*D": "layers and directions",
     "D*H": "directions and hidden",
+    "2H": "two halves of hidden",
 }
 GATES = {"4H": "ifgo", "3H": "rzn"}  # torch's order
 

@@ -44,7 +44,8 @@ PACKING = frozenset(
     )
 )
 CLIPPING = frozenset(
-    f"torch.nn.utils.{name}" for name in ("clip_grad_norm_", "clip_grad_value_", "get_total_norm")
+    f"torch.nn.utils.{name}"
+    for name in ("clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm")
 )
 ANSWERS = frozenset({"rnncourse.checks"})  # in every task
 STAND_INS: dict[

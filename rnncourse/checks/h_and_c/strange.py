@@ -1,7 +1,4 @@
-"""Task 7, units: a net of five units, and what each of them keeps."""
-
-import torch
-from torch import nn
+"""Task 7, units: a net of five units (given.py), and what each of them keeps."""
 
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
@@ -17,27 +14,6 @@ WORDS = (
     "fading sum",
     "turned by pulses",
 )
-
-# For each unit its gates i, f, g, o: the weights of value and pulse, the weight of its own h, the bias.
-_UNITS = (
-    ((0, 0, 0, 20), (0, 0, 0, 1.4), (20, 0, 0, 0), (0, 0, 0, 0)),
-    ((0, 40, 0, -20), (0, -40, 0, 20), (0, 0, -80, 20), (0, 0, 0, 20)),
-    ((0, 0, 0, 20), (0, 0, 0, 20), (0, 20, 0, 0), (0, 0, 0, -1)),
-    ((0, 40, 0, -20), (0, -40, 0, 20), (-20, 0, 0, 0), (0, 20, 0, -10)),
-    ((0, 0, 0, 20), (0, 0, 0, -20), (20, 0, 0, 0), (0, 0, 0, 20)),
-)
-
-
-def strange_net() -> nn.LSTM:
-    """An LSTM of I = 2 inputs, a value (−1 or 1) and a pulse (0 or 1), and H = 5 units, in float32."""
-    units = torch.tensor(_UNITS, dtype=torch.float32).transpose(0, 1)  # (4, H, 4): gates, units, numbers
-    lstm = nn.LSTM(2, len(_UNITS)).requires_grad_(False)
-    lstm.weight_ih_l0.copy_(units[..., :2].flatten(0, 1))
-    lstm.weight_hh_l0.copy_(torch.cat([row.diag() for row in units[..., 2]]))
-    lstm.bias_ih_l0.copy_(units[..., 3].flatten())
-    lstm.bias_hh_l0.zero_()
-    return lstm
-
 
 TRUTH = {
     "unit_0": "fading sum",

@@ -1,0 +1,274 @@
+"""Honest work, however odd its notebook: full points. And the grader's points are the notebook's own."""
+
+import importlib
+import json
+import sys
+
+import nbformat
+import pytest
+import torch
+from handed_in import LSTM_GATES, PERFECT, ROOT, SEED, answered, assignment, code, marks, solved, with_cell, written
+
+from rnncourse.grading.grade import grade
+from rnncourse.grading.host import Host
+from rnncourse.grading.sandbox import Limits, missing
+
+if sys.platform != "linux":
+    pytest.skip("the sandbox needs Linux", allow_module_level=True)
+
+
+@pytest.fixture(scope="module")
+def host():
+    if lacks := missing():
+        pytest.skip("; ".join(lacks))
+    with Host([ROOT / "solutions"]) as host:
+        yield host
+
+
+def graded(host, notebook, of=LSTM_GATES):
+    return grade("ada", of, notebook, host, Limits())
+
+
+def full(result):
+    points = {task.task: task.points for task in result.tasks if task.points != task.total}
+    assert (result.state, points) == ("graded", {}), result
+
+
+# ---- cells beside the answers: each stands before the second task, and then, in another notebook, at the end
+
+CELLS = {
+    "magics": "%matplotlib inline\n%timeit -n 2 -r 1 sum(range(9))\n%pwd",
+    "a refused shell": "!echo hello",
+    "%%time": "%%time\nx = sum(range(9))",
+    "a refused cell magic": "%%bash\nls",
+    "an unknown magic": "%no_such_magic",
+    "a plot": "import matplotlib.pyplot as plt\nplt.plot([1, 2]); plt.savefig('figure.png'); plt.show()",
+    "prints": "import sys\nprint('x' * 10**6); print('y', file=sys.stderr)",
+    "warnings": "import warnings\nwarnings.warn('careful'); warnings.simplefilter('error')",
+    "an error": "1 / 0",
+    "no Python": "def f(:",
+    "input": "name = input('who?')",
+    "sys.exit": "import sys; sys.exit(1)",
+    "exit": "exit()",
+    "top-level await": "import asyncio\nawait asyncio.sleep(0)",
+    "torch's cell, to compare": "cell = nn.LSTMCell(3, 4)\nh, c = cell(torch.zeros(2, 3))\nnn.LSTM(3, 4)(torch.zeros(5, 3))",
+    "this library's, to compare": "import rnncourse\nrnncourse.LSTMCell(3, 4)(torch.zeros(2, 3))",
+    "a thread that goes on": "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()",
+    "tqdm": "from tqdm.auto import tqdm\nfor _ in tqdm(range(3)): pass\nbar = tqdm(total=9); bar.update(1)",
+    "a pool": "from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(2); list(pool.map(abs, [1]))",
+    "files": "import numpy as np\ntorch.save(torch.zeros(3), 'x.pt'); torch.load('x.pt'); np.save('x', [1]); open('t', 'w').write('x')",
+    "scikit-learn": "from sklearn.decomposition import PCA\nPCA(1).fit(torch.randn(5, 2).numpy())",
+    "DataLoader": "from torch.utils.data import DataLoader\nfor batch in DataLoader(torch.zeros(9, 2), 3, shuffle=True): pass",
+    "training": "net = nn.LSTM(3, 4)\nopt = torch.optim.Adam(net.parameters())\nnet(torch.zeros(5, 3))[0].sum().backward(); opt.step()",
+    "widgets": "from ipywidgets import interact\ninteract(lambda x: x, x=3)",
+    "display": "from IPython.display import HTML, Markdown, display\ndisplay(HTML('<b>x</b>'), Markdown('x'))",
+    "seeds and types": "torch.manual_seed(5); torch.set_default_dtype(torch.float64)",
+    "no gradients": "torch.set_grad_enabled(False)",
+    "a subprocess": "import subprocess\nsubprocess.run(['ls'])",
+    "its own check": "assert check.gates(gates) == 4",
+    "progress": "import rnncourse\nrnncourse.progress()",
+    "another's source": "import inspect\ninspect.getsource(nn.LSTMCell)",
+    "a helper's name again": "def torch_order(x):\n    return x\ni = f = g = o = 5",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_cell_beside_the_answers(host, name):
+    full(graded(host, with_cell(CELLS[name])))
+    full(graded(host, with_cell(CELLS[name], before=None)))
+
+
+# ---- answers written in their own way
+
+GATES = "    a_i, a_f, a_g, a_o = a.chunk(4, dim=-1)\n    return torch.sigmoid(a_i), torch.sigmoid(a_f), torch.tanh(a_g), torch.sigmoid(a_o)\n"
+ANSWERS = {
+    "decorated": f"import functools\ndef same(f):\n    @functools.wraps(f)\n    def g(*a): return f(*a)\n    return g\n@same\ndef gates(a):\n{GATES}",
+    "cached": f"import functools\n@functools.lru_cache\ndef gates(a):\n{GATES}",
+    "partial": f"import functools\ndef cut(n, a):\n{GATES}\ngates = functools.partial(cut, 4)",
+    "a lambda": "gates = lambda a: [f(x) for f, x in zip((torch.sigmoid, torch.sigmoid, torch.tanh, torch.sigmoid), a.chunk(4, -1))]",
+    "an object": f"class Gates:\n    def __call__(self, a):\n    {GATES.replace(chr(10), chr(10) + '    ')}\ngates = Gates()",
+    "a module": f"class Gates(nn.Module):\n    def forward(self, a):\n    {GATES.replace(chr(10), chr(10) + '    ')}\ngates = Gates()",
+    "NumPy, float32": "import numpy as np\ndef gates(a):\n    i, f, g, o = np.split(a.numpy().astype('f4'), 4, -1)\n"
+    "    s = lambda x: 1 / (1 + np.exp(-x))\n    return s(i), s(f), np.tanh(g), s(o)",
+    "noisy": f"import warnings, sys\ndef gates(a):\n    print('x' * 10**5); warnings.warn('w'); print('e', file=sys.stderr)\n{GATES}",
+    "%%time": f"%%time\ndef gates(a):\n{GATES}",
+    "an error after it": f"def gates(a):\n{GATES}\ngates(5)",
+    "a display after it": f"def gates(a):\n{GATES}\ngates",
+    "annotated": f"from __future__ import annotations\nfrom jaxtyping import Float\ndef gates(a: Float) -> tuple[Nothing, ...]:\n{GATES}",
+    "in steps": "def gates(a):\n    raise NotImplementedError\n\n_first = gates\n" f"def gates(a):\n{GATES}",
+}  # fmt: skip
+ANSWERS["annotated"] = ANSWERS["annotated"].replace("from jaxtyping import Float\n", "")
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_of_its_own_kind(host, name):
+    full(graded(host, answered(gates=ANSWERS[name])))
+
+
+def test_a_class_with_more_in_it(host):
+    source = next(c.source for c in solved().cells if marks(c).get("grade_id") == "MyLSTMCell")
+    more = "\n    def extra_repr(self):\n        return str(self.hidden_size)\n\n    @property\n    def H(self):\n        return self.hidden_size\n"
+    full(graded(host, answered(MyLSTMCell=source + more)))
+
+
+# ---- the notebook's own form
+
+
+def changed(change):
+    notebook = solved()
+    notebook.cells = change(notebook.cells) or notebook.cells
+    return json.dumps(notebook).encode()
+
+
+def graded_cells(cells):
+    return [cell for cell in cells if marks(cell).get("grade")]
+
+
+def no_marks(cells):
+    for cell in cells:
+        cell.metadata.clear()
+
+
+def no_marks_no_ids(cells):
+    for k, cell in enumerate(cells):
+        cell.metadata.clear()
+        cell.id = f"new-{k}"
+
+
+def edited_checks(cells):
+    for cell in graded_cells(cells):
+        cell.source = "# mine\n" + cell.source.replace(")", ", )")
+
+
+def checks_as_text(cells):
+    for cell in graded_cells(cells):
+        cell.cell_type = "markdown"
+
+
+def doubled_checks(cells):
+    return [same for cell in cells for same in ([cell] * 2 if marks(cell).get("grade") else [cell])]
+
+
+def answers_as_text(cells):
+    for cell in cells:
+        if marks(cell).get("solution"):
+            cell.cell_type = "markdown"
+
+
+def no_checks(cells):
+    return [cell for cell in cells if not marks(cell).get("grade")]
+
+
+def no_setup(cells):
+    return [cell for cell in cells if marks(cell).get("grade_id") != "setup"]
+
+
+def checks_last(cells):
+    return [*no_checks(cells), *graded_cells(cells)]
+
+
+def checks_first(cells):
+    """Run by hand from below, as one may in Jupyter."""
+    return [*cells[:2], *graded_cells(cells), *[c for c in cells[2:] if not marks(c).get("grade")]]
+
+
+def answers_backwards(cells):
+    answers = iter([cell for cell in cells if marks(cell).get("solution")][::-1])
+    return [next(answers) if marks(cell).get("solution") else cell for cell in cells]
+
+
+def answer_in_another_cell(cells):
+    for cell in [cell for cell in cells if marks(cell).get("solution")]:
+        cells.insert(cells.index(cell), code(cell.source))
+        cell.source = "# see above"
+
+
+def all_answers_in_one_cell(cells):
+    answers = [cell for cell in cells if marks(cell).get("solution")]
+    first, text = answers[0], "\n\n".join(cell.source for cell in answers)
+    for cell in answers:
+        cell.source = ""
+    first.source = text
+
+
+def lines_as_lists(cells):
+    for cell in cells:
+        cell["source"] = cell.source.splitlines(keepends=True)
+
+
+FORMS = (
+    no_marks, no_marks_no_ids, edited_checks, checks_as_text, doubled_checks, answers_as_text, no_checks, no_setup,
+    checks_last, checks_first, answers_backwards, answer_in_another_cell, all_answers_in_one_cell, lines_as_lists,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+def test_a_notebook_of_another_form(host, form):
+    full(graded(host, changed(form)))
+
+
+def test_another_format_encoding_and_no_kernel(host):
+    notebook = solved()
+    notebook.metadata.clear()
+    full(graded(host, written(notebook)))
+    full(graded(host, b"\xef\xbb\xbf" + PERFECT))
+    full(graded(host, PERFECT.decode().encode("utf-16")))
+    old = nbformat.convert(solved(), 3)
+    full(graded(host, json.dumps(old).encode()))
+
+
+# ---- the same points as in the notebook: for each task, its own check in this process is the oracle
+
+SETS = sorted(path.parent.name for path in (ROOT / "solutions").glob("*/*.ipynb"))
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_a_set_solved_and_unsolved(host, name):
+    of = assignment(name)
+    result = graded(host, of.notebook, of)
+    full(result)
+    assert result.points == of.total > 0
+    exercise = (ROOT / "exercises" / name / f"{of.stem}.ipynb").read_bytes()
+    result = graded(host, exercise, of)
+    assert (result.state, result.points) == ("graded", 0), result
+    assert {task.verdict for task in result.tasks} == {"not written"}
+
+
+def mistakes():
+    checks = importlib.import_module("rnncourse.checks.lstm_gates").CHECKS
+    return {(check.name, m): check for check in checks for m in range(len(check.mistakes))}
+
+
+def test_known_mistakes_have_the_notebooks_points_and_words(host):
+    """Mistake k of each task in one submission, k by k. Each is a source by itself, so it can be handed in."""
+    checks = importlib.import_module("rnncourse.checks.lstm_gates").CHECKS
+    told = 0
+    for k in range(max(len(check.mistakes) for check in checks)):
+        sources = {}
+        for check in checks:
+            if k < len(check.mistakes) and (source := source_of(check, check.mistakes[k])):
+                sources[check.name] = source
+        if not sources:
+            continue
+        result = graded(host, answered(**sources))
+        for task in result.tasks:
+            if task.task in sources:
+                check = next(check for check in checks if check.name == task.task)
+                verdict = check.verdict(built(sources[task.task], task.task), SEED)
+                assert (task.points, task.verdict, task.mistake, task.text) == (
+                    verdict.points, verdict.state, verdict.mistake, verdict.text,
+                )  # fmt: skip
+                assert verdict.state == "mistake"
+                told += 1
+    assert told >= 20
+
+
+def built(source, name):
+    space = {"torch": torch, "nn": torch.nn}
+    exec(source, space)
+    return space[name]
+
+
+def source_of(check, mistake):
+    """A mistake's function as a cell by itself, or None where it leans on other code."""
+    return None
