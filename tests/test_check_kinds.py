@@ -407,7 +407,14 @@ CLIP = "torch.nn.utils.clip_grad_norm_"
 )  # fmt: skip
 def test_a_task_says_what_is_to_be_built(forbid, does, name):
     check = Check(
-        "task", "00", (Part("y"),), (Criterion("y", 1),), _mended, (), _mean_cases, forbid=frozenset(forbid)
+        name="task",
+        lesson="00",
+        parts=(Part("y"),),
+        criteria=(Criterion("y", 1),),
+        truth=_mended,
+        cases=_mean_cases,
+        forbid=frozenset(forbid),
+        seconds=60.0,  # torch.func's first call imports much
     )
     answers = check.evaluate(does, check.cases(0))
     assert answers[0].calls == name

@@ -5,6 +5,7 @@ tests/sets/test_set_<name>.py, its notebook in solutions/.
 """
 
 import dataclasses
+import functools
 import importlib.util
 import json
 import pathlib
@@ -13,7 +14,9 @@ import re
 import pytest
 import torch
 
+from rnncourse.checks.framework.bank import bank
 from rnncourse.checks.framework.cases import Case, TorchModule
+from rnncourse.checks.framework.judge import AnswerKey, judge
 from rnncourse.checks.framework.progress import all_sets
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -38,9 +41,18 @@ def honest_ways(name):
     return module.HONEST
 
 
-def own_answers(check, function, cases):
-    """The answers of one of the checks' own functions, which may use the library."""
-    return [dataclasses.replace(answer, calls=None) for answer in check.evaluate(function, cases)]
+@functools.cache
+def key(check_name, lesson, seed):
+    """The answer key of a check's cases: made once, for all its mistakes."""
+    (check,) = [c for checks in SETS.values() for c in checks if (c.name, c.lesson) == (check_name, lesson)]
+    return AnswerKey(check, check.cases(seed))
+
+
+def judged(check, function, seed):
+    """The verdict on one of the check's own functions, which may use the library."""
+    known = key(check.name, check.lesson, seed)
+    answers = [dataclasses.replace(answer, calls=None) for answer in check.evaluate(function, known.cases)]
+    return judge(known, answers)
 
 
 def numbers(value):
@@ -63,8 +75,7 @@ def numbers(value):
 def test_each_mistake_is_caught_and_named(check, mistake):
     """On every seed, and as itself: no mistake is taken for another."""
     for seed in SEEDS:
-        cases = check.cases(seed)
-        verdict = check.judge(cases, own_answers(check, check.made(mistake), cases))
+        verdict = judged(check, check.made(mistake), seed)
         if not check.tells:
             assert (verdict.state, verdict.points) == ("wrong", 0)
             continue
@@ -78,8 +89,7 @@ def test_each_mistake_is_caught_and_named(check, mistake):
 @pytest.mark.parametrize("check", CHECKS)
 def test_the_truth_is_right_and_names_are_unique(check):
     for seed in SEEDS:
-        cases = check.cases(seed)
-        verdict = check.judge(cases, own_answers(check, check.truth, cases))
+        verdict = judged(check, check.truth, seed)
         assert (verdict.state, verdict.points) == ("right", check.points), str(verdict)
     names = [mistake.name for mistake in check.mistakes]
     assert len(names) == len(set(names))
@@ -165,3 +175,11 @@ def test_honest_work_gets_all_points(name):
             for seed in SEEDS:
                 verdict = check.verdict(learner, seed)
                 assert (verdict.state, verdict.points) == ("right", check.points), f"{learner}: {verdict}"
+
+
+# ---- for teachers
+
+
+def test_the_table_of_mistakes_is_up_to_date():
+    """If this fails: python -m rnncourse.checks.framework.bank docs/mistakes.md."""
+    assert (ROOT / "docs" / "mistakes.md").read_text(encoding="utf-8") == bank()

@@ -328,7 +328,11 @@ def test_nothing_readable_is_shown_as_the_empty_exercise(assignment, said):
 def test_of_the_teachers_source_no_answer_is_shown(tmp_path):
     source = (ROOT / "solutions" / NAME / f"{STEM}.ipynb").read_bytes()
     assignment = Assignment(NAME, STEM, source, 0)
-    shown = nbformat.writes(autograded(assignment, handed_in("ana"), result(assignment)))
+    notebook = autograded(assignment, handed_in("ana"), result(assignment))
+    assert [cell.id for cell in notebook.cells if cell.get("outputs")] == [
+        cell.id for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade")
+    ]
+    shown = nbformat.writes(notebook)
     assert "BEGIN SOLUTION" not in shown
     assert "**Why so.**" not in shown
     assert "f * c + i * g" not in shown

@@ -60,6 +60,11 @@ wrong(
     "c halves at each step that does not end a line: f is 0.5 there.",
     look="σ(0) is 0.5. Which a_f keeps nearly all?",
 )(_with(f=(0.0, 0.0, -40.0, 0.0, 0.0)))
+wrong(
+    "end only cancels the bias",
+    "at the end of a line half of c is left: f is 0.5 there.",
+    look="A weight as large as the bias brings a_f to 0, and no further. What turns it over?",
+)(_with(f=(0.0, 0.0, -20.0, 0.0, 20.0)))
 wrong("closing not counted", "what closes is not counted: c never goes down before the end of a line.")(
     _with(g=(20.0, 0.0, 0.0, 0.0, 0.0))
 )

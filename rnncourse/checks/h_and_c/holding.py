@@ -91,6 +91,11 @@ wrong(
     look="x_t is (value, set): column 0 is the value's.",
 )(unit(**{gate: (row[1], row[0], *row[2:]) for gate, row in RIGHT.items()}))
 wrong(
+    "flag only cancels the bias",
+    "where a value is set, i and f are half open: the flag's weights bring a_i and a_f to 0, and no further.",
+    look="A weight as large as the bias takes it away. What turns it over?",
+)(_with(i=(0.0, 20.0, 0.0, -20.0), f=(0.0, -20.0, 0.0, 20.0)))
+wrong(
     "g not saturated",
     "c becomes ±0.76 = tanh(±1), not ±1: g is not near its bounds.",
 )(_with(g=(1.0, 0.0, 0.0, 0.0)))

@@ -140,6 +140,22 @@ wrong.edit(
 )
 
 
+wrong.edit(
+    "c in place of tanh(c)",
+    "in the road through o, o multiplies tanh(c), and yours has c.",
+    "torch.tanh(c) * o * (1 - o)",
+    "c * o * (1 - o)",
+)
+wrong.edit(
+    "gates held fixed",
+    "your two blocks by h are 0: the direct road alone. h_{t−1} moves all four gates.",
+    "c_by_h = by_f + by_i + by_g",
+    "c_by_h = torch.zeros_like(W_i)",
+    "torch.diag(seen) @ c_by_h + by_o",
+    "torch.zeros_like(W_i)",
+)
+
+
 @wrong(
     "blocks transposed",
     "the blocks of weight_hh are transposed. Row: a unit of what moves; column: a unit of h_{t−1}.",

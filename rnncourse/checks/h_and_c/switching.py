@@ -39,7 +39,7 @@ wrong(
     "never −1",
     "each pulse writes +1, also where c is +1 already: g does not turn negative when h is positive.",
     section=READERS,
-    look="h is at most tanh(1) = 0.76 here. Does its weight outweigh the bias, and is it in g's row?",
+    look="h is at most tanh(1) = 0.76, and 0 if o is shut. Does its weight, in g's row, outweigh the bias?",
 )(_with(g=(0.0, 0.0, 20.0)))
 wrong(
     "never leaves 0",
@@ -51,7 +51,8 @@ wrong("begins with −1", "the first pulse writes −1; asked is +1. What is a_g
 )
 wrong(
     "f always open",
-    "c goes 1, 0, 1, 0: at a pulse the old value is kept, and the new one comes on top of it.",
+    "c goes 1, 0, 1, 0: where it is 1, a pulse leaves 0 and not −1.",
+    look="Either f keeps the 1 and g's −1 comes on top, or f drops it and i writes nothing: which is yours?",
 )(_with(f=(0.0, 0.0, 20.0)))
 wrong("f always shut", "one step after a pulse c is 0 again: f is shut when it should keep.")(
     _with(f=(0.0, 0.0, -20.0))
@@ -59,6 +60,11 @@ wrong("f always shut", "one step after a pulse c is 0 again: f is shut when it s
 wrong("f at zero", "c halves at each step: f is 0.5.", look="σ(0) is 0.5. Which a_f keeps nearly all?")(
     _with(f=(0.0, 0.0, 0.0))
 )
+wrong(
+    "pulse only cancels the bias",
+    "at a pulse i and f are half open: the pulse's weights bring a_i and a_f to 0, and no further.",
+    look="A weight as large as the bias takes it away. What turns it over?",
+)(_with(i=(20.0, 0.0, -20.0), f=(-20.0, 0.0, 20.0)))
 wrong("f's sign", "f does the opposite: it keeps at a pulse, and drops c where there is none.")(
     _with(f=(40.0, 0.0, -20.0))
 )

@@ -59,7 +59,20 @@ wrong(
     "it never gives way",
     "the first press decides for ever: the old state is stronger than any button after it.",
 )(lambda w: 2 * w)
+wrong(
+    "as strong as the button",
+    "u is too close to w: a button against the old state leaves h near 0, and the lamp comes on late.",
+)(lambda w: w)
+wrong(
+    "nearly as strong",
+    "u is too close to w: a button against the old state wins, but not by enough for h > 0.5 at once.",
+)(lambda w: w - 0.5)
 wrong("it blinks", "with a negative u the state changes its sign at each step.", ARITHMETIC)(lambda w: -w / 2)
+wrong(
+    "it blinks and fades",
+    "with a negative u the state changes its sign at each step, and at -1 it also fades.",
+    ARITHMETIC,
+)(lambda w: -1.0)
 
 memory_weight = Check(
     name="memory_weight",

@@ -38,6 +38,7 @@ def _cases(seed: int) -> list[Case]:
     ongoing = [case(5, 1), case(6, 2), case(4, 3)]
     for last in ongoing:
         last.arguments["x"][:1] = 1  # h_0 counts
+    cases[0].arguments["x"][:2] = 1  # h_0 changed in place shows in the first two states
     return ongoing + cases
 
 
@@ -118,6 +119,35 @@ def _(x, h_0):
 def _(x, h_0):
     padded = torch.cat([torch.zeros(2, dtype=x.dtype), x])
     return padded.unfold(0, 3, 1).sum(1)
+
+
+IN_PLACE = "`h += 1` changes the tensor that is in the list already. What would make a new one?"
+
+
+@wrong("changed in place", IN_PLACE, FOLD)
+def _(x, h_0):
+    h, states = h_0.clone(), []
+    for x_t in x:
+        if h != 3:
+            if x_t:
+                h += 1
+            else:
+                h = torch.zeros_like(h)
+        states.append(h)
+    return torch.stack(states)
+
+
+@wrong("changed in place, up to a pause", IN_PLACE, FOLD)
+def _(x, h_0):
+    h, states = h_0.clone(), []
+    for x_t in x:
+        if h != 3:
+            if x_t:
+                h += 1
+            else:
+                h = 0  # a plain number from here on: += no longer reaches into the list
+        states.append(h)
+    return torch.tensor(states)
 
 
 @wrong("last state only", "this is the last state alone. Asked is the state after each of the T steps.", FOLD)

@@ -163,6 +163,12 @@ wrong.edit(
     "max_norm / norm",
     "norm / max_norm",
 )
+wrong.edit(
+    "the larger for the smaller",
+    "the factor is the larger of 1 and the quotient: what is too long stays, what is short is made longer.",
+    "max=1",
+    "min=1",
+)
 wrong.edit("not clipped", "the gradients come back as they were.", "g * factor", "g * 1")
 wrong.edit(
     "all to zero where too long",

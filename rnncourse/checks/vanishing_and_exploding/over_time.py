@@ -127,6 +127,11 @@ def _(states, weight_hh):
     return _truth(torch.cat([0 * states[:1], states[:-1]]), weight_hh)
 
 
+@wrong("first factor twice", "the first Jacobian is in it twice. What is the product before any step?")
+def _(states, weight_hh):
+    return _truth(torch.cat([states[:1], states]), weight_hh)[1:]
+
+
 @wrong("one step late", "it begins with a norm of 1, before any step: all come one step late.")
 def _(states, weight_hh):
     one = torch.ones(1, dtype=states.dtype)

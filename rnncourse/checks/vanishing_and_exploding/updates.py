@@ -171,6 +171,13 @@ wrong.edit(
     section=UPDATE,
 )
 wrong.edit(
+    "first output",
+    "the prediction is made from the first output: asked is the last.",
+    "output[-1]",
+    "output[0]",
+    section=UPDATE,
+)
+wrong.edit(
     "always scaled",
     "short gradients are made longer, up to max_norm. Clipping only shortens.",
     CLIP,
