@@ -90,10 +90,22 @@ def grade_class(wishes: Wishes) -> Counter[str]:
     kept.write_tables()
     write_summary(wishes.out, kept)
     if wishes.gradebook:
-        from rnncourse.grading.gradebook import write_gradebook  # nbgrader takes a second to import
-
-        write_gradebook(wishes.gradebook, used.values(), kept)
+        _into_gradebook(wishes.gradebook, used, submissions, kept)
     return states
+
+
+def _into_gradebook(
+    gradebook: Path, assignments: dict[str, Assignment], submissions: list[Submission], kept: Results
+) -> None:
+    from rnncourse.grading.gradebook import WrongGradebook, record  # nbgrader takes a second to import
+
+    for name, assignment in assignments.items():
+        theirs = {each.student: each for each in submissions if each.assignment == name}
+        of_it = (result for result in kept if result.assignment == name and result.student in theirs)
+        try:
+            record(gradebook, assignment, of_it, lambda student, theirs=theirs: _read(theirs[student])[0])
+        except WrongGradebook as problem:
+            raise Refused(str(problem)) from None
 
 
 def _chained(first, rest):
@@ -135,7 +147,7 @@ def _seed(out: Path) -> int:
             f"{path} can't be read ({error}). "
             "It holds the seed of the cases: restore it, or take another --out."
         ) from None
-    seed = secrets.randbits(31)
+    seed = secrets.randbits(48)
     with replacing(path) as file:
         file.write(json.dumps({"seed": seed}).encode())
     return seed

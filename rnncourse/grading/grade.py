@@ -100,7 +100,7 @@ def grade(student: str, assignment: Assignment, notebook: bytes, host: Host, lim
         alone = [[step] if isinstance(step, int) else step for step in order]
         tasks, end = _run(assignment, alone, host, limits)
     state = max((task.state for task in tasks), key=list(STATES).index)
-    reason = _reason(state, tasks) or (f"After the last task the notebook {WHY[end]}." if end else "")
+    reason = _reason(state, tasks) or (f"After the last task {WHY[end]}." if end else "")
     judged = [task.points for task in tasks]
     return Result(
         student,
@@ -116,9 +116,9 @@ def grade(student: str, assignment: Assignment, notebook: bytes, host: Host, lim
 
 
 WHY = {
-    "timeout": "ran longer than it may",
-    "memory": "wanted more memory than it may have",
-    "crashed": "ended its own process, or crashed it",
+    "timeout": "its time was up",
+    "memory": "it wanted more memory than it may have",
+    "crashed": "its process crashed, or was made to end",
 }
 
 
@@ -210,7 +210,6 @@ def _task(check: Check, verdict: Verdict) -> TaskResult:
 def _reason(state: str, tasks: list[TaskResult]) -> str:
     """In one sentence, which tasks made the submission's state what it is."""
     named = [task for task in tasks if task.state == state]
-    listed = ", ".join(task.task for task in named)
     if state == "flagged":
-        return "; ".join(f"{task.task}{task.text}" for task in named)
-    return f"{listed}: not judged, for the process {WHY[state]}." if state in WHY else ""
+        return " ".join(f"{task.task}{task.text}" for task in named)
+    return f"Not judged: {', '.join(task.task for task in named)}; {WHY[state]}." if state in WHY else ""

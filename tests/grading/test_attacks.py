@@ -197,7 +197,6 @@ ANSWERS = {
     "recursion": ("def gates(a): return gates(a)", "graded"),
     "input": ("def gates(a): return input()", "graded"),
     "a tensor of 8 TB": ("def gates(a): return torch.zeros(10**12)", "memory"),
-    "a list that grows": ("def gates(a):\n    x = [0]\n    while True: x += x", "memory"),
     "closes all files": ("import os\ndef gates(a): os.closerange(0, 256)", "crashed"),
     "prints 100 MB": (f"{WRONG}right = gates\ndef gates(a):\n    print('x' * 10**8)\n    return right(a)", "graded"),
     "forged: done": (f"{FILES}def gates(a): files(b'done' * 9)", "crashed"),
@@ -278,7 +277,9 @@ def test_an_answer(host, name):
         assert result.points == OTHERS, result
 
 
-@pytest.mark.parametrize("swallow", ["", "    signal.signal(signal.SIGALRM, signal.SIG_IGN)\n"], ids=["", "deaf"])
+@pytest.mark.parametrize(
+    "swallow", ["", "    signal.signal(signal.SIGALRM, signal.SIG_IGN)\n"], ids=["", "deaf"]
+)
 def test_an_answer_that_loops(host, swallow):
     """The check's own 5 seconds end it; without them, the process's processor time."""
     source = f"import signal\ndef from_cs231n(Wx, Wh, b):\n{swallow}    while True: pass"
@@ -455,10 +456,6 @@ BANNED = {
     "functionalised": f"{STEP}    return torch.func.functionalize(torch.lstm_cell){ALL}",
     "differentiated": f"{STEP}    return torch.func.jvp(lambda x: torch.lstm_cell(x, {ALL[6:-1]}), (x_t,), (x_t,))[0]",
     "autocast": f"{STEP}    with torch.autocast('cpu'), torch._C.DisableTorchFunction(): return torch.lstm_cell{ALL}",
-    "another operator": "@torch.library.custom_op('mine::step', mutates_args=())\n"
-    "def op(x: torch.Tensor, h: torch.Tensor, c: torch.Tensor, w: torch.Tensor, u: torch.Tensor, b: torch.Tensor,"
-    " d: torch.Tensor) -> list[torch.Tensor]:\n    return list(torch.lstm_cell(x, [h, c], w, u, b, d))\n"
-    f"{STEP}    return tuple(op(x_t, *state, weight_ih, weight_hh, bias_ih, bias_hh))",
     "scripted": "from torch import Tensor\n@torch.jit.script\n"
     "def f(x: Tensor, h: Tensor, c: Tensor, w: Tensor, u: Tensor, b: Tensor, d: Tensor):\n"
     "    return torch.lstm_cell(x, [h, c], w, u, b, d)\n"
@@ -476,7 +473,7 @@ BANNED = {
 @pytest.mark.parametrize("name", BANNED)
 def test_what_is_to_be_built_does_not_answer(host, name):
     """lstm_step and MyLSTMCell, which calls it: no point. The task is flagged where the call was seen."""
-    result = attack(host, answered(lstm_step=BANNED[name]), Limits())
+    result = grade("mallory", LSTM_GATES, answered(lstm_step=BANNED[name]), host, Limits())
     assert result.state in ("flagged", "graded"), result
     assert earned(result) <= 17 - 4 - 4, result
     assert [task.points for task in result.tasks][:2] == [2, 4]
@@ -495,7 +492,12 @@ def test_doubled_ids_and_forged_marks(host):
     """All cells say that they are the check of the task with the most points, already graded."""
     notebook = solved()
     for cell in notebook.cells:
-        cell.metadata["nbgrader"] = {"grade": True, "grade_id": "gates_check", "points": 10**6, "locked": True}
+        cell.metadata["nbgrader"] = {
+            "grade": True,
+            "grade_id": "gates_check",
+            "points": 10**6,
+            "locked": True,
+        }
         cell.id = "same"
     result = attack(host, json.dumps(notebook).encode())
     assert result.state == "graded"
@@ -545,7 +547,15 @@ def test_an_odd_cell_costs_nothing_else(host, cell):
 
 def test_names_of_any_text():
     """names() is the one place where the grader itself reads a student's code."""
-    for text in ("lambda: " * 3000 + "1", "[x for x in " * 3000, "\0", "\ud800", "if 1:\n" * 200, "(" * 9**5, "x." * 10**5):
+    for text in (
+        "lambda: " * 3000 + "1",
+        "[x for x in " * 3000,
+        "\0",
+        "\ud800",
+        "if 1:\n" * 200,
+        "(" * 9**5,
+        "x." * 10**5,
+    ):
         bound, reads = names(text)
         assert bound is None or isinstance(bound, set)
         assert isinstance(reads, set)
@@ -567,7 +577,9 @@ def same(a, b):
     if isinstance(a, torch.Tensor):
         return isinstance(b, torch.Tensor) and a.dtype == b.dtype and a.shape == b.shape and torch.equal(a, b)
     if isinstance(a, np.ndarray):
-        return isinstance(b, np.ndarray) and a.dtype == b.dtype and a.shape == b.shape and np.array_equal(a, b)
+        return (
+            isinstance(b, np.ndarray) and a.dtype == b.dtype and a.shape == b.shape and np.array_equal(a, b)
+        )
     if isinstance(a, tuple | list):
         return type(a) is type(b) and len(a) == len(b) and all(map(same, a, b))
     return type(a) is type(b) and a == b
@@ -621,7 +633,10 @@ def test_no_message_is_refused(data):
 
 
 @settings(max_examples=600)
-@given(st.sampled_from(VALUES), st.lists(st.tuples(st.integers(0, 400), st.binary(max_size=4), st.integers(0, 4)), max_size=6))
+@given(
+    st.sampled_from(VALUES),
+    st.lists(st.tuples(st.integers(0, 400), st.binary(max_size=4), st.integers(0, 4)), max_size=6),
+)
 def test_a_message_with_changed_bytes_is_refused_or_read(value, changes):
     """Never anything else than a WireError. Its length is put right, or hardly any would get beyond it."""
     whole = bytearray(pack_answers([Answer(value)]))

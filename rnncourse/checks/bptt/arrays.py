@@ -1,10 +1,20 @@
 """How the tasks of this set are called: in NumPy, as the lesson is written. No answer is imported here."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from rnncourse.checks.framework.parts import Part
 from rnncourse.checks.framework.use import use
+
+
+@dataclass(frozen=True)
+class Array(Part):
+    """A tensor to the check, a NumPy array to the learner, who is told so."""
+
+    asked = "a NumPy array"
 
 
 @use("a function")
@@ -21,11 +31,12 @@ def call_with_arrays(function, arguments):
         else:
             given.append(getattr(np.linalg, value.removeprefix("np.linalg.")) if name == "loss" else value)
     returned = function(*given)
-    if type(returned) is np.ndarray:
-        return torch.from_numpy(returned.copy())
+    if type(returned) in (np.ndarray, np.float64):  # a float64 is what NumPy makes of one number
+        return torch.from_numpy(np.array(returned))
     if type(returned) not in (tuple, list, dict):
         return returned
     results = {}
     for key, item in returned.items() if type(returned) is dict else enumerate(returned):
-        results[key] = torch.from_numpy(item.copy()) if type(item) is np.ndarray else item
+        array = type(item) in (np.ndarray, np.float64)
+        results[key] = torch.from_numpy(np.array(item)) if array else item
     return results if type(returned) is dict else tuple(results.values())

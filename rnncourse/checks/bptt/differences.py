@@ -6,12 +6,11 @@ bends, so that with a step of 0.2 a forward difference is told from a central on
 
 import numpy as np
 
-from rnncourse.checks.bptt.arrays import call_with_arrays
+from rnncourse.checks.bptt.arrays import Array, call_with_arrays
 from rnncourse.checks.bptt.lesson import BY_HAND, LESSON, WITNESS, numbers_of
 from rnncourse.checks.framework.cases import Case, random_numbers
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
-from rnncourse.checks.framework.parts import Part
 
 
 def _cases(seed: int) -> list[Case]:
@@ -188,7 +187,7 @@ numerical_gradient = Check(
     name="numerical_gradient",
     lesson=LESSON,
     section=WITNESS,
-    parts=(Part("gradient"),),
+    parts=(Array("gradient"),),
     criteria=(Criterion("every quotient", 3),),
     truth=_truth,
     mistakes=wrong,

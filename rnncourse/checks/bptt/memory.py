@@ -7,12 +7,11 @@ Hochreiter & Schmidhuber 1997, with the forget gate of Gers, Schmidhuber & Cummi
 import numpy as np
 import torch
 
-from rnncourse.checks.bptt.arrays import call_with_arrays
+from rnncourse.checks.bptt.arrays import Array, call_with_arrays
 from rnncourse.checks.bptt.lesson import BY_HAND, LAST_LOSS, LESSON, TWO_STEPS, WHICH_TEST, WHOLE, numbers_of
 from rnncourse.checks.framework.cases import ONE_STEP, Case, Trait, random_numbers
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
-from rnncourse.checks.framework.parts import Part
 
 
 def _cases(seed: int) -> list[Case]:
@@ -236,7 +235,7 @@ memory_backward = Check(
     name="memory_backward",
     lesson=LESSON,
     section=WHOLE,
-    parts=(*(Part(name, "T B H") for name in NAMES[:4]), Part("dc_0", "B H")),
+    parts=(*(Array(name, "T B H") for name in NAMES[:4]), Array("dc_0", "B H")),
     criteria=tuple(Criterion(name, 1, (name,)) for name in NAMES),
     truth=_truth,
     mistakes=wrong,

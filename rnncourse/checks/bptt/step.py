@@ -3,12 +3,11 @@
 import numpy as np
 import torch
 
-from rnncourse.checks.bptt.arrays import call_with_arrays
+from rnncourse.checks.bptt.arrays import Array, call_with_arrays
 from rnncourse.checks.bptt.lesson import BY_HAND, LESSON, ONE_STEP_SHAPES, WHICH_TEST, numbers_of
 from rnncourse.checks.framework.cases import H_ZERO, X_ZERO, Case, Trait, random_numbers
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
-from rnncourse.checks.framework.parts import Part
 
 
 def _cases(seed: int) -> list[Case]:
@@ -223,7 +222,7 @@ rnn_step_backward = Check(
     lesson=LESSON,
     section=ONE_STEP_SHAPES,
     parts=tuple(
-        Part(name, axes) for name, axes in zip(NAMES, ("B I", "B H", "H I", "H H", "H"), strict=True)
+        Array(name, axes) for name, axes in zip(NAMES, ("B I", "B H", "H I", "H H", "H"), strict=True)
     ),
     criteria=tuple(Criterion(name, 1, (name,)) for name in NAMES),
     truth=_truth,

@@ -5,13 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from rnncourse.checks.bptt.arrays import call_with_arrays
+from rnncourse.checks.bptt.arrays import Array, call_with_arrays
 from rnncourse.checks.bptt.lesson import BY_HAND, LAST_LOSS, LESSON, WHICH_TEST, WHOLE, numbers_of
 from rnncourse.checks.bptt.step import wrong as wrong_steps
 from rnncourse.checks.framework.cases import ONE_STEP, Case, Trait, random_numbers, random_weights
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
-from rnncourse.checks.framework.parts import Part
 from rnncourse.steps import rnn_step
 
 
@@ -332,7 +331,7 @@ rnn_backward = Check(
     lesson=LESSON,
     section=WHOLE,
     parts=tuple(
-        Part(name, axes) for name, axes in zip(NAMES, ("T B I", "B H", "H I", "H H", "H"), strict=True)
+        Array(name, axes) for name, axes in zip(NAMES, ("T B I", "B H", "H I", "H H", "H"), strict=True)
     ),
     criteria=tuple(Criterion(name, 2 if name == "dweight_hh" else 1, (name,)) for name in NAMES),
     truth=_truth,

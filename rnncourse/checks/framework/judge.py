@@ -194,7 +194,8 @@ class _Judgement:
         changed = sorted({name for answer in self.answers for name in answer.changed})
         if changed:
             remarks.append(
-                f"It changes its argument {listed(changed)} in place: the caller's tensor changes."
+                f"It changes its argument{'s' * (len(changed) > 1)} {listed(changed)} in place: what the caller"
+                " handed in changes."
             )
         coarser = sorted(
             {
@@ -398,7 +399,7 @@ class _Judgement:
             k = next(k for k, value in enumerate(self.found[n]) if value is None)
             came = kind_of(self.read[n].raw[k])
             return self._say(
-                "type", f": {self.names[k]} is {came}; asked is a torch.Tensor.{self._stacked(k)}"
+                "type", f": {self.names[k]} is {came}; asked is {self.parts[k].asked}.{self._stacked(k)}"
             )
         if isinstance(returned, tuple | list):
             kind = type(returned).__name__

@@ -148,7 +148,7 @@ wrong.edit(
 )
 wrong.edit(
     "gates held fixed",
-    "your two blocks by h are 0: the direct road alone. h_{t−1} moves all four gates.",
+    "by h you have zeros: that is the direct road alone. h_{t−1} moves all four gates.",
     "c_by_h = by_f + by_i + by_g",
     "c_by_h = torch.zeros_like(W_i)",
     "torch.diag(seen) @ c_by_h + by_o",
