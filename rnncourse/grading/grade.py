@@ -9,10 +9,14 @@ from __future__ import annotations
 import hashlib
 import importlib
 import inspect
+import io
 import pickle
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
+
+import torch
+from torch import Tensor
 
 from rnncourse.checks.framework.check import Check
 from rnncourse.checks.framework.judge import AnswerKey, judge
@@ -29,6 +33,15 @@ from rnncourse.grading.wire import WireError, unpack_answers
 OUT_OF_MEMORY = ("MemoryError", "can't allocate memory", "not enough memory", "bad_alloc")
 
 
+class _Pickler(pickle.Pickler):
+    """Tensors by their NumPy arrays: ten times quicker than torch's own way, which makes a file of each."""
+
+    def reducer_override(self, value: object):
+        if type(value) is Tensor and value.dtype != torch.bfloat16 and not value.requires_grad:
+            return torch.from_numpy, (value.numpy(),)
+        return NotImplemented
+
+
 @dataclass
 class Assignment:
     """An exercise as it was given out, its checks, and the cases of this grading.
@@ -42,6 +55,7 @@ class Assignment:
     notebook: bytes
     seed: int
     keys: dict[int, AnswerKey] = field(default_factory=dict, repr=False)
+    _inputs: dict[tuple[int, ...], bytes] = field(default_factory=dict, repr=False)
 
     @cached_property
     def source(self) -> Source:
@@ -70,6 +84,15 @@ class Assignment:
         if k not in self.keys:
             self.keys[k] = AnswerKey(self.checks[k], self.checks[k].cases(self.seed))
         return self.keys[k]
+
+    def inputs(self, numbers: tuple[int, ...]) -> bytes:
+        """For the tasks of a group, the arguments of their cases."""
+        if numbers not in self._inputs:
+            given = [[case.arguments for case in self.key(k).cases] for k in numbers]
+            buffer = io.BytesIO()
+            _Pickler(buffer).dump(given)
+            self._inputs[numbers] = buffer.getvalue()
+        return self._inputs[numbers]
 
     def digest(self, notebook: bytes | None) -> str:
         return hashlib.sha256(self.version + (b"" if notebook is None else notebook)).hexdigest()[:32]

@@ -8,6 +8,7 @@ it came: bytes. It has one thread from its first torch operation on: a fork afte
 from __future__ import annotations
 
 import functools
+import gc
 import importlib.util
 import os
 import pickle
@@ -299,6 +300,8 @@ def main() -> None:
     hidden = [Path(path) for path in pickle.loads(read_message(requests))]
     box = Box(folder, uid if uid >= 0 else None, hidden)
     overseer = Overseer(box)
+    gc.collect()
+    gc.freeze()  # or each fork's first collection would write to, and so copy, all that is here
     send(replies, pickle.dumps("ready"))
     while True:
         try:

@@ -1,5 +1,7 @@
 """Hostile submissions: each ends in a named state, earns nothing by it, and leaves the next student's alone."""
 
+# ruff: noqa: E501 - learners' code, one piece a line
+
 import json
 import os
 import sys
@@ -157,8 +159,8 @@ CELLS = {
         "graded crashed",
         2,
     ),
-    "magics that start processes": ("!ls\n%system ls\n!kill -9 1\n!kill -9 $PPID", "graded", 17),
-    "a shell cell": ("%%bash\nkill -9 -1", "graded", 17),
+    "magics that start processes": ("!ls\n%system ls\n!kill -0 1\n!kill -0 $PPID", "graded", 17),
+    "a shell cell": ("%%bash\nkill -0 -1", "graded", 17),
     "packages patched": (
         "import rnncourse, numpy\nfor m in (rnncourse, numpy, torch.nn):\n"
         "    for n in list(vars(m)):\n        if not n.startswith('_'): setattr(m, n, None)",
@@ -292,7 +294,7 @@ def test_an_answer_that_loops(host, swallow):
     assert earned(result) == 14
 
 
-# ---- the walls, tried from a cell and from the process that answers
+# ---- the walls, tried from a cell and from the process that answers: with nothing that would do harm if they fell
 
 PROBES = {
     "solutions": "open(ROOT + '/solutions/06_lstm_gates/lstm_gates.ipynb').read()",
@@ -339,15 +341,15 @@ PROBES = {
     "multiprocessing": "import multiprocessing as m; m.get_context('fork').Process(target=print).start()",
     "spawned worker": "import multiprocessing as m; m.get_context('spawn').Process(target=print).start()",
     "shared memory": "from multiprocessing import shared_memory as s; s.SharedMemory(create=True, size=9)",
-    "kills the server": "os.kill(os.getppid(), 9)",
+    "kills the server": "os.kill(os.getppid(), 18)",
     "asks for the server": "os.kill(os.getppid(), 0)",
-    "kills all": "os.kill(-1, 9)",
-    "kills its group": "os.killpg(os.getpgid(os.getppid()), 9)",
-    "kills init": "os.kill(1, 15)",
-    "by a file": "import signal; signal.pidfd_send_signal(os.pidfd_open(os.getppid()), 9)",
+    "kills all": "os.kill(-1, 0)",
+    "kills its group": "os.killpg(os.getpgid(os.getppid()), 0)",
+    "kills init": "os.kill(1, 0)",
+    "by a file": "import signal; signal.pidfd_send_signal(os.pidfd_open(os.getppid()), 0)",
     "more memory": "import resource as r; r.setrlimit(r.RLIMIT_AS, (-1, -1))",
     "more files": "import resource as r; r.setrlimit(r.RLIMIT_FSIZE, (2**40, 2**40))",
-    "the server's limits": "import resource as r; r.prlimit(os.getppid(), r.RLIMIT_CPU, (1, 1))",
+    "the server's limits": "import resource as r; r.prlimit(os.getppid(), r.RLIMIT_CORE, (0, 0))",
     "root again": "os.setuid(0)",
     "root group": "os.setgroups([0])",
     "chroot": "os.chroot('.')",

@@ -1,5 +1,7 @@
 """Honest work, however odd its notebook: full points. And the grader's points are the notebook's own."""
 
+# ruff: noqa: E501 - learners' code, one piece a line
+
 import importlib
 import json
 import pickle
@@ -271,18 +273,16 @@ def test_each_known_mistake_has_the_notebooks_points_and_words(host):
     package = importlib.import_module("rnncourse.checks.lstm_gates")
     cloudpickle.register_pickle_by_value(package)
     try:
-        banks = {c: [as_a_learners(m.function) for m in c.mistakes] for c in package.CHECKS}
+        banks = [(c, [as_a_learners(m.function) for m in c.mistakes]) for c in package.CHECKS]
     finally:
         cloudpickle.unregister_pickle_by_value(package)
-    for k in range(max(map(len, banks.values()))):
-        made = {check: bank[k] for check, bank in banks.items() if k < len(bank)}
-        cells = {
-            check.name: f"import pickle\n{check.name} = pickle.loads({data!r})"
-            for check, data in made.items()
-        }
+    for k in range(max(len(bank) for _, bank in banks)):
+        made = [(check, bank[k]) for check, bank in banks if k < len(bank)]
+        cells = {check.name: f"import pickle\n{check.name} = pickle.loads({data!r})" for check, data in made}
         tasks = {task.task: task for task in graded(host, answered(**cells)).tasks}
-        for check, data in made.items():
+        for check, data in made:
             verdict, task = check.verdict(pickle.loads(data), SEED), tasks[check.name]
-            assert verdict.mistake == check.mistakes[k].name
+            # A mistake that itself calls this library is forbidden, here and there.
+            assert verdict.state == "forbidden" or verdict.mistake == check.mistakes[k].name
             assert [getattr(task, word) for word in WORDS] == [getattr(verdict, word) for word in WORDS]
-            assert (task.state, task.verdict) == ("graded", "mistake")
+            assert task.verdict == verdict.state

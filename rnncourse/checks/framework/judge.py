@@ -193,10 +193,8 @@ class _Judgement:
                 remarks.append(f"{name} {odd[0]}.".replace("..", ".").replace("?.", "?"))
         changed = sorted({name for answer in self.answers for name in answer.changed})
         if changed:
-            remarks.append(
-                f"It changes its argument{'s' * (len(changed) > 1)} {listed(changed)} in place: what the caller"
-                " handed in changes."
-            )
+            arguments = f"argument{'s' * (len(changed) > 1)} {listed(changed)}"
+            remarks.append(f"It changes its {arguments} in place: what the caller handed in changes.")
         coarser = sorted(
             {
                 name
