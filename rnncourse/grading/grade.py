@@ -209,7 +209,11 @@ def _judged(key: AnswerKey, message: bytes | None, end: str) -> TaskResult:
         for a in answers
     ):
         return TaskResult(**{**vars(nothing), "state": "memory"})
-    verdict = judge(key, answers)
+    try:
+        verdict = judge(key, answers)
+    except Exception as error:  # of the judge's own: it is no student's 0, and no end of the run
+        text = f": the judge itself failed on this answer ({type(error).__name__}: {error})."
+        return TaskResult(**{**vars(nothing), "state": "crashed", "text": text})
     return _task(check, verdict)
 
 

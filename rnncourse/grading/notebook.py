@@ -14,11 +14,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import nbformat
-from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from rnncourse.grading.files import MOST_BYTES
 
+LONGEST = 50_000  # characters of a cell that is looked into
+SHOWING = {"check", "print", "display", "plt", "setup"}
 UNSEEN = {"exec", "eval", "globals", "locals", "vars", "setattr", "delattr", "get_ipython", "__import__"}
 
 
@@ -111,7 +112,7 @@ def steps(cells: list[dict], source: Source) -> list[str | int]:
 def grouped(steps: list[str | int]) -> Iterator[str | list[int]]:
     """The same with each check as late as possible, so that one process can answer several.
 
-    A check waits for the next one unless a cell between them binds again, or may, what functions so far read.
+    A check waits for the next one unless a cell between them changes, or may, what functions so far read.
     """
     waiting: list[int] = []
     read: set[str] = set()
@@ -120,38 +121,63 @@ def grouped(steps: list[str | int]) -> Iterator[str | list[int]]:
             waiting.append(step)
             continue
         bound, reads = names(step)
-        if waiting and (bound is None or bound & read):
+        if waiting and (bound is ANYTHING or read is ANYTHING or bound & read):
             yield waiting
             waiting = []
-        read |= reads
+        read = ANYTHING if reads is ANYTHING or read is ANYTHING else read | reads
         yield step
     if waiting:
         yield waiting
 
 
-def names(text: str) -> tuple[set[str] | None, set[str]]:
-    """What a cell binds (None: can't be known), and what its functions, and checks of it, may read."""
+ANYTHING = None  # any names, as far as can be told
+
+
+def names(text: str) -> tuple[set[str] | None, set[str] | None]:
+    """What a cell may change, and what its functions, and checks of it, may read: names, or ANYTHING."""
     try:
-        code = TransformerManager().transform_cell(text)
-        tree, table = ast.parse(code), symtable.symtable(code, "cell", "exec")
+        if len(text) > LONGEST:
+            return ANYTHING, ANYTHING
+        tree, table = ast.parse(text), symtable.symtable(text, "cell", "exec")
     except (SyntaxError, ValueError, RuntimeError, MemoryError):
-        return set(), set()  # it will not run
+        return ANYTHING, ANYTHING  # a magic, or what will not run
     bound = {
         symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()
     }
     bound |= {s.get_name() for s in _symbols(table) if s.is_declared_global() and s.is_assigned()}
+    reads = {symbol.get_name() for symbol in _symbols(table) if symbol.is_global()}
+    reads |= {
+        n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id in UNSEEN:
-            return None, set()
+            return ANYTHING, reads
         if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
             bound |= {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
         if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
-            return None, set()
-    reads = {symbol.get_name() for symbol in _symbols(table) if symbol.is_global()}
-    defined = {
-        n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-    }
-    return bound, reads | defined
+            return ANYTHING, reads
+    if any(_may_change(statement) for statement in tree.body):
+        return ANYTHING, reads
+    return bound, reads
+
+
+def _may_change(statement: ast.stmt) -> bool:
+    """Does it call something for its effect, as torch.set_default_dtype(...), and not to show it?"""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return False
+    calls = [node.value for node in ast.walk(statement) if isinstance(node, ast.Expr)]
+    roots = [_root(call) for call in calls if isinstance(call, ast.Call | ast.Await)]
+    return any(root not in SHOWING for root in roots)
+
+
+def _root(node: ast.AST) -> str:
+    """The name at the beginning of a call: check, in check.gates.example(gates)."""
+    while not isinstance(node, ast.Name):
+        inner = next(ast.iter_child_nodes(node), None)
+        if inner is None or isinstance(inner, ast.expr_context):
+            break
+        node = inner
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def _symbols(table: symtable.SymbolTable) -> Iterator[symtable.Symbol]:

@@ -7,10 +7,12 @@ Linux's own documentation: landlock(7), seccomp(2), prctl(2), setrlimit(2).
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
 import resource
+import secrets
 import signal
 import stat
 import sys
@@ -21,6 +23,8 @@ from pathlib import Path
 
 CLONE_THREAD, CLONE_PARENT = 0x00010000, 0x00008000
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS = 1, 4, 8, 38
+F_NOTIFY, F_SETOWN, F_SETSIG, F_SETOWN_EX = 1026, 8, 10, 15
+MOST_PROCESSES = 128  # and threads, of a student's own user
 CAPABILITY_VERSION_3, DAC_READ_SEARCH = 0x20080522, 1 << 2
 
 # Landlock's system calls have the same numbers on every architecture.
@@ -44,7 +48,7 @@ DENIED = """
     open_by_handle_at lookup_dcookie shmget shmat shmctl semget semop semctl msgget msgsnd msgrcv msgctl
     mq_open mq_unlink iopl ioperm ioprio_set sched_setaffinity sched_setscheduler setpriority setuid
     setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset setrlimit vhangup
-    memfd_secret
+    memfd_create memfd_secret timer_create
 """.split()  # noqa: SIM905
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -98,6 +102,11 @@ def landlock_version() -> int:
     return max(version, 0)
 
 
+def die_with_parent() -> None:
+    """This process ends when its parent does. Not handed down by a fork, so each says it for itself."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
 class Box:
     """A private folder and the walls around it, made once and put up in one process after the other."""
 
@@ -114,25 +123,42 @@ class Box:
     def enter(self, limits: Limits) -> None:
         """Put the walls up around this process, for good."""
         os.setsid()
-        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        die_with_parent()
         os.chdir(self.folder)
         _limit(limits)
         if not limits.walls:
             return
         if self.uid is not None:
+            resource.setrlimit(resource.RLIMIT_NPROC, (MOST_PROCESSES, MOST_PROCESSES))
             _become(self.uid)
-            _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # a change of user takes it away
+            die_with_parent()  # a change of user took that away
         _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
         _checked(_libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         _checked(_libc.syscall(RESTRICT_SELF, self.ruleset, ctypes.c_uint32(0)))
         os.close(self.ruleset)
         self.seccomp.load()
 
+    def last_wall(self) -> None:
+        """For a process that is made within the walls: none is made by it, and it wakes no other."""
+        die_with_parent()
+        self.no_more.load()
+
+    def end_all(self) -> None:
+        """Kill all that runs within these walls."""
+        if self.uid is not None:
+            helper = os.fork()
+            if helper == 0:
+                with contextlib.suppress(OSError):
+                    os.setresuid(self.uid, self.uid, self.uid)
+                    os.kill(-1, signal.SIGKILL)  # all of that user's, but this one
+                os._exit(0)
+            os.waitpid(helper, 0)
+
     def empty(self) -> None:
         """Remove what a student left in the folder, whatever its rights, and never what a link points to."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
         os.chmod(self.folder, 0o700)
-        _remove_within(self.folder)
+        remove_within(self.folder)
         if self.uid is not None:
             os.chown(self.folder, self.uid, self.uid)
 
@@ -156,15 +182,21 @@ def _become(uid: int) -> None:
     _checked(_libc.capset(header, few))
 
 
-def _remove_within(folder: Path | str) -> None:
-    with os.scandir(folder) as entries:
-        for entry in list(entries):
-            if entry.is_dir(follow_symlinks=False):
-                os.chmod(entry.path, 0o700)
-                _remove_within(entry.path)
-                os.rmdir(entry.path)
-            else:
+def remove_within(folder: Path) -> None:
+    """Empty a folder, of whatever depth: what lies in a folder of it is moved up beside that, and so on."""
+    while entries := list(os.scandir(folder)):
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
                 os.unlink(entry.path)
+                continue
+            os.chmod(entry.path, 0o700)
+            for inner in list(os.scandir(entry.path)):
+                if inner.is_dir(follow_symlinks=False):
+                    os.chmod(inner.path, 0o700)
+                    os.rename(inner.path, folder / secrets.token_hex(16))
+                else:
+                    os.unlink(inner.path)
+            os.rmdir(entry.path)
 
 
 def _limit(limits: Limits) -> None:
@@ -246,10 +278,10 @@ def _allow(ruleset: int, path: Path, rights: int) -> None:
 
 
 def _filter(may_answer: bool):
-    """All is allowed but what is DENIED, and new processes; with may_answer all but CLONE_PARENT.
+    """All is allowed but what is DENIED, and new processes and threads.
 
-    Threads are no processes. clone3 hides its flags from the filter, so it is said not to exist: then the C
-    library takes clone. Its fork never sets CLONE_PARENT.
+    With may_answer there are threads, and processes made with CLONE_PARENT, which the C library's fork never
+    sets. clone3 hides its flags from the filter, so it is said not to exist: then the C library takes clone.
     """
     import pyseccomp as sec
 
@@ -260,8 +292,16 @@ def _filter(may_answer: bool):
         except (ValueError, OSError):  # not a system call of this architecture
             continue
     filter.add_rule(sec.ERRNO(errno.ENOSYS), "clone3")
-    allowed = CLONE_THREAD | (CLONE_PARENT if may_answer else 0)
-    filter.add_rule(sec.ERRNO(errno.EPERM), "clone", sec.Arg(0, sec.MASKED_EQ, allowed, 0))
+    filter.add_rule(sec.ERRNO(errno.EPERM), "prlimit64", sec.Arg(0, sec.NE, 0))  # of another process
+    for command in (F_SETOWN, F_SETSIG, F_SETOWN_EX, F_NOTIFY):  # signals by way of a file
+        filter.add_rule(sec.ERRNO(errno.EPERM), "fcntl", sec.Arg(1, sec.EQ, command))
+    if not may_answer:
+        filter.add_rule(sec.ERRNO(errno.EPERM), "tgkill")
+    if may_answer:
+        allowed = CLONE_THREAD | CLONE_PARENT
+        filter.add_rule(sec.ERRNO(errno.EPERM), "clone", sec.Arg(0, sec.MASKED_EQ, allowed, 0))
+    else:  # not even a thread: the watch sees but one
+        filter.add_rule(sec.ERRNO(errno.EPERM), "clone")
     return filter
 
 

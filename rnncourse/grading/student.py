@@ -35,7 +35,7 @@ from rnncourse.checks.framework.evaluate import Answer, Failure, evaluate
 from rnncourse.checks.framework.evaluate import _answer as evaluate_one
 from rnncourse.checks.framework.use import Use
 from rnncourse.checks.framework.watch import STAND_INS, Watch
-from rnncourse.grading.sandbox import CLONE_PARENT, Box, Limits
+from rnncourse.grading.sandbox import CLONE_PARENT, Box, Limits, die_with_parent
 from rnncourse.grading.wire import pack_answers
 
 SIGCHLD, SYS_CLONE = 17, {"x86_64": 56, "aarch64": 220}
@@ -150,20 +150,24 @@ def run(
     apart = {"shell": shell, "errors": errors, "text": text, "begin": begin, "finished": finished}
     apart["cache"] = linecache.cache
     exec(CELLS, apart)
-    lock, clone, answer = _locks(), _cloner(), _answer
+    lock, clone, answer, prepare = _locks(), _cloner(), _answer, die_with_parent
     write, read, leave, up, go = os.write, os.read, os._exit, channel.up, channel.go
+    if limits.walls:
+        prepare = box.last_wall
     box.enter(limits)
-    no_more = box.no_more.load if limits.walls else _nothing
     sys.meta_path.insert(0, _Sets(given))
     _hide()
     sys.addaudithook(_audit())
     _thread.start_new_thread(apart["cells"], ())
+    begin.release()  # one empty cell: then that thread has begun, and holds nothing
+    finished.acquire()
     # From here to lock(), no builtin and no function of Python's: a student may have replaced them.
     for step in steps:
         if step.__class__ is GROUP:
             if clone() == 0:
                 lock(step.locked)
-                answer(step.tasks, channel, shell.user_ns, errors, no_more, uses)
+                prepare()
+                answer(step.tasks, channel, shell.user_ns, errors, uses)
                 leave(0)
             read(go, 1)
         else:
@@ -253,6 +257,8 @@ def _locks() -> Callable[[tuple[str, ...]], None]:
                     table.impl(operation, key, deny)
         for table in boxed:
             keep(table)  # what a table put in place is taken away with it
+        ready.clear()  # and nobody finds it
+        boxed.clear()
 
     return lock
 
@@ -271,14 +277,15 @@ def _audit() -> Callable[[str, tuple], None]:
     return hook
 
 
-def _nothing() -> None:
-    pass
-
-
 def _hide() -> None:
-    """Take this package, and what evaluates, out of reach of an import."""
-    for name in [n for n in sys.modules if n.startswith(("rnncourse.grading", "rnncourse.checks.framework"))]:
+    """Take this package, and what evaluates, out of a student's reach."""
+    hidden = ("rnncourse.grading", "rnncourse.checks.framework", "pyseccomp")
+    for name in [name for name in sys.modules if name.startswith(hidden)]:
+        parent, _, own = name.rpartition(".")
+        package = sys.modules.get(parent)
         del sys.modules[name]
+        if package is not None and own in vars(package):
+            delattr(package, own)
 
 
 class _Inputs(pickle.Unpickler):
@@ -293,11 +300,9 @@ def _answer(
     channel: Channel,
     names: dict[str, Any],
     errors: list,
-    no_more: Callable[[], None],
     uses: dict[tuple[str, str], Use],
 ) -> None:
     """The answerer's life: the inputs of all its tasks come, an answer for each goes."""
-    no_more()
     os.write(channel.up, HERE)
     for task, inputs in zip(tasks, _Inputs(io.BytesIO(read_message(channel.down))).load(), strict=True):
         given = [Case(arguments, {}) for arguments in inputs]

@@ -18,6 +18,7 @@ from rnncourse.checks.framework.evaluate import Answer, Failure
 from rnncourse.checks.framework.plain import Other, Plain
 
 MOST_BYTES = 64 * 2**20  # of a message
+MOST_TREE = 8 * 2**20  # of its JSON
 MOST_ITEMS, DEPTH, TEXT = 100_000, 8, 2_000
 
 FLOATS_IN_JSON = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
@@ -58,7 +59,7 @@ def unpack_answers(message: bytes, count: int) -> list[Answer]:
     """The `count` answers of a message; WireError if it is anything but that."""
     try:
         length = int.from_bytes(message[:8], "little")
-        if len(message) > MOST_BYTES or length > len(message) - 8:
+        if len(message) > MOST_BYTES or length > min(len(message) - 8, MOST_TREE):
             raise WireError("sizes")
         rows = json.loads(message[8 : 8 + length])
         reader = _Reader(memoryview(message)[8 + length :])
@@ -100,7 +101,7 @@ def _answer(row: dict, reader: _Reader) -> Answer:
 def _text(value: Any) -> str:
     if type(value) is not str or len(value) > TEXT:
         raise WireError("text")
-    return value
+    return value.encode("utf-8", "replace").decode()  # half a surrogate pair could not be written anywhere
 
 
 def _tree(value: Plain, arrays: list[bytes]) -> Any:
@@ -122,7 +123,7 @@ def _tree(value: Plain, arrays: list[bytes]) -> Any:
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, int):
-        return ["int", str(value)] if value.bit_length() < 4096 else ["other", "int"]
+        return ["int", str(value)] if value.bit_length() < 64 else ["other", "a very large int"]
     if isinstance(value, float):
         return value if math.isfinite(value) else ["float", str(value)]
     if isinstance(value, str):
@@ -130,6 +131,13 @@ def _tree(value: Plain, arrays: list[bytes]) -> Any:
     if isinstance(value, dict):
         return ["dict", [[_tree(key, arrays), _tree(item, arrays)] for key, item in value.items()]]
     return [type(value).__name__, [_tree(item, arrays) for item in value]]
+
+
+def _int(value: Any) -> int:
+    number = int(_text(value))
+    if number.bit_length() >= 64:
+        raise WireError("int")
+    return number
 
 
 class _Reader:
@@ -154,7 +162,7 @@ class _Reader:
         if kind in ("str", "other"):
             return _text(value) if kind == "str" else Other(_text(value))
         if kind == "int":
-            return int(_text(value))
+            return _int(value)
         if kind == "float":
             return FLOATS_IN_JSON[value]
         if kind == "tensor":

@@ -10,6 +10,7 @@ import os
 import pathlib
 import sys
 import sysconfig
+import threading
 from collections.abc import Iterable
 from types import CodeType, FrameType
 from typing import Any
@@ -23,6 +24,10 @@ NOT_THEIRS = tuple(folder + os.sep for folder in (LIBRARY, *map(sysconfig.get_pa
 
 # What a task may forbid, by public names. A function of torch stands for the tensor's method, too.
 _RNN_OPS = ("rnn_tanh_cell", "rnn_relu_cell", "lstm_cell", "gru_cell", "rnn_tanh", "rnn_relu", "lstm", "gru")
+# Where torch has the same equations once more, in Python.
+ELSEWHERE_IN_TORCH = tuple(
+    str(pathlib.Path(torch.__file__).parent / folder) + os.sep for folder in ("_decomp", "ao/nn/quantizable")
+)
 RECURRENT = frozenset(
     {f"torch.nn.{name}" for name in ("RNNCell", "LSTMCell", "GRUCell", "RNN", "LSTM", "GRU")}
     | {f"torch.{name}" for name in _RNN_OPS}
@@ -63,7 +68,7 @@ class Watch(TorchFunctionMode):
     It only takes note and lets the call run: an exception could be swallowed by the code that is watched.
     Two views, because neither sees everything: Python's profile hook sees Python code (torch.nn.LSTMCell's,
     rnncourse's), torch's function mode sees torch.lstm_cell however it is reached.
-    Not seen: what a scripted (torch.jit) function does inside another, and other threads.
+    Not seen: what a scripted (torch.jit) function does inside another.
     """
 
     def __init__(self, forbid: Iterable[str] = RECURRENT, not_this: CodeType | None = None) -> None:
@@ -76,12 +81,14 @@ class Watch(TorchFunctionMode):
 
     def __enter__(self) -> Watch:
         self._hook_before = sys.getprofile()
+        threading.setprofile(self._python_call)  # for threads that begin within
         sys.setprofile(self._python_call)
         return super().__enter__()
 
     def __exit__(self, *error: object) -> None:
         super().__exit__(*error)
         sys.setprofile(self._hook_before)
+        threading.setprofile(self._hook_before)
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         if self.seen is None:
@@ -94,6 +101,8 @@ class Watch(TorchFunctionMode):
         code = frame.f_code
         if code in self._code or code in STAND_INS:
             self._note(self._code.get(code) or STAND_INS[code], frame)
+        elif "torch.lstm_cell" in self._ops.values() and code.co_filename.startswith(ELSEWHERE_IN_TORCH):
+            self._note(f"{frame.f_globals.get('__name__')}.{code.co_qualname}", frame)
         elif (
             code.co_filename.startswith(LIBRARY)
             and not code.co_filename.startswith(FRAMEWORK)
