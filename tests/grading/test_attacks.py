@@ -90,6 +90,28 @@ def files(data):
             pass
 """
 
+# From memmove's address to the C library's syscall(), and by it the one kind of new process that the filter lets
+# a runner make, each making the next. It ends by itself, should the walls have fallen.
+CLONES = """
+import ctypes, _ctypes, os, struct, time
+data = open('/usr/lib/x86_64-linux-gnu/libc.so.6', 'rb').read()
+shoff, = struct.unpack_from('<Q', data, 0x28)
+size, count, _ = struct.unpack_from('<HHH', data, 0x3a)
+parts = [struct.unpack_from('<IIQQQQIIQQ', data, shoff + k * size) for k in range(count)]
+symbols = next(part for part in parts if part[1] == 11)
+text = parts[symbols[6]][4]
+found = {}
+for at in range(symbols[4], symbols[4] + symbols[5], 24):
+    name, *_, value, _ = struct.unpack_from('<IBBHQQ', data, at)
+    found[data[text + name : data.index(b'\\0', text + name)]] = value
+page = _ctypes._memmove_addr & ~0xfff
+while ctypes.cast(page, ctypes.POINTER(ctypes.c_uint32))[0] != 0x464c457f: page -= 0x1000
+syscall = ctypes.CFUNCTYPE(ctypes.c_long, *[ctypes.c_long] * 7)(page + found[b'syscall'])
+begin = time.time()
+while time.time() - begin < 20:
+    if syscall(56, 0x8000 | 17, 0, 0, 0, 0, 0): os._exit(0)
+"""
+
 CELLS = {
     "loop": ("while True: pass", "timeout", 17),
     "stops itself": (
@@ -122,6 +144,13 @@ CELLS = {
     ),
     "odd names": ("open(b'\\xff\\n', 'w'); open('-rf', 'w'); open('x' * 255, 'w')", "graded", 17),
     "300 files": ("for k in range(300): open(str(k), 'w')", "graded", 17),
+    "very deep folders": (
+        "import os\nfor _ in range(3000): os.mkdir('d'); os.chdir('d')",
+        "graded",
+        17,
+    ),
+    "600 magics": ("\n".join(["!ls"] * 600), "graded timeout", 17),
+    "clones itself": (CLONES, "graded crashed timeout", 17),
     "folders in folders": ("import os\nfor _ in range(200): os.mkdir('d'); os.chdir('d')", "graded", 17),
     "forged: here": (FILES + "files(b'here')", "crashed graded", 17),
     "forged: done": (FILES + "files(b'done' * 9)", "crashed graded", 17),
@@ -195,6 +224,12 @@ ANSWERS = {
     "segfault": ("import faulthandler\ndef gates(a): faulthandler._sigsegv()", "crashed"),
     "kills itself": ("import signal\ndef gates(a): signal.raise_signal(signal.SIGKILL)", "crashed"),
     "SystemExit": ("def gates(a): raise SystemExit(0)", "graded"),
+    "half a character": ("def gates(a): raise ValueError('\\ud800')", "graded"),
+    "a thread": ("import threading\ndef gates(a): threading.Thread(target=print).start()", "graded"),
+    "wakes the runner": (
+        "import fcntl, os\ndef gates(a):\n    r, w = os.pipe()\n    fcntl.fcntl(r, fcntl.F_SETOWN, os.getppid())",
+        "graded",
+    ),
     "KeyboardInterrupt": ("def gates(a): raise KeyboardInterrupt", "crashed graded"),
     "recursion": ("def gates(a): return gates(a)", "graded"),
     "input": ("def gates(a): return input()", "graded"),
@@ -426,6 +461,21 @@ BANNED = {
     "ops": f"{STEP}    return torch.ops.aten.lstm_cell{ALL}",
     "ops, the default": f"{STEP}    return torch.ops.aten.lstm_cell.default{ALL}",
     "ops, with no dispatch": f"{STEP}    return torch._C._jit_get_operation('aten::lstm_cell')[0]{ALL}",
+    "its table found": f"""{STEP}    import sys
+    f = sys._getframe()
+    while f is not None:
+        lock = f.f_locals.get('lock')
+        for cell in getattr(lock, '__closure__', None) or ():
+            for table in cell.cell_contents if isinstance(cell.cell_contents, list) else ():
+                table[0].reset()
+        f = f.f_back
+    with torch._C.DisableTorchFunction():
+        return torch.lstm_cell{ALL}""",
+    "decomposed": f"{STEP}    from torch._decomp.decompositions import lstm_cell\n    h, c = state\n"
+    "    return lstm_cell(x_t @ weight_ih.T + bias_ih, h, c, weight_hh, bias_hh, None, chunk_dim=1)",
+    "ours in a thread": f"{STEP}    import threading, rnncourse\n    r = []\n"
+    "    t = threading.Thread(target=lambda: r.append(rnncourse.steps.lstm_step(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh)))\n"
+    "    t.start()\n    t.join()\n    return tuple(r[0])",
     "kept before": f"mine = torch.lstm_cell\n{STEP}    return mine{ALL}",
     "in a default": STEP.replace("hh):", f"hh, f=torch.lstm_cell):\n    return f{ALL}\n#"),
     "functions' mode off": f"{STEP}    with torch._C.DisableTorchFunction():\n        return torch.lstm_cell{ALL}",
