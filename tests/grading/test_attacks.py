@@ -221,8 +221,9 @@ def test_a_cell(host, name):
 ANSWERS = {
     "exit": ("import os\ndef gates(a): os._exit(0)", "crashed"),
     "abort": ("import os\ndef gates(a): os.abort()", "crashed"),
-    "segfault": ("import faulthandler\ndef gates(a): faulthandler._sigsegv()", "crashed"),
-    "kills itself": ("import signal\ndef gates(a): signal.raise_signal(signal.SIGKILL)", "crashed"),
+    # an answer can't send signals, not even to itself
+    "segfault": ("import faulthandler\ndef gates(a): faulthandler._sigsegv()", "crashed graded"),
+    "kills itself": ("import signal\ndef gates(a): signal.raise_signal(signal.SIGKILL)", "crashed graded"),
     "SystemExit": ("def gates(a): raise SystemExit(0)", "graded"),
     "half a character": ("def gates(a): raise ValueError('\\ud800')", "graded"),
     "a thread": ("import threading\ndef gates(a): threading.Thread(target=print).start()", "graded"),
@@ -608,9 +609,7 @@ def test_names_of_any_text():
         "(" * 9**5,
         "x." * 10**5,
     ):
-        bound, reads = names(text)
-        assert bound is None or isinstance(bound, set)
-        assert isinstance(reads, set)
+        assert all(found is None or isinstance(found, set) for found in names(text))
 
 
 # ---- answers as bytes: forged ones
@@ -621,7 +620,7 @@ ROW = {
 VALUES = [
     torch.arange(6.0).view(2, 3), torch.zeros(0, 3), torch.tensor(True), torch.ones(2, dtype=torch.complex64),
     torch.tensor(1.5, dtype=torch.bfloat16), np.arange(4, dtype="u4").reshape(2, 2), np.zeros((0, 2), "f4"),
-    (1, 2.5, "x", None, True, [{"a": -3, 4: ()}]), Other("Thing"), 2**70, "é\u2028", float("inf"),
+    (1, 2.5, "x", None, True, [{"a": -3, 4: ()}]), Other("Thing"), 2**63 - 1, "é\u2028", float("inf"),
 ]  # fmt: skip
 
 
