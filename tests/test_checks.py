@@ -17,6 +17,7 @@ import torch
 from rnncourse.checks.framework.bank import bank
 from rnncourse.checks.framework.cases import Case, TorchModule
 from rnncourse.checks.framework.judge import AnswerKey, judge
+from rnncourse.checks.framework.plain import plain
 from rnncourse.checks.framework.progress import all_sets
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -175,6 +176,45 @@ def test_honest_work_gets_all_points(name):
             for seed in SEEDS:
                 verdict = check.verdict(learner, seed)
                 assert (verdict.state, verdict.points) == ("right", check.points), f"{learner}: {verdict}"
+
+
+# ---- odd answers
+
+ODD = (
+    True,
+    10**400,
+    float("nan"),
+    "x",
+    [],
+    {},
+    torch.tensor([1 + 2j]),
+    torch.zeros(0),
+    torch.ones(2, 3).to_sparse(),
+)
+CHANGED = (torch.Tensor.bool, torch.Tensor.int, torch.Tensor.half, lambda t: t + 1j, lambda t: t * torch.nan)
+
+
+def change(value, how):
+    """The right answer, each tensor of it in another dtype."""
+    if isinstance(value, torch.Tensor):
+        return how(value)
+    if isinstance(value, tuple | list):
+        return type(value)(change(item, how) for item in value)
+    return {k: change(item, how) for k, item in value.items()} if isinstance(value, dict) else value
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_an_odd_answer_ends_in_a_verdict(check):
+    cases = check.cases(0)
+    answers = check.evaluate(check.truth, cases)
+    known = key(check.name, check.lesson, 0)
+    for odd in ODD:
+        for form in (odd, (odd,) * len(check.parts), {part.name: odd for part in check.parts}):
+            given = [dataclasses.replace(answer, calls=None, returned=plain(form)) for answer in answers]
+            assert judge(known, given).points < check.points
+    for how in CHANGED:
+        given = [dataclasses.replace(a, calls=None, returned=change(a.returned, how)) for a in answers]
+        assert str(judge(known, given))
 
 
 # ---- for teachers

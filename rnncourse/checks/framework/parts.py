@@ -121,7 +121,10 @@ class Number:
         if isinstance(value, Tensor | np.ndarray):
             value = value.tolist() if value.ndim == 0 else None
         ok = isinstance(value, int | float) and not isinstance(value, bool)
-        return (float(value), "") if ok else (None, "")
+        try:
+            return (float(value), "") if ok else (None, "")
+        except OverflowError:  # an int beyond all floats
+            return None, ""
 
     def right(self, found: Any, expected: Any) -> bool:
         return abs(found - expected) <= self.tolerance * (1 + 1e-9)

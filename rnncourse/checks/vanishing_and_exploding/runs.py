@@ -25,4 +25,5 @@ diagnosis = Check(
     use=value,
     forbid=frozenset(),  # a net may be run to find out
     tells=False,
+    seconds=30,  # for four nets, on a slow machine
 )
