@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from rnncourse.grading.sandbox import Limits, missing
 
 NAME = "rnncourse-grading"
 QUIET = {"dashboard_address": None, "memory_limit": 0, "silence_logs": logging.CRITICAL}
+THREADS = 2  # of a worker: while its server runs one notebook, it judges another
 IN_FLIGHT = 4  # submissions for each worker, so that none waits and few are held in memory
 
 
@@ -39,7 +39,6 @@ class Grading(WorkerPlugin):
         if lacks:
             raise RuntimeError(f"a worker on {worker.address} has no sandbox: {'; '.join(lacks)}")
         torch.set_num_threads(1)
-        self.one_at_a_time = threading.Lock()
         self.host = Host(self.hidden)
         self.host.start()
 
@@ -47,8 +46,7 @@ class Grading(WorkerPlugin):
         self.host.stop()
 
     def grade(self, student: str, assignment: str, notebook: bytes) -> Result:
-        with self.one_at_a_time:
-            return grade(student, self.assignments[assignment], notebook, self.host, self.limits)
+        return grade(student, self.assignments[assignment], notebook, self.host, self.limits)
 
 
 def _grade(student: str, assignment: str, notebook: bytes) -> Result:
@@ -64,7 +62,7 @@ def workers(count: int, scheduler: str | None, plugin: Grading) -> Iterator[Clie
             yield client
         return
     with (
-        LocalCluster(n_workers=count, threads_per_worker=1, **QUIET) as cluster,
+        LocalCluster(n_workers=count, threads_per_worker=THREADS, **QUIET) as cluster,
         Client(cluster) as client,
     ):
         client.register_plugin(plugin)

@@ -11,6 +11,7 @@ import importlib
 import inspect
 import io
 import pickle
+import threading
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -30,6 +31,7 @@ from rnncourse.grading.server import Job
 from rnncourse.grading.student import OPERATIONS, Group, Task
 from rnncourse.grading.wire import WireError, unpack_answers
 
+JUDGING = threading.Lock()  # the checks' own ways are run with this process's output turned aside
 OUT_OF_MEMORY = ("MemoryError", "can't allocate memory", "not enough memory", "bad_alloc")
 
 
@@ -152,19 +154,16 @@ def _run(
         step if isinstance(step, str) else groups for step in plan for groups in _split(assignment, step)
     ]
     groups = [step for step in asked if isinstance(step, list)]
-    job = Job(
-        steps=[step if isinstance(step, str) else _group(assignment, step) for step in asked],
-        inputs=[
-            pickle.dumps([[case.arguments for case in assignment.key(k).cases] for k in g]) for g in groups
-        ],
-        limits=limits,
-    )
-    ran = host.run(job)
+    with JUDGING:
+        steps = [step if isinstance(step, str) else _group(assignment, step) for step in asked]
+        inputs = [assignment.inputs(tuple(group)) for group in groups]
+    ran = host.run(Job(steps, inputs, limits))
     order = [k for group in groups for k in group]
-    found = {
-        k: _judged(assignment.key(k), answer, end)
-        for k, answer, end in zip(order, ran.answers, ran.ends, strict=True)
-    }
+    with JUDGING:
+        found = {
+            k: _judged(assignment.key(k), answer, end)
+            for k, answer, end in zip(order, ran.answers, ran.ends, strict=True)
+        }
     return [found[k] for k in assignment.checks], ran.end
 
 

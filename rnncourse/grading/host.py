@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 from rnncourse.grading.sandbox import own_user, remove_within
@@ -24,7 +25,7 @@ ENVIRONMENT = {
 
 
 class Host:
-    """`with Host(hidden) as host: host.run(job)`. For one caller at a time.
+    """`with Host(hidden) as host: host.run(job)`. Callers in several threads wait for one another.
 
     hidden: what no student's code may read, beside the checks' own packages. Only Python, its packages and
     the system's libraries can be read at all.
@@ -33,6 +34,7 @@ class Host:
     def __init__(self, hidden: list[Path] = ()) -> None:
         sets = [path for path in CHECKS.iterdir() if path.is_dir() and path.name != "framework"]
         self.hidden = [*sets, *hidden]
+        self._one_at_a_time = threading.Lock()
 
     def __enter__(self) -> Host:
         self.start()
@@ -68,12 +70,13 @@ class Host:
 
     def run(self, job: Job) -> Ran:
         """What came of a job. If the server dies of it, all of it crashed, and there is a new server."""
-        try:
-            self._send(job)
-            return self._receive()
-        except (EOFError, OSError):
-            self.stop()
-            self.start()
+        with self._one_at_a_time:
+            try:
+                self._send(job)
+                return self._receive()
+            except (EOFError, OSError):
+                self.stop()
+                self.start()
             tasks = sum(len(step.tasks) for step in job.steps if not isinstance(step, str))
             return Ran([None] * tasks, ["crashed"] * tasks, "crashed")
 
