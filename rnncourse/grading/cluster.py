@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import signal
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,12 +62,18 @@ def workers(count: int, scheduler: str | None, plugin: Grading) -> Iterator[Clie
             client.register_plugin(plugin)
             yield client
         return
-    with (
-        LocalCluster(n_workers=count, threads_per_worker=THREADS, **QUIET) as cluster,
-        Client(cluster) as client,
-    ):
+    with _local(count) as cluster, Client(cluster) as client:
         client.register_plugin(plugin)
         yield client
+
+
+def _local(count: int) -> LocalCluster:
+    """Workers who leave Ctrl-C to this process, which then ends them."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is started now has that for good
+    try:
+        return LocalCluster(n_workers=count, threads_per_worker=THREADS, **QUIET)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def results(
