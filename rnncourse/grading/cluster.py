@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 from dask.distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, as_completed, get_worker
 
 from rnncourse.grading.grade import Assignment, grade, ungraded
@@ -34,8 +35,6 @@ class Grading(WorkerPlugin):
         self.assignments, self.hidden, self.limits = assignments, hidden, limits
 
     def setup(self, worker) -> None:
-        import torch
-
         lacks = missing() if self.limits.walls else []
         if lacks:
             raise RuntimeError(f"a worker on {worker.address} has no sandbox: {'; '.join(lacks)}")

@@ -66,7 +66,6 @@ class Ran:
     answers: list[bytes | None] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
     end: str = ""
-    seconds: float = 0.0
 
 
 class Overseer:
@@ -77,7 +76,7 @@ class Overseer:
         self.given = {path.parent.name: _load(str(path)) for path in sorted(CHECKS.glob("*/given.py"))}
 
     def run(self, job: Job) -> Ran:
-        begin, ran, inputs = time.monotonic(), Ran(), list(job.inputs)
+        ran, inputs = Ran(), list(job.inputs)
         job.inputs.clear()  # what is forked off has none of them
         groups = [step for step in job.steps if isinstance(step, Group)]
         uses = {task.use: _use(*task.use) for group in groups for task in group.tasks}
@@ -96,10 +95,10 @@ class Overseer:
             finally:
                 os._exit(1)
         os.close(go_read)
-        self.up, self.down, self.down_read, self.up_write = up, down, down_read, up_write
+        self.up, self.down, self.down_read = up, down, down_read
         runner = _Process(pid)
         try:
-            self._oversee(job, inputs, ran, runner, go)
+            self._oversee(groups, inputs, job.limits.wall, ran, runner, go)
         finally:
             runner.kill()
             if _children():
@@ -108,19 +107,19 @@ class Overseer:
             for end in (up, up_write, down_read, down, go):
                 os.close(end)
             self.box.empty()
-        ran.seconds = time.monotonic() - begin
         return ran
 
-    def _oversee(self, job: Job, given: list[bytes], ran: Ran, runner: _Process, go: int) -> None:
-        left = job.limits.wall
-        groups = [step for step in job.steps if isinstance(step, Group)]
+    def _oversee(
+        self, groups: list[Group], given: list[bytes], wall: float, ran: Ran, runner: _Process, go: int
+    ) -> None:
+        left = wall
         for group, inputs in zip(groups, given, strict=True):
             begin = time.monotonic()
             here = self._take(len(HERE), runner, begin + left)
             left -= time.monotonic() - begin
             if here is None:
                 break
-            answers, why = self._answers(group.tasks, inputs, runner, job.limits.wall)
+            answers, why = self._answers(group.tasks, inputs, runner, wall)
             ran.answers += answers
             ran.ends += ["" if answer is not None else why for answer in answers]
             with suppress(BrokenPipeError):
