@@ -51,7 +51,7 @@ def _answers(
         cells = []
     answers: dict[int, str] = {}
     own: dict[int, list[NotebookNode]] = {}
-    given = {cell.source.strip(): k for k, cell in enumerate(assignment.source.cells)}
+    given = {cell["source"].strip(): k for k, cell in enumerate(assignment.source.cells)}
     last = -1
     for n, cell in enumerate(cells):
         k = assignment.source.where(cell)

@@ -79,7 +79,7 @@ class Assignment:
     def version(self) -> bytes:
         """Changes with the exercise's locked cells, its points or the cases."""
         said = [self.name, self.seed, [(check.name, check.points) for check in self.checks.values()]]
-        said += [cell.source for k, cell in enumerate(self.source.cells) if self.source.is_locked(k)]
+        said += [cell["source"] for k, cell in enumerate(self.source.cells) if self.source.is_locked(k)]
         return repr(said).encode()
 
     def key(self, k: int) -> AnswerKey:

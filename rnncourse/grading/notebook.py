@@ -13,9 +13,6 @@ import symtable
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import nbformat
-from nbformat import NotebookNode
-
 from rnncourse.grading.files import MOST_BYTES
 
 LONGEST = 50_000  # characters of a cell that is looked into
@@ -31,12 +28,12 @@ class Unreadable(ValueError):
 class Source:
     """An assignment as it was given out: its code cells, by their order."""
 
-    cells: tuple[NotebookNode, ...]
+    cells: tuple[dict, ...]
 
     @classmethod
     def of(cls, notebook: bytes) -> Source:
-        cells = nbformat.reads(notebook.decode(), as_version=4).cells
-        return cls(tuple(cell for cell in cells if cell.cell_type == "code"))
+        code = (cell for cell in read(notebook) if cell["cell_type"] == "code")
+        return cls(tuple(cell | {"source": _text(cell)} for cell in code))
 
     def is_check(self, k: int) -> bool:
         return bool(_marks(self.cells[k]).get("grade"))
@@ -49,15 +46,15 @@ class Source:
 
     def where(self, cell: Mapping) -> int | None:
         """Which of the source's cells this is."""
-        grade_id, text = _marks(cell).get("grade_id"), _text(cell)
+        grade_id, text = _marks(cell).get("grade_id"), _text(cell).strip()
         for k in range(len(self.cells)):
             if grade_id and grade_id == self.grade_id(k):
                 return k
         for k, own in enumerate(self.cells):
-            if cell.get("id") and cell.get("id") == own.id and _marks(own):
+            if cell.get("id") and cell["id"] == own.get("id") and _marks(own):
                 return k
         for k, own in enumerate(self.cells):
-            if self.is_locked(k) and text == own.source.strip():
+            if self.is_locked(k) and text == own["source"].strip():
                 return k
         return None
 
@@ -75,16 +72,27 @@ def read(data: bytes) -> list[dict]:
             document = json.loads(data.decode("latin-1"))
         except ValueError:
             document = json.loads(data.decode("utf-8-sig"))
-        notebook = nbformat.convert(nbformat.from_dict(document), 4)
-        cells = [dict(cell) for cell in notebook["cells"]]
+        if document.get("nbformat") != 4:
+            document = _converted(document)
+        cells = [dict(cell) for cell in document["cells"]]
         if not all(isinstance(cell.get("cell_type"), str) for cell in cells):
             raise TypeError
         return cells
     except RecursionError:
         raise Unreadable("the file is nested too deeply to be a notebook") from None
-    except (ValueError, TypeError, KeyError, AttributeError, nbformat.ValidationError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         words = " ".join(str(error).split())[:120] or type(error).__name__
         raise Unreadable(f"the file is no Jupyter notebook ({words})") from None
+
+
+def _converted(document: dict) -> dict:
+    """A notebook of an older format, or of a newer one, in format 4."""
+    import nbformat  # it takes more than a second, and hardly a class needs it
+
+    try:
+        return nbformat.convert(nbformat.from_dict(document), 4)
+    except nbformat.ValidationError as error:
+        raise ValueError(str(error)) from None
 
 
 def steps(cells: list[dict], source: Source) -> list[str | int]:
@@ -188,7 +196,7 @@ def _symbols(table: symtable.SymbolTable) -> Iterator[symtable.Symbol]:
 
 
 def _given(source: Source, k: int) -> str | int:
-    return k if source.is_check(k) else source.cells[k].source
+    return k if source.is_check(k) else source.cells[k]["source"]
 
 
 def _marks(cell: Mapping) -> Mapping:
