@@ -17,6 +17,7 @@ import signal
 import stat
 import sys
 import sysconfig
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,10 @@ from pathlib import Path
 CLONE_THREAD, CLONE_PARENT = 0x00010000, 0x00008000
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS = 1, 4, 8, 38
 F_NOTIFY, F_SETOWN, F_SETSIG, F_SETOWN_EX = 1026, 8, 10, 15
+CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 1 << 14, 1 << 18
 MOST_PROCESSES = 128  # and threads, of a student's own user
+FOLDER_BYTES, FOLDER_FILES = 256 * 2**20, 10_000  # of the private folder, all together
 CAPABILITY_VERSION_3, DAC_READ_SEARCH = 0x20080522, 1 << 2
 
 # Landlock's system calls have the same numbers on every architecture.
@@ -94,12 +98,47 @@ def remarks() -> list[str]:
         found.append(
             f"Landlock has version {landlock_version()}: seccomp alone stops TCP (4) and signals (6)"
         )
+    with tempfile.TemporaryDirectory() as folder:
+        if not can_bound(Path(folder)):
+            found.append(
+                "no mounts of one's own (CAP_SYS_ADMIN, or user namespaces): many files could fill the disk"
+            )
     return found
 
 
 def landlock_version() -> int:
     version = _libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
     return max(version, 0)
+
+
+def can_bound(folder: Path) -> bool:
+    """May `bound` do what it says? A process of its own tries it: what fails midway can't be taken back."""
+    helper = os.fork()
+    if helper == 0:
+        with contextlib.suppress(OSError):
+            bound(folder)
+            os._exit(0)
+        os._exit(1)
+    return os.waitpid(helper, 0)[1] == 0
+
+
+def bound(folder: Path) -> None:
+    """Let a folder lie in memory, with a limit, in the eyes of this process and its children alone.
+
+    OSError where the system refuses. It is a mount that ends with the last of them.
+    """
+    user, group = os.geteuid(), os.getegid()
+    _checked(_libc.unshare(CLONE_NEWNS if user == 0 else CLONE_NEWNS | CLONE_NEWUSER))
+    if user != 0:  # who is not root may mount in a user namespace alone, and there has a name to give itself
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    _checked(_libc.mount(None, b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None))
+    options = f"size={FOLDER_BYTES},nr_inodes={FOLDER_FILES},mode=700".encode()
+    flags = ctypes.c_ulong(MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    _checked(_libc.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", flags, options))
+    if user != 0:
+        _keep_powers(0)
 
 
 def die_with_parent() -> None:
@@ -116,6 +155,9 @@ class Box:
         self.empty()
         self.files: list[int] = []  # open ones, that its walls need
         if not missing():
+            if can_bound(folder):
+                bound(folder)
+                self.empty()  # another one, now
             self.ruleset = _ruleset(folder, _readable(tuple(path.resolve() for path in hidden)))
             self.files = [self.ruleset]
             self.seccomp, self.no_more = _filter(may_answer=True), _filter(may_answer=False)
@@ -177,8 +219,13 @@ def _become(uid: int) -> None:
     _libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
+    _keep_powers(DAC_READ_SEARCH)
+
+
+def _keep_powers(capabilities: int) -> None:
+    """Of root's powers, these alone."""
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
-    few = (_Capabilities * 2)(_Capabilities(DAC_READ_SEARCH, DAC_READ_SEARCH, 0), _Capabilities(0, 0, 0))
+    few = (_Capabilities * 2)(_Capabilities(capabilities, capabilities, 0), _Capabilities(0, 0, 0))
     _checked(_libc.capset(header, few))
 
 
