@@ -76,6 +76,8 @@ class Overseer:
         self.given = {path.parent.name: _load(str(path)) for path in sorted(CHECKS.glob("*/given.py"))}
 
     def run(self, job: Job) -> Ran:
+        if any("optim" in step for step in job.steps if isinstance(step, str)):
+            _warm_up_optimizers()
         ran, inputs = Ran(), list(job.inputs)
         job.inputs.clear()  # what is forked off has none of them
         groups = [step for step in job.steps if isinstance(step, Group)]
@@ -325,6 +327,19 @@ def _warm_up() -> None:
             library.impl("nothing", torch._C.DispatchKey.CPU, lambda: None)
 
 
+@functools.cache
+def _warm_up_optimizers() -> None:
+    """The first optimizer of a process imports torch's compiler, for two seconds: only where one is used."""
+    torch.optim.SGD([torch.zeros(1)])
+    _freeze()
+
+
+def _freeze() -> None:
+    """Or each fork's first collection would write to, and so copy, all that is here."""
+    gc.collect()
+    gc.freeze()
+
+
 def _steps(x: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
     """What answers do: so that torch's first time is over."""
     h = c = torch.zeros(x.shape[1], 5, dtype=x.dtype)
@@ -351,8 +366,7 @@ def main() -> None:
     hidden = [Path(path) for path in pickle.loads(read_message(requests))]
     box = Box(folder, uid if uid >= 0 else None, hidden)
     overseer = Overseer(box)
-    gc.collect()
-    gc.freeze()  # or each fork's first collection would write to, and so copy, all that is here
+    _freeze()
     send(replies, pickle.dumps("ready"))
     while True:
         try:
