@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from rnncourse.checks import lstm_gates
+from rnncourse.checks.framework.answers import AnswerKey
 from rnncourse.checks.framework.evaluate import Answer, Failure
-from rnncourse.checks.framework.judge import AnswerKey, judge
+from rnncourse.checks.framework.judge import judge
 from rnncourse.grading.feedback import feedback, write_feedback
 from rnncourse.grading.grade import _task
 from rnncourse.grading.result import STATES, Result, TaskResult

@@ -1,12 +1,21 @@
 """Task 1, seen: what has seen how much, and where it stands."""
 
 from rnncourse.checks.bidirectional.lesson import INTERLEAVE, LAYERS, LESSON, SEEN, TWO_PASSES
-from rnncourse.checks.framework.check import Check, Criterion
+from rnncourse.checks.framework.check import Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
-from rnncourse.checks.framework.parts import Shape, Whole
-from rnncourse.checks.framework.use import value
+from rnncourse.checks.framework.predict import predicted
 
 COUNTS = "forward_half", "backward_half", "last_backward"
+TRUTH = {
+    "forward_half": 3,
+    "backward_half": 5,
+    "last_backward": 1,
+    "row": 3,
+    "step": 0,
+    "h_n": (6, 4, 20),
+    "weight_ih_l2": (80, 40),
+    "output": (7, 4, 40),
+}
 
 wrong = Mistakes(SEEN)
 
@@ -63,26 +72,15 @@ wrong("output of all layers", "Only the last layer's two halves are in output.",
 )
 wrong("batch first", "The layer is not batch_first: time comes first.", TWO_PASSES)({"output": (4, 7, 40)})
 
-seen = Check(
-    name="seen",
-    lesson=LESSON,
-    section=SEEN,
-    use=value,
-    parts=(*map(Whole, (*COUNTS, "row", "step")), *map(Shape, ("h_n", "weight_ih_l2", "output"))),
+seen = predicted(
+    "seen",
+    LESSON,
+    SEEN,
+    TRUTH,
+    wrong,
     criteria=(
         Criterion("the three counts", 1, COUNTS),
         Criterion("the row and the step", 1, ("row", "step")),
         Criterion("the shapes", 1, ("h_n", "weight_ih_l2", "output")),
     ),
-    truth={
-        "forward_half": 3,
-        "backward_half": 5,
-        "last_backward": 1,
-        "row": 3,
-        "step": 0,
-        "h_n": (6, 4, 20),
-        "weight_ih_l2": (80, 40),
-        "output": (7, 4, 40),
-    },
-    mistakes=wrong,
 )

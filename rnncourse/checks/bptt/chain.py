@@ -5,10 +5,8 @@ da_3 = 0.32, dh_2 = 1, da_2 = 0.36, dh_1 = -0.5, da_1 = -0.32. tests/sets asks a
 """
 
 from rnncourse.checks.bptt.lesson import BY_HAND, LESSON, TWO_STEPS
-from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
-from rnncourse.checks.framework.parts import Number
-from rnncourse.checks.framework.use import value
+from rnncourse.checks.framework.predict import predicted
 
 wrong = Mistakes(TWO_STEPS)
 
@@ -71,16 +69,6 @@ wrong("dh_0: next step forgotten", "It follows from a dh_1 that is its own loss 
     {"dh_0": 0.5 * -0.68 * 0.64}
 )
 
-NAMES = ("dh_2", "dh_1", "du", "dh_0")
+TRUTH = {"dh_2": 1.0, "dh_1": -0.5, "du": -0.12, "dh_0": -0.16}
 
-by_hand = Check(
-    name="by_hand",
-    lesson=LESSON,
-    section=TWO_STEPS,
-    parts=tuple(Number(name, 1e-3) for name in NAMES),
-    criteria=tuple(Criterion(name, 1, (name,)) for name in NAMES),
-    truth={"dh_2": 1.0, "dh_1": -0.5, "du": -0.12, "dh_0": -0.16},
-    mistakes=wrong,
-    use=value,
-    forbid=BY_HAND,
-)
+by_hand = predicted("by_hand", LESSON, TWO_STEPS, TRUTH, wrong, forbid=BY_HAND)

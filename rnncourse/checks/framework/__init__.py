@@ -14,7 +14,11 @@ The half that knows what is right, and runs nothing of a learner's:
     parts.py     what one result may be: a tensor, a number, a shape, a word, a prediction with a score
     mistakes.py  a wrong way beside its hint
     check.py     Check: cases, the true answer, the known mistakes, the points
-    judge.py     plain data in, verdict out: right, or which mistake (near.py: or how near to right)
+    predict.py   the Check of a task that asks for values: a dict of shapes, counts, numbers
+    answers.py   what is right and what each mistake gives, and a learner's answers beside it
+    judge.py     plain data in, verdict out: right, or which mistake; and the points
+    tensors.py   or else, what is wrong with a tensor (near.py: or how near to right it is)
+    values.py    or with a number, a shape, a word
     words.py     what a verdict says of values, places and errors
     verdict.py   the sentences, shown in a notebook or a terminal (picture.py: two heat maps side by side)
     progress.py  which tasks are done, kept in a small file

@@ -10,11 +10,12 @@ import torch
 from torch import Tensor
 
 from rnncourse.checks.framework import progress
+from rnncourse.checks.framework.answers import AnswerKey
 from rnncourse.checks.framework.cases import Case, TorchModule, Trait
 from rnncourse.checks.framework.evaluate import SECONDS, Answer, evaluate
-from rnncourse.checks.framework.judge import AnswerKey, judge, read
+from rnncourse.checks.framework.judge import judge
 from rnncourse.checks.framework.mistakes import Mistake
-from rnncourse.checks.framework.parts import AnyPart, Part
+from rnncourse.checks.framework.parts import AnyPart, Part, read
 from rnncourse.checks.framework.picture import HeatMaps, drawable
 from rnncourse.checks.framework.plain import Plain
 from rnncourse.checks.framework.use import Use, call, value

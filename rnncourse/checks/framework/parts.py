@@ -1,4 +1,4 @@
-"""What one result of a task may be: how it is read, and when it is right.
+"""What the results of a task may be: how they are read from what is returned, and when they are right.
 
 Part a tensor, Score predictions that are measured, Number, Whole, Flag, Shape, Word single answers.
 A learner's NumPy array or list of numbers in the place of a tensor is read as one, with a remark.
@@ -6,9 +6,9 @@ A learner's NumPy array or list of numbers in the place of a tensor is read as o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,14 +20,28 @@ TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-5}  # absolute, and relative
 UNANSWERED = (None, Other("ellipsis"))
 
 
-def equal(value: Tensor, expected: Tensor, tolerance: float | None = None) -> bool:
-    """Same shape and the same numbers, to the tolerance of the coarser dtype if none is given."""
+def equal(value: Tensor, expected: Tensor, tolerance: float | None = None, nan: bool = False) -> bool:
+    """Same shape and the same numbers, to the tolerance of the coarser dtype if none is given.
+
+    nan: whether nan equals nan.
+    """
     if value.shape != expected.shape or value.is_complex():
         return False
     if tolerance is None:
         of = [TOLERANCE.get(t.dtype, 0.0) for t in (value, expected) if t.is_floating_point()]
         tolerance = max(of, default=0.0)
-    return torch.allclose(value.double(), expected.double(), rtol=tolerance, atol=tolerance)
+    return torch.allclose(value.double(), expected.double(), rtol=tolerance, atol=tolerance, equal_nan=nan)
+
+
+def same(a: Plain, b: Plain) -> bool:
+    """Do two returned values agree, tensors, tuples, lists and dicts alike?"""
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return equal(a, b, nan=True)
+    if isinstance(a, tuple | list) and isinstance(b, tuple | list):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    return type(a) is type(b) and not isinstance(a, Tensor) and bool(a == b)
 
 
 @dataclass(frozen=True)
@@ -60,7 +74,7 @@ class Part:
 
     def same(self, a: Any, b: Any) -> bool:
         """Are two answers one and the same, right or wrong? This is how a mistake is known."""
-        return equal(a, b)
+        return equal(a, b, nan=True)
 
 
 NUMBERS = {"float": "floating-point numbers", "int": "whole numbers", "bool": "booleans"}
@@ -202,3 +216,34 @@ def _bare(word: str) -> str:
 
 
 AnyPart = Part | Score | Number | Whole | Flag | Shape | Word
+
+
+class Read(NamedTuple):
+    """What was returned, taken apart: a value for each part (None: unreadable), and a remark for each."""
+
+    values: list[Any]
+    remarks: list[str]
+    raw: list[Plain]
+
+    @property
+    def unread(self) -> list[int]:
+        """The parts that cannot be read."""
+        return [k for k, value in enumerate(self.values) if value is None]
+
+
+def read(parts: Sequence[AnyPart], returned: Plain) -> Read | None:
+    """The returned value by parts, by position or (a dict) by name; None if their number is another."""
+    if isinstance(returned, dict) and any(part.name in returned for part in parts):
+        raw = [returned.get(part.name) for part in parts]
+    elif len(parts) == 1:
+        raw = [returned]
+        if isinstance(returned, tuple | list) and len(returned) == 1 and isinstance(returned[0], Tensor):
+            kind = type(returned).__name__
+            value, _ = parts[0].read(returned[0])
+            return Read([value], [f"comes in a {kind} of 1: a stray comma or bracket?"], [returned[0]])
+    elif isinstance(returned, tuple | list) and len(returned) == len(parts):
+        raw = list(returned)
+    else:
+        return None
+    values, remarks = zip(*(part.read(value) for part, value in zip(parts, raw, strict=True)), strict=True)
+    return Read(list(values), list(remarks), raw)

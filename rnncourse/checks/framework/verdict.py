@@ -6,11 +6,28 @@ import html
 import re
 import sys
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from rnncourse.checks.framework.mistakes import Mistake
 
 MARKS = {"right": "✓", "not written": "…"}  # all else is ✗
 WORDS = {"✓": "right", "…": "to do", "✗": "not right yet"}
 # A coloured edge and mark, never coloured text: readable on a light page and on a dark one.
 COLOURS = {"✓": "#2e9e6b", "…": "#8a8f98", "✗": "#d9622b"}
+
+
+class Finding(NamedTuple):
+    """What is said of some answers: a verdict's state and text, before its points are counted.
+
+    mistake: the known one, which says where to look; look: where, if there is none.
+    counted: whether there are points for what is right.
+    """
+
+    state: str
+    text: str
+    mistake: Mistake | None = None
+    look: str = ""
+    counted: bool = True
 
 
 @dataclass(frozen=True, repr=False)

@@ -23,6 +23,11 @@ def listed(names: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
 
 
+def quotable(text: str) -> str:
+    """A text of the learner's on one line, for between backticks."""
+    return " ".join(text.split())[:120].replace("`", "'")
+
+
 def kind_of(value: Plain) -> str:
     """What came in the place of a tensor, in words."""
     if isinstance(value, Tensor):

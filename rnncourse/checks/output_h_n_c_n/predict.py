@@ -1,9 +1,7 @@
 """Task 1, entries: shapes and indices, predicted."""
 
-from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
-from rnncourse.checks.framework.parts import Shape, Whole
-from rnncourse.checks.framework.use import value
+from rnncourse.checks.framework.predict import predicted
 from rnncourse.checks.output_h_n_c_n.lesson import (
     ACROSS,
     BATCH_IN_FRONT,
@@ -74,13 +72,4 @@ wrong("a row of each layer shared", "One of each layer? Which layers does output
 )
 wrong("no row shared", "None? Look for the last layer's states in output.", ACROSS)({"shared": 0})
 
-entries = Check(
-    name="entries",
-    lesson=LESSON,
-    section=EVERY_INDEX,
-    parts=(Shape("output"), Shape("h_n"), Whole("row"), Whole("layer"), Whole("step"), Whole("shared")),
-    criteria=tuple(Criterion(name, 1, (name,)) for name in ANSWERS),
-    truth=ANSWERS,
-    mistakes=wrong,
-    use=value,
-)
+entries = predicted("entries", LESSON, EVERY_INDEX, ANSWERS, wrong)

@@ -1,9 +1,7 @@
 """Task 6, parameters: how many numbers are learned, and what T has to do with it."""
 
-from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
-from rnncourse.checks.framework.parts import Whole
-from rnncourse.checks.framework.use import value
+from rnncourse.checks.framework.predict import predicted
 from rnncourse.checks.sequences_and_state.lesson import LESSON, SHARED, UNROLLED
 
 I, H, SHORT, LONG = 3, 5, 10, 1000
@@ -49,13 +47,4 @@ wrong("a window with a state", "A window has no old state to multiply: no W_hh h
     _both("window", lambda T: T * I * H + H * H + H)
 )
 
-parameters = Check(
-    name="parameters",
-    lesson=LESSON,
-    section=SHARED,
-    parts=tuple(Whole(name) for name in _right),
-    criteria=tuple(Criterion(name, 1, (name,)) for name in _right),
-    truth=_right,
-    mistakes=wrong,
-    use=value,
-)
+parameters = predicted("parameters", LESSON, SHARED, _right, wrong)

@@ -7,10 +7,8 @@ import itertools
 import math
 from collections.abc import Callable, Iterable
 
-from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
-from rnncourse.checks.framework.parts import Number
-from rnncourse.checks.framework.use import value
+from rnncourse.checks.framework.predict import predicted
 from rnncourse.checks.sequences_and_state.lesson import ARITHMETIC, FOLD, LAMP, LESSON
 
 NAMES = ("h_1", "h_2", "h_3")
@@ -63,16 +61,7 @@ _slip("sign of the input lost", "The sign of an input is lost.", lambda h, x: U 
 _slip("a difference", "The input's share is subtracted; the step has a sum.", lambda h, x: U * h - W * x)
 _slip("w over the whole sum", "w multiplies the old state, too.", lambda h, x: W * (U * h + x))
 
-three_steps = Check(
-    name="three_steps",
-    lesson=LESSON,
-    section=ARITHMETIC,
-    parts=tuple(Number(name, 1e-6) for name in NAMES),
-    criteria=tuple(Criterion(name, 1, (name,)) for name in NAMES),
-    truth=_right,
-    mistakes=wrong,
-    use=value,
-)
+three_steps = predicted("three_steps", LESSON, ARITHMETIC, _right, wrong, tolerance=1e-6)
 
 
 # ---- task 2: h_t = tanh(u h_{t-1} + w x_t)
@@ -165,13 +154,4 @@ wrong_tanh("two digits", "Two digits are not enough: asked are three.")(
     {name: round(_right_tanh[name], 2) for name in ("h_1", "h_3")}  # of h_2 the third is 0
 )
 
-with_tanh = Check(
-    name="with_tanh",
-    lesson=LESSON,
-    section=LAMP,
-    parts=tuple(Number(name, 2e-3) for name in NAMES),
-    criteria=tuple(Criterion(name, 1, (name,)) for name in NAMES),
-    truth=_right_tanh,
-    mistakes=wrong_tanh,
-    use=value,
-)
+with_tanh = predicted("with_tanh", LESSON, LAMP, _right_tanh, wrong_tanh, tolerance=2e-3)

@@ -1,7 +1,8 @@
 """Task 3, unbatched_shapes: a layer on one sequence, a cell on one step, and an input misread."""
 
 from rnncourse.checks.framework.mistakes import Mistakes
-from rnncourse.checks.shapes.lesson import CELL, UNBATCHED, predicted
+from rnncourse.checks.framework.predict import predicted
+from rnncourse.checks.shapes.lesson import CELL, LESSON, UNBATCHED
 
 SHAPES = {
     "output": (10, 7),  # (T, H)
@@ -62,4 +63,4 @@ wrong("output for the misread h_n", "That would be output. What is the first axi
 )
 wrong("one layer misread", "There are two layers, each with a state.")({"misread_h_n": (1, 7)})
 
-unbatched_shapes = predicted("unbatched_shapes", SHAPES, wrong, UNBATCHED)
+unbatched_shapes = predicted("unbatched_shapes", LESSON, UNBATCHED, SHAPES, wrong)

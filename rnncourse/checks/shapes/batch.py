@@ -1,7 +1,8 @@
 """Task 2, batch_first_shapes: nn.LSTM(5, 8, num_layers=2, batch_first=True), 4 sequences of 11 steps."""
 
 from rnncourse.checks.framework.mistakes import Mistakes
-from rnncourse.checks.shapes.lesson import BATCH_FIRST, NAMES, STEP_TO_LAYER, predicted
+from rnncourse.checks.framework.predict import predicted
+from rnncourse.checks.shapes.lesson import BATCH_FIRST, LESSON, NAMES, STEP_TO_LAYER
 
 SHAPES = {
     "input": (4, 11, 5),  # (B, T, I)
@@ -67,4 +68,4 @@ wrong(
     STEP_TO_LAYER,
 )({"last_step": (2, 4, 8)})
 
-batch_first_shapes = predicted("batch_first_shapes", SHAPES, wrong, BATCH_FIRST)
+batch_first_shapes = predicted("batch_first_shapes", LESSON, BATCH_FIRST, SHAPES, wrong)

@@ -1,7 +1,8 @@
 """Task 1, layer_shapes: one layer, time first: nn.GRU(10, 4) reads 9 steps of 2 sequences."""
 
 from rnncourse.checks.framework.mistakes import Mistakes
-from rnncourse.checks.shapes.lesson import NAMES, STEP_TO_LAYER, predicted
+from rnncourse.checks.framework.predict import predicted
+from rnncourse.checks.shapes.lesson import LESSON, NAMES, STEP_TO_LAYER
 
 SHAPES = {
     "output": (9, 2, 4),  # (T, B, H)
@@ -61,4 +62,4 @@ wrong("two blocks", "Two blocks? r and z are gates, and n, the new content, need
     {"weight_ih_l0": (8, 10), "weight_hh_l0": (8, 4)}
 )
 
-layer_shapes = predicted("layer_shapes", SHAPES, wrong, STEP_TO_LAYER)
+layer_shapes = predicted("layer_shapes", LESSON, STEP_TO_LAYER, SHAPES, wrong)

@@ -1,7 +1,8 @@
 """Task 4, wide_shapes: three layers, two directions, a projection: nn.LSTM(7, 10, 3, …, proj_size=4)."""
 
 from rnncourse.checks.framework.mistakes import Mistakes
-from rnncourse.checks.shapes.lesson import MOVE, STEP_TO_LAYER, predicted
+from rnncourse.checks.framework.predict import predicted
+from rnncourse.checks.shapes.lesson import LESSON, MOVE, STEP_TO_LAYER
 
 SHAPES = {
     "output": (9, 5, 8),  # (T, B, D*P)
@@ -79,4 +80,4 @@ wrong("layer 2 reads one direction", "Also the backward direction reads both dir
     {"weight_ih_l2_reverse": (40, 4)}
 )
 
-wide_shapes = predicted("wide_shapes", SHAPES, wrong, STEP_TO_LAYER)
+wide_shapes = predicted("wide_shapes", LESSON, STEP_TO_LAYER, SHAPES, wrong)

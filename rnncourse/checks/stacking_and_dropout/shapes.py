@@ -1,9 +1,8 @@
 """Task 1, stack_shapes: a deep, bidirectional LSTM with dropout, read off its options."""
 
-from rnncourse.checks.framework.check import Check, Criterion
+from rnncourse.checks.framework.check import Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
-from rnncourse.checks.framework.parts import Shape, Whole
-from rnncourse.checks.framework.use import value
+from rnncourse.checks.framework.predict import predicted
 from rnncourse.checks.stacking_and_dropout.lesson import BOTH, COST, DROPOUT, LESSON, READS
 
 # nn.LSTM(11, 3, num_layers=4, bidirectional=True, dropout=0.5), called with (T=7, B=5, I=11)
@@ -74,21 +73,15 @@ wrong("masks by direction", "Both directions of a layer read the same masked seq
 )
 wrong("masks by step", "Counted are tensors (T, B, D*H): all steps are in one.", DROPOUT)({"masks": 21})
 
-stack_shapes = Check(
-    name="stack_shapes",
-    lesson=LESSON,
-    section=COST,
-    parts=(
-        *(Shape(name) for name in ("weight_ih_l0", "weight_ih_l1", "weight_hh_l1", "output", "h_n")),
-        Whole("top_row"),
-        Whole("masks"),
-    ),
+stack_shapes = predicted(
+    "stack_shapes",
+    LESSON,
+    COST,
+    TRUTH,
+    wrong,
     criteria=(
         Criterion("the parameters", 1, ("weight_ih_l0", "weight_ih_l1", "weight_hh_l1")),
         Criterion("what comes out", 1, ("output", "h_n", "top_row")),
         Criterion("the masks", 1, ("masks",)),
     ),
-    truth=TRUTH,
-    mistakes=wrong,
-    use=value,
 )
