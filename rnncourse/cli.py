@@ -15,6 +15,17 @@ def main(words: list[str] | None = None) -> int:
     """Its exit status: 0 if every submission was graded, 3 if some need a look, 2 if nothing was done."""
     parser = _parser()
     asked = parser.parse_args(words)
+    try:
+        return _grade(asked)
+    except KeyboardInterrupt:
+        print(
+            f"\nStopped. What was graded is in {asked.out}; with --resume it goes on from there.",
+            file=sys.stderr,
+        )
+        return 130
+
+
+def _grade(asked: argparse.Namespace) -> int:
     lacking = sorted({NEEDED[name] for name in NEEDED if importlib.util.find_spec(name) is None})
     if lacking:
         return _refuse(f"grading needs {', '.join(lacking)}: pip install 'rnncourse[grading]'")
@@ -53,12 +64,6 @@ def main(words: list[str] | None = None) -> int:
         states = grade_class(wishes)
     except Refused as problem:
         return _refuse(str(problem))
-    except KeyboardInterrupt:
-        print(
-            f"\nStopped. What was graded is in {asked.out}; with --resume it goes on from there.",
-            file=sys.stderr,
-        )
-        return 130
     print(
         ", ".join(f"{count} {state}" for state, count in states.most_common())
         + f": {asked.out / 'index.html'}"
@@ -110,10 +115,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _positive(word: str) -> int:
-    number = int(word)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or more, got {word}")
-    return number
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {word}")
+    return int(word)
 
 
 def _refuse(sentence: str) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -15,11 +16,15 @@ from rnncourse.grading.cluster import Grading, results, workers
 from rnncourse.grading.feedback import write_feedback
 from rnncourse.grading.files import Refused
 from rnncourse.grading.grade import Assignment, ungraded
+from rnncourse.grading.host import CHECKS
+from rnncourse.grading.notebook import Unreadable
 from rnncourse.grading.result import Result
 from rnncourse.grading.results import Results, replacing
 from rnncourse.grading.sandbox import Limits
 from rnncourse.grading.submissions import Submission, find
 from rnncourse.grading.summary import write_summary
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,17 +45,27 @@ class Wishes:
 
 def grade_class(wishes: Wishes) -> Counter[str]:
     """How many submissions there are in each state. Refused, in a sentence, where nothing can be graded."""
-    assignments = _assignments(wishes.course, _seed(wishes.out))
-    stems = {name: assignment.stem for name, assignment in assignments.items()}
-    submissions = find(wishes.submitted, stems, wishes.assignment)
+    _places(wishes)
+    found = _exercises(wishes.course)
+    stems = {name: path.stem for name, path in found.items()}
+    submissions = _with_checks(find(wishes.submitted, stems, wishes.assignment), stems)
+    seed = _seed(wishes.out)
+    used = {
+        name: _assignment(name, found[name], seed)
+        for name in dict.fromkeys(submission.assignment for submission in submissions)
+    }
+    if wishes.gradebook:
+        _fits(wishes.gradebook, used)
     kept = Results(wishes.out)
-    used = {submission.assignment: assignments[submission.assignment] for submission in submissions}
     plugin = Grading(
         used, [wishes.course.resolve(), wishes.submitted.resolve(), wishes.out.resolve()], wishes.limits
     )
     states: Counter[str] = Counter()
 
+    remarks = {(each.student, each.assignment): each.remarks for each in submissions}
+
     def keep(result: Result) -> None:
+        result = replace(result, remarks=remarks[result.student, result.assignment])
         kept.write(result)
         if wishes.feedback:
             write_feedback(wishes.out, result)
@@ -94,10 +109,20 @@ def grade_class(wishes: Wishes) -> Counter[str]:
     return states
 
 
+def _fits(gradebook: Path, assignments: dict[str, Assignment]) -> None:
+    """Refused where these assignments can't be written into it: better now than after an hour of grading."""
+    from rnncourse.grading.gradebook import WrongGradebook, prepare  # nbgrader takes a second to import
+
+    try:
+        prepare(gradebook, assignments.values())
+    except WrongGradebook as problem:
+        raise Refused(str(problem)) from None
+
+
 def _into_gradebook(
     gradebook: Path, assignments: dict[str, Assignment], submissions: list[Submission], kept: Results
 ) -> None:
-    from rnncourse.grading.gradebook import WrongGradebook, record  # nbgrader takes a second to import
+    from rnncourse.grading.gradebook import WrongGradebook, record
 
     for name, assignment in assignments.items():
         theirs = {each.student: each for each in submissions if each.assignment == name}
@@ -121,18 +146,56 @@ def _read(submission: Submission) -> tuple[bytes | None, str]:
         return None, str(problem)
 
 
-def _assignments(course: Path, seed: int) -> dict[str, Assignment]:
-    """The exercises of a course: from solutions/, else from exercises/."""
+def _places(wishes: Wishes) -> None:
+    """Refused where the results would lie among what was handed in, or the course itself is to be graded."""
+    submitted, out, course = (path.resolve() for path in (wishes.submitted, wishes.out, wishes.course))
+    if out.exists() and not out.is_dir():
+        raise Refused(f"{wishes.out} is a file: expected a folder for the results, as --out results")
+    if course.is_relative_to(submitted):
+        raise Refused(f"the course itself lies in {wishes.submitted}: is its folder submitted/ meant?")
+    if out.is_relative_to(submitted):
+        raise Refused(
+            f"the results would lie in {wishes.submitted}, and look like a student's: take an --out beside it"
+        )
+
+
+def _with_checks(submissions: list[Submission], stems: dict[str, str]) -> list[Submission]:
+    """Without those of a teacher's own exercises, that these checks don't know; Refused if none is left."""
+    own = {each.assignment for each in submissions if not (CHECKS / stems[each.assignment]).is_dir()}
+    left = [each for each in submissions if each.assignment not in own]
+    for name in sorted(own):
+        why = f"{name} is not graded: the course has no checks for it. `nbgrader autograde {name}` grades it"
+        if not left:
+            raise Refused(why)
+        log.warning("%s.", why)
+    return left
+
+
+def _assignment(name: str, path: Path, seed: int) -> Assignment:
+    """Refused where a teacher has added to it what these checks don't know."""
+    assignment = Assignment(name, path.stem, path.read_bytes(), seed)
+    try:
+        assignment.checks  # noqa: B018 - each graded cell's
+    except Unreadable as problem:
+        raise Refused(f"{path}: {problem}") from None
+    except KeyError as cell:
+        raise Refused(
+            f"{path} has a graded cell {cell}, which is none of this course's checks."
+            f" Is it your own? `nbgrader autograde {name}` grades the notebook as it is"
+        ) from None
+    return assignment
+
+
+def _exercises(course: Path) -> dict[str, Path]:
+    """The notebooks of a course by their assignments: from solutions/, else from exercises/."""
     folder = next((course / name for name in ("solutions", "exercises") if (course / name).is_dir()), None)
     if folder is None:
         raise Refused(
             f"there is no solutions/ and no exercises/ in {course.resolve()}. "
             "Start in the course's folder, or say --course FOLDER."
         )
-    found = sorted(folder.glob("*/*.ipynb"))
-    return {
-        path.parent.name: Assignment(path.parent.name, path.stem, path.read_bytes(), seed) for path in found
-    }
+    found = sorted(folder.glob("[!.]*/*.ipynb"), key=lambda path: ((CHECKS / path.stem).is_dir(), path))
+    return {path.parent.name: path for path in found}  # of two in one folder, the one with checks
 
 
 def _seed(out: Path) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from dask.distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, as_completed, get_worker
 
+from rnncourse.grading.files import Refused
 from rnncourse.grading.grade import Assignment, grade, ungraded
 from rnncourse.grading.host import Host
 from rnncourse.grading.result import Result
@@ -21,6 +22,8 @@ NAME = "rnncourse-grading"
 QUIET = {"dashboard_address": None, "memory_limit": 0, "silence_logs": logging.CRITICAL}
 THREADS = 2  # of a worker: while its server runs one notebook, it judges another
 IN_FLIGHT = 4  # submissions for each worker, so that none waits and few are held in memory
+
+log = logging.getLogger(__name__)
 
 
 class Grading(WorkerPlugin):
@@ -57,13 +60,27 @@ def _grade(student: str, assignment: str, notebook: bytes) -> Result:
 def workers(count: int, scheduler: str | None, plugin: Grading) -> Iterator[Client]:
     """A client of `count` workers on this machine, or of the cluster whose scheduler has that address."""
     if scheduler:
-        with Client(scheduler) as client:
+        with _connected(scheduler) as client:
+            if not client.scheduler_info()["workers"]:
+                log.warning("The scheduler at %s has no workers yet: waiting for the first.", scheduler)
+                client.wait_for_workers(1)
             client.register_plugin(plugin)
             yield client
         return
     with _local(count) as cluster, Client(cluster) as client:
         client.register_plugin(plugin)
         yield client
+
+
+def _connected(scheduler: str) -> Client:
+    try:
+        return Client(scheduler)
+    except (OSError, ValueError, MemoryError) as error:  # MemoryError: another service's bytes read as Dask's
+        words = "something else does" if isinstance(error, MemoryError) else error
+        raise Refused(
+            f"no Dask scheduler answers at {scheduler} ({words}): expected an address such as"
+            " tcp://10.0.0.1:8786. Is it running, and is that not its dashboard's port?"
+        ) from None
 
 
 def _local(count: int) -> LocalCluster:

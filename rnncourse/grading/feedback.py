@@ -36,6 +36,7 @@ def feedback(result: Result) -> dict:
         "state": result.state,
         "meaning": STATES[result.state],
         "reason": _withheld(result.reason),
+        "remarks": list(result.remarks),
         "points": result.points,
         "total": result.total,
         "tasks": [_told(task) for task in result.tasks],
@@ -118,6 +119,9 @@ FEEDBACK = """{% from "macros" import bar, page with context %}
 <p>{% if said.state != "graded" %}<b>{{ said.state }}</b>: {{ said.meaning }}.{% endif %}
  {{ said.reason }}</p>
 {% endif %}
+{% for remark in said.remarks %}
+<p class="soft">{{ remark | coded }}</p>
+{% endfor %}
 {% if said.tasks %}
 <h2>At a glance</h2>
 <table>

@@ -19,8 +19,9 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from rnncourse.checks.framework.answers import AnswerKey
 from rnncourse.checks.framework.check import Check
-from rnncourse.checks.framework.judge import AnswerKey, judge
+from rnncourse.checks.framework.judge import judge
 from rnncourse.checks.framework.use import Use
 from rnncourse.checks.framework.verdict import Verdict
 from rnncourse.grading.host import Host

@@ -28,7 +28,8 @@ try:
     from nbgrader.coursedir import CourseDirectory
     from nbgrader.preprocessors import ComputeChecksums, SaveCells
     from nbgrader.utils import parse_utc
-    from sqlalchemy.exc import SAWarning
+    from sqlalchemy import create_engine, inspect
+    from sqlalchemy.exc import DatabaseError, SAWarning
 except ImportError as error:
     raise ImportError("A gradebook is nbgrader's, and nbgrader is not here: pip install nbgrader") from error
 
@@ -43,6 +44,13 @@ class WrongGradebook(ValueError):
     """Says in a sentence why these results don't fit into that gradebook."""
 
 
+def prepare(gradebook: Path, assignments: Iterable[Assignment]) -> None:
+    """Puts the assignments in, where they are not there; WrongGradebook if they don't fit."""
+    with _opened(gradebook) as (book, url):
+        for assignment in assignments:
+            _assignment(book, url, assignment)
+
+
 def record(
     gradebook: Path,
     assignment: Assignment,
@@ -54,10 +62,9 @@ def record(
     gradebook: the database, made if it is not there. Beside it lies autograded/, where formgrader looks for
     the notebooks. handed_in: of a student, the notebook's file.
     """
-    url = f"sqlite:///{gradebook.resolve()}"
     course = CourseDirectory(root=str(gradebook.resolve().parent))
     rest = iter(results)
-    with _opened(url) as book, warnings.catch_warnings():
+    with _opened(gradebook) as (book, url), warnings.catch_warnings():
         warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own code
         _assignment(book, url, assignment)
         while batch := list(islice(rest, BATCH)):
@@ -68,12 +75,24 @@ def record(
                 _show(course, assignment, result, handed_in)
 
 
-def _opened(url: str) -> Gradebook:
+@contextmanager
+def _opened(gradebook: Path) -> Iterator[tuple[Gradebook, str]]:
+    """The gradebook and its URL; WrongGradebook if the file is none, or can't be written."""
+    url = f"sqlite:///{gradebook.resolve()}"
     # To make a new one, nbgrader calls alembic by its bare name; it lies beside this Python.
     path = os.environ.get("PATH", "")
     os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), path])
     try:
-        return Gradebook(url, COURSE)
+        tables = inspect(create_engine(url)).get_table_names()
+        if tables and "submitted_assignment" not in tables:
+            raise WrongGradebook(f"{gradebook} is a database, but no gradebook of nbgrader's.")
+        with Gradebook(url, COURSE) as book:
+            yield book, url
+    except DatabaseError as error:
+        raise WrongGradebook(
+            f"{gradebook} can't be used as nbgrader's gradebook ({error.orig}). Does its folder exist,"
+            " is it another file, or has another program locked it?"
+        ) from None
     finally:
         os.environ["PATH"] = path
 

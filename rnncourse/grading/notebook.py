@@ -82,7 +82,15 @@ def read(data: bytes) -> list[dict]:
         raise Unreadable("the file is nested too deeply to be a notebook") from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         words = " ".join(str(error).split())[:120] or type(error).__name__
-        raise Unreadable(f"the file is no Jupyter notebook ({words})") from None
+        raise Unreadable(f"the file is no Jupyter notebook ({words}){_slip(data)}") from None
+
+
+def _slip(data: bytes) -> str:
+    """What may have happened to a notebook that can't be read."""
+    start = data.lstrip(b"\xef\xbb\xbf \t\r\n")[:40].split(b"\n")[0].decode("ascii", "replace").strip()
+    if start.startswith("{"):
+        return "" if data.rstrip().endswith(b"}") else ". Was the upload cut off?"
+    return f". It begins with `{start}`: was another file given a notebook's name?"
 
 
 def _converted(document: dict) -> dict:

@@ -45,6 +45,7 @@ summary { cursor: pointer; color: var(--soft) }
 details { padding-left: .2rem }
 .all { font-size: 1rem; color: var(--text); font-weight: bold }
 a { color: inherit }
+@media (max-width: 40rem) { .name, .bar { min-width: 3.5rem } td:last-child { overflow-wrap: anywhere } }
 @media print { details > * { display: block } }
 """
 

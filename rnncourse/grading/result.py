@@ -39,7 +39,8 @@ class TaskResult:
 
 @dataclass(frozen=True)
 class Result:
-    """One submission. points: None unless every task was judged. digest: of what was graded, and by what."""
+    """One submission. points: None unless every task was judged. digest: of what was graded, and by what.
+    remarks: which of several files was taken, and the like."""
 
     student: str
     assignment: str
@@ -50,6 +51,7 @@ class Result:
     tasks: tuple[TaskResult, ...]
     digest: str
     seconds: float = 0.0
+    remarks: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=1)
@@ -62,4 +64,4 @@ class Result:
             TaskResult(**task | {name: tuple(task[name]) for name in ("remarks", "earned")})
             for task in fields.pop("tasks")
         )
-        return cls(tasks=tasks, **fields)
+        return cls(**fields | {"tasks": tasks, "remarks": tuple(fields.get("remarks", ()))})

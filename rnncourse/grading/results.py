@@ -19,10 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from rnncourse.grading.files import Refused
 from rnncourse.grading.result import STATES, Result
 from rnncourse.grading.submissions import safe_name
 
-COLUMNS = ("student", "assignment", "state", "points", "total", "reason")
+COLUMNS = ("student", "assignment", "state", "points", "total", "reason", "remarks")
 # A cell that begins with one of these is a formula to a spreadsheet, which may start programs.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
@@ -34,12 +35,16 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write to, which takes the place of `path` only once it is whole.
 
     Cut off before that, it leaves `path` as it was, and a hidden .tmp file that the next run writes over.
+    Refused where it can't be written: the disk is full, say, or the folder is another user's.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
-        yield file
-    os.replace(temporary, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.tmp")
+        with temporary.open("wb") as file:
+            yield file
+        os.replace(temporary, path)
+    except OSError as error:
+        raise Refused(f"{path} can't be written ({error.strerror or error})") from None
 
 
 def encoded(text: str) -> bytes:
@@ -116,7 +121,7 @@ def _problem(result: Result) -> str:
             return f"there is no state {part.state!r}"
         if type(part.total) is not int or type(part.points) not in (int, type(None)):
             return "points and total are not whole numbers"
-    texts = [result.student, result.assignment, result.reason, result.digest]
+    texts = [result.student, result.assignment, result.reason, result.digest, *result.remarks]
     texts += [text for task in result.tasks for text in (task.task, task.grade_id, task.verdict, task.text)]
     return "" if all(type(text) is str for text in texts) else "a text is no text"
 
@@ -124,6 +129,7 @@ def _problem(result: Result) -> str:
 def _row(result: Result) -> dict[str, str | int]:
     """The cells that are not empty, by column: a task has its own."""
     cells = {name: getattr(result, name) for name in COLUMNS} | {t.task: t.points for t in result.tasks}
+    cells["remarks"] = " ".join(result.remarks)
     return {
         name: _harmless(cell) if isinstance(cell, str) else "" if cell is None else cell
         for name, cell in cells.items()

@@ -24,6 +24,7 @@ from pathlib import Path
 
 CLONE_THREAD, CLONE_PARENT = 0x00010000, 0x00008000
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_SET_NO_NEW_PRIVS = 1, 4, 8, 38
+PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
 F_NOTIFY, F_SETOWN, F_SETSIG, F_SETOWN_EX = 1026, 8, 10, 15
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 1 << 14, 1 << 18
@@ -52,8 +53,18 @@ DENIED = """
     open_by_handle_at lookup_dcookie shmget shmat shmctl semget semop semctl msgget msgsnd msgrcv msgctl
     mq_open mq_unlink iopl ioperm ioprio_set sched_setaffinity sched_setscheduler setpriority setuid
     setgid setreuid setregid setresuid setresgid setgroups setfsuid setfsgid capset setrlimit vhangup
-    memfd_create memfd_secret timer_create
+    memfd_create memfd_secret timer_create setxattr lsetxattr fsetxattr removexattr lremovexattr
+    fremovexattr chown lchown fchown fchownat truncate inotify_init inotify_init1 fanotify_init
+    sched_setattr sched_setparam
 """.split()  # noqa: SIM905
+# What Landlock leaves open for a file's owner, wherever it is. It does nothing, and says that it was done: a
+# copy of a file is made with them.
+WITHOUT_EFFECT = "chmod fchmod fchmodat fchmodat2 utime utimes futimesat utimensat".split()  # noqa: SIM905
+SET_FILE_FLAGS = (0x40086602, 0x401C5820)  # ioctls: FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR
+# Of a new process: a parent that waits for it, and namespaces of its own (but the two above).
+CLONE_APART = (0x00004000, 0x02000000, 0x04000000, 0x08000000, 0x20000000, 0x40000000)
+# System calls from here on are newer than this list: they are said not to exist (setxattrat, Linux 6.13).
+UNKNOWN = range(463, 512)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -154,13 +165,15 @@ class Box:
         self.folder, self.uid = folder, uid
         self.empty()
         self.files: list[int] = []  # open ones, that its walls need
+        self.counted = uid is not None  # are its processes apart from all others: by user, or user namespace?
         if not missing():
             if can_bound(folder):
                 bound(folder)
                 self.empty()  # another one, now
+                self.counted = True
             self.ruleset = _ruleset(folder, _readable(tuple(path.resolve() for path in hidden)))
             self.files = [self.ruleset]
-            self.seccomp, self.no_more = _filter(may_answer=True), _filter(may_answer=False)
+            self.seccomp, self.no_more = (_program(_filter(may_answer)) for may_answer in (True, False))
 
     def enter(self, limits: Limits) -> None:
         """Put the walls up around this process, for good."""
@@ -170,20 +183,21 @@ class Box:
         _limit(limits)
         if not limits.walls:
             return
-        if self.uid is not None:
+        if self.counted:
             resource.setrlimit(resource.RLIMIT_NPROC, (MOST_PROCESSES, MOST_PROCESSES))
+        if self.uid is not None:
             _become(self.uid)
             die_with_parent()  # a change of user took that away
         _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
         _checked(_libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         _checked(_libc.syscall(RESTRICT_SELF, self.ruleset, ctypes.c_uint32(0)))
         os.close(self.ruleset)
-        self.seccomp.load()
+        _load(self.seccomp)
 
     def last_wall(self) -> None:
         """For a process that is made within the walls: none is made by it, and it wakes no other."""
         die_with_parent()
-        self.no_more.load()
+        _load(self.no_more)
 
     def end_all(self) -> None:
         """Kill all that runs within these walls."""
@@ -338,7 +352,13 @@ def _filter(may_answer: bool):
             filter.add_rule(sec.ERRNO(errno.EPERM), name)
         except (ValueError, OSError):  # not a system call of this architecture
             continue
-    filter.add_rule(sec.ERRNO(errno.ENOSYS), "clone3")
+    for name in WITHOUT_EFFECT:
+        with contextlib.suppress(ValueError, OSError):
+            filter.add_rule(sec.ERRNO(0), name)
+    for number in ("clone3", *UNKNOWN):
+        filter.add_rule(sec.ERRNO(errno.ENOSYS), number)
+    for command in SET_FILE_FLAGS:
+        filter.add_rule(sec.ERRNO(errno.EPERM), "ioctl", sec.Arg(1, sec.EQ, command))
     filter.add_rule(sec.ERRNO(errno.EPERM), "prlimit64", sec.Arg(0, sec.NE, 0))  # of another process
     for command in (F_SETOWN, F_SETSIG, F_SETOWN_EX, F_NOTIFY):  # signals by way of a file
         filter.add_rule(sec.ERRNO(errno.EPERM), "fcntl", sec.Arg(1, sec.EQ, command))
@@ -347,9 +367,28 @@ def _filter(may_answer: bool):
     if may_answer:
         allowed = CLONE_THREAD | CLONE_PARENT
         filter.add_rule(sec.ERRNO(errno.EPERM), "clone", sec.Arg(0, sec.MASKED_EQ, allowed, 0))
+        for flag in (CLONE_NEWNS, CLONE_NEWUSER, *CLONE_APART):
+            filter.add_rule(sec.ERRNO(errno.EPERM), "clone", sec.Arg(0, sec.MASKED_EQ, flag, flag))
     else:  # not even a thread: the watch sees but one
         filter.add_rule(sec.ERRNO(errno.EPERM), "clone")
     return filter
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+def _program(filter) -> _Program:
+    """The filter as the kernel takes it: made once, and not by each process that it is for."""
+    with tempfile.TemporaryFile() as file:
+        filter.export_bpf(file)
+        file.seek(0)
+        instructions = file.read()
+    return _Program(len(instructions) // 8, instructions)
+
+
+def _load(program: _Program) -> None:
+    _checked(_libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0))
 
 
 def _checked(result: int) -> int:

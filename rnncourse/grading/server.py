@@ -3,6 +3,9 @@
 Jobs come in on standard input and events go out on standard output: this process's messages are pickles
 between two sides that trust each other (host.py is the other). What a student's process says is passed on as
 it came: bytes. It has one thread from its first torch operation on: a fork after two threads would hang.
+
+A fork has this process's whole memory, also what is no longer used of it. So this process never has a
+notebook, a case's inputs or an answer in memory that a fork could inherit: they lie apart (`_apart`).
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import functools
 import gc
 import importlib.util
+import mmap
 import os
 import pickle
 import resource
@@ -33,7 +37,20 @@ from rnncourse.checks.framework.evaluate import evaluate
 from rnncourse.checks.framework.use import Use, call, load_and_call
 from rnncourse.checks.framework.watch import ANSWERS, Watch
 from rnncourse.grading.sandbox import Box, Limits
-from rnncourse.grading.student import DONE, HERE, Channel, Group, Task, read_message, run, send
+from rnncourse.grading.student import (
+    DONE,
+    HERE,
+    Channel,
+    Group,
+    Task,
+    hooks_in_child,
+    no_recordings,
+    read,
+    read_message,
+    run,
+    send,
+    write_all,
+)
 from rnncourse.grading.wire import MOST_BYTES, pack_answers
 
 CHECKS = Path(framework_use.__file__).parents[1]
@@ -47,6 +64,10 @@ setup()
 SLACK = 5.0  # seconds for an answerer beyond the sum of its cases' own limits
 
 
+MOST_LEFT_IN_PIPE = 2**20
+CROWD, LOOK = 2, 0.25  # of children: the runner and an answerer. seconds until they are counted again
+
+
 @dataclass(frozen=True)
 class Job:
     """steps: a cell's source, or a Group. inputs: for each group its tasks' cases' arguments, pickled."""
@@ -55,15 +76,30 @@ class Job:
     inputs: list[bytes]
     limits: Limits
 
+    @property
+    def plan(self) -> Plan:
+        optimizers = any("optim" in step for step in self.steps if isinstance(step, str))
+        return Plan([step for step in self.steps if isinstance(step, Group)], self.limits, optimizers)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Of a job, what is no student's and no secret. Steps and inputs come after it, each a message."""
+
+    groups: list[Group]
+    limits: Limits
+    optimizers: bool
+
 
 @dataclass
 class Ran:
-    """answers: a message for each task, in the order of the steps; None where there is none.
+    """answers: a message for each task, in the order of the steps; None where there is none. (The server says
+    their lengths, and they come after it.)
 
     ends: why not: "timeout", "crashed"; "" where there is an answer. end: the same of the whole notebook.
     """
 
-    answers: list[bytes | None] = field(default_factory=list)
+    answers: list[bytes | mmap.mmap | int | None] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
     end: str = ""
 
@@ -75,14 +111,12 @@ class Overseer:
         self.box = box
         self.given = {path.parent.name: _load(str(path)) for path in sorted(CHECKS.glob("*/given.py"))}
 
-    def run(self, job: Job) -> Ran:
-        if any("optim" in step for step in job.steps if isinstance(step, str)):
+    def run(self, plan: Plan, requests: int) -> Ran:
+        if plan.optimizers:
             _warm_up_optimizers()
-        ran, inputs = Ran(), list(job.inputs)
-        job.inputs.clear()  # what is forked off has none of them
-        groups = [step for step in job.steps if isinstance(step, Group)]
-        uses = {task.use: _use(*task.use) for group in groups for task in group.tasks}
-        for group in groups:
+        ran = Ran()
+        uses = {task.use: _use(*task.use) for group in plan.groups for task in group.tasks}
+        for group in plan.groups:
             for task in group.tasks:
                 Watch(task.forbid | ANSWERS)  # finds, and remembers, what that forbids
         up, up_write = os.pipe()
@@ -93,14 +127,16 @@ class Overseer:
         if pid == 0:
             try:
                 _close_all_but(up_write, down_read, go_read, *self.box.files)
-                run(job.steps, Channel(up_write, down_read, go_read), self.box, job.limits, uses, self.given)
+                run(Channel(up_write, down_read, go_read), self.box, plan.limits, uses, self.given)
             finally:
                 os._exit(1)
         os.close(go_read)
         self.up, self.down, self.down_read = up, down, down_read
         runner = _Process(pid)
         try:
-            self._oversee(groups, inputs, job.limits.wall, ran, runner, go)
+            steps, *inputs = [_read_apart(requests) for _ in range(1 + len(plan.groups))]
+            self._give(steps, runner, time.monotonic() + plan.limits.wall)
+            self._oversee(plan.groups, inputs, plan.limits.wall, ran, runner, go)
         finally:
             runner.kill()
             if _children():
@@ -112,7 +148,7 @@ class Overseer:
         return ran
 
     def _oversee(
-        self, groups: list[Group], given: list[bytes], wall: float, ran: Ran, runner: _Process, go: int
+        self, groups: list[Group], given: list[mmap.mmap], wall: float, ran: Ran, runner: _Process, go: int
     ) -> None:
         left = wall
         for group, inputs in zip(groups, given, strict=True):
@@ -136,10 +172,10 @@ class Overseer:
         ran.ends += [ran.end] * unanswered
 
     def _answers(
-        self, tasks: tuple[Task, ...], inputs: bytes, runner: _Process, wall: float
-    ) -> tuple[list[bytes | None], str]:
+        self, tasks: tuple[Task, ...], inputs: mmap.mmap, runner: _Process, wall: float
+    ) -> tuple[list[mmap.mmap | None], str]:
         """One answerer, from its first word to its end. It counts if the stopped runner slept through it."""
-        answers: list[bytes | None] = [None] * len(tasks)
+        answers: list[mmap.mmap | None] = [None] * len(tasks)
         runner.signal(signal.SIGSTOP)
         others = [pid for pid in _children() if pid != runner.pid]
         if len(others) != 1 or not runner.wait_stopped():
@@ -149,7 +185,7 @@ class Overseer:
         deadline = time.monotonic() + SLACK
         try:
             self._drain()
-            if self._give(len(inputs).to_bytes(8, "little") + inputs, answerer, deadline):
+            if _threads(answerer.pid) == 1 and self._give(inputs, answerer, deadline):
                 for k, task in enumerate(tasks):
                     deadline = min(end, time.monotonic() + task.seconds * task.cases + SLACK)
                     answers[k] = self._message(answerer, deadline)
@@ -163,42 +199,50 @@ class Overseer:
             self._drain()
             _drain(self.down_read)
 
-    def _message(self, process: _Process, deadline: float) -> bytes | None:
+    def _message(self, process: _Process, deadline: float) -> mmap.mmap | None:
+        """An answer, without its length; None as in `_take`, or if it is too long."""
         head = self._take(8, process, deadline)
-        length = int.from_bytes(head, "little") if head else MOST_BYTES + 1
-        return self._take(length, process, deadline) if length <= MOST_BYTES else None
+        length = int.from_bytes(head, "little") if head else 0
+        message = _apart(length) if 0 < length <= MOST_BYTES else None
+        return message if message and self._take_into(memoryview(message), process, deadline) else None
 
     def _take(self, length: int, process: _Process, deadline: float) -> bytes | None:
-        """So many bytes; None if the process ends, or time does, before they have come."""
-        parts, ended = [], False
+        taken = bytearray(length)
+        return bytes(taken) if self._take_into(memoryview(taken), process, deadline) else None
+
+    def _take_into(self, rest: memoryview, process: _Process, deadline: float) -> bool:
+        """All that fits in. False if the process ends, or time does, before; or if processes multiply."""
+        ended, look = False, time.monotonic() + LOOK
         poll = select.poll()
         poll.register(self.up, select.POLLIN)
         poll.register(process.file, select.POLLIN)
-        while length:
-            try:
-                part = os.read(self.up, min(length, 2**20))
-            except BlockingIOError:
-                if ended or time.monotonic() >= deadline:
-                    return None
-                ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
-                ended = any(file == process.file for file, _ in ready)
-                continue
-            parts.append(part)
-            length -= len(part)
-        return b"".join(parts)
-
-    def _give(self, message: bytes, process: _Process, deadline: float) -> bool:
-        os.set_blocking(self.down, False)
-        poll, rest = select.poll(), memoryview(message)
-        poll.register(self.down, select.POLLOUT)
-        poll.register(process.file, select.POLLIN)
         while rest:
             try:
-                rest = rest[os.write(self.down, rest) :]
+                rest = rest[os.readv(self.up, [rest]) :]
             except BlockingIOError:
-                ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
-                if not ready or any(file == process.file for file, _ in ready):
+                now = time.monotonic()
+                if ended or now >= deadline or (now >= look and len(_children()) > CROWD):
                     return False
+                look = now + LOOK if now >= look else look
+                ready = poll.poll((min(deadline, look) - now) * 1000)
+                ended = any(file == process.file for file, _ in ready)
+        return True
+
+    def _give(self, message: mmap.mmap, process: _Process, deadline: float) -> bool:
+        """A message after its length. False if the process ends, or time does, before it has taken it."""
+        os.set_blocking(self.down, False)
+        poll = select.poll()
+        poll.register(self.down, select.POLLOUT)
+        poll.register(process.file, select.POLLIN)
+        for part in (len(message).to_bytes(8, "little"), message):
+            rest = memoryview(part)
+            while rest:
+                try:
+                    rest = rest[os.write(self.down, rest) :]
+                except BlockingIOError:
+                    ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
+                    if not ready or any(file == process.file for file, _ in ready):
+                        return False
         return True
 
     def _drain(self) -> None:
@@ -244,6 +288,25 @@ def _why(process: _Process) -> str:
     return "timeout" if process.end() == -signal.SIGXCPU else "crashed"
 
 
+def _apart(length: int) -> mmap.mmap:
+    """Memory that no fork inherits, and that is the system's again when it is not used any more."""
+    memory = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.madvise(mmap.MADV_DONTFORK)
+    return memory
+
+
+def _read_apart(file: int) -> mmap.mmap:
+    """The next message, which has at least a byte."""
+    message = _apart(int.from_bytes(read(file, 8), "little"))
+    rest = memoryview(message)
+    while rest:
+        length = os.readv(file, [rest])
+        if not length:
+            raise EOFError
+        rest = rest[length:]
+    return message
+
+
 def _children() -> list[int]:
     return [int(pid) for pid in Path("/proc/self/task", str(os.getpid()), "children").read_text().split()]
 
@@ -272,13 +335,26 @@ def _switches(pid: int) -> list[str]:
     return found
 
 
+def _threads(pid: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/task"))
+    except OSError:
+        return 0
+
+
 def _drain(file: int) -> None:
-    """Throw away what lies in a pipe. (Not by making it non-blocking: its other readers share that.)"""
+    """Throw away what lies in a pipe. (Not by making it non-blocking: its other readers share that.)
+
+    And not what is written meanwhile: whoever does so without end would keep this process here.
+    """
     poll = select.poll()
     poll.register(file, select.POLLIN)
-    while any(event & select.POLLIN for _, event in poll.poll(0)):
-        if not os.read(file, 2**16):
+    left = MOST_LEFT_IN_PIPE
+    while left > 0 and any(event & select.POLLIN for _, event in poll.poll(0)):
+        length = len(os.read(file, 2**16))
+        if not length:
             return
+        left -= length
 
 
 def _close_all_but(*keep: int) -> None:
@@ -296,6 +372,7 @@ def _close_all_but(*keep: int) -> None:
 def _warm_up() -> None:
     """Import what notebooks import, and run once what is slow the first time."""
     torch.set_num_threads(1)
+    hooks_in_child()
     import matplotlib
 
     matplotlib.use("Agg")
@@ -325,6 +402,9 @@ def _warm_up() -> None:
         twice = [torch._C._dispatch_library("IMPL", "rnncourse_grading", "CPU", "grading") for _ in range(2)]
         for library in twice:
             library.impl("nothing", torch._C.DispatchKey.CPU, lambda: None)
+    # By this an operation could be kept that is to be taken out of the dispatcher later.
+    del torch._C._dispatch_get_computed_kernel_for_dispatch_key
+    no_recordings()
 
 
 @functools.cache
@@ -356,6 +436,14 @@ def _steps(x: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
     return output.transpose(0, 1).detach()
 
 
+def _reply(file: int, ran: Ran) -> None:
+    lengths = [None if answer is None else len(answer) for answer in ran.answers]
+    send(file, pickle.dumps(Ran(lengths, ran.ends, ran.end)))
+    for answer in ran.answers:
+        if answer is not None:
+            write_all(file, answer)
+
+
 def main() -> None:
     folder, uid = Path(sys.argv[1]), int(sys.argv[2])
     requests, replies = os.dup(0), os.dup(1)
@@ -370,10 +458,10 @@ def main() -> None:
     send(replies, pickle.dumps("ready"))
     while True:
         try:
-            job = pickle.loads(read_message(requests))
+            plan = pickle.loads(read_message(requests))
         except EOFError:
             os._exit(0)  # nothing here needs an orderly end, which would take a second
-        send(replies, pickle.dumps(overseer.run(job)))
+        _reply(replies, overseer.run(plan, requests))
 
 
 @functools.cache
@@ -387,3 +475,9 @@ def _load(file: str) -> ModuleType:
 
 def _use(file: str, name: str) -> Use:
     return getattr(framework_use if file == framework_use.__file__ else _load(file), name)
+
+
+if __name__ == "__main__":
+    from rnncourse.grading.server import main as named_main  # whose classes are those that pickle names
+
+    named_main()

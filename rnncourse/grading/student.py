@@ -12,11 +12,15 @@ nothing removes), not by replacing a builtin (the runner's loop calls none).
 
 from __future__ import annotations
 
+import _imp
 import _thread
 import ast
 import ctypes
+import functools
+import gc
 import io
 import linecache
+import mmap
 import os
 import pickle
 import re
@@ -47,6 +51,8 @@ DENIED_EVENTS = (
     "sys.settrace",
     "os.fork",
     "os.exec",
+    "sys.monitoring",
+    "cpython.PyInterpreterState_New",
 )
 DENIED_EVENTS += ("os.posix_spawn", "os.system", "subprocess.", "socket.", "pty.", "sys.addaudithook")
 # torch's recurrent operations, as its dispatcher knows them: below Python, so however they are called.
@@ -130,17 +136,18 @@ class _Sets:
 
 
 def run(
-    steps: list[str | Group],
     channel: Channel,
     box: Box,
     limits: Limits,
     uses: dict[tuple[str, str], Use],
     given: dict[str, types.ModuleType],
 ) -> None:
-    """The runner's life: cells are strings, the tasks of a group are answered together. Ends the process.
+    """The runner's life: its steps come, cells (strings) and groups of tasks, which are answered together.
+    Ends the process.
 
     given: for each set the module of what it gives to the learner, where there is one.
     """
+    steps = pickle.loads(read_message(channel.down))
     shell, errors, text = _shell(), [], [""]
     begin, finished = _thread.allocate_lock(), _thread.allocate_lock()
     begin.acquire()
@@ -151,6 +158,7 @@ def run(
     apart["cache"] = linecache.cache
     exec(CELLS, apart)
     lock, clone, answer, prepare = _locks(), _cloner(), _answer, die_with_parent
+    collect_no_more, collect_again = ctypes.pythonapi.PyGC_Disable, ctypes.pythonapi.PyGC_Enable
     write, read, leave, up, go = os.write, os.read, os._exit, channel.up, channel.go
     if limits.walls:
         prepare = box.last_wall
@@ -165,8 +173,10 @@ def run(
     for step in steps:
         if step.__class__ is GROUP:
             if clone() == 0:
+                collect_no_more()  # or finalizers, which are a student's code, could run here
                 lock(step.locked)
                 prepare()
+                collect_again()
                 answer(step.tasks, channel, shell.user_ns, errors, uses)
                 leave(0)
             read(go, 1)
@@ -220,51 +230,77 @@ def _cloner() -> Callable[[], int]:
     number = SYS_CLONE[os.uname().machine]
     flags, zero = ctypes.c_ulong(CLONE_PARENT | SIGCHLD), ctypes.c_ulong(0)
     syscall, python = ctypes.PyDLL(None).syscall, ctypes.pythonapi
-    before, parent, child = python.PyOS_BeforeFork, python.PyOS_AfterFork_Parent, python.PyOS_AfterFork_Child
-    before.restype = parent.restype = child.restype = None
-    number = ctypes.c_long(number)
+    # The import lock, as os.fork takes it, but none of the functions that a student may have had registered.
+    before, parent, child = _imp.acquire_lock, _imp.release_lock, python.PyOS_AfterFork_Child
+    child.restype = None
+    arguments = ctypes.c_long(number), flags, zero, zero, zero, zero
+    hooks = hooks_in_child()
 
     def clone() -> int:
+        hooks.clear()
         before()
-        pid = syscall(number, flags, zero, zero, zero, zero)
+        pid = syscall(*arguments)  # a tuple that is there: to make one could begin a collection
         child() if pid == 0 else parent()
         return pid
 
     return clone
 
 
+@functools.cache
+def hooks_in_child() -> list:
+    """Where Python keeps what os.register_at_fork has for a child. Asked before gc.freeze, which hides it."""
+
+    def mark() -> None:
+        pass
+
+    os.register_at_fork(after_in_child=mark)
+    (hooks,) = (found for found in gc.get_referrers(mark) if type(found) is list)
+    return hooks
+
+
 class Forbidden(BaseException):
     """The thing to build was called."""
+
+
+def no_recordings() -> None:
+    """Of torch's recurrent operations: torch.jit.trace, or a mode, would keep what they are made of."""
+
+    def deny(*arguments, **named):
+        raise RuntimeError("torch's recurrent operations can't be recorded in code that is graded.")
+
+    for name in ("Tracer", "PythonTLSSnapshot"):
+        table = torch._C._dispatch_library("IMPL", "aten", name, "grading")
+        for operations in OPERATIONS.values():
+            for operation in operations:
+                table.impl(operation, torch._C._dispatch_key_parse(name), deny)
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(table))  # for good
 
 
 def _locks() -> Callable[[tuple[str, ...]], None]:
     """lock(names): these of torch's operations are gone from this process, however they are called."""
     library, keys, by_name = torch._C._dispatch_library, torch._C.DispatchKey, OPERATIONS
-    keep = ctypes.pythonapi.Py_IncRef
+    keep, boxed = ctypes.pythonapi.Py_IncRef, ctypes.py_object
     tables = [(name, getattr(keys, name)) for name in ("CompositeImplicitAutograd", "CPU", "AutogradCPU")]
-    ready = [(library("IMPL", "aten", name, "grading"), key) for name, key in tables]
-    boxed = [ctypes.py_object(table) for table, _ in ready]
 
     def deny(*arguments, **named):
         raise Forbidden("this calls torch's own recurrent operation: that is the thing to build here.")
 
-    STAND_INS[deny.__code__] = "torch's own recurrent operation"
+    STAND_INS[id(deny.__code__)] = "torch's own recurrent operation"
 
     def lock(names: tuple[str, ...]) -> None:
-        for name in names:
-            for operation in by_name[name]:
-                for table, key in ready:
+        for key_name, key in tables:
+            # Not made before: it could be found then, and reset.
+            table = library("IMPL", "aten", key_name, "grading")
+            for name in names:
+                for operation in by_name[name]:
                     table.impl(operation, key, deny)
-        for table in boxed:
-            keep(table)  # what a table put in place is taken away with it
-        ready.clear()  # and nobody finds it
-        boxed.clear()
+            keep(boxed(table))  # what a table put in place is taken away with it
 
     return lock
 
 
 def _audit() -> Callable[[str, tuple], None]:
-    denied, frame_at = DENIED_EVENTS, sys._getframe
+    denied, frame_at, deepest = DENIED_EVENTS, sys._getframe, sys.getrecursionlimit
     watching, answering = (Watch.__enter__.__code__, Watch.__exit__.__code__), evaluate_one.__code__
 
     def hook(event: str, arguments: tuple) -> None:
@@ -272,6 +308,12 @@ def _audit() -> Callable[[str, tuple], None]:
             frame = frame_at(1)
             ours = event == "sys.setprofile" and frame.f_code in watching and frame.f_back.f_code is answering
             if not ours:
+                # Python itself takes away a profile function for which the stack had no room.
+                room = deepest() // 3 if event == "sys.setprofile" else -1  # C has its part of it
+                while room > 0 and frame is not None:
+                    room, frame = room - 1, frame.f_back
+                if room == 0:
+                    raise RecursionError("maximum recursion depth exceeded")
                 raise RuntimeError(f"{event} is not open to code that is graded")
 
     return hook
@@ -326,11 +368,11 @@ def _absent(task: Task, error: BaseException, errors: list) -> Failure:
 
 
 def read_message(file: int) -> bytes:
-    length = int.from_bytes(_read(file, 8), "little")
-    return _read(file, length)
+    length = int.from_bytes(read(file, 8), "little")
+    return read(file, length)
 
 
-def _read(file: int, length: int) -> bytes:
+def read(file: int, length: int) -> bytes:
     parts = []
     while length:
         part = os.read(file, min(length, 2**20))
@@ -342,6 +384,10 @@ def _read(file: int, length: int) -> bytes:
 
 
 def send(file: int, message: bytes) -> None:
-    rest = memoryview(len(message).to_bytes(8, "little") + message)
+    write_all(file, len(message).to_bytes(8, "little") + message)
+
+
+def write_all(file: int, message: bytes | mmap.mmap) -> None:
+    rest = memoryview(message)
     while rest:
         rest = rest[os.write(file, rest) :]

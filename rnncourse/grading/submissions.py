@@ -104,8 +104,9 @@ def find(path: Path, assignments: Mapping[str, str], only: str | None = None) ->
     Refused, in a sentence, where the whole can't be read, or nothing tells whose it is and of what.
     """
     if only is not None and only not in assignments:
-        close = difflib.get_close_matches(only, assignments, 1, 0.3)
-        meant = f" Is {close[0]} meant?" if close else ""
+        close = [name for name in assignments if name.startswith(only)]
+        close = close or difflib.get_close_matches(only, assignments, 1, 0.3)
+        meant = f" Is {close[0]} meant?" if len(close) == 1 else ""
         raise Refused(f"there is no assignment {only}: expected one of {', '.join(assignments)}.{meant}")
     names = Names(assignments)
     files = _without_common_folders(listing(path), names)
@@ -314,6 +315,11 @@ def _submission(student: str, name: str, theirs: list[Handed], names: Names, alo
     remarks = []
     if left:
         remarks.append(f"Handed in for {name}: {_list([*left, taken])}. Graded is {_quoted(taken)}.")
+        folders = {h.rest[0] for h in work if len(h.rest) > 1 and not (h.number or h.folder)}
+        if len(folders) > 1:
+            remarks.append(
+                "Are these several students'? Then grade that folder by itself, with the same --out."
+            )
     if names.of(taken) is None:
         remarks.append(
             f"{_quoted(taken)} is graded as {name}: its name does not say of which assignment it is."

@@ -81,6 +81,7 @@ class Summary:
     look: dict[str, list[tuple[str, str, str]]] = field(
         default_factory=dict
     )  # state: (student, reason, link)
+    remarks: list[tuple[str, str]] = field(default_factory=list)  # (student, which file was taken …)
 
     def add(self, result: Result, out: Path) -> None:
         self.total = result.total
@@ -92,6 +93,8 @@ class Summary:
             path = page if page.exists() else Results(out).path(result.student, result.assignment)
             link = quote(path.relative_to(out).as_posix())
             self.look.setdefault(result.state, []).append((result.student, result.reason, link))
+        if result.remarks:
+            self.remarks.append((result.student, " ".join(result.remarks)))
 
     @property
     def count(self) -> int:
@@ -151,6 +154,20 @@ SUMMARY = """{% from "macros" import bar, page with context %}
 </table>
 </details>
 {% endfor %}
+{% endif %}
+{% if summary.remarks %}
+<h3>Which files were taken</h3>
+<details{{ " open" if summary.remarks | length <= 20 }}>
+<summary class="all">with a remark: {{ summary.remarks | length }}</summary>
+<table>
+<thead><tr><th scope="col">student</th><th scope="col">remark</th></tr></thead>
+<tbody>
+{% for student, remark in summary.remarks %}
+<tr><th scope="row" class="name"><bdi>{{ student }}</bdi></th><td>{{ remark | coded }}</td></tr>
+{% endfor %}
+</tbody>
+</table>
+</details>
 {% endif %}
 <h3>What went wrong, task by task</h3>
 {% for name, task in summary.tasks.items() %}

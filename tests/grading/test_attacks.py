@@ -4,6 +4,7 @@
 
 import json
 import os
+import pickle
 import sys
 from pathlib import Path
 
@@ -33,8 +34,10 @@ SHORT = Limits(memory=200 * 2**20, cpu=2, wall=1.5)  # for what runs until it is
 def host():
     if lacks := missing():
         pytest.skip("; ".join(lacks))
+    os.environ["A_PASSWORD"] = "secret"
     with Host([ROOT / "solutions"]) as host:
         yield host
+    del os.environ["A_PASSWORD"]
 
 
 def processes(host):
@@ -91,9 +94,9 @@ def files(data):
             pass
 """
 
-# From memmove's address to the C library's syscall(), and by it the one kind of new process that the filter lets
-# a runner make, each making the next. It ends by itself, should the walls have fallen.
-CLONES = """
+# From memmove's address to the C library's syscall(); by it the one kind of new process that the filter lets a
+# runner make, each making the next. It ends by itself, should the walls have fallen.
+SYSCALL = """
 import ctypes, _ctypes, os, struct, time
 data = open('/usr/lib/x86_64-linux-gnu/libc.so.6', 'rb').read()
 shoff, = struct.unpack_from('<Q', data, 0x28)
@@ -108,9 +111,26 @@ for at in range(symbols[4], symbols[4] + symbols[5], 24):
 page = _ctypes._memmove_addr & ~0xfff
 while ctypes.cast(page, ctypes.POINTER(ctypes.c_uint32))[0] != 0x464c457f: page -= 0x1000
 syscall = ctypes.CFUNCTYPE(ctypes.c_long, *[ctypes.c_long] * 7)(page + found[b'syscall'])
+"""
+CLONES = (
+    SYSCALL
+    + """
 begin = time.time()
 while time.time() - begin < 20:
     if syscall(56, 0x8000 | 17, 0, 0, 0, 0, 0): os._exit(0)
+"""
+)
+# Looks for a system call that is let through, and says so by its end.
+NATIVE = """
+def refused(*numbers):
+    answer = syscall(*numbers, *[0] * (7 - len(numbers)))
+    if answer == 0 and numbers[0] == 56: os._exit(0)
+    if answer >= 0: os._exit(1)
+for flag in (0x4000, 0x20000, 0x02000000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000):
+    refused(56, 0x8000 | flag | 17)  # clone: a parent that waits, namespaces
+refused(463); refused(469)  # setxattrat, file_setattr
+refused(253); refused(294)  # inotify
+refused(314); refused(142)  # sched_setattr, sched_setparam
 """
 
 CELLS = {
@@ -152,6 +172,7 @@ CELLS = {
     ),
     "600 magics": ("\n".join(["!ls"] * 600), "graded timeout", 17),
     "clones itself": (CLONES, "graded crashed timeout", 17),
+    "system calls": (SYSCALL + NATIVE, "graded", 17),
     "folders in folders": ("import os\nfor _ in range(200): os.mkdir('d'); os.chdir('d')", "graded", 17),
     "forged: here": (FILES + "files(b'here')", "crashed graded", 17),
     "forged: done": (FILES + "files(b'done' * 9)", "crashed graded", 17),
@@ -218,7 +239,7 @@ def test_a_cell(host, name):
         assert result.points == most, result
 
 
-@pytest.mark.parametrize("size, most", [(2**23, FOLDER_BYTES // 2**23 + 1), (1, FOLDER_FILES)])
+@pytest.mark.parametrize(("size", "most"), [(2**23, FOLDER_BYTES // 2**23 + 1), (1, FOLDER_FILES)])
 def test_many_files_are_bounded_together(host, tmp_path, size, most):
     if not can_bound(tmp_path):
         pytest.skip("no mounts of one's own here")
@@ -368,6 +389,13 @@ PROBES = {
     "another's, by moving it": "os.rename(OTHER, 'moved'); open('moved').read()",
     "another's, emptied": "os.truncate(OTHER, 0)",
     "another's, unlinked": "os.unlink(OTHER)",
+    "another's, of another mode": "os.chmod(OTHER, 0o600); 1 / (os.stat(OTHER).st_mode & 0o777 == 0o600)",
+    "another's, of another time": "os.utime(OTHER, (5, 5)); 1 / (os.stat(OTHER).st_mtime == 5)",
+    "another's, marked": "os.setxattr(OTHER, 'user.x', b'y')",
+    "its folder, marked": "os.setxattr('.', 'user.x', b'y')",
+    "its folder, of another time": "os.utime('.', (5, 5)); 1 / (os.stat('.').st_atime == 5)",
+    "another interpreter": "import _xxsubinterpreters as x; x.create()",
+    "the teacher's environment": "os.environ['A_PASSWORD']",
     "shadow": "open('/etc/shadow').read()",
     "environ": "open('/proc/1/environ').read()",
     "own environ": "open('/proc/self/environ').read()",
@@ -473,6 +501,43 @@ def test_nothing_beyond_the_walls_can_be_done(probed, where):
 
 # ---- the thing to build, called all the same
 
+# What Python runs between the copy's beginning and the moment in which it is locked.
+MEANWHILE = """
+import gc, os, sys, threading
+found = []
+def look(*arguments):
+    frame = sys._getframe()
+    while frame is not None:
+        tables = [frame.f_locals.get('table')]
+        for cell in getattr(frame.f_locals.get('lock'), '__closure__', None) or ():
+            if isinstance(cell.cell_contents, list):
+                tables += [table[0] for table in cell.cell_contents if isinstance(table, tuple)]
+        found.extend(table for table in tables if hasattr(table, 'reset'))
+        frame = frame.f_back
+class Last:
+    def __del__(self): look()
+"""
+# Two-dimensional, as the operation wants it: else these would fail by their inputs, not by the lock.
+TWO = """
+def two(f, x, state, *weights):
+    if x.dim() == 2: return tuple(f(x, list(state), *weights))
+    return tuple(t[0] for t in f(x[None], [s[None] for s in state], *weights))
+"""
+RECORDED = """
+def f(x, h, c, *weights): return torch.lstm_cell(x, [h, c], *weights)
+some = [torch.randn(*shape).double() for shape in ((2, 3), (2, 5), (2, 5), (20, 3), (20, 5), (20,), (20,))]
+"""
+HOOKED = """
+import rnncourse
+given, found = [], []
+def run():
+    if given and not found: found.append(tuple(rnncourse.steps.lstm_step(*given)))
+class Name(str):
+    def startswith(self, *arguments): run(); return False
+class Constant:
+    def __hash__(self): run(); return 5
+def innocent(): pass
+"""
 STEP = "def lstm_step(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):\n"
 ALL = "(x_t, list(state), weight_ih, weight_hh, bias_ih, bias_hh)"
 BANNED = {
@@ -540,6 +605,27 @@ BANNED = {
     "hidden from the report": "import json\nsay = json.dumps\ndef quiet(rows):\n    for row in rows: row['calls'] = None\n"
     f"    return say(rows)\njson.dumps = quiet\n{STEP}    with torch._C.DisableTorchFunction(): return torch.lstm_cell{ALL}",
     "this library's": f"import rnncourse\n{STEP}    return rnncourse.steps.lstm_step(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh)",
+    **{f"meanwhile: {name}": f"{MEANWHILE}{how}\n{TWO}{STEP}"
+       f"    for table in found: table.reset()\n    found.clear()\n"
+       f"    with torch._C.DisableTorchFunction():\n        return two(torch.lstm_cell, {ALL[1:]}"
+       for name, how in {
+           "a hook of fork's": "os.register_at_fork(after_in_child=look)",
+           "a hook before": "os.register_at_fork(before=look)",
+           "a thread's own": "own = threading.local(); own.last = Last()",
+           "a collection": "gc.callbacks.append(look); gc.set_threshold(1)",
+       }.items()},
+    "its kernel kept": "kernel = torch.library.get_kernel('aten::lstm_cell', 'CPU')\n"
+    f"keys = torch._C.DispatchKeySet(torch._C.DispatchKey.CPU)\n{TWO}{STEP}"
+    f"    return two(lambda *a: kernel.call_boxed(keys, *a), {ALL[1:]}",
+    "recorded by jit.trace": f"{RECORDED}g = torch.jit.trace(f, tuple(some), check_trace=False)\n{TWO}{STEP}"
+    f"    return two(lambda x, s, *w: g(x, *s, *w), {ALL[1:]}",
+    "within the hook, by a file's name": f"{HOOKED}innocent.__code__ = innocent.__code__.replace(co_filename=Name('f'))\n"
+    f"{STEP}    found.clear(); given[:] = {ALL}; innocent(); return found[0]",
+    "within the hook, by a constant": f"{HOOKED}innocent.__code__ = innocent.__code__.replace(co_consts=(None, Constant()))\n"
+    f"{STEP}    found.clear(); given[:] = {ALL}; innocent(); return found[0]",
+    "this library's, of another module": "import rnncourse, types\nf = rnncourse.steps.lstm_step\n"
+    "mine = types.FunctionType(f.__code__, dict(f.__globals__, __name__='mine'), 'mine', f.__defaults__)\n"
+    f"{STEP}    return mine{ALL}",
     "this library's, by another name": "import rnncourse.steps as s\nf = s.lstm_step; f.__name__ = f.__qualname__ = 'mine'; f.__module__ = 'm'\n"
     f"{STEP}    return f(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh)",
 }  # fmt: skip
@@ -577,6 +663,49 @@ def test_doubled_ids_and_forged_marks(host):
     result = attack(host, json.dumps(notebook).encode())
     assert result.state == "graded"
     assert earned(result) == 0  # nothing is left of the answers
+
+
+def test_nothing_of_a_student_is_left_for_the_next(host):
+    """The server's memory, which each fork inherits, has no code of theirs, no input, and no answer."""
+    group = next(iter(LSTM_GATES._inputs), None)
+    result = attack(host, with_cell(f"{'left' + 'behind'} = 1"), Limits())
+    group = group or next(iter(LSTM_GATES._inputs))
+    inputs = pickle.loads(LSTM_GATES.inputs(group))[0][0]
+    tensor = next(value for value in inputs.values() if isinstance(value, torch.Tensor) and value.numel() > 3)
+    assert result.points == 17
+    memory = _memory(host._process.pid)
+    assert b"rnncourse" in memory
+    assert b"left" + b"behind = 1" not in memory
+    assert tensor.numpy().tobytes()[:32] not in memory
+    assert b'{"returned": ["tuple", [["tensor", "float64"' not in memory
+
+
+def _memory(pid):
+    parts = []
+    try:
+        with open(f"/proc/{pid}/mem", "rb", 0) as memory:
+            for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+                span, rights, *_ = line.split()
+                begin, end = (int(at, 16) for at in span.split("-"))
+                if rights.startswith("rw"):
+                    memory.seek(begin)
+                    parts.append(memory.read(end - begin))
+    except PermissionError:
+        pytest.skip("another process's memory can't be read here")
+    return b"".join(parts)
+
+
+def test_processes_that_multiply_are_ended(host):
+    """Also after the last answer."""
+    crowd = """
+for _ in range(5):
+    if syscall(56, 0x8000 | 17, 0, 0, 0, 0, 0) == 0:
+        time.sleep(30); os._exit(0)
+time.sleep(2)
+"""
+    result = attack(host, with_cell(SYSCALL + crowd, before=None), Limits())
+    assert (result.state, result.points) == ("graded", 17)
+    assert result.reason == "After the last task its process crashed, or was made to end."
 
 
 def test_points_in_the_notebook_count_for_nothing(host):

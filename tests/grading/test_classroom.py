@@ -3,51 +3,40 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import nbformat
 import psutil
 import pytest
+from handed_in import EXERCISE, LSTM_GATES, PERFECT, ROOT, replaced
 
 from rnncourse.cli import main
 from rnncourse.grading import sandbox
 from rnncourse.grading.cluster import Grading, results, workers
-from rnncourse.grading.grade import Assignment
+from rnncourse.grading.notebook import Unreadable, read
 from rnncourse.grading.sandbox import Limits
 
-ROOT = Path(__file__).parents[2]
-GRADED = Path("06_lstm_gates/lstm_gates.ipynb")
 COMMAND = [sys.executable, "-c", "from rnncourse.cli import main; raise SystemExit(main())", "grade"]
-PERFECT = (ROOT / "solutions" / GRADED).read_bytes()
 
 pytestmark = pytest.mark.skipif(bool(sandbox.missing()), reason=f"no sandbox here: {sandbox.missing()}")
 
-
-def changed(old: str, new: str) -> bytes:
-    notebook = nbformat.reads(PERFECT.decode(), as_version=4)
-    assert sum(old in cell.source for cell in notebook.cells) > 0
-    for cell in notebook.cells:
-        cell.source = cell.source.replace(old, new)
-    return nbformat.writes(notebook).encode()
-
-
 KINDS = {
     "perfect": PERFECT,
-    "empty": (ROOT / "exercises" / GRADED).read_bytes(),
-    "half": changed("a_i, a_f, a_g, a_o = ", "a_i, a_f, a_o, a_g = "),
-    "builtin": changed("return lstm_step(x_t, state, ", "return torch.lstm_cell(x_t, state, "),
-    "exits": changed("return f * c + i * g", "import os; os._exit(0)"),
+    "empty": EXERCISE.read_bytes(),
+    "half": replaced("a_i, a_f, a_g, a_o = ", "a_i, a_f, a_o, a_g = "),
+    "builtin": replaced("return lstm_step(x_t, state, ", "return torch.lstm_cell(x_t, state, "),
+    "exits": replaced("return f * c + i * g", "import os; os._exit(0)"),
     "torn": PERFECT[: len(PERFECT) // 2],
 }
 
 
 def hand_in(folder: Path, kinds: dict[str, bytes]) -> Path:
     for student, notebook in kinds.items():
-        path = folder / student / GRADED
+        path = folder / student / LSTM_GATES.name / EXERCISE.name
         path.parent.mkdir(parents=True)
         path.write_bytes(notebook)
     return folder
@@ -68,7 +57,7 @@ def test_a_class_of_all_kinds(tmp_path):
     submitted, out = hand_in(tmp_path / "submitted", KINDS), tmp_path / "results"
     (submitted / "absent").mkdir()
     handed = {path: path.read_bytes() for path in submitted.rglob("*.ipynb")}
-    done = grade(submitted, "--out", out, "--workers", 1, "--feedback", "--assignment", GRADED.parent)
+    done = grade(submitted, "--out", out, "--workers", 1, "--feedback", "--assignment", LSTM_GATES.name)
     assert done.returncode == 3, done.stderr
     rows = table(out)
     assert {student: (row["state"], row["points"]) for student, row in rows.items()} == {
@@ -89,7 +78,7 @@ def test_a_class_of_all_kinds(tmp_path):
 
     # Again, and nothing has changed: no worker is started, no byte of a result is another.
     before = {path: path.read_bytes() for path in sorted(out.rglob("*.json"))}
-    again = grade(submitted, "--out", out, "--resume", "--feedback", "--assignment", GRADED.parent)
+    again = grade(submitted, "--out", out, "--resume", "--feedback", "--assignment", LSTM_GATES.name)
     assert again.returncode == 3
     assert {path: path.read_bytes() for path in sorted(out.rglob("*.json"))} == before
     assert {path: path.read_bytes() for path in submitted.rglob("*") if path.is_file()} == handed
@@ -124,10 +113,9 @@ def test_killed_midway_and_gone_on_with(tmp_path):
 
 
 def test_a_killed_worker_costs_no_result():
-    assignment = Assignment("06_lstm_gates", "lstm_gates", (ROOT / "solutions" / GRADED).read_bytes(), seed=5)
-    plugin = Grading({assignment.name: assignment}, [ROOT / "solutions"], Limits())
+    plugin = Grading({LSTM_GATES.name: LSTM_GATES}, [ROOT / "solutions"], Limits())
     names = ("perfect", "empty", "half", "perfect", "perfect", "half")
-    class_ = [(f"s{k}", assignment.name, KINDS[name]) for k, name in enumerate(names)]
+    class_ = [(f"s{k}", LSTM_GATES.name, KINDS[name]) for k, name in enumerate(names)]
     found = {}
     with workers(1, None, plugin) as client:
         for result in results(client, plugin, class_):
@@ -180,3 +168,92 @@ def test_ctrl_c_says_what_is_kept(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("rnncourse.grading.classroom.grade_class", stopped)
     assert main(["grade", str(tmp_path), "--out", str(tmp_path / "out")]) == 130
     assert "with --resume it goes on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("SUBMITTED", "--out", "SUBMITTED"), "look like a student's: take an --out beside it"),
+        (("SUBMITTED", "--out", "SUBMITTED/results"), "look like a student's: take an --out beside it"),
+        ((".", "--out", "OUT"), "is its folder submitted/ meant?"),
+        (
+            ("SUBMITTED", "--out", "SUBMITTED/ana/06_lstm_gates/lstm_gates.ipynb"),
+            "is a file: expected a folder",
+        ),
+        (("SUBMITTED", "--out", "/proc/results"), "can't be written"),
+        (("SUBMITTED", "--out", "OUT", "--scheduler", "nonsense"), "no Dask scheduler answers at nonsense"),
+        (("SUBMITTED", "--out", "OUT", "--gradebook", "pyproject.toml"), "file is not a database"),
+    ],
+)
+def test_places_that_cannot_be_meant_are_refused(words, says, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    submitted = hand_in(tmp_path / "submitted", {"ana": PERFECT})
+    places = (("SUBMITTED", str(submitted)), ("OUT", str(tmp_path / "out")))
+    for name, place in places:
+        words = [word.replace(name, place) for word in words]
+    assert main(["grade", *words]) == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert "Traceback" not in said
+    assert [path.name for path in submitted.rglob("*")] == ["ana", "06_lstm_gates", "lstm_gates.ipynb"]
+
+
+OWN = """{"cells": [{"cell_type": "code", "source": "x = 1", "metadata": {"nbgrader": {"grade": true,
+"locked": true, "grade_id": "my_test"}}}], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}"""
+
+
+def test_a_teachers_own_exercise_is_left_to_nbgrader(tmp_path, capsys, caplog):
+    course, submitted = tmp_path / "course", hand_in(tmp_path / "submitted", {"ana": KINDS["torn"]})
+    for folder in (course / "solutions", submitted / "ana"):
+        (folder / "13_own").mkdir(parents=True)
+        (folder / "13_own" / "own.ipynb").write_text(OWN)
+    ours = course / "solutions" / "06_lstm_gates" / "lstm_gates.ipynb"
+    ours.parent.mkdir()
+    ours.write_bytes(PERFECT)
+    (ours.parent / "notes.ipynb").write_text(OWN)
+    words = ["grade", str(submitted), "--out", str(tmp_path / "out"), "--course", str(course)]
+    assert main(words) == 3
+    assert "13_own is not graded" in caplog.text
+    assert {student: row["state"] for student, row in table(tmp_path / "out").items()} == {"ana": "invalid"}
+    assert main([*words, "--assignment", "13_own"]) == 2
+    assert "`nbgrader autograde 13_own` grades it" in capsys.readouterr().err
+    ours.write_text(OWN)  # a check of the teacher's own in an exercise of ours
+    assert main(words) == 2
+    assert "has a graded cell 'my_test', which is none of this course's checks" in capsys.readouterr().err
+
+
+def test_which_of_several_was_taken_is_said_to_all(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    submitted, out = hand_in(tmp_path / "submitted", {"ana": KINDS["torn"]}), tmp_path / "out"
+    (submitted / "ana" / "06_lstm_gates" / "lstm_gates-Copy1.ipynb").write_bytes(PERFECT)
+    assert main(["grade", str(submitted), "--out", str(out), "--feedback"]) == 3
+    said = "Graded is `06_lstm_gates/lstm_gates.ipynb`"
+    assert said in table(out)["ana"]["remarks"]
+    for page in (out / "index.html", out / "feedback" / "06_lstm_gates" / "ana.html"):
+        assert said.replace("`", "") in re.sub("</?code>", "", page.read_text("utf-8"))
+
+
+def test_words_for_what_is_no_notebook():
+    for data, words in [
+        (b"# %% a script\nx = 1", r"begins with `# %% a script`: was another file given a notebook's name\?"),
+        (b"\n<!DOCTYPE html><html>", "begins with `<!DOCTYPE html>"),
+        (PERFECT[:1000], r"\. Was the upload cut off\?"),
+    ]:
+        with pytest.raises(Unreadable, match=words):
+            read(data)
+
+
+def test_ctrl_c_while_it_starts(monkeypatch, capsys, tmp_path):
+    def stopped():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sandbox, "missing", stopped)
+    assert main(["grade", str(tmp_path), "--out", str(tmp_path / "out")]) == 130
+    assert "Stopped" in capsys.readouterr().err
+
+
+def test_a_number_that_is_none(capsys):
+    for word in ("two", "0", "-1", "²"):
+        with pytest.raises(SystemExit):
+            main(["grade", "x", "--out", "y", "--workers", word])
+        assert f"expected a whole number from 1 on, got {word}" in capsys.readouterr().err

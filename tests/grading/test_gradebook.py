@@ -1,13 +1,16 @@
 """Into nbgrader's gradebook: the rows that nbgrader itself writes, and formgrader shows them."""
 
+import contextlib
 import os
 import shutil
+import sqlite3
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import nbformat
 import pytest
+from handed_in import EXERCISE, LSTM_GATES, ROOT, solved
 from nbconvert import HTMLExporter
 from nbgrader.api import Grade, Gradebook, MissingEntry
 from nbgrader.apps.api import NbGraderAPI
@@ -17,12 +20,10 @@ from traitlets.config import PyFileConfigLoader
 
 from rnncourse.grading.autograded import autograded
 from rnncourse.grading.grade import Assignment, ungraded
-from rnncourse.grading.gradebook import WrongGradebook, record
+from rnncourse.grading.gradebook import WrongGradebook, prepare, record
 from rnncourse.grading.result import Result, TaskResult
 
-ROOT = Path(__file__).parent.parent.parent
-NAME, STEM = "06_lstm_gates", "lstm_gates"
-EXERCISE = ROOT / "exercises" / NAME / f"{STEM}.ipynb"
+NAME, STEM = LSTM_GATES.name, LSTM_GATES.stem
 OWN = {"id", "timestamp"}  # of a row, what differs between two gradebooks
 
 
@@ -98,8 +99,7 @@ def theirs(tmp_path_factory):
     shutil.copy(ROOT / "nbgrader_config.py", folder)
     (folder / "submitted" / "ana" / NAME).mkdir(parents=True)
     notebook = nbformat.read(EXERCISE, as_version=4)
-    solution = nbformat.read(ROOT / "solutions" / NAME / f"{STEM}.ipynb", as_version=4)
-    answers = {cell.id: cell.source for cell in solution.cells if cell.id in ("cell-state", "gates")}
+    answers = {cell.id: cell.source for cell in solved().cells if cell.id in ("cell-state", "gates")}
     for cell in notebook.cells:
         cell.source = answers.get(cell.id, cell.source)
     nbformat.write(notebook, folder / "submitted" / "ana" / NAME / f"{STEM}.ipynb")
@@ -325,10 +325,8 @@ def test_nothing_readable_is_shown_as_the_empty_exercise(assignment, said):
     assert shown.cells[0].source.startswith("**invalid**")
 
 
-def test_of_the_teachers_source_no_answer_is_shown(tmp_path):
-    source = (ROOT / "solutions" / NAME / f"{STEM}.ipynb").read_bytes()
-    assignment = Assignment(NAME, STEM, source, 0)
-    notebook = autograded(assignment, handed_in("ana"), result(assignment))
+def test_of_the_teachers_source_no_answer_is_shown():
+    notebook = autograded(LSTM_GATES, handed_in("ana"), result(LSTM_GATES))
     assert [cell.id for cell in notebook.cells if cell.get("outputs")] == [
         cell.id for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade")
     ]
@@ -336,3 +334,19 @@ def test_of_the_teachers_source_no_answer_is_shown(tmp_path):
     assert "BEGIN SOLUTION" not in shown
     assert "**Why so.**" not in shown
     assert "f * c + i * g" not in shown
+
+
+def test_what_is_no_gradebook_is_refused_and_left_as_it_is(assignment, tmp_path):
+    text, other = tmp_path / "notes.txt", tmp_path / "moodle.db"
+    text.write_text("not a database")
+    with contextlib.closing(sqlite3.connect(other)) as database:
+        database.execute("CREATE TABLE users (name)")
+    before = other.read_bytes()
+    for path, words in [
+        (text, "file is not a database"),
+        (tmp_path / "nowhere" / "gradebook.db", "unable to open"),
+        (other, "moodle.db is a database, but no gradebook of nbgrader's"),
+    ]:
+        with pytest.raises(WrongGradebook, match=words):
+            prepare(path, [assignment])
+    assert other.read_bytes() == before

@@ -108,6 +108,7 @@ ANSWERS = {
     "an error after it": f"def gates(a):\n{GATES}\ngates(5)",
     "a display after it": f"def gates(a):\n{GATES}\ngates",
     "annotated": f"from __future__ import annotations\nfrom jaxtyping import Float\ndef gates(a: Float) -> tuple[Nothing, ...]:\n{GATES}",
+    "an import within": f"def gates(a):\n    import colorsys, torch._decomp.decompositions_for_rng\n{GATES}",
     "in steps": "def gates(a):\n    raise NotImplementedError\n\n_first = gates\n" f"def gates(a):\n{GATES}",
 }  # fmt: skip
 ANSWERS["annotated"] = ANSWERS["annotated"].replace("from jaxtyping import Float\n", "")

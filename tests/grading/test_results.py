@@ -1,6 +1,7 @@
 """The results folder: whole files only, nothing lost, and ungraded never 0."""
 
 import csv
+import errno
 import json
 import os
 import signal
@@ -10,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 
+from rnncourse.grading.files import Refused
 from rnncourse.grading.result import STATES, Result, TaskResult
 from rnncourse.grading.results import COLUMNS, Results, replacing
 
@@ -154,7 +156,7 @@ def test_columns_and_order(tmp_path):
     results = Results(tmp_path)
     results.write_tables()
     assert (tmp_path / "results.csv").read_text("utf-8-sig").split() == [
-        "student,assignment,state,points,total,reason"
+        "student,assignment,state,points,total,reason,remarks"
     ]
     assert json.loads((tmp_path / "results.json").read_bytes()) == []
     other = Result("ana", "02_rnn_cell", "graded", "", 3, 3, (task("rnn_step", 3, 3),), "d")
@@ -165,9 +167,9 @@ def test_columns_and_order(tmp_path):
     rows = table(tmp_path)
     assert list(rows[0]) == [*COLUMNS, "rnn_step", "task0", "task1"]
     assert [list(row.values()) for row in rows] == [
-        ["ana", "02_rnn_cell", "graded", "3", "3", "", "3", "", ""],
-        ["Ána", "06_lstm_gates", "graded", "6", "8", "", "", "2", "4"],
-        ["zoe", "06_lstm_gates", "graded", "6", "8", "", "", "2", "4"],
+        ["ana", "02_rnn_cell", "graded", "3", "3", "", "", "3", "", ""],
+        ["Ána", "06_lstm_gates", "graded", "6", "8", "", "", "", "2", "4"],
+        ["zoe", "06_lstm_gates", "graded", "6", "8", "", "", "", "2", "4"],
     ]
     assert [
         Result.from_json(json.dumps(entry)) for entry in json.loads((tmp_path / "results.json").read_bytes())
@@ -205,3 +207,23 @@ def test_names_stay_what_they_are(tmp_path):
         results.write(result(name))
     results.write_tables()
     assert {row["student"] for row in table(tmp_path)} == set(names)
+
+
+def test_a_remark_is_in_the_table_and_stays(tmp_path):
+    results = Results(tmp_path)
+    remarked = replace(result("ana", points=(4,)), remarks=("Graded is `b`.", "And more."))
+    results.write(remarked)
+    results.write_tables()
+    assert list(results) == [remarked]
+    (row,) = table(tmp_path)
+    assert (row["reason"], row["remarks"]) == ("", "Graded is `b`. And more.")
+
+
+def test_what_cannot_be_written_is_said_in_a_sentence(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    beneath = tmp_path / "file" / "x" / "a.json"
+    with pytest.raises(Refused, match=r"x/a.json can't be written \(.+\)"), replacing(beneath):
+        pass
+    with pytest.raises(Refused, match="No space left on device"), replacing(tmp_path / "b.json"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert not (tmp_path / "b.json").exists()

@@ -374,6 +374,15 @@ def test_in_nbgraders_layout_the_given_name_is_taken(tmp_path):
     assert all(f"{name}.ipynb`" in one.remarks[0] for name in names)
 
 
+def test_a_folder_that_may_be_of_several_students_is_said(tmp_path):
+    names = ["on time/ana", "on time/ben", "late/cleo", "late/dan"]
+    path = folder(tmp_path, {f"{name}/06_lstm_gates/lstm_gates.ipynb": b"x" for name in names})
+    for one in find(path, SETS):
+        assert re.search("^Are these several students'", one.remarks[1])
+    path = folder(tmp_path / "Bo", {f"Bo_1_assignsubmission_file/{k}/lstm_gates.ipynb": b"x" for k in "ab"})
+    assert len(the_only(path).remarks) == 1
+
+
 @pytest.mark.parametrize("make", [folder, zip_file])
 def test_elsewhere_the_newest_is_taken(tmp_path, make):
     names = ["lstm_gates (2)", "lstm_gates", "lstm_gates (1)"]
@@ -497,7 +506,8 @@ def test_paths_that_are_refused(tmp_path):
 
 def test_an_assignment_that_there_is_not(tmp_path):
     path = folder(tmp_path, ONE)
-    assert refused(path, "06_lstm").endswith("Is 06_lstm_gates meant?")
+    for part in ("06_lstm", "06", "lstm_gates"):
+        assert refused(path, part).endswith("Is 06_lstm_gates meant?")
     assert "expected one of 02_rnn_cell, " in refused(path, "?")
 
 
