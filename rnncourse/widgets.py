@@ -34,7 +34,12 @@ class _Drawing:
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png")
         self.picture.value, self.words.value = buffer.getvalue(), f"<p>{html.escape(figure.alt)}</p>"
+        self.picture.layout.display = ""
         plt.close(figure)
+
+    def refuse(self, why: str) -> None:
+        """A sentence in the place of the picture."""
+        self.picture.layout.display, self.words.value = "none", f"<p>✗ {html.escape(why)}</p>"
 
 
 def state_paths(steps: int = 40) -> ipywidgets.VBox:
@@ -340,3 +345,114 @@ def dependency_grid(num_layers: int = 3, T: int = 6) -> ipywidgets.VBox:
         control.observe(redraw, names="value")
     redraw()
     return ipywidgets.VBox([layer, step, both, dropout, *drawing])
+
+
+def truncation(nets) -> ipywidgets.VBox:
+    """Where the way back through time is cut: which terms of the gradient are kept, and the error.
+
+    nets: by name, the gradients (T, T, P) that `plots.truncation_grid` draws. Controls: the net, the number K
+    of steps, and how it cuts: into chunks of K steps, or K steps back from each loss.
+    """
+    T = min(len(gradients) for gradients in nets.values())
+    net = ipywidgets.ToggleButtons(options=list(nets), description="net")
+    size = ipywidgets.IntSlider(value=min(5, T), min=1, max=T, description="K, steps")
+    way = ipywidgets.ToggleButtons(options=["chunks", "steps back"], description="cut")
+    drawing = _Drawing(width="640px")
+
+    def redraw(_=None):
+        ax = plots.truncation_grid(nets[net.value], size.value, way.value == "steps back")
+        drawing.show(ax.figure)
+
+    for control in (net, size, way):
+        control.observe(redraw, names="value")
+    redraw()
+    return ipywidgets.VBox([net, size, way, *drawing])
+
+
+def batch_sizes(lengths, most: int = 8) -> ipywidgets.VBox:
+    """The lengths of a batch on sliders, from 1 to `most`, and how torch packs it.
+
+    Controls: a slider for each of the lengths, and enforce_sorted, which refuses lengths that rise. The
+    figure is that of `plots.batch_sizes`.
+    """
+    sliders = [
+        ipywidgets.IntSlider(value=int(length), min=1, max=most, description=f"sequence {b}")
+        for b, length in enumerate(lengths)
+    ]
+    enforce_sorted = ipywidgets.Checkbox(value=False, description="enforce_sorted")
+    drawing = _Drawing()
+
+    def redraw(_=None):
+        chosen = [slider.value for slider in sliders]
+        try:
+            drawing.show(plots.batch_sizes(chosen, enforce_sorted.value).figure)
+        except ValueError as error:
+            drawing.refuse(str(error))
+
+    for control in (*sliders, enforce_sorted):
+        control.observe(redraw, names="value")
+    redraw()
+    return ipywidgets.VBox([*sliders, enforce_sorted, *drawing])
+
+
+def parameter_map() -> ipywidgets.VBox:
+    """Every parameter of a layer to scale, and their count; change an argument, see what follows.
+
+    Controls: the class, its sizes, both directions, the biases. The figure is that of `plots.parameter_map`.
+    """
+    kind = ipywidgets.ToggleButtons(options=["LSTM", "GRU", "RNN"], description="class")
+    sizes = {
+        name: ipywidgets.IntSlider(value=value, min=least, max=most, description=name)
+        for name, value, least, most in (
+            ("input_size", 5, 1, 24),
+            ("hidden_size", 6, 1, 24),
+            ("num_layers", 2, 1, 3),
+            ("proj_size", 0, 0, 23),
+        )
+    }
+    flags = {
+        name: ipywidgets.Checkbox(value=value, description=name)
+        for name, value in (("bidirectional", False), ("bias", True))
+    }
+    drawing = _Drawing()
+
+    def redraw(_=None):
+        sizes["proj_size"].disabled = kind.value != "LSTM"
+        options = {name: control.value for name, control in (sizes | flags).items() if not control.disabled}
+        try:
+            module = _CLASSES[kind.value](**options)
+        except ValueError as error:
+            drawing.refuse(str(error))
+            return
+        figure = plots.parameter_map(module).figure
+        drawing.picture.layout.width = (
+            f"{figure.get_figwidth() * figure.dpi:.0f}px"  # it varies with the options
+        )
+        drawing.show(figure)
+
+    for control in (kind, *sizes.values(), *flags.values()):
+        control.observe(redraw, names="value")
+    redraw()
+    controls = ipywidgets.HBox([ipywidgets.VBox([*sizes.values()]), ipywidgets.VBox([*flags.values()])])
+    return ipywidgets.VBox([kind, controls, *drawing])
+
+
+def matmuls() -> ipywidgets.VBox:
+    """Choose T, B, I and H, and see how the LSTM's work is cut into matmuls, step by step and hoisted.
+
+    The figure is that of `plots.matmuls`; the sentence below it counts.
+    """
+    sizes = {
+        name: ipywidgets.IntSlider(value=value, min=1, max=most, description=name)
+        for name, value, most in (("T", 35, 100), ("B", 20, 64), ("I", 64, 512), ("H", 128, 512))
+    }
+    drawing = _Drawing(width="900px")
+
+    def redraw(_=None):
+        ax = plots.matmuls(**{name: slider.value for name, slider in sizes.items()})
+        drawing.show(ax.figure)
+
+    for slider in sizes.values():
+        slider.observe(redraw, names="value")
+    redraw()
+    return ipywidgets.VBox([*sizes.values(), *drawing])

@@ -162,3 +162,38 @@ def test_seen_inputs_draws_what_each_half_of_a_bidirectional_output_has_seen():
     )
     with pytest.raises(ValueError, match="every gradient is 0"):
         plots.seen_inputs({"nothing": torch.zeros(2, 2)})
+
+
+@pytest.mark.parametrize(
+    ("window", "K", "kept"), [(False, 4, 21), (True, 4, 30), (False, 9, 45), (True, 1, 9)]
+)
+def test_truncation_grid_draws_the_kept_terms_greys_the_cut_and_says_the_error(window, K, kept):
+    T, P = 9, 5
+    terms = torch.randn(T, T, P, generator=torch.Generator().manual_seed(K)).double()
+    terms *= torch.ones(T, T).tril()[..., None]
+    ax = plots.truncation_grid(terms, K, window)
+    images = {image.get_gid(): image.get_array() for image in ax.images}
+    missing, total = torch.zeros(P).double(), torch.zeros(P).double()
+    for s in range(T):
+        for t in range(T):
+            inside = s - K < t <= s if window else t <= s and all((m % K) or not t < m <= s for m in range(T))
+            assert images["kept"].mask[s, t] == (not inside)
+            assert images["cut"].mask[s, t] == (inside or t > s)
+            if inside:
+                assert images["kept"][s, t] == pytest.approx(terms[s, t].norm().item())
+            elif t <= s:
+                missing += terms[s, t]
+            total += terms[s, t]
+    error = missing.norm() / total.norm()
+    said = f"{kept} of 45 terms kept, relative error {error:.2g}"
+    assert said in ax.get_title()
+    assert said in ax.figure.alt
+
+
+def test_truncation_grid_refuses_what_is_no_triangle_of_terms():
+    with pytest.raises(ValueError, match=r"expected \(T, T, P\), got \(3, 4, 2\)"):
+        plots.truncation_grid(torch.ones(3, 4, 2), 1)
+    with pytest.raises(ValueError, match="at most T = 3, got 4"):
+        plots.truncation_grid(torch.ones(3, 3, 2), 4)
+    with pytest.raises(ValueError, match="gradient is 0"):
+        plots.truncation_grid(torch.zeros(3, 3, 2), 1)

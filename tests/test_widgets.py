@@ -283,3 +283,61 @@ def test_dependency_grid_counts_what_torchs_gradient_finds_for_the_layer_and_ste
     assert "Dropout acts between layers" in about.value
     assert len(pictures) == 6
     assert matplotlib.pyplot.get_fignums() == []
+
+
+def test_batch_sizes_draws_the_lengths_of_its_sliders_and_refuses_what_torch_refuses():
+    *sliders, enforce_sorted, picture, words = widgets.batch_sizes([3, 5, 2]).children
+    assert "batch_sizes [3, 3, 2, 1, 1], sorted_indices [1, 0, 2]" in words.value
+    first = bytes(picture.value)
+    sliders[2].value = 4
+    assert "batch_sizes [3, 3, 3, 2, 1], sorted_indices [1, 2, 0]" in words.value
+    assert bytes(picture.value) != first
+    enforce_sorted.value = True
+    assert (picture.layout.display, words.value[:4]) == ("none", "<p>✗")
+    assert "expected the longest first" in words.value
+    sliders[0].value = 8  # 8, 5, 4
+    assert picture.layout.display == ""
+    assert "batch_sizes [3, 3, 3, 3, 2, 1, 1, 1]; the rows" in words.value
+    assert matplotlib.pyplot.get_fignums() == []
+
+
+def test_parameter_map_counts_torchs_own_numbers_for_each_setting_and_refuses_what_torch_refuses():
+    kind, controls, picture, about = widgets.parameter_map().children
+    (I, H, L, P), (both, bias) = (column.children for column in controls.children)
+    pictures = {bytes(picture.value)}
+    for control, value in ((both, True), (I, 7), (H, 9), (L, 3), (P, 4), (bias, False)):
+        control.value = value
+        pictures.add(bytes(picture.value))
+        lstm = torch.nn.LSTM(
+            I.value, H.value, L.value, bias.value, bidirectional=both.value, proj_size=P.value
+        )
+        assert f"{sum(p.numel() for p in lstm.parameters()):,} numbers in" in about.value
+    assert len(pictures) == 7
+    P.value = 9
+    assert about.value.startswith("<p>✗ proj_size: expected")
+    kind.value = "GRU"
+    assert P.disabled
+    gru = torch.nn.GRU(7, 9, 3, bias=False, bidirectional=True)
+    assert f"{sum(p.numel() for p in gru.parameters()):,} numbers in" in about.value
+    assert matplotlib.pyplot.get_fignums() == []
+
+
+def test_truncation_draws_the_net_the_length_and_the_cut_that_are_chosen(monkeypatch):
+    drawn = []
+    draw = plots.truncation_grid
+    monkeypatch.setattr(plots, "truncation_grid", lambda *given: drawn.append(given) or draw(*given))
+    nets = {name: torch.randn(6, 6, 2) * torch.ones(6, 6).tril()[..., None] for name in ("short", "long")}
+    net, size, way, picture, about = widgets.truncation(nets).children
+    assert (size.min, size.max) == (1, 6)
+    pictures = {(bytes(picture.value), about.value)}
+    for control, value in ((net, "long"), (size, 2), (way, "steps back")):
+        control.value = value
+        pictures.add((bytes(picture.value), about.value))
+    assert drawn == [
+        (nets["short"], 5, False),
+        (nets["long"], 5, False),
+        (nets["long"], 2, False),
+        (nets["long"], 2, True),
+    ]
+    assert [len(set(shown)) for shown in zip(*pictures, strict=True)] == [4, 4]
+    assert matplotlib.pyplot.get_fignums() == []

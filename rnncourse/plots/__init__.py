@@ -18,9 +18,11 @@ from rnncourse.plots.indices import index_grid
 from rnncourse.plots.lessons import LESSONS, lesson_map
 from rnncourse.plots.loops import loop_step, unrolled, unrolled_loop, unrolling
 from rnncourse.plots.packing import batch_sizes
+from rnncourse.plots.speed import matmuls, time_ratios
 from rnncourse.plots.structure import parameter_map
 from rnncourse.plots.style import COLOURS, STYLE
 from rnncourse.plots.traces import c_against_h, cell_diagram, gates_over_time
+from rnncourse.plots.truncation import truncation_grid
 
 __all__ = [
     "COLOURS",
@@ -40,11 +42,14 @@ __all__ = [
     "lesson_map",
     "loop_step",
     "lstm_cell",
+    "matmuls",
     "norm_against_distance",
     "parameter_map",
     "rnn_cell",
     "seen_inputs",
     "state_paths",
+    "time_ratios",
+    "truncation_grid",
     "unrolled",
     "unrolled_loop",
     "unrolling",

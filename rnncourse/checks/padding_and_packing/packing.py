@@ -1,0 +1,167 @@
+"""Task 6, pack: a padded batch packed by hand. The tests compare the right one with torch's."""
+
+import torch
+
+from rnncourse.checks.framework.cases import Case, random_numbers
+from rnncourse.checks.framework.check import Check, Criterion
+from rnncourse.checks.framework.mistakes import Mistakes
+from rnncourse.checks.framework.parts import Part
+from rnncourse.checks.padding_and_packing.batches import FINITE, padded, some_lengths
+from rnncourse.checks.padding_and_packing.lesson import BY_HAND, LESSON, SIZES, SORTED, STAIRCASE, TOTAL
+
+
+def _truth(x, lengths):
+    order = lengths.argsort(descending=True)
+    sizes = (torch.arange(int(lengths.max())) < lengths[:, None]).sum(0)
+    data = torch.cat([x[order[:size], t] for t, size in enumerate(sizes)])
+    return data, sizes, order, order.argsort()
+
+
+def _cases(seed):
+    numbers = random_numbers(seed, 1.0)
+
+    def case(lengths, T, I, nan):
+        sizes = {"B": len(lengths), "T": T, "I": I}
+        arguments = {"x": padded(numbers, lengths, T, I, nan=nan), "lengths": lengths}
+        return Case(arguments, sizes, frozenset(() if nan else {FINITE}))
+
+    return [
+        case(torch.tensor([2, 5, 3, 4]), 5, 3, nan=False),  # the order does not undo itself
+        case(some_lengths(numbers, 3, 6), 6, 2, nan=True),
+        case(some_lengths(numbers, 5, 7), 7, 4, nan=True),
+        case(some_lengths(numbers, 3, 5), 8, 2, nan=True),  # no sequence fills all steps
+        case(torch.tensor([4, 3, 1]), 4, 2, nan=False),  # sorted already
+    ]
+
+
+wrong = Mistakes(STAIRCASE, _truth)
+
+wrong.edit(
+    "not sorted",
+    "column t takes the first rows of the batch as it was given: some of them have no step t any more.",
+    "x[order[:size], t]",
+    "x[:size, t]",
+    section=SORTED,
+)
+wrong.edit(
+    "rows in the order given",
+    "each column holds the right steps, but in the order of the batch: the longest is not on top.",
+    "x[order[:size], t]",
+    "x[lengths > t, t]",
+    section=SORTED,
+)
+wrong.edit(
+    "the shortest first",
+    "the shortest sequence is on top.",
+    "lengths.argsort(descending=True)",
+    "lengths.argsort()",
+    section=SORTED,
+)
+wrong.edit(
+    "row by row",
+    "data holds sequence after sequence. The steps of one time belong together.",
+    "torch.cat([x[order[:size], t] for t, size in enumerate(sizes)])",
+    "torch.cat([x[b, : lengths[b]] for b in order])",
+)
+wrong.edit(
+    "row by row, as given",
+    "data holds sequence after sequence, in the order of the batch. The steps of one time belong together.",
+    "torch.cat([x[order[:size], t] for t, size in enumerate(sizes)])",
+    "torch.cat([x[b, :n] for b, n in enumerate(lengths)])",
+)
+wrong.edit(
+    "padding packed",
+    "every row is in every column: the padding is packed with the rest.",
+    "< lengths[:, None]",
+    "< torch.full_like(lengths, x.shape[1])[:, None]",
+    "int(lengths.max())",
+    "x.shape[1]",
+)
+wrong.edit(
+    "one step too many",
+    "each sequence goes on for a step of padding.",
+    "int(lengths.max())) <",
+    "x.shape[1]) <=",
+    section=SIZES,
+)
+wrong.edit(
+    "zeros at the end",
+    "batch_sizes ends in zeros. It ends with the longest sequence.",
+    "int(lengths.max())",
+    "x.shape[1]",
+    section=TOTAL,
+)
+wrong.edit(
+    "the first for the longest",
+    "the first sequence is taken for the longest: the lengths are used before they are sorted.",
+    "lengths.max()",
+    "lengths[0]",
+    section=SORTED,
+)
+wrong.edit(
+    "the same index twice",
+    "unsorted_indices is sorted_indices once more. One takes a row to its place, the other brings it back.",
+    "order.argsort()",
+    "order",
+    section=SORTED,
+)
+wrong.edit(
+    "indices exchanged",
+    "sorted_indices and unsorted_indices are exchanged.",
+    "order, order.argsort()",
+    "order.argsort(), order",
+    section=SORTED,
+)
+wrong.edit(
+    "back by turning round",
+    "unsorted_indices is sorted_indices turned round. It has to undo it.",
+    "order.argsort()",
+    "order.flip(0)",
+    section=SORTED,
+)
+wrong.edit(
+    "lengths for indices",
+    "sorted_indices holds the sorted lengths. Asked is which sequence stands at each place.",
+    "sizes, order,",
+    "sizes, lengths[order],",
+    section=SORTED,
+)
+wrong.edit(
+    "lengths for batch_sizes",
+    "batch_sizes holds the sorted lengths. Asked is a number for each time step.",
+    "data, sizes,",
+    "data, lengths[order],",
+    section=SIZES,
+)
+wrong.edit("stacked", "data is a list of columns. Asked is one tensor, (N, I).", "torch.cat(", "list(")
+
+pack = Check(
+    name="pack",
+    lesson=LESSON,
+    section=STAIRCASE,
+    parts=(
+        Part("data", "N I"),
+        Part("batch_sizes", "T", dtype="int"),
+        Part("sorted_indices", "B", dtype="int"),
+        Part("unsorted_indices", "B", dtype="int"),
+    ),
+    criteria=(
+        Criterion("data", 2, ("data",)),
+        Criterion("batch_sizes", 1, ("batch_sizes",)),
+        Criterion("the indices", 1, ("sorted_indices", "unsorted_indices")),
+    ),
+    truth=_truth,
+    mistakes=wrong,
+    cases=_cases,
+    forbid=BY_HAND,
+    example_case=Case(
+        {
+            "x": torch.tensor(
+                [[[1.0], [2.0], [0.0]], [[3.0], [0.0], [0.0]], [[4.0], [5.0], [6.0]]], dtype=torch.float64
+            ),
+            "lengths": torch.tensor([2, 1, 3]),
+        },
+        {"B": 3, "T": 3, "I": 1},
+    ),
+    agree="torch's PackedSequence",
+)

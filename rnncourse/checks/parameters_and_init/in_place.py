@@ -1,0 +1,41 @@
+"""A function that changes a module in place, and the module afterwards. No answer here."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+
+from rnncourse.checks.framework.cases import TorchModule
+from rnncourse.checks.framework.use import Problem, use
+
+
+@use("a function")
+def changed_module(function: Callable, arguments: dict[str, Any]) -> dict[str, Any]:
+    """All parameters by name when the function is done, and whether it refused a module without biases.
+
+    It has no helpers: only its own code may run beside the learner's.
+    """
+    names = list(arguments)
+    module = copy.deepcopy(arguments[names[0]])
+    refused = False
+    try:
+        function(module, *[*arguments.values()][1:])
+    except ValueError:
+        if module.bias:
+            raise
+        refused = True
+    found = {"refused": refused}
+    found.update(module.state_dict())
+    return found
+
+
+def parameters_after(returned: dict[str, Any], module: TorchModule) -> dict[str, Tensor]:
+    """The parameters by name. Raises Problem where their names or shapes are no longer the module's."""
+    after = {name: value for name, value in returned.items() if name != "refused"}
+    if after.keys() != module.parameters.keys():
+        raise Problem("the module has other parameters than before; asked is to change the numbers in them.")
+    for name, value in after.items():
+        if value.shape != module.parameters[name].shape:
+            raise Problem(f"{name} has shape {tuple(value.shape)} afterwards; before it had another.")
+    return after

@@ -1,0 +1,113 @@
+"""Task 6, bias_numbers: what two biases do to a step, and what a forget bias is worth, on paper."""
+
+import math
+
+from rnncourse.checks.framework.check import Criterion
+from rnncourse.checks.framework.mistakes import Mistakes
+from rnncourse.checks.framework.predict import predicted
+from rnncourse.checks.parameters_and_init.lesson import BIASES, FORGET, LESSON, LONG, NOT_FOLDED
+
+# b_ih = 0.3, b_hh = -0.1, the gradient of their sum is 0.4.
+SUM, GRADIENT = 0.3 - 0.1, 0.4
+
+
+def _sigmoid(a: float) -> float:
+    return 1 / (1 + math.exp(-a))
+
+
+TRUTH = {
+    "sgd": SUM - 0.1 * 2 * GRADIENT,  # lr 0.1
+    "sgd_folded": SUM - 0.1 * GRADIENT,
+    "sgd_decay": SUM - 0.1 * (2 * GRADIENT + 0.2 * SUM),  # weight decay 0.2
+    "adam": SUM - 2 * 0.01,  # lr 0.01, the first step
+    "gradient_b_hn": 0.25 * GRADIENT,  # r = 0.25, the gradient of b_in is 0.4
+    "f": _sigmoid(2.0),  # both slices 1
+    "half_life": math.log(0.5) / math.log(0.9),  # f = 0.9
+    "chrono": math.log(20 - 1),  # a memory of 20 steps
+}
+
+wrong = Mistakes(BIASES)
+
+wrong("the sum moves once", "Your sum makes one step. How many biases make one?")(
+    {"sgd": TRUTH["sgd_folded"]}
+)
+wrong("the sum goes up", "A step of SGD goes against the gradient.")(
+    {"sgd": SUM + 0.08, "sgd_folded": SUM + 0.04}
+)
+wrong("one bias alone", "This is bias_ih after the step. Asked is the sum of both.")({"sgd": 0.26})
+wrong("the step, not the sum", "This is how far the sum moves. Asked is where it is after the step.")(
+    {"sgd": -0.08, "sgd_folded": -0.04}
+)
+wrong(
+    "the gradient shared out",
+    "This is half of a step. Does the chain rule share a gradient out among those who add up?",
+)({"sgd_folded": SUM - 0.02})
+wrong("folded moves twice", "There is one bias that learns now, and so one step.")(
+    {"sgd_folded": TRUTH["sgd"]}
+)
+wrong("folded starts from bias_ih", "The folded bias starts from the sum of both.")({"sgd_folded": 0.26})
+wrong("decay left out", "Weight decay has no part in it.")({"sgd_decay": TRUTH["sgd"]})
+wrong(
+    "decay twice",
+    "The decay is doubled, too: each bias decays by its own size, and what do the sizes add up to?",
+)({"sgd_decay": SUM - 0.1 * (2 * GRADIENT + 2 * 0.2 * SUM)})
+wrong("decay, gradient once", "With the decay, too, both biases make their step.")(
+    {"sgd_decay": SUM - 0.1 * (GRADIENT + 0.2 * SUM)}
+)
+wrong("decay the other way", "Weight decay makes a number smaller in size, not larger.")(
+    {"sgd_decay": SUM - 0.1 * (2 * GRADIENT - 0.2 * SUM)}
+)
+wrong("decay without the learning rate", "The decay is multiplied by the learning rate, as the gradient is.")(
+    {"sgd_decay": SUM - 0.1 * 2 * GRADIENT - 0.2 * SUM}
+)
+wrong("Adam once", "Adam moves each parameter by about its learning rate. How many parameters?")(
+    {"adam": SUM - 0.01}
+)
+wrong("Adam as SGD", "That is SGD's step. What does Adam divide the gradient by, at the first step?")(
+    {"adam": SUM - 0.01 * 2 * GRADIENT}
+)
+wrong("Adam, one as SGD", "That is one step of SGD. What does Adam divide the gradient by?")(
+    {"adam": SUM - 0.01 * GRADIENT}
+)
+wrong("b_hn as b_in", "In n the two do not stand in one sum: where is b_hn?", NOT_FOLDED)(
+    {"gradient_b_hn": 0.4}
+)
+wrong("divided by r", "It is multiplied by r on the way in. And on the way back?", NOT_FOLDED)(
+    {"gradient_b_hn": 1.6}
+)
+wrong("1 - r", "That is 1 - r of it. What is b_hn multiplied by?", NOT_FOLDED)({"gradient_b_hn": 0.3})
+wrong("r alone", "That is r. The gradient of b_in is a factor, too.", NOT_FOLDED)({"gradient_b_hn": 0.25})
+wrong("one slice", "That is σ(1). Both slices are 1, and they meet in a sum.", FORGET)({"f": _sigmoid(1.0)})
+wrong("the sum itself", "That is b_f. Asked is the gate.", FORGET)({"f": 2.0})
+wrong("tanh for σ", "That is tanh. A gate is a sigmoid.", FORGET)({"f": math.tanh(2.0)})
+wrong("σ turned round", "That is 1 - f: what is forgotten.", FORGET)({"f": _sigmoid(-2.0)})
+wrong("1/(1-f)", "After that many steps about 1/e is left. Asked is one half.", FORGET)({"half_life": 10.0})
+wrong(
+    "half lost in equal parts", "Each step takes a tenth of what is left, and not of the beginning.", FORGET
+)({"half_life": 5.0})
+wrong("the logarithms divided the other way", "Turned round: ln f stands below.", FORGET)(
+    {"half_life": math.log(0.9) / math.log(0.5)}
+)
+wrong("a negative time", "The sign: both logarithms are negative.", FORGET)(
+    {"half_life": -TRUTH["half_life"]}
+)
+wrong("ln τ", "Near, but σ(ln τ) is τ / (τ + 1). Asked is f = 1 - 1/τ.", LONG)({"chrono": math.log(20)})
+wrong("f itself", "That is f. Asked is the bias that gives it.", LONG)({"chrono": 0.95})
+wrong("b_i", "The sign: that is the input gate's bias.", LONG)({"chrono": -TRUTH["chrono"]})
+wrong("base 10", "That is the logarithm to base 10.", LONG)({"chrono": math.log10(19)})
+wrong("base 2", "That is the logarithm to base 2.", LONG)({"chrono": math.log2(19)})
+
+bias_numbers = predicted(
+    "bias_numbers",
+    LESSON,
+    BIASES,
+    TRUTH,
+    wrong,
+    tolerance=1e-3,
+    criteria=(
+        Criterion("SGD", 1, ("sgd", "sgd_folded")),
+        Criterion("decay and Adam", 1, ("sgd_decay", "adam")),
+        Criterion("the GRU's b_hn", 1, ("gradient_b_hn",)),
+        Criterion("the forget gate", 1, ("f", "half_life", "chrono")),
+    ),
+)

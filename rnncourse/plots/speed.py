@@ -1,0 +1,70 @@
+"""What a recurrent layer's speed hangs on: how its work is cut into matmuls, and seconds side by side."""
+
+from itertools import accumulate, cycle
+
+import matplotlib.pyplot as plt
+
+from rnncourse.plots.sizes import check_size
+from rnncourse.plots.style import COLOURS
+
+
+def matmuls(T, B, I, H, ax=None):
+    """Draw the multiply-adds of one LSTM layer's forward pass as two bars of equal length, cut into matmuls.
+
+    Above, step by step: for each of T steps W_ih x_t, (B, I) by (I, 4H), and W_hh h, (B, H) by (H, 4H).
+    Below, hoisted: W_ih x for all steps, (T*B, I) by (I, 4H), then W_hh h step by step. A block is one
+    matmul, as long as its share of the multiply-adds. Returns the Axes. Raises TypeError for a
+    size that is no int, ValueError for one below 1.
+    """
+    T, B, I, H = (check_size(name, value) for name, value in zip("TBIH", (T, B, I, H), strict=True))
+    if ax is None:
+        _, ax = plt.subplots(figsize=(9.0, 2.6), layout="constrained")
+    x_t, h, whole = B * I * 4 * H, B * H * 4 * H, T * B * (I + H) * 4 * H  # multiply-adds
+    rows = {
+        f"step by step: {2 * T} matmuls": [
+            (name, work) for _ in range(T) for name, work in (("x", x_t), ("h", h))
+        ],
+        f"hoisted: {T + 1} matmuls": [("x", T * x_t), *[("h", h)] * T],
+    }
+    for y, blocks in enumerate(rows.values()):
+        ends = [*accumulate(work / whole for _, work in blocks)]
+        spans = [(end - work / whole, work / whole) for end, (_, work) in zip(ends, blocks, strict=True)]
+        colours = [COLOURS[name] for name, _ in blocks]
+        ax.broken_barh(spans, (-y - 0.35, 0.7), facecolors=colours, edgecolor="white", linewidth=0.5)
+    ax.set(yticks=[0, -1], yticklabels=rows, xlim=(0, 1), xlabel="share of the multiply-adds")
+    share = I / (I + H)
+    ax.set_title(
+        f"T={T}, B={B}, I={I}, H={H}: {whole:,} multiply-adds; grey: W_ih x, {share:.0%}; pink: W_hh h"
+    )
+    ax.figure.alt = (
+        f"Two bars of {whole:,} multiply-adds. Step by step: {2 * T} matmuls, by turns W_ih x_t of {x_t:,} "
+        f"and W_hh h of {h:,}. Hoisted: one W_ih x of {T * x_t:,}, {share:.0%} of all, then {T} W_hh h "
+        f"of {h:,}."
+    )
+    return ax
+
+
+def time_ratios(seconds, baseline, ax=None):
+    """Draw how many times the baseline's seconds each contestant took, at each size.
+
+    seconds: {contestant: {size: seconds}}, a size being any label; the baseline is one of the contestants.
+    The axis is logarithmic: equal factors are equally far apart. Returns the Axes.
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(8.0, 3.2), layout="constrained")
+    sizes = list(seconds[baseline])
+    said = []
+    looks = cycle(zip("cifgoh", "osD^vP", strict=True))  # a colour and a marker for each contestant
+    for (name, by_size), (colour, marker) in zip(seconds.items(), looks, strict=False):
+        ratios = [by_size[size] / seconds[baseline][size] for size in sizes]
+        ax.plot(range(len(sizes)), ratios, marker=marker, color=COLOURS[colour], label=name, linewidth=1)
+        said.append(f"{name}: {', '.join(f'{ratio:.1f}' for ratio in ratios)}")
+    ax.set(xticks=range(len(sizes)), xticklabels=sizes, yscale="log", ylabel=f"seconds over {baseline}'s")
+    ticks = [1, 2, 4, 8, 16]
+    ax.set_yticks(ticks, labels=ticks)
+    ax.minorticks_off()
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small")
+    ax.figure.alt = (
+        f"Seconds over {baseline}'s, at the sizes {'; '.join(map(str, sizes))}. {'. '.join(said)}."
+    )
+    return ax

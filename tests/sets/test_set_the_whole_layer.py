@@ -1,0 +1,354 @@
+"""Exercise set 16: the true answers against torch.nn and autograd, and honest ways to each task."""
+
+from collections import Counter
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.autograd import Function
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from rnncourse.checks import the_whole_layer
+from rnncourse.checks.framework.answers import AnswerKey
+from rnncourse.checks.framework.judge import judge
+from rnncourse.checks.framework.mistakes import edited
+from rnncourse.checks.the_whole_layer import whole
+from rnncourse.checks.the_whole_layer.using import load_call_and_differentiate
+from rnncourse.checks.the_whole_layer.way_back import forward
+from rnncourse.steps import lstm_step
+
+input_part, one_way, backward_loop, after_loop = (
+    check.truth for check in the_whole_layer.CHECKS if check.name not in ("counted", "MyLSTM")
+)
+
+# ---- the truth, compared with torch.nn and with autograd
+
+
+class Matmuls(TorchDispatchMode):
+    """Counts the matmuls within, and the sizes of their results."""
+
+    def __init__(self):
+        super().__init__()
+        self.results = Counter()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        if function.overloadpacket.__name__ in ("mm", "addmm", "bmm"):
+            self.results[tuple(result.shape)] += 1
+        return result
+
+
+def test_counted_is_what_torch_does():
+    T, B, I, H = 50, 20, 30, 40
+    x, h, c = torch.randn(T, B, I), torch.randn(B, H), torch.randn(B, H)
+    weight_ih, weight_hh, bias_ih, bias_hh = nn.LSTM(I, H).requires_grad_(False).parameters()
+    with Matmuls() as step_by_step, FlopCounterMode(display=False) as work:
+        state = h, c
+        for x_t in x:
+            state = lstm_step(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh)
+    with Matmuls() as hoisted:
+        a = input_part(x, weight_ih, bias_ih, bias_hh)
+        gates, output, memory = forward(a, h, c, weight_hh, reverse=False)
+    with Matmuls() as backward:
+        da, *_ = backward_loop(output, h, c, gates, memory, c, weight_hh, False)
+        after_loop(da, x, output, h, weight_ih, False)
+    (first_result,) = (size for size, count in hoisted.results.items() if count == 1)
+    assert the_whole_layer.counted.truth == {
+        "step_by_step": step_by_step.results.total(),
+        "hoisted": hoisted.results.total(),
+        "first_result": first_result,
+        "multiply_adds": work.get_total_flops() // 2,
+        "share": I / (I + H),
+        "backward": backward.results.total(),
+    }
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_pieces_together_equal_torch(reverse):
+    """Hoisted, looped, and back by hand: outputs and all gradients of one direction of torch.nn.LSTM."""
+    T, B, I, H = 5, 3, 2, 4
+    lstm = nn.LSTM(I, H).double()
+    weight_ih, weight_hh, bias_ih, bias_hh = lstm.parameters()
+    x, h_0, c_0 = (
+        torch.randn(shape).double().requires_grad_() for shape in ((T, B, I), (1, B, H), (1, B, H))
+    )
+    turned = x.flip(0) if reverse else x
+    theirs, (h_n, c_n) = lstm(turned, (h_0, c_0))
+    theirs = theirs.flip(0) if reverse else theirs
+    doutput, dh_n, dc_n = torch.randn(T, B, H).double(), *torch.randn(2, 1, B, H).double()
+    wanted = [x, h_0, c_0, weight_ih, weight_hh, bias_ih, bias_hh]
+    expected = torch.autograd.grad((theirs, h_n, c_n), wanted, (doutput, dh_n, dc_n))
+
+    with torch.no_grad():
+        a = input_part(x, weight_ih, bias_ih, bias_hh)
+        found = one_way(a, h_0[0], c_0[0], weight_hh, reverse)
+        torch.testing.assert_close(found, (theirs, h_n[0], c_n[0]))
+        gates, output, c = forward(a, h_0[0], c_0[0], weight_hh, reverse)
+        da, dh_0, dc_0 = backward_loop(doutput, dh_n[0], dc_n[0], gates, c, c_0[0], weight_hh, reverse)
+        dx, dweight_ih, dweight_hh, dbias = after_loop(da, x, output, h_0[0], weight_ih, reverse)
+    found = dx, dh_0[None], dc_0[None], dweight_ih, dweight_hh, dbias, dbias
+    torch.testing.assert_close(found, expected)
+
+
+def test_the_cases_of_MyLSTM_ask_for_each_option_and_for_chance():
+    drawn = set()
+    for seed in range(5):
+        *fixed, by_chance = (case.arguments for case in the_whole_layer.MyLSTM.cases(seed))
+        drawn.add(str(by_chance["options"]))
+        names = {name for case in fixed for name in case["options"]}
+        assert names == {"num_layers", "bias", "batch_first", "dropout", "bidirectional"}
+    assert len(drawn) > 2
+
+
+def test_dropout_of_torch_between_layers_is_in_the_cases():
+    case = next(case for case in the_whole_layer.MyLSTM.cases(0) if case.arguments["train"])
+    trained = load_call_and_differentiate.run(nn.LSTM, case.arguments)["output"]
+    still = load_call_and_differentiate.run(nn.LSTM, case.arguments | {"train": False})["output"]
+    assert not torch.allclose(trained, still)
+
+
+def test_each_property_has_its_own_point():
+    """A layer that lacks one feature loses that point, and the two for all together."""
+    lacking = {
+        "hx ignored": {"hx", "batch_first", "without a batch", "layers", "directions"},
+        "batch_first ignored": {"batch_first"},
+        "unbatched not known": {"without a batch"},
+        "biases always": {"bias=False"},
+        "dropout in eval": {"dropout in training alone"},
+        "both forward": {"directions"},
+        "one gradient cut": set(),
+    }
+    check = the_whole_layer.MyLSTM
+    cases = check.cases(0)
+    key = AnswerKey(check, cases)
+    classes = {mistake.name: mistake.function for mistake in check.mistakes}
+    for name, lost in lacking.items():
+        earned = judge(key, check.evaluate(classes[name], cases)).earned
+        missed = {criterion.words for criterion in check.criteria} - set(earned)
+        assert missed == lost | {"all of it together, gradients too"}, name
+
+
+@pytest.mark.parametrize(
+    ("new", "words"),
+    [
+        ("x", "asked is the return of nn.LSTM"),
+        ("(x, x)", "asked is the return of nn.LSTM"),
+        ("(x, (None, None))", "asked is the return of nn.LSTM"),
+        ("(x.detach(), (x.detach(), x.detach()))", "no gradient flows back"),
+    ],
+)
+def test_what_is_no_lstm_ends_in_a_sentence(new, words):
+    Odd = edited(whole._MyLSTM, "(x.transpose(0, 1) if self.batch_first else x), (h_n, c_n)", new)
+    check = the_whole_layer.MyLSTM
+    (answer,) = check.evaluate(Odd, check.cases(0)[1:2])
+    assert answer.failure.kind == "problem"
+    assert words in answer.failure.message
+
+
+# ---- honest work, written in several ways
+
+
+def input_part_linear(x, weight_ih, bias_ih, bias_hh):
+    return F.linear(x, weight_ih, bias_ih + bias_hh)
+
+
+def input_part_rows(x, weight_ih, bias_ih, bias_hh):
+    T, B, I = x.shape
+    return torch.addmm(bias_ih + bias_hh, x.reshape(T * B, I), weight_ih.t()).view(T, B, -1)
+
+
+def input_part_einsum(x, weight_ih, bias_ih, bias_hh):
+    return torch.einsum("tbi,gi->tbg", x, weight_ih) + (bias_ih + bias_hh)
+
+
+def input_part_loop(x, weight_ih, bias_ih, bias_hh):
+    return torch.stack([F.linear(x_t, weight_ih, bias_ih) + bias_hh for x_t in x])
+
+
+def one_way_flipped(a, h_0, c_0, weight_hh, reverse):
+    if reverse:
+        output, h, c = one_way_flipped(a.flip(0), h_0, c_0, weight_hh, False)
+        return output.flip(0), h, c
+    outputs, h, c = [], h_0, c_0
+    for a_t in a:
+        a_i, a_f, a_g, a_o = torch.addmm(a_t, h, weight_hh.t()).chunk(4, 1)
+        c = c * a_f.sigmoid() + a_i.sigmoid() * a_g.tanh()
+        h = c.tanh() * a_o.sigmoid()
+        outputs.append(h)
+    return torch.stack(outputs), h, c
+
+
+def one_way_numpy(a, h_0, c_0, weight_hh, reverse):
+    import numpy as np
+
+    def sigmoid(v):
+        return 1 / (1 + np.exp(-v))
+
+    a, h, c, W = (v.numpy() for v in (a, h_0, c_0, weight_hh))
+    output = np.empty((len(a), *h.shape))
+    for t in range(len(a))[:: -1 if reverse else 1]:
+        i, f, g, o = np.split(a[t] + h @ W.T, 4, axis=1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = output[t] = sigmoid(o) * np.tanh(c)
+    return tuple(map(torch.from_numpy, (output, h, c)))
+
+
+def back_by_factors(doutput, dh_n, dc_n, gates, c, c_0, weight_hh, reverse):
+    """As in the lesson: the factors for all steps at once; time backward by flips."""
+    if reverse:
+        turned = back_by_factors(doutput.flip(0), dh_n, dc_n, gates.flip(0), c.flip(0), c_0, weight_hh, False)
+        return turned[0].flip(0), *turned[1:]
+    i, f, g, o = gates.chunk(4, dim=-1)
+    before, shown = torch.cat([c_0.unsqueeze(0), c[:-1]]), c.tanh()
+    factors = [g * i * (1 - i), before * f * (1 - f), i * (1 - g * g), shown * o * (1 - o)]
+    factors, h_to_c = torch.cat(factors, dim=-1), o * (1 - shown * shown)
+    da, dh, dc = [], dh_n, dc_n
+    for t in range(len(c) - 1, -1, -1):
+        dh = dh + doutput[t]
+        dc = dc + dh * h_to_c[t]
+        da.insert(0, torch.cat([dc, dc, dc, dh], dim=1) * factors[t])
+        dh, dc = da[0] @ weight_hh, dc * f[t]
+    return torch.stack(da), dh, dc
+
+
+def back_by_neighbours(doutput, dh_n, dc_n, gates, c, c_0, weight_hh, reverse):
+    T, B, H = c.shape
+    i, f, g, o = gates.view(T, B, 4, H).unbind(2)
+    da = gates.new_zeros(T, B, 4, H)
+    dh, dc, back = dh_n.clone(), dc_n.clone(), (1 if reverse else -1)
+    for t in range(T) if reverse else range(T - 1, -1, -1):
+        first = t + back in (-1, T)
+        kept = c_0 if first else c[t + back]
+        dh += doutput[t]
+        dc += dh * o[t] / c[t].cosh() ** 2
+        da[t, :, 0], da[t, :, 1] = dc * g[t] * (i[t] - i[t] ** 2), dc * kept * (f[t] - f[t] ** 2)
+        da[t, :, 2], da[t, :, 3] = dc * i[t] * (1 - g[t] ** 2), dh * c[t].tanh() * (o[t] - o[t] ** 2)
+        dh = torch.einsum("bg,gh->bh", da[t].flatten(1), weight_hh)
+        dc = dc * f[t]
+    return da.flatten(2), dh, dc
+
+
+def after_by_einsum(da, x, output, h_0, weight_ih, reverse):
+    before = torch.roll(output, -1 if reverse else 1, dims=0)
+    before[-1 if reverse else 0] = h_0
+    return (
+        torch.einsum("tbg,gi->tbi", da, weight_ih),
+        torch.einsum("tbg,tbi->gi", da, x),
+        torch.einsum("tbg,tbh->gh", da, before),
+        da.sum(dim=(0, 1)),
+    )
+
+
+def after_by_loop(da, x, output, h_0, weight_ih, reverse):
+    h, dx = h_0, torch.empty_like(x)
+    dweight_ih, dweight_hh, dbias = 0, 0, 0
+    for t in range(len(x))[:: -1 if reverse else 1]:
+        dx[t] = da[t] @ weight_ih
+        dweight_ih, dweight_hh = dweight_ih + da[t].T @ x[t], dweight_hh + da[t].T @ h
+        dbias, h = dbias + da[t].sum(0), output[t]
+    return [dx, dweight_ih, dweight_hh, dbias]
+
+
+class Registered(nn.Module):
+    """torch's initialisation, modules for dropout, cells' states by dictionary, flips."""
+
+    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, *rest, **options):
+        super().__init__()
+        template = nn.LSTM(input_size, hidden_size, num_layers, bias, batch_first, *rest, **options)
+        self.H, self.batch_first = hidden_size, batch_first
+        self.ends = [
+            [f"_l{k}", f"_l{k}_reverse"][: 1 + template.bidirectional] for k in range(template.num_layers)
+        ]
+        self.drop = nn.Dropout(template.dropout)
+        for name, parameter in template.named_parameters():
+            setattr(self, name, nn.Parameter(parameter.detach()))
+
+    def parts(self, x, end):
+        weight, bias = getattr(self, "weight_ih" + end), getattr(self, "bias_ih" + end, None)
+        return (
+            F.linear(x, weight, bias),
+            getattr(self, "weight_hh" + end),
+            getattr(self, "bias_hh" + end, None),
+        )
+
+    def one(self, x, end, state):
+        a, weight, bias = self.parts(x, end)
+        outputs = []
+        for a_t in a:
+            i, f, g, o = (a_t + F.linear(state[0], weight, bias)).tensor_split(4, dim=-1)
+            c = f.sigmoid() * state[1] + i.sigmoid() * g.tanh()
+            state = o.sigmoid() * c.tanh(), c
+            outputs.append(state[0])
+        return torch.stack(outputs), state
+
+    def forward(self, input, hx=None):
+        alone = input.ndim == 2
+        x = input[:, None] if alone else input.transpose(0, 1) if self.batch_first else input
+        rows = sum(map(len, self.ends))
+        hx = (torch.zeros(rows, x.shape[1], self.H),) * 2 if hx is None else hx
+        h_0, c_0 = (s[:, None] for s in hx) if alone and hx[0].ndim == 2 else hx
+        starts, final = list(zip(h_0, c_0, strict=True)), []
+        for k, ends in enumerate(self.ends):
+            x, halves = (self.drop(x) if k else x), []
+            for end in ends:
+                back = end.endswith("reverse")
+                half, state = self.one(x.flip(0) if back else x, end, starts[len(final)])
+                halves.append(half.flip(0) if back else half)
+                final.append(state)
+            x = torch.cat(halves, -1)
+        h_n, c_n = (torch.stack(s) for s in zip(*final, strict=True))
+        if alone:
+            return x[:, 0], (h_n[:, 0], c_n[:, 0])
+        return (x.transpose(0, 1) if self.batch_first else x), (h_n, c_n)
+
+
+class Sequence(Function):
+    """One direction with its derivative by hand, from the pieces of tasks 2 to 5."""
+
+    @staticmethod
+    def forward(ctx, x, h_0, c_0, weight_ih, weight_hh, bias, reverse):
+        a = input_part_linear(x, weight_ih, bias, torch.zeros_like(bias))
+        kept = [None] * len(a)
+        h, c = h_0, c_0
+        for t in range(len(a))[:: -1 if reverse else 1]:
+            i, f, g, o = (a[t] + h @ weight_hh.T).chunk(4, dim=-1)
+            gates = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+            c = gates[1] * c + gates[0] * gates[2]
+            h = gates[3] * c.tanh()
+            kept[t] = torch.cat(gates, dim=-1), h, c
+        gates, output, memory = (torch.stack(v) for v in zip(*kept, strict=True))
+        ctx.reverse = reverse
+        ctx.save_for_backward(x, h_0, c_0, weight_ih, weight_hh, gates, output, memory)
+        return output, h.clone(), c.clone()
+
+    @staticmethod
+    def backward(ctx, doutput, dh_n, dc_n):
+        x, h_0, c_0, weight_ih, weight_hh, gates, output, c = ctx.saved_tensors
+        da, dh_0, dc_0 = back_by_factors(doutput, dh_n, dc_n, gates, c, c_0, weight_hh, ctx.reverse)
+        dx, dweight_ih, dweight_hh, dbias = after_by_einsum(da, x, output, h_0, weight_ih, ctx.reverse)
+        return dx, dh_0, dc_0, dweight_ih, dweight_hh, dbias, None
+
+
+class ByHand(Registered):
+    def one(self, x, end, state):
+        _, weight_hh, bias_hh = self.parts(x, end)
+        weight_ih, bias_ih = getattr(self, "weight_ih" + end), getattr(self, "bias_ih" + end, None)
+        bias = weight_hh.new_zeros(4 * self.H) if bias_ih is None else bias_ih + bias_hh
+        output, *state = Sequence.apply(x, *state, weight_ih, weight_hh, bias, False)
+        return output, state
+
+
+COUNTED = the_whole_layer.counted.truth
+HONEST = {
+    "counted": [
+        lambda: {name: list(v) if isinstance(v, tuple) else float(v) for name, v in COUNTED.items()},
+        lambda: COUNTED | {"share": 0.43, "first_result": torch.Size((1000, 160))},
+    ],
+    "input_part": [input_part_linear, input_part_rows, input_part_einsum, input_part_loop],
+    "one_way": [one_way_flipped, one_way_numpy],
+    "backward_loop": [back_by_factors, back_by_neighbours],
+    "after_loop": [after_by_einsum, after_by_loop],
+    "MyLSTM": [Registered, ByHand],
+}
