@@ -64,12 +64,24 @@ def workers(count: int, scheduler: str | None, plugin: Grading) -> Iterator[Clie
             if not client.scheduler_info()["workers"]:
                 log.warning("The scheduler at %s has no workers yet: waiting for the first.", scheduler)
                 client.wait_for_workers(1)
-            client.register_plugin(plugin)
+            _prepare(client, plugin)
             yield client
         return
     with _local(count) as cluster, Client(cluster) as client:
-        client.register_plugin(plugin)
+        _prepare(client, plugin)
         yield client
+
+
+def _prepare(client: Client, plugin: Grading) -> None:
+    """Every worker starts its server now, and each that joins later when it does."""
+    try:
+        client.register_plugin(plugin)
+    except Exception as error:  # a worker's own, of any kind; Dask hands some on as their text alone
+        words = " ".join(str(error).split()) or type(error).__name__
+        raise Refused(
+            f"a worker can't grade ({words}): expected on each are Linux with its sandbox, and"
+            ' pip install "rnncourse[grading]" in this version.'
+        ) from None
 
 
 def _connected(scheduler: str) -> Client:

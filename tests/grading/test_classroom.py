@@ -12,10 +12,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from dask.distributed import LocalCluster
 from handed_in import EXERCISE, LSTM_GATES, PERFECT, ROOT, replaced
 
 from rnncourse.cli import main
-from rnncourse.grading import sandbox
+from rnncourse.grading import cluster, sandbox
 from rnncourse.grading.cluster import Grading, results, workers
 from rnncourse.grading.notebook import Unreadable, read
 from rnncourse.grading.sandbox import Limits
@@ -196,6 +197,16 @@ def test_places_that_cannot_be_meant_are_refused(words, says, tmp_path, capsys, 
     assert says in said
     assert "Traceback" not in said
     assert [path.name for path in submitted.rglob("*")] == ["ana", "06_lstm_gates", "lstm_gates.ipynb"]
+
+
+def test_a_worker_without_a_sandbox_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(cluster, "missing", lambda: ["Landlock"])
+    submitted = hand_in(tmp_path / "submitted", {"ana": PERFECT})
+    with LocalCluster(n_workers=1, processes=False, dashboard_address=None) as one:
+        words = ["grade", str(submitted), "--out", str(tmp_path / "out")]
+        assert main([*words, "--scheduler", one.scheduler_address]) == 2
+    assert "has no sandbox: Landlock): expected on each are Linux" in capsys.readouterr().err
 
 
 OWN = """{"cells": [{"cell_type": "code", "source": "x = 1", "metadata": {"nbgrader": {"grade": true,
