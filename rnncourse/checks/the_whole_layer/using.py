@@ -1,0 +1,48 @@
+"""How a layer is used in task 6: built, loaded, called, and asked for its gradients. No answer here."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rnncourse.checks.framework.use import Problem, check_parameters, use
+
+ASKED = "asked is the return of nn.LSTM: output, (h_n, c_n)."
+
+
+@use("a class")
+def load_call_and_differentiate(module_class: type, arguments: dict[str, Any]) -> Any:
+    """Output (time first), h_n, c_n; the gradients of x and of all parameters, in torch's order, as one row.
+
+    The loss weights each number of the three differently, whatever their shapes are.
+    """
+    module = module_class(arguments["input_size"], arguments["hidden_size"], **arguments["options"])
+    check_parameters(module, arguments["parameters"])
+    module.load_state_dict(arguments["parameters"])
+    module.train(arguments["train"])
+    x, hx = arguments["x"].clone().requires_grad_(), arguments["hx"]
+    returned = module(x) if hx is None else module(x, hx)
+    if not isinstance(returned, tuple | list) or len(returned) != 2:
+        raise Problem(ASKED)
+    output, states = returned
+    if not isinstance(states, tuple | list) or len(states) != 2:
+        raise Problem(ASKED)
+    loss, leaves, gradients = 0, [x], []
+    for value in (output, *states):
+        if not isinstance(value, Tensor):
+            raise Problem(ASKED)
+        weights = torch.arange(1.0, value.numel() + 1).cos().view(value.shape)
+        loss = loss + (value * weights).sum()
+    if not loss.requires_grad:
+        raise Problem("no gradient flows back from what it returns. Was it detached, or made under no_grad?")
+    for name in arguments["parameters"]:
+        leaves.append(module.get_parameter(name))
+    for gradient in torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True):
+        gradients.append(gradient)
+    if arguments["options"].get("batch_first") and x.dim() == 3 and output.dim() == 3:
+        output, gradients[0] = output.transpose(0, 1), gradients[0].transpose(0, 1)
+    rows = []
+    for gradient in gradients[1:]:
+        rows.append(gradient.flatten())
+    results = {"output": output, "h_n": states[0], "c_n": states[1]}
+    return results | {"dx": gradients[0], "dparameters": torch.cat(rows)}
