@@ -420,7 +420,7 @@ def parameter_map() -> ipywidgets.VBox:
         sizes["proj_size"].disabled = kind.value != "LSTM"
         options = {name: control.value for name, control in (sizes | flags).items() if not control.disabled}
         try:
-            module = _CLASSES[kind.value](**options)
+            module = _CLASSES[kind.value](**options, device="meta")  # draws nothing from torch's generator
         except ValueError as error:
             drawing.refuse(str(error))
             return

@@ -9,7 +9,7 @@ os.environ["RNNCOURSE_PROGRESS"] = "off"  # the tests' own points are nobody's p
 os.environ.pop("MPLBACKEND", None)  # inherited by a kernel, it would keep figures out of the outputs
 
 import hypothesis
-import matplotlib
+import matplotlib.pyplot
 import pytest
 import torch
 
@@ -27,6 +27,7 @@ hypothesis.settings.load_profile("rnncourse")
 
 
 @pytest.fixture(autouse=True)
-def _seed():
-    """Each test draws the same numbers whichever tests ran before it."""
+def _alone():
+    """Each test draws the same numbers, and finds no figure open, whichever tests ran before it."""
     torch.manual_seed(0)
+    matplotlib.pyplot.close("all")

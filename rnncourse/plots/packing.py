@@ -39,7 +39,7 @@ def batch_sizes(lengths, enforce_sorted=True, ax=None):
     across = min(_SIDE, 3.6 / T)
     middle, per_line = max(T * across + 1.3, 2.9), 20  # where the staircase begins; rows of data on a line
     lines = -(-len(data) // per_line)
-    width = max(middle + T * across + 1.3, 0.4 + _SIDE * min(len(data), per_line), 6.5)
+    width = max(middle + T * across + 1.3, 1.05 + _SIDE * min(len(data), per_line), 6.5)
     floor = -B * _SIDE - 0.95  # the first line of data
     bottom = floor - lines * (_SIDE + 0.3) - (0.0 if enforce_sorted else 0.5)
     steps = f"batch_sizes {sizes}" + (
@@ -56,7 +56,7 @@ def batch_sizes(lengths, enforce_sorted=True, ax=None):
         size = min(9, 72 * wide / (0.65 * len(f"{b},{t}")))
         ax.text(x, y, f"{b},{t}", gid=gid, **(CODE | {"color": ink(colour), "fontsize": size}))
 
-    ax.text(0, 0.45, f"padded, (T={T}, B={B}, …): a row a sequence", **words)
+    ax.text(0, 0.45, f"padded, (B={B}, T={T}, …): a row a sequence", **words)
     ax.text(middle, 0.45, "the longest first", **words)
     for b, length in enumerate(lengths):
         y = -(b + 0.5) * _SIDE

@@ -60,8 +60,9 @@ def time_ratios(seconds, baseline, ax=None):
         ax.plot(range(len(sizes)), ratios, marker=marker, color=COLOURS[colour], label=name, linewidth=1)
         said.append(f"{name}: {', '.join(f'{ratio:.1f}' for ratio in ratios)}")
     ax.set(xticks=range(len(sizes)), xticklabels=sizes, yscale="log", ylabel=f"seconds over {baseline}'s")
-    ticks = [1, 2, 4, 8, 16]
-    ax.set_yticks(ticks, labels=ticks)
+    low, high = ax.get_ylim()
+    ticks = [tick for tick in (0.25, 0.5, 1, 2, 4, 8, 16, 32) if low <= tick <= high]
+    ax.set_yticks(ticks, labels=[f"{tick:g}" for tick in ticks])
     ax.minorticks_off()
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small")
     ax.figure.alt = (

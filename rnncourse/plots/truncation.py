@@ -39,11 +39,12 @@ def truncation_grid(gradients, K, window=False, ax=None):
     image = ax.imshow(drawn, cmap="viridis", norm=LogNorm(low, high), interpolation="nearest", gid="kept")
     label = r"$\|$ part of $\partial L_s / \partial W$ from step $t\,\|$"
     ax.figure.colorbar(image, ax=ax, label=label)
-    how = f"each loss looks back over {K} steps" if window else f"chunks of {K} steps"
-    said = f"{how}: {kept.sum()} of {below.sum()} terms kept, relative error {error:.2g}"
+    steps = f"{K} step{'s' if K > 1 else ''}"
+    how = f"each loss looks back over {steps}" if window else f"chunks of {steps}"
+    said = f"{kept.sum()} of {below.sum()} terms kept, relative error {error:.2g}"
     ax.set(xlabel="t, step at which the weights are read", ylabel="s, step of the loss")
-    ax.set_title(said, fontsize=10)
+    ax.set_title(f"{how}:\n{said}", fontsize=10)  # in one line it would be wider than the figure
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    ax.figure.alt = f"Grid of the terms of a gradient over {T} steps, cut terms grey; {said}."
+    ax.figure.alt = f"Grid of the terms of a gradient over {T} steps, cut terms grey; {how}: {said}."
     return ax

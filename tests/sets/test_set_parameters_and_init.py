@@ -296,3 +296,24 @@ HONEST = {
     "fold_biases": [fold_by_blocks, fold_with_a_mask],
     "to_onnx": [onnx_by_rows, onnx_by_index],
 }
+
+
+# ---- what is to be counted is not to be built
+
+
+@pytest.mark.parametrize("made", [nn.RNN, nn.GRU, nn.LSTM, nn.LSTMCell, rnncourse.GRU])
+def test_whoever_makes_a_layer_to_ask_it_is_told(made):
+    def count_parameters(mode, input_size, hidden_size, num_layers, bidirectional, bias, proj_size):
+        made(input_size, hidden_size)
+        return checks.count_parameters.truth(
+            mode, input_size, hidden_size, num_layers, bidirectional, bias, proj_size
+        )
+
+    def layout():
+        made(10, 7)
+        return checks.layout.truth
+
+    for check, learner in ((checks.count_parameters, count_parameters), (checks.layout, layout)):
+        verdict = check.verdict(learner)
+        assert verdict.points == 0
+        assert made.__name__ in str(verdict)

@@ -144,6 +144,30 @@ def test_read_documents_equals_each_document_alone():
             torch.testing.assert_close((h_n[b], c_n[b]), state)
 
 
+# ---- what the likely errors are told
+
+
+@pytest.mark.parametrize(
+    ("retain", "words"),
+    [(False, "carried over with its past"), (True, "Backward needs what was overwritten")],
+)
+def test_an_uncut_state_is_told_what_the_error_means(retain, words):
+    def uncut(lstm, head, optimizer, x, y, K):
+        state = None
+        for x_k, y_k in zip(x.split(K), y.split(K), strict=True):
+            output, state = lstm(x_k, state)
+            optimizer.zero_grad()
+            F.mse_loss(head(output), y_k).backward(retain_graph=retain)
+            optimizer.step()
+
+    assert words in str(stateful_training.train_epoch.verdict(uncut))
+
+
+def test_an_axis_without_a_name_is_said_by_its_letter_alone():
+    verdict = stateful_training.batchify.verdict(lambda data, B: data[: len(data) // B * B].view(-1, B).T)
+    assert "expected (4, 3): n=4 first, then batch B=3." in str(verdict)
+
+
 # ---- honest work, written in several ways
 
 

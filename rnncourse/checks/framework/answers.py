@@ -178,5 +178,6 @@ class Comparison:
             same_in_all = set.intersection(*places) if places else ()
             if same_in_all:
                 units = {"T": "step", "B": "row of the batch", "H": "unit"}
-                return ", " + min(same_in_all).format(units.get(letter, f"entry of axis {axis}"))
+                entry = f"entry of axis {axis}" if len(axes) > 1 else "entry"
+                return ", " + min(same_in_all).format(units.get(letter, entry))
         return ""

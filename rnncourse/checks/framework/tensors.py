@@ -114,7 +114,8 @@ def wrong_shape(c: Comparison) -> Finding | None:
         found, expected = tuple(c.found[n][k].shape), tuple(c.expected[n][k].shape)
         axes = part.axes.split()
         axes = axes if len(axes) == len(expected) else [axis for axis in axes if axis != "B"]
-        named = [f"{AXIS_WORDS.get(a, a)} {a}={size}" for a, size in zip(axes, expected, strict=False)]
+        pairs = zip(axes, expected, strict=False)
+        named = [f"{AXIS_WORDS.get(axis, '')} {axis}={size}".strip() for axis, size in pairs]
         words = " first, then ".join(named) if len(named) == 2 else ", then ".join(named)
         trait = c.trait_of(wrong)
         came = f"{part.name} has shape {found}{f' where {trait.name}' if trait else ''}"

@@ -66,6 +66,10 @@ def likely_slip(failure: Failure, case: Case) -> str:
         return " Two dtypes meet: a tensor made in the function has torch's default dtype, not its inputs'."
     if "'NoneType'" in message:
         return " Something is None here: a missing `return`, or a bias that the cell does not have?"
+    if "graph a second time" in message:
+        return " A state or a loss is carried over with its past. `retain_graph=True` is seldom the remedy."
+    if "modified by an inplace operation" in message:
+        return " Backward needs what was overwritten: by an optimizer's step, or by a write in place."
     if failure.error == "ValueError" and "to unpack" in message:
         return f" The right side has another number of parts than names on the left.{here}"
     return here

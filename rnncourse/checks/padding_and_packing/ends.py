@@ -149,6 +149,12 @@ wrong.edit(
     "if True",
 )
 wrong.edit(
+    "reshaped, not transposed",
+    "where time comes first, the axes are reshaped, not exchanged: a row holds steps of several sequences.",
+    "output.transpose(0, 1)",
+    "output.reshape(len(lengths), -1, output.shape[-1])",
+)
+wrong.edit(
     "batch_first the wrong way round",
     "batch_first is taken for its opposite.",
     "if not batch_first",

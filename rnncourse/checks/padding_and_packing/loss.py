@@ -68,6 +68,25 @@ def _(logits, targets, lengths):
     return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 
 
+@wrong(
+    "targets set to zero",
+    "the targets of the padding are zero, and they are counted: class 0 is learned there.",
+)
+def _(logits, targets, lengths):
+    mask = torch.arange(logits.shape[1]) < lengths[:, None]
+    return F.cross_entropy(logits.flatten(0, 1), (targets * mask).flatten())
+
+
+@wrong(
+    "reshaped, not transposed",
+    "time and classes are reshaped, not exchanged: the numbers of a step are not its own.",
+)
+def _(logits, targets, lengths):
+    mask = torch.arange(logits.shape[1]) < lengths[:, None]
+    logits = logits.reshape(len(lengths), logits.shape[2], -1)  # (B, K, T)
+    return F.cross_entropy(logits, targets.masked_fill(~mask, -100))
+
+
 @wrong("divided by all places", "the sum is right, but it is divided by all B*T places.")
 def _(logits, targets, lengths):
     return _truth(logits, targets, lengths) * lengths.sum() / targets.numel()

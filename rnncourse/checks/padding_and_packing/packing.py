@@ -58,6 +58,14 @@ wrong.edit(
     section=SORTED,
 )
 wrong.edit(
+    "rows by the other index",
+    "the rows are taken by unsorted_indices: it says at which place a sequence stands, not which one stands"
+    " at a place.",
+    "x[order[:size], t]",
+    "x[order.argsort()[:size], t]",
+    section=SORTED,
+)
+wrong.edit(
     "row by row",
     "data holds sequence after sequence. The steps of one time belong together.",
     "torch.cat([x[order[:size], t] for t, size in enumerate(sizes)])",

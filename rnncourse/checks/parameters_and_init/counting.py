@@ -127,6 +127,13 @@ wrong.edit(
     "(D * wide + wide) + biases * H",
 )
 wrong.edit("no proj_size", "proj_size has no part in your count.", *NO_PROJECTION, section=PROJECTION)
+wrong.edit(
+    "weight_hr without a projection",
+    "weight_hr is counted where there is no projection, too.",
+    "projection = proj_size * H",
+    "projection = wide * H",
+    section=PROJECTION,
+)
 wrong.edit("weight_hr left out", "weight_hr is not counted.", *NO_PROJECTION[2:], section=PROJECTION)
 wrong.edit(
     "weight_hr added, nothing narrower",

@@ -3,7 +3,7 @@
 from rnncourse.checks.framework.check import Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.predict import predicted
-from rnncourse.checks.parameters_and_init.lesson import LESSON, NAMES, PROJECTION, ROWS
+from rnncourse.checks.parameters_and_init.lesson import LAYERS, LESSON, NAMES, PROJECTION, ROWS
 
 # nn.LSTM(10, 7, num_layers=3, bidirectional=True, proj_size=3) on x of shape (T=5, B=4, I=10)
 TRUTH = {
@@ -20,6 +20,9 @@ TRUTH = {
 wrong = Mistakes(NAMES)
 
 wrong("weight_ih reads x", "Layer 2 does not read x. What is below it?")({"weight_ih_l2_reverse": (28, 10)})
+wrong("weight_ih reads x twice", "Layer 2 does not read x. What is below it?")(
+    {"weight_ih_l2_reverse": (28, 20)}
+)
 wrong("weight_ih reads one direction", "That is one direction of the layer below; it has two.")(
     {"weight_ih_l2_reverse": (28, 3)}
 )
@@ -40,6 +43,11 @@ wrong("weight_hh without projection", "What weight_hh reads is h. How wide is h 
 wrong("weight_hh reads both", "In time a cell reads its own h, not the other direction's.")(
     {"weight_hh_l2": (28, 6)}
 )
+wrong(
+    "weight_hh reads both, without projection",
+    "In time a cell reads its own h. And how wide is h here?",
+    PROJECTION,
+)({"weight_hh_l2": (28, 14)})
 wrong("weight_hh as weight_ih_l0", "In layer 2, and in time, nothing is 10 wide.")({"weight_hh_l2": (28, 10)})
 wrong("weight_hh, rows of h", "Gates are as wide as the memory, not as h: count the rows again.", PROJECTION)(
     {"weight_hh_l2": (12, 3)}
@@ -58,6 +66,9 @@ wrong(
 )({"parameters": 24})
 wrong("one direction's parameters", "That is one direction's. How many cells are there?")({"parameters": 15})
 wrong("one layer's parameters", "That is one layer's. How many cells are there?")({"parameters": 10})
+wrong("numbers, not tensors", "That is how many numbers they hold. Asked is how many tensors.")(
+    {"parameters": 2198}
+)
 wrong("the first slice", "That is the first block of rows. Which gate is first in torch?", ROWS)(
     {"forget_from": 0, "forget_to": 7}
 )
@@ -80,6 +91,9 @@ wrong("rows without directions", "A state has a row for each layer and each dire
 wrong("directions side by side", "In a state the directions have rows of their own.", PROJECTION)(
     {"h_n": (3, 4, 6), "c_n": (3, 4, 14)}
 )
+wrong("states with the batch in front", "A state has its rows of cells in front, and then the batch.")(
+    {"h_n": (4, 6, 3), "c_n": (4, 6, 7)}
+)
 wrong("states with T", "That axis is time; a state is of one moment, for each of 4 sequences.", PROJECTION)(
     {"h_n": (6, 5, 3), "c_n": (6, 5, 7)}
 )
@@ -95,4 +109,5 @@ layout = predicted(
         Criterion("their number and the rows", 1, ("parameters", "forget_from", "forget_to")),
         Criterion("the states", 1, ("h_n", "c_n")),
     ),
+    forbid=LAYERS,
 )

@@ -55,6 +55,7 @@ def _numbered() -> TorchModule:
 
 wrong = Mistakes(ROWS, _truth)
 ROWS_OF = "parameter[k * H : (k + 1) * H]"
+PARAMETERS = "weight_ih", "weight_hh", "bias_ih", "bias_hh"
 
 wrong.edit(
     "i, f, o, g",
@@ -121,6 +122,18 @@ wrong.edit(
     "parameter.chunk(len(order))[(k + 1) % len(order)]",
 )
 wrong.edit(
+    "counted from 1",
+    "the block after the one that was asked comes, and of the last gate nothing.",
+    ROWS_OF,
+    "parameter[(k + 1) * H : (k + 2) * H]",
+)
+wrong.edit(
+    "last row left out",
+    "the block's last row is missing: in Python a slice ends before its second number.",
+    ROWS_OF,
+    "parameter[k * H : (k + 1) * H - 1]",
+)
+wrong.edit(
     "all to the end",
     "all rows from the gate's first on come; where does the block end?",
     ROWS_OF,
@@ -155,11 +168,22 @@ def _(module, kind, gate, layer, reverse):
     return getattr(module, f"{kind}_l{layer}" + ("_reverse" if reverse else ""))
 
 
+@wrong(
+    "cells of all_weights miscounted",
+    "another cell's rows come: all_weights holds a cell for each direction of each layer.",
+    section=ROWS,
+)
+def _(module, kind, gate, layer, reverse):
+    parameter = module.all_weights[layer + reverse][PARAMETERS.index(kind)]
+    order = "ifgo" if type(module).__name__ == "LSTM" else "rzn"
+    return parameter.chunk(len(order))[order.index(gate)]
+
+
 gate_rows = Check(
     name="gate_rows",
     lesson=LESSON,
     section=ROWS,
-    parts=(Part("rows", "H I"),),
+    parts=(Part("rows", "H columns"),),
     criteria=(Criterion("of an LSTM", 2, where=(IS_LSTM,)), Criterion("of a GRU", 1, where=(IS_GRU,))),
     truth=_truth,
     mistakes=wrong,

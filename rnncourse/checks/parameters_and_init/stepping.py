@@ -91,6 +91,7 @@ wrong("the logarithms divided the other way", "Turned round: ln f stands below."
 wrong("a negative time", "The sign: both logarithms are negative.", FORGET)(
     {"half_life": -TRUTH["half_life"]}
 )
+wrong("rounded", "Near, but rounded: asked are three decimals.", FORGET)({"half_life": 6.58, "chrono": 2.94})
 wrong("ln τ", "Near, but σ(ln τ) is τ / (τ + 1). Asked is f = 1 - 1/τ.", LONG)({"chrono": math.log(20)})
 wrong("f itself", "That is f. Asked is the bias that gives it.", LONG)({"chrono": 0.95})
 wrong("b_i", "The sign: that is the input gate's bias.", LONG)({"chrono": -TRUTH["chrono"]})

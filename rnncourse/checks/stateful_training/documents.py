@@ -80,6 +80,17 @@ wrong.edit(
     "h, c = cell(x_t, (h, c))\n        h, c = h * keep, c * keep",
 )
 wrong.edit(
+    "written in place",
+    "zeros written into h in place also stand in the output kept before: it is the same tensor.",
+    "outputs = []\n",
+    "outputs = []\n    h, c = h.clone(), c.clone()\n",
+    "keep = (~new)[:, None].to(x.dtype)",
+    "h[new], c[new] = 0, 0",
+    "(h * keep, c * keep)",
+    "(h, c)",
+    look="Make a new tensor for the state.",
+)
+wrong.edit(
     "a step early",
     "the state begins anew at the last step of the document before.",
     "zip(x, begins, strict=True)",

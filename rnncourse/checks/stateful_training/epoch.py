@@ -131,6 +131,24 @@ wrong.edit(
     'head(output), y_k, reduction="sum")',
 )
 wrong.edit(
+    "halved",
+    "the loss is half of what is asked: the mean of the squared errors has no factor ½ here.",
+    "F.mse_loss(head(output), y_k)",
+    "0.5 * F.mse_loss(head(output), y_k)",
+)
+wrong.edit(
+    "summed over the outputs",
+    "the squared errors of each step are summed over the O outputs. Asked is the mean over everything.",
+    "F.mse_loss(head(output), y_k)",
+    "(head(output) - y_k).square().sum(-1).mean()",
+)
+wrong.edit(
+    "the layer does not learn",
+    "only the head learns: the output that it reads is cut from its past, so the layer gets no gradient.",
+    "head(output)",
+    "head(output.detach())",
+)
+wrong.edit(
     "the last step only",
     "the loss is that of each chunk's last step. Asked are all its steps.",
     "head(output), y_k",

@@ -14,7 +14,7 @@ TRUTH = {"whole": -7.0, "chunks": -1.0, "every_step": 7.0, "steps_back": 1.0}
 
 wrong = Mistakes(CUT)
 
-wrong("whole: only the last loss", "That is the last loss alone: every step has one.")({"whole": -14.0})
+wrong("whole: only the last loss", "That is the last loss alone. Each step has a loss.")({"whole": -14.0})
 wrong("whole: u left out", "A term has a factor u for each step between t and s.")({"whole": 2.0})
 wrong(
     "whole: cut at every step", "That is each step's own term alone. In the whole, earlier steps count, too."
@@ -26,6 +26,7 @@ wrong("chunks: last chunk only", "That is the second chunk alone. The first one 
 )
 wrong("chunks: first chunk only", "That is the first chunk alone.")({"chunks": 3.0})
 wrong("chunks: border a step early", "That is cut between 0 and 1, and between 2 and 3.")({"chunks": 9.0})
+wrong("chunks: cut at every step", "That is cut at every step. Chunks have 2 steps.", EACH)({"chunks": 7.0})
 wrong("chunks: two steps back", "That lets each loss look back over two steps. Chunks have borders.", ERROR)(
     {"chunks": 1.0}
 )
@@ -36,7 +37,7 @@ wrong("every_step: the whole", "Nothing is cut in that.", EACH)({"every_step": -
 wrong("steps_back: chunks", "That has borders. Here every loss looks back over two steps.", ERROR)(
     {"steps_back": -1.0}
 )
-wrong("steps_back: three", "s - t < 2 has two values: 0 and 1.", ERROR)({"steps_back": -7.0})
-wrong("steps_back: one", "s - t < 2 has two values: 0 and 1.", ERROR)({"steps_back": 7.0})
+wrong("steps_back: three", "s - t < 2 allows two values of s - t: 0 and 1.", ERROR)({"steps_back": -7.0})
+wrong("steps_back: one", "s - t < 2 allows two values of s - t: 0 and 1.", ERROR)({"steps_back": 7.0})
 
 by_hand = predicted("by_hand", LESSON, CUT, TRUTH, wrong, forbid=AUTOGRAD)

@@ -36,7 +36,7 @@ def load_call_and_differentiate(module_class: type, arguments: dict[str, Any]) -
     if not loss.requires_grad:
         raise Problem("no gradient flows back from what it returns. Was it detached, or made under no_grad?")
     for name in arguments["parameters"]:
-        leaves.append(module.get_parameter(name))
+        leaves.append(getattr(module, name))
     for gradient in torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True):
         gradients.append(gradient)
     if arguments["options"].get("batch_first") and x.dim() == 3 and output.dim() == 3:

@@ -62,10 +62,9 @@ def _cases(seed):
 
     return [
         case(3, 2, 4, AHEAD),
-        case(3, 2, 4, REVERSE),
-        case(4, 3, 2, AHEAD),
         case(2, 3, 5, REVERSE),
-        case(3, 4, 2, AHEAD, ENDS_ONLY),
+        case(2, 4, 3, AHEAD, ENDS_ONLY),
+        case(3, 2, 4, REVERSE),
         case(1, 4, 3, REVERSE, ONE_STEP),
     ]
 
