@@ -752,8 +752,8 @@ def test_a_use_runs_without_any_answer():
     uses = {check.use for checks in all_sets().values() for check in checks}
     files = sorted((inspect.getsourcefile(use.run), use.run.__name__) for use in uses)
     code = (
-        "import sys; from rnncourse.grading.server import _use\n"
-        f"print([_use(*at).run.__name__ for at in {files}])\n"
+        "import sys; from rnncourse.grading.overseer import find_use\n"
+        f"print([find_use(*at).run.__name__ for at in {files}])\n"
         "print([m for m in sys.modules if m.startswith('rnncourse.checks.')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -25,10 +25,10 @@ from rnncourse.checks.framework.judge import judge
 from rnncourse.checks.framework.use import Use
 from rnncourse.checks.framework.verdict import Verdict
 from rnncourse.grading.host import Host
+from rnncourse.grading.job import Job
 from rnncourse.grading.notebook import Source, Unreadable, grouped, read, steps
 from rnncourse.grading.result import STATES, Result, TaskResult
 from rnncourse.grading.sandbox import Limits
-from rnncourse.grading.server import Job
 from rnncourse.grading.student import OPERATIONS, Group, Task
 from rnncourse.grading.wire import WireError, unpack_answers
 

@@ -10,8 +10,8 @@ import tempfile
 import threading
 from pathlib import Path
 
+from rnncourse.grading.job import Job, Ran
 from rnncourse.grading.sandbox import own_user, remove_within
-from rnncourse.grading.server import Job, Ran
 from rnncourse.grading.student import read, read_message, send
 
 CHECKS = Path(__file__).parents[1] / "checks"
