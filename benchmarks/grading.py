@@ -65,11 +65,13 @@ def ours(course: Path, workers: int) -> tuple[float, list[float]]:
     command = [sys.executable, "-c", "from rnncourse.cli import main; raise SystemExit(main())", *words]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     begin = time.perf_counter()
-    process = subprocess.Popen(command, cwd=course, env=environment, stderr=subprocess.DEVNULL)
+    with (course / "said.txt").open("wb") as said:
+        process = subprocess.Popen(command, cwd=course, env=environment, stdout=said, stderr=said)
     peak = [0.0, 0.0]
     watcher = threading.Thread(target=_watch, args=(process, peak), daemon=True)
     watcher.start()
-    assert process.wait() == 0
+    if process.wait():
+        raise SystemExit(f"exit status {process.returncode}: {(course / 'said.txt').read_text()}")
     seconds = time.perf_counter() - begin
     watcher.join()
     return seconds, peak
