@@ -114,7 +114,7 @@ class Overseer:
         end = time.monotonic() + wall + SLACK
         deadline = time.monotonic() + SLACK
         try:
-            self._drain()
+            _drain(self.up)
             if threads(answerer.pid) == 1 and self._give(inputs, answerer, deadline):
                 for k, task in enumerate(tasks):
                     deadline = min(end, time.monotonic() + task.seconds * task.cases + SLACK)
@@ -126,7 +126,7 @@ class Overseer:
             return answers, "timeout" if time.monotonic() >= deadline else why_ended(answerer)
         finally:
             answerer.kill()
-            self._drain()
+            _drain(self.up)
             _drain(self.down_read)
 
     def _message(self, process: Process, deadline: float) -> mmap.mmap | None:
@@ -174,9 +174,6 @@ class Overseer:
                     if not ready or any(file == process.file for file, _ in ready):
                         return False
         return True
-
-    def _drain(self) -> None:
-        _drain(self.up)
 
 
 def _apart(length: int) -> mmap.mmap:
