@@ -602,6 +602,16 @@ def sentences():
         "One step alone? Add the time axis: input.unsqueeze(0).",
     )
     yield (
+        lambda: lstm(torch.zeros(7)),
+        "input: expected (T, B, I=4) or, without a batch, (T, I=4), got (7,).",
+        "",
+    )
+    yield (
+        lambda: narrow(torch.zeros(2, 7, 3, 1)),
+        "input: expected (T, B, I=1) or, without a batch, (T, I=1), got (2, 7, 3, 1).",
+        "",
+    )
+    yield (
         lambda: narrow(torch.zeros(7)),
         "input: expected (T, B, I=1) or, without a batch, (T, I=1), got (7,).",
         "One number for each step? Add the feature axis: input.unsqueeze(-1).",
