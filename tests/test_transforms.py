@@ -45,8 +45,8 @@ def weight_hh(kind: str) -> str:
 class TestAutocast:
     """To bfloat16 on the CPU: what torch's own returns in bfloat16, ours does, and in float32 likewise.
 
-    torch's runs without oneDNN. With it nn.LSTM, unlike the others, returns bfloat16, or raises on a processor
-    for which oneDNN has no bfloat16 kernel.
+    torch's runs without oneDNN. With it nn.LSTM, unlike the others, returns bfloat16, or raises on a
+    processor for which oneDNN has no bfloat16 kernel.
     """
 
     pytestmark = pytest.mark.filterwarnings("ignore:TF32")  # of mkldnn.flags
