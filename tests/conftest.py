@@ -13,12 +13,14 @@ import time
 from collections import Counter
 
 import hypothesis
+import kernels
 import matplotlib.pyplot
 import pytest
 import torch
 
 torch.set_num_threads(1)
 matplotlib.use("agg")  # here, a figure opens no window
+kernels.use_forks()
 
 # A first example may have to wait for torch: that is no fault. In CI the same examples run each time.
 hypothesis.settings.register_profile(
