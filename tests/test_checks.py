@@ -68,7 +68,7 @@ def numbers(value):
 
 
 class Unwatched(contextlib.nullcontext):
-    """A Watch that sees nothing. A mistake of the check's own may use what it likes, and the hook takes time."""
+    """A Watch that sees nothing, and takes no time: a check's own mistakes may use what they like."""
 
     seen, line = None, ""
 

@@ -29,7 +29,8 @@ if sys.platform != "linux":
     pytest.skip("the sandbox needs Linux", allow_module_level=True)
 
 SMALL = Limits(memory=200 * 2**20)
-SHORT = replace(SMALL, cpu=2, wall=1.5)  # only for what may be stopped: on a busy machine anything else would be, too
+# For what may be stopped, and nothing else: on a busy machine anything would be.
+SHORT = replace(SMALL, cpu=2, wall=1.5)
 
 
 @pytest.fixture(scope="module")

@@ -222,7 +222,8 @@ def test_a_teachers_own_exercise_is_left_to_nbgrader(tmp_path, capsys, caplog):
     ours.parent.mkdir()
     ours.write_bytes(PERFECT)
     (ours.parent / "notes.ipynb").write_text(OWN)
-    words = ["grade", str(submitted), "--out", str(tmp_path / "out"), "--course", str(course), "--workers", "1"]
+    options = ("--out", tmp_path / "out", "--course", course, "--workers", 1)
+    words = ["grade", *map(str, (submitted, *options))]
     assert main(words) == 3
     assert "13_own is not graded" in caplog.text
     assert {student: row["state"] for student, row in table(tmp_path / "out").items()} == {"ana": "invalid"}
