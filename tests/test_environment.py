@@ -18,7 +18,6 @@ CONDA_NAMES = {
     "torch": "pytorch-cpu",
     "matplotlib": "matplotlib-base",
     "playwright": "playwright-python",
-    "dask": "distributed",  # conda-forge's dask brings pandas and bokeh
 }
 BY_PIP = {"pyseccomp"}
 
@@ -43,13 +42,22 @@ def conda_lines():
     return [line for line in ENVIRONMENT["dependencies"] if isinstance(line, str)]
 
 
+def needs(lines):
+    """The requirements in these lines of pyproject.toml, and those of the extras of ours that they name."""
+    for need in map(Requirement, lines):
+        if need.name == PROJECT["name"]:
+            for extra in need.extras:
+                yield from needs(PROJECT["optional-dependencies"][extra])
+        else:
+            yield need
+
+
 def required():
-    """What pyproject.toml asks for, the extras `test` and `grading` included, under conda's names."""
-    extras = PROJECT["optional-dependencies"]
-    needs = [Requirement(line) for line in PROJECT["dependencies"] + extras["test"] + extras["grading"]]
-    needs = [need for need in needs if need.name not in BY_PIP | {PROJECT["name"]}]
+    """What pyproject.toml asks for, the extra `test` and what that brings included, under conda's names."""
     return {"python": SpecifierSet(PROJECT["requires-python"])} | {
-        CONDA_NAMES.get(need.name, need.name): need.specifier for need in needs
+        CONDA_NAMES.get(need.name, need.name): need.specifier
+        for need in needs([*PROJECT["dependencies"], "rnncourse[test]"])
+        if need.name not in BY_PIP
     }
 
 
