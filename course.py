@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Set up and start the course: `python course.py lab` opens it, `python course.py test` tests it.
 
-This file needs nothing but Python; it installs what the course needs into .venv, beside itself. Its grammar is
-that of Python 3.6, so that an old Python can read it and say that it is too old.
+This file needs nothing but Python; it installs what the course needs into .venv, beside itself. Its grammar
+is that of Python 3.6, so that an old Python can read it and say that it is too old.
 """
 
 import hashlib
@@ -74,7 +74,7 @@ def main(words):
     except InstallationError as error:
         sys.exit(f"course.py: {error}. {TRY_AGAIN}")
     except OSError as error:
-        sys.exit(f"course.py was stopped by {error.filename or 'the system'}: {error.strerror}. {TRY_AGAIN}")
+        sys.exit(f"course.py: {error.filename or 'the system'}: {error.strerror}. {TRY_AGAIN}")
     except KeyboardInterrupt:
         print("\nStopped before the end. The same command starts the installation afresh.")
         sys.exit(130)
@@ -183,8 +183,8 @@ def run(step, command):
                 output.append(line.strip())
                 if sys.stdout.isatty():
                     print("\r" + f"{step}: {output[-1]}"[:width].ljust(width), end="", flush=True)
-                elif line.startswith("Downloading"):
-                    print(line, end="", flush=True)
+                elif output[-1].startswith("Downloading"):
+                    print(output[-1], flush=True)
         except KeyboardInterrupt:
             process.terminate()
             raise
