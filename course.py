@@ -187,6 +187,7 @@ def run(step, command):
                     print(output[-1], flush=True)
         except KeyboardInterrupt:
             process.terminate()
+            process.wait()
             raise
     print(end="\n" if sys.stdout.isatty() else "")
     if process.returncode != 0:

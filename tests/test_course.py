@@ -16,10 +16,11 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "course.py"
 
-# pip does what the file pip.json beside course.py tells it to, and keeps the words of each call.
+# pip does what the file pip.json beside course.py tells it to, and keeps its number and the words of each call.
 STUB_PIP = """
-import json, pathlib, sys, time
+import json, os, pathlib, sys, time
 told = json.loads(pathlib.Path("pip.json").read_text())
+pathlib.Path("pip.pid").write_text(str(os.getpid()))
 with open("pip.calls", "a") as calls:
     calls.write(" ".join(sys.argv[1:]) + "\\n")
 print(told["says"], flush=True)
@@ -123,16 +124,15 @@ def course(folder, monkeypatch):
 # ---- the words on the command line
 
 
-@pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["labs"]])
-def test_help_and_unknown_words_show_both_commands_and_install_nothing(course, folder, capsys, words):
-    try:
+def test_help_and_unknown_words_show_both_commands_and_install_nothing(course, folder, capsys):
+    for words in ([], ["--help"], ["-h"]):
         course.main(words)
-        said = capsys.readouterr().out
-    except SystemExit as ended:
-        said = ended.code
-        assert 'no command "labs"' in said
-    assert "course.py lab" in said
-    assert "course.py test" in said
+        assert capsys.readouterr().out.strip() == course.USAGE
+    with pytest.raises(SystemExit, match='no command "labs"') as ended:
+        course.main(["labs"])
+    assert ended.value.code.endswith(course.USAGE)
+    assert "course.py lab " in course.USAGE
+    assert "course.py test " in course.USAGE
     assert not (folder.path / ".venv").exists()
 
 
@@ -316,6 +316,8 @@ def test_ctrl_c_during_the_installation(folder):
     assert "Stopped before the end" in said
     assert "Traceback" not in said
     assert folder.stamp.read_text() == "unfinished"
+    with pytest.raises(ProcessLookupError):  # pip was ended, too
+        os.kill(int((folder.path / "pip.pid").read_text()), 0)
 
 
 def test_no_ensurepip_names_the_package(course, folder, monkeypatch):
