@@ -16,7 +16,7 @@ import pytest
 
 SOURCE = Path(__file__).parent.parent / "course.py"
 
-# pip does what the file pip.json beside course.py tells it to, and keeps its number and the words of each call.
+# pip does what pip.json beside course.py tells it to, and keeps its process id and the words of each call.
 STUB_PIP = """
 import json, os, pathlib, sys, time
 told = json.loads(pathlib.Path("pip.json").read_text())
