@@ -2,6 +2,10 @@
 
 import random
 
+from rnncourse.extras import require
+
+require("setup() needs", "matplotlib", extra="notebook")
+
 import matplotlib.pyplot as plt
 import numpy as np
 import torch

@@ -8,6 +8,10 @@ import io
 import itertools
 import math
 
+from rnncourse.extras import require
+
+require("widgets need", "ipywidgets", "matplotlib", extra="notebook")
+
 import ipywidgets
 import matplotlib.pyplot as plt
 import torch

@@ -34,7 +34,6 @@ CONDA_NAMES = {
     "torch": "pytorch-cpu",
     "matplotlib": "matplotlib-base",
     "playwright": "playwright-python",
-    "dask": "distributed",  # conda-forge's dask brings pandas and bokeh
 }
 BY_PIP = {"pyseccomp"}
 
@@ -62,10 +61,11 @@ def conda_lines():
 def needs(lines):
     """Yield the requirements in these lines of pyproject.toml, and those of our own extras that they name."""
     for need in map(Requirement, lines):
-        if need.name != PROJECT["name"]:
+        if need.name == PROJECT["name"]:
+            for extra in need.extras:
+                yield from needs(EXTRAS[extra])
+        else:
             yield need
-        for extra in need.extras if need.name == PROJECT["name"] else ():
-            yield from needs(EXTRAS[extra])
 
 
 def required():

@@ -863,7 +863,7 @@ def test_what_is_not_asked_for_is_not_held():
     assert sizes[2] == asked + least
     assert sizes[0] > 2.5 * sizes[1] > 8 * sizes[2] - 2.5 * least
     assert t.layer(1).forward.names == ("f", "c")
-    says(IndexError, r"layer 0 was not kept: trace\(…, layers=…\) asked for 1", lambda: t.layer(0))
+    says(IndexError, r"layer 0 was not kept: trace\(\.\.\., layers=\.\.\.\) asked for 1", lambda: t.layer(0))
     says(AttributeError, r"h was not kept: names=\['f', 'c'\]", lambda: t.layer(1).forward.h)
     says(AttributeError, r"h was not kept: names=\['f', 'c'\]", lambda: t.layer(1).forward.grad.h)
 

@@ -156,7 +156,7 @@ class Trace(Tabled):
                 (len(c.layout.batch_sizes), None if c.layout.unbatched else c.layout.batch_sizes[0])
                 for c in calls
             }
-            T, B = next(iter(inputs)) if len(inputs) == 1 else ("…", "…")
+            T, B = next(iter(inputs)) if len(inputs) == 1 else ("varies", "varies")
             T = len(calls) if plan.is_cell else T
             rows.append(
                 (

@@ -142,7 +142,7 @@ class Recorder:
             return
         if torch._C._are_functorch_transforms_active():
             raise RuntimeError(
-                f"trace: {watched.label} was called under a transform of torch.func (vmap, grad, …), where "
+                f"trace: {watched.label} was called under a transform of torch.func (vmap, grad, ...), where "
                 "values are not plain numbers. Trace a call outside of it."
             )
         if any(tensor.is_meta for tensor in module.parameters()):

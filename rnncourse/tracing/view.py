@@ -170,7 +170,7 @@ class LayerTrace(Tabled):
         if k % L not in self._layers:
             kept = ", ".join(str(layer) for layer in self._layers) or "none"
             raise IndexError(
-                f"layer {k % L} was not kept: trace(…, layers=…) asked for {kept} of this module."
+                f"layer {k % L} was not kept: trace(..., layers=...) asked for {kept} of this module."
             )
         return self._layers[k % L]
 

@@ -21,6 +21,7 @@ from rnncourse.checks.framework.plain import Plain
 from rnncourse.checks.framework.use import Use, call, value
 from rnncourse.checks.framework.verdict import Verdict, show, show_rich
 from rnncourse.checks.framework.watch import RECURRENT
+from rnncourse.printing import printable
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class Check:
             rows += [("yours", f"{answer.failure.error} {answer.failure.message}".strip())]
         width = max(len(name) for name, _ in rows)
         for name, words in rows:
-            print(f"{name:<{width}}  {words}")
+            print(printable(f"{name:<{width}}  {words}"))
         self._picture(answer.returned, wanted.returned)
 
     def _picture(self, yours: Plain, wanted: Plain) -> None:

@@ -15,6 +15,8 @@ import pathlib
 import pkgutil
 import tempfile
 
+from rnncourse.printing import printable
+
 VARIABLE = "RNNCOURSE_PROGRESS"
 
 
@@ -85,7 +87,7 @@ class Progress:
             if lesson != lesson_before:
                 lines.append(f"{lesson} {name.replace('_', ' ')}")
                 lesson_before = lesson
-            lines.append(f"   {_words(points, total):<14}{task:<24}{points or 0} of {total}")
+            lines.append(f"   {printable(_words(points, total)):<14}{task:<24}{points or 0} of {total}")
         return "\n".join([*lines, self.total])
 
     def _repr_html_(self) -> str:
