@@ -365,7 +365,8 @@ def _layer_state_slip(layer, input, state: Tensor, *expected: int) -> str:
     if shape[0] == L != S:
         return " A bidirectional layer has two rows for each layer, forward and backward."
     if shape[0] != S:
-        return f" num_layers={L} and {S // L} direction{'s' if S > L else ''} make {S} rows."
+        directions = f"{S // L} direction{'s' if S > L else ''}"
+        return f" num_layers={L} and {directions} make {S} row{'s' if S > 1 else ''}."
     if isinstance(input, Tensor) and shape[1] == input.size(1 if layer.batch_first else 0):
         axis, first = (1, "True") if layer.batch_first else (0, "False")
         return f" Its batch is the length of the input's axis {axis}, which is time with batch_first={first}."
