@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,16 @@ def init_uniform(module: nn.Module, hidden_size: int) -> None:
     bound = 1 / math.sqrt(hidden_size) if hidden_size else 0
     for parameter in module.parameters():
         nn.init.uniform_(parameter, -bound, bound)
+
+
+State = TypeVar("State", contravariant=True)
+Next = TypeVar("Next", covariant=True)
+
+
+class CellCall(Protocol[State, Next]):
+    """What `cell(input, hx)` takes and returns. For type checkers: to them, nn.Module's call is open."""
+
+    def __call__(self, input: Tensor, hx: State | None = None) -> Next: ...
 
 
 class _Cell(nn.Module):
@@ -76,6 +87,7 @@ class RNNCell(_Cell):
     """
 
     gates = 1
+    __call__: CellCall[Tensor, Tensor]
 
     def __init__(
         self,
@@ -116,6 +128,7 @@ class LSTMCell(_Cell):
 
     gates = 4
     has_cell_state = True
+    __call__: CellCall[tuple[Tensor, Tensor], LSTMState]
 
     @one_state_argument
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> LSTMState:
@@ -136,6 +149,7 @@ class GRUCell(_Cell):
     """
 
     gates = 3
+    __call__: CellCall[Tensor, Tensor]
 
     @one_state_argument
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:

@@ -11,7 +11,7 @@ import numbers
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,15 @@ from rnncourse.steps import NONLINEARITIES, LSTMState, gru_step, lstm_step, rnn_
 
 State = Sequence[Tensor]  # (h,) or (h, c): what one time step hands to the next
 Input = TypeVar("Input", Tensor, PackedSequence)  # a layer's output is packed where its input was
+
+HX = TypeVar("HX", contravariant=True)
+Last = TypeVar("Last", covariant=True)
+
+
+class LayerCall(Protocol[HX, Last]):
+    """What `layer(input, hx)` takes and returns. For type checkers: to them, nn.Module's call is open."""
+
+    def __call__(self, input: Input, hx: HX | None = None) -> tuple[Input, Last]: ...
 
 
 def unroll(
@@ -199,6 +208,7 @@ class RNN(_Layer):
     """
 
     gates = 1
+    __call__: LayerCall[Tensor, Tensor]
 
     def __init__(
         self,
@@ -257,6 +267,7 @@ class LSTM(_Layer):
     mode = "LSTM"
     gates = 4
     has_cell_state = True
+    __call__: LayerCall[tuple[Tensor, Tensor], LSTMState]
 
     @one_state_argument
     def forward(self, input: Input, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Input, LSTMState]:
@@ -284,6 +295,7 @@ class GRU(_Layer):
 
     mode = "GRU"
     gates = 3
+    __call__: LayerCall[Tensor, Tensor]
 
     def __init__(
         self,
