@@ -2,10 +2,10 @@
 
 from rnncourse.cells import GRUCell, LSTMCell, RNNCell
 from rnncourse.checks.framework.progress import progress
-from rnncourse.explain import explain
+from rnncourse.explaining import explain
 from rnncourse.layers import GRU, LSTM, RNN
 from rnncourse.steps import LSTMState
-from rnncourse.trace import trace
+from rnncourse.tracing import trace
 
 __all__ = [
     "GRU",

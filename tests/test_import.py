@@ -1,9 +1,16 @@
 """Importing rnncourse is cheap and changes nothing: what draws or shows comes in when asked for."""
 
+import ast
 import json
 import subprocess
 import sys
+from pathlib import Path
 
+import torch
+
+import rnncourse
+
+PACKAGE = Path(rnncourse.__file__).parent
 HEAVY = ["matplotlib", "ipywidgets", "IPython", "sklearn", "pandas", "nbformat", "jupyter_client"]
 PROBE = """
 import json, random, sys
@@ -29,3 +36,40 @@ def test_import_brings_in_nothing_heavy_and_changes_nothing():
     assert "rnncourse" in found["modules"]
     assert [name for name in HEAVY if name in found["modules"]] == []
     assert not found["changed"]
+
+
+def names_bound_in(init):
+    """The names that an __init__.py defines, or imports from elsewhere."""
+    for node in ast.parse(init.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.Assign):
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+
+
+def test_no_name_hides_a_submodule():
+    """A name x of a package means one thing, whether or not its module x has been imported."""
+    hidden = [
+        str(init.with_name(name).relative_to(PACKAGE))
+        for init in PACKAGE.rglob("__init__.py")
+        for name in names_bound_in(init)
+        if init.with_name(f"{name}.py").exists() or (init.parent / name / "__init__.py").exists()
+    ]
+    assert hidden == []
+
+
+def test_types_that_a_user_holds_can_be_imported():
+    import rnncourse.explaining
+    import rnncourse.tracing
+
+    lstm = rnncourse.LSTM(2, 3)
+    assert type(rnncourse.explain(lstm)) is rnncourse.explaining.Explanation
+    assert type(rnncourse.explain(lstm)["h_0"]) is rnncourse.explaining.Row
+    with rnncourse.trace(lstm) as t:
+        lstm(torch.ones(4, 1, 2))
+    held = {"Trace": t, "LayerTrace": t[""], "LayerDirections": t.layer(0)}
+    held |= {"DirectionTrace": t.layer(0).forward, "Gradients": t.layer(0).forward.grad}
+    for name, value in held.items():
+        assert type(value) is getattr(rnncourse.tracing, name)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from rnncourse.explain.call import AsOurs, gates_of
+from rnncourse.explaining.call import AsOurs, gates_of
 from rnncourse.shapes import is_layer
 
 DIRECTIONS = ("forward", "backward")

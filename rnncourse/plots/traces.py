@@ -12,8 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from rnncourse.plots.cells import gru_cell, lstm_cell, rnn_cell
 from rnncourse.plots.style import COLOURS
-from rnncourse.trace import DirectionTrace, LayerTrace, Trace
-from rnncourse.trace.view import LayerDirections
+from rnncourse.tracing import DirectionTrace, LayerDirections, LayerTrace, Trace
 
 GATES = ("i", "f", "o", "r", "z")  # between 0 and 1
 SHOWN = {

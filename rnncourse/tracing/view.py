@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from rnncourse.trace.equations import GATES, Values, names_of
-from rnncourse.trace.recompute import Place, Plan
-from rnncourse.trace.record import Call
-from rnncourse.trace.table import Table, Tabled
+from rnncourse.tracing.equations import GATES, Values, names_of
+from rnncourse.tracing.recompute import Place, Plan
+from rnncourse.tracing.record import Call
+from rnncourse.tracing.table import Table, Tabled
 
 EVERY_NAME = {name for mode in GATES for name in (*names_of(mode, projected=True), "c_0")}
 KINDS = {"LSTM": "an LSTM", "GRU": "a GRU", "RNN_TANH": "an RNN", "RNN_RELU": "an RNN"}

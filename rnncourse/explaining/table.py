@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from rnncourse.explain.call import AsOurs, Call
-from rnncourse.explain.view import Row
+from rnncourse.explaining.call import AsOurs, Call
+from rnncourse.explaining.view import Row
 from rnncourse.shapes import (
     KINDS,
     input_axes,
@@ -23,8 +23,8 @@ from rnncourse.shapes import (
 GATES = {1: "", 3: "rzn", 4: "ifgo"}  # in the order of a weight's rows
 
 
-def table(call: Call, input=None, hx=None) -> dict[str, list[Row]]:
-    """By heading, a row for each tensor; input and hx, right or wrong, are shown beside what is expected."""
+def rows_by_heading(call: Call, input=None, hx=None) -> dict[str, list[Row]]:
+    """Return by heading a row for each tensor; input and hx, right or wrong, are shown beside the shapes."""
     parameters = "parameters"
     if GATES[call.module.gates]:
         parameters += f"; rows of weight_ih, weight_hh and the biases: {_gate_rows(call.module)}"

@@ -8,10 +8,10 @@ The axes and the sentences are those of shapes.py, by which cells and layers che
     view.py     the explanation as text and as HTML
 """
 
-from rnncourse.explain.call import AsOurs, Call, gates_of
-from rnncourse.explain.slips import not_recurrent, unnoticed
-from rnncourse.explain.table import notes, table
-from rnncourse.explain.view import Explanation, Row
+from rnncourse.explaining.call import AsOurs, Call, gates_of
+from rnncourse.explaining.slips import not_recurrent, unnoticed
+from rnncourse.explaining.table import notes, rows_by_heading
+from rnncourse.explaining.view import Explanation, Row
 from rnncourse.layers import check_options
 from rnncourse.shapes import check_cell, check_layer, is_layer, one_state_argument
 
@@ -52,7 +52,7 @@ def explain(module, input=None, hx=None, *more) -> Explanation:
         warnings=warnings,
         fits=fits,
         code=call.code,
-        table=table(call, input, hx),
+        table=rows_by_heading(call, input, hx),
         notes=tuple(notes(call)),
     )
 

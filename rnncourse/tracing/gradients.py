@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from rnncourse.trace.recompute import Inputs, Layout, Outputs, Place, Plan, Values, recompute
+from rnncourse.tracing.recompute import Inputs, Layout, Outputs, Place, Plan, Values, recompute
 
 
 @dataclass

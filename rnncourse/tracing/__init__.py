@@ -6,7 +6,7 @@ what the values' gradients are; record.py hooks into the modules; view.py and bl
 holds, table.py is how it looks.
 """
 
-from rnncourse.trace.block import Trace, trace
-from rnncourse.trace.view import DirectionTrace, LayerTrace
+from rnncourse.tracing.block import Trace, trace
+from rnncourse.tracing.view import DirectionTrace, Gradients, LayerDirections, LayerTrace
 
-__all__ = ["DirectionTrace", "LayerTrace", "Trace", "trace"]
+__all__ = ["DirectionTrace", "Gradients", "LayerDirections", "LayerTrace", "Trace", "trace"]

@@ -5,10 +5,10 @@ from difflib import get_close_matches
 
 from torch import jit, nn
 
-from rnncourse.trace.recompute import CELLS, LAYERS, Plan
-from rnncourse.trace.record import Recorder, Watched
-from rnncourse.trace.table import Table, Tabled, in_units, in_words
-from rnncourse.trace.view import KINDS, DirectionTrace, LayerTrace, cell_trace
+from rnncourse.tracing.recompute import CELLS, LAYERS, Plan
+from rnncourse.tracing.record import Recorder, Watched
+from rnncourse.tracing.table import Table, Tabled, in_units, in_words
+from rnncourse.tracing.view import KINDS, DirectionTrace, LayerTrace, cell_trace
 
 
 def trace(

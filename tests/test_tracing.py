@@ -19,7 +19,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 import rnncourse
 from rnncourse import trace
 from rnncourse.steps import gru_step, lstm_step, rnn_step
-from rnncourse.trace import DirectionTrace, LayerTrace, equations, record
+from rnncourse.tracing import DirectionTrace, LayerTrace, equations, record
 
 LIBRARIES = {"torch": nn, "ours": rnncourse}
 NAMES = {

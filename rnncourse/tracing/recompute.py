@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from rnncourse import cells, layers
 from rnncourse.layers import unroll
-from rnncourse.trace.equations import EQUATIONS, Values, names_of
+from rnncourse.tracing.equations import EQUATIONS, Values, names_of
 
 LAYERS = (nn.RNN, nn.LSTM, nn.GRU, layers.RNN, layers.LSTM, layers.GRU)
 CELLS = (nn.RNNCell, nn.LSTMCell, nn.GRUCell, cells.RNNCell, cells.LSTMCell, cells.GRUCell)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from rnncourse.explain.call import CLASSES, Call, gates_of
+from rnncourse.explaining.call import CLASSES, Call, gates_of
 from rnncourse.shapes import Axes, input_axes, is_layer, kind_of
 
 READ_AS = {

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from rnncourse.trace.compare import allowed, difference
-from rnncourse.trace.equations import GATES, Values
-from rnncourse.trace.gradients import Replay, gradients, packed, results_of
-from rnncourse.trace.recompute import (
+from rnncourse.tracing.compare import allowed, difference
+from rnncourse.tracing.equations import GATES, Values
+from rnncourse.tracing.gradients import Replay, gradients, packed, results_of
+from rnncourse.tracing.recompute import (
     CELLS,
     LAYERS,
     Inputs,
