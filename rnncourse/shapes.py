@@ -43,6 +43,7 @@ class Layer(Recurrent, Protocol):
 
     num_layers: int
     batch_first: bool
+    dropout: float
     bidirectional: bool
     proj_size: int
     weight_ih_l0: nn.Parameter
@@ -58,7 +59,7 @@ def sizes(axes: tuple[tuple[str, Size], ...]) -> tuple[Size, ...]:
     return tuple(size for _, size in axes)
 
 
-def is_layer(module: Recurrent) -> TypeGuard[Layer]:
+def is_layer(module: object) -> TypeGuard[Layer]:
     """Whether a recurrent module goes over all time steps; a cell takes one."""
     return hasattr(module, "num_layers")
 
