@@ -19,4 +19,4 @@ def setup(seed: int = 0) -> None:
     np.random.seed(seed)
     torch.manual_seed(seed)
     torch.set_num_threads(1)
-    plt.rcParams.update(STYLE)
+    plt.style.use(STYLE)
