@@ -32,8 +32,10 @@ CACHED = 2**17  # numbers of one array at a time, so that those of ten arrays st
 Array = Any  # one step's rows, a NumPy array or a tensor: the loops use what both have
 Values = TypeVar("Values", Tensor, np.ndarray)
 State = Sequence[Tensor]  # (h,) or (h, c)
-Weights = Mapping[str, Tensor]  # by the names of a step's arguments; without bias or projection, they are absent
-Plain = Callable[[Tensor, Sequence[int], bool, State, Weights], tuple[Tensor, State]]  # `fold` says what it is
+# By the names of a step's arguments; without bias or projection, they are absent.
+Weights = Mapping[str, Tensor]
+# x, batch_sizes, reverse, state, weights -> output, the final states
+Plain = Callable[[Tensor, Sequence[int], bool, State, Weights], tuple[Tensor, State]]
 
 
 def fold(

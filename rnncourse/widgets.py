@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 from torch.nn.utils.rnn import pack_sequence
 
 from rnncourse import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell, explain, plots
+from rnncourse.explaining import Row
+from rnncourse.plots.drawing import alt_of
 from rnncourse.plots.sizes import Sizes
 from rnncourse.plots.traces import row_length
 from rnncourse.steps import rnn_step
@@ -33,7 +35,7 @@ class _Drawing:
     def show(self, figure: Figure) -> None:
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png")
-        self.picture.value, self.words.value = buffer.getvalue(), f"<p>{html.escape(figure.alt)}</p>"
+        self.picture.value, self.words.value = buffer.getvalue(), f"<p>{html.escape(alt_of(figure))}</p>"
         self.picture.layout.display = ""
         plt.close(figure)
 
@@ -231,7 +233,7 @@ def shape_explorer() -> ipywidgets.VBox:
     }
     arguments = sizes | flags
     table = ipywidgets.HTML()
-    before = {}
+    before: dict[str, Row] = {}
 
     def update(_=None):
         is_cell = kind.value.endswith("Cell")

@@ -8,7 +8,17 @@ from torch.nn.utils.rnn import PackedSequence
 
 from rnncourse.cells import GRUCell, LSTMCell, RNNCell
 from rnncourse.layers import GRU, LSTM, RNN
-from rnncourse.shapes import BATCH, KINDS, Axes, Axis, input_axes, is_layer, joined_axis, output_axes, state_axes
+from rnncourse.shapes import (
+    BATCH,
+    KINDS,
+    Axes,
+    Axis,
+    input_axes,
+    is_layer,
+    joined_axis,
+    output_axes,
+    state_axes,
+)
 
 CLASSES = {  # by the number of gates
     1: (nn.RNN, nn.RNNCell, RNN, RNNCell),

@@ -169,9 +169,7 @@ class Recorder:
             )
             watched.warn_once(f"trace: {watched.untraced[-1]}")
 
-    def _record(
-        self, watched: Watched, result: Any, input: Tensor | PackedSequence, hx: Any = None
-    ) -> Call:
+    def _record(self, watched: Watched, result: Any, input: Tensor | PackedSequence, hx: Any = None) -> Call:
         plan, layers, names = watched.plan, watched.layers, watched.names
         layout = Layout.of(watched.module, input)
         results = _results(plan, layout, result)

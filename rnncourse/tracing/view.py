@@ -53,7 +53,9 @@ class Gradients(NamedValues):
     through this layer and direction.
     """
 
-    def __init__(self, values: Values, kept: Sequence[str], reason: str, sentence: Callable[[str], str]) -> None:
+    def __init__(
+        self, values: Values, kept: Sequence[str], reason: str, sentence: Callable[[str], str]
+    ) -> None:
         self._names, self._kept, self._reason, self._sentence = tuple(values), kept, reason, sentence
         vars(self).update(values)
 
@@ -87,7 +89,7 @@ class Direction(NamedValues):
 
 
 class ModuleTrace(Direction):
-    """What can be read of one module: from a LayerTrace or a CellTrace, whose docstrings say what is there."""
+    """What can be read of one module. A LayerTrace or a CellTrace: their docstrings say what is there."""
 
     num_layers: int
     bidirectional: bool
