@@ -58,7 +58,7 @@ def _grade(asked: argparse.Namespace) -> int:
         resume=asked.resume,
         gradebook=asked.gradebook,
         feedback=asked.feedback,
-        limits=sandbox.Limits(wall=asked.seconds, walls=not asked.no_sandbox),
+        limits=sandbox.Limits(cpu=asked.seconds, wall=3 * asked.seconds, walls=not asked.no_sandbox),
     )
     try:
         states = grade_class(wishes)
@@ -106,7 +106,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     grade.add_argument("--feedback", action="store_true", help="a page for each student")
     grade.add_argument(
-        "--seconds", type=_positive, default=120, metavar="S", help="for all cells of one notebook; else 120"
+        "--seconds",
+        type=_positive,
+        default=120,
+        metavar="S",
+        help="processor time for all cells of one notebook (default: 120); three times that by the clock",
     )
     grade.add_argument(
         "--no-sandbox", action="store_true", help="where there is none: students' code may do what you may"

@@ -57,9 +57,8 @@ def grade_class(wishes: Wishes) -> Counter[str]:
     if wishes.gradebook:
         _fits(wishes.gradebook, used)
     kept = Results(wishes.out)
-    plugin = Grading(
-        used, [wishes.course.resolve(), wishes.submitted.resolve(), wishes.out.resolve()], wishes.limits
-    )
+    hidden = [path.resolve() for path in (wishes.course, wishes.submitted, wishes.out)]
+    plugin = Grading(used.values(), hidden, wishes.limits)
     states: Counter[str] = Counter()
 
     remarks = {(each.student, each.assignment): each.remarks for each in submissions}
@@ -98,7 +97,7 @@ def grade_class(wishes: Wishes) -> Counter[str]:
         first = next(waiting, None)
         if first is not None:  # nobody waits for workers who would have nothing to do
             with workers(wishes.workers, wishes.scheduler, plugin) as client:
-                for result in results(client, plugin, _chained(first, waiting)):
+                for result in results(client, used, _chained(first, waiting)):
                     keep(result)
                     note(result)
 

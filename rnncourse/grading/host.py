@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
-import pickle
 import subprocess
 import sys
 import tempfile
 import threading
 from pathlib import Path
 
-from rnncourse.grading.job import Job, Ran
+from rnncourse.grading.job import Job, JobResult
 from rnncourse.grading.sandbox import own_user, remove_within
 from rnncourse.grading.student import read, read_message, send
 
@@ -63,8 +63,8 @@ class Host:
             env={name: os.environ[name] for name in HANDED_ON if name in os.environ} | ENVIRONMENT,
             start_new_session=True,  # Ctrl-C is for the grader, which then ends it
         )
-        self._send(self.hidden)
-        self._receive()
+        self._send(json.dumps([str(path) for path in self.hidden]).encode())
+        self._receive()  # it is ready
 
     def stop(self) -> None:
         self._process.stdin.close()
@@ -77,26 +77,24 @@ class Host:
         remove_within(self.folder)
         self.folder.rmdir()
 
-    def run(self, job: Job) -> Ran:
-        """What came of a job. If the server dies of it, all of it crashed, and there is a new server."""
+    def run(self, job: Job) -> JobResult:
+        """Run a job. If the server dies of it, all of it crashed, and there is a new server."""
         with self._one_at_a_time:
             try:
-                self._send(job.plan)
-                send(self._process.stdin.fileno(), pickle.dumps(job.steps))
-                for inputs in job.inputs:
-                    send(self._process.stdin.fileno(), inputs)
-                ran = self._receive()
+                for message in (job.plan.to_bytes(), job.script, *job.inputs):
+                    self._send(message)
+                header = json.loads(self._receive())
                 file = self._process.stdout.fileno()
-                ran.answers = [None if length is None else read(file, length) for length in ran.answers]
-                return ran
+                answers = [None if length is None else read(file, length) for length in header["lengths"]]
+                return JobResult(answers, header["ends"], header["end"])
             except (EOFError, OSError):
                 self.stop()
                 self.start()
             tasks = sum(len(step.tasks) for step in job.steps if not isinstance(step, str))
-            return Ran([None] * tasks, ["crashed"] * tasks, "crashed")
+            return JobResult([None] * tasks, ["crashed"] * tasks, "crashed")
 
-    def _send(self, message: object) -> None:
-        send(self._process.stdin.fileno(), pickle.dumps(message))
+    def _send(self, message: bytes) -> None:
+        send(self._process.stdin.fileno(), message)
 
-    def _receive(self):
-        return pickle.loads(read_message(self._process.stdout.fileno()))
+    def _receive(self) -> bytes:
+        return read_message(self._process.stdout.fileno())

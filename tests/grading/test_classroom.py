@@ -114,12 +114,12 @@ def test_killed_midway_and_gone_on_with(tmp_path):
 
 
 def test_a_killed_worker_costs_no_result():
-    plugin = Grading({LSTM_GATES.name: LSTM_GATES}, [ROOT / "solutions"], Limits())
+    plugin = Grading([LSTM_GATES], [ROOT / "solutions"], Limits())
     names = ("perfect", "empty", "half", "perfect", "perfect", "half")
     class_ = [(f"s{k}", LSTM_GATES.name, KINDS[name]) for k, name in enumerate(names)]
     found = {}
     with workers(1, None, plugin) as client:
-        for result in results(client, plugin, class_):
+        for result in results(client, {LSTM_GATES.name: LSTM_GATES}, class_):
             if not found:
                 (worker,) = client.run(os.getpid).values()
                 os.kill(worker, signal.SIGKILL)
