@@ -19,14 +19,14 @@ def init_uniform(module: nn.Module, hidden_size: int) -> None:
         nn.init.uniform_(parameter, -bound, bound)
 
 
-State = TypeVar("State", contravariant=True)
+HX = TypeVar("HX", contravariant=True)
 Next = TypeVar("Next", covariant=True)
 
 
-class CellCall(Protocol[State, Next]):
+class CellCall(Protocol[HX, Next]):
     """What `cell(input, hx)` takes and returns. For type checkers: to them, nn.Module's call is open."""
 
-    def __call__(self, input: Tensor, hx: State | None = None) -> Next: ...
+    def __call__(self, input: Tensor, hx: HX | None = None) -> Next: ...
 
 
 class _Cell(nn.Module):

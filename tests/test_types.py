@@ -3,6 +3,7 @@
 `mypy` reads this file as well: to it, each `assert_type` holds, and each `type: ignore` hides an error.
 """
 
+import inspect
 from typing import assert_type
 
 import pytest
@@ -22,6 +23,7 @@ from rnncourse.tracing import (
     ModuleTrace,
     Trace,
 )
+from rnncourse.tracing.view import EVERY_NAME, NamedValues
 
 T, B, I, H = 5, 3, 2, 4
 
@@ -99,6 +101,10 @@ def test_every_value_of_a_trace_is_a_tensor() -> None:
         layer.fx  # type: ignore[attr-defined]  # noqa: B018
     with pytest.raises(AttributeError):
         layer.layer(0).forward.fx.shape  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_all_names_of_values_are_declared() -> None:
+    assert inspect.get_annotations(NamedValues).keys() == EVERY_NAME | {"h_0"}
 
 
 def test_an_explanation_is_made_of_rows() -> None:
