@@ -28,7 +28,7 @@ def alt_of(drawn: Axes | FigureBase) -> str:
 
 
 def figure_of(ax: Axes) -> Figure:
-    """Return the Figure in which `canvas` made the Axes."""
+    """Return the Figure of an Axes that is in no SubFigure."""
     assert isinstance(ax.figure, Figure)
     return ax.figure
 
