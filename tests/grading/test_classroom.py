@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from dask.distributed import LocalCluster
+from distributed import LocalCluster
 from handed_in import EXERCISE, LSTM_GATES, PERFECT, ROOT, replaced
 
 from rnncourse.cli import main
