@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import sys
 from pathlib import Path
 
-NEEDED = {"dask": "dask", "distributed": "dask", "nbgrader": "nbgrader", "pyseccomp": "pyseccomp"}
+from rnncourse.extras import MissingExtraError
+from rnncourse.printing import printable
 
 
 def main(words: list[str] | None = None) -> int:
@@ -26,18 +26,14 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _grade(asked: argparse.Namespace) -> int:
-    lacking = sorted({NEEDED[name] for name in NEEDED if importlib.util.find_spec(name) is None})
-    if lacking:
-        return _refuse(f"grading needs {', '.join(lacking)}: pip install 'rnncourse[grading]'")
-
-    from rnncourse.grading import sandbox
-    from rnncourse.grading.classroom import Wishes, grade_class
-    from rnncourse.grading.files import Refused
-
     if sys.platform != "linux":
-        return _refuse(
-            f"grading needs Linux, this is {sys.platform}: a container or a virtual machine has one."
-        )
+        return _refuse(f"grading needs Linux, this is {sys.platform}: use a container or a virtual machine.")
+    try:
+        from rnncourse.grading import sandbox
+        from rnncourse.grading.classroom import Wishes, grade_class
+        from rnncourse.grading.files import Refused
+    except MissingExtraError as error:
+        return _refuse(str(error))
     lacks = sandbox.missing()
     if lacks and not asked.no_sandbox:
         return _refuse(
@@ -58,16 +54,14 @@ def _grade(asked: argparse.Namespace) -> int:
         resume=asked.resume,
         gradebook=asked.gradebook,
         feedback=asked.feedback,
-        limits=sandbox.Limits(wall=asked.seconds, walls=not asked.no_sandbox),
+        limits=sandbox.Limits(cpu=asked.seconds, wall=3 * asked.seconds, walls=not asked.no_sandbox),
     )
     try:
         states = grade_class(wishes)
     except Refused as problem:
         return _refuse(str(problem))
-    print(
-        ", ".join(f"{count} {state}" for state, count in states.most_common())
-        + f": {asked.out / 'index.html'}"
-    )
+    counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    print(printable(f"{counts}: {asked.out / 'index.html'}"))
     return 0 if set(states) <= {"graded"} else 3
 
 
@@ -106,7 +100,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     grade.add_argument("--feedback", action="store_true", help="a page for each student")
     grade.add_argument(
-        "--seconds", type=_positive, default=120, metavar="S", help="for all cells of one notebook; else 120"
+        "--seconds",
+        type=_positive,
+        default=120,
+        metavar="S",
+        help="processor time for all cells of one notebook (default: 120); three times that by the clock",
     )
     grade.add_argument(
         "--no-sandbox", action="store_true", help="where there is none: students' code may do what you may"

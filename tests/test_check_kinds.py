@@ -3,7 +3,6 @@
 import asyncio
 import functools
 import importlib
-import inspect
 import pathlib
 import re
 import signal
@@ -479,12 +478,43 @@ def test_what_was_right_before_it_hung_earns_its_points():
 
 def test_slow_but_right_gets_its_points_and_a_word():
     def slow(f, i, g, c):
-        time.sleep(0.06)
+        begin = time.thread_time()
+        while time.thread_time() - begin < 0.06:
+            pass
         return f * c + i * g
 
     verdict = quick(cell_state).verdict(slow)
     assert (verdict.state, verdict.points) == ("right", 2)
     assert "It is slow: 0.1 s for one case." in str(verdict)
+
+
+def test_waiting_is_not_work():
+    """On a busy machine a thread waits for its turn; here it sleeps, for longer than it may work."""
+
+    def waits(f, i, g, c):
+        time.sleep(0.3)
+        return f * c + i * g
+
+    verdict = quick(cell_state).verdict(waits)
+    assert (verdict.state, verdict.points) == ("right", 2)
+    assert "slow" not in str(verdict)
+
+
+@pytest.mark.parametrize("on_a_thread", [False, True])
+def test_a_wait_without_end_ends(on_a_thread):
+    def waits(*arguments):
+        while True:
+            time.sleep(0.01)
+
+    check, found = Check(**(vars(cell_state) | {"seconds": 0.05})), []
+    run = lambda: found.append(check.verdict(waits).state)  # noqa: E731
+    if on_a_thread:
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join(60)
+    else:
+        run()
+    assert found == ["too slow"]
 
 
 def test_the_limit_on_another_thread():
@@ -750,15 +780,15 @@ def test_two_heat_maps_show_where_an_example_is_wrong():
 def test_a_use_runs_without_any_answer():
     """As where a student is graded: each Use from its file, and with it no set and no judge."""
     uses = {check.use for checks in all_sets().values() for check in checks}
-    files = sorted((inspect.getsourcefile(use.run), use.run.__name__) for use in uses)
+    names = sorted(use.names for use in uses)
     code = (
         "import sys; from rnncourse.grading.overseer import find_use\n"
-        f"print([find_use(*at).run.__name__ for at in {files}])\n"
+        f"print([find_use(*at).run.__name__ for at in {names}])\n"
         "print([m for m in sys.modules if m.startswith('rnncourse.checks.')])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded, modules = done.stdout.splitlines()
-    assert loaded == str([name for _, name in files])
+    assert loaded == str([name for _, name in names])
     framework = re.findall(r"'rnncourse\.checks\.framework\.?(\w*)'", modules)
     assert modules.count("rnncourse.checks.") == len(framework)  # nothing of the sets
     assert not {"judge", "check", "mistakes"} & set(framework)

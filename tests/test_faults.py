@@ -53,7 +53,7 @@ AGAINST_TORCH = {  # file: what is wrong: the right text, the wrong text
             "*self._weights(), nonlinearity=self.nonlinearity",
             "*self._weights()",
         ),
-        "initialised from 1/H": ("1 / math.sqrt(module.hidden_size)", "1 / module.hidden_size"),
+        "initialised from 1/H": ("1 / math.sqrt(hidden_size)", "1 / hidden_size"),
     },
     "layers.py": {
         "backward outputs not flipped back": ("torch.cat(outputs[::order])", "torch.cat(outputs)"),
@@ -82,15 +82,12 @@ AGAINST_TORCH = {  # file: what is wrong: the right text, the wrong text
             "output",
         ),
         "batch_first for the state too": (
-            "else state[0]",
-            "else state[0].transpose(0, 1 if self.batch_first else 0)",
+            "else output, state",
+            "else output, [s.transpose(0, 1 if self.batch_first else 0) for s in state]",
         ),
-        "packed: h_0 not sorted": ("_reorder(state, sorted_indices)", "state"),
-        "packed: h_0 sorted backward": (
-            "_reorder(state, sorted_indices)",
-            "_reorder(state, unsorted_indices)",
-        ),
-        "packed: h_n left sorted": ("state = _reorder(state, unsorted_indices)", "state = state"),
+        "packed: h_0 not sorted": ("_reorder(hx, sorted_indices)", "hx"),
+        "packed: h_0 sorted backward": ("_reorder(hx, sorted_indices)", "_reorder(hx, unsorted_indices)"),
+        "packed: h_n left sorted": ("output, _reorder(state, unsorted_indices)", "output, state"),
         "packed: ends in the wrong order": ("*reversed(ended)", "*ended"),
         "packed: late sequences start at zero": (
             "torch.cat([s, s_0[rows:b_t]])",
@@ -117,7 +114,7 @@ AGAINST_TORCH = {  # file: what is wrong: the right text, the wrong text
             "dq_mm[t].copy_(dh_mm[t].repeat(1, 9)[:, : dq_mm[t].size(1)])",
         ),
         "lstm: dW_hr from the loss alone": ("dh_all.t().mm(shown)", "doutput.t().mm(shown)"),
-        "gru: z left out of the way back": ("dh[t] *= z[t]\n", "pass\n"),
+        "gru: z left out of the way back": ("dh[t] *= zs[t]\n", "pass\n"),
         "gru: b_hn's gradient without r": ("torch.mul(dih_n, r, out=dhh_n)", "dhh_n.copy_(dih_n)"),
         "gru: h_t where h is due": ("torch.sub(h, n, out=dhh_z)", "torch.sub(output, n, out=dhh_z)"),
         "weights: h_t where h is due": ("da.t().mm(h),", "da.t().mm(output),"),

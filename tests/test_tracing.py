@@ -757,12 +757,14 @@ def test_dtypes(kind, dtype):
     assert t.difference <= {torch.float16: 2e-3, torch.bfloat16: 2e-2, torch.float32: 1e-6}.get(dtype, 1e-13)
 
 
+@pytest.mark.filterwarnings("ignore:TF32")  # of mkldnn.flags
 @pytest.mark.parametrize("kind", ["GRU", "LSTM", "LSTMCell"])
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_autocast(library, kind):
+    """Without oneDNN, whose LSTM raises under autocast on a processor for which it has no bfloat16 kernel."""
     module = getattr(LIBRARIES[library], kind)(I, H)
     x = random(T, B, I, dtype=torch.float32)
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16), torch.backends.mkldnn.flags(enabled=False):
         t, said = traced(module, x[0] if kind == "LSTMCell" else x)
     assert not said
     assert t.difference < 3e-2
@@ -862,7 +864,7 @@ def test_what_is_not_asked_for_is_not_held():
     assert sizes[2] == asked + least
     assert sizes[0] > 2.5 * sizes[1] > 8 * sizes[2] - 2.5 * least
     assert t.layer(1).forward.names == ("f", "c")
-    says(IndexError, r"layer 0 was not kept: trace\(…, layers=…\) asked for 1", lambda: t.layer(0))
+    says(IndexError, r"layer 0 was not kept: trace\(\.\.\., layers=\.\.\.\) asked for 1", lambda: t.layer(0))
     says(AttributeError, r"h was not kept: names=\['f', 'c'\]", lambda: t.layer(1).forward.h)
     says(AttributeError, r"h was not kept: names=\['f', 'c'\]", lambda: t.layer(1).forward.grad.h)
 

@@ -4,6 +4,7 @@ Where torch's own module can be transformed, it is the oracle; where it can't (v
 derivatives of an LSTM), plain autograd and loops are.
 """
 
+import contextlib
 import copy
 import warnings
 
@@ -42,35 +43,45 @@ def weight_hh(kind: str) -> str:
 
 
 class TestAutocast:
-    """To bfloat16 on the CPU: what torch's own returns in bfloat16, ours does, and in float32 likewise."""
+    """To bfloat16 on the CPU: what torch's own returns in bfloat16, ours does, and in float32 likewise.
 
-    @pytest.mark.filterwarnings("ignore:TF32")  # of mkldnn.flags
+    torch's runs without oneDNN. With it nn.LSTM, unlike the others, returns bfloat16, or raises on a
+    processor for which oneDNN has no bfloat16 kernel.
+    """
+
+    pytestmark = pytest.mark.filterwarnings("ignore:TF32")  # of mkldnn.flags
+
     @pytest.mark.parametrize("hx", [None, torch.float32, torch.bfloat16], ids=str)
     @pytest.mark.parametrize("input", [torch.float32, torch.bfloat16], ids=str)
     def test_returns_torchs_dtypes(self, kind, input, hx):
-        """torch's without oneDNN: with it, nn.LSTM alone returns bfloat16, or raises on older processors."""
         mine, theirs = modules(kind, torch.float32)
         given = [arguments(kind, input)[0]] + ([] if hx is None else [arguments(kind, hx)[1]])
-        with torch.autocast("cpu", dtype=torch.bfloat16), torch.backends.mkldnn.flags(enabled=False):
+        with autocast():
             assert_near(by_name(mine, mine(*given)), by_name(theirs, theirs(*given)))
 
     def test_gradients_are_the_weights_dtype(self, kind):
         gradients = []
         for module in modules(kind, torch.float32):
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with autocast():
                 loss = first(module(*arguments(kind, torch.float32))).float().square().sum()
             gradients.append(torch.autograd.grad(loss, list(module.parameters())))
         assert_near(*(dict(enumerate(g)) for g in gradients))
 
     def test_does_not_cast_float64(self, kind):
         mine, theirs = modules(kind, torch.float32)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with autocast():
             with pytest.raises(RuntimeError):
                 theirs(random(*arguments(kind)[0].shape))
             with pytest.raises(RuntimeError, match=r"input.*float32.*float64"):
                 mine(random(*arguments(kind)[0].shape))
             mine, theirs = modules(kind)
             assert_same(by_name(mine, mine(*arguments(kind))), by_name(theirs, theirs(*arguments(kind))))
+
+
+@contextlib.contextmanager
+def autocast():
+    with torch.autocast("cpu", dtype=torch.bfloat16), torch.backends.mkldnn.flags(enabled=False):
+        yield
 
 
 def assert_near(ours: dict, theirs: dict) -> None:

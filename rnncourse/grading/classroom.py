@@ -8,6 +8,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -57,9 +58,8 @@ def grade_class(wishes: Wishes) -> Counter[str]:
     if wishes.gradebook:
         _fits(wishes.gradebook, used)
     kept = Results(wishes.out)
-    plugin = Grading(
-        used, [wishes.course.resolve(), wishes.submitted.resolve(), wishes.out.resolve()], wishes.limits
-    )
+    hidden = [path.resolve() for path in (wishes.course, wishes.submitted, wishes.out)]
+    plugin = Grading(used.values(), hidden, wishes.limits)
     states: Counter[str] = Counter()
 
     remarks = {(each.student, each.assignment): each.remarks for each in submissions}
@@ -85,12 +85,12 @@ def grade_class(wishes: Wishes) -> Counter[str]:
                     state = submission.state or "invalid"
                     result = ungraded(submission.student, assignment, state, problem)
                 else:
-                    result = wishes.resume and kept.find(
-                        submission.student, assignment.name, assignment.digest(notebook)
-                    )
-                if not result:
-                    yield submission.student, assignment.name, notebook
-                    continue
+                    digest = assignment.digest(notebook)
+                    before = kept.find(submission.student, assignment.name, digest) if wishes.resume else None
+                    if before is None:
+                        yield submission.student, assignment.name, notebook
+                        continue
+                    result = before
                 keep(result)
                 note(result)
 
@@ -98,7 +98,7 @@ def grade_class(wishes: Wishes) -> Counter[str]:
         first = next(waiting, None)
         if first is not None:  # nobody waits for workers who would have nothing to do
             with workers(wishes.workers, wishes.scheduler, plugin) as client:
-                for result in results(client, plugin, _chained(first, waiting)):
+                for result in results(client, used, _chained(first, waiting)):
                     keep(result)
                     note(result)
 
@@ -128,9 +128,13 @@ def _into_gradebook(
         theirs = {each.student: each for each in submissions if each.assignment == name}
         of_it = (result for result in kept if result.assignment == name and result.student in theirs)
         try:
-            record(gradebook, assignment, of_it, lambda student, theirs=theirs: _read(theirs[student])[0])
+            record(gradebook, assignment, of_it, partial(_notebook, theirs))
         except WrongGradebook as problem:
             raise Refused(str(problem)) from None
+
+
+def _notebook(submissions: dict[str, Submission], student: str) -> bytes | None:
+    return _read(submissions[student])[0]
 
 
 def _chained(first, rest):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import logging
 import signal
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from dask.distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, as_completed, get_worker
+from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, as_completed, get_worker
 
 from rnncourse.grading.files import Refused
 from rnncourse.grading.grade import Assignment, grade, ungraded
@@ -30,30 +31,40 @@ class Grading(WorkerPlugin):
     """A worker's warm server, and what it grades with.
 
     Dask's workers have threads, and a process with threads must not fork: the server is another process.
+    The plugin is sent to each worker, so it holds plain data; each worker makes its objects from them.
     """
 
     name = NAME
 
-    def __init__(self, assignments: dict[str, Assignment], hidden: list[Path], limits: Limits) -> None:
-        self.assignments, self.hidden, self.limits = assignments, hidden, limits
+    def __init__(self, assignments: Iterable[Assignment], hidden: Iterable[Path], limits: Limits) -> None:
+        self.exercises = [(each.name, each.stem, each.notebook, each.seed) for each in assignments]
+        self.hidden = [str(path) for path in hidden]
+        self.limits = dataclasses.asdict(limits)
 
     def setup(self, worker) -> None:
-        lacks = missing() if self.limits.walls else []
+        limits = Limits(**self.limits)
+        lacks = missing() if limits.walls else []
         if lacks:
             raise RuntimeError(f"a worker on {worker.address} has no sandbox: {'; '.join(lacks)}")
         torch.set_num_threads(1)
-        self.host = Host(self.hidden)
+        self.assignments = {
+            name: Assignment(name, stem, notebook, seed) for name, stem, notebook, seed in self.exercises
+        }
+        self.host = Host([Path(path) for path in self.hidden])
         self.host.start()
 
     def teardown(self, worker) -> None:
         self.host.stop()
 
     def grade(self, student: str, assignment: str, notebook: bytes) -> Result:
-        return grade(student, self.assignments[assignment], notebook, self.host, self.limits)
+        return grade(student, self.assignments[assignment], notebook, self.host, Limits(**self.limits))
 
 
-def _grade(student: str, assignment: str, notebook: bytes) -> Result:
-    return get_worker().plugins[NAME].grade(student, assignment, notebook)
+def _grade(student: str, assignment: str, notebook: bytes) -> str:
+    """Grade on this worker. Dask sends a function by its module's and its own name."""
+    plugin = get_worker().plugins[NAME]
+    assert isinstance(plugin, Grading)
+    return plugin.grade(student, assignment, notebook).to_json()
 
 
 @contextmanager
@@ -105,9 +116,9 @@ def _local(count: int) -> LocalCluster:
 
 
 def results(
-    client: Client, plugin: Grading, submissions: Iterable[tuple[str, str, bytes]]
+    client: Client, assignments: dict[str, Assignment], submissions: Iterable[tuple[str, str, bytes]]
 ) -> Iterator[Result]:
-    """The result of each (student, assignment, notebook), as they come. A worker's death costs none."""
+    """Yield the result of each (student, assignment, notebook), as they come. A worker's death costs none."""
     waiting = iter(submissions)
     running, asked = as_completed(), {}
 
@@ -121,9 +132,9 @@ def results(
     for future in running:
         student, assignment, notebook = asked.pop(future.key)
         try:
-            result = future.result()
+            result = Result.from_json(future.result())
         except KilledWorker:  # by Dask's count, one after the other
             why = "worker after worker ended while this was graded."
-            result = ungraded(student, plugin.assignments[assignment], "crashed", why, notebook)
+            result = ungraded(student, assignments[assignment], "crashed", why, notebook)
         submit(itertools.islice(waiting, 1))
         yield result

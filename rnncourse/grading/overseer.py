@@ -7,6 +7,7 @@ notebook, a case's inputs or an answer in memory that a fork could inherit: they
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.util
 import mmap
 import os
@@ -18,17 +19,18 @@ from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
-from rnncourse.checks.framework import use as framework_use
+import rnncourse.checks
+from rnncourse.checks.framework.limit import PATIENCE
 from rnncourse.checks.framework.use import Use
 from rnncourse.checks.framework.watch import ANSWERS, Watch
-from rnncourse.grading.job import Plan, Ran
+from rnncourse.grading.job import Group, JobResult, Plan, Task
 from rnncourse.grading.processes import Process, children, kill_all_children, switches, threads, why_ended
 from rnncourse.grading.sandbox import Box
-from rnncourse.grading.student import DONE, HERE, Channel, Group, Task, read, run
+from rnncourse.grading.student import DONE, HERE, Channel, read, run
 from rnncourse.grading.warm import warm_up_optimizers
 from rnncourse.grading.wire import MOST_BYTES
 
-CHECKS = Path(framework_use.__file__).parents[1]
+CHECKS = Path(rnncourse.checks.__file__).parent
 SLACK = 5.0  # seconds for an answerer beyond the sum of its cases' own limits
 MOST_LEFT_IN_PIPE = 2**20
 CROWD, LOOK = 2, 0.25  # of children: the runner and an answerer. seconds until they are counted again
@@ -41,10 +43,10 @@ class Overseer:
         self.box = box
         self.given = {path.parent.name: _load(str(path)) for path in sorted(CHECKS.glob("*/given.py"))}
 
-    def run(self, plan: Plan, requests: int) -> Ran:
+    def run(self, plan: Plan, requests: int) -> JobResult:
         if plan.optimizers:
             warm_up_optimizers()
-        ran = Ran()
+        result = JobResult()
         uses = {task.use: find_use(*task.use) for group in plan.groups for task in group.tasks}
         for group in plan.groups:
             for task in group.tasks:
@@ -57,7 +59,7 @@ class Overseer:
         if pid == 0:
             try:
                 _close_all_but(up_write, down_read, go_read, *self.box.files)
-                run(Channel(up_write, down_read, go_read), self.box, plan.limits, uses, self.given)
+                run(Channel(up_write, down_read, go_read), self.box, plan, uses, self.given)
             finally:
                 os._exit(1)
         os.close(go_read)
@@ -66,7 +68,7 @@ class Overseer:
         try:
             steps, *inputs = [_read_apart(requests) for _ in range(1 + len(plan.groups))]
             self._give(steps, runner, time.monotonic() + plan.limits.wall)
-            self._oversee(plan.groups, inputs, plan.limits.wall, ran, runner, go)
+            self._oversee(plan.groups, inputs, plan.limits.wall, result, runner, go)
         finally:
             runner.kill()
             if children():
@@ -75,10 +77,16 @@ class Overseer:
             for end in (up, up_write, down_read, down, go):
                 os.close(end)
             self.box.empty()
-        return ran
+        return result
 
     def _oversee(
-        self, groups: list[Group], given: list[mmap.mmap], wall: float, ran: Ran, runner: Process, go: int
+        self,
+        groups: tuple[Group, ...],
+        given: list[mmap.mmap],
+        wall: float,
+        result: JobResult,
+        runner: Process,
+        go: int,
     ) -> None:
         left = wall
         for group, inputs in zip(groups, given, strict=True):
@@ -88,18 +96,18 @@ class Overseer:
             if here is None:
                 break
             answers, why = self._answers(group.tasks, inputs, runner, wall)
-            ran.answers += answers
-            ran.ends += ["" if answer is not None else why for answer in answers]
+            result.answers += answers
+            result.ends += ["" if answer is not None else why for answer in answers]
             with suppress(BrokenPipeError):
                 os.write(go, b"g")
             runner.signal(signal.SIGCONT)
         else:
             if self._take(len(DONE), runner, time.monotonic() + left) is not None:
                 return
-        ran.end = "timeout" if left <= 0.01 else why_ended(runner)
-        unanswered = sum(len(group.tasks) for group in groups) - len(ran.answers)
-        ran.answers += [None] * unanswered
-        ran.ends += [ran.end] * unanswered
+        result.end = "timeout" if left <= 0.01 else why_ended(runner)
+        unanswered = sum(len(group.tasks) for group in groups) - len(result.answers)
+        result.answers += [None] * unanswered
+        result.ends += [result.end] * unanswered
 
     def _answers(
         self, tasks: tuple[Task, ...], inputs: mmap.mmap, runner: Process, wall: float
@@ -117,7 +125,7 @@ class Overseer:
             _drain(self.up)
             if threads(answerer.pid) == 1 and self._give(inputs, answerer, deadline):
                 for k, task in enumerate(tasks):
-                    deadline = min(end, time.monotonic() + task.seconds * task.cases + SLACK)
+                    deadline = min(end, time.monotonic() + PATIENCE * task.seconds * task.cases + SLACK)
                     answers[k] = self._message(answerer, deadline)
                     if answers[k] is None:
                         break
@@ -224,12 +232,18 @@ def _close_all_but(*keep: int) -> None:
 
 @functools.cache
 def _load(file: str) -> ModuleType:
-    """A module of a set from its file alone: the package around it holds the answers."""
+    """Load a module of a set from its file alone: the package around it holds the answers."""
     spec = importlib.util.spec_from_file_location(Path(file).stem, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def find_use(file: str, name: str) -> Use:
-    return getattr(framework_use if file == framework_use.__file__ else _load(file), name)
+def find_use(module: str, name: str) -> Use:
+    """Return the Use of that name; a set's own module is loaded without its package."""
+    if module.startswith("rnncourse.checks.framework."):
+        return getattr(importlib.import_module(module), name)
+    _, _, *parts = module.split(".")
+    return getattr(_load(str(CHECKS.joinpath(*parts).with_suffix(".py"))), name)

@@ -71,12 +71,14 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass(frozen=True)
 class Limits:
-    """For one submission. memory: bytes beyond what its process starts with. cpu, wall: seconds of all its
-    cells (a task's cases have the check's limit). file: bytes of one file. walls: False for no sandbox."""
+    """For one submission. memory: bytes beyond what its process starts with. cpu: seconds of processor time
+    of all its cells (a task's cases have the check's limit); wall: seconds by the clock, for cells that wait,
+    and more of them, since a busy machine is not the student's fault. file: bytes of one file. walls: False
+    for no sandbox."""
 
     memory: int = 2 * 2**30
     cpu: int = 120
-    wall: float = 120.0
+    wall: float = 360.0
     file: int = 64 * 2**20
     walls: bool = True
 
@@ -288,7 +290,7 @@ def _readable(hidden: tuple[Path, ...]) -> Iterator[Path]:
         "/etc/fonts",
         "/etc/ssl",
     ]
-    for root in {Path(root).resolve() for root in (*roots, library)}:
+    for root in {Path(root).resolve() for root in (*roots, str(library))}:
         if root.exists():
             yield from _without(root, hidden)
 

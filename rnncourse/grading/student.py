@@ -18,11 +18,10 @@ import ast
 import ctypes
 import functools
 import gc
-import io
+import json
 import linecache
 import mmap
 import os
-import pickle
 import re
 import sys
 import types
@@ -33,17 +32,17 @@ from typing import Any
 
 import torch
 
-from rnncourse.checks.framework import cases
 from rnncourse.checks.framework.cases import Case
 from rnncourse.checks.framework.evaluate import Answer, Failure, evaluate
 from rnncourse.checks.framework.evaluate import _answer as evaluate_one
 from rnncourse.checks.framework.use import Use
 from rnncourse.checks.framework.watch import STAND_INS, Watch
-from rnncourse.grading.sandbox import CLONE_PARENT, Box, Limits, die_with_parent
-from rnncourse.grading.wire import pack_answers
+from rnncourse.grading.job import Group, Plan, Task
+from rnncourse.grading.sandbox import CLONE_PARENT, Box, die_with_parent
+from rnncourse.grading.wire import pack_answers, unpack_inputs
 
 SIGCHLD, SYS_CLONE = 17, {"x86_64": 56, "aarch64": 220}
-DENIED_EVENTS = (
+DENIED_EVENTS: tuple[str, ...] = (
     "ctypes.",
     "gc.get_",
     "sys._current_",
@@ -66,25 +65,6 @@ OPERATIONS = {
     "torch.rnn_tanh": ("rnn_tanh.input", "rnn_tanh.data"),
     "torch.rnn_relu": ("rnn_relu.input", "rnn_relu.data"),
 }
-
-
-@dataclass(frozen=True)
-class Task:
-    """What the answerer must know of a check: no answer is among it."""
-
-    name: str
-    use: tuple[str, str]  # the file and the name of its Use, which is loaded without the answers beside it
-    forbid: frozenset[str]
-    seconds: float
-    cases: int
-
-
-@dataclass(frozen=True)
-class Group:
-    """Tasks that one answerer answers. locked: the names of torch's operations that all of them build."""
-
-    tasks: tuple[Task, ...]
-    locked: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -138,17 +118,19 @@ class _Sets:
 def run(
     channel: Channel,
     box: Box,
-    limits: Limits,
+    plan: Plan,
     uses: dict[tuple[str, str], Use],
     given: dict[str, types.ModuleType],
 ) -> None:
-    """The runner's life: its steps come, cells (strings) and groups of tasks, which are answered together.
-    Ends the process.
+    """Live the runner's life: run the cells, and have each group's tasks answered where it has its turn.
 
-    given: for each set the module of what it gives to the learner, where there is one.
+    Ends the process. given: for each set the module of what it gives to the learner, where there is one.
     """
-    steps = pickle.loads(read_message(channel.down))
-    shell, errors, text = _shell(), [], [""]
+    groups = iter(plan.groups)
+    steps = [next(groups) if cell is None else cell for cell in json.loads(read_message(channel.down))]
+    shell = _shell()
+    errors: list[Any] = []
+    text: list[Any] = [""]
     begin, finished = _thread.allocate_lock(), _thread.allocate_lock()
     begin.acquire()
     finished.acquire()
@@ -160,9 +142,9 @@ def run(
     lock, clone, answer, prepare = _locks(), _cloner(), _answer, die_with_parent
     collect_no_more, collect_again = ctypes.pythonapi.PyGC_Disable, ctypes.pythonapi.PyGC_Enable
     write, read, leave, up, go = os.write, os.read, os._exit, channel.up, channel.go
-    if limits.walls:
+    if plan.limits.walls:
         prepare = box.last_wall
-    box.enter(limits)
+    box.enter(plan.limits)
     sys.meta_path.insert(0, _Sets(given))
     _hide()
     sys.addaudithook(_audit())
@@ -305,8 +287,13 @@ def _audit() -> Callable[[str, tuple], None]:
 
     def hook(event: str, arguments: tuple) -> None:
         if event.startswith(denied):
-            frame = frame_at(1)
-            ours = event == "sys.setprofile" and frame.f_code in watching and frame.f_back.f_code is answering
+            frame: types.FrameType | None = frame_at(1)
+            caller = None if frame is None else frame.f_back
+            ours = (
+                event == "sys.setprofile"
+                and (frame is not None and frame.f_code in watching)
+                and (caller is not None and caller.f_code is answering)
+            )
             if not ours:
                 # Python itself takes away a profile function for which the stack had no room.
                 room = deepest() // 3 if event == "sys.setprofile" else -1  # C has its part of it
@@ -330,13 +317,6 @@ def _hide() -> None:
             delattr(package, own)
 
 
-class _Inputs(pickle.Unpickler):
-    """The cases' arguments, which the grader made; of the classes that `evaluate` knows, hidden or not."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        return getattr(cases, name) if module == cases.__name__ else super().find_class(module, name)
-
-
 def _answer(
     tasks: tuple[Task, ...],
     channel: Channel,
@@ -346,7 +326,7 @@ def _answer(
 ) -> None:
     """The answerer's life: the inputs of all its tasks come, an answer for each goes."""
     os.write(channel.up, HERE)
-    for task, inputs in zip(tasks, _Inputs(io.BytesIO(read_message(channel.down))).load(), strict=True):
+    for task, inputs in zip(tasks, unpack_inputs(read_message(channel.down)), strict=True):
         given = [Case(arguments, {}) for arguments in inputs]
         try:
             learner = eval(compile(ast.parse(task.name, mode="eval"), "<check>", "eval"), names)

@@ -1,8 +1,9 @@
-"""Answers as bytes, and back: how what a student's process says reaches the judge.
+"""Encode cases' inputs and a student's answers as bytes, and decode them.
 
-The reader trusts nothing. It takes numbers, strings, tuples, lists, dicts and raw arrays of known dtypes,
-bounded in number, depth and size; anything else is a WireError. There is no pickle, and no code runs.
-A message is one JSON document and, after it, the arrays' bytes one after the other.
+The reader of answers trusts nothing. It accepts numbers, strings, tuples, lists, dicts and raw arrays of
+known dtypes, bounded in number, depth and size; anything else is a WireError. The reader of inputs also
+accepts a TorchModule and an LSTMState. There is no pickle: no code, class or function is in a message.
+A message is one JSON document followed by the bytes of its arrays, one after the other.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from rnncourse.checks.framework.cases import TorchModule
 from rnncourse.checks.framework.evaluate import Answer, Failure
 from rnncourse.checks.framework.plain import Other, Plain
+from rnncourse.grading.job import Buffer
+from rnncourse.steps import LSTMState
 
 MOST_BYTES = 64 * 2**20  # of a message
 MOST_TREE = 8 * 2**20  # of its JSON
@@ -51,18 +55,39 @@ def pack_answers(answers: list[Answer]) -> bytes:
         }
         for answer in answers
     ]
-    head = json.dumps(rows).encode()
+    return _joined(rows, arrays)
+
+
+def pack_inputs(inputs: list[list[dict[str, Any]]]) -> bytes:
+    """Encode, for each task, the arguments of its cases by name."""
+    arrays: list[bytes] = []
+    return _joined(_tree(inputs, arrays), arrays)
+
+
+def unpack_inputs(message: bytes) -> list[list[dict[str, Any]]]:
+    """Decode what `pack_inputs` made."""
+    tree, rest = _split(message)
+    return _InputReader(rest).plain(tree, 0)
+
+
+def _joined(tree: Any, arrays: list[bytes]) -> bytes:
+    head = json.dumps(tree).encode()
     return b"".join([len(head).to_bytes(8, "little"), head, *arrays])
 
 
-def unpack_answers(message: bytes, count: int) -> list[Answer]:
-    """The `count` answers of a message; WireError if it is anything but that."""
+def _split(message: Buffer) -> tuple[Any, memoryview]:
+    """Return a message's JSON document and the bytes of its arrays."""
+    length = int.from_bytes(message[:8], "little")
+    if len(message) > MOST_BYTES or length > min(len(message) - 8, MOST_TREE):
+        raise WireError("sizes")
+    return json.loads(message[8 : 8 + length]), memoryview(message)[8 + length :]
+
+
+def unpack_answers(message: Buffer, count: int) -> list[Answer]:
+    """Decode the `count` answers of a message; WireError if it is anything but that."""
     try:
-        length = int.from_bytes(message[:8], "little")
-        if len(message) > MOST_BYTES or length > min(len(message) - 8, MOST_TREE):
-            raise WireError("sizes")
-        rows = json.loads(message[8 : 8 + length])
-        reader = _Reader(memoryview(message)[8 + length :])
+        rows, rest = _split(message)
+        reader = _Reader(rest)
         if type(rows) is not list or len(rows) != count:
             raise WireError("rows")
         answers = [_answer(row, reader) for row in rows]
@@ -104,7 +129,7 @@ def _text(value: Any) -> str:
     return value.encode("utf-8", "replace").decode()  # half a surrogate pair could not be written anywhere
 
 
-def _tree(value: Plain, arrays: list[bytes]) -> Any:
+def _tree(value: Plain | TorchModule, arrays: list[bytes]) -> Any:
     if isinstance(value, torch.Tensor):
         dtype = str(value.dtype).removeprefix("torch.")
         if dtype not in DTYPES:
@@ -130,6 +155,9 @@ def _tree(value: Plain, arrays: list[bytes]) -> Any:
         return ["str", value[:TEXT]]
     if isinstance(value, dict):
         return ["dict", [[_tree(key, arrays), _tree(item, arrays)] for key, item in value.items()]]
+    if isinstance(value, TorchModule):
+        given = [_tree(value.options, arrays), _tree(value.parameters, arrays)]
+        return ["module", value.name, *given, value.trains]
     return [type(value).__name__, [_tree(item, arrays) for item in value]]
 
 
@@ -187,3 +215,15 @@ class _Reader:
             raise WireError("array")
         data, self.rest = bytearray(self.rest[:size]), self.rest[size:]
         return data
+
+
+class _InputReader(_Reader):
+    """Reads what the grader wrote: two classes more, which tasks are given as arguments."""
+
+    def plain(self, tree: Any, depth: int) -> Any:
+        if type(tree) is list and tree[0] == "module":
+            _, name, options, parameters, trains = tree
+            return TorchModule(name, self.plain(options, depth), self.plain(parameters, depth), trains)
+        if type(tree) is list and tree[0] == "LSTMState":
+            return LSTMState(*(self.plain(item, depth + 1) for item in tree[1]))
+        return super().plain(tree, depth)

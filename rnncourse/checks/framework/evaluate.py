@@ -25,7 +25,7 @@ from rnncourse.checks.framework.use import Problem, Use, call, wrong_kind
 from rnncourse.checks.framework.watch import ANSWERS, NOT_THEIRS, RECURRENT, Watch
 
 KEPT_OUTPUT = 200  # characters of what a function prints
-SECONDS = 5.0  # for one case
+SECONDS = 5.0  # of processor time for one case
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Answer:
     calls: the forbidden function that was called, else None. at: the learner's own line of that call.
     changed: names of the arguments that were changed in place.
     printed, warned: the beginning of what the call printed, and its first warning.
-    seconds: how long it took.
+    seconds: of processor time, so that a busy machine makes nobody slow.
     """
 
     returned: Plain = None
@@ -96,7 +96,7 @@ def evaluate(
 def _answer(learner: Any, case: Case, use: Use, forbid: frozenset[str], seconds: float) -> Answer:
     arguments = {name: fresh(value) for name, value in case.arguments.items()}
     returned, failure, printed, watch = None, None, _Printed(), Watch(forbid, use.run.__code__)
-    begin = time.perf_counter()
+    begin = time.thread_time()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
@@ -123,7 +123,7 @@ def _answer(learner: Any, case: Case, use: Use, forbid: frozenset[str], seconds:
         changed=changed,
         printed=printed.text,
         warned=_safely(lambda: str(caught[0].message).splitlines()[0][:KEPT_OUTPUT], "") if caught else "",
-        seconds=time.perf_counter() - begin,
+        seconds=time.thread_time() - begin,
     )
 
 
@@ -163,5 +163,5 @@ def _their_line(error: BaseException) -> tuple[str, str]:
     if not theirs:
         return "", ""
     last = theirs[-1]
-    line = (last.line or linecache.getline(last.filename, last.lineno)).strip()[:100]
+    line = (last.line or linecache.getline(last.filename, last.lineno or 0)).strip()[:100]
     return line, last.name if last.name != theirs[0].name else ""

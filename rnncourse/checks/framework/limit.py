@@ -1,12 +1,15 @@
-"""Ends a call that takes too long, in a notebook's own process."""
+"""End a call that takes too long, in a notebook's own process."""
 
 import contextlib
 import ctypes
+import functools
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
-AGAIN = 0.2  # seconds until the next ring, for code that swallowed the first
+AGAIN = 0.2  # seconds until the next ring, for code that swallowed the first or has time left
+PATIENCE = 6  # how many times as long it may take by the clock, on a machine that is busy with other things
 
 
 class TooSlow(BaseException):
@@ -15,10 +18,13 @@ class TooSlow(BaseException):
 
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raises TooSlow within its block after `seconds`, and again, should the block swallow it.
+    """Raise TooSlow within its block after `seconds` of work, and again if the block swallows it.
 
-    On the main thread of Linux and macOS by the alarm signal; who used that before has it back afterwards.
-    On Windows, and on other threads, by a second thread: that reaches Python code between two of its
+    Work is the thread's processor time, so that no verdict depends on what else the machine does. A block
+    that only waits is ended after PATIENCE times `seconds` by the clock.
+
+    On the main thread of Linux and macOS this uses the alarm signal, and gives it back to its previous owner.
+    On Windows, and on other threads, it uses a second thread: that reaches Python code between two of its
     instructions, so it does not end one long call into C, such as time.sleep. Where there are neither (Python
     in a browser) there is no limit.
     """
@@ -28,12 +34,28 @@ def time_limit(seconds: float) -> Iterator[None]:
         yield
 
 
+def _time_is_up(seconds: float, worked: Callable[[], float]) -> Callable[[], bool]:
+    """Return a function that tells whether the time that begins now is used up."""
+    work, begin = worked(), time.monotonic()
+    return lambda: worked() - work >= seconds or time.monotonic() - begin >= PATIENCE * seconds
+
+
+def _work_of_this_thread() -> Callable[[], float]:
+    """Return a clock of this thread's processor time that another thread can read.
+
+    Where the system has none, it is the time of the whole process.
+    """
+    if not hasattr(time, "pthread_getcpuclockid"):
+        return time.process_time
+    return functools.partial(time.clock_gettime, time.pthread_getcpuclockid(threading.get_ident()))
+
+
 @contextlib.contextmanager
 def _by_signal(seconds: float) -> Iterator[None]:
-    armed = True
+    armed, time_is_up = True, _time_is_up(seconds, time.thread_time)
 
     def ring(number: int, frame: object) -> None:
-        if armed:
+        if armed and time_is_up():
             raise TooSlow
 
     handler_before = signal.signal(signal.SIGALRM, ring)
@@ -54,13 +76,14 @@ def _by_signal(seconds: float) -> Iterator[None]:
 @contextlib.contextmanager
 def _by_thread(seconds: float) -> Iterator[None]:
     thread, done, lock = threading.get_ident(), threading.Event(), threading.Lock()
+    time_is_up = _time_is_up(seconds, _work_of_this_thread())
     raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
 
     def watch() -> None:
         wait = seconds
         while not done.wait(wait):
             with lock:
-                if not done.is_set():
+                if not done.is_set() and time_is_up():
                     raise_in(ctypes.c_ulong(thread), ctypes.py_object(TooSlow))
             wait = AGAIN
 

@@ -31,6 +31,11 @@ class Use:
     run: Callable[[Any, dict[str, Any]], Any]
     wants: str = "a function"
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """The module and the name by which another process finds it."""
+        return self.run.__module__, self.run.__name__
+
 
 def use(wants: str) -> Callable[[Callable], Use]:
     """`@use("a class")` above a function (learner, arguments) makes it a Use."""

@@ -27,7 +27,7 @@ def _cases(seed: int) -> list[Case]:
     numbers = random_numbers(seed, 0.8)
 
     def case(I: int, H: int, *rows: str) -> Case:
-        begins = torch.tensor([[letter == "!" for letter in row] for row in rows]).T  # (T, B)
+        begins = torch.tensor([[letter == "!" for letter in row] for row in rows]).T.contiguous()  # (T, B)
         T, B = begins.shape
         cell = random_module("LSTMCell", numbers, input_size=I, hidden_size=H)
         state = (numbers(B, H), 2 * numbers(B, H))

@@ -1,0 +1,140 @@
+"""What grader, workers and servers send each other is plain data: no function, class or closure is pickled.
+
+How a function is pickled changes with the version of the pickler; names, numbers and bytes do not."""
+
+import ast
+import io
+import json
+import pickle
+import sys
+from pathlib import Path
+
+import distributed.client
+import distributed.protocol.pickle
+import pytest
+import torch
+from handed_in import LSTM_GATES, PERFECT, ROOT, assignment
+
+import rnncourse.grading
+from rnncourse.checks.framework.cases import fresh, unchanged
+from rnncourse.checks.framework.use import Use
+from rnncourse.grading import host as client
+from rnncourse.grading.cluster import Grading, results, workers
+from rnncourse.grading.grade import grade
+from rnncourse.grading.job import Group, Job, Plan, Task
+from rnncourse.grading.overseer import find_use
+from rnncourse.grading.sandbox import Limits, missing
+from rnncourse.grading.wire import pack_inputs, unpack_inputs
+
+PICKLERS = {"pickle", "cloudpickle", "dill", "marshal", "shelve", "copyreg", "joblib"}
+SETS = sorted(path.parent.name for path in (ROOT / "solutions").glob("*/*.ipynb"))
+needs_sandbox = pytest.mark.skipif(
+    sys.platform != "linux" or bool(missing()), reason="the sandbox needs Linux and its walls"
+)
+
+
+def imported(path):
+    """The names of the modules that a file imports."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name.partition(".")[0] for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or "").partition(".")[0]
+
+
+def test_no_module_of_grading_pickles():
+    files = sorted(Path(rnncourse.grading.__file__).parent.rglob("*.py"))
+    assert len(files) > 10
+    assert {path.name: PICKLERS.intersection(imported(path)) for path in files} == {
+        path.name: set() for path in files
+    }
+
+
+def document(message):
+    """A message of wire.py up to its arrays, or one that is JSON altogether."""
+    if message[:1] in (b"{", b"["):
+        return json.loads(message)
+    return json.loads(message[8 : 8 + int.from_bytes(message[:8], "little")])
+
+
+@needs_sandbox
+def test_the_server_is_sent_json_and_numbers(monkeypatch):
+    sent, send = [], client.send
+    monkeypatch.setattr(client, "send", lambda file, message: (sent.append(message), send(file, message)))
+    with client.Host([ROOT / "solutions"]) as host:
+        assert grade("ada", LSTM_GATES, PERFECT, host, Limits()).points == 17
+    hidden, plan, script, *inputs = map(document, sent)
+    assert str(ROOT / "solutions") in hidden
+    assert plan["groups"][0]["tasks"][0]["use"] == ["rnncourse.checks.framework.use", "call"]
+    assert script.count(None) == len(inputs) == len(plan["groups"])
+
+
+@needs_sandbox
+def test_dask_is_given_names_and_plain_data(monkeypatch):
+    """The only names in what Dask is given are Dask's own and the two that it looks up."""
+    sent, named, dumps = [], set(), distributed.protocol.pickle.dumps
+
+    def record(value, **options):
+        data = dumps(value, **options)
+        sent.append(data)
+        return data
+
+    class Reader(pickle.Unpickler):
+        def find_class(self, module, name):
+            named.add(f"{module}.{name}")
+            return super().find_class(module, name)
+
+    for module in (distributed.protocol.pickle, distributed.client):
+        monkeypatch.setattr(module, "dumps", record)
+    main = PERFECT.replace(
+        b"import torch", b"import torch  # __main__", 1
+    )  # this word sends Dask to cloudpickle
+    assert main != PERFECT
+    plugin = Grading([LSTM_GATES], [ROOT / "solutions"], Limits())
+    handed_in = [("ada", LSTM_GATES.name, PERFECT), ("bob", LSTM_GATES.name, main)]
+    with workers(1, None, plugin) as cluster:
+        found = {
+            each.student: each.points for each in results(cluster, {LSTM_GATES.name: LSTM_GATES}, handed_in)
+        }
+    assert found == {"ada": 17, "bob": 17}
+    for data in sent:
+        Reader(io.BytesIO(data)).load()
+    ours = {name for name in named if name.partition(".")[0] not in ("dask", "distributed")}
+    assert ours == {"rnncourse.grading.cluster.Grading", "rnncourse.grading.cluster._grade"}
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_inputs_arrive_as_they_were_drawn(name):
+    """The arguments of every case of every set, of each kind that there is."""
+    given = [[case.arguments for case in check.cases(3)] for check in assignment(name).checks.values()]
+    arrived = unpack_inputs(pack_inputs(given))
+    assert len(arrived) == len(given)
+    for task, same_task in zip(given, arrived, strict=True):
+        for case, same_case in zip(task, same_task, strict=True):
+            assert list(case) == list(same_case)
+            for value, same in zip(case.values(), same_case.values(), strict=True):
+                assert type(value) is type(same)
+                assert unchanged(value, fresh(same))
+                assert not isinstance(value, int | float | str) or value == same
+                if isinstance(value, torch.Tensor):
+                    assert (value.dtype, value.stride()) == (same.dtype, same.stride())
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_every_use_is_found_by_its_names(name):
+    for check in assignment(name).checks.values():
+        found = find_use(*check.use.names)
+        assert isinstance(found, Use)
+        assert found.run.__code__.co_code == check.use.run.__code__.co_code
+        assert found.wants == check.use.wants
+
+
+def test_a_plan_comes_back_as_it_went():
+    tasks = tuple(
+        Task(f"t{k}", ("module", "name"), frozenset({"torch.lstm", f"f{k}"}), k + 0.5, k) for k in (1, 2)
+    )
+    group = Group(tasks, ("torch.lstm",))
+    job = Job(["import torch", group, "torch.optim"], [b""], Limits(cpu=3, wall=2.5, walls=False))
+    assert Plan.from_bytes(job.plan.to_bytes()) == job.plan
+    assert json.loads(job.script) == ["import torch", None, "torch.optim"]
+    assert job.plan.optimizers
