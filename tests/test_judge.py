@@ -45,12 +45,16 @@ check = Check(
 )
 
 
-def said(answers, on=(3, 4, 5), of=check):
-    """The verdict as text on an answer for each case, or on one function that gives them."""
+def judged(answers, on=(3, 4, 5), of=check):
+    """The verdict on an answer for each case, or on one function that gives them."""
     given = cases(*on)
     if callable(answers):
         answers = [Answer(returned=answers(**case.arguments)) for case in given]
-    return str(judge(AnswerKey(of, given), answers))
+    return judge(AnswerKey(of, given), answers)
+
+
+def said(*arguments, **named):
+    return str(judged(*arguments, **named))
 
 
 def failing(on=(3, 4, 5), **failure):
@@ -149,7 +153,9 @@ def test_a_known_mistake_has_a_name():
     given = cases(3, 4)
     key = AnswerKey(check, given)
     mistaken = [Answer(returned=(case.arguments["x"], case.arguments["x"].sum())) for case in given]
-    assert judge(key, mistaken).mistake == "nothing added"
+    assert (judge(key, mistaken).state, judge(key, mistaken).mistake) == ("mistake", "nothing added")
+    in_a_part = judged(lambda x, y: (2 * x, x.sum()))
+    assert (in_a_part.state, in_a_part.mistake) == ("mistake", "twice")
     assert judge(key, key.truths).mistake is None
 
 
@@ -168,6 +174,21 @@ def test_a_known_mistake_in_one_part_alone():
     assert said(lambda x, y: (2 * x, x.sum())) == (
         '✗ sums: first so_far: everything is doubled. See lesson 09, "Loops". 1 of 4 points (the whole).'
     )
+
+
+def test_a_check_that_tells_nothing():
+    two = Check(
+        "two", "09", (Number("a"), Number("b")), (Criterion("a", 1, ("a",)), Criterion("b", 1, ("b",))),
+        {"a": 1.5, "b": 2}, use=value, tells=False,
+    )  # fmt: skip
+    key = AnswerKey(two, two.cases(0))
+    verdict = judge(key, [Answer(returned={"a": 1.5, "b": 3})])
+    said = "✗ two: at least one answer is wrong. Which, this check does not say. 0 of 2 points."
+    assert (verdict.state, str(verdict)) == ("wrong", said)
+    unread = str(judge(key, [Answer(returned={"a": 1.5, "b": "x"})]))
+    assert unread == '✗ two: b is "x"; asked is a number. 0 of 2 points.'
+    failed = judge(key, [Answer(failure=Failure("raised", "OddError", "no"))])
+    assert str(failed) == "✗ two raised OddError: no. 0 of 2 points."
 
 
 # ---- what failed
@@ -216,6 +237,37 @@ def test_what_is_to_be_built_has_no_points_and_no_lesson(at, where):
     right = [Answer(returned=sums(**case.arguments)) for case in cases(3, 4, 5)]
     right[1] = Answer(returned=right[1].returned, calls="cumsum", at=at)
     assert said(right) == f"✗ sums: this calls cumsum{where}: that is the thing to build here. 0 of 4 points."
+
+
+@pytest.mark.parametrize(
+    ("failure", "state"),
+    [
+        ({"kind": "not a function"}, "type"),
+        ({"kind": "too slow"}, "too slow"),
+        ({"kind": "problem"}, "raised"),
+        ({"kind": "raised", "error": "OddError"}, "raised"),
+        ({"kind": "raised", "error": "RecursionError"}, "raised"),
+        ({"kind": "not written"}, "not written"),
+    ],
+)
+def test_the_state_of_what_failed(failure, state):
+    assert judged(failing(**failure)).state == state
+    right = [Answer(returned=sums(**case.arguments)) for case in cases(3, 4)]
+    if state != "type":  # which is found before any case is run
+        broken = Answer(failure=Failure(**failure))
+        assert judged([*right, broken]).state == ("raised" if state == "not written" else state)
+
+
+def test_a_problem_is_said_as_it_is():
+    text = said(failing(kind="problem", message="it yields nothing."))
+    assert text == '✗ sums: it yields nothing. See lesson 09, "Loops". 0 of 4 points.'
+
+
+def test_a_call_without_end():
+    assert said(failing(kind="raised", error="RecursionError", message="maximum", line="f()")) == (
+        "✗ sums calls itself without end (RecursionError). Which call was meant?"
+        ' See lesson 09, "Loops". 0 of 4 points.'
+    )
 
 
 # ---- what costs no points

@@ -107,7 +107,8 @@ def _not_written(c: Comparison) -> Finding | None:
     if len(failures) == len(c.answers) and all(failure.kind == "not written" for failure in failures):
         inner = failures[0].inner
         return Finding("not written", f"{f' calls {inner}, which' if inner else ''} is not written yet.")
-    if c.check.use.wants == "a value" and values.blank(c.answers[0].returned):
+    first = c.answers[0]
+    if c.check.use.wants == "a value" and first.failure is None and values.blank(first.returned):
         return Finding("not written", " is not written yet.")
     return None
 
