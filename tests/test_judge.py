@@ -176,6 +176,27 @@ def test_a_known_mistake_in_one_part_alone():
     )
 
 
+def test_a_known_mistake_in_a_single_answer():
+    slip = Mistake("off by one", {"n": 3}, "Count from 0.", "")
+    one = Check("one", "09", (Number("n"),), (Criterion("n", 1),), {"n": 2}, (slip,), use=value)
+    text = str(judge(AnswerKey(one, one.cases(0)), [Answer(returned={"n": 3})]))
+    assert text == "✗ one: n: 3 is not right. Count from 0. 0 of 1 point."
+    two = Check("two", "09", (*one.parts, Number("m")), one.criteria, {"n": 2, "m": 5}, (slip,), use=value)
+    text = str(judge(AnswerKey(two, two.cases(0)), [Answer(returned={"n": 3, "m": 5})]))
+    assert text == "✗ two: 1 of 2 are right.\n  n: 3 is not right. Count from 0. 0 of 1 point."
+
+
+def test_a_known_mistake_beside_an_answer_that_cannot_be_read():
+    slip = Mistake("last", lambda x, y: (len(x), 9), "This is the last.", "")
+    two = Check(
+        "two", "09", (Whole("a"), Whole("b")), (Criterion("all", 1),), lambda x, y: (len(x), 1), (slip,)
+    )
+    assert said(lambda x, y: ("?", 9), (3,), two) == (
+        '✗ two: 0 of 2 are right.\n  a is "?"; asked is a whole number.\n'
+        "  b: 9 (T=3) is not right. This is the last. 0 of 1 point."
+    )
+
+
 def test_a_check_that_tells_nothing():
     two = Check(
         "two", "09", (Number("a"), Number("b")), (Criterion("a", 1, ("a",)), Criterion("b", 1, ("b",))),
@@ -198,7 +219,7 @@ def test_an_error_with_and_without_a_line_and_a_message():
     error = {"kind": "raised", "error": "OddError"}
     rest = ' Here T=3. See lesson 09, "Loops". 0 of 4 points.'
     assert said(failing(**error)) == f"✗ sums raised OddError.{rest}"
-    assert said(failing(**error, message="It broke.")) == f"✗ sums raised OddError: It broke.{rest}"
+    assert said(failing(**error, message="It broke at X.")) == f"✗ sums raised OddError: It broke at X.{rest}"
     assert said(failing(**error, line="x + y", message="no")) == (
         f"✗ sums raised OddError in your line `x + y`: no.{rest}"
     )
