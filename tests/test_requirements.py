@@ -86,16 +86,21 @@ def modules_imported(tree):
             yield node.args[0].value
 
 
+def imported_from_others(path, tree):
+    """The distributions that a file imports from, our own left out."""
+    ours = sys.stdlib_module_names | {"rnncourse"} | (OF_THE_TESTS if extra_of(path) == "test" else set())
+    for top in {module.split(".")[0] for module in modules_imported(tree)} - ours:
+        [name] = {canonicalize_name(name) for name in DISTRIBUTIONS.get(top, [top])}
+        yield name
+
+
 def needed(path, tree):
-    """The distributions that a file's imports need."""
+    """The distributions that a file's imports need, those of our own parts included."""
+    yield from imported_from_others(path, tree)
     for module in modules_imported(tree):
-        top, *rest = module.split(".")
-        if top == "rnncourse":
-            inner = PACKAGE.joinpath(*rest[:1])
-            yield from declared(extra_of(inner if inner.is_dir() else inner.with_suffix(".py")))
-        elif top not in sys.stdlib_module_names | (OF_THE_TESTS if extra_of(path) == "test" else set()):
-            [name] = {canonicalize_name(name) for name in DISTRIBUTIONS.get(top, [top])}
-            yield name
+        if module.startswith("rnncourse."):
+            part = PACKAGE / module.split(".")[1]
+            yield from declared(extra_of(part if part.is_dir() else part.with_suffix(".py")))
 
 
 def test_each_import_is_declared():
@@ -109,7 +114,7 @@ def test_each_import_is_declared():
 
 
 def test_nothing_is_declared_that_no_file_imports():
-    imported = {name for path, tree in trees() for name in needed(path, tree)}
+    imported = {name for path, tree in trees() for name in imported_from_others(path, tree)}
     everything = set().union(*map(declared, PROJECT["optional-dependencies"]))
     assert sorted(everything - imported - set(RUN)) == []
 
