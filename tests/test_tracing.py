@@ -471,9 +471,10 @@ def test_gradients_of_several_losses_add_up():
         output, (h_n, c_n) = layer(x)
         output.square().sum().backward(retain_graph=True)
         (h_n.sum() * 3).backward(retain_graph=True)
+        output.sum().backward(retain_graph=True)  # a second one that reaches the same result
         torch.autograd.grad(c_n.sum(), x)
     output, fs = retained(layer, x)
-    output.square().sum().backward(retain_graph=True)
+    (output.square().sum() + output.sum()).backward(retain_graph=True)
     (output[-1].sum() * 3).backward(retain_graph=True)
     sum_of_c = hand_c(layer, x)
     assert_equal(t.grad.f, torch.stack([f.grad for f in fs]) + sum_of_c)

@@ -234,6 +234,8 @@ def _close_all_but(*keep: int) -> None:
 def _load(file: str) -> ModuleType:
     """Load a module of a set from its file alone: the package around it holds the answers."""
     spec = importlib.util.spec_from_file_location(Path(file).stem, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

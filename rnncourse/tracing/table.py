@@ -52,13 +52,13 @@ class Tabled:
         return self._table().html()
 
 
-def in_words(names: Sequence) -> str:
+def in_words(names: Sequence[object]) -> str:
     """'a', 'a and b', 'a, b and c'."""
     *most, last = (str(name) for name in names)
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def in_units(size: int) -> str:
+def in_units(size: float) -> str:
     """Bytes as a reader says them: 320 B, 1.5 KiB."""
     for unit in ("B", "KiB", "MiB"):
         if size < 1000:

@@ -109,8 +109,10 @@ def _cases(seed):
     ]
 
 
-# The seven faults, in the lesson's order: name, hint, section, and the edits that bring it about.
-FAULTS = (
+# name, hint, section, and the edits that bring it about
+Fault = tuple[str, str, str, *tuple[tuple[str, str], ...]]
+# The seven faults, in the lesson's order.
+FAULTS: tuple[Fault, ...] = (
     (
         "axes",
         "time and batch are exchanged: the loop runs over the batch.",

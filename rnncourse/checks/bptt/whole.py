@@ -19,8 +19,9 @@ def _cases(seed: int) -> list[Case]:
 
     def case(T: int, B: int, I: int, H: int, *traits: Trait) -> Case:
         x, h, weights = numbers(T, B, I), [numbers(B, H)], random_weights(numbers, 1, I, H)
+        W_ih, W_hh, b_ih, b_hh = weights.values()
         for x_t in x:
-            h.append(rnn_step(x_t, h[-1], *weights.values()))
+            h.append(rnn_step(x_t, h[-1], W_ih, W_hh, b_ih, b_hh))
         arguments = {"x": x, "h": torch.stack(h), "doutput": 2 * numbers(T, B, H), "dh_n": 2 * numbers(B, H)}
         if LAST_LOSS in traits:
             arguments["doutput"][:-1] = 0

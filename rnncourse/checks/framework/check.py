@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +63,7 @@ class Check:
     parts: tuple[AnyPart, ...]
     criteria: tuple[Criterion, ...]
     truth: Any
-    mistakes: Iterable[Mistake] = ()
+    mistakes: Sequence[Mistake] = ()
     cases: Callable[[int], list[Case]] = one_case
     example_case: Case | None = None
     use: Use = call

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,7 +25,7 @@ class Mistake:
     look: str = ""
 
 
-class Mistakes:
+class Mistakes(list[Mistake]):
     """A task's bank of mistakes, in the order in which they are tried. `section` where none is given.
 
     wrong = Mistakes("The equations", truth=_cell_state)
@@ -37,22 +37,21 @@ class Mistakes:
     """
 
     def __init__(self, section: str, truth: Callable | None = None) -> None:
-        self.section, self._truth, self._all = section, truth, []
-
-    def __iter__(self) -> Iterator[Mistake]:
-        return iter(self._all)
+        super().__init__()
+        self.section, self._truth = section, truth
 
     def __call__(self, name: str, hint: str, section: str = "", look: str = "") -> Callable[[Any], Any]:
         """A decorator: the hint stands above the wrong code. For a value: `wrong(name, hint)(value)`."""
 
         def add(function: Any) -> Any:
-            self._all.append(Mistake(name, function, hint, section or self.section, look))
+            self.append(Mistake(name, function, hint, section or self.section, look))
             return function
 
         return add
 
     def edit(self, name: str, hint: str, *old_new: str, section: str = "", look: str = "") -> None:
         """The truth's own source with `old` replaced by `new` (by pairs), each there exactly once."""
+        assert self._truth is not None, "edit: which source? Mistakes(section, truth=…) says it."
         self(name, hint, section, look)(edited(self._truth, *old_new))
 
     def through(self, change: Callable[[Any], Any], but: tuple[str, ...] = (), **words: str) -> list[Mistake]:
@@ -67,9 +66,9 @@ class Mistakes:
             if m.name not in but
         ]
 
-    def add(self, mistakes: Iterator[Mistake] | list[Mistake] | Mistakes) -> None:
+    def add(self, mistakes: Iterable[Mistake]) -> None:
         """Those of another bank, after its own so far."""
-        self._all.extend(mistakes)
+        self.extend(mistakes)
 
 
 def edited(truth: Callable, *old_new: str) -> Callable:

@@ -14,6 +14,7 @@ import os
 import pathlib
 import pkgutil
 import tempfile
+from typing import Any
 
 from rnncourse.printing import printable
 
@@ -128,7 +129,7 @@ def progress() -> Progress:
     )
 
 
-def all_sets() -> dict[str, tuple]:
+def all_sets() -> dict[str, tuple[Any, ...]]:
     """The exercise sets: each module (or package) of rnncourse/checks and its CHECKS, by lesson."""
     package = importlib.import_module("rnncourse.checks")
     names = [found.name for found in pkgutil.iter_modules(package.__path__) if found.name != "framework"]

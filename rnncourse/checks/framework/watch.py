@@ -142,6 +142,7 @@ def _forbidden(names: frozenset[str]) -> tuple[dict[int, str], dict[str, str]]:
     for name in sorted(name for name in names if not name.startswith("rnncourse")):
         thing = _find(name)
         if isinstance(thing, type):
+            assert issubclass(thing, torch.nn.Module), f"{name}: a class without a forward"
             code[_kept(inspect.unwrap(thing.forward).__code__)] = name
         elif hasattr(thing, "__code__"):
             code[_kept(inspect.unwrap(thing).__code__)] = (

@@ -27,7 +27,8 @@ def step_cases(seed: int) -> list[Case]:
     def case(B: int | None, I: int, H: int, zero: Trait | None = None) -> Case:
         rows = () if B is None else (B,)
         arguments = {"x_t": numbers(*rows, I), "h": numbers(*rows, H), **random_weights(numbers, 3, I, H)}
-        for name in {H_ZERO: ["h"], X_ZERO: ["x_t"], BIAS_ZERO: ["bias_ih", "bias_hh"]}.get(zero, []):
+        zeroed = {H_ZERO: ["h"], X_ZERO: ["x_t"], BIAS_ZERO: ["bias_ih", "bias_hh"]}
+        for name in zeroed[zero] if zero else ():
             arguments[name].zero_()
         sizes = {"I": I, "H": H} if B is None else {"B": B, "I": I, "H": H}
         return Case(arguments, sizes, frozenset({SINGLE if B is None else BATCH, *([zero] if zero else [])}))

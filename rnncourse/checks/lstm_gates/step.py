@@ -61,18 +61,13 @@ def _arguments(
     numbers: Callable[..., Tensor], B: int | None, I: int, H: int, zero: tuple[Trait, ...]
 ) -> dict:
     rows = () if B is None else (B,)
-    arguments = {
-        "x_t": numbers(*rows, I),
-        "state": (numbers(*rows, H), 2 * numbers(*rows, H)),
-        **random_weights(numbers, 4, I, H),
-    }
-    h, c = arguments["state"]
-    zeroed = {H_ZERO: [h], C_ZERO: [c], X_ZERO: [arguments["x_t"]]}
-    zeroed[BIAS_ZERO] = [arguments["bias_ih"], arguments["bias_hh"]]
+    x_t, h, c = numbers(*rows, I), numbers(*rows, H), 2 * numbers(*rows, H)
+    weights = random_weights(numbers, 4, I, H)
+    zeroed = {H_ZERO: [h], C_ZERO: [c], X_ZERO: [x_t], BIAS_ZERO: [weights["bias_ih"], weights["bias_hh"]]}
     for trait in zero:
         for tensor in zeroed[trait]:
             tensor.zero_()
-    return arguments
+    return {"x_t": x_t, "state": (h, c), **weights}
 
 
 def _step_cases(seed: int) -> list[Case]:

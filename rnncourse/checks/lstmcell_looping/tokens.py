@@ -41,7 +41,7 @@ def _draw(numbers, steps: int, B: int, I: int, H: int, V: int, all_end: bool) ->
         "state": (numbers(B, H), 2 * numbers(B, H)),
     }
     built = {**arguments, "cell": cell.build(), "head": head.build()}
-    free, _ = _truth(*built.values(), end=-1, steps=steps)  # -1: no token ends it
+    free, _ = _truth(**built, end=-1, steps=steps)  # -1: no token ends it
     for end in range(1, V):
         ends = [row.tolist().index(end) if end in row else steps for row in free.T]
         if end in arguments["token"] or len(free.unique()) < 3:

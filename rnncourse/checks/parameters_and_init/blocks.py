@@ -10,7 +10,6 @@ from rnncourse.checks.framework.cases import Case, Trait, random_module, random_
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
-from rnncourse.checks.framework.plain import Plain
 from rnncourse.checks.parameters_and_init.in_place import changed_module, parameters_after
 from rnncourse.checks.parameters_and_init.lesson import BLOCKS, LESSON, NAMES
 
@@ -46,7 +45,7 @@ def _cases(seed: int) -> list[Case]:
     ]
 
 
-def _derive(returned: Plain, arguments: dict[str, Any]) -> dict[str, Any]:
+def _derive(returned: Any, arguments: dict[str, Any]) -> dict[str, Any]:
     """What the blocks are like, by cell: orthogonal blocks are many, so they are not compared by number."""
     module = arguments["module"]
     after, H = parameters_after(returned, module), module.options["hidden_size"]

@@ -10,7 +10,6 @@ from rnncourse.checks.framework.cases import Case, TorchModule, Trait, random_mo
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Flag, Part
-from rnncourse.checks.framework.plain import Plain
 from rnncourse.checks.parameters_and_init.in_place import changed_module, parameters_after
 from rnncourse.checks.parameters_and_init.lesson import FORGET, LESSON, NAMES, ROWS
 
@@ -48,7 +47,7 @@ def _cases(seed: int) -> list[Case]:
     ]
 
 
-def _derive(returned: Plain, arguments: dict[str, Any]) -> dict[str, Any]:
+def _derive(returned: Any, arguments: dict[str, Any]) -> dict[str, Any]:
     """The sums of the forget slices, a row for each cell, and all other numbers end to end."""
     lstm = arguments["lstm"]
     after, H = parameters_after(returned, lstm), lstm.options["hidden_size"]

@@ -35,7 +35,8 @@ def step_cases(seed: int, *traits: Trait, **more: str) -> list[Case]:
     def case(B: int | None, I: int, H: int, zero: Trait | None = None) -> Case:
         rows = () if B is None else (B,)
         arguments = {"x_t": numbers(*rows, I), "h": numbers(*rows, H), **random_weights(numbers, 1, I, H)}
-        for name in {H_ZERO: ["h"], X_ZERO: ["x_t"], BIAS_ZERO: ["bias_ih", "bias_hh"]}.get(zero, []):
+        zeroed = {H_ZERO: ["h"], X_ZERO: ["x_t"], BIAS_ZERO: ["bias_ih", "bias_hh"]}
+        for name in zeroed[zero] if zero else ():
             arguments[name].zero_()
         marks = {SINGLE if B is None else BATCH, *traits, *([zero] if zero else [])}
         sizes = {"I": I, "H": H} if B is None else {"B": B, "I": I, "H": H}

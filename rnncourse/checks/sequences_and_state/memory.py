@@ -26,7 +26,7 @@ def _lamp(returned: object, arguments: dict) -> list[Tensor]:
     if isinstance(u, bool) or not isinstance(u, int | float):
         raise Problem("asked is one number, u.")
     w, h, last = arguments["w"], 0.0, -1
-    found = {part: [] for part in PARTS}
+    found: dict[str, list[bool]] = {part: [] for part in PARTS}
     for button in BUTTONS:
         h, last = math.tanh(w * button + u * h), button or last
         found[f"{'pressed' if button else 'kept'}_{'on' if last == 1 else 'off'}"].append(h > 0.5)

@@ -36,7 +36,7 @@ def _cases(seed: int) -> list[Case]:
     numbers = random_numbers(seed, 0.5)
     more = seed % 3  # other sizes for another seed
 
-    def case(name: str, T: int, B: int | None, I: int, H: int, **options: object) -> Case:
+    def case(name: str, T: int, B: int | None, I: int, H: int, **options: int) -> Case:
         T, I, H = T + more, I + more, H + more
         if "proj_size" in options:
             options["proj_size"] += more
