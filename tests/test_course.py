@@ -207,7 +207,7 @@ def test_without_a_driver_torch_alone_comes_from_the_index_of_cpu_builds(course,
     folder.pip(code=1, only_for="--index-url")  # as where that index is out of reach
     course.write_stamp([])
     course.main(["test"])
-    assert "from PyPI it comes with CUDA" in capsys.readouterr().out
+    assert "from PyPI comes with CUDA" in capsys.readouterr().out
     assert len(course.handed_over) == 2
 
 
