@@ -342,7 +342,7 @@ REFUSED_OPTIONS += [(k, *case) for k in CELLS for case in CELL_OPTIONS]
 
 
 def torch_checks_input_size():
-    """Return whether this torch refuses to build a layer of input_size 0: 2.6 fails once the layer is called."""
+    """Return whether this torch refuses to build a layer of input_size 0. 2.6 fails once it is called."""
     try:
         nn.RNN(0, H)
     except ValueError:
