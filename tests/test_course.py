@@ -36,7 +36,8 @@ sys.exit(7)
 """
 # Runs course.py with the stubs in place of a real `python -m venv`.
 DRIVER = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # it is ignored where tests run in the background
 folder, tests, *words = sys.argv[1:]
 sys.path[:0] = [folder, tests]
 import course, test_course
