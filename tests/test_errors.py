@@ -111,6 +111,7 @@ LAYER_REFUSALS = [  # of a layer with 2 layers, 2 directions
         (S, B, 2, H),
         lambda m, k: m(pack(x(T, B, I)), hx(k, S, 2, H)),
     ),
+    Refused("packed hx without a batch", ANY_STATE, (S, B, H), lambda m, k: m(pack(x(T, B, I)), hx(k, S, H))),
     Refused("packed hx too wide", ANY_STATE, (S, B, H, I), lambda m, k: m(pack(x(T, B, I)), hx(k, S, B, I))),
     Refused(
         "packed hx float32",
