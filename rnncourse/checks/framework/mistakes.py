@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
-import textwrap
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+
+from rnncourse.checks.framework.notation import parse
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,19 @@ class Mistakes:
     """A task's bank of mistakes, in the order in which they are tried. `section` where none is given.
 
     wrong = Mistakes("The equations", truth=_cell_state)
-    wrong.edit("i left out", "i has no part in it: all of g is written.", "i * g", "g")
+    wrong.edits("""
+    i left out | i has no part in it: all of g is written.
+        i * g => g
+    """)
 
     @wrong("sums and products exchanged", "sums and products are exchanged.")
     def _(f, i, g, c):
         return (f + c) * (i + g)
+
+    truth: the function or class that edits change, or the dict of values of a task that asks for values.
     """
 
-    def __init__(self, section: str, truth: Callable | None = None) -> None:
+    def __init__(self, section: str, truth: Callable | Mapping[str, Any] | None = None) -> None:
         self.section, self._truth, self._all = section, truth, []
 
     def __iter__(self) -> Iterator[Mistake]:
@@ -51,9 +57,15 @@ class Mistakes:
 
         return add
 
-    def edit(self, name: str, hint: str, *old_new: str, section: str = "", look: str = "") -> None:
-        """The truth's own source with `old` replaced by `new` (by pairs), each there exactly once."""
+    def edit(self, name, hint, *old_new, section="", look=""):
         self(name, hint, section, look)(edited(self._truth, *old_new))
+
+    def edits(self, text: str) -> None:
+        """Add mistakes written as text: what is done to the truth to make each (notation.py)."""
+        frame = sys._getframe(1)
+        for entry in parse(text, frame.f_code.co_filename, frame.f_lineno):
+            make = entry.values if isinstance(self._truth, Mapping) else entry.edited
+            self(entry.name, entry.hint, entry.section, entry.look)(make(self._truth))
 
     def through(self, change: Callable[[Any], Any], but: tuple[str, ...] = (), **words: str) -> list[Mistake]:
         """The same mistakes in a larger task: change(function) builds the wrong way on the wrong step.
@@ -72,17 +84,14 @@ class Mistakes:
         self._all.extend(mistakes)
 
 
-def edited(truth: Callable, *old_new: str) -> Callable:
-    """The function or class whose source is the truth's with each `old` replaced by its `new`.
-
-    Raises ValueError where an `old` is not found exactly once. The truth must not be a closure.
-    """
+def edited(truth, *old_new):
+    import inspect, textwrap
     source = textwrap.dedent(inspect.getsource(truth))
     for old, new in zip(old_new[::2], old_new[1::2], strict=True):
         if source.count(old) != 1:
             raise ValueError(f"{truth.__name__}: {old!r} is there {source.count(old)} times, not once")
         source = source.replace(old, new)
     module = inspect.getmodule(truth)
-    names = dict(vars(module))  # a copy: the truth itself stays
+    names = dict(vars(module))
     exec(compile(source, f"<{truth.__name__}, edited>", "exec"), names)
     return names[truth.__name__]

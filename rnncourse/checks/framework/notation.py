@@ -1,0 +1,145 @@
+"""Read mistakes that are written as text: a name, a hint, and what is done to the right answer.
+
+    dz: sign | dz has the wrong sign: z multiplies h, and minus z multiplies n.
+        (h - n) => (n - h)
+    a step late | the state begins anew after the first step of a document,
+        not before it.
+        - h, c = cell(x_t, (h * keep, c * keep))
+        - outputs.append(h)
+        + h, c = cell(x_t, (h, c))
+        + outputs.append(h)
+        + h, c = h * keep, c * keep
+        look: How many steps has the new document had by then?
+
+`old => new` replaces what stands exactly once in the source of the truth; nothing on one side of the arrow leaves
+that side empty. Lines with - and + replace whole lines, as in a diff. Where the truth is a dict of values,
+`name => value` changes an entry. `look:` says where to look, folded in a notebook. Any other indented line
+continues the hint. A line `§ The loop` names the lesson's section for the mistakes after it, and `§` alone goes back to the
+bank's own. Empty lines, and lines that begin with #, say nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+ARROW = re.compile(r"(?:^|\s)=>(?:\s|$)")
+
+
+class NotationError(ValueError):
+    """A mistake's text does not fit: where it stands, and why."""
+
+
+@dataclass
+class Entry:
+    """One mistake as it is written. changes: pairs of old and new source; of a dict, of name and value."""
+
+    name: str
+    hint: str
+    section: str
+    place: str
+    look: str = ""
+    changes: list[tuple[str, str]] = field(default_factory=list)
+
+    def edited(self, truth: Callable | None) -> Callable:
+        """Return the function or class whose source is the truth's with the changes made.
+
+        The truth must not be a closure.
+        """
+        if truth is None:
+            raise NotationError(f"{self.place}: this bank has no truth that could be edited.")
+        source = textwrap.dedent(inspect.getsource(truth))
+        for old, new in self.changes:
+            source = self._with_lines(source, old, new) if old.endswith("\n") else self._with(source, old, new)
+        if not self.changes:
+            raise NotationError(f"{self.place}: the mistake {self.name!r} changes nothing.")
+        names = dict(vars(inspect.getmodule(truth)))  # a copy: the truth itself stays
+        try:
+            exec(compile(source, f"<{truth.__name__}, {self.name}>", "exec"), names)
+        except SyntaxError as error:
+            raise NotationError(f"{self.place}: edited so, the truth is no Python: {error}.") from None
+        return names[truth.__name__]
+
+    def _with(self, source: str, old: str, new: str) -> str:
+        if source.count(old) != 1:
+            raise NotationError(f"{self.place}: `{old}` is there {source.count(old)} times, not once.")
+        return source.replace(old, new)
+
+    def _with_lines(self, source: str, old: str, new: str) -> str:
+        """Replace whole lines, wherever they are indented to."""
+        lines, asked = source.splitlines(), old.splitlines()
+        starts = [at for at in range(len(lines)) if _level(lines[at : at + len(asked)]) == asked]
+        if len(starts) != 1:
+            raise NotationError(f"{self.place}: these lines are there {len(starts)} times, not once:\n{old}")
+        at = starts[0]
+        indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
+        lines[at : at + len(asked)] = [indent + line for line in new.splitlines()]
+        return "\n".join(lines) + "\n"
+
+    def values(self, truth: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the wrong entries of a dict of values."""
+        wrong = {name: ast.literal_eval(value) for name, value in self.changes}
+        for name in wrong:
+            if name not in truth:
+                raise NotationError(f"{self.place}: no value is called {name}: {', '.join(truth)}.")
+        return wrong
+
+
+def _level(lines: list[str]) -> list[str]:
+    """The lines without the indentation of the first."""
+    first = len(lines[0]) - len(lines[0].lstrip()) if lines else 0
+    return [line[first:] if not line[:first].strip() else line for line in lines]
+
+
+def parse(text: str, file: str, line: int) -> Iterator[Entry]:
+    """Read the mistakes of a text that begins at that line of that file. Raises NotationError."""
+    section, entry, into = "", None, "hint"
+    removed: list[str] = []
+    added: list[str] = []
+
+    def lines_done() -> None:
+        if added and not removed:
+            raise NotationError(f"{entry.place}: lines with + need lines with - that they replace.")
+        if removed:
+            entry.changes.append(("".join(removed), "".join(added)))
+            removed.clear()
+            added.clear()
+
+    for at, raw in enumerate(text.split("\n"), line):
+        place, words = f"{file}, line {at}", raw.strip()
+        if not words or words.startswith("#"):
+            continue
+        if raw[0] != " ":
+            if entry is not None:
+                lines_done()
+                yield entry
+                entry = None
+            if words.startswith("§"):
+                section = words[1:].strip()
+                continue
+            name, bar, hint = words.partition(" | ")
+            if not bar:
+                raise NotationError(f"{place}: expected `name | hint`, got `{words}`.")
+            entry, into = Entry(name, hint, section, place), "hint"
+        elif entry is None:
+            raise NotationError(f"{place}: `{words}` belongs to no mistake: its name and hint come first.")
+        elif ARROW.search(raw):
+            lines_done()
+            old, new = ARROW.split(words, maxsplit=1)
+            entry.changes.append((old.strip(), new.strip()))
+        elif words[0] in "-+" and (words[1:2] in ("", " ")):
+            if words[0] == "-" and added:
+                lines_done()
+            (removed if words[0] == "-" else added).append(raw.lstrip()[2:].rstrip() + "\n")
+        elif words.startswith("look: "):
+            entry.look, into = words.removeprefix("look: "), "look"
+        else:
+            setattr(entry, into, f"{getattr(entry, into)} {words}")
+    if entry is not None:
+        lines_done()
+        yield entry
