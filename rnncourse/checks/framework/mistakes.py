@@ -27,7 +27,7 @@ class Mistake:
 
 
 class Mistakes:
-    """A task's bank of mistakes, in the order in which they are tried. `section` where none is given.
+    '''A task's bank of mistakes, in the order in which they are tried. `section` where none is given.
 
     wrong = Mistakes("The equations", truth=_cell_state)
     wrong.edits("""
@@ -40,7 +40,7 @@ class Mistakes:
         return (f + c) * (i + g)
 
     truth: the function or class that edits change, or the dict of values of a task that asks for values.
-    """
+    '''
 
     def __init__(self, section: str, truth: Callable | Mapping[str, Any] | None = None) -> None:
         self.section, self._truth, self._all = section, truth, []
