@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
@@ -53,33 +54,39 @@ class Entry:
         """
         if truth is None:
             raise NotationError(f"{self.place}: this bank has no truth that could be edited.")
-        source = textwrap.dedent(inspect.getsource(truth))
-        for old, new in self.changes:
-            source = self._with_lines(source, old, new) if old.endswith("\n") else self._with(source, old, new)
-        if not self.changes:
-            raise NotationError(f"{self.place}: the mistake {self.name!r} changes nothing.")
+        source = self.applied_to(textwrap.dedent(inspect.getsource(truth)))
         names = dict(vars(inspect.getmodule(truth)))  # a copy: the truth itself stays
         try:
             exec(compile(source, f"<{truth.__name__}, {self.name}>", "exec"), names)
         except SyntaxError as error:
-            raise NotationError(f"{self.place}: edited so, the truth is no Python: {error}.") from None
+            raise NotationError(f"{self.place}: edited so, the truth is not Python: {error}.") from None
         return names[truth.__name__]
 
-    def _with(self, source: str, old: str, new: str) -> str:
-        if source.count(old) != 1:
-            raise NotationError(f"{self.place}: `{old}` is there {source.count(old)} times, not once.")
-        return source.replace(old, new)
+    def applied_to(self, source: str) -> str:
+        """Return the source with all changes made; each is looked for in the source as it is here."""
+        if not self.changes:
+            raise NotationError(f"{self.place}: the mistake {self.name!r} changes nothing.")
+        spans = sorted(self._span(source, old) + (new,) for old, new in self.changes)
+        for (_, end, _), (begin, _, _) in itertools.pairwise(spans):
+            if begin < end:
+                raise NotationError(f"{self.place}: two changes of {self.name!r} overlap.")
+        for begin, end, new in reversed(spans):
+            if new.endswith("\n"):  # whole lines: as far in as those that they replace
+                line = source[begin:end]
+                new = textwrap.indent(new, line[: len(line) - len(line.lstrip())])
+            source = source[:begin] + new + source[end:]
+        return source
 
-    def _with_lines(self, source: str, old: str, new: str) -> str:
-        """Replace whole lines, wherever they are indented to."""
-        lines, asked = source.splitlines(), old.splitlines()
-        starts = [at for at in range(len(lines)) if _level(lines[at : at + len(asked)]) == asked]
-        if len(starts) != 1:
-            raise NotationError(f"{self.place}: these lines are there {len(starts)} times, not once:\n{old}")
-        at = starts[0]
-        indent = lines[at][: len(lines[at]) - len(lines[at].lstrip())]
-        lines[at : at + len(asked)] = [indent + line for line in new.splitlines()]
-        return "\n".join(lines) + "\n"
+    def _span(self, source: str, old: str) -> tuple[int, int]:
+        """Where the old text begins and ends, which must be there once."""
+        if old.endswith("\n"):
+            lines = "".join(rf"(?P=indent){re.escape(line)}" for line in old.splitlines(keepends=True))
+            found = list(re.finditer(lines.replace("(?P=indent)", r"^(?P<indent> *)", 1), source, re.MULTILINE))
+        else:
+            found = list(re.finditer(re.escape(old), source))
+        if len(found) != 1:
+            raise NotationError(f"{self.place}: expected once in the truth, is there {len(found)} times: `{old.rstrip()}`.")
+        return found[0].span()
 
     def values(self, truth: Mapping[str, Any]) -> dict[str, Any]:
         """Return the wrong entries of a dict of values."""
@@ -88,12 +95,6 @@ class Entry:
             if name not in truth:
                 raise NotationError(f"{self.place}: no value is called {name}: {', '.join(truth)}.")
         return wrong
-
-
-def _level(lines: list[str]) -> list[str]:
-    """The lines without the indentation of the first."""
-    first = len(lines[0]) - len(lines[0].lstrip()) if lines else 0
-    return [line[first:] if not line[:first].strip() else line for line in lines]
 
 
 def parse(text: str, file: str, line: int) -> Iterator[Entry]:
