@@ -2,7 +2,7 @@
 
 import torch
 
-from rnncourse.checks.bidirectional.lesson import LESSON, TRAP, TWO_PASSES
+from rnncourse.checks.bidirectional.lesson import LESSON, TRAP
 from rnncourse.checks.framework.cases import Case, random_numbers
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
@@ -33,28 +33,17 @@ def _(output):
     return output[0]
 
 
-wrong.edit(
-    "the wrong ends",
-    "each half is taken where it has just begun.",
-    "output[-1, :, :H]",
-    "output[0, :, :H]",
-    "output[0, :, H:]",
-    "output[-1, :, H:]",
-)
-wrong.edit(
-    "halves exchanged",
-    "both numbers are the right ones, but the backward half stands first.",
-    "[output[-1, :, :H], output[0, :, H:]]",
-    "[output[0, :, H:], output[-1, :, :H]]",
-    section=TWO_PASSES,
-)
-wrong.edit(
-    "halves taken for each other",
-    "the first H numbers of a step are its forward half; here they are taken for the backward half.",
-    "output[-1, :, :H], output[0, :, H:]",
-    "output[-1, :, H:], output[0, :, :H]",
-    section=TWO_PASSES,
-)
+wrong.edits("""
+the wrong ends | each half is taken where it has just begun.
+    output[-1, :, :H] => output[0, :, :H]
+    output[0, :, H:] => output[-1, :, H:]
+§ Two passes, lined up in time
+halves exchanged | both numbers are the right ones, but the backward half stands first.
+    [output[-1, :, :H], output[0, :, H:]] => [output[0, :, H:], output[-1, :, :H]]
+halves taken for each other | the first H numbers of a step are its forward half; here they are taken for the
+    backward half.
+    output[-1, :, :H], output[0, :, H:] => output[-1, :, H:], output[0, :, :H]
+""")
 
 
 @wrong("both ends added", "the two halves are added. Asked are both, side by side.")

@@ -32,16 +32,13 @@ def _(h_n):
     return h_n.reshape(len(h_n) // 2, h_n.shape[1], -1)
 
 
-wrong.edit(
-    "all forward first",
-    "this takes the first half of the rows for the forward ones. Which row is layer 0, backward?",
-    "h_n[0::2], h_n[1::2]",
-    "h_n[: len(h_n) // 2], h_n[len(h_n) // 2 :]",
-)
-wrong.edit(
-    "backward first", "the backward state stands before the forward one.", "[h_n[0::2], h_n[1::2]]",
-    "[h_n[1::2], h_n[0::2]]",
-)  # fmt: skip
+wrong.edits("""
+all forward first | this takes the first half of the rows for the forward ones. Which row is layer 0,
+    backward?
+    h_n[0::2], h_n[1::2] => h_n[: len(h_n) // 2], h_n[len(h_n) // 2 :]
+backward first | the backward state stands before the forward one.
+    [h_n[0::2], h_n[1::2]] => [h_n[1::2], h_n[0::2]]
+""")
 
 
 @wrong("added", "the two directions are added. Asked are they side by side.")

@@ -52,44 +52,32 @@ def _(x, lengths):
     return x
 
 
-wrong.edit(
-    "padding set to zero", "the padding has become zero. Asked is that it stays.", "x.clone()", "x * 0"
-)
-wrong.edit(
-    "features flipped", "the numbers of each step are turned round, not the steps.", "flip(0)", "flip(1)"
-)
-wrong.edit("both flipped", "the numbers of each step are turned round, too.", "flip(0)", "flip(0, 1)")
-wrong.edit(
-    "padding turned, too", "the padding stands behind the sequence, but in reverse order.",
-    "    return", "        reversed_x[b, n:] = x[b, n:].flip(0)\n    return",
-)  # fmt: skip
-wrong.edit(
-    "one step too few",
-    "the last step of each sequence has stayed where it was. A slice ends before its end.",
-    "lengths.tolist()",
-    "(lengths - 1).tolist()",
-)
-wrong.edit(
-    "one step too many",
-    "a step of padding is turned, too, where there is one.",
-    "lengths.tolist()",
-    "(lengths + 1).tolist()",
-)
-wrong.edit(
-    "the longest for all", "all sequences are turned over the longest length.", "lengths.tolist()",
-    "[int(lengths.max())] * len(x)",
-)  # fmt: skip
-wrong.edit(
-    "the first for all", "all sequences are turned over the length of the first.", "lengths.tolist()",
-    "[int(lengths[0])] * len(x)",
-)  # fmt: skip
-wrong.edit(
-    "overwritten while read",
-    "the second half of each sequence mirrors the first: the tensor is overwritten while it is read.",
-    "reversed_x[b, :n] = x[b, :n].flip(0)",
-    "\n        for t in range(n):\n            reversed_x[b, t] = reversed_x[b, n - 1 - t]",
-    look="Read from the tensor that came in, write to a copy.",
-)
+wrong.edits("""
+padding set to zero | the padding has become zero. Asked is that it stays.
+    x.clone() => x * 0
+features flipped | the numbers of each step are turned round, not the steps.
+    flip(0) => flip(1)
+both flipped | the numbers of each step are turned round, too.
+    flip(0) => flip(0, 1)
+padding turned, too | the padding stands behind the sequence, but in reverse order.
+    - reversed_x[b, :n] = x[b, :n].flip(0)
+    + reversed_x[b, :n] = x[b, :n].flip(0)
+    + reversed_x[b, n:] = x[b, n:].flip(0)
+one step too few | the last step of each sequence has stayed where it was. A slice ends before its end.
+    lengths.tolist() => (lengths - 1).tolist()
+one step too many | a step of padding is turned, too, where there is one.
+    lengths.tolist() => (lengths + 1).tolist()
+the longest for all | all sequences are turned over the longest length.
+    lengths.tolist() => [int(lengths.max())] * len(x)
+the first for all | all sequences are turned over the length of the first.
+    lengths.tolist() => [int(lengths[0])] * len(x)
+overwritten while read | the second half of each sequence mirrors the first: the tensor is overwritten while
+    it is read.
+    - reversed_x[b, :n] = x[b, :n].flip(0)
+    + for t in range(n):
+    +     reversed_x[b, t] = reversed_x[b, n - 1 - t]
+    look: Read from the tensor that came in, write to a copy.
+""")
 
 
 @wrong("rolled", "the steps keep their order and are moved along. Asked is the reverse order.")

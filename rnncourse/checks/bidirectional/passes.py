@@ -46,73 +46,35 @@ def _cases(seed):
 
 wrong = Mistakes(TWO_PASSES, _truth)
 
-wrong.edit(
-    "not flipped back",
-    "the backward half stands in the order in which it was made: each step is beside another step's input.",
-    "backward.flip(0)",
-    "backward",
-)
-wrong.edit(
-    "never flipped",
-    "both passes run from the first step to the last.",
-    "x.flip(0)",
-    "x",
-    "backward.flip(0)",
-    "backward",
-)
-wrong.edit(
-    "flipped once, too late",
-    "the backward pass runs forward; only its outputs are flipped.",
-    "x.flip(0)",
-    "x",
-)
-wrong.edit(
-    "flipped along the batch", "the batch is flipped, not the time.", "x.flip(0)", "x.flip(1)",
-    "backward.flip(0)", "backward.flip(1)",
-)  # fmt: skip
-wrong.edit(
-    "one cell for both",
-    "both passes use `ahead`: each direction has weights of its own.",
-    "_pass(back,",
-    "_pass(ahead,",
-)
-wrong.edit(
-    "cells exchanged",
-    "`back` runs forward, and `ahead` backward.",
-    "_pass(ahead, x)",
-    "_pass(back, x)",
-    "_pass(back, x.flip(0))",
-    "_pass(ahead, x.flip(0))",
-)
-wrong.edit(
-    "state handed over",
-    "the backward pass starts from the state in which the forward pass ended. Each starts from zeros.",
-    "x.flip(0))", "x.flip(0), state)",
-)  # fmt: skip
-wrong.edit(
-    "added",
-    "the two halves are added in output. Asked are they side by side.",
-    "torch.cat([forward, backward.flip(0)], dim=-1)",
-    "forward + backward.flip(0)",
-)
-wrong.edit(
-    "backward first",
-    "the backward half stands first in output.",
-    "[forward, backward.flip(0)]",
-    "[backward.flip(0), forward]",
-)
-wrong.edit(
-    "joined along time",
-    "output has 2T steps: the halves are joined along time.",
-    "backward.flip(0)], dim=-1",
-    "backward.flip(0)]",
-)
-wrong.edit(
-    "forward only",
-    "output has the forward half alone.",
-    "torch.cat([forward, backward.flip(0)], dim=-1)",
-    "forward",
-)
+wrong.edits("""
+not flipped back | the backward half stands in the order in which it was made: each step is beside another
+    step's input.
+    backward.flip(0) => backward
+never flipped | both passes run from the first step to the last.
+    x.flip(0) => x
+    backward.flip(0) => backward
+flipped once, too late | the backward pass runs forward; only its outputs are flipped.
+    x.flip(0) => x
+flipped along the batch | the batch is flipped, not the time.
+    x.flip(0) => x.flip(1)
+    backward.flip(0) => backward.flip(1)
+one cell for both | both passes use `ahead`: each direction has weights of its own.
+    _pass(back, => _pass(ahead,
+cells exchanged | `back` runs forward, and `ahead` backward.
+    _pass(ahead, x) => _pass(back, x)
+    _pass(back, x.flip(0)) => _pass(ahead, x.flip(0))
+state handed over | the backward pass starts from the state in which the forward pass ended. Each starts from
+    zeros.
+    x.flip(0)) => x.flip(0), state)
+added | the two halves are added in output. Asked are they side by side.
+    torch.cat([forward, backward.flip(0)], dim=-1) => forward + backward.flip(0)
+backward first | the backward half stands first in output.
+    [forward, backward.flip(0)] => [backward.flip(0), forward]
+joined along time | output has 2T steps: the halves are joined along time.
+    backward.flip(0)], dim=-1 => backward.flip(0)]
+forward only | output has the forward half alone.
+    torch.cat([forward, backward.flip(0)], dim=-1) => forward
+""")
 
 
 @wrong(

@@ -1,6 +1,6 @@
 """Task 1, seen: what has seen how much, and where it stands."""
 
-from rnncourse.checks.bidirectional.lesson import INTERLEAVE, LAYERS, LESSON, SEEN, TWO_PASSES
+from rnncourse.checks.bidirectional.lesson import LESSON, SEEN
 from rnncourse.checks.framework.check import Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.predict import predicted
@@ -17,60 +17,55 @@ TRUTH = {
     "output": (7, 4, 40),
 }
 
-wrong = Mistakes(SEEN)
+wrong = Mistakes(SEEN, TRUTH)
 
-wrong("forward, from 0", "The count leaves out an input: the step's own is read, too.")({"forward_half": 2})
-wrong("forward, all", "The forward half has not read what comes after its step.")({"forward_half": 7})
-wrong("backward, own step left out", "The count leaves out an input: the step's own is read, too.")(
-    {"backward_half": 4}
-)
-wrong("backward, from the left", "This counts from the left end. From which end does this half come?")(
-    {"backward_half": 3}
-)
-wrong("last backward, all", "The backward direction has only begun there.")({"last_backward": 7})
-wrong("last backward, none", "It has read something: the step's own input.")({"last_backward": 0})
-
-wrong("all forward first", "This is the row if all forward states came first. They do not.", INTERLEAVE)(
-    {"row": 4}
-)
-wrong("one row too early", "This row is the forward state of the layer.", INTERLEAVE)({"row": 2})
-wrong("row from the end", "It is the row, but counted from the end. Asked is its number from 0.", INTERLEAVE)(
-    {"row": -3}
-)
-wrong("counted from 1", "Layers are counted from 0: this row belongs to layer 2.", INTERLEAVE)({"row": 5})
-wrong(
-    "the last step", "Row 5 is a backward state. At which end does the backward direction stop?", INTERLEAVE
-)({"step": 6})
-wrong(
-    "the last step, from the end",
-    "Row 5 is a backward state. At which end does the backward direction stop?",
-    INTERLEAVE,
-)({"step": -1})
-wrong("directions forgotten in h_n", "Only one direction of each layer is counted.", INTERLEAVE)(
-    {"h_n": (3, 4, 20)}
-)
-wrong(
-    "directions joined in h_n",
-    "A state is not joined as an output is: each direction has its row.",
-    INTERLEAVE,
-)({"h_n": (3, 4, 40)})
-wrong("h_n of one layer", "h_n has the states of all layers, not of the last alone.", INTERLEAVE)(
-    {"h_n": (2, 4, 20)}
-)
-wrong("one half goes up", "Layer 2 reads both halves of layer 1's output.", LAYERS)(
-    {"weight_ih_l2": (80, 20)}
-)
-wrong("every layer reads x", "Only layer 0 reads the input. What does layer 2 read?", LAYERS)(
-    {"weight_ih_l2": (80, 10)}
-)
-wrong("turned round", "The rows are what comes out, the columns what goes in.", LAYERS)(
-    {"weight_ih_l2": (40, 80)}
-)
-wrong("one direction in output", "This is one half of the output.", TWO_PASSES)({"output": (7, 4, 20)})
-wrong("output of all layers", "Only the last layer's two halves are in output.", TWO_PASSES)(
-    {"output": (7, 4, 120)}
-)
-wrong("batch first", "The layer is not batch_first: time comes first.", TWO_PASSES)({"output": (4, 7, 40)})
+wrong.edits("""
+forward, from 0 | The count leaves out an input: the step's own is read, too.
+    forward_half => 2
+forward, all | The forward half has not read what comes after its step.
+    forward_half => 7
+backward, own step left out | The count leaves out an input: the step's own is read, too.
+    backward_half => 4
+backward, from the left | This counts from the left end. From which end does this half come?
+    backward_half => 3
+last backward, all | The backward direction has only begun there.
+    last_backward => 7
+last backward, none | It has read something: the step's own input.
+    last_backward => 0
+§ The states interleave
+all forward first | This is the row if all forward states came first. They do not.
+    row => 4
+one row too early | This row is the forward state of the layer.
+    row => 2
+row from the end | It is the row, but counted from the end. Asked is its number from 0.
+    row => -3
+counted from 1 | Layers are counted from 0: this row belongs to layer 2.
+    row => 5
+the last step | Row 5 is a backward state. At which end does the backward direction stop?
+    step => 6
+the last step, from the end | Row 5 is a backward state. At which end does the backward direction stop?
+    step => -1
+directions forgotten in h_n | Only one direction of each layer is counted.
+    h_n => (3, 4, 20)
+directions joined in h_n | A state is not joined as an output is: each direction has its row.
+    h_n => (3, 4, 40)
+h_n of one layer | h_n has the states of all layers, not of the last alone.
+    h_n => (2, 4, 20)
+§ Both halves go up
+one half goes up | Layer 2 reads both halves of layer 1's output.
+    weight_ih_l2 => (80, 20)
+every layer reads x | Only layer 0 reads the input. What does layer 2 read?
+    weight_ih_l2 => (80, 10)
+turned round | The rows are what comes out, the columns what goes in.
+    weight_ih_l2 => (40, 80)
+§ Two passes, lined up in time
+one direction in output | This is one half of the output.
+    output => (7, 4, 20)
+output of all layers | Only the last layer's two halves are in output.
+    output => (7, 4, 120)
+batch first | The layer is not batch_first: time comes first.
+    output => (4, 7, 40)
+""")
 
 seen = predicted(
     "seen",

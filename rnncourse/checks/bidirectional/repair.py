@@ -9,14 +9,12 @@ from rnncourse.checks.bidirectional.lesson import (
     AXES,
     DROPOUT,
     FLIPPED,
-    INTERLEAVE,
     LAYERS,
     LESSON,
     NO_BIASES,
     REPAIRED,
     START,
     STATES,
-    TWO_PASSES,
 )
 from rnncourse.checks.bidirectional.using import halves, load_set_and_call
 from rnncourse.checks.framework.cases import NO_BIAS, STATE, Case, Trait, random_module, random_numbers
@@ -109,41 +107,36 @@ def _cases(seed):
     ]
 
 
-# The seven faults, in the lesson's order: name, hint, section, and the edits that bring it about.
+# The seven faults in the lesson's order: name, section, hint, and what brings it about.
 FAULTS = (
     (
         "axes",
-        "time and batch are exchanged: the loop runs over the batch.",
         AXES,
-        ("if self.batch_first:", "if not self.batch_first:"),
-        ("if self.batch_first else x", "if not self.batch_first else x"),
+        "time and batch are exchanged: the loop runs over the batch.",
+        """if self.batch_first: => if not self.batch_first:
+    if self.batch_first else x => if not self.batch_first else x""",
     ),
     (
         "flip",
-        "the backward half stands in the order in which it was made, not in the order of the input.",
         FLIPPED,
-        ("backward.flip(0)", "backward"),
+        "the backward half stands in the order in which it was made, not in the order of the input.",
+        "backward.flip(0) => backward",
     ),
     (
         "layers",
-        "the weights of nn.LSTM do not fit a second layer: there each direction reads its own outputs only.",
         LAYERS,
-        ("width = 2 * hidden_size if", "width = hidden_size if"),
+        "the weights of nn.LSTM do not fit a second layer: there each direction reads its own outputs only.",
+        "width = 2 * hidden_size if => width = hidden_size if",
     ),
     (
         "states",
-        "h_n and c_n are those of one direction of one layer, without an axis for the others.",
         STATES,
-        ("(h_n, c_n)", "tuple(ahead)"),
+        "h_n and c_n are those of one direction of one layer, without an axis for the others.",
+        "(h_n, c_n) => tuple(ahead)",
     ),
-    ("start", "the states that are given have no part in it.", START, ("else hx", "else (zeros, zeros)")),
-    ("bias", "with bias=False there are biases all the same.", NO_BIASES, ("if bias:", "if True:")),
-    (
-        "eval",
-        "dropout acts in eval, too.",
-        DROPOUT,
-        ("self.dropout, self.training)", "self.dropout)"),
-    ),
+    ("start", START, "the states that are given have no part in it.", "else hx => else (zeros, zeros)"),
+    ("bias", NO_BIASES, "with bias=False there are biases all the same.", "if bias: => if True:"),
+    ("eval", DROPOUT, "dropout acts in eval, too.", "self.dropout, self.training) => self.dropout)"),
 )
 
 wrong = Mistakes(REPAIRED, _BiLSTM)
@@ -152,132 +145,72 @@ wrong(
     "it gives what the class as given gives: no repair shows yet.",
     look="The lesson begins with the axes, since all else stands on them.",
 )(given.BiLSTM)
-for _at, (_name, _hint, _section, *_edits) in enumerate(FAULTS):
-    wrong.edit(_name, _hint, *(text for pair in _edits for text in pair), section=_section)
-    if 0 < _at < len(FAULTS) - 1:  # this one and all after it are left
-        _left = [text for fault in FAULTS[_at:] for pair in fault[3:] for text in pair]
-        wrong.edit(f"{_name}, and more", f"{_hint} And it is not the last fault.", *_left, section=_section)
-
-wrong.edit(
-    "batch_first ignored",
-    "batch_first makes no difference.",
-    "if self.batch_first:",
-    "if False:",
-    "if self.batch_first else x",
-    "if False else x",
-    section=AXES,
-)
-wrong.edit(
-    "output not turned back",
-    "with batch_first, output is time-first: it is not turned back.",
-    "if self.batch_first else x",
-    "if False else x",
-    section=AXES,
-)
-wrong.edit(
-    "states batch first",
-    "with batch_first, h_n and c_n come batch-first. States keep the batch second.",
-    "(h_n, c_n)",
-    "tuple(s.transpose(0, 1) if self.batch_first else s for s in (h_n, c_n))",
-    section=STATES,
-)
-wrong.edit(
-    "never flipped",
-    "both directions run from the first step to the last.",
-    "x.flip(0)",
-    "x",
-    "backward.flip(0)",
-    "backward",
-    section=TWO_PASSES,
-)
-wrong.edit(
-    "flipped along the batch",
-    "the batch is flipped, not the time.",
-    "x.flip(0)",
-    "x.flip(1)",
-    "backward.flip(0)",
-    "backward.flip(1)",
-    section=TWO_PASSES,
-)
-wrong.edit(
-    "halves exchanged",
-    "the backward half stands first in output.",
-    "[forward, backward.flip(0)]",
-    "[backward.flip(0), forward]",
-    section=TWO_PASSES,
-)
-wrong.edit(
-    "all forward first",
-    "the rows of h_n and c_n are in another order: all forward ones come first.",
-    "zip(*states, strict=True)",
-    "zip(*states[0::2], *states[1::2], strict=True)",
-    section=INTERLEAVE,
-)
-wrong.edit(
-    "last layer's states only",
-    "h_n and c_n have the two rows of the last layer only.",
-    "zip(*states, strict=True)",
-    "zip(*states[-2:], strict=True)",
-    section=STATES,
-)
-wrong.edit("h for c", "c_n is h_n once more.", "(h_n, c_n)", "(h_n, h_n)", section=STATES)
-wrong.edit(
-    "hx all forward first",
-    "the rows of hx are read in another order: all forward ones first.",
-    "h_0[k], c_0[k]",
-    "h_0[layer], c_0[layer]",
-    "h_0[k + 1], c_0[k + 1]",
-    "h_0[layer + self.num_layers], c_0[layer + self.num_layers]",
-    section=START,
-)
-wrong.edit(
-    "all forward first, hx too",
-    "the rows of h_n, c_n and hx are in another order: all forward ones come first.",
-    "zip(*states, strict=True)",
-    "zip(*states[0::2], *states[1::2], strict=True)",
-    "h_0[k], c_0[k]",
-    "h_0[layer], c_0[layer]",
-    "h_0[k + 1], c_0[k + 1]",
-    "h_0[layer + self.num_layers], c_0[layer + self.num_layers]",
-    section=INTERLEAVE,
-)
-wrong.edit(
-    "hx for forward only",
-    "the backward direction starts from zeros, though a state is given.",
-    "h_0[k + 1], c_0[k + 1]",
-    "zeros[0], zeros[0]",
-    section=START,
-)
-wrong.edit(
-    "hx of the first layer for all",
-    "every layer starts from the states of layer 0.",
-    "k = 2 * layer",
-    "k = 0",
-    section=START,
-)
-wrong.edit(
-    "no dropout at all",
-    "dropout acts nowhere, in training neither.",
-    "self.dropout, self.training)",
-    "0.0)",
-    section=DROPOUT,
-)
-wrong.edit(
-    "dropout on the input",
-    "dropout acts on the input of layer 0, too.",
-    "if layer > 0:",
-    "if True:",
-    section=DROPOUT,
-)
-wrong.edit(
-    "dropout on the output",
-    "dropout acts after the last layer, too.",
-    "if layer > 0:",
-    "if False:",
-    "states += [ahead, back]",
-    "states += [ahead, back]\n            x = F.dropout(x, self.dropout, self.training)",
-    section=DROPOUT,
-)
+for at, (name, section, hint, edits) in enumerate(FAULTS):
+    wrong.edits(f"""
+§ {section}
+{name} | {hint}
+    {edits}
+""")
+    if 0 < at < len(FAULTS) - 1:  # this one and all after it are left
+        left = "\n    ".join(fault[-1] for fault in FAULTS[at:])
+        wrong.edits(f"""
+§ {section}
+{name}, and more | {hint} And it is not the last fault.
+    {left}
+""")
+wrong.edits("""
+§ The axes
+batch_first ignored | batch_first makes no difference.
+    if self.batch_first: => if False:
+    if self.batch_first else x => if False else x
+output not turned back | with batch_first, output is time-first: it is not turned back.
+    if self.batch_first else x => if False else x
+§ All states come out
+states batch first | with batch_first, h_n and c_n come batch-first. States keep the batch second.
+    (h_n, c_n) => tuple(s.transpose(0, 1) if self.batch_first else s for s in (h_n, c_n))
+§ Two passes, lined up in time
+never flipped | both directions run from the first step to the last.
+    x.flip(0) => x
+    backward.flip(0) => backward
+flipped along the batch | the batch is flipped, not the time.
+    x.flip(0) => x.flip(1)
+    backward.flip(0) => backward.flip(1)
+halves exchanged | the backward half stands first in output.
+    [forward, backward.flip(0)] => [backward.flip(0), forward]
+§ The states interleave
+all forward first | the rows of h_n and c_n are in another order: all forward ones come first.
+    zip(*states, strict=True) => zip(*states[0::2], *states[1::2], strict=True)
+§ All states come out
+last layer's states only | h_n and c_n have the two rows of the last layer only.
+    zip(*states, strict=True) => zip(*states[-2:], strict=True)
+h for c | c_n is h_n once more.
+    (h_n, c_n) => (h_n, h_n)
+§ A state goes in
+hx all forward first | the rows of hx are read in another order: all forward ones first.
+    h_0[k], c_0[k] => h_0[layer], c_0[layer]
+    h_0[k + 1], c_0[k + 1] => h_0[layer + self.num_layers], c_0[layer + self.num_layers]
+§ The states interleave
+all forward first, hx too | the rows of h_n, c_n and hx are in another order: all forward ones come first.
+    zip(*states, strict=True) => zip(*states[0::2], *states[1::2], strict=True)
+    h_0[k], c_0[k] => h_0[layer], c_0[layer]
+    h_0[k + 1], c_0[k + 1] => h_0[layer + self.num_layers], c_0[layer + self.num_layers]
+§ A state goes in
+hx for forward only | the backward direction starts from zeros, though a state is given.
+    h_0[k + 1], c_0[k + 1] => zeros[0], zeros[0]
+hx of the first layer for all | every layer starts from the states of layer 0.
+    k = 2 * layer => k = 0
+§ No dropout in eval
+no dropout at all | dropout acts nowhere, in training neither.
+    self.dropout, self.training) => 0.0)
+dropout on the input | dropout acts on the input of layer 0, too.
+    if layer > 0: => if True:
+dropout on the output | dropout acts after the last layer, too.
+    - if layer > 0:
+    + if False:
+    - states += [ahead, back]
+    + states += [ahead, back]
+    + x = F.dropout(x, self.dropout, self.training)
+""")
 
 OUTPUT = "forward half", "backward half"
 

@@ -34,81 +34,37 @@ def _truth(loss, v, e):
 
 wrong = Mistakes(WITNESS, _truth)
 
-wrong.edit(
-    "forward difference",
-    "the loss is taken at v + e and at v itself. The quotient asked for looks to both sides.",
-    "loss(down)",
-    "loss(v)",
-    "2 * e",
-    "e",
-)
-wrong.edit(
-    "backward difference",
-    "the loss is taken at v and at v - e. The quotient asked for looks to both sides.",
-    "loss(up)",
-    "loss(v)",
-    "2 * e",
-    "e",
-)
-wrong.edit(
-    "divided by e",
-    "the numbers are twice too large. How far apart are v + e and v - e?",
-    "2 * e",
-    "e",
-)
-wrong.edit(
-    "not divided", "these are differences of the loss: by what must they be divided?", " / (2 * e)", ""
-)
-wrong.edit(
-    "a missing bracket",
-    "`/ 2 * e` divides by 2 and multiplies by e. A bracket is missing.",
-    "/ (2 * e)",
-    "/ 2 * e",
-)
-wrong.edit(
-    "moved by half",
-    "each number is moved by e / 2. Asked is e to each side.",
-    "+= e",
-    "+= e / 2",
-    "-= e",
-    "-= e / 2",
-    "2 * e",
-    "e",
-)
-wrong.edit(
-    "moved by half, divided by 2 e",
-    "each number is moved by e / 2, and the difference is divided by 2 e.",
-    "+= e",
-    "+= e / 2",
-    "-= e",
-    "-= e / 2",
-)
-wrong.edit(
-    "the other sign",
-    "all signs are turned: which loss is subtracted from which?",
-    "loss(up) - loss(down)",
-    "loss(down) - loss(up)",
-)
-wrong.edit(
-    "a sum of losses",
-    "the two losses are added. What is asked is how they differ.",
-    "loss(up) - loss(down)",
-    "loss(up) + loss(down)",
-)
-wrong.edit(
-    "in proportion",
-    "each number is moved by e times itself, and the quotient does not know of it.",
-    "up[index] += e",
-    "up[index] *= 1 + e",
-    "down[index] -= e",
-    "down[index] *= 1 - e",
-)
-wrong.edit(
-    "forward, divided by 2 e",
-    "the second loss is taken at v itself: that number was moved back to its place, and no further.",
-    "loss(down)",
-    "loss(v)",
-)
+wrong.edits("""
+forward difference | the loss is taken at v + e and at v itself. The quotient asked for looks to both sides.
+    loss(down) => loss(v)
+    2 * e => e
+backward difference | the loss is taken at v and at v - e. The quotient asked for looks to both sides.
+    loss(up) => loss(v)
+    2 * e => e
+divided by e | the numbers are twice too large. How far apart are v + e and v - e?
+    2 * e => e
+not divided | these are differences of the loss: by what must they be divided?
+    / (2 * e) =>
+a missing bracket | `/ 2 * e` divides by 2 and multiplies by e. A bracket is missing.
+    / (2 * e) => / 2 * e
+moved by half | each number is moved by e / 2. Asked is e to each side.
+    += e => += e / 2
+    -= e => -= e / 2
+    2 * e => e
+moved by half, divided by 2 e | each number is moved by e / 2, and the difference is divided by 2 e.
+    += e => += e / 2
+    -= e => -= e / 2
+the other sign | all signs are turned: which loss is subtracted from which?
+    loss(up) - loss(down) => loss(down) - loss(up)
+a sum of losses | the two losses are added. What is asked is how they differ.
+    loss(up) - loss(down) => loss(up) + loss(down)
+in proportion | each number is moved by e times itself, and the quotient does not know of it.
+    up[index] += e => up[index] *= 1 + e
+    down[index] -= e => down[index] *= 1 - e
+forward, divided by 2 e | the second loss is taken at v itself: that number was moved back to its place, and
+    no further.
+    loss(down) => loss(v)
+""")
 
 
 @wrong("one array by two names", "it is zero: `up` and `down` are two names of one array, moved to and fro.")

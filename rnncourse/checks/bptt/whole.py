@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from rnncourse.checks.bptt.arrays import Array, call_with_arrays
-from rnncourse.checks.bptt.lesson import BY_HAND, LAST_LOSS, LESSON, WHICH_TEST, WHOLE, numbers_of
+from rnncourse.checks.bptt.lesson import BY_HAND, LAST_LOSS, LESSON, WHOLE, numbers_of
 from rnncourse.checks.bptt.step import wrong as wrong_steps
 from rnncourse.checks.framework.cases import ONE_STEP, Case, Trait, random_numbers, random_weights
 from rnncourse.checks.framework.check import Check, Criterion
@@ -68,216 +68,109 @@ def _loop_over(step: Callable) -> Callable:
 wrong = Mistakes(WHOLE, _truth)
 
 # What h_t is sent, and what is carried.
-wrong.edit(
-    "next step forgotten",
-    "each step gets what its own loss sends back and nothing else: what is carried back is never added.",
-    "doutput[t] + dh",
-    "doutput[t]",
-    section=WHICH_TEST,
-)
-wrong.edit(
-    "own losses forgotten",
-    "the loss is added at the last step alone. Each step has one, and sends something back.",
-    "doutput[t] + dh",
-    "doutput[t] * (t == T - 1) + dh",
-    section=WHICH_TEST,
-)
-wrong.edit("doutput left out", "doutput has no part in it.", "doutput[t] + dh", "dh")
-wrong.edit("last loss at each step", "each step gets the loss of the last step.", "doutput[t]", "doutput[-1]")
-wrong.edit(
-    "losses summed first",
-    "each step gets the sum of all losses' gradients. When may the loss of step t join in?",
-    "doutput[t]",
-    "doutput.sum(axis=0)",
-)
-wrong.edit("loss of the step before", "step t gets the loss of step t - 1.", "doutput[t]", "doutput[t - 1]")
-wrong.edit(
-    "loss joins after the slope",
-    "the loss's gradient is added after the slope. h_t's two readers both read it after its tanh.",
-    "doutput[t] + dh",
-    "dh",
-    "(1 - h[t + 1] ** 2)",
-    "(1 - h[t + 1] ** 2) + doutput[t]",
-)
-wrong.edit(
-    "carried twice",
-    "dh piles up from step to step: each step should send back its own.",
-    "dh = da @",
-    "dh = dh + da @",
-)
-wrong.edit(
-    "loss carried past the step",
-    "dh_t travels on to the step before, beside what passed the tanh. Is there such a way?",
-    "dh = da @ weight_hh",
-    "dh = dh_t + da @ weight_hh",
-)
-wrong.edit(
-    "carried without weight_hh",
-    "da is carried back as it is: what of weight_hh?",
-    "dh = da @ weight_hh",
-    "dh = da",
-)
-wrong.edit(
-    "carried without the slope",
-    "what is carried back is made with dh_t: it has not passed this step's tanh.",
-    "dh = da @",
-    "dh = dh_t @",
-)
-wrong.edit(
-    "weight_hh transposed",
-    "what is carried back is made with weight_hh the other way round; it is square, so no shape complains.",
-    "da @ weight_hh",
-    "da @ weight_hh.T",
-    section=WHICH_TEST,
-)
-wrong.edit(
-    "forward in time",
-    "the loop runs from the first step to the last. Which da does dh_t need?",
-    "reversed(range(T))",
-    "range(T)",
-)
-wrong.edit("last step left out", "the loop never visits the last step.", "range(T)", "range(T - 1)")
-wrong.edit("first step left out", "the loop never visits the first step.", "range(T)", "range(1, T)")
-
-wrong.edit(
-    "carried part joins after the slope",
-    "what the next step sends back is added after the slope: is there a bracket round the sum?",
-    "doutput[t] + dh",
-    "doutput[t]",
-    "(1 - h[t + 1] ** 2)",
-    "(1 - h[t + 1] ** 2) + dh",
-)
-wrong.edit(
-    "h taken for the output",
-    "h is read as if h[t] came out of step t. h[0] is the initial state: which step makes h[1]?",
-    "h[t + 1]",
-    "h[t]",
-    "@ h[t]",
-    "@ h[t - 1]",
-)
-
+wrong.edits("""
+§ Which test would have seen it?
+next step forgotten | each step gets what its own loss sends back and nothing else: what is carried back is
+    never added.
+    doutput[t] + dh => doutput[t]
+own losses forgotten | the loss is added at the last step alone. Each step has one, and sends something back.
+    doutput[t] + dh => doutput[t] * (t == T - 1) + dh
+§
+doutput left out | doutput has no part in it.
+    doutput[t] + dh => dh
+last loss at each step | each step gets the loss of the last step.
+    doutput[t] => doutput[-1]
+losses summed first | each step gets the sum of all losses' gradients. When may the loss of step t join in?
+    doutput[t] => doutput.sum(axis=0)
+loss of the step before | step t gets the loss of step t - 1.
+    doutput[t] => doutput[t - 1]
+loss joins after the slope | the loss's gradient is added after the slope. h_t's two readers both read it
+    after its tanh.
+    doutput[t] + dh => dh
+    (1 - h[t + 1] ** 2) => (1 - h[t + 1] ** 2) + doutput[t]
+carried twice | dh piles up from step to step: each step should send back its own.
+    dh = da @ => dh = dh + da @
+loss carried past the step | dh_t travels on to the step before, beside what passed the tanh. Is there such a
+    way?
+    dh = da @ weight_hh => dh = dh_t + da @ weight_hh
+carried without weight_hh | da is carried back as it is: what of weight_hh?
+    dh = da @ weight_hh => dh = da
+carried without the slope | what is carried back is made with dh_t: it has not passed this step's tanh.
+    dh = da @ => dh = dh_t @
+§ Which test would have seen it?
+weight_hh transposed | what is carried back is made with weight_hh the other way round; it is square, so no
+    shape complains.
+    da @ weight_hh => da @ weight_hh.T
+§
+forward in time | the loop runs from the first step to the last. Which da does dh_t need?
+    reversed(range(T)) => range(T)
+last step left out | the loop never visits the last step.
+    range(T) => range(T - 1)
+first step left out | the loop never visits the first step.
+    range(T) => range(1, T)
+carried part joins after the slope | what the next step sends back is added after the slope: is there a
+    bracket round the sum?
+    doutput[t] + dh => doutput[t]
+    (1 - h[t + 1] ** 2) => (1 - h[t + 1] ** 2) + dh
+h taken for the output | h is read as if h[t] came out of step t. h[0] is the initial state: which step makes
+    h[1]?
+    h[t + 1] => h[t]
+    @ h[t] => @ h[t - 1]
 # h_n and h_0, the two ends.
-wrong.edit(
-    "dh_n ignored",
-    "dh_n has no part in it: the loop begins with zeros.",
-    "dh = np.zeros_like(x), dh_n",
-    "dh = np.zeros_like(x), 0 * dh_n",
-)
-wrong.edit(
-    "dh_n at each step",
-    "dh_n is added at every step. Which state is h_n?",
-    "doutput[t] + dh",
-    "doutput[t] + dh + dh_n",
-    "dh = np.zeros_like(x), dh_n",
-    "dh = np.zeros_like(x), 0 * dh_n",
-)
-wrong.edit(
-    "dh_n at the last and at each step",
-    "dh_n begins the loop, as it should, and then is added at every step as well.",
-    "doutput[t] + dh",
-    "doutput[t] + dh + dh_n",
-)
-wrong.edit(
-    "dh_n for the last loss",
-    "at the last step dh_n stands in the place of doutput. The last state has readers of both kinds.",
-    "doutput[t] + dh",
-    "doutput[t] * (t < T - 1) + dh",
-)
-wrong.edit(
-    "dh_n added to dh_0",
-    "dh_n is added to dh_0 at the very end. Which state is h_n?",
-    "dh = np.zeros_like(x), dh_n",
-    "dh = np.zeros_like(x), 0 * dh_n",
-    "return dx, dh,",
-    "return dx, dh + dh_n,",
-)
-wrong.edit("dh_n as dh_0", "dh_0 is dh_n, unchanged.", "return dx, dh,", "return dx, dh_n,")
-wrong.edit(
-    "dh_0 is the first step's dh_t",
-    "dh_0 is what h_1 is sent. It has yet to pass the first step.",
-    "return dx, dh,",
-    "return dx, dh_t,",
-)
-wrong.edit(
-    "dh_0 is the first da",
-    "dh_0 is the da of the first step. What lies between it and h_0?",
-    "return dx, dh,",
-    "return dx, da,",
-)
-wrong.edit(
-    "dh_0 zero",
-    "dh_0 is zero. No loss reads h_0, but the first step does.",
-    "return dx, dh,",
-    "return dx, 0 * dh,",
-)
-
+dh_n ignored | dh_n has no part in it: the loop begins with zeros.
+    dh = np.zeros_like(x), dh_n => dh = np.zeros_like(x), 0 * dh_n
+dh_n at each step | dh_n is added at every step. Which state is h_n?
+    doutput[t] + dh => doutput[t] + dh + dh_n
+    dh = np.zeros_like(x), dh_n => dh = np.zeros_like(x), 0 * dh_n
+dh_n at the last and at each step | dh_n begins the loop, as it should, and then is added at every step as
+    well.
+    doutput[t] + dh => doutput[t] + dh + dh_n
+dh_n for the last loss | at the last step dh_n stands in the place of doutput. The last state has readers of
+    both kinds.
+    doutput[t] + dh => doutput[t] * (t < T - 1) + dh
+dh_n added to dh_0 | dh_n is added to dh_0 at the very end. Which state is h_n?
+    dh = np.zeros_like(x), dh_n => dh = np.zeros_like(x), 0 * dh_n
+    return dx, dh, => return dx, dh + dh_n,
+dh_n as dh_0 | dh_0 is dh_n, unchanged.
+    return dx, dh, => return dx, dh_n,
+dh_0 is the first step's dh_t | dh_0 is what h_1 is sent. It has yet to pass the first step.
+    return dx, dh, => return dx, dh_t,
+dh_0 is the first da | dh_0 is the da of the first step. What lies between it and h_0?
+    return dx, dh, => return dx, da,
+dh_0 zero | dh_0 is zero. No loss reads h_0, but the first step does.
+    return dx, dh, => return dx, 0 * dh,
 # dx, and the sums over time.
-wrong.edit(
-    "dx backwards",
-    "dx lies in the order of the loop, last step first. In which order is x?",
-    "dx[t]",
-    "dx[T - 1 - t]",
-)
-wrong.edit(
-    "dx of the first step only",
-    "dx is (B, I), that of the first step. Asked are all T.",
-    "return dx,",
-    "return dx[0],",
-)
-wrong.edit(
-    "dx summed",
-    "dx is summed over time. Each x_t is read at one step alone.",
-    "return dx,",
-    "return dx.sum(axis=0),",
-)
-wrong.edit(
-    "sums forgotten",
-    "the gradients of weights and bias are the first step's alone: each turn overwrites the one before.",
-    "dweight_ih += ",
-    "dweight_ih = ",
-    "dweight_hh += ",
-    "dweight_hh = ",
-    "dbias += ",
-    "dbias = ",
-    section=WHICH_TEST,
-)
-wrong.edit(
-    "sum forgotten for dweight_hh",
-    "dweight_hh is the first step's share alone: each turn of the loop overwrites the last.",
-    "dweight_hh += ",
-    "dweight_hh = ",
-    section=WHICH_TEST,
-)
-wrong.edit(
-    "sum forgotten for dweight_ih",
-    "dweight_ih is the first step's share alone: each turn of the loop overwrites the last.",
-    "dweight_ih += ",
-    "dweight_ih = ",
-    section=WHICH_TEST,
-)
-wrong.edit(
-    "sum forgotten for dbias",
-    "dbias is the first step's share alone: each turn of the loop overwrites the last.",
-    "dbias += ",
-    "dbias = ",
-    section=WHICH_TEST,
-)
-wrong.edit(
-    "last step's share only",
-    "the gradients of weights and bias are the last step's share alone. Which steps read them?",
-    "+= da.T @ x[t]",
-    "+= (t == T - 1) * da.T @ x[t]",
-    "+= da.T @ h[t]",
-    "+= (t == T - 1) * da.T @ h[t]",
-    "+= da.sum",
-    "+= (t == T - 1) * da.sum",
-)
-wrong.edit(
-    "means over time",
-    "the gradients of weights and bias are means over time. Does one more step make the others count less?",
-    "dweight_ih, dweight_hh, dbias\n",
-    "dweight_ih / T, dweight_hh / T, dbias / T\n",
-)
+dx backwards | dx lies in the order of the loop, last step first. In which order is x?
+    dx[t] => dx[T - 1 - t]
+dx of the first step only | dx is (B, I), that of the first step. Asked are all T.
+    return dx, => return dx[0],
+dx summed | dx is summed over time. Each x_t is read at one step alone.
+    return dx, => return dx.sum(axis=0),
+§ Which test would have seen it?
+sums forgotten | the gradients of weights and bias are the first step's alone: each turn overwrites the one
+    before.
+    dweight_ih += => dweight_ih =
+    dweight_hh += => dweight_hh =
+    dbias += => dbias =
+sum forgotten for dweight_hh | dweight_hh is the first step's share alone: each turn of the loop overwrites
+    the last.
+    dweight_hh += => dweight_hh =
+sum forgotten for dweight_ih | dweight_ih is the first step's share alone: each turn of the loop overwrites
+    the last.
+    dweight_ih += => dweight_ih =
+sum forgotten for dbias | dbias is the first step's share alone: each turn of the loop overwrites the last.
+    dbias += => dbias =
+§
+last step's share only | the gradients of weights and bias are the last step's share alone. Which steps read
+    them?
+    += da.T @ x[t] => += (t == T - 1) * da.T @ x[t]
+    += da.T @ h[t] => += (t == T - 1) * da.T @ h[t]
+    += da.sum => += (t == T - 1) * da.sum
+means over time | the gradients of weights and bias are means over time. Does one more step make the others
+    count less?
+    - return dx, dh, dweight_ih, dweight_hh, dbias
+    + return dx, dh, dweight_ih / T, dweight_hh / T, dbias / T
+""")
 
 
 @wrong(

@@ -57,9 +57,6 @@ class Mistakes:
 
         return add
 
-    def edit(self, name, hint, *old_new, section="", look=""):
-        self(name, hint, section, look)(edited(self._truth, *old_new))
-
     def edits(self, text: str) -> None:
         """Add mistakes written as text: what is done to the truth to make each (notation.py)."""
         frame = sys._getframe(1)
@@ -82,16 +79,3 @@ class Mistakes:
     def add(self, mistakes: Iterator[Mistake] | list[Mistake] | Mistakes) -> None:
         """Those of another bank, after its own so far."""
         self._all.extend(mistakes)
-
-
-def edited(truth, *old_new):
-    import inspect, textwrap
-    source = textwrap.dedent(inspect.getsource(truth))
-    for old, new in zip(old_new[::2], old_new[1::2], strict=True):
-        if source.count(old) != 1:
-            raise ValueError(f"{truth.__name__}: {old!r} is there {source.count(old)} times, not once")
-        source = source.replace(old, new)
-    module = inspect.getmodule(truth)
-    names = dict(vars(module))
-    exec(compile(source, f"<{truth.__name__}, edited>", "exec"), names)
-    return names[truth.__name__]

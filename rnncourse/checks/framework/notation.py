@@ -11,11 +11,11 @@
         + h, c = h * keep, c * keep
         look: How many steps has the new document had by then?
 
-`old => new` replaces what stands exactly once in the source of the truth; nothing on one side of the arrow leaves
-that side empty. Lines with - and + replace whole lines, as in a diff. Where the truth is a dict of values,
-`name => value` changes an entry. `look:` says where to look, folded in a notebook. Any other indented line
-continues the hint. A line `§ The loop` names the lesson's section for the mistakes after it, and `§` alone goes back to the
-bank's own. Empty lines, and lines that begin with #, say nothing.
+`old => new` replaces what stands exactly once in the source of the truth; `old =>` removes it. Lines with -
+and + replace whole lines, as in a diff. Where the truth is a dict of values, `name => value` changes an entry.
+`look:` says where to look, folded in a notebook. Any other indented line continues the hint. A line
+`§ The loop` names the lesson's section for the mistakes after it, and `§` alone goes back to the bank's own.
+Empty lines, and lines that begin with #, say nothing.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Entry:
         """Return the source with all changes made; each is looked for in the source as it is here."""
         if not self.changes:
             raise NotationError(f"{self.place}: the mistake {self.name!r} changes nothing.")
-        spans = sorted(self._span(source, old) + (new,) for old, new in self.changes)
+        spans = sorted((*self._span(source, old), new) for old, new in self.changes)
         for (_, end, _), (begin, _, _) in itertools.pairwise(spans):
             if begin < end:
                 raise NotationError(f"{self.place}: two changes of {self.name!r} overlap.")
@@ -79,13 +79,16 @@ class Entry:
 
     def _span(self, source: str, old: str) -> tuple[int, int]:
         """Where the old text begins and ends, which must be there once."""
+        pattern = re.escape(old)
         if old.endswith("\n"):
-            lines = "".join(rf"(?P=indent){re.escape(line)}" for line in old.splitlines(keepends=True))
-            found = list(re.finditer(lines.replace("(?P=indent)", r"^(?P<indent> *)", 1), source, re.MULTILINE))
-        else:
-            found = list(re.finditer(re.escape(old), source))
+            first, *rest = (re.escape(line) for line in old.splitlines(keepends=True))
+            pattern = "".join([rf"^(?P<indent> *){first}", *(rf"(?P=indent){line}" for line in rest)])
+        found = list(re.finditer(pattern, source, re.MULTILINE))
         if len(found) != 1:
-            raise NotationError(f"{self.place}: expected once in the truth, is there {len(found)} times: `{old.rstrip()}`.")
+            text = old.rstrip()
+            raise NotationError(
+                f"{self.place}: expected once in the truth, found {len(found)} times: `{text}`."
+            )
         return found[0].span()
 
     def values(self, truth: Mapping[str, Any]) -> dict[str, Any]:

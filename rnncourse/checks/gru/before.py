@@ -7,7 +7,7 @@ from rnncourse.checks.framework.cases import BATCH, SINGLE, Case
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
-from rnncourse.checks.gru.lesson import BIASES, LESSON, PENCIL, RESET
+from rnncourse.checks.gru.lesson import LESSON, PENCIL, RESET
 from rnncourse.checks.gru.step import common_mistakes, step_cases
 
 
@@ -27,46 +27,33 @@ STATE = "linear(r * h, W_n, b_n)"
 
 wrong = Mistakes(RESET, reset_before)
 
-wrong.edit(
-    "reset after the matmul",
-    "your reset gate acts after the matmul: these are torch's numbers. Asked is the other variant.",
-    STATE,
-    "r * hh_n",
-)
-wrong.edit(
-    "reset after, bias outside",
-    "your reset gate acts after the matmul, on all but the bias. In this variant it acts on h.",
-    STATE,
-    "r * linear(h, W_n) + b_n",
-)
-wrong.edit(
-    "r on the bias, too",
-    "r multiplies b_hn, too. Here it acts on h alone, before the matmul.",
-    STATE,
-    "(linear(r * h, W_n) + r * b_n)",
-)
-wrong.edit(
-    "reset twice",
-    "the reset gate acts twice, before the matmul and after it.",
-    STATE,
-    "r * linear(r * h, W_n, b_n)",
-)
-wrong.edit("b_hn missing", "b_hn is not added.", STATE, "linear(r * h, W_n)", section=BIASES)
+wrong.edits("""
+reset after the matmul | your reset gate acts after the matmul: these are torch's numbers. Asked is the other
+    variant.
+    linear(r * h, W_n, b_n) => r * hh_n
+reset after, bias outside | your reset gate acts after the matmul, on all but the bias. In this variant it
+    acts on h.
+    linear(r * h, W_n, b_n) => r * linear(h, W_n) + b_n
+r on the bias, too | r multiplies b_hn, too. Here it acts on h alone, before the matmul.
+    linear(r * h, W_n, b_n) => (linear(r * h, W_n) + r * b_n)
+reset twice | the reset gate acts twice, before the matmul and after it.
+    linear(r * h, W_n, b_n) => r * linear(r * h, W_n, b_n)
+§ Four biases, not three and not six
+b_hn missing | b_hn is not added.
+    linear(r * h, W_n, b_n) => linear(r * h, W_n)
+""")
 common_mistakes(wrong, STATE, parts=("ih", "hh", "W", "b"))
-wrong.edit("r left out", "r has no part in it: the candidate reads the whole old state.", STATE, "hh_n")
-wrong.edit("z for r", "z stands where r should: which gate says how much n reads?", "r * h,", "z * h,")
-wrong.edit(
-    "the gates read r * h, too",
-    "the gates read r * h as well. z reads the old state as it is.",
-    "z = torch.sigmoid(ih_z + hh_z)",
-    "z = torch.sigmoid(ih_z + linear(r * h, weight_hh, bias_hh).chunk(3, dim=-1)[1])",
-)
-wrong.edit(
-    "W_hr for W_hn",
-    "r * h meets the first block of weight_hh, that of r. Which block is n's?",
-    STATE,
-    "linear(r * h, W_r, b_r)",
-)
+wrong.edits("""
+r left out | r has no part in it: the candidate reads the whole old state.
+    linear(r * h, W_n, b_n) => hh_n
+z for r | z stands where r should: which gate says how much n reads?
+    r * h, => z * h,
+the gates read r * h, too | the gates read r * h as well. z reads the old state as it is.
+    - z = torch.sigmoid(ih_z + hh_z)
+    + z = torch.sigmoid(ih_z + linear(r * h, weight_hh, bias_hh).chunk(3, dim=-1)[1])
+W_hr for W_hn | r * h meets the first block of weight_hh, that of r. Which block is n's?
+    linear(r * h, W_n, b_n) => linear(r * h, W_r, b_r)
+""")
 
 gru_step_before = Check(
     name="gru_step_before",

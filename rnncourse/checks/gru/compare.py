@@ -75,98 +75,51 @@ wrong = Mistakes(RESET, _truth)
 AFTER, BEFORE = "a = gru_step_after(x_t, a, *weights)", "b = reset_before(x_t, b, *weights)"
 FIRST = "above[0] if above else len(gap)"
 
-wrong.edit(
-    "one state for both",
-    "both variants go on from one state: these are the errors of single steps. Each has its own state.",
-    BEFORE,
-    "b = reset_before(x_t, before, *weights)",
-    AFTER,
-    "before, a = a, gru_step_after(x_t, a, *weights)",
-)
-wrong.edit(
-    "one state for both, the other",
-    "both variants go on from one state: the other's. Each has its own state.",
-    AFTER,
-    "a = gru_step_after(x_t, b, *weights)",
-)
-wrong.edit(
-    "h_0 at each step",
-    "each step starts from h_0: nothing is carried.",
-    AFTER,
-    AFTER.replace("a,", "h_0,"),
-    BEFORE,
-    BEFORE.replace("b,", "h_0,"),
-)
-wrong.edit(
-    "h_0 ignored", "h_0 has no part in it: the states start from zeros.", "a = b = h_0", "a = b = 0 * h_0"
-)
-wrong.edit(
-    "mean", "gap is the mean of the differences. Asked is the largest.", ".abs().max()", ".abs().mean()"
-)
-wrong.edit("sum", "gap is the sum of the differences. Asked is the largest.", ".abs().max()", ".abs().sum()")
-wrong.edit(
-    "no absolute value",
-    "a difference may be negative: its absolute value is missing.",
-    ".abs().max()",
-    ".max()",
-)
-wrong.edit(
-    "norm",
-    "gap is the norm of the differences. Asked is the largest.",
-    "(a - b).abs().max()",
-    "(a - b).norm()",
-)
-wrong.edit(
-    "first row of the batch",
-    "only the first row of the batch is looked at.",
-    "(a - b).abs()",
-    "(a - b)[0].abs()",
-)
-wrong.edit(
-    "largest so far",
-    "each gap is the largest so far: a gap may become smaller again.",
-    "torch.stack(gap)",
-    "torch.stack(gap).cummax(0)[0]",
-)
-wrong.edit("added up", "the gaps are added up over time.", "torch.stack(gap)", "torch.stack(gap).cumsum(0)")
-wrong.edit(
-    "counted from 1", "first is one too large: steps are counted from 0.", "above[0] if", "above[0] + 1 if"
-)
-wrong.edit("last step above", "first is the last step above the tolerance.", "above[0]", "above[-1]")
-wrong.edit("number of steps above", "first is the number of steps above the tolerance.", FIRST, "len(above)")
-wrong.edit(
-    "largest gap's step", "first is the step of the largest gap.", "above[0] if", "int(gap.argmax()) if"
-)
-wrong.edit(
-    "0 where none",
-    "where no step is above the tolerance, first is 0: argmax of nothing but False is 0.",
-    "else len(gap)",
-    "else 0",
-)
-wrong.edit(
-    "-1 where none",
-    "where no step is above the tolerance, first is -1; asked is T.",
-    "else len(gap)",
-    "else -1",
-)
-wrong.edit(
-    "T - 1 where none",
-    "where no step is above the tolerance, first is the last step; asked is T.",
-    "else len(gap)",
-    "else len(gap) - 1",
-)
-wrong.edit(
-    "first step below",
-    "first is the first step that is not above the tolerance.",
-    "gap > tolerance",
-    "gap <= tolerance",
-)
-wrong.edit(
-    "one variant twice",
-    "gap is zero throughout: the same variant runs twice.",
-    BEFORE,
-    "b = gru_step_after(x_t, b, *weights)",
-)
+wrong.edits("""
+one state for both | both variants go on from one state: these are the errors of single steps. Each has its
+    own state.
+    b = reset_before(x_t, b, *weights) => b = reset_before(x_t, before, *weights)
+    a = gru_step_after(x_t, a, *weights) => before, a = a, gru_step_after(x_t, a, *weights)
+one state for both, the other | both variants go on from one state: the other's. Each has its own state.
+    a = gru_step_after(x_t, a, *weights) => a = gru_step_after(x_t, b, *weights)
+h_0 at each step | each step starts from h_0: nothing is carried.
+    a = gru_step_after(x_t, a, *weights) => a = gru_step_after(x_t, h_0, *weights)
+    b = reset_before(x_t, b, *weights) => b = reset_before(x_t, h_0, *weights)
+h_0 ignored | h_0 has no part in it: the states start from zeros.
+    a = b = h_0 => a = b = 0 * h_0
+mean | gap is the mean of the differences. Asked is the largest.
+    .abs().max() => .abs().mean()
+sum | gap is the sum of the differences. Asked is the largest.
+    .abs().max() => .abs().sum()
+no absolute value | a difference may be negative: its absolute value is missing.
+    .abs().max() => .max()
+norm | gap is the norm of the differences. Asked is the largest.
+    (a - b).abs().max() => (a - b).norm()
+first row of the batch | only the first row of the batch is looked at.
+    (a - b).abs() => (a - b)[0].abs()
+largest so far | each gap is the largest so far: a gap may become smaller again.
+    torch.stack(gap) => torch.stack(gap).cummax(0)[0]
+added up | the gaps are added up over time.
+    torch.stack(gap) => torch.stack(gap).cumsum(0)
+counted from 1 | first is one too large: steps are counted from 0.
+    above[0] if => above[0] + 1 if
+last step above | first is the last step above the tolerance.
+    above[0] => above[-1]
+number of steps above | first is the number of steps above the tolerance.
+    above[0] if above else len(gap) => len(above)
+largest gap's step | first is the step of the largest gap.
+    above[0] if => int(gap.argmax()) if
+0 where none | where no step is above the tolerance, first is 0: argmax of nothing but False is 0.
+    else len(gap) => else 0
+-1 where none | where no step is above the tolerance, first is -1; asked is T.
+    else len(gap) => else -1
+T - 1 where none | where no step is above the tolerance, first is the last step; asked is T.
+    else len(gap) => else len(gap) - 1
+first step below | first is the first step that is not above the tolerance.
+    gap > tolerance => gap <= tolerance
+one variant twice | gap is zero throughout: the same variant runs twice.
+    b = reset_before(x_t, b, *weights) => b = gru_step_after(x_t, b, *weights)
+""")
 first_difference = Check(
     name="first_difference",
     lesson=LESSON,

@@ -6,7 +6,7 @@ from rnncourse.checks.framework.cases import Case, random_numbers, random_weight
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
-from rnncourse.checks.gru.lesson import DIRECTION, EQUAL, LESSON, PENCIL
+from rnncourse.checks.gru.lesson import DIRECTION, LESSON, PENCIL
 
 
 def _cases(seed: int) -> list[Case]:
@@ -26,63 +26,40 @@ def _truth(weight_ih, weight_hh, bias_ih, bias_hh):
 wrong = Mistakes(DIRECTION, _truth)
 ALL = "turned(weight_ih), turned(weight_hh), turned(bias_ih), turned(bias_hh)"
 
-wrong.edit(
-    "biases as they were",
-    "the weights are turned, the biases are not. What else goes into z's sum?",
-    ALL,
-    "turned(weight_ih), turned(weight_hh), bias_ih, bias_hh",
-)
-wrong.edit(
-    "one bias as it was",
-    "bias_hh is as it was. It goes into z's sum as bias_ih does.",
-    "turned(bias_hh)",
-    "bias_hh",
-)
-wrong.edit("bias_ih as it was", "bias_ih is as it was.", "turned(bias_ih)", "bias_ih")
-wrong.edit(
-    "weight_hh as it was", "weight_hh is as it was: z reads the state, too.", "turned(weight_hh)", "weight_hh"
-)
-wrong.edit(
-    "weight_ih as it was", "weight_ih is as it was: z reads the input, too.", "turned(weight_ih)", "weight_ih"
-)
-wrong.edit(
-    "r's block",
-    "it is r's block that you turn. In which order do the blocks lie?",
-    "[r, -z, n]",
-    "[-r, z, n]",
-    section=EQUAL,
-)
-wrong.edit(
-    "n's block",
-    "it is n's block that you turn. In which order do the blocks lie?",
-    "[r, -z, n]",
-    "[r, z, -n]",
-    section=EQUAL,
-)
-wrong.edit(
-    "all blocks", "all three blocks are turned. Only z changes its meaning.", "[r, -z, n]", "[-r, -z, -n]"
-)
-wrong.edit("r and z", "r's block is turned, too. Only z changes its meaning.", "[r, -z, n]", "[-r, -z, n]")
-wrong.edit(
-    "1 - weights",
-    "you take 1 minus the weights. It is the gate that becomes 1 - z, after the sigmoid; what goes into it?",
-    "-z",
-    "1 - z",
-)
-wrong.edit(
-    "1 - all weights",
-    "you take 1 minus all the weights. It is the gate that becomes 1 - z, after the sigmoid.",
-    "[r, -z, n]",
-    "[1 - r, 1 - z, 1 - n]",
-)
-wrong.edit(
-    "blocks exchanged",
-    "r and z change places. The order of the blocks is the same in both.",
-    "[r, -z, n]",
-    "[z, r, n]",
-)
-wrong.edit("nothing changed", "the weights are as they were.", "-z", "z")
-wrong.edit("z's block set to zero", "z's block is zero now: then z is 0.5 for every input.", "-z", "0 * z")
+wrong.edits("""
+biases as they were | the weights are turned, the biases are not. What else goes into z's sum?
+    - return turned(weight_ih), turned(weight_hh), turned(bias_ih), turned(bias_hh)
+    + return turned(weight_ih), turned(weight_hh), bias_ih, bias_hh
+one bias as it was | bias_hh is as it was. It goes into z's sum as bias_ih does.
+    turned(bias_hh) => bias_hh
+bias_ih as it was | bias_ih is as it was.
+    turned(bias_ih) => bias_ih
+weight_hh as it was | weight_hh is as it was: z reads the state, too.
+    turned(weight_hh) => weight_hh
+weight_ih as it was | weight_ih is as it was: z reads the input, too.
+    turned(weight_ih) => weight_ih
+§ Equal to torch
+r's block | it is r's block that you turn. In which order do the blocks lie?
+    [r, -z, n] => [-r, z, n]
+n's block | it is n's block that you turn. In which order do the blocks lie?
+    [r, -z, n] => [r, z, -n]
+§
+all blocks | all three blocks are turned. Only z changes its meaning.
+    [r, -z, n] => [-r, -z, -n]
+r and z | r's block is turned, too. Only z changes its meaning.
+    [r, -z, n] => [-r, -z, n]
+1 - weights | you take 1 minus the weights. It is the gate that becomes 1 - z, after the sigmoid; what goes
+    into it?
+    -z => 1 - z
+1 - all weights | you take 1 minus all the weights. It is the gate that becomes 1 - z, after the sigmoid.
+    [r, -z, n] => [1 - r, 1 - z, 1 - n]
+blocks exchanged | r and z change places. The order of the blocks is the same in both.
+    [r, -z, n] => [z, r, n]
+nothing changed | the weights are as they were.
+    -z => z
+z's block set to zero | z's block is zero now: then z is 0.5 for every input.
+    -z => 0 * z
+""")
 
 turn_z = Check(
     name="turn_z",

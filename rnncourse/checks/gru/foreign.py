@@ -6,7 +6,7 @@ from rnncourse.checks.framework.cases import Case, random_numbers
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
-from rnncourse.checks.gru.lesson import BIASES, DIRECTION, EQUAL, LESSON
+from rnncourse.checks.gru.lesson import EQUAL, LESSON
 
 
 def _cases(seed: int) -> list[Case]:
@@ -34,85 +34,39 @@ def _truth(kernel, recurrent_kernel, bias):
 wrong = Mistakes(EQUAL, _truth)
 ORDER = "[r, z, n]"
 
-wrong.edit(
-    "order kept",
-    "all is transposed as it should be, but the blocks lie as before, z, r, n.",
-    ORDER,
-    "[z, r, n]",
-)
-wrong.edit(
-    "not transposed",
-    "the blocks are in torch's order, but not transposed: Keras writes x @ kernel, and torch?",
-    "rzn(kernel).T, rzn(recurrent_kernel).T",
-    "rzn(kernel), rzn(recurrent_kernel)",
-)
-wrong.edit(
-    "nothing changed",
-    "these are Keras's own: compare the two layouts first, then the two orders.",
-    ORDER,
-    "[z, r, n]",
-    "rzn(kernel).T, rzn(recurrent_kernel).T",
-    "rzn(kernel), rzn(recurrent_kernel)",
-)
-wrong.edit(
-    "reshaped",
-    "the shapes fit, but reshape keeps the numbers in their row order: that is not a transposition.",
-    "rzn(kernel).T, rzn(recurrent_kernel).T",
-    "rzn(kernel).reshape(-1, len(kernel)), rzn(recurrent_kernel).reshape(-1, len(recurrent_kernel))",
-)
-wrong.edit(
-    "biases in the old order",
-    "the weights are in torch's order, the biases are not: they have three blocks, too.",
-    "rzn(bias[0]), rzn(bias[1])",
-    "bias[0], bias[1]",
-)
-wrong.edit(
-    "biases exchanged",
-    "the two biases are exchanged. For r and z it would not matter, for n it does.",
-    "rzn(bias[0]), rzn(bias[1])",
-    "rzn(bias[1]), rzn(bias[0])",
-    section=BIASES,
-)
-wrong.edit(
-    "biases added up",
-    "the biases are added into one, and the other is zero. For n the two do different things.",
-    "rzn(bias[0]), rzn(bias[1])",
-    "rzn(bias[0] + bias[1]), torch.zeros_like(bias[1])",
-    section=BIASES,
-)
-wrong.edit(
-    "one bias twice",
-    "bias_hh is the input's bias once more.",
-    "rzn(bias[1])",
-    "rzn(bias[0])",
-    section=BIASES,
-)
-wrong.edit(
-    "z turned",
-    "z's block has its sign changed. In Keras z keeps, as in torch.",
-    ORDER,
-    "[r, -z, n]",
-    section=DIRECTION,
-)
-wrong.edit(
-    "z and n exchanged",
-    "the wrong blocks change places. Write both orders down, one below the other.",
-    ORDER,
-    "[n, r, z]",
-)
-wrong.edit(
-    "r and n exchanged",
-    "the wrong blocks change places. Write both orders down, one below the other.",
-    ORDER,
-    "[z, n, r]",
-)
-wrong.edit(
-    "turned round",
-    "the blocks lie n, z, r now. Write both orders down, one below the other.",
-    ORDER,
-    "[n, z, r]",
-)
-wrong.edit("moved on by one", "the blocks lie r, n, z now. torch: r, z, n.", ORDER, "[r, n, z]")
+wrong.edits("""
+order kept | all is transposed as it should be, but the blocks lie as before, z, r, n.
+    [r, z, n] => [z, r, n]
+not transposed | the blocks are in torch's order, but not transposed: Keras writes x @ kernel, and torch?
+    rzn(kernel).T, rzn(recurrent_kernel).T => rzn(kernel), rzn(recurrent_kernel)
+nothing changed | these are Keras's own: compare the two layouts first, then the two orders.
+    [r, z, n] => [z, r, n]
+    rzn(kernel).T, rzn(recurrent_kernel).T => rzn(kernel), rzn(recurrent_kernel)
+reshaped | the shapes fit, but reshape keeps the numbers in their row order: that is not a transposition.
+    rzn(kernel).T => rzn(kernel).reshape(-1, len(kernel))
+    rzn(recurrent_kernel).T => rzn(recurrent_kernel).reshape(-1, len(recurrent_kernel))
+biases in the old order | the weights are in torch's order, the biases are not: they have three blocks, too.
+    rzn(bias[0]), rzn(bias[1]) => bias[0], bias[1]
+§ Four biases, not three and not six
+biases exchanged | the two biases are exchanged. For r and z it would not matter, for n it does.
+    rzn(bias[0]), rzn(bias[1]) => rzn(bias[1]), rzn(bias[0])
+biases added up | the biases are added into one, and the other is zero. For n the two do different things.
+    rzn(bias[0]), rzn(bias[1]) => rzn(bias[0] + bias[1]), torch.zeros_like(bias[1])
+one bias twice | bias_hh is the input's bias once more.
+    rzn(bias[1]) => rzn(bias[0])
+§ Which way z points
+z turned | z's block has its sign changed. In Keras z keeps, as in torch.
+    [r, z, n] => [r, -z, n]
+§
+z and n exchanged | the wrong blocks change places. Write both orders down, one below the other.
+    [r, z, n] => [n, r, z]
+r and n exchanged | the wrong blocks change places. Write both orders down, one below the other.
+    [r, z, n] => [z, n, r]
+turned round | the blocks lie n, z, r now. Write both orders down, one below the other.
+    [r, z, n] => [n, z, r]
+moved on by one | the blocks lie r, n, z now. torch: r, z, n.
+    [r, z, n] => [r, n, z]
+""")
 
 from_keras = Check(
     name="from_keras",

@@ -38,122 +38,50 @@ def _cases(seed: int) -> list[Case]:
 
 
 wrong = Mistakes(ROAD, _truth)
-wrong.edit(
-    "h by c without f",
-    "h_by_c is the slope of h by the new c. Asked is the old one: what lies between the two?",
-    "h_by_c = torch.diag(seen * f)",
-    "h_by_c = torch.diag(seen)",
-)
-wrong.edit(
-    "h by h without c",
-    "h_by_h takes the road through o alone. h_{t−1} moves c_t, too.",
-    "torch.diag(seen) @ c_by_h + by_o",
-    "by_o",
-)
-wrong.edit(
-    "h by h without o",
-    "h_by_h takes the road through c alone. h_{t−1} moves o, too.",
-    "torch.diag(seen) @ c_by_h + by_o",
-    "torch.diag(seen) @ c_by_h",
-)
-wrong.edit(
-    "tanh's slope left out",
-    "the slope of tanh(c) is missing where h is made.",
-    "seen = o * (1 - torch.tanh(c) ** 2)",
-    "seen = o",
-)
-wrong.edit(
-    "o left out",
-    "o is missing where h is made from c.",
-    "seen = o * (1 - torch.tanh(c) ** 2)",
-    "seen = 1 - torch.tanh(c) ** 2",
-)
-wrong.edit(
-    "tanh not squared",
-    "the slope of tanh is not 1 − tanh(c): something is squared.",
-    "(1 - torch.tanh(c) ** 2)",
-    "(1 - torch.tanh(c))",
-)
-wrong.edit(
-    "old c in h",
-    "h is made from the new c. Your slope is taken at the old one.",
-    "c = f * c_before + i * g",
-    "c = c_before",
-)
-wrong.edit(
-    "road through f left out",
-    "the road through f is missing: h_{t−1} moves f.",
-    "by_f + by_i + by_g",
-    "by_i + by_g",
-)
-wrong.edit(
-    "road through i left out",
-    "the road through i is missing: h_{t−1} moves i.",
-    "by_f + by_i + by_g",
-    "by_f + by_g",
-)
-wrong.edit(
-    "road through g left out",
-    "the road through g is missing: h_{t−1} moves g.",
-    "by_f + by_i + by_g",
-    "by_f + by_i",
-)
-wrong.edit("g's slope", "g is a tanh: its slope is not g (1 − g).", "(1 - g**2)", "g * (1 - g)")
-wrong.edit(
-    "g's slope not squared", "g is a tanh: something in its slope is squared.", "(1 - g**2)", "(1 - g)"
-)
-wrong.edit(
-    "slopes of i, f and o left out",
-    "the slopes of σ are missing: how does a gate move with its pre-activation?",
-    "c_before * f * (1 - f)",
-    "c_before",
-    "g * i * (1 - i)",
-    "g",
-    "torch.tanh(c) * o * (1 - o)",
-    "torch.tanh(c)",
-)
-wrong.edit(
-    "new c with f",
-    "f multiplies the old c. In your road through f stands the new one.",
-    "torch.diag(c_before * f * (1 - f))",
-    "torch.diag(c * f * (1 - f))",
-)
-wrong.edit(
-    "i and g exchanged",
-    "in i ⊙ g each moves with the other as its factor: yours are exchanged.",
-    "g * i * (1 - i)",
-    "i * i * (1 - i)",
-    "i * (1 - g**2)",
-    "g * (1 - g**2)",
-)
-wrong.edit(
-    "order i, f, o, g",
-    "your blocks of weight_hh are taken in the order i, f, o, g. torch's is another.",
-    "W_i, W_f, W_g, W_o",
-    "W_i, W_f, W_o, W_g",
-)
-wrong.edit(
-    "order f, i, g, o",
-    "your blocks of weight_hh are taken in the order f, i, g, o. torch's is another.",
-    "W_i, W_f, W_g, W_o",
-    "W_f, W_i, W_g, W_o",
-)
-
-
-wrong.edit(
-    "c in place of tanh(c)",
-    "in the road through o, o multiplies tanh(c), and yours has c.",
-    "torch.tanh(c) * o * (1 - o)",
-    "c * o * (1 - o)",
-)
-wrong.edit(
-    "gates held fixed",
-    "by h you have zeros: that is the direct road alone. h_{t−1} moves all four gates.",
-    "c_by_h = by_f + by_i + by_g",
-    "c_by_h = torch.zeros_like(W_i)",
-    "torch.diag(seen) @ c_by_h + by_o",
-    "torch.zeros_like(W_i)",
-)
+wrong.edits("""
+h by c without f | h_by_c is the slope of h by the new c. Asked is the old one: what lies between the two?
+    h_by_c = torch.diag(seen * f) => h_by_c = torch.diag(seen)
+h by h without c | h_by_h takes the road through o alone. h_{t−1} moves c_t, too.
+    torch.diag(seen) @ c_by_h + by_o => by_o
+h by h without o | h_by_h takes the road through c alone. h_{t−1} moves o, too.
+    torch.diag(seen) @ c_by_h + by_o => torch.diag(seen) @ c_by_h
+tanh's slope left out | the slope of tanh(c) is missing where h is made.
+    seen = o * (1 - torch.tanh(c) ** 2) => seen = o
+o left out | o is missing where h is made from c.
+    seen = o * (1 - torch.tanh(c) ** 2) => seen = 1 - torch.tanh(c) ** 2
+tanh not squared | the slope of tanh is not 1 − tanh(c): something is squared.
+    (1 - torch.tanh(c) ** 2) => (1 - torch.tanh(c))
+old c in h | h is made from the new c. Your slope is taken at the old one.
+    c = f * c_before + i * g => c = c_before
+road through f left out | the road through f is missing: h_{t−1} moves f.
+    by_f + by_i + by_g => by_i + by_g
+road through i left out | the road through i is missing: h_{t−1} moves i.
+    by_f + by_i + by_g => by_f + by_g
+road through g left out | the road through g is missing: h_{t−1} moves g.
+    by_f + by_i + by_g => by_f + by_i
+g's slope | g is a tanh: its slope is not g (1 − g).
+    (1 - g**2) => g * (1 - g)
+g's slope not squared | g is a tanh: something in its slope is squared.
+    (1 - g**2) => (1 - g)
+slopes of i, f and o left out | the slopes of σ are missing: how does a gate move with its pre-activation?
+    c_before * f * (1 - f) => c_before
+    g * i * (1 - i) => g
+    torch.tanh(c) * o * (1 - o) => torch.tanh(c)
+new c with f | f multiplies the old c. In your road through f stands the new one.
+    torch.diag(c_before * f * (1 - f)) => torch.diag(c * f * (1 - f))
+i and g exchanged | in i ⊙ g each moves with the other as its factor: yours are exchanged.
+    g * i * (1 - i) => i * i * (1 - i)
+    i * (1 - g**2) => g * (1 - g**2)
+order i, f, o, g | your blocks of weight_hh are taken in the order i, f, o, g. torch's is another.
+    W_i, W_f, W_g, W_o => W_i, W_f, W_o, W_g
+order f, i, g, o | your blocks of weight_hh are taken in the order f, i, g, o. torch's is another.
+    W_i, W_f, W_g, W_o => W_f, W_i, W_g, W_o
+c in place of tanh(c) | in the road through o, o multiplies tanh(c), and yours has c.
+    torch.tanh(c) * o * (1 - o) => c * o * (1 - o)
+gates held fixed | by h you have zeros: that is the direct road alone. h_{t−1} moves all four gates.
+    c_by_h = by_f + by_i + by_g => c_by_h = torch.zeros_like(W_i)
+    torch.diag(seen) @ c_by_h + by_o => torch.zeros_like(W_i)
+""")
 
 
 @wrong(

@@ -25,44 +25,26 @@ def _cases(seed: int) -> list[Case]:
 
 
 wrong = Mistakes(WEIGHTS, _truth)
-wrong.edit(
-    "f itself",
-    "this is the gate f, not yet the bias that makes it: f = σ(bias).",
-    "torch.log(f / (1 - f))",
-    "f",
-)
-wrong.edit(
-    "logarithm of f", "this is log f. Which function turns σ round?", "torch.log(f / (1 - f))", "f.log()"
-)
-wrong.edit(
-    "the other way",
-    "this is the bias of 1 - f: that gate would forget instead of keeping.",
-    "f / (1 - f)",
-    "(1 - f) / f",
-)
-wrong.edit("one step", "so much is left after one step: T has no part in it.", "share ** (1 / T)", "share")
-wrong.edit(
-    "a loss that is shared out",
-    "you take the same amount away at each step. From step to step c is multiplied.",
-    "share ** (1 / T)",
-    "1 - (1 - share) / T",
-)
-wrong.edit(
-    "divided by T", "you divide the share by T. What is multiplied T times?", "share ** (1 / T)", "share / T"
-)
-wrong.edit(
-    "to the power T",
-    "you raise the share to T: that is what is left if each step keeps the share.",
-    "share ** (1 / T)",
-    "share ** T",
-)
-wrong.edit(
-    "what is lost",
-    "you take the share for what is lost. It is what is left.",
-    "share ** (1 / T)",
-    "(1 - share) ** (1 / T)",
-)
-wrong.edit("T + 1 steps", "this would last for T + 1 steps.", "(1 / T)", "(1 / (T + 1))")
+wrong.edits("""
+f itself | this is the gate f, not yet the bias that makes it: f = σ(bias).
+    torch.log(f / (1 - f)) => f
+logarithm of f | this is log f. Which function turns σ round?
+    torch.log(f / (1 - f)) => f.log()
+the other way | this is the bias of 1 - f: that gate would forget instead of keeping.
+    f / (1 - f) => (1 - f) / f
+one step | so much is left after one step: T has no part in it.
+    share ** (1 / T) => share
+a loss that is shared out | you take the same amount away at each step. From step to step c is multiplied.
+    share ** (1 / T) => 1 - (1 - share) / T
+divided by T | you divide the share by T. What is multiplied T times?
+    share ** (1 / T) => share / T
+to the power T | you raise the share to T: that is what is left if each step keeps the share.
+    share ** (1 / T) => share ** T
+what is lost | you take the share for what is lost. It is what is left.
+    share ** (1 / T) => (1 - share) ** (1 / T)
+T + 1 steps | this would last for T + 1 steps.
+    (1 / T) => (1 / (T + 1))
+""")
 
 
 @wrong("σ for its inverse", "f goes through σ once more. Which number has σ made into f?")

@@ -4,7 +4,7 @@ from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Word
 from rnncourse.checks.framework.use import value
-from rnncourse.checks.h_and_c.lesson import HOLD, LESSON, PEOPLE, READERS
+from rnncourse.checks.h_and_c.lesson import LESSON, READERS
 
 SENTENCES = {
     "next_layer": "h",  # the layer above reads it
@@ -16,14 +16,27 @@ SENTENCES = {
     "learned": "neither",  # training learns its numbers, as it does those of weight_hh
 }
 
-wrong = Mistakes(READERS)
-wrong("c goes up", "it does not.")({"next_layer": "c"})
-wrong("gates read c", "they do not.")({"gates": "c"})
-wrong("gates read both", "they do not.")({"gates": "both"})
-wrong("h has no bound", "it has.", HOLD)({"seven": "both"})
-wrong("output holds both", "it does not.")({"every_step": "both"})
-wrong("h is enough", "it is not.", PEOPLE)({"carry_on": "h"})
-wrong("states are parameters", "they are not.")({"learned": "both"})
+wrong = Mistakes(READERS, SENTENCES)
+wrong.edits("""
+c goes up | it does not.
+    next_layer => 'c'
+gates read c | they do not.
+    gates => 'c'
+gates read both | they do not.
+    gates => 'both'
+§ What each one can hold
+h has no bound | it has.
+    seven => 'both'
+§
+output holds both | it does not.
+    every_step => 'both'
+§ What people get wrong
+h is enough | it is not.
+    carry_on => 'h'
+§
+states are parameters | they are not.
+    learned => 'both'
+""")
 
 which_state = Check(
     name="which_state",

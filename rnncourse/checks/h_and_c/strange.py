@@ -23,13 +23,21 @@ TRUTH = {
     "unit_4": "last value",
 }
 
-wrong = Mistakes(NET)
-wrong("a fading sum taken for a sum", "it fades.")({"unit_0": "sum of values"})
-wrong("a fading sum taken for the last value", "it fades slowly.")({"unit_0": "last value"})
-wrong("a turned unit taken for a latch", "the value has no part in it.")({"unit_1": "value at the pulse"})
-wrong("a latch taken for a turned unit", "look at the value.")({"unit_3": "turned by pulses"})
-wrong("a count read from h", "h of a count soon stands still.")({"unit_2": "turned by pulses"})
-wrong("the last value taken for a latch", "it needs no pulse.")({"unit_4": "value at the pulse"})
+wrong = Mistakes(NET, TRUTH)
+wrong.edits("""
+a fading sum taken for a sum | it fades.
+    unit_0 => 'sum of values'
+a fading sum taken for the last value | it fades slowly.
+    unit_0 => 'last value'
+a turned unit taken for a latch | the value has no part in it.
+    unit_1 => 'value at the pulse'
+a latch taken for a turned unit | look at the value.
+    unit_3 => 'turned by pulses'
+a count read from h | h of a count soon stands still.
+    unit_2 => 'turned by pulses'
+the last value taken for a latch | it needs no pulse.
+    unit_4 => 'value at the pulse'
+""")
 
 units = Check(
     name="units",

@@ -27,21 +27,24 @@ def _truth(f, i, g, c):
 
 wrong = Mistakes(MEMORY, _truth)
 
-wrong.edit(
-    "f and i exchanged", "f and i are exchanged: which of them keeps?", "f * c + i * g", "i * c + f * g"
-)
-wrong.edit(
-    "f over the whole sum",
-    "f multiplies what is written, too. It should only decide what is kept of the old c.",
-    "f * c + i * g",
-    "f * (c + i * g)",
-)
-wrong.edit("1 - f", "you keep 1 - f of the old c. Does f = 1 keep or lose it?", "f * c", "(1 - f) * c")
-wrong.edit("1 - f for i", "i has no part in it; you write with 1 - f (a GRU's way).", "i * g", "(1 - f) * g")
-wrong.edit("i left out", "i has no part in it: all of g is written.", "i * g", "g")
-wrong.edit("f left out", "f has no part in it: the old c is kept whole.", "f * c", "c")
-wrong.edit("g left out", "g has no part in it: i says how much is written, g what.", "i * g", "i")
-wrong.edit("c left out", "the old c has no part in it: nothing is remembered.", "f * c + ", "")
+wrong.edits("""
+f and i exchanged | f and i are exchanged: which of them keeps?
+    f * c + i * g => i * c + f * g
+f over the whole sum | f multiplies what is written, too. It should only decide what is kept of the old c.
+    f * c + i * g => f * (c + i * g)
+1 - f | you keep 1 - f of the old c. Does f = 1 keep or lose it?
+    f * c => (1 - f) * c
+1 - f for i | i has no part in it; you write with 1 - f (a GRU's way).
+    i * g => (1 - f) * g
+i left out | i has no part in it: all of g is written.
+    i * g => g
+f left out | f has no part in it: the old c is kept whole.
+    f * c => c
+g left out | g has no part in it: i says how much is written, g what.
+    i * g => i
+c left out | the old c has no part in it: nothing is remembered.
+    f * c + =>
+""")
 
 
 @wrong("sums and products exchanged", "sums and products are exchanged.")

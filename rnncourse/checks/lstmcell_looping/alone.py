@@ -8,12 +8,8 @@ from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
 from rnncourse.checks.lstmcell_looping.lesson import (
     FEED_BACK,
-    LAST,
     LAYER,
     LESSON,
-    LOOP,
-    ONE,
-    RESET,
     small_cell,
     small_head,
 )
@@ -58,140 +54,93 @@ def _cases(seed: int) -> list[Case]:
 
 wrong = Mistakes(FEED_BACK, _truth)
 
-wrong.edit(
-    "the last seen value read twice",
-    "the last value seen is read twice: once with the others, and once more to make the first prediction.",
-    "y = head(h)\n    predictions = [y]",
-    "y = seen[-1]\n    predictions = []",
-)
-wrong.edit(
-    "the first prediction missing",
-    "the first prediction is missing, and all others come one step early. What follows the last value seen?",
-    "predictions = [y]",
-    "predictions = []",
-)
-wrong.edit(
-    "the last seen value among them",
-    "the predictions begin with the last value seen.",
-    "predictions = [y]",
-    "predictions = [seen[-1], y]",
-)
-wrong.edit(
-    "the last seen value at each step",
-    "each step reads the last value seen; the prediction is not fed back.",
-    "cell(y, (h, c))",
-    "cell(seen[-1], (h, c))",
-)
-wrong.edit(
-    "the first prediction at each step",
-    "each step reads the first prediction. What does step 3 read?",
-    "cell(y, (h, c))",
-    "cell(predictions[0], (h, c))",
-)
-wrong.edit(
-    "the prediction before the last",
-    "each step reads the prediction before the last: it is fed back one step late.",
-    "cell(y, (h, c))",
-    "cell(predictions[-2] if len(predictions) > 1 else seen[-1], (h, c))",
-)
-wrong.edit(
-    "state reset at each step",
-    "going on alone, each step starts from zeros: the state has not been handed in.",
-    "cell(y, (h, c))",
-    "cell(y)",
-    section=RESET,
-)
-wrong.edit(
-    "state not carried",
-    "going on alone, each step starts from the state after the last value seen: its own new state is lost.",
-    "        h, c = cell(y, (h, c))\n        y = head(h)",
-    "        y = head(cell(y, (h, c))[0])",
-    section=RESET,
-)
-wrong.edit(
-    "state thrown away after reading",
-    "what was read is forgotten: going on alone begins from zeros.",
-    "    while len",
-    "    h = c = torch.zeros_like(h)\n    while len",
-    section=RESET,
-)
-wrong.edit(
-    "only the last value read",
-    "of what was seen only the last value counts: was the state reset, or only that one read?",
-    "in seen:",
-    "in seen[-1:]:",
-)
-wrong.edit(
-    "time backwards", "what was seen is read from its end to its beginning.", "in seen:", "in seen.flip(0):"
-)
-wrong.edit(
-    "c zero at each step",
-    "going on alone, h is carried and c is not: each step starts from c = 0.",
-    "cell(y, (h, c))",
-    "cell(y, (h, torch.zeros_like(c)))",
-    section=ONE,
-)
-wrong.edit(
-    "the state fed back",
-    "h is fed back in the place of the prediction; only where I = H that runs.",
-    "cell(y, (h, c))",
-    "cell(h, (h, c))",
-)
-wrong.edit(
-    "states as predictions",
-    "these are the states h, (steps, B, H). What is predicted is what the head makes of them.",
-    "y = head(h)\n    predictions = [y]",
-    "y = head(h)\n    predictions = [h]",
-    "y = head(h)\n        predictions.append(y)",
-    "y = head(h)\n        predictions.append(h)",
-)
-wrong.edit(
-    "the head on c",
-    "the head is applied to c. What a step shows is h.",
-    "y = head(h)\n    predictions = [y]",
-    "y = head(c)\n    predictions = [y]",
-    "y = head(h)\n        predictions.append(y)",
-    "y = head(c)\n        predictions.append(y)",
-    section=ONE,
-)
-wrong.edit("one step too many", "there is one prediction too many: steps + 1.", "< steps", "<= steps")
-wrong.edit("one step too few", "there is one prediction too few.", "< steps", "< steps - 1")
-wrong.edit(
-    "predictions while reading, too",
-    "the predictions made while reading are there, too: S + steps - 1 in all. Asked is what comes after it.",
-    "    for x_t in seen:\n        h, c = cell(x_t, (h, c))\n    y = head(h)\n    predictions = [y]\n"
-    "    while len(predictions) < steps:",
-    "    predictions = []\n    for x_t in seen:\n        h, c = cell(x_t, (h, c))\n        y = head(h)\n"
-    "        predictions.append(y)\n    while len(predictions) < len(seen) + steps - 1:",
-)
-wrong.edit(
-    "the last only",
-    "this is the last prediction alone. Asked are all steps'.",
-    "torch.stack(predictions)",
-    "y",
-    section=LAST,
-)
-wrong.edit(
-    "not stacked",
-    "this is a list of tensors. Asked is one tensor, (steps, B, I).",
-    "torch.stack(predictions)",
-    "predictions",
-    section=LOOP,
-)
-wrong.edit(
-    "stacked on axis 1",
-    "these are (B, steps, I): stacked along the wrong axis. Here time comes first.",
-    "torch.stack(predictions)",
-    "torch.stack(predictions, dim=1)",
-    section=LOOP,
-)
-wrong.edit(
-    "joined, not stacked",
-    "the steps are joined along the batch, (steps*B, I). Time wants an axis of its own.",
-    "torch.stack(predictions)",
-    "torch.cat(predictions)",
-    section=LOOP,
-)
+wrong.edits("""
+the last seen value read twice | the last value seen is read twice: once with the others, and once more to
+    make the first prediction.
+    - y = head(h)
+    - predictions = [y]
+    + y = seen[-1]
+    + predictions = []
+the first prediction missing | the first prediction is missing, and all others come one step early. What
+    follows the last value seen?
+    predictions = [y] => predictions = []
+the last seen value among them | the predictions begin with the last value seen.
+    predictions = [y] => predictions = [seen[-1], y]
+the last seen value at each step | each step reads the last value seen; the prediction is not fed back.
+    cell(y, (h, c)) => cell(seen[-1], (h, c))
+the first prediction at each step | each step reads the first prediction. What does step 3 read?
+    cell(y, (h, c)) => cell(predictions[0], (h, c))
+the prediction before the last | each step reads the prediction before the last: it is fed back one step late.
+    cell(y, (h, c)) => cell(predictions[-2] if len(predictions) > 1 else seen[-1], (h, c))
+§ The state is reset at each step
+state reset at each step | going on alone, each step starts from zeros: the state has not been handed in.
+    cell(y, (h, c)) => cell(y)
+state not carried | going on alone, each step starts from the state after the last value seen: its own new
+    state is lost.
+    - h, c = cell(y, (h, c))
+    - y = head(h)
+    + y = head(cell(y, (h, c))[0])
+state thrown away after reading | what was read is forgotten: going on alone begins from zeros.
+    - predictions = [y]
+    + predictions = [y]
+    + h = c = torch.zeros_like(h)
+§
+only the last value read | of what was seen only the last value counts: was the state reset, or only that one
+    read?
+    in seen: => in seen[-1:]:
+time backwards | what was seen is read from its end to its beginning.
+    in seen: => in seen.flip(0):
+§ One step, by hand
+c zero at each step | going on alone, h is carried and c is not: each step starts from c = 0.
+    cell(y, (h, c)) => cell(y, (h, torch.zeros_like(c)))
+§
+the state fed back | h is fed back in the place of the prediction; only where I = H that runs.
+    cell(y, (h, c)) => cell(h, (h, c))
+states as predictions | these are the states h, (steps, B, H). What is predicted is what the head makes of
+    them.
+    - predictions = [y]
+    + predictions = [h]
+    - predictions.append(y)
+    + predictions.append(h)
+§ One step, by hand
+the head on c | the head is applied to c. What a step shows is h.
+    - for x_t in seen:
+    -     h, c = cell(x_t, (h, c))
+    - y = head(h)
+    + for x_t in seen:
+    +     h, c = cell(x_t, (h, c))
+    + y = head(c)
+    - h, c = cell(y, (h, c))
+    - y = head(h)
+    + h, c = cell(y, (h, c))
+    + y = head(c)
+§
+one step too many | there is one prediction too many: steps + 1.
+    < steps => <= steps
+one step too few | there is one prediction too few.
+    < steps => < steps - 1
+predictions while reading, too | the predictions made while reading are there, too: S + steps - 1 in all.
+    Asked is what comes after it.
+    - h = c = seen.new_zeros(seen.shape[1], cell.hidden_size)
+    + h = c = seen.new_zeros(seen.shape[1], cell.hidden_size)
+    + predictions = []
+    - y = head(h)
+    - predictions = [y]
+    - while len(predictions) < steps:
+    +     y = head(h)
+    +     predictions.append(y)
+    + while len(predictions) < len(seen) + steps - 1:
+§ The last step instead of all
+the last only | this is the last prediction alone. Asked are all steps'.
+    torch.stack(predictions) => y
+§ The loop
+not stacked | this is a list of tensors. Asked is one tensor, (steps, B, I).
+    torch.stack(predictions) => predictions
+stacked on axis 1 | these are (B, steps, I): stacked along the wrong axis. Here time comes first.
+    torch.stack(predictions) => torch.stack(predictions, dim=1)
+joined, not stacked | the steps are joined along the batch, (steps*B, I). Time wants an axis of its own.
+    torch.stack(predictions) => torch.cat(predictions)
+""")
 
 continue_alone = Check(
     name="continue_alone",

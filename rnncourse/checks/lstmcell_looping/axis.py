@@ -9,7 +9,7 @@ from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
 from rnncourse.checks.lstmcell_looping import loop
-from rnncourse.checks.lstmcell_looping.lesson import BATCH_AXIS, LAYER, LESSON, LOOP, RESET, flat, small_cell
+from rnncourse.checks.lstmcell_looping.lesson import BATCH_AXIS, LAYER, LESSON, LOOP, flat, small_cell
 
 
 def _truth(cell, x, state=None):
@@ -87,64 +87,32 @@ def _(cell, x, state=None):
     return torch.stack(outputs), state
 
 
-wrong.edit(
-    "time first",
-    "output is (T, B, H), time first. Asked is the layout of x, (B, T, H).",
-    "(outputs, dim=1)",
-    "(outputs)",
-    section=LOOP,
-)
-wrong.edit(
-    "stacked on the last axis",
-    "output is (B, H, T): stacked along the last axis. Time is axis 1.",
-    "dim=1)",
-    "dim=-1)",
-    section=LOOP,
-)
-wrong.edit(
-    "joined along the units",
-    "the steps are joined along the units, (B, T*H). Time wants an axis of its own.",
-    "torch.stack(outputs, dim=1)",
-    "torch.cat(outputs, dim=1)",
-    section=LOOP,
-)
-wrong.edit(
-    "x reshaped",
-    "x is reshaped to time first. That fills the shape with the numbers as they lie, and mixes the sequences;"
-    " it moves no axis.",
-    "x.unbind(1)",
-    "x.reshape(x.shape[1], x.shape[0], -1)",
-)
-wrong.edit(
-    "output reshaped",
-    "output is reshaped from (T, B, H). That fills the shape with the numbers as they lie, and mixes the"
-    " sequences; it moves no axis.",
-    "torch.stack(outputs, dim=1)",
-    "torch.stack(outputs).reshape(x.shape[0], x.shape[1], -1)",
-)
-wrong.edit(
-    "x and output reshaped",
-    "x and output are reshaped. That fills a shape with the numbers as they lie, and mixes the sequences; it"
-    " moves no axis.",
-    "x.unbind(1)",
-    "x.reshape(x.shape[1], x.shape[0], -1)",
-    "torch.stack(outputs, dim=1)",
-    "torch.stack(outputs).reshape(x.shape[0], x.shape[1], -1)",
-)
-wrong.edit(
-    "needs a state",
-    "it fails without a state: None cannot be taken apart. From which state does torch start then?",
-    "state is None",
-    "False",
-    section=RESET,
-)
-wrong.edit(
-    "starts from ones",
-    "without a state it starts from ones. From which state does torch start?",
-    "x.new_zeros(len(x), cell.hidden_size), x.new_zeros(len(x), cell.hidden_size)",
-    "x.new_ones(len(x), cell.hidden_size), x.new_ones(len(x), cell.hidden_size)",
-    section=RESET,
-)
+wrong.edits("""
+§ The loop
+time first | output is (T, B, H), time first. Asked is the layout of x, (B, T, H).
+    (outputs, dim=1) => (outputs)
+stacked on the last axis | output is (B, H, T): stacked along the last axis. Time is axis 1.
+    dim=1) => dim=-1)
+joined along the units | the steps are joined along the units, (B, T*H). Time wants an axis of its own.
+    torch.stack(outputs, dim=1) => torch.cat(outputs, dim=1)
+§
+x reshaped | x is reshaped to time first. That fills the shape with the numbers as they lie, and mixes the
+    sequences; it moves no axis.
+    x.unbind(1) => x.reshape(x.shape[1], x.shape[0], -1)
+output reshaped | output is reshaped from (T, B, H). That fills the shape with the numbers as they lie, and
+    mixes the sequences; it moves no axis.
+    torch.stack(outputs, dim=1) => torch.stack(outputs).reshape(x.shape[0], x.shape[1], -1)
+x and output reshaped | x and output are reshaped. That fills a shape with the numbers as they lie, and mixes
+    the sequences; it moves no axis.
+    x.unbind(1) => x.reshape(x.shape[1], x.shape[0], -1)
+    torch.stack(outputs, dim=1) => torch.stack(outputs).reshape(x.shape[0], x.shape[1], -1)
+§ The state is reset at each step
+needs a state | it fails without a state: None cannot be taken apart. From which state does torch start then?
+    state is None => False
+starts from ones | without a state it starts from ones. From which state does torch start?
+    - state = (x.new_zeros(len(x), cell.hidden_size), x.new_zeros(len(x), cell.hidden_size))
+    + state = (x.new_ones(len(x), cell.hidden_size), x.new_ones(len(x), cell.hidden_size))
+""")
 
 
 def _batch_first(run: Callable) -> Callable:

@@ -13,9 +13,6 @@ from rnncourse.checks.lstmcell_looping.lesson import (
     FEED_BACK,
     LAYER,
     LESSON,
-    LOOP,
-    ONE,
-    RESET,
     small_cell,
     small_head,
 )
@@ -63,134 +60,61 @@ def _cases(seed: int) -> list[Case]:
 
 wrong = Mistakes(FEED_BACK, _truth)
 
-wrong.edit(
-    "always the true value",
-    "each step reads the true value: `forced` has no part in it.",
-    "t > 0 and not forced[t]",
-    "False",
-)
-wrong.edit(
-    "always its own",
-    "after the first step each reads the net's own prediction: `forced` has no part in it.",
-    " and not forced[t]",
-    "",
-)
-wrong.edit(
-    "the other way round",
-    "the true value is read where `forced` is False, and the net's own where it is True.",
-    "not forced[t]",
-    "forced[t]",
-)
-wrong.edit(
-    "forced of the step before",
-    "`forced` is looked up one step too early: forced[t] says what step t reads.",
-    "forced[t]",
-    "forced[t - 1]",
-)
-wrong.edit(
-    "zeros at first",
-    "where forced[0] is False the first step reads zeros. With no prediction yet, it reads x[0] in any case.",
-    "if t > 0 and not forced[t]:\n            x_t = predictions[-1].detach()",
-    "if not forced[t]:\n            x_t = predictions[-1].detach() if t else torch.zeros_like(x_t)",
-)
-wrong.edit(
-    "the true value of the step before",
-    "where it should read its own prediction, a step reads the true value of the step before.",
-    "predictions[-1].detach()",
-    "x[t - 1]",
-)
-wrong.edit(
-    "the first prediction",
-    "where it should read its own last prediction, a step reads the first.",
-    "predictions[-1]",
-    "predictions[0]",
-)
-wrong.edit(
-    "not detached",
-    "the gradient goes through the fed-back predictions, too: they are not detached.",
-    "predictions[-1].detach()",
-    "predictions[-1]",
-    section=DETACH,
-)
-wrong.edit(
-    "the state detached, too",
-    "the gradient ends at each step: the states are detached. Only what is fed back should be.",
-    "cell(x_t, (h, c))",
-    "cell(x_t, (h.detach(), c.detach()))",
-    section=DETACH,
-)
-wrong.edit(
-    "the state detached, the prediction not",
-    "the states are detached, and the prediction that is fed back is not.",
-    "predictions[-1].detach()",
-    "predictions[-1]",
-    "cell(x_t, (h, c))",
-    "cell(x_t, (h.detach(), c.detach()))",
-    section=DETACH,
-)
-wrong.edit(
-    "the state detached where it feeds itself",
-    "where a step reads its own prediction, the states are detached, too: there the gradient ends.",
-    "x_t = predictions[-1].detach()",
-    "x_t, h, c = predictions[-1].detach(), h.detach(), c.detach()",
-    section=DETACH,
-)
-wrong.edit(
-    "state reset at each step",
-    "each step starts from zeros: the state has not been handed in.",
-    "cell(x_t, (h, c))",
-    "cell(x_t)",
-    section=RESET,
-)
-wrong.edit(
-    "c zero at each step",
-    "h is carried on, c is not: each step starts from c = 0.",
-    "(x_t, (h, c))",
-    "(x_t, (h, torch.zeros_like(c)))",
-    section=ONE,
-)
-wrong.edit(
-    "gradient by the head's weight",
-    "this is the gradient by head.weight. Asked is that by cell.weight_hh.",
-    "cell.weight_hh)",
-    "head.weight)",
-    section=DETACH,
-)
-wrong.edit(
-    "gradient by weight_ih",
-    "this is the gradient by cell.weight_ih. Asked is that by cell.weight_hh.",
-    "cell.weight_hh)",
-    "cell.weight_ih)",
-    section=DETACH,
-)
-wrong.edit(
-    "gradient of the last step",
-    "this is the gradient of the last prediction alone. Asked is that of the sum of all.",
-    "predictions.sum()",
-    "predictions[-1].sum()",
-    section=DETACH,
-)
-wrong.edit(
-    "gradient of the mean",
-    "this is the gradient of the predictions' mean. Asked is that of their sum.",
-    "predictions.sum()",
-    "predictions.mean()",
-    section=DETACH,
-)
-wrong.edit(
-    "the gradient in a tuple",
-    "the gradient comes as torch.autograd.grad gives it, a tuple of one. Asked is the tensor in it.",
-    "(gradient,) = torch",
-    "gradient = torch",
-    section=DETACH,
-)
-wrong.edit(
-    "not stacked",
-    "predictions is a list of tensors. Asked is one tensor, (T, B, I).",
-    "return predictions,",
-    "return list(predictions),",
-    section=LOOP,
-)
+wrong.edits("""
+always the true value | each step reads the true value: `forced` has no part in it.
+    t > 0 and not forced[t] => False
+always its own | after the first step each reads the net's own prediction: `forced` has no part in it.
+    and not forced[t] =>
+the other way round | the true value is read where `forced` is False, and the net's own where it is True.
+    not forced[t] => forced[t]
+forced of the step before | `forced` is looked up one step too early: forced[t] says what step t reads.
+    forced[t] => forced[t - 1]
+zeros at first | where forced[0] is False the first step reads zeros. With no prediction yet, it reads x[0] in
+    any case.
+    - if t > 0 and not forced[t]:
+    -     x_t = predictions[-1].detach()
+    + if not forced[t]:
+    +     x_t = predictions[-1].detach() if t else torch.zeros_like(x_t)
+the true value of the step before | where it should read its own prediction, a step reads the true value of
+    the step before.
+    predictions[-1].detach() => x[t - 1]
+the first prediction | where it should read its own last prediction, a step reads the first.
+    predictions[-1] => predictions[0]
+§ no_grad or detach
+not detached | the gradient goes through the fed-back predictions, too: they are not detached.
+    predictions[-1].detach() => predictions[-1]
+the state detached, too | the gradient ends at each step: the states are detached. Only what is fed back
+    should be.
+    cell(x_t, (h, c)) => cell(x_t, (h.detach(), c.detach()))
+the state detached, the prediction not | the states are detached, and the prediction that is fed back is not.
+    predictions[-1].detach() => predictions[-1]
+    cell(x_t, (h, c)) => cell(x_t, (h.detach(), c.detach()))
+the state detached where it feeds itself | where a step reads its own prediction, the states are detached,
+    too: there the gradient ends.
+    x_t = predictions[-1].detach() => x_t, h, c = predictions[-1].detach(), h.detach(), c.detach()
+§ The state is reset at each step
+state reset at each step | each step starts from zeros: the state has not been handed in.
+    cell(x_t, (h, c)) => cell(x_t)
+§ One step, by hand
+c zero at each step | h is carried on, c is not: each step starts from c = 0.
+    (x_t, (h, c)) => (x_t, (h, torch.zeros_like(c)))
+§ no_grad or detach
+gradient by the head's weight | this is the gradient by head.weight. Asked is that by cell.weight_hh.
+    cell.weight_hh) => head.weight)
+gradient by weight_ih | this is the gradient by cell.weight_ih. Asked is that by cell.weight_hh.
+    cell.weight_hh) => cell.weight_ih)
+gradient of the last step | this is the gradient of the last prediction alone. Asked is that of the sum of
+    all.
+    predictions.sum() => predictions[-1].sum()
+gradient of the mean | this is the gradient of the predictions' mean. Asked is that of their sum.
+    predictions.sum() => predictions.mean()
+the gradient in a tuple | the gradient comes as torch.autograd.grad gives it, a tuple of one. Asked is the
+    tensor in it.
+    (gradient,) = torch => gradient = torch
+§ The loop
+not stacked | predictions is a list of tensors. Asked is one tensor, (T, B, I).
+    return predictions, => return list(predictions),
+""")
 
 mixed = Check(
     name="mixed",

@@ -7,14 +7,9 @@ from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
 from rnncourse.checks.lstmcell_looping.lesson import (
-    BATCH_AXIS,
-    EQUAL,
-    LAST,
     LAYER,
     LAYERS,
     LESSON,
-    LOOP,
-    RESET,
     flat,
     small_cell,
 )
@@ -62,171 +57,82 @@ def _cases(seed: int) -> list[Case]:
 
 wrong = Mistakes(LAYERS, _truth)
 
-wrong.edit("c goes up", "the layer above reads c. What a cell shows is h.", "x_t = h", "x_t = c")
-wrong.edit(
-    "every layer reads x",
-    "every layer reads x; only where I = H that runs. What does the layer above read?",
-    "            x_t = h\n",
-    "",
-)
-wrong.edit(
-    "one state for all layers",
-    "one state goes from layer to layer. Each layer carries its own, from step to step.",
-    "cell(x_t, states[layer])",
-    "cell(x_t, states[0] if layer == 0 else (h, c))",
-)
-wrong.edit(
-    "layer 0's state for all",
-    "each layer is given the state of layer 0.",
-    "cell(x_t, states[layer])",
-    "cell(x_t, states[0])",
-)
-wrong.edit(
-    "the states from the top down",
-    "the given states are handed out from the top down: states[0] belongs to layer 0.",
-    "list(states)",
-    "list(states)[::-1]",
-)
-wrong.edit(
-    "the h of the step before goes up",
-    "the layer above reads the h that the layer below had before this step: it comes one step late.",
-    "states[layer] = h, c\n            x_t = h",
-    "x_t = states[layer][0]\n            states[layer] = h, c",
-)
-wrong.edit(
-    "first states at each step",
-    "each step starts from the states that were given: nothing is carried.",
-    "states, outputs = list(states), []\n    for x_t in x:",
-    "given, outputs = list(states), []\n    for x_t in x:\n        states = list(given)",
-    section=RESET,
-)
-wrong.edit(
-    "states reset at each step",
-    "each step starts from zeros: the states have not been handed in.",
-    "cell(x_t, states[layer])",
-    "cell(x_t)",
-    section=RESET,
-)
-wrong.edit(
-    "states ignored",
-    "the run starts from zeros, not from the states that are given.",
-    "list(states)",
-    "[tuple(map(torch.zeros_like, pair)) for pair in states]",
-    section=RESET,
-)
-wrong.edit(
-    "c not carried",
-    "h is carried on, c is not: each step starts from c = 0.",
-    "states[layer] = h, c",
-    "states[layer] = h, torch.zeros_like(c)",
-    section=RESET,
-)
-wrong.edit(
-    "layer 0 alone",
-    "only the first layer has run.",
-    "enumerate(cells)",
-    "enumerate(cells[:1])",
-)
-wrong.edit(
-    "one cell for all layers",
-    "layer 0's cell serves all layers; only where I = H that runs. Each layer has weights of its own.",
-    "h, c = cell(",
-    "h, c = cells[0](",
-)
-wrong.edit(
-    "the cells from the top down",
-    "the cells are run from the last to the first; only where I = H that runs.",
-    "enumerate(cells):\n            h, c = cell(x_t, states[layer])",
-    "reversed(list(enumerate(cells))):\n            h, c = cell(x_t, states[layer])",
-)
-wrong.edit(
-    "output of layer 0",
-    "output is layer 0's h. Asked is the top layer's.",
-    "outputs.append(h)",
-    "outputs.append(states[0][0])",
-)
-wrong.edit(
-    "c in the output",
-    "output holds the top layer's c. What a step shows is h.",
-    "outputs.append(h)",
-    "outputs.append(c)",
-)
-wrong.edit(
-    "all layers in the output",
-    "output holds every layer's h, side by side. Asked is the top layer's alone.",
-    "outputs.append(h)",
-    "outputs.append(torch.cat([pair[0] for pair in states], dim=-1))",
-    section=EQUAL,
-)
-wrong.edit(
-    "collected within the layers",
-    "output has L*T entries: each layer's h is collected, layer by layer.",
-    "            x_t = h\n        outputs.append(h)",
-    "            x_t = h\n            outputs.append(h)",
-)
-wrong.edit(
-    "last step only",
-    "output is the last h alone. Asked is the h of each of the T steps.",
-    "return torch.stack(outputs)",
-    "return h",
-    section=LAST,
-)
-wrong.edit(
-    "not stacked",
-    "output is a list of tensors. Asked is one tensor, (T, B, H).",
-    "return torch.stack(outputs)",
-    "return outputs",
-    section=LOOP,
-)
-wrong.edit(
-    "stacked on axis 1",
-    "output is (B, T, H): stacked along the wrong axis. Here time comes first, as in x.",
-    "torch.stack(outputs)",
-    "torch.stack(outputs, dim=1)",
-    section=LOOP,
-)
-wrong.edit(
-    "the top layer's state alone",
-    "h_n and c_n are the top layer's, (B, H). Asked are all layers', (L, B, H).",
-    "(h_n, c_n)\n",
-    "(h, c)\n",
-    section=EQUAL,
-)
-wrong.edit(
-    "h_n from the top down",
-    "h_n and c_n begin with the top layer. Layer 0 comes first.",
-    "(h_n, c_n)\n",
-    "(h_n.flip(0), c_n.flip(0))\n",
-    section=EQUAL,
-)
-wrong.edit(
-    "layers on axis 1",
-    "h_n and c_n are (B, L, H). The layers come first.",
-    "torch.stack(parts) for",
-    "torch.stack(parts, dim=1) for",
-    section=EQUAL,
-)
-wrong.edit(
-    "(c_n, h_n) returned",
-    "the states are returned as (c_n, h_n). Asked is (h_n, c_n), as torch returns them.",
-    "(h_n, c_n)\n",
-    "(c_n, h_n)\n",
-    section=EQUAL,
-)
-wrong.edit(
-    "a pair for each layer",
-    "the states come as a pair for each layer. Asked are two tensors, all h and all c, (L, B, H) each.",
-    "(h_n, c_n)\n",
-    "states\n",
-    section=EQUAL,
-)
-wrong.edit(
-    "loop over the batch",
-    "the loop runs over the batch, axis 1 of x: each sequence is taken for a step. It runs only where T = B.",
-    "in x:",
-    "in x.transpose(0, 1):",
-    section=BATCH_AXIS,
-)
+wrong.edits("""
+c goes up | the layer above reads c. What a cell shows is h.
+    x_t = h => x_t = c
+every layer reads x | every layer reads x; only where I = H that runs. What does the layer above read?
+    x_t = h =>
+one state for all layers | one state goes from layer to layer. Each layer carries its own, from step to step.
+    cell(x_t, states[layer]) => cell(x_t, states[0] if layer == 0 else (h, c))
+layer 0's state for all | each layer is given the state of layer 0.
+    cell(x_t, states[layer]) => cell(x_t, states[0])
+the states from the top down | the given states are handed out from the top down: states[0] belongs to layer
+    0.
+    list(states) => list(states)[::-1]
+the h of the step before goes up | the layer above reads the h that the layer below had before this step: it
+    comes one step late.
+    - states[layer] = h, c
+    - x_t = h
+    + x_t = states[layer][0]
+    + states[layer] = h, c
+§ The state is reset at each step
+first states at each step | each step starts from the states that were given: nothing is carried.
+    - states, outputs = list(states), []
+    - for x_t in x:
+    + given, outputs = list(states), []
+    + for x_t in x:
+    +     states = list(given)
+states reset at each step | each step starts from zeros: the states have not been handed in.
+    cell(x_t, states[layer]) => cell(x_t)
+states ignored | the run starts from zeros, not from the states that are given.
+    list(states) => [tuple(map(torch.zeros_like, pair)) for pair in states]
+c not carried | h is carried on, c is not: each step starts from c = 0.
+    states[layer] = h, c => states[layer] = h, torch.zeros_like(c)
+§
+layer 0 alone | only the first layer has run.
+    enumerate(cells) => enumerate(cells[:1])
+one cell for all layers | layer 0's cell serves all layers; only where I = H that runs. Each layer has weights
+    of its own.
+    h, c = cell( => h, c = cells[0](
+the cells from the top down | the cells are run from the last to the first; only where I = H that runs.
+    - for layer, cell in enumerate(cells):
+    + for layer, cell in reversed(list(enumerate(cells))):
+output of layer 0 | output is layer 0's h. Asked is the top layer's.
+    outputs.append(h) => outputs.append(states[0][0])
+c in the output | output holds the top layer's c. What a step shows is h.
+    outputs.append(h) => outputs.append(c)
+§ Equal to nn.LSTM
+all layers in the output | output holds every layer's h, side by side. Asked is the top layer's alone.
+    outputs.append(h) => outputs.append(torch.cat([pair[0] for pair in states], dim=-1))
+§
+collected within the layers | output has L*T entries: each layer's h is collected, layer by layer.
+    - outputs.append(h)
+    +     outputs.append(h)
+§ The last step instead of all
+last step only | output is the last h alone. Asked is the h of each of the T steps.
+    return torch.stack(outputs) => return h
+§ The loop
+not stacked | output is a list of tensors. Asked is one tensor, (T, B, H).
+    return torch.stack(outputs) => return outputs
+stacked on axis 1 | output is (B, T, H): stacked along the wrong axis. Here time comes first, as in x.
+    torch.stack(outputs) => torch.stack(outputs, dim=1)
+§ Equal to nn.LSTM
+the top layer's state alone | h_n and c_n are the top layer's, (B, H). Asked are all layers', (L, B, H).
+    (h_n, c_n) => (h, c)
+h_n from the top down | h_n and c_n begin with the top layer. Layer 0 comes first.
+    (h_n, c_n) => (h_n.flip(0), c_n.flip(0))
+layers on axis 1 | h_n and c_n are (B, L, H). The layers come first.
+    torch.stack(parts) for => torch.stack(parts, dim=1) for
+(c_n, h_n) returned | the states are returned as (c_n, h_n). Asked is (h_n, c_n), as torch returns them.
+    (h_n, c_n) => (c_n, h_n)
+a pair for each layer | the states come as a pair for each layer. Asked are two tensors, all h and all c, (L,
+    B, H) each.
+    (h_n, c_n) => states
+§ The loop runs over the batch
+loop over the batch | the loop runs over the batch, axis 1 of x: each sequence is taken for a step. It runs
+    only where T = B.
+    in x: => in x.transpose(0, 1):
+""")
 
 run_cells = Check(
     name="run_cells",

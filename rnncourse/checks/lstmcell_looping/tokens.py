@@ -8,7 +8,7 @@ from rnncourse.checks.framework.cases import Case, TorchModule, Trait, random_mo
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
-from rnncourse.checks.lstmcell_looping.lesson import FEED_BACK, LAYER, LESSON, LOOP, ONE, RESET, flat
+from rnncourse.checks.lstmcell_looping.lesson import FEED_BACK, LAYER, LESSON, flat
 
 GOES_ON = Trait("a sequence goes on to the last step", "what you do once all sequences have ended")
 ALL_END = Trait("all sequences end before the last step", "sequences that have not ended")
@@ -74,148 +74,87 @@ def _cases(seed: int) -> list[Case]:
 
 wrong = Mistakes(FEED_BACK, _truth)
 
-wrong.edit(
-    "no end",
-    "`end` has no part in it: the sequences go on after it.",
-    "token = torch.where(ended, end, token)\n        ended = ended | (token == end)",
-    "pass",
-)
-wrong.edit(
-    "the state goes on",
-    "the tokens stay at `end`, but the state of an ended sequence goes on changing.",
-    "h = torch.where(ended[:, None], h, new_h)\n        c = torch.where(ended[:, None], c, new_c)",
-    "h, c = new_h, new_c",
-)
-wrong.edit(
-    "c goes on",
-    "the h of an ended sequence stays, but its c goes on changing.",
-    "c = torch.where(ended[:, None], c, new_c)",
-    "c = new_c",
-)
-wrong.edit(
-    "h goes on",
-    "the c of an ended sequence stays, but its h goes on changing.",
-    "h = torch.where(ended[:, None], h, new_h)",
-    "h = new_h",
-)
-wrong.edit(
-    "the state without the last step",
-    "the state of an ended sequence is the one before the step that gave `end`. That step belongs to it.",
-    "h = torch.where(ended[:, None], h, new_h)\n        c = torch.where(ended[:, None], c, new_c)\n"
-    "        token = head(h).argmax(dim=-1)\n"
-    "        token = torch.where(ended, end, token)\n        ended = ended | (token == end)",
-    "token = torch.where(ended, end, head(new_h).argmax(dim=-1))\n        ended = ended | (token == end)\n"
-    "        h = torch.where(ended[:, None], h, new_h)\n        c = torch.where(ended[:, None], c, new_c)",
-)
-wrong.edit(
-    "ended only while the token is end",
-    "a sequence that has ended begins again: it stays ended for one step only.",
-    "ended = ended | (token == end)",
-    "ended = (token == end) & ~ended",
-)
-wrong.edit(
-    "one end for all",
-    "the first sequence to end stops all others.",
-    "ended = ended | (token == end)",
-    "ended = ended | (token == end).any()",
-)
-wrong.edit(
-    "shorter when all have ended",
-    "the loop stops when all sequences have ended: fewer than `steps` rows. Asked are always as many.",
-    "        tokens.append(token)\n",
-    "        tokens.append(token)\n        if ended.all():\n            break\n",
-)
-wrong.edit(
-    "0 after the end",
-    "after its end a sequence has the token 0. Asked is `end`, which is another.",
-    "torch.where(ended, end, token)",
-    "torch.where(ended, 0, token)",
-)
-wrong.edit(
-    "the given token at each step",
-    "each step reads the token that was given; its own is not fed back.",
-    "tokens = []",
-    "tokens, given = [], token",
-    "embedding[token]",
-    "embedding[given]",
-)
-wrong.edit(
-    "collected before the step",
-    "the tokens begin with the given one: each is collected before its step, so all come one step late.",
-    "        new_h, new_c = cell",
-    "        tokens.append(token)\n        new_h, new_c = cell",
-    "        tokens.append(token)\n    return",
-    "    return",
-)
-wrong.edit(
-    "the given token among them",
-    "there are steps + 1 rows: the given token is there, too.",
-    "tokens = []",
-    "tokens = [token]",
-)
-wrong.edit(
-    "a mixture fed back",
-    "fed back is a mixture of all embeddings, weighted by softmax. Asked is that of the token chosen.",
-    "tokens = []",
-    "tokens, x_t = [], embedding[token]",
-    "cell(embedding[token], (h, c))",
-    "cell(x_t, (h, c))",
-    "tokens.append(token)",
-    "tokens.append(token)\n        x_t = head(h).softmax(dim=-1) @ embedding",
-)
-wrong.edit("the least likely", "the token is that of the smallest score.", "argmax", "argmin")
-wrong.edit(
-    "the head on c", "the head is applied to c. What a step shows is h.", "head(h)", "head(c)", section=ONE
-)
-wrong.edit(
-    "state reset at each step",
-    "each step starts from zeros: the state has not been handed in.",
-    "(embedding[token], (h, c))",
-    "(embedding[token])",
-    section=RESET,
-)
-wrong.edit(
-    "the first state at each step",
-    "each step starts from the state that was given. Which one should step 2 start from?",
-    "(embedding[token], (h, c))",
-    "(embedding[token], state)",
-    section=RESET,
-)
-wrong.edit(
-    "c zero at each step",
-    "h is carried on, c is not: each step starts from c = 0.",
-    "(embedding[token], (h, c))",
-    "(embedding[token], (h, torch.zeros_like(c)))",
-    section=ONE,
-)
-wrong.edit(
-    "state ignored",
-    "the run starts from zeros, not from the state that is given.",
-    "h, c = state",
-    "h, c = map(torch.zeros_like, state)",
-    section=RESET,
-)
-wrong.edit(
-    "batch first",
-    "the tokens are (B, steps): stacked along the wrong axis. Here time comes first.",
-    "torch.stack(tokens)",
-    "torch.stack(tokens, dim=1)",
-    section=LOOP,
-)
-wrong.edit(
-    "the last only",
-    "these are the last tokens alone. Asked are all steps'.",
-    "torch.stack(tokens)",
-    "token",
-    section=LOOP,
-)
-wrong.edit(
-    "not stacked",
-    "the tokens are a list of tensors. Asked is one tensor, (steps, B).",
-    "torch.stack(tokens)",
-    "tokens",
-    section=LOOP,
-)
+wrong.edits("""
+no end | `end` has no part in it: the sequences go on after it.
+    - token = torch.where(ended, end, token)
+    - ended = ended | (token == end)
+    + pass
+the state goes on | the tokens stay at `end`, but the state of an ended sequence goes on changing.
+    - h = torch.where(ended[:, None], h, new_h)
+    - c = torch.where(ended[:, None], c, new_c)
+    + h, c = new_h, new_c
+c goes on | the h of an ended sequence stays, but its c goes on changing.
+    c = torch.where(ended[:, None], c, new_c) => c = new_c
+h goes on | the c of an ended sequence stays, but its h goes on changing.
+    h = torch.where(ended[:, None], h, new_h) => h = new_h
+the state without the last step | the state of an ended sequence is the one before the step that gave `end`.
+    That step belongs to it.
+    - new_h, new_c = cell(embedding[token], (h, c))
+    + new_h, new_c = cell(embedding[token], (h, c))
+    + token = torch.where(ended, end, head(new_h).argmax(dim=-1))
+    + ended = ended | (token == end)
+    - token = head(h).argmax(dim=-1)
+    - token = torch.where(ended, end, token)
+    - ended = ended | (token == end)
+ended only while the token is end | a sequence that has ended begins again: it stays ended for one step only.
+    ended = ended | (token == end) => ended = (token == end) & ~ended
+one end for all | the first sequence to end stops all others.
+    ended = ended | (token == end) => ended = ended | (token == end).any()
+shorter when all have ended | the loop stops when all sequences have ended: fewer than `steps` rows. Asked are
+    always as many.
+    - tokens.append(token)
+    + tokens.append(token)
+    + if ended.all():
+    +     break
+0 after the end | after its end a sequence has the token 0. Asked is `end`, which is another.
+    torch.where(ended, end, token) => torch.where(ended, 0, token)
+the given token at each step | each step reads the token that was given; its own is not fed back.
+    tokens = [] => tokens, given = [], token
+    embedding[token] => embedding[given]
+collected before the step | the tokens begin with the given one: each is collected before its step, so all
+    come one step late.
+    - for _ in range(steps):
+    + for _ in range(steps):
+    +     tokens.append(token)
+    - tokens.append(token)
+the given token among them | there are steps + 1 rows: the given token is there, too.
+    tokens = [] => tokens = [token]
+a mixture fed back | fed back is a mixture of all embeddings, weighted by softmax. Asked is that of the token
+    chosen.
+    - tokens = []
+    - for _ in range(steps):
+    -     new_h, new_c = cell(embedding[token], (h, c))
+    + tokens, x_t = [], embedding[token]
+    + for _ in range(steps):
+    +     new_h, new_c = cell(x_t, (h, c))
+    - tokens.append(token)
+    + tokens.append(token)
+    + x_t = head(h).softmax(dim=-1) @ embedding
+the least likely | the token is that of the smallest score.
+    argmax => argmin
+§ One step, by hand
+the head on c | the head is applied to c. What a step shows is h.
+    head(h) => head(c)
+§ The state is reset at each step
+state reset at each step | each step starts from zeros: the state has not been handed in.
+    (embedding[token], (h, c)) => (embedding[token])
+the first state at each step | each step starts from the state that was given. Which one should step 2 start
+    from?
+    (embedding[token], (h, c)) => (embedding[token], state)
+§ One step, by hand
+c zero at each step | h is carried on, c is not: each step starts from c = 0.
+    (embedding[token], (h, c)) => (embedding[token], (h, torch.zeros_like(c)))
+§ The state is reset at each step
+state ignored | the run starts from zeros, not from the state that is given.
+    h, c = state => h, c = map(torch.zeros_like, state)
+§ The loop
+batch first | the tokens are (B, steps): stacked along the wrong axis. Here time comes first.
+    torch.stack(tokens) => torch.stack(tokens, dim=1)
+the last only | these are the last tokens alone. Asked are all steps'.
+    torch.stack(tokens) => token
+not stacked | the tokens are a list of tensors. Asked is one tensor, (steps, B).
+    torch.stack(tokens) => tokens
+""")
 
 greedy = Check(
     name="greedy",

@@ -45,33 +45,20 @@ def _numbered() -> dict[str, torch.Tensor]:
 
 wrong = Mistakes(EQUAL, _truth)
 
-wrong.edit("always layer 0", "these are layer 0's weights, whichever layer is asked.", "_l{layer}", "_l0")
-wrong.edit(
-    "always the last layer",
-    "these are the last layer's weights, whichever is asked.",
-    "_l{layer}",
-    "_l{lstm.num_layers - 1}",
-)
-wrong.edit(
-    "counted from 1",
-    "the layer is one too low: layers are counted from 0.",
-    "_l{layer}",
-    "_l{layer - 1}",
-    section=LAYERS,
-)
-wrong.edit(
-    "the layer above",
-    "the layer is one too high: layers are counted from 0.",
-    "_l{layer}",
-    "_l{layer + 1}",
-    section=LAYERS,
-)
-wrong.edit(
-    "names of the layer",
-    "the names still end in the layer's number. A cell has no layers, so its names have none.",
-    "{name: getattr",
-    '{f"{name}_l{layer}": getattr',
-)
+wrong.edits("""
+always layer 0 | these are layer 0's weights, whichever layer is asked.
+    _l{layer} => _l0
+always the last layer | these are the last layer's weights, whichever is asked.
+    _l{layer} => _l{lstm.num_layers - 1}
+§ Two layers from cells
+counted from 1 | the layer is one too low: layers are counted from 0.
+    _l{layer} => _l{layer - 1}
+the layer above | the layer is one too high: layers are counted from 0.
+    _l{layer} => _l{layer + 1}
+§
+names of the layer | the names still end in the layer's number. A cell has no layers, so its names have none.
+    {name: getattr => {f"{name}_l{layer}": getattr
+""")
 
 
 @wrong("all layers", "these are the weights of all layers. A cell is one of them.")

@@ -7,11 +7,8 @@ from rnncourse.checks.framework.parts import Part
 from rnncourse.checks.output_h_n_c_n.lesson import (
     ACROSS,
     BATCH_FIRST,
-    BATCH_IN_FRONT,
-    EVERY_INDEX,
     LESSON,
     TIME_FIRST,
-    VIEW,
     counted,
     traits,
 )
@@ -43,73 +40,40 @@ def _cases(seed: int) -> list[Case]:
 
 wrong = Mistakes(ACROSS, _truth)
 
-wrong.edit(
-    "view for transpose",
-    "with batch_first the sequences are mixed: a view or reshape renames axes, it does not exchange them.",
-    "output.transpose(0, 1)",
-    "output.reshape(output.shape[1], output.shape[0], -1)",
-    section=VIEW,
-)
-wrong.edit(
-    "batch kept in front",
-    "with batch_first the halves are still batch first. Asked is time first, whatever came.",
-    "if batch_first",
-    "if False",
-    section=BATCH_IN_FRONT,
-)
-wrong.edit(
-    "always transposed",
-    "you exchange time and batch in every case: without batch_first time is in front already.",
-    "if batch_first",
-    "if True",
-    section=BATCH_IN_FRONT,
-)
-wrong.edit(
-    "transposed the wrong time",
-    "you exchange time and batch where time is in front already, and not where it isn't.",
-    "if batch_first",
-    "if not batch_first",
-    section=BATCH_IN_FRONT,
-)
-wrong.edit(
-    "every other number",
-    "you give the directions every other number in turn. They lie side by side, one block after the other.",
-    "output.chunk(2, dim=-1)",
-    "output.unflatten(-1, (-1, 2)).unbind(-1)",
-)
-wrong.edit(
-    "every other number, batch in front",
-    "you give the directions every other number in turn; and with batch_first the batch is still in front.",
-    "if batch_first",
-    "if False",
-    "output.chunk(2, dim=-1)",
-    "output.unflatten(-1, (-1, 2)).unbind(-1)",
-)
-wrong.edit(
-    "halves exchanged",
-    "forward and backward are exchanged: which of them lies first?",
-    "return forward, backward",
-    "return backward, forward",
-)
-wrong.edit(
-    "backward turned round",
-    "your backward half is turned round in time. To which input does output[t] belong, in both halves?",
-    "return forward, backward",
-    "return forward, backward.flip(0)",
-    section=EVERY_INDEX,
-)
-wrong.edit(
-    "cut along the batch",
-    "you cut along the batch: each of your two has half of the sequences.",
-    "dim=-1",
-    "dim=1",
-)
-wrong.edit(
-    "cut along time",
-    "you cut along time: the first half of the steps and the second. Along which axis do directions lie?",
-    "dim=-1",
-    "dim=0",
-)
+wrong.edits("""
+§ `output.view(seq, batch, D, H)` beside `batch_first=True`
+view for transpose | with batch_first the sequences are mixed: a view or reshape renames axes, it does not
+    exchange them.
+    output.transpose(0, 1) => output.reshape(output.shape[1], output.shape[0], -1)
+§ Does batch_first move the states?
+batch kept in front | with batch_first the halves are still batch first. Asked is time first, whatever came.
+    if batch_first => if False
+always transposed | you exchange time and batch in every case: without batch_first time is in front already.
+    if batch_first => if True
+transposed the wrong time | you exchange time and batch where time is in front already, and not where it
+    isn't.
+    if batch_first => if not batch_first
+§
+every other number | you give the directions every other number in turn. They lie side by side, one block
+    after the other.
+    output.chunk(2, dim=-1) => output.unflatten(-1, (-1, 2)).unbind(-1)
+every other number, batch in front | you give the directions every other number in turn; and with batch_first
+    the batch is still in front.
+    if batch_first => if False
+    output.chunk(2, dim=-1) => output.unflatten(-1, (-1, 2)).unbind(-1)
+halves exchanged | forward and backward are exchanged: which of them lies first?
+    return forward, backward => return backward, forward
+§ Every index
+backward turned round | your backward half is turned round in time. To which input does output[t] belong, in
+    both halves?
+    return forward, backward => return forward, backward.flip(0)
+§
+cut along the batch | you cut along the batch: each of your two has half of the sequences.
+    dim=-1 => dim=1
+cut along time | you cut along time: the first half of the steps and the second. Along which axis do
+    directions lie?
+    dim=-1 => dim=0
+""")
 
 split_directions = Check(
     name="split_directions",

@@ -6,7 +6,7 @@ from rnncourse.checks.framework.cases import Case, Trait, random_module, random_
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
-from rnncourse.checks.output_h_n_c_n.lesson import BATCH_IN_FRONT, LESSON, PIECES
+from rnncourse.checks.output_h_n_c_n.lesson import LESSON, PIECES
 from rnncourse.checks.output_h_n_c_n.uses import push_batches
 
 SAME_BATCH = Trait("every batch has the same sequences in the same order", "which state goes to which row")
@@ -71,77 +71,46 @@ class _Rows:
         return output
 
 
-wrong.edit(
-    "state forgotten",
-    "each batch begins from zeros: no state has a part in it.",
-    "self.layer(pieces, (h_0, c_0))",
-    "self.layer(pieces)",
-)
-wrong.edit(
-    "h without c",
-    "the h of each sequence is carried, and c begins from zeros with each batch.",
-    "h_n[:, b], c_n[:, b]",
-    "(h_n[:, b], zeros)",
-)
-wrong.edit(
-    "first state kept",
-    "a sequence's state is kept once and never renewed.",
-    "self.states[i] = h_n[:, b], c_n[:, b]",
-    "self.states.setdefault(i, (h_n[:, b], c_n[:, b]))",
-)
-wrong.edit(
-    "absent sequences lost",
-    "a sequence that stays away for a batch has lost its state when it comes back.",
-    "        for b, i in enumerate(ids):",
-    "        self.states = {}\n        for b, i in enumerate(ids):",
-)
-wrong.edit(
-    "new ones reset all",
-    "where a batch has a new sequence, the others in it begin from zeros, too.",
-    "known = [self.states.get(i, (zeros, zeros)) for i in ids]",
-    "known = [self.states.get(i) for i in ids]\n"
-    "        known = [(zeros, zeros)] * len(ids) if None in known else known",
-)
-wrong.edit(
-    "sorted on the way out",
-    "the rows of your output are sorted by id. Asked is the order in which they came.",
-    "return output",
-    "order = sorted(range(len(ids)), key=lambda b: ids[b])\n"
-    "        return output[order] if self.layer.batch_first else output[:, order]",
-)
-wrong.edit(
-    "kept by sorted ids",
-    "the states are taken out in the order of the batch, but put back as if the ids were sorted.",
-    "enumerate(ids)",
-    "enumerate(sorted(ids))",
-)
-wrong.edit(
-    "batch in front of the state",
-    "with batch_first you put the batch in front of the states. Where B = L that runs, and mixes them up.",
-    "h_0 = torch.stack([h for h, c in known], dim=1)",
-    "h_0 = torch.stack([h for h, c in known], dim=0 if self.layer.batch_first else 1)",
-    "c_0 = torch.stack([c for h, c in known], dim=1)",
-    "c_0 = torch.stack([c for h, c in known], dim=0 if self.layer.batch_first else 1)",
-    section=BATCH_IN_FRONT,
-)
-wrong.edit(
-    "states joined on axis 0",
-    "you join the sequences' states along a new first axis. Where B = L that runs, and mixes them up.",
-    "h_0 = torch.stack([h for h, c in known], dim=1)",
-    "h_0 = torch.stack([h for h, c in known])",
-    "c_0 = torch.stack([c for h, c in known], dim=1)",
-    "c_0 = torch.stack([c for h, c in known])",
-    section=BATCH_IN_FRONT,
-)
-wrong.edit(
-    "joined by reshape",
-    "the states are joined on the wrong axis and forced into shape by a view or reshape: that mixes them up.",
-    "h_0 = torch.stack([h for h, c in known], dim=1)",
-    "h_0 = torch.stack([h for h, c in known]).reshape(len(zeros), len(ids), -1)",
-    "c_0 = torch.stack([c for h, c in known], dim=1)",
-    "c_0 = torch.stack([c for h, c in known]).reshape(len(zeros), len(ids), -1)",
-    section=BATCH_IN_FRONT,
-)
+wrong.edits("""
+state forgotten | each batch begins from zeros: no state has a part in it.
+    self.layer(pieces, (h_0, c_0)) => self.layer(pieces)
+h without c | the h of each sequence is carried, and c begins from zeros with each batch.
+    h_n[:, b], c_n[:, b] => (h_n[:, b], zeros)
+first state kept | a sequence's state is kept once and never renewed.
+    self.states[i] = h_n[:, b], c_n[:, b] => self.states.setdefault(i, (h_n[:, b], c_n[:, b]))
+absent sequences lost | a sequence that stays away for a batch has lost its state when it comes back.
+    - output, (h_n, c_n) = self.layer(pieces, (h_0, c_0))
+    + output, (h_n, c_n) = self.layer(pieces, (h_0, c_0))
+    + self.states = {}
+new ones reset all | where a batch has a new sequence, the others in it begin from zeros, too.
+    - known = [self.states.get(i, (zeros, zeros)) for i in ids]
+    + known = [self.states.get(i) for i in ids]
+    + known = [(zeros, zeros)] * len(ids) if None in known else known
+sorted on the way out | the rows of your output are sorted by id. Asked is the order in which they came.
+    - return output
+    + order = sorted(range(len(ids)), key=lambda b: ids[b])
+    + return output[order] if self.layer.batch_first else output[:, order]
+kept by sorted ids | the states are taken out in the order of the batch, but put back as if the ids were
+    sorted.
+    enumerate(ids) => enumerate(sorted(ids))
+§ Does batch_first move the states?
+batch in front of the state | with batch_first you put the batch in front of the states. Where B = L that
+    runs, and mixes them up.
+    - h_0 = torch.stack([h for h, c in known], dim=1)
+    - c_0 = torch.stack([c for h, c in known], dim=1)
+    + h_0 = torch.stack([h for h, c in known], dim=0 if self.layer.batch_first else 1)
+    + c_0 = torch.stack([c for h, c in known], dim=0 if self.layer.batch_first else 1)
+states joined on axis 0 | you join the sequences' states along a new first axis. Where B = L that runs, and
+    mixes them up.
+    h_0 = torch.stack([h for h, c in known], dim=1) => h_0 = torch.stack([h for h, c in known])
+    c_0 = torch.stack([c for h, c in known], dim=1) => c_0 = torch.stack([c for h, c in known])
+joined by reshape | the states are joined on the wrong axis and forced into shape by a view or reshape: that
+    mixes them up.
+    - h_0 = torch.stack([h for h, c in known], dim=1)
+    - c_0 = torch.stack([c for h, c in known], dim=1)
+    + h_0 = torch.stack([h for h, c in known]).reshape(len(zeros), len(ids), -1)
+    + c_0 = torch.stack([c for h, c in known]).reshape(len(zeros), len(ids), -1)
+""")
 
 _example = random_numbers(0, 1.0)
 

@@ -58,12 +58,10 @@ def _cases(seed: int) -> list[Case]:
 
 wrong = Mistakes(PIECES, _Truth)
 
-wrong.edit(
-    "state forgotten",
-    "each piece begins from zeros: the state that the last one ended with has no part in it.",
-    "output, self.state = self.layer(piece, self.state)",
-    "output, self.state = self.layer(piece)",
-)
+wrong.edits("""
+state forgotten | each piece begins from zeros: the state that the last one ended with has no part in it.
+    output, self.state = self.layer(piece, self.state) => output, self.state = self.layer(piece)
+""")
 
 
 @wrong(
@@ -110,22 +108,24 @@ class _OutputForH(_Truth):
         return output
 
 
-wrong.edit(
-    "never reset",
-    "after a reset it goes on with the old sequence's state.",
-    "    def reset(self):\n        self.state = None",
-    "    def reset(self):\n        pass",
-)
-wrong.edit(
-    "state on the layer",
-    "two streams get in each other's way: they keep their states in one place.",
-    "self.layer = layer\n        self.state = None",
-    "self.layer = layer\n        layer.state = None",
-    "output, self.state = self.layer(piece, self.state)",
-    "output, self.layer.state = self.layer(piece, self.layer.state)",
-    "    def reset(self):\n        self.state = None",
-    "    def reset(self):\n        self.layer.state = None",
-)
+wrong.edits("""
+never reset | after a reset it goes on with the old sequence's state.
+    - def reset(self):
+    -     self.state = None
+    + def reset(self):
+    +     pass
+state on the layer | two streams get in each other's way: they keep their states in one place.
+    - self.layer = layer
+    - self.state = None
+    + self.layer = layer
+    + layer.state = None
+    - output, self.state = self.layer(piece, self.state)
+    + output, self.layer.state = self.layer(piece, self.layer.state)
+    - def reset(self):
+    -     self.state = None
+    + def reset(self):
+    +     self.layer.state = None
+""")
 
 _example = random_numbers(0, 1.0)
 

@@ -9,16 +9,11 @@ from rnncourse.checks.framework.parts import Part
 from rnncourse.checks.output_h_n_c_n.lesson import (
     ACROSS,
     BATCH_FIRST,
-    BATCH_IN_FRONT,
-    EVERY_INDEX,
     LAST_SLICE,
-    LAST_STEP,
     LESSON,
-    MINUS_ONE,
     ONE_DIRECTION,
     TIME_FIRST,
     TWO_DIRECTIONS,
-    VIEW,
     counted,
     traits,
 )
@@ -53,85 +48,43 @@ def _cases(seed: int) -> list[Case]:
 
 wrong = Mistakes(ACROSS, _truth)
 
-wrong.edit(
-    "backward at the last step",
-    "the backward half is taken at the last step, where that direction has made one step.",
-    "apart[0, :, -1]",
-    "apart[-1, :, -1]",
-    section=LAST_STEP,
-)
-wrong.edit(
-    "forward at the first step",
-    "the forward half is taken at the first step, where that direction has made one step.",
-    "apart[-1, :, 0]",
-    "apart[0, :, 0]",
-    section=EVERY_INDEX,
-)
-wrong.edit(
-    "ends exchanged",
-    "both directions are taken where they begin. Where does each of them end?",
-    "apart[-1, :, 0], apart[0, :, -1]",
-    "apart[0, :, 0], apart[-1, :, -1]",
-    section=EVERY_INDEX,
-)
-wrong.edit(
-    "directions exchanged",
-    "your first row is backward, your second forward: which has the smaller index in h_n?",
-    "ends[:D]",
-    "ends[:D][::-1]",
-    section=EVERY_INDEX,
-)
-wrong.edit(
-    "halves exchanged",
-    "the steps are right, the halves are not: which direction lies first in output?",
-    "apart[-1, :, 0], apart[0, :, -1]",
-    "apart[-1, :, -1], apart[0, :, 0]",
-)
-wrong.edit(
-    "batch_first ignored",
-    "with batch_first you take the last sequence, at every step, for the last step.",
-    "if batch_first",
-    "if False",
-    section=BATCH_IN_FRONT,
-)
-wrong.edit(
-    "always batch first",
-    "without batch_first you take the last sequence, at every step, for the last step.",
-    "if batch_first",
-    "if True",
-    section=MINUS_ONE,
-)
-wrong.edit(
-    "view for transpose",
-    "with batch_first the sequences are mixed: a view or reshape renames axes, it does not exchange them.",
-    "output.transpose(0, 1)",
-    "output.reshape(output.shape[1], output.shape[0], -1)",
-    section=VIEW,
-)
-wrong.edit(
-    "every other number",
-    "you give the directions every other number in turn. They lie side by side, one block after the other.",
-    "output.unflatten(-1, (D, -1))",
-    "output.unflatten(-1, (-1, D)).transpose(-1, -2)",
-)
-wrong.edit(
-    "batch before direction",
-    "your axes are (B, D, H). Which axis leads in h_n?",
-    "torch.stack(ends[:D])",
-    "torch.stack(ends[:D], dim=1)",
-)
-wrong.edit(
-    "side by side",
-    "the directions lie side by side, (B, D*H). In h_n each has a row of its own.",
-    "torch.stack(ends[:D])",
-    "torch.cat(ends[:D], dim=-1)",
-)
-wrong.edit(
-    "forward alone",
-    "only the forward direction is there. Where is the end of the other?",
-    "ends[:D]",
-    "ends[:1]",
-)
+wrong.edits("""
+§ Is h_n the state at the last time step?
+backward at the last step | the backward half is taken at the last step, where that direction has made one
+    step.
+    apart[0, :, -1] => apart[-1, :, -1]
+§ Every index
+forward at the first step | the forward half is taken at the first step, where that direction has made one
+    step.
+    apart[-1, :, 0] => apart[0, :, 0]
+ends exchanged | both directions are taken where they begin. Where does each of them end?
+    apart[-1, :, 0], apart[0, :, -1] => apart[0, :, 0], apart[-1, :, -1]
+directions exchanged | your first row is backward, your second forward: which has the smaller index in h_n?
+    ends[:D] => ends[:D][::-1]
+§
+halves exchanged | the steps are right, the halves are not: which direction lies first in output?
+    apart[-1, :, 0], apart[0, :, -1] => apart[-1, :, -1], apart[0, :, 0]
+§ Does batch_first move the states?
+batch_first ignored | with batch_first you take the last sequence, at every step, for the last step.
+    if batch_first => if False
+§ `output[:, -1]`, copied from a net with batch_first
+always batch first | without batch_first you take the last sequence, at every step, for the last step.
+    if batch_first => if True
+§ `output.view(seq, batch, D, H)` beside `batch_first=True`
+view for transpose | with batch_first the sequences are mixed: a view or reshape renames axes, it does not
+    exchange them.
+    output.transpose(0, 1) => output.reshape(output.shape[1], output.shape[0], -1)
+§
+every other number | you give the directions every other number in turn. They lie side by side, one block
+    after the other.
+    output.unflatten(-1, (D, -1)) => output.unflatten(-1, (-1, D)).transpose(-1, -2)
+batch before direction | your axes are (B, D, H). Which axis leads in h_n?
+    torch.stack(ends[:D]) => torch.stack(ends[:D], dim=1)
+side by side | the directions lie side by side, (B, D*H). In h_n each has a row of its own.
+    torch.stack(ends[:D]) => torch.cat(ends[:D], dim=-1)
+forward alone | only the forward direction is there. Where is the end of the other?
+    ends[:D] => ends[:1]
+""")
 
 
 @wrong("the last slice", "this is the last slice of output, as it is. Of what is it the state?", LAST_SLICE)

@@ -9,20 +9,11 @@ from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
 from rnncourse.checks.output_h_n_c_n.lesson import (
     BATCH_FIRST,
-    BATCH_IN_FRONT,
-    EVERY_INDEX,
     IS_LSTM,
-    LAST_STEP,
     LESSON,
-    MINUS_ONE,
     NO_LSTM,
     ONE_DIRECTION,
-    ORDER,
-    PAIR,
-    ROW_COLUMN,
-    SEQUENTIAL,
     TWO_DIRECTIONS,
-    VIEW,
     WHICH,
     traits,
 )
@@ -69,139 +60,68 @@ def _cases(seed: int) -> list[Case]:
 
 wrong = Mistakes(WHICH, _Truth)
 
-wrong.edit(
-    "backward alone",
-    "of two directions you take one: h_n[-1] is the backward one alone.",
-    "h_n[-self.D :]",
-    "h_n[-1:]",
-    section=EVERY_INDEX,
-)
-wrong.edit(
-    "forward alone",
-    "of two directions you take the forward one alone.",
-    "h_n[-self.D :]",
-    "h_n[-self.D :][:1]",
-    section=EVERY_INDEX,
-)
-wrong.edit(
-    "first layer",
-    "this is the first layer's state. Which layer has seen most?",
-    "h_n[-self.D :]",
-    "h_n[: self.D]",
-    section=ROW_COLUMN,
-)
-wrong.edit(
-    "first layer, where there are two directions",
-    "with two directions you take the first layer's two rows. Where are the last layer's?",
-    "h_n[-self.D :]",
-    "(h_n[:2] if self.D == 2 else h_n[-1:])",
-    section=EVERY_INDEX,
-)
-wrong.edit(
-    "all layers",
-    "all layers lie side by side. Asked is the last layer.",
-    "h_n[-self.D :]",
-    "h_n",
-    section=ROW_COLUMN,
-)
-wrong.edit(
-    "all forward first",
-    "you take the rows of h_n for all forward layers first, then all backward ones.",
-    "h_n[-self.D :]",
-    "h_n[self.layer.num_layers - 1 :: self.layer.num_layers]",
-    section=ORDER,
-)
-wrong.edit(
-    "directions exchanged",
-    "the backward direction comes first. Asked is forward, then backward, as in output.",
-    "list(ends)",
-    "list(ends.flip(0))",
-    section=EVERY_INDEX,
-)
-wrong.edit(
-    "directions added",
-    "the two directions are added up. Asked is one beside the other.",
-    "torch.cat(list(ends), dim=-1)",
-    "ends.sum(0)",
-)
-wrong.edit(
-    "directions averaged",
-    "the two directions are averaged. Asked is one beside the other.",
-    "torch.cat(list(ends), dim=-1)",
-    "ends.mean(0)",
-)
-wrong.edit(
-    "sequences mixed",
-    "with two directions a row of yours holds numbers of two sequences: a view or reshape put them there.",
-    "torch.cat(list(ends), dim=-1)",
-    "ends.reshape(ends.shape[1], -1)",
-    section=VIEW,
-)
-wrong.edit(
-    "direction kept as an axis",
-    "the directions still have an axis of their own. Asked is (B, D*H).",
-    "torch.cat(list(ends), dim=-1)",
-    "ends",
-)
-wrong.edit("c for h", "of an LSTM you take the c.", "state[0] if", "state[1] if", section=PAIR)
-wrong.edit(
-    "pair taken for h_n",
-    "of an LSTM you index the pair (h_n, c_n) as if it were h_n.",
-    "state[0] if isinstance(state, tuple) else state",
-    "state",
-    section=PAIR,
-)
-wrong.edit(
-    "pair indexed like h_n",
-    "state[-1] is another thing for an LSTM, whose state is a pair, than for the others. "
-    "And of two directions, which is the last row?",
-    "torch.cat(list(ends), dim=-1)",
-    "state[-1]",
-    section=PAIR,
-)
-wrong.edit(
-    "batch taken for rows",
-    "with batch_first you look for the batch in front of h_n.",
-    "ends = h_n[-self.D :]",
-    "ends = (h_n.transpose(0, 1) if self.layer.batch_first else h_n)[-self.D :]",
-    section=BATCH_IN_FRONT,
-)
-wrong.edit(
-    "last step of output",
-    "this is output at the last step: the backward half of it has made one step.",
-    "torch.cat(list(ends), dim=-1)",
-    "(result[0][:, -1] if self.layer.batch_first else result[0][-1])",
-    section=LAST_STEP,
-)
-wrong.edit(
-    "output[-1]",
-    "this is output[-1], whatever batch_first is. What is that where the batch comes first? "
-    "And with two directions?",
-    "torch.cat(list(ends), dim=-1)",
-    "result[0][-1]",
-    section=LAST_STEP,
-)
-wrong.edit(
-    "output[:, -1]",
-    "this is output[:, -1], whatever batch_first is. What is that where time comes first? "
-    "And with two directions?",
-    "torch.cat(list(ends), dim=-1)",
-    "result[0][:, -1]",
-    section=MINUS_ONE,
-)
-wrong.edit(
-    "mean over time",
-    "this is the mean of output over time. Asked are the states at the end.",
-    "torch.cat(list(ends), dim=-1)",
-    "result[0].mean(1 if self.layer.batch_first else 0)",
-)
-wrong.edit(
-    "output as it is",
-    "this is output, with all steps. Asked is one vector for each sequence.",
-    "torch.cat(list(ends), dim=-1)",
-    "result[0]",
-    section=SEQUENTIAL,
-)
+wrong.edits("""
+§ Every index
+backward alone | of two directions you take one: h_n[-1] is the backward one alone.
+    h_n[-self.D :] => h_n[-1:]
+forward alone | of two directions you take the forward one alone.
+    h_n[-self.D :] => h_n[-self.D :][:1]
+§ A row and a column
+first layer | this is the first layer's state. Which layer has seen most?
+    h_n[-self.D :] => h_n[: self.D]
+§ Every index
+first layer, where there are two directions | with two directions you take the first layer's two rows. Where
+    are the last layer's?
+    h_n[-self.D :] => (h_n[:2] if self.D == 2 else h_n[-1:])
+§ A row and a column
+all layers | all layers lie side by side. Asked is the last layer.
+    h_n[-self.D :] => h_n
+§ In which order are the rows of h_n?
+all forward first | you take the rows of h_n for all forward layers first, then all backward ones.
+    h_n[-self.D :] => h_n[self.layer.num_layers - 1 :: self.layer.num_layers]
+§ Every index
+directions exchanged | the backward direction comes first. Asked is forward, then backward, as in output.
+    list(ends) => list(ends.flip(0))
+§
+directions added | the two directions are added up. Asked is one beside the other.
+    torch.cat(list(ends), dim=-1) => ends.sum(0)
+directions averaged | the two directions are averaged. Asked is one beside the other.
+    torch.cat(list(ends), dim=-1) => ends.mean(0)
+§ `output.view(seq, batch, D, H)` beside `batch_first=True`
+sequences mixed | with two directions a row of yours holds numbers of two sequences: a view or reshape put
+    them there.
+    torch.cat(list(ends), dim=-1) => ends.reshape(ends.shape[1], -1)
+§
+direction kept as an axis | the directions still have an axis of their own. Asked is (B, D*H).
+    torch.cat(list(ends), dim=-1) => ends
+§ `output, h_n = lstm(x)`
+c for h | of an LSTM you take the c.
+    state[0] if => state[1] if
+pair taken for h_n | of an LSTM you index the pair (h_n, c_n) as if it were h_n.
+    state[0] if isinstance(state, tuple) else state => state
+pair indexed like h_n | state[-1] is another thing for an LSTM, whose state is a pair, than for the others.
+    And of two directions, which is the last row?
+    torch.cat(list(ends), dim=-1) => state[-1]
+§ Does batch_first move the states?
+batch taken for rows | with batch_first you look for the batch in front of h_n.
+    ends = h_n[-self.D :] => ends = (h_n.transpose(0, 1) if self.layer.batch_first else h_n)[-self.D :]
+§ Is h_n the state at the last time step?
+last step of output | this is output at the last step: the backward half of it has made one step.
+    torch.cat(list(ends), dim=-1) => (result[0][:, -1] if self.layer.batch_first else result[0][-1])
+output[-1] | this is output[-1], whatever batch_first is. What is that where the batch comes first? And with
+    two directions?
+    torch.cat(list(ends), dim=-1) => result[0][-1]
+§ `output[:, -1]`, copied from a net with batch_first
+output[:, -1] | this is output[:, -1], whatever batch_first is. What is that where time comes first? And with
+    two directions?
+    torch.cat(list(ends), dim=-1) => result[0][:, -1]
+§
+mean over time | this is the mean of output over time. Asked are the states at the end.
+    torch.cat(list(ends), dim=-1) => result[0].mean(1 if self.layer.batch_first else 0)
+§ In nn.Sequential
+output as it is | this is output, with all steps. Asked is one vector for each sequence.
+    torch.cat(list(ends), dim=-1) => result[0]
+""")
 
 _example = random_numbers(0, 1.0)
 

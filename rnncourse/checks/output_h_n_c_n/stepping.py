@@ -6,7 +6,7 @@ from rnncourse.checks.framework.cases import Case, random_module, random_numbers
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
-from rnncourse.checks.output_h_n_c_n.lesson import ACROSS, LESSON, PIECES, RETURNS, ROW_COLUMN
+from rnncourse.checks.output_h_n_c_n.lesson import ACROSS, LESSON
 
 
 def _truth(layer, x, state):
@@ -34,69 +34,47 @@ def _cases(seed: int) -> list[Case]:
 
 wrong = Mistakes(ACROSS, _truth)
 
-wrong.edit(
-    "state not carried",
-    "each step begins with the state that was given. With which should the second begin?",
-    "_, state = layer(x_t, state)\n        every_h.append(state[0])\n        every_c.append(state[1])",
-    "_, after = layer(x_t, state)\n        every_h.append(after[0])\n        every_c.append(after[1])",
-    section=PIECES,
-)
-wrong.edit(
-    "from zeros at each step",
-    "each step begins from zeros: nothing is carried, and the state that is given has no part in it.",
-    "layer(x_t, state)",
-    "layer(x_t)",
-    section=PIECES,
-)
-wrong.edit(
-    "given state ignored",
-    "you carry the state, but begin from zeros. With what should the first step begin?",
-    "every_h, every_c = [], []",
-    "every_h, every_c, state = [], [], None",
-    section=PIECES,
-)
-wrong.edit(
-    "h carried without c",
-    "each step begins with the right h and with zeros for c.",
-    "layer(x_t, state)",
-    "layer(x_t, (state[0], torch.zeros_like(state[1]) if every_h else state[1]))",
-    section=PIECES,
-)
-wrong.edit(
-    "state before the step",
-    "these are the states before each step: the first is the one given, and the last is missing.",
-    "_, state = layer(x_t, state)\n        every_h.append(state[0])\n        every_c.append(state[1])",
-    "every_h.append(state[0])\n        every_c.append(state[1])\n        _, state = layer(x_t, state)",
-    section=RETURNS,
-)
-wrong.edit(
-    "top layer alone",
-    "this is the last layer alone. Asked are all layers, with an axis for them.",
-    "state[0])",
-    "state[0][-1])",
-    "state[1])",
-    "state[1][-1])",
-    section=ROW_COLUMN,
-)
-wrong.edit(
-    "output for h",
-    "your h is output: the last layer alone.",
-    "_, state = layer(x_t, state)\n        every_h.append(state[0])",
-    "output, state = layer(x_t, state)\n        every_h.append(output)",
-    section=ROW_COLUMN,
-)
-wrong.edit(
-    "layers before time",
-    "your axes are (L, T, B, H). Asked is time first.",
-    "torch.stack(every_h), torch.stack(every_c)",
-    "torch.stack(every_h, dim=1), torch.stack(every_c, dim=1)",
-)
-wrong.edit(
-    "time and layers in one axis",
-    "time and layers share one axis. Which of torch.cat and torch.stack makes a new one?",
-    "torch.stack(every_h), torch.stack(every_c)",
-    "torch.cat(every_h), torch.cat(every_c)",
-)
+wrong.edits("""
+§ A sequence in pieces
+state not carried | each step begins with the state that was given. With which should the second begin?
+    - _, state = layer(x_t, state)
+    - every_h.append(state[0])
+    - every_c.append(state[1])
+    + _, after = layer(x_t, state)
+    + every_h.append(after[0])
+    + every_c.append(after[1])
+from zeros at each step | each step begins from zeros: nothing is carried, and the state that is given has no
+    part in it.
+    layer(x_t, state) => layer(x_t)
+given state ignored | you carry the state, but begin from zeros. With what should the first step begin?
+    every_h, every_c = [], [] => every_h, every_c, state = [], [], None
+h carried without c | each step begins with the right h and with zeros for c.
+    layer(x_t, state) => layer(x_t, (state[0], torch.zeros_like(state[1]) if every_h else state[1]))
+§ What a call returns
+state before the step | these are the states before each step: the first is the one given, and the last is
+    missing.
+    - _, state = layer(x_t, state)
+    - every_h.append(state[0])
+    - every_c.append(state[1])
+    + every_h.append(state[0])
+    + every_c.append(state[1])
+    + _, state = layer(x_t, state)
+§ A row and a column
+top layer alone | this is the last layer alone. Asked are all layers, with an axis for them.
+    state[0]) => state[0][-1])
+    state[1]) => state[1][-1])
+output for h | your h is output: the last layer alone.
+    - _, state = layer(x_t, state)
+    - every_h.append(state[0])
+    + output, state = layer(x_t, state)
+    + every_h.append(output)
+§
+layers before time | your axes are (L, T, B, H). Asked is time first.
+    torch.stack(every_h), torch.stack(every_c) => torch.stack(every_h, dim=1), torch.stack(every_c, dim=1)
+time and layers in one axis | time and layers share one axis. Which of torch.cat and torch.stack makes a new
+    one?
+    torch.stack(every_h), torch.stack(every_c) => torch.cat(every_h), torch.cat(every_c)
+""")
 
 _example = random_numbers(0, 1.0)
 

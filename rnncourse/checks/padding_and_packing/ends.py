@@ -7,7 +7,7 @@ from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
 from rnncourse.checks.padding_and_packing.batches import FINITE, ONE_WAY, TWO_WAYS, padded, some_lengths
-from rnncourse.checks.padding_and_packing.lesson import LAST, LAST_VALID, LESSON
+from rnncourse.checks.padding_and_packing.lesson import LAST_VALID, LESSON
 
 
 def _truth(output, lengths, batch_first, bidirectional):
@@ -49,117 +49,53 @@ def _cases(seed):
 
 wrong = Mistakes(LAST_VALID, _truth)
 
-wrong.edit(
-    "step T - 1 for all",
-    "this is the last step of the tensor, the same for all. In most rows that is padding.",
-    "output[torch.arange(len(lengths)), lengths - 1]",
-    "output[:, -1]",
-    section=LAST,
-)
-wrong.edit(
-    "step T - 1 for all, whole",
-    "this is the last step of the tensor, whole and the same for all. In most rows that is padding.",
-    "last = output[torch.arange(len(lengths)), lengths - 1]",
-    "last = output[:, -1]",
-    "torch.cat([last[:, :H], output[:, 0, H:]], dim=-1)",
-    "last",
-    section=LAST,
-)
-wrong.edit(
-    "the longest for all",
-    "every row is read where the longest sequence ends.",
-    "lengths - 1]",
-    "lengths.max() - 1]",
-    section=LAST,
-)
-wrong.edit(
-    "one step too far",
-    "each row is read one step behind its end. Which step is the last of three, counted from 0?",
-    "lengths - 1]",
-    "lengths.clamp(max=output.shape[1] - 1)]",
-)
-wrong.edit(
-    "one step too far, unclamped", "each row is read one step behind its end.", "lengths - 1]", "lengths]"
-)
-wrong.edit("one step too early", "each row is read one step before its end.", "lengths - 1]", "lengths - 2]")
-wrong.edit(
-    "every step for every row",
-    "these are the last steps of all sequences for each row. Each row wants its own.",
-    "output[torch.arange(len(lengths)), lengths - 1]",
-    "output[:, lengths - 1]",
-)
-wrong.edit(
-    "the backward half at the end",
-    "with two directions, both halves are taken at the end. How much has the backward half read there?",
-    "output[:, 0, H:]",
-    "last[:, H:]",
-)
-wrong.edit(
-    "the backward half at T - 1",
-    "the backward half is taken at the last step of the tensor.",
-    "output[:, 0, H:]",
-    "output[:, -1, H:]",
-)
-wrong.edit(
-    "the forward half at 0",
-    "with two directions, both halves are taken at step 0. How much has the forward half read there?",
-    "last[:, :H]",
-    "output[:, 0, :H]",
-)
-wrong.edit(
-    "the wrong ends",
-    "each half is taken where it begins, not where it ends.",
-    "last[:, :H], output[:, 0, H:]",
-    "output[:, 0, :H], last[:, H:]",
-)
-wrong.edit(
-    "backward half first",
-    "the numbers are right, but the backward half stands first.",
-    "last[:, :H], output[:, 0, H:]",
-    "output[:, 0, H:], last[:, :H]",
-)
-wrong.edit(
-    "forward half only",
-    "with two directions this is the forward half alone.",
-    "torch.cat([last[:, :H], output[:, 0, H:]], dim=-1)",
-    "last[:, :H]",
-)
-wrong.edit(
-    "halves on an axis of their own",
-    "the halves stand on an axis of their own. Asked are they side by side.",
-    "torch.cat([last[:, :H], output[:, 0, H:]], dim=-1)",
-    "torch.stack([last[:, :H], output[:, 0, H:]])",
-)
-wrong.edit(
-    "always two directions",
-    "with one direction, too, the second half is taken at step 0.",
-    "if not bidirectional",
-    "if False",
-)
-wrong.edit(
-    "always batch first",
-    "where time comes first, its axis is taken for the batch.",
-    "if not batch_first",
-    "if False",
-)
-wrong.edit(
-    "always time first",
-    "where the batch comes first, its axis is taken for time.",
-    "if not batch_first",
-    "if True",
-)
-wrong.edit(
-    "reshaped, not transposed",
-    "where time comes first, the axes are reshaped, not exchanged: a row holds steps of several sequences.",
-    "output.transpose(0, 1)",
-    "output.reshape(len(lengths), -1, output.shape[-1])",
-)
-wrong.edit(
-    "batch_first the wrong way round",
-    "batch_first is taken for its opposite.",
-    "if not batch_first",
-    "if batch_first",
-)
+wrong.edits("""
+§ The last step is not the last
+step T - 1 for all | this is the last step of the tensor, the same for all. In most rows that is padding.
+    output[torch.arange(len(lengths)), lengths - 1] => output[:, -1]
+step T - 1 for all, whole | this is the last step of the tensor, whole and the same for all. In most rows that
+    is padding.
+    last = output[torch.arange(len(lengths)), lengths - 1] => last = output[:, -1]
+    torch.cat([last[:, :H], output[:, 0, H:]], dim=-1) => last
+the longest for all | every row is read where the longest sequence ends.
+    lengths - 1] => lengths.max() - 1]
+§
+one step too far | each row is read one step behind its end. Which step is the last of three, counted from 0?
+    lengths - 1] => lengths.clamp(max=output.shape[1] - 1)]
+one step too far, unclamped | each row is read one step behind its end.
+    lengths - 1] => lengths]
+one step too early | each row is read one step before its end.
+    lengths - 1] => lengths - 2]
+every step for every row | these are the last steps of all sequences for each row. Each row wants its own.
+    output[torch.arange(len(lengths)), lengths - 1] => output[:, lengths - 1]
+the backward half at the end | with two directions, both halves are taken at the end. How much has the
+    backward half read there?
+    output[:, 0, H:] => last[:, H:]
+the backward half at T - 1 | the backward half is taken at the last step of the tensor.
+    output[:, 0, H:] => output[:, -1, H:]
+the forward half at 0 | with two directions, both halves are taken at step 0. How much has the forward half
+    read there?
+    last[:, :H] => output[:, 0, :H]
+the wrong ends | each half is taken where it begins, not where it ends.
+    last[:, :H], output[:, 0, H:] => output[:, 0, :H], last[:, H:]
+backward half first | the numbers are right, but the backward half stands first.
+    last[:, :H], output[:, 0, H:] => output[:, 0, H:], last[:, :H]
+forward half only | with two directions this is the forward half alone.
+    torch.cat([last[:, :H], output[:, 0, H:]], dim=-1) => last[:, :H]
+halves on an axis of their own | the halves stand on an axis of their own. Asked are they side by side.
+    torch.cat([last[:, :H], output[:, 0, H:]], dim=-1) => torch.stack([last[:, :H], output[:, 0, H:]])
+always two directions | with one direction, too, the second half is taken at step 0.
+    if not bidirectional => if False
+always batch first | where time comes first, its axis is taken for the batch.
+    if not batch_first => if False
+always time first | where the batch comes first, its axis is taken for time.
+    if not batch_first => if True
+reshaped, not transposed | where time comes first, the axes are reshaped, not exchanged: a row holds steps of
+    several sequences.
+    output.transpose(0, 1) => output.reshape(len(lengths), -1, output.shape[-1])
+batch_first the wrong way round | batch_first is taken for its opposite.
+    if not batch_first => if batch_first
+""")
 
 last_valid = Check(
     name="last_valid",

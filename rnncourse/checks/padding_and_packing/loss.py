@@ -8,7 +8,7 @@ from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
 from rnncourse.checks.padding_and_packing.batches import FINITE, padded, some_lengths
-from rnncourse.checks.padding_and_packing.lesson import LESSON, MASK, POISON, WITHOUT
+from rnncourse.checks.padding_and_packing.lesson import LESSON, POISON, WITHOUT
 
 
 def _truth(logits, targets, lengths):
@@ -112,18 +112,13 @@ def _(logits, targets, lengths):
     return _truth(logits, targets, lengths) * lengths.sum() / len(lengths)
 
 
-wrong.edit(
-    "the sum",
-    "this is the sum over the valid steps. Asked is their mean.",
-    "targets[mask])",
-    'targets[mask], reduction="sum")',
-)
-wrong.edit(
-    "class 0 ignored",
-    "steps of class 0 are left out. Here it is a class like any other: only the lengths say what is padding.",
-    "targets[mask])",
-    "targets[mask], ignore_index=0)",
-)
+wrong.edits("""
+the sum | this is the sum over the valid steps. Asked is their mean.
+    targets[mask]) => targets[mask], reduction="sum")
+class 0 ignored | steps of class 0 are left out. Here it is a class like any other: only the lengths say what
+    is padding.
+    targets[mask]) => targets[mask], ignore_index=0)
+""")
 
 
 @wrong(
@@ -134,33 +129,20 @@ def _(logits, targets, lengths):
     return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=0)
 
 
-wrong.edit("one step too many", "a step of padding of each sequence is counted.", " < ", " <= ", section=MASK)
-wrong.edit(
-    "one step too few",
-    "the last step of each sequence is left out.",
-    "arange(logits.shape[1]) <",
-    "arange(logits.shape[1]) + 1 <",
-    section=MASK,
-)
-wrong.edit(
-    "only the last step",
-    "only the last step of each sequence is counted. Asked are all of its steps.",
-    "arange(logits.shape[1]) <",
-    "arange(logits.shape[1]) + 1 ==",
-    section=MASK,
-)
-wrong.edit(
-    "softmax before",
-    "softmax is applied before cross_entropy, which applies it too.",
-    "(logits[mask]",
-    "(logits[mask].softmax(-1)",
-)
-wrong.edit(
-    "one loss for each step",
-    "this is the loss of each step. Asked is one number, their mean.",
-    "targets[mask])",
-    'targets[mask], reduction="none")',
-)
+wrong.edits("""
+§ A mask from the lengths
+one step too many | a step of padding of each sequence is counted.
+    < => <=
+one step too few | the last step of each sequence is left out.
+    arange(logits.shape[1]) < => arange(logits.shape[1]) + 1 <
+only the last step | only the last step of each sequence is counted. Asked are all of its steps.
+    arange(logits.shape[1]) < => arange(logits.shape[1]) + 1 ==
+§
+softmax before | softmax is applied before cross_entropy, which applies it too.
+    (logits[mask] => (logits[mask].softmax(-1)
+one loss for each step | this is the loss of each step. Asked is one number, their mean.
+    targets[mask]) => targets[mask], reduction="none")
+""")
 
 masked_loss = Check(
     name="masked_loss",

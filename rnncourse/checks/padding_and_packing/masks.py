@@ -7,7 +7,7 @@ from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
 from rnncourse.checks.padding_and_packing.batches import FITTING, some_lengths
-from rnncourse.checks.padding_and_packing.lesson import LESSON, MASK, TOTAL
+from rnncourse.checks.padding_and_packing.lesson import LESSON, MASK
 
 
 def _truth(lengths, T):
@@ -26,47 +26,27 @@ def _cases(seed):
 
 wrong = Mistakes(MASK, _truth)
 
-wrong.edit(
-    "one too many",
-    "each sequence has one step too many. Its last step is which, when steps are counted from 0?",
-    " < ",
-    " <= ",
-)
-wrong.edit("one too few", "each sequence has one step too few.", "arange(T) <", "arange(T) + 1 <")
-wrong.edit("padding marked", "true and false are exchanged: the padding is marked.", " < ", " >= ")
-wrong.edit(
-    "time first",
-    "the mask is (T, B). Asked is (B, T).",
-    "lengths[:, None]",
-    "lengths[:, None]).T",
-    "torch",
-    "(torch",
-)
-wrong.edit(
-    "as long as the longest",
-    "the mask ends with the longest sequence. T may be larger.",
-    "arange(T)",
-    "arange(int(lengths.max()))",
-    section=TOTAL,
-)
-wrong.edit(
-    "no new axis",
-    "the lengths are compared along time. A mask has a row for each sequence.",
-    "lengths[:, None]",
-    "lengths",
-)
-wrong.edit(
-    "padding in front",
-    "the valid steps stand at the end of each row: the padding is in front.",
-    "arange(T)",
-    "arange(T - 1, -1, -1)",
-)
-wrong.edit(
-    "only the last step",
-    "one step of each sequence is marked, its last. Asked are all of its steps.",
-    "arange(T) <",
-    "arange(T) + 1 ==",
-)
+wrong.edits("""
+one too many | each sequence has one step too many. Its last step is which, when steps are counted from 0?
+    < => <=
+one too few | each sequence has one step too few.
+    arange(T) < => arange(T) + 1 <
+padding marked | true and false are exchanged: the padding is marked.
+    < => >=
+time first | the mask is (T, B). Asked is (B, T).
+    lengths[:, None] => lengths[:, None]).T
+    torch => (torch
+§ total_length
+as long as the longest | the mask ends with the longest sequence. T may be larger.
+    arange(T) => arange(int(lengths.max()))
+§
+no new axis | the lengths are compared along time. A mask has a row for each sequence.
+    lengths[:, None] => lengths
+padding in front | the valid steps stand at the end of each row: the padding is in front.
+    arange(T) => arange(T - 1, -1, -1)
+only the last step | one step of each sequence is marked, its last. Asked are all of its steps.
+    arange(T) < => arange(T) + 1 ==
+""")
 
 valid = Check(
     name="valid",

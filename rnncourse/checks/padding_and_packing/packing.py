@@ -7,7 +7,7 @@ from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
 from rnncourse.checks.padding_and_packing.batches import FINITE, padded, some_lengths
-from rnncourse.checks.padding_and_packing.lesson import BY_HAND, LESSON, SIZES, SORTED, STAIRCASE, TOTAL
+from rnncourse.checks.padding_and_packing.lesson import BY_HAND, LESSON, STAIRCASE
 
 
 def _truth(x, lengths):
@@ -36,112 +36,55 @@ def _cases(seed):
 
 wrong = Mistakes(STAIRCASE, _truth)
 
-wrong.edit(
-    "not sorted",
-    "column t takes the first rows of the batch as it was given: some of them have no step t any more.",
-    "x[order[:size], t]",
-    "x[:size, t]",
-    section=SORTED,
-)
-wrong.edit(
-    "rows in the order given",
-    "each column holds the right steps, but in the order of the batch: the longest is not on top.",
-    "x[order[:size], t]",
-    "x[lengths > t, t]",
-    section=SORTED,
-)
-wrong.edit(
-    "the shortest first",
-    "the shortest sequence is on top.",
-    "lengths.argsort(descending=True)",
-    "lengths.argsort()",
-    section=SORTED,
-)
-wrong.edit(
-    "rows by the other index",
-    "the rows are taken by unsorted_indices: it says at which place a sequence stands, not which one stands"
-    " at a place.",
-    "x[order[:size], t]",
-    "x[order.argsort()[:size], t]",
-    section=SORTED,
-)
-wrong.edit(
-    "row by row",
-    "data holds sequence after sequence. The steps of one time belong together.",
-    "torch.cat([x[order[:size], t] for t, size in enumerate(sizes)])",
-    "torch.cat([x[b, : lengths[b]] for b in order])",
-)
-wrong.edit(
-    "row by row, as given",
-    "data holds sequence after sequence, in the order of the batch. The steps of one time belong together.",
-    "torch.cat([x[order[:size], t] for t, size in enumerate(sizes)])",
-    "torch.cat([x[b, :n] for b, n in enumerate(lengths)])",
-)
-wrong.edit(
-    "padding packed",
-    "every row is in every column: the padding is packed with the rest.",
-    "< lengths[:, None]",
-    "< torch.full_like(lengths, x.shape[1])[:, None]",
-    "int(lengths.max())",
-    "x.shape[1]",
-)
-wrong.edit(
-    "one step too many",
-    "each sequence goes on for a step of padding.",
-    "int(lengths.max())) <",
-    "x.shape[1]) <=",
-    section=SIZES,
-)
-wrong.edit(
-    "zeros at the end",
-    "batch_sizes ends in zeros. It ends with the longest sequence.",
-    "int(lengths.max())",
-    "x.shape[1]",
-    section=TOTAL,
-)
-wrong.edit(
-    "the first for the longest",
-    "the first sequence is taken for the longest: the lengths are used before they are sorted.",
-    "lengths.max()",
-    "lengths[0]",
-    section=SORTED,
-)
-wrong.edit(
-    "the same index twice",
-    "unsorted_indices is sorted_indices once more. One takes a row to its place, the other brings it back.",
-    "order.argsort()",
-    "order",
-    section=SORTED,
-)
-wrong.edit(
-    "indices exchanged",
-    "sorted_indices and unsorted_indices are exchanged.",
-    "order, order.argsort()",
-    "order.argsort(), order",
-    section=SORTED,
-)
-wrong.edit(
-    "back by turning round",
-    "unsorted_indices is sorted_indices turned round. It has to undo it.",
-    "order.argsort()",
-    "order.flip(0)",
-    section=SORTED,
-)
-wrong.edit(
-    "lengths for indices",
-    "sorted_indices holds the sorted lengths. Asked is which sequence stands at each place.",
-    "sizes, order,",
-    "sizes, lengths[order],",
-    section=SORTED,
-)
-wrong.edit(
-    "lengths for batch_sizes",
-    "batch_sizes holds the sorted lengths. Asked is a number for each time step.",
-    "data, sizes,",
-    "data, lengths[order],",
-    section=SIZES,
-)
-wrong.edit("stacked", "data is a list of columns. Asked is one tensor, (N, I).", "torch.cat(", "list(")
+wrong.edits("""
+§ Sorted and not
+not sorted | column t takes the first rows of the batch as it was given: some of them have no step t any more.
+    x[order[:size], t] => x[:size, t]
+rows in the order given | each column holds the right steps, but in the order of the batch: the longest is not
+    on top.
+    x[order[:size], t] => x[lengths > t, t]
+the shortest first | the shortest sequence is on top.
+    lengths.argsort(descending=True) => lengths.argsort()
+rows by the other index | the rows are taken by unsorted_indices: it says at which place a sequence stands,
+    not which one stands at a place.
+    x[order[:size], t] => x[order.argsort()[:size], t]
+§
+row by row | data holds sequence after sequence. The steps of one time belong together.
+    - data = torch.cat([x[order[:size], t] for t, size in enumerate(sizes)])
+    + data = torch.cat([x[b, : lengths[b]] for b in order])
+row by row, as given | data holds sequence after sequence, in the order of the batch. The steps of one time
+    belong together.
+    - data = torch.cat([x[order[:size], t] for t, size in enumerate(sizes)])
+    + data = torch.cat([x[b, :n] for b, n in enumerate(lengths)])
+padding packed | every row is in every column: the padding is packed with the rest.
+    < lengths[:, None] => < torch.full_like(lengths, x.shape[1])[:, None]
+    int(lengths.max()) => x.shape[1]
+§ From the lengths to batch_sizes
+one step too many | each sequence goes on for a step of padding.
+    int(lengths.max())) < => x.shape[1]) <=
+§ total_length
+zeros at the end | batch_sizes ends in zeros. It ends with the longest sequence.
+    int(lengths.max()) => x.shape[1]
+§ Sorted and not
+the first for the longest | the first sequence is taken for the longest: the lengths are used before they are
+    sorted.
+    lengths.max() => lengths[0]
+the same index twice | unsorted_indices is sorted_indices once more. One takes a row to its place, the other
+    brings it back.
+    order.argsort() => order
+indices exchanged | sorted_indices and unsorted_indices are exchanged.
+    order, order.argsort() => order.argsort(), order
+back by turning round | unsorted_indices is sorted_indices turned round. It has to undo it.
+    order.argsort() => order.flip(0)
+lengths for indices | sorted_indices holds the sorted lengths. Asked is which sequence stands at each place.
+    sizes, order, => sizes, lengths[order],
+§ From the lengths to batch_sizes
+lengths for batch_sizes | batch_sizes holds the sorted lengths. Asked is a number for each time step.
+    data, sizes, => data, lengths[order],
+§
+stacked | data is a list of columns. Asked is one tensor, (N, I).
+    torch.cat( => list(
+""")
 
 pack = Check(
     name="pack",

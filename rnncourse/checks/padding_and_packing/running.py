@@ -7,7 +7,7 @@ from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
 from rnncourse.checks.padding_and_packing.batches import some_lengths, staircase
-from rnncourse.checks.padding_and_packing.lesson import BY_HAND, LESSON, LOOP, SORTED
+from rnncourse.checks.padding_and_packing.lesson import BY_HAND, LESSON, LOOP
 
 
 def _truth(cell, data, batch_sizes, unsorted_indices, state):
@@ -47,136 +47,65 @@ def _cases(seed):
 
 wrong = Mistakes(LOOP, _truth)
 
-wrong.edit(
-    "state not sorted",
-    "each sequence starts from the state of another: the state comes in the order given, data is sorted.",
-    "part[order]",
-    "part",
-    section=SORTED,
-)
-wrong.edit(
-    "state sorted the wrong way",
-    "each sequence starts from the state of another: unsorted_indices brings back, it does not sort.",
-    "part[order]",
-    "part[unsorted_indices]",
-    section=SORTED,
-)
-wrong.edit(
-    "order not restored",
-    "the rows of h_n and c_n are still sorted, the longest first.",
-    "h[unsorted_indices], c[unsorted_indices]",
-    "h, c",
-    section=SORTED,
-)
-wrong.edit(
-    "sorted once more",
-    "the rows of h_n and c_n are sorted once more, not brought back.",
-    "h[unsorted_indices], c[unsorted_indices]",
-    "h[order], c[order]",
-    section=SORTED,
-)
-wrong.edit(
-    "c not restored",
-    "the rows of c_n are still sorted, the longest first.",
-    "c[unsorted_indices]",
-    "c",
-    section=SORTED,
-)
-wrong.edit(
-    "no order at all",
-    "the order is forgotten twice: the state that comes in is not sorted, what goes out is not brought back.",
-    "part[order]",
-    "part",
-    "h[unsorted_indices], c[unsorted_indices]",
-    "h, c",
-    section=SORTED,
-)
-wrong.edit(
-    "state ignored",
-    "the run starts from zeros, not from the state that is given.",
-    "part[order]",
-    "torch.zeros_like(part)",
-)
-wrong.edit(
-    "state reset at each step",
-    "each step starts from zeros: the state is not handed in.",
-    "cell(x_t, (h[:size], c[:size]))",
-    "cell(x_t)",
-)
-wrong.edit(
-    "ended states lost",
-    "h_n and c_n are zero for sequences that end before the longest. Their states are to be kept.",
-    "h[size:]",
-    "0 * h[size:]",
-    "c[size:]",
-    "0 * c[size:]",
-)
-wrong.edit(
-    "first state of what has ended",
-    "sequences that end before the longest get back the state that they started from.",
-    "h, c = torch.cat([h_t, h[size:]]), torch.cat([c_t, c[size:]])",
-    "h, c = (torch.cat([new, old[order][size:]]) for new, old in zip((h_t, c_t), state))",
-)
-wrong.edit(
-    "only the rows that still run",
-    "h_n and c_n hold the longest sequence alone: the states of the others are dropped when they end.",
-    "h, c = torch.cat([h_t, h[size:]]), torch.cat([c_t, c[size:]])",
-    "h, c = h_t, c_t",
-    "h[unsorted_indices], c[unsorted_indices]",
-    "h, c",
-)
-wrong.edit(
-    "the last rows go on",
-    "at each step the last rows of the state are taken. Those that go on are on top.",
-    "(h[:size], c[:size])",
-    "(h[len(h) - size :], c[len(c) - size :])",
-)
-wrong.edit(
-    "c of the first state",
-    "h is carried on, c is not: each step takes the c that was given.",
-    "(h[:size], c[:size])",
-    "(h[:size], state[1][order][:size])",
-)
-wrong.edit(
-    "h in the place of c", "the cell is given h twice.", "(h[:size], c[:size])", "(h[:size], h[:size])"
-)
-wrong.edit("c collected", "output holds c. What a step shows is h.", "append(h_t)", "append(c_t)")
-wrong.edit(
-    "(c, h) returned",
-    "h_n and c_n are exchanged.",
-    "h[unsorted_indices], c[unsorted_indices]",
-    "c[unsorted_indices], h[unsorted_indices]",
-)
-wrong.edit(
-    "the cell's results exchanged",
-    "what the cell returns is taken apart as (c, h). It is (h, c).",
-    "h_t, c_t = ",
-    "c_t, h_t = ",
-)
-wrong.edit(
-    "outputs overwritten",
-    "output shows later states: what was collected is overwritten by the steps after it.",
-    "h, c = torch.cat([h_t, h[size:]]), torch.cat([c_t, c[size:]])",
-    "h[:size], c[:size] = h_t, c_t",
-    "append(h_t)",
-    "append(h[:size])",
-    look="A slice of h is h's own memory. Collect what the cell returns.",
-)
-wrong.edit(
-    "a list", "output is a list of columns. Asked is one tensor, (N, H).", "torch.cat(outputs)", "outputs"
-)
-wrong.edit(
-    "one output for each sequence",
-    "output holds the last state of each sequence. Asked is the h of every step, in the order of data.",
-    "torch.cat(outputs)",
-    "h[unsorted_indices]",
-)
-wrong.edit(
-    "a row at a time",
-    "each step takes a single row of data. A column has as many rows as its batch size says.",
-    "data.split(batch_sizes.tolist())",
-    "data[: len(batch_sizes)].split(1)",
-)
+wrong.edits("""
+§ Sorted and not
+state not sorted | each sequence starts from the state of another: the state comes in the order given, data is
+    sorted.
+    part[order] => part
+state sorted the wrong way | each sequence starts from the state of another: unsorted_indices brings back, it
+    does not sort.
+    part[order] => part[unsorted_indices]
+order not restored | the rows of h_n and c_n are still sorted, the longest first.
+    h[unsorted_indices], c[unsorted_indices] => h, c
+sorted once more | the rows of h_n and c_n are sorted once more, not brought back.
+    h[unsorted_indices], c[unsorted_indices] => h[order], c[order]
+c not restored | the rows of c_n are still sorted, the longest first.
+    c[unsorted_indices] => c
+no order at all | the order is forgotten twice: the state that comes in is not sorted, what goes out is not
+    brought back.
+    part[order] => part
+    h[unsorted_indices], c[unsorted_indices] => h, c
+§
+state ignored | the run starts from zeros, not from the state that is given.
+    part[order] => torch.zeros_like(part)
+state reset at each step | each step starts from zeros: the state is not handed in.
+    cell(x_t, (h[:size], c[:size])) => cell(x_t)
+ended states lost | h_n and c_n are zero for sequences that end before the longest. Their states are to be
+    kept.
+    h[size:] => 0 * h[size:]
+    c[size:] => 0 * c[size:]
+first state of what has ended | sequences that end before the longest get back the state that they started
+    from.
+    - h, c = torch.cat([h_t, h[size:]]), torch.cat([c_t, c[size:]])
+    + h, c = (torch.cat([new, old[order][size:]]) for new, old in zip((h_t, c_t), state))
+only the rows that still run | h_n and c_n hold the longest sequence alone: the states of the others are
+    dropped when they end.
+    h, c = torch.cat([h_t, h[size:]]), torch.cat([c_t, c[size:]]) => h, c = h_t, c_t
+    h[unsorted_indices], c[unsorted_indices] => h, c
+the last rows go on | at each step the last rows of the state are taken. Those that go on are on top.
+    (h[:size], c[:size]) => (h[len(h) - size :], c[len(c) - size :])
+c of the first state | h is carried on, c is not: each step takes the c that was given.
+    (h[:size], c[:size]) => (h[:size], state[1][order][:size])
+h in the place of c | the cell is given h twice.
+    (h[:size], c[:size]) => (h[:size], h[:size])
+c collected | output holds c. What a step shows is h.
+    append(h_t) => append(c_t)
+(c, h) returned | h_n and c_n are exchanged.
+    h[unsorted_indices], c[unsorted_indices] => c[unsorted_indices], h[unsorted_indices]
+the cell's results exchanged | what the cell returns is taken apart as (c, h). It is (h, c).
+    h_t, c_t = => c_t, h_t =
+outputs overwritten | output shows later states: what was collected is overwritten by the steps after it.
+    h, c = torch.cat([h_t, h[size:]]), torch.cat([c_t, c[size:]]) => h[:size], c[:size] = h_t, c_t
+    append(h_t) => append(h[:size])
+    look: A slice of h is h's own memory. Collect what the cell returns.
+a list | output is a list of columns. Asked is one tensor, (N, H).
+    torch.cat(outputs) => outputs
+one output for each sequence | output holds the last state of each sequence. Asked is the h of every step, in
+    the order of data.
+    torch.cat(outputs) => h[unsorted_indices]
+a row at a time | each step takes a single row of data. A column has as many rows as its batch size says.
+    data.split(batch_sizes.tolist()) => data[: len(batch_sizes)].split(1)
+""")
 
 
 def _small_cell():

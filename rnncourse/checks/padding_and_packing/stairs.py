@@ -7,7 +7,7 @@ from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
 from rnncourse.checks.padding_and_packing.batches import some_lengths
-from rnncourse.checks.padding_and_packing.lesson import BY_HAND, LESSON, SIZES, SORTED
+from rnncourse.checks.padding_and_packing.lesson import BY_HAND, LESSON, SIZES
 
 
 def _truth(lengths):
@@ -32,43 +32,21 @@ def _cases(seed):
 
 wrong = Mistakes(SIZES, _truth)
 
-wrong.edit(
-    "ends counted too",
-    "each sequence runs one step too long: at its own length it has no step any more.",
-    " < ",
-    " <= ",
-)
-wrong.edit(
-    "one step late",
-    "step 0 is missing: the counting begins at 1.",
-    "arange(int(lengths.max()))",
-    "arange(1, int(lengths.max()) + 1)",
-)
-wrong.edit(
-    "a zero at the end",
-    "there is an entry too many: at step T no sequence has a step.",
-    "lengths.max())",
-    "lengths.max()) + 1",
-)
-wrong.edit(
-    "an entry too few",
-    "an entry is missing: the last step of the longest sequence.",
-    "lengths.max())",
-    "lengths.max()) - 1",
-)
-wrong.edit(
-    "rising",
-    "the sizes rise. At which step are the most sequences running?",
-    ".sum(0)",
-    ".sum(0).flip(0)",
-)
-wrong.edit(
-    "the first for the longest",
-    "the first sequence is taken for the longest: this runs to its length only.",
-    "lengths.max()",
-    "lengths[0]",
-    section=SORTED,
-)
+wrong.edits("""
+ends counted too | each sequence runs one step too long: at its own length it has no step any more.
+    < => <=
+one step late | step 0 is missing: the counting begins at 1.
+    arange(int(lengths.max())) => arange(1, int(lengths.max()) + 1)
+a zero at the end | there is an entry too many: at step T no sequence has a step.
+    lengths.max()) => lengths.max()) + 1
+an entry too few | an entry is missing: the last step of the longest sequence.
+    lengths.max()) => lengths.max()) - 1
+rising | the sizes rise. At which step are the most sequences running?
+    .sum(0) => .sum(0).flip(0)
+§ Sorted and not
+the first for the longest | the first sequence is taken for the longest: this runs to its length only.
+    lengths.max() => lengths[0]
+""")
 
 
 @wrong("the lengths, sorted", "these are the lengths, sorted. Asked is a number for each time step.")
@@ -76,23 +54,18 @@ def _(lengths):
     return lengths.sort(descending=True).values
 
 
-wrong.edit(
-    "the lengths", "these are the lengths. Asked is a number for each time step.", ".sum(0)", ".sum(1)"
-)
-wrong.edit("those that end", "this counts the sequences that end at each step.", "t < ", "t + 1 == ")
-wrong.edit("those that have ended", "this counts the sequences that have ended.", " < ", " >= ")
-wrong.edit(
-    "B at each step",
-    "this counts every sequence at every step: it is a dense batch.",
-    "t < lengths",
-    "t < lengths.max() + 0 * lengths",
-)
-wrong.edit(
-    "added up",
-    "the sizes are added up over time: these are places in data.",
-    ".sum(0)",
-    ".sum(0).cumsum(0)",
-)
+wrong.edits("""
+the lengths | these are the lengths. Asked is a number for each time step.
+    .sum(0) => .sum(1)
+those that end | this counts the sequences that end at each step.
+    t < => t + 1 ==
+those that have ended | this counts the sequences that have ended.
+    < => >=
+B at each step | this counts every sequence at every step: it is a dense batch.
+    t < lengths => t < lengths.max() + 0 * lengths
+added up | the sizes are added up over time: these are places in data.
+    .sum(0) => .sum(0).cumsum(0)
+""")
 
 batch_sizes = Check(
     name="batch_sizes",

@@ -10,10 +10,6 @@ from rnncourse.checks.padding_and_packing.batches import FITTING, some_lengths, 
 from rnncourse.checks.padding_and_packing.lesson import (
     BY_HAND,
     LESSON,
-    SIZES,
-    SORTED,
-    STAIRCASE,
-    TOTAL,
     UNPACK,
 )
 
@@ -53,106 +49,55 @@ def _cases(seed):
 
 wrong = Mistakes(UNPACK, _truth)
 
-wrong.edit(
-    "order not restored",
-    "the rows are still sorted, the longest first, and so are the lengths.",
-    "return padded[unsorted_indices], lengths[unsorted_indices]",
-    "return padded, lengths",
-    section=SORTED,
-)
-wrong.edit(
-    "padded not restored",
-    "the rows of padded are still sorted, the longest first.",
-    "padded[unsorted_indices],",
-    "padded,",
-    section=SORTED,
-)
-wrong.edit(
-    "lengths not restored",
-    "the lengths are still sorted, the longest first.",
-    "lengths[unsorted_indices]",
-    "lengths",
-    section=SORTED,
-)
-wrong.edit(
-    "sorted once more",
-    "the rows are sorted once more, not brought back: unsorted_indices is used the wrong way round.",
-    "    return",
-    "    unsorted_indices = unsorted_indices.argsort()\n    return",
-    section=SORTED,
-)
-wrong.edit(
-    "total_length ignored",
-    "padded ends with the longest sequence: total_length asks for more.",
-    "total_length, data",
-    "len(batch_sizes), data",
-    section=TOTAL,
-)
-wrong.edit(
-    "total_length more",
-    "padded is total_length longer than the longest sequence. total_length is the length of the whole.",
-    "total_length, data",
-    "len(batch_sizes) + total_length, data",
-    section=TOTAL,
-)
-wrong.edit(
-    "time first",
-    "padded is (T, B, H). Asked is (B, T, H).",
-    "padded[unsorted_indices]",
-    "padded[unsorted_indices].transpose(0, 1)",
-)
-wrong.edit(
-    "row by row",
-    "data is read as if it held sequence after sequence. It holds column after column.",
-    "t, column in enumerate(data.split(batch_sizes.tolist()))",
-    "r, row in enumerate(data.split((torch.arange(B)[:, None] < batch_sizes).sum(1).tolist()))",
-    "padded[: len(column), t] = column",
-    "padded[r, : len(row)] = row",
-    section=STAIRCASE,
-)
-wrong.edit(
-    "from below",
-    "each column stands on the bottom of the batch. It hangs from the top, where the longest is.",
-    "padded[: len(column), t]",
-    "padded[B - len(column) :, t]",
-    section=STAIRCASE,
-)
-wrong.edit(
-    "padding in front",
-    "the steps stand at the end of each row's total_length: the padding is in front.",
-    "len(column), t]",
-    "len(column), total_length - len(batch_sizes) + t]",
-)
-wrong.edit(
-    "batch_sizes for lengths",
-    "the lengths are batch_sizes themselves. Asked is a number for each sequence.",
-    "lengths[unsorted_indices]",
-    "batch_sizes",
-    section=SIZES,
-)
-wrong.edit(
-    "zeros taken for padding",
-    "steps that are zero are not counted. A step may be zero and no padding: batch_sizes knows.",
-    "(torch.arange(B)[:, None] < batch_sizes).sum(1)",
-    "(padded != 0).any(-1).sum(1)",
-    section=SIZES,
-)
-wrong.edit("one too many", "each length is one too large.", ".sum(1)", ".sum(1) + 1", section=SIZES)
-wrong.edit("one too few", "each length is one too small.", ".sum(1)", ".sum(1) - 1", section=SIZES)
-wrong.edit(
-    "all as long as the longest",
-    "all lengths are the longest.",
-    "lengths[unsorted_indices]",
-    "lengths.max().expand(B)",
-    section=SIZES,
-)
-wrong.edit(
-    "total_length for lengths",
-    "all lengths are total_length: the padding is counted.",
-    "lengths[unsorted_indices]",
-    "torch.full_like(lengths, total_length)",
-    section=TOTAL,
-)
+wrong.edits("""
+§ Sorted and not
+order not restored | the rows are still sorted, the longest first, and so are the lengths.
+    return padded[unsorted_indices], lengths[unsorted_indices] => return padded, lengths
+padded not restored | the rows of padded are still sorted, the longest first.
+    padded[unsorted_indices], => padded,
+lengths not restored | the lengths are still sorted, the longest first.
+    lengths[unsorted_indices] => lengths
+sorted once more | the rows are sorted once more, not brought back: unsorted_indices is used the wrong way
+    round.
+    - lengths = (torch.arange(B)[:, None] < batch_sizes).sum(1)
+    + lengths = (torch.arange(B)[:, None] < batch_sizes).sum(1)
+    + unsorted_indices = unsorted_indices.argsort()
+§ total_length
+total_length ignored | padded ends with the longest sequence: total_length asks for more.
+    total_length, data => len(batch_sizes), data
+total_length more | padded is total_length longer than the longest sequence. total_length is the length of the
+    whole.
+    total_length, data => len(batch_sizes) + total_length, data
+§
+time first | padded is (T, B, H). Asked is (B, T, H).
+    padded[unsorted_indices] => padded[unsorted_indices].transpose(0, 1)
+§ Packing: the staircase
+row by row | data is read as if it held sequence after sequence. It holds column after column.
+    - for t, column in enumerate(data.split(batch_sizes.tolist())):
+    -     padded[: len(column), t] = column
+    + for r, row in enumerate(data.split((torch.arange(B)[:, None] < batch_sizes).sum(1).tolist())):
+    +     padded[r, : len(row)] = row
+from below | each column stands on the bottom of the batch. It hangs from the top, where the longest is.
+    padded[: len(column), t] => padded[B - len(column) :, t]
+§
+padding in front | the steps stand at the end of each row's total_length: the padding is in front.
+    len(column), t] => len(column), total_length - len(batch_sizes) + t]
+§ From the lengths to batch_sizes
+batch_sizes for lengths | the lengths are batch_sizes themselves. Asked is a number for each sequence.
+    lengths[unsorted_indices] => batch_sizes
+zeros taken for padding | steps that are zero are not counted. A step may be zero and no padding: batch_sizes
+    knows.
+    (torch.arange(B)[:, None] < batch_sizes).sum(1) => (padded != 0).any(-1).sum(1)
+one too many | each length is one too large.
+    .sum(1) => .sum(1) + 1
+one too few | each length is one too small.
+    .sum(1) => .sum(1) - 1
+all as long as the longest | all lengths are the longest.
+    lengths[unsorted_indices] => lengths.max().expand(B)
+§ total_length
+total_length for lengths | all lengths are total_length: the padding is counted.
+    lengths[unsorted_indices] => torch.full_like(lengths, total_length)
+""")
 
 unpack = Check(
     name="unpack",

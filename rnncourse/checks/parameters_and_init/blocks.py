@@ -12,7 +12,7 @@ from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
 from rnncourse.checks.framework.plain import Plain
 from rnncourse.checks.parameters_and_init.in_place import changed_module, parameters_after
-from rnncourse.checks.parameters_and_init.lesson import BLOCKS, LESSON, NAMES
+from rnncourse.checks.parameters_and_init.lesson import BLOCKS, LESSON
 
 IS_LSTM = Trait("the module is an LSTM", "how many blocks you cut")
 IS_GRU = Trait("the module is a GRU", "how many blocks you cut")
@@ -75,72 +75,34 @@ wrong = Mistakes(BLOCKS, _truth)
 WHICH, EACH = 'if name.startswith("weight_hh"):', "for block in weight.split(H):"
 DRAW = "nn.init.orthogonal_(block)"
 
-wrong.edit(
-    "the whole stack",
-    "the columns of the whole stack are orthonormal, and no gate's block is orthogonal: each halves what it"
-    " passes (in an LSTM).",
-    EACH,
-    "for block in [weight]:",
-)
-wrong.edit(
-    "the first gate",
-    "the first gate's block is orthogonal, the others are as they were.",
-    "weight.split(H)",
-    "[weight[:H]]",
-)
-wrong.edit(
-    "all but the last gate", "the last gate's block is as it was.", "weight.split(H)", "weight.split(H)[:-1]"
-)
-wrong.edit(
-    "layer 0 alone",
-    "layer 0's blocks are orthogonal, those above are as they were.",
-    WHICH,
-    'if name.startswith("weight_hh_l0"):',
-    section=NAMES,
-)
-wrong.edit(
-    "forward alone",
-    "the backward direction's blocks are as they were.",
-    WHICH,
-    'if name.startswith("weight_hh") and not name.endswith("reverse"):',
-    section=NAMES,
-)
-wrong.edit(
-    "weight_ih, too",
-    "weight_ih is changed, too. Asked is weight_hh.",
-    WHICH,
-    'if name.startswith(("weight_hh", "weight_ih")):',
-)
-wrong.edit(
-    "weight_ih instead",
-    "weight_ih is changed. Which weight does h pass in time?",
-    WHICH,
-    'if name.startswith("weight_ih"):',
-)
-wrong.edit(
-    "all weights",
-    "all weights are changed, the projection too. Asked is weight_hh.",
-    WHICH,
-    'if name.startswith("weight"):',
-)
-wrong.edit(
-    "one block for all gates",
-    "each block is orthogonal, but they are all alike: every gate starts with the same weights.",
-    DRAW,
-    "block.copy_(nn.init.orthogonal_(weight[:H]))",
-)
-wrong.edit(
-    "with a gain",
-    "the blocks are orthogonal up to a factor of 5/3, the gain for tanh.",
-    DRAW,
-    "nn.init.orthogonal_(block, gain=5 / 3)",
-)
-wrong.edit(
-    "in a copy",
-    "the module is as it was: a copy was changed. Write into the parameters.",
-    DRAW,
-    "nn.init.orthogonal_(block.clone())",
-)
+wrong.edits("""
+the whole stack | the columns of the whole stack are orthonormal, and no gate's block is orthogonal: each
+    halves what it passes (in an LSTM).
+    for block in weight.split(H): => for block in [weight]:
+the first gate | the first gate's block is orthogonal, the others are as they were.
+    weight.split(H) => [weight[:H]]
+all but the last gate | the last gate's block is as it was.
+    weight.split(H) => weight.split(H)[:-1]
+§ Every parameter by name
+layer 0 alone | layer 0's blocks are orthogonal, those above are as they were.
+    if name.startswith("weight_hh"): => if name.startswith("weight_hh_l0"):
+forward alone | the backward direction's blocks are as they were.
+    if name.startswith("weight_hh"): => if name.startswith("weight_hh") and not name.endswith("reverse"):
+§
+weight_ih, too | weight_ih is changed, too. Asked is weight_hh.
+    if name.startswith("weight_hh"): => if name.startswith(("weight_hh", "weight_ih")):
+weight_ih instead | weight_ih is changed. Which weight does h pass in time?
+    if name.startswith("weight_hh"): => if name.startswith("weight_ih"):
+all weights | all weights are changed, the projection too. Asked is weight_hh.
+    if name.startswith("weight_hh"): => if name.startswith("weight"):
+one block for all gates | each block is orthogonal, but they are all alike: every gate starts with the same
+    weights.
+    nn.init.orthogonal_(block) => block.copy_(nn.init.orthogonal_(weight[:H]))
+with a gain | the blocks are orthogonal up to a factor of 5/3, the gain for tanh.
+    nn.init.orthogonal_(block) => nn.init.orthogonal_(block, gain=5 / 3)
+in a copy | the module is as it was: a copy was changed. Write into the parameters.
+    nn.init.orthogonal_(block) => nn.init.orthogonal_(block.clone())
+""")
 
 
 @wrong("biases emptied", "the biases are set to 0 as well. Asked is weight_hh.")

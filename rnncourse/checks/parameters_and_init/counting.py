@@ -6,7 +6,7 @@ from rnncourse.checks.framework.cases import Case, Trait
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Whole
-from rnncourse.checks.parameters_and_init.lesson import COUNT, LAYERS, LESSON, PROJECTION
+from rnncourse.checks.parameters_and_init.lesson import COUNT, LAYERS, LESSON
 
 PLAIN = Trait("there is no projection", "what you do where proj_size is 0")
 PROJECTED = Trait("there is a projection", "what you do where there is a projection")
@@ -57,121 +57,110 @@ def _cases(seed: int) -> list[Case]:
 
 wrong = Mistakes(COUNT, _truth)
 
-# Each as it is, and by who has not come to the projection yet.
-NO_PROJECTION = ("proj_size or H", "H", "projection = proj_size * H", "projection = 0")
-for name, hint, *old_new in (
-    ("one bias", "one vector of biases is counted for each cell. torch has two.", "2 if bias", "1 if bias"),
-    ("biases always", "bias=False makes no difference in your count.", "2 if bias else 0", "2"),
-    ("biases never", "the biases are not counted.", "2 if bias else 0", "0"),
+# Each as it is, and by those who have not come to the projection yet.
+for name, hint, edits in (
+    (
+        "one bias",
+        "one vector of biases is counted for each cell. torch has two.",
+        "2 if bias => 1 if bias",
+    ),
+    (
+        "biases always",
+        "bias=False makes no difference in your count.",
+        "2 if bias else 0 => 2",
+    ),
+    (
+        "biases never",
+        "the biases are not counted.",
+        "2 if bias else 0 => 0",
+    ),
     (
         "all read x",
         "each layer's count has I in it. What does layer 1 read?",
-        "(D * wide +",
-        "(I +",
+        "(D * wide + => (I +",
     ),
     (
         "upper layers read one direction",
         "with two directions the upper layers' weight_ih are counted too narrow: a layer reads both.",
-        "(D * wide +",
-        "(wide +",
+        "(D * wide + => (wide +",
     ),
     (
         "weight_hh reads both",
         "weight_hh is counted too wide with two directions: in time a cell reads its own h.",
-        "I + wide +",
-        "I + D * wide +",
-        "D * wide + wide",
-        "D * wide + D * wide",
+        """I + wide + => I + D * wide +
+    D * wide + wide => D * wide + D * wide""",
     ),
-    ("one direction counted", "one direction is counted of two.", "D * (first +", "(first +"),
+    (
+        "one direction counted",
+        "one direction is counted of two.",
+        "D * (first + => (first +",
+    ),
     (
         "directions not at all",
         "you count as if there were one direction.",
-        "2 if bidirectional else 1",
-        "1",
+        "2 if bidirectional else 1 => 1",
     ),
-    ("one layer", "one layer is counted.", "(first + (L - 1) * upper)", "first"),
-    ("one layer too many", "one of the upper layers is counted once too often.", "(L - 1)", "L"),
+    (
+        "one layer",
+        "one layer is counted.",
+        "(first + (L - 1) * upper) => first",
+    ),
+    (
+        "one layer too many",
+        "one of the upper layers is counted once too often.",
+        "(L - 1) => L",
+    ),
     (
         "four gates always",
         "four blocks are counted, always. How many has a GRU, and an RNN?",
-        '"RNN": 1, "GRU": 3',
-        '"RNN": 4, "GRU": 4',
+        '"RNN": 1, "GRU": 3 => "RNN": 4, "GRU": 4',
     ),
     (
         "the textbook's LSTM",
         "4H(I + H + 1) for each layer is a textbook's LSTM. torch has two biases, layers that read h,"
         " two directions, and other modes than the LSTM.",
-        "2 if bidirectional else 1",
-        "1",
-        '"RNN": 1, "GRU": 3',
-        '"RNN": 4, "GRU": 4',
-        "2 if bias else 0",
-        "1",
-        "(D * wide +",
-        "(I +",
+        """2 if bidirectional else 1 => 1
+    "RNN": 1, "GRU": 3 => "RNN": 4, "GRU": 4
+    2 if bias else 0 => 1
+    (D * wide + => (I +""",
     ),
 ):
-    wrong.edit(name, hint, *old_new)
-    wrong.edit(f"{name}; no projection", f"{hint} And proj_size has no part in it.", *old_new, *NO_PROJECTION)
+    wrong.edits(f"""
+{name} | {hint}
+    {edits}
+{name}; no projection | {hint} And proj_size has no part in it.
+    {edits}
+    proj_size or H => H
+    projection = proj_size * H => projection = 0
+""")
 
-wrong.edit(
-    "two gates in a GRU", "a GRU is counted with two blocks: n needs rows, too.", '"GRU": 3', '"GRU": 2'
-)
-wrong.edit(
-    "two biases of one gate",
-    "the biases are counted for one gate only.",
-    "(I + wide + biases)",
-    "(I + wide) + biases * H",
-    "(D * wide + wide + biases)",
-    "(D * wide + wide) + biases * H",
-)
-wrong.edit("no proj_size", "proj_size has no part in your count.", *NO_PROJECTION, section=PROJECTION)
-wrong.edit(
-    "weight_hr without a projection",
-    "weight_hr is counted where there is no projection, too.",
-    "projection = proj_size * H",
-    "projection = wide * H",
-    section=PROJECTION,
-)
-wrong.edit("weight_hr left out", "weight_hr is not counted.", *NO_PROJECTION[2:], section=PROJECTION)
-wrong.edit(
-    "weight_hr added, nothing narrower",
-    "weight_hr is counted, but what reads h is counted as wide as without it.",
-    *NO_PROJECTION[:2],
-    section=PROJECTION,
-)
-wrong.edit(
-    "one weight_hr",
-    "weight_hr is counted once. Which cells have one?",
-    *NO_PROJECTION[2:],
-    "D * (first + (L - 1) * upper)",
-    "D * (first + (L - 1) * upper) + proj_size * H",
-    section=PROJECTION,
-)
-wrong.edit(
-    "rows of the projection",
-    "with a projection too few rows are counted: gates are as wide as the memory.",
-    '"LSTM": 4}[mode] * H,',
-    '"LSTM": 4}[mode] * (proj_size or H),',
-    section=PROJECTION,
-)
-wrong.edit(
-    "upper layers not narrower",
-    "with a projection the upper layers are counted too wide: what do they read?",
-    "(D * wide +",
-    "(D * H +",
-    section=PROJECTION,
-)
-wrong.edit(
-    "weight_hh not narrower",
-    "with a projection weight_hh is counted too wide: what does it read?",
-    "(I + wide +",
-    "(I + H +",
-    "D * wide + wide",
-    "D * wide + H",
-    section=PROJECTION,
-)
+wrong.edits("""
+two gates in a GRU | a GRU is counted with two blocks: n needs rows, too.
+    "GRU": 3 => "GRU": 2
+two biases of one gate | the biases are counted for one gate only.
+    (I + wide + biases) => (I + wide) + biases * H
+    (D * wide + wide + biases) => (D * wide + wide) + biases * H
+§ A narrower h
+no proj_size | proj_size has no part in your count.
+    proj_size or H => H
+    projection = proj_size * H => projection = 0
+weight_hr without a projection | weight_hr is counted where there is no projection, too.
+    projection = proj_size * H => projection = wide * H
+weight_hr left out | weight_hr is not counted.
+    projection = proj_size * H => projection = 0
+weight_hr added, nothing narrower | weight_hr is counted, but what reads h is counted as wide as without it.
+    proj_size or H => H
+one weight_hr | weight_hr is counted once. Which cells have one?
+    projection = proj_size * H => projection = 0
+    D * (first + (L - 1) * upper) => D * (first + (L - 1) * upper) + proj_size * H
+rows of the projection | with a projection too few rows are counted: gates are as wide as the memory.
+    "LSTM": 4}[mode] * H, => "LSTM": 4}[mode] * (proj_size or H),
+upper layers not narrower | with a projection the upper layers are counted too wide: what do they read?
+    (D * wide + => (D * H +
+weight_hh not narrower | with a projection weight_hh is counted too wide: what does it read?
+    (I + wide + => (I + H +
+    D * wide + wide => D * wide + H
+""")
 
 count_parameters = Check(
     name="count_parameters",

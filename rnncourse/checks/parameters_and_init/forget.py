@@ -12,7 +12,7 @@ from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Flag, Part
 from rnncourse.checks.framework.plain import Plain
 from rnncourse.checks.parameters_and_init.in_place import changed_module, parameters_after
-from rnncourse.checks.parameters_and_init.lesson import FORGET, LESSON, NAMES, ROWS
+from rnncourse.checks.parameters_and_init.lesson import FORGET, LESSON
 
 BIASES = Trait("there are biases", "what you do with a module that has biases")
 NO_BIASES = Trait("there are no biases", "what you do where bias=False")
@@ -69,81 +69,43 @@ wrong = Mistakes(FORGET, _truth)
 SLICE, WHICH = "parameter[H : 2 * H] =", 'if name.startswith("bias"):'
 VALUE = 'value if name.startswith("bias_ih") else 0.0'
 
-wrong.edit(
-    "set in both", "the forget bias is twice the value: both biases are set, and they add up.", VALUE, "value"
-)
-wrong.edit(
-    "bias_hh left as it was",
-    "bias_ih has the value, but what was in bias_hh still counts: the sum is what acts.",
-    WHICH,
-    'if name.startswith("bias_ih"):',
-)
-wrong.edit("rows 0:H", "the first slice is set: whose is it?", SLICE, "parameter[:H] =", section=ROWS)
-wrong.edit(
-    "the third slice",
-    "the third slice is set, the candidate's.",
-    SLICE,
-    "parameter[2 * H : 3 * H] =",
-    section=ROWS,
-)
-wrong.edit(
-    "the last slice", "the last slice is set, the output gate's.", SLICE, "parameter[3 * H :] =", section=ROWS
-)
-wrong.edit(
-    "every gate", "all four gates are set. Asked is the forget gate.", SLICE, "parameter[:] =", section=ROWS
-)
-wrong.edit(
-    "layer 0 alone",
-    "layer 0 is set, the others are not.",
-    WHICH,
-    'if name.startswith("bias") and "_l0" in name:',
-    section=NAMES,
-)
-wrong.edit(
-    "forward alone",
-    "the forward direction is set, the backward is not.",
-    WHICH,
-    'if name.startswith("bias") and not name.endswith("reverse"):',
-    section=NAMES,
-)
-wrong.edit("weights, too", "rows of the weights are overwritten as well.", WHICH, "if True:", section=NAMES)
-wrong.edit(
-    "added",
-    "the value is added to what was there. Asked is that it be the value.",
-    SLICE,
-    "parameter[H : 2 * H] +=",
-)
-wrong.edit(
-    "always 1",
-    "the forget bias is 1, whichever value is asked.",
-    VALUE,
-    '1.0 if name.startswith("bias_ih") else 0.0',
-)
-wrong.edit(
-    "half",
-    "the sum is half of the value: half stands in one bias, and 0 in the other.",
-    VALUE,
-    'value / 2 if name.startswith("bias_ih") else 0.0',
-)
-wrong.edit(
-    "bias_hh emptied",
-    "all of bias_hh is set to 0: the other gates' biases are lost.",
-    f"{SLICE} {VALUE}",
-    "parameter[slice(H, 2 * H) if name.startswith('bias_ih') else slice(None)] = " + VALUE,
-)
-wrong.edit(
-    "in a copy",
-    "the module is as it was: a copy was changed, or a name was bound anew. Write into the parameters.",
-    "H = lstm.hidden_size",
-    "H, lstm = lstm.hidden_size, copy.deepcopy(lstm)",
-    section=ROWS,
-)
-wrong.edit(
-    "silent without biases",
-    "with bias=False it returns as if the bias were set. Asked is a ValueError.",
-    '        raise ValueError("there is no forget bias to set: bias=False")',
-    "        return",
-)
+wrong.edits("""
+set in both | the forget bias is twice the value: both biases are set, and they add up.
+    value if name.startswith("bias_ih") else 0.0 => value
+bias_hh left as it was | bias_ih has the value, but what was in bias_hh still counts: the sum is what acts.
+    if name.startswith("bias"): => if name.startswith("bias_ih"):
+§ A gate's rows
+rows 0:H | the first slice is set: whose is it?
+    parameter[H : 2 * H] = => parameter[:H] =
+the third slice | the third slice is set, the candidate's.
+    parameter[H : 2 * H] = => parameter[2 * H : 3 * H] =
+the last slice | the last slice is set, the output gate's.
+    parameter[H : 2 * H] = => parameter[3 * H :] =
+every gate | all four gates are set. Asked is the forget gate.
+    parameter[H : 2 * H] = => parameter[:] =
+§ Every parameter by name
+layer 0 alone | layer 0 is set, the others are not.
+    if name.startswith("bias"): => if name.startswith("bias") and "_l0" in name:
+forward alone | the forward direction is set, the backward is not.
+    if name.startswith("bias"): => if name.startswith("bias") and not name.endswith("reverse"):
+weights, too | rows of the weights are overwritten as well.
+    if name.startswith("bias"): => if True:
+§
+added | the value is added to what was there. Asked is that it be the value.
+    parameter[H : 2 * H] = => parameter[H : 2 * H] +=
+always 1 | the forget bias is 1, whichever value is asked.
+    value if name.startswith("bias_ih") else 0.0 => 1.0 if name.startswith("bias_ih") else 0.0
+half | the sum is half of the value: half stands in one bias, and 0 in the other.
+    value if name.startswith("bias_ih") else 0.0 => value / 2 if name.startswith("bias_ih") else 0.0
+bias_hh emptied | all of bias_hh is set to 0: the other gates' biases are lost.
+    parameter[H : 2 * H] => parameter[slice(H, 2 * H) if name.startswith('bias_ih') else slice(None)]
+§ A gate's rows
+in a copy | the module is as it was: a copy was changed, or a name was bound anew. Write into the parameters.
+    H = lstm.hidden_size => H, lstm = lstm.hidden_size, copy.deepcopy(lstm)
+§
+silent without biases | with bias=False it returns as if the bias were set. Asked is a ValueError.
+    raise ValueError("there is no forget bias to set: bias=False") => return
+""")
 
 set_forget_bias = Check(
     name="set_forget_bias",

@@ -6,7 +6,7 @@ from rnncourse.checks.framework.cases import Case, TorchModule, Trait, random_mo
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
-from rnncourse.checks.parameters_and_init.lesson import ELSEWHERE, LESSON, NAMES
+from rnncourse.checks.parameters_and_init.lesson import ELSEWHERE, LESSON
 
 ONE_WAY = Trait("there is one direction", "what you do with one direction")
 TWO_WAYS = Trait("there are two directions", "what you do with the second direction")
@@ -44,100 +44,52 @@ wrong = Mistakes(ELSEWHERE, _truth)
 ORDER = "[i, o, f, g]"
 BOTH = "torch.cat([iofc(bias_ih), iofc(bias_hh)])"
 
-wrong.edit("order kept", "the gates lie as in torch, i, f, g, o. ONNX has i, o, f, c.", ORDER, "[i, f, g, o]")
-wrong.edit(
-    "the way from ONNX",
-    "the gates are moved as on the way from ONNX to torch. It is not the same permutation as the way there.",
-    ORDER,
-    "[i, g, o, f]",
-    look="Write the order that you have and the order that you want one below the other.",
-)
-wrong.edit(
-    "f and o exchanged",
-    "f and o have changed places, and g lies as in torch: compare both orders.",
-    ORDER,
-    "[i, o, g, f]",
-)
-wrong.edit("cs231n's order", "the gates lie i, f, o, g: that is cs231n's order.", ORDER, "[i, f, o, g]")
-wrong.edit(
-    "biases in torch's order", "weights are reordered, biases are not.", BOTH, "torch.cat([bias_ih, bias_hh])"
-)
-wrong.edit(
-    "eight blocks as four",
-    "B is cut into four blocks of 2H. It has eight: cut each bias for itself.",
-    BOTH,
-    "iofc(torch.cat([bias_ih, bias_hh]))",
-)
-wrong.edit(
-    "biases added",
-    "the biases are added up. ONNX keeps both, end to end.",
-    BOTH,
-    "iofc(bias_ih) + iofc(bias_hh)",
-)
-wrong.edit(
-    "the sum and zeros",
-    "B has the sum and then zeros: it computes the same, but asked are both biases as they are.",
-    BOTH,
-    "torch.cat([iofc(bias_ih + bias_hh), 0 * bias_hh])",
-)
-wrong.edit(
-    "biases exchanged",
-    "in B the state's bias comes first. Asked is the input's.",
-    BOTH,
-    "torch.cat([iofc(bias_hh), iofc(bias_ih)])",
-)
-wrong.edit(
-    "biases gate by gate",
-    "in B each gate has its two biases side by side. Asked is one whole bias, then the other.",
-    BOTH,
-    "torch.stack([iofc(bias_ih).view(4, -1), iofc(bias_hh).view(4, -1)], dim=1).flatten()",
-)
-wrong.edit("one bias twice", "B holds bias_ih twice.", BOTH, "torch.cat([iofc(bias_ih), iofc(bias_ih)])")
-wrong.edit(
-    "W and R exchanged",
-    "W and R are exchanged: W reads the input.",
-    "return torch.stack(W), torch.stack(R)",
-    "return torch.stack(R), torch.stack(W)",
-)
-wrong.edit(
-    "transposed",
-    "the matrices are transposed. ONNX applies them as torch does.",
-    "return torch.stack(W), torch.stack(R)",
-    "return torch.stack(W).mT, torch.stack(R).mT",
-)
-wrong.edit(
-    "backward first",
-    "the backward direction comes first.",
-    '["", "_reverse"]',
-    '["_reverse", ""]',
-    section=NAMES,
-)
-wrong.edit("forward twice", "both directions have the forward's weights.", "+ way)", ")", section=NAMES)
-wrong.edit(
-    "forward alone",
-    "only the forward direction is there.",
-    ' if lstm.bidirectional else [""]',
-    "[:1]",
-    section=NAMES,
-)
-wrong.edit(
-    "directions end to end",
-    "the directions lie end to end. Asked is an axis for them, in front.",
-    "torch.stack(W), torch.stack(R), torch.stack(B)",
-    "torch.cat(W), torch.cat(R), torch.cat(B)",
-)
-wrong.edit(
-    "no axis for one direction",
-    "with one direction the axis in front is missing: it has size 1 there.",
-    "return torch.stack(W), torch.stack(R), torch.stack(B)",
-    "return tuple(torch.stack(t) if len(t) > 1 else t[0] for t in (W, R, B))",
-)
-wrong.edit(
-    "biases on two axes",
-    "B has an axis for the two biases. Asked are they end to end, (D, 8H).",
-    BOTH,
-    "torch.stack([iofc(bias_ih), iofc(bias_hh)])",
-)
+wrong.edits("""
+order kept | the gates lie as in torch, i, f, g, o. ONNX has i, o, f, c.
+    [i, o, f, g] => [i, f, g, o]
+the way from ONNX | the gates are moved as on the way from ONNX to torch. It is not the same permutation as
+    the way there.
+    [i, o, f, g] => [i, g, o, f]
+    look: Write the order that you have and the order that you want one below the other.
+f and o exchanged | f and o have changed places, and g lies as in torch: compare both orders.
+    [i, o, f, g] => [i, o, g, f]
+cs231n's order | the gates lie i, f, o, g: that is cs231n's order.
+    [i, o, f, g] => [i, f, o, g]
+biases in torch's order | weights are reordered, biases are not.
+    torch.cat([iofc(bias_ih), iofc(bias_hh)]) => torch.cat([bias_ih, bias_hh])
+eight blocks as four | B is cut into four blocks of 2H. It has eight: cut each bias for itself.
+    torch.cat([iofc(bias_ih), iofc(bias_hh)]) => iofc(torch.cat([bias_ih, bias_hh]))
+biases added | the biases are added up. ONNX keeps both, end to end.
+    torch.cat([iofc(bias_ih), iofc(bias_hh)]) => iofc(bias_ih) + iofc(bias_hh)
+the sum and zeros | B has the sum and then zeros: it computes the same, but asked are both biases as they are.
+    torch.cat([iofc(bias_ih), iofc(bias_hh)]) => torch.cat([iofc(bias_ih + bias_hh), 0 * bias_hh])
+biases exchanged | in B the state's bias comes first. Asked is the input's.
+    torch.cat([iofc(bias_ih), iofc(bias_hh)]) => torch.cat([iofc(bias_hh), iofc(bias_ih)])
+biases gate by gate | in B each gate has its two biases side by side. Asked is one whole bias, then the other.
+    - B.append(torch.cat([iofc(bias_ih), iofc(bias_hh)]))
+    + B.append(torch.stack([iofc(bias_ih).view(4, -1), iofc(bias_hh).view(4, -1)], dim=1).flatten())
+one bias twice | B holds bias_ih twice.
+    torch.cat([iofc(bias_ih), iofc(bias_hh)]) => torch.cat([iofc(bias_ih), iofc(bias_ih)])
+W and R exchanged | W and R are exchanged: W reads the input.
+    return torch.stack(W), torch.stack(R) => return torch.stack(R), torch.stack(W)
+transposed | the matrices are transposed. ONNX applies them as torch does.
+    return torch.stack(W), torch.stack(R) => return torch.stack(W).mT, torch.stack(R).mT
+§ Every parameter by name
+backward first | the backward direction comes first.
+    ["", "_reverse"] => ["_reverse", ""]
+forward twice | both directions have the forward's weights.
+    + way) => )
+forward alone | only the forward direction is there.
+    if lstm.bidirectional else [""] => [:1]
+§
+directions end to end | the directions lie end to end. Asked is an axis for them, in front.
+    torch.stack(W), torch.stack(R), torch.stack(B) => torch.cat(W), torch.cat(R), torch.cat(B)
+no axis for one direction | with one direction the axis in front is missing: it has size 1 there.
+    - return torch.stack(W), torch.stack(R), torch.stack(B)
+    + return tuple(torch.stack(t) if len(t) > 1 else t[0] for t in (W, R, B))
+biases on two axes | B has an axis for the two biases. Asked are they end to end, (D, 8H).
+    torch.cat([iofc(bias_ih), iofc(bias_hh)]) => torch.stack([iofc(bias_ih), iofc(bias_hh)])
+""")
 
 to_onnx = Check(
     name="to_onnx",

@@ -6,7 +6,7 @@ from rnncourse.checks.framework.cases import Case, TorchModule, Trait, random_mo
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
-from rnncourse.checks.parameters_and_init.lesson import ELSEWHERE, LESSON, NAMES, PROJECTION, ROWS
+from rnncourse.checks.parameters_and_init.lesson import LESSON, ROWS
 
 IS_LSTM = Trait("the module is an LSTM", "what you do with an LSTM")
 IS_GRU = Trait("the module is a GRU", "how many blocks a GRU has, and in which order")
@@ -57,110 +57,56 @@ wrong = Mistakes(ROWS, _truth)
 ROWS_OF = "parameter[k * H : (k + 1) * H]"
 PARAMETERS = "weight_ih", "weight_hh", "bias_ih", "bias_hh"
 
-wrong.edit(
-    "i, f, o, g",
-    "g and o are exchanged: cs231n has i, f, o, g. torch?",
-    '"ifgo"',
-    '"ifog"',
-    section=ELSEWHERE,
-)
-wrong.edit(
-    "ONNX's order",
-    "an LSTM's blocks are taken in ONNX's order, i, o, f, c.",
-    '"ifgo"',
-    '"iofg"',
-    section=ELSEWHERE,
-)
-wrong.edit("f first", "the input and the forget gate are exchanged in an LSTM.", '"ifgo"', '"figo"')
-wrong.edit("z first", "r and z are exchanged in a GRU.", '"rzn"', '"zrn"')
-wrong.edit(
-    "reverse left out",
-    "the forward direction's rows come, whichever is asked.",
-    '"_reverse" if reverse else ""',
-    '""',
-    section=NAMES,
-)
-wrong.edit(
-    "reverse turned round",
-    "forward and backward are exchanged.",
-    "if reverse",
-    "if not reverse",
-    section=NAMES,
-)
-wrong.edit("always layer 0", "layer 0's rows come, whichever is asked.", "_l{layer}", "_l0", section=NAMES)
-wrong.edit(
-    "the last layer",
-    "the last layer's rows come, whichever is asked.",
-    "_l{layer}",
-    "_l{module.num_layers - 1}",
-    section=NAMES,
-)
-wrong.edit(
-    "every fourth row",
-    "the gates lie in blocks, not in turns: you take every fourth (third) row.",
-    ROWS_OF,
-    "parameter[k :: len(order)]",
-)
-wrong.edit("a row", "one row comes, where a gate has one for each unit.", ROWS_OF, "parameter[k]")
-wrong.edit(
-    "one row, as a block",
-    "one row comes, where a gate has one for each unit.",
-    ROWS_OF,
-    "parameter[k : k + 1]",
-)
-wrong.edit(
-    "as four blocks always",
-    "a GRU's parameters are cut into four; how many blocks has it?",
-    ROWS_OF,
-    "parameter.tensor_split(4)[k]",
-)
-wrong.edit("from the end", "blocks are counted from the end.", ROWS_OF, "parameter.chunk(len(order))[-1 - k]")
-wrong.edit(
-    "one too far",
-    "the block after the one that was asked comes.",
-    ROWS_OF,
-    "parameter.chunk(len(order))[(k + 1) % len(order)]",
-)
-wrong.edit(
-    "counted from 1",
-    "the block after the one that was asked comes, and of the last gate nothing.",
-    ROWS_OF,
-    "parameter[(k + 1) * H : (k + 2) * H]",
-)
-wrong.edit(
-    "last row left out",
-    "the block's last row is missing: in Python a slice ends before its second number.",
-    ROWS_OF,
-    "parameter[k * H : (k + 1) * H - 1]",
-)
-wrong.edit(
-    "all to the end",
-    "all rows from the gate's first on come; where does the block end?",
-    ROWS_OF,
-    "parameter[k * H :]",
-)
-wrong.edit("transposed", "the rows are right, but transposed.", ROWS_OF, "parameter[k * H : (k + 1) * H].T")
-wrong.edit(
-    "blocks of h's width",
-    "with proj_size the block is too small: a gate has a row for each unit of the memory.",
-    "module.hidden_size",
-    "getattr(module, 'proj_size', 0) or module.hidden_size",
-    section=PROJECTION,
-)
-wrong.edit(
-    "weight_ih for weight_hh",
-    "weight_ih's rows come where weight_hh's are asked.",
-    "{kind}_l",
-    "{kind.replace('weight_hh', 'weight_ih')}_l",
-    section=NAMES,
-)
-wrong.edit(
-    "bias_ih for bias_hh",
-    "bias_ih's rows come where bias_hh's are asked.",
-    "{kind}_l",
-    "{kind.replace('bias_hh', 'bias_ih')}_l",
-    section=NAMES,
-)
+wrong.edits("""
+§ Weights from elsewhere
+i, f, o, g | g and o are exchanged: cs231n has i, f, o, g. torch?
+    "ifgo" => "ifog"
+ONNX's order | an LSTM's blocks are taken in ONNX's order, i, o, f, c.
+    "ifgo" => "iofg"
+§
+f first | the input and the forget gate are exchanged in an LSTM.
+    "ifgo" => "figo"
+z first | r and z are exchanged in a GRU.
+    "rzn" => "zrn"
+§ Every parameter by name
+reverse left out | the forward direction's rows come, whichever is asked.
+    "_reverse" if reverse else "" => ""
+reverse turned round | forward and backward are exchanged.
+    if reverse => if not reverse
+always layer 0 | layer 0's rows come, whichever is asked.
+    _l{layer} => _l0
+the last layer | the last layer's rows come, whichever is asked.
+    _l{layer} => _l{module.num_layers - 1}
+§
+every fourth row | the gates lie in blocks, not in turns: you take every fourth (third) row.
+    parameter[k * H : (k + 1) * H] => parameter[k :: len(order)]
+a row | one row comes, where a gate has one for each unit.
+    parameter[k * H : (k + 1) * H] => parameter[k]
+one row, as a block | one row comes, where a gate has one for each unit.
+    parameter[k * H : (k + 1) * H] => parameter[k : k + 1]
+as four blocks always | a GRU's parameters are cut into four; how many blocks has it?
+    parameter[k * H : (k + 1) * H] => parameter.tensor_split(4)[k]
+from the end | blocks are counted from the end.
+    parameter[k * H : (k + 1) * H] => parameter.chunk(len(order))[-1 - k]
+one too far | the block after the one that was asked comes.
+    parameter[k * H : (k + 1) * H] => parameter.chunk(len(order))[(k + 1) % len(order)]
+counted from 1 | the block after the one that was asked comes, and of the last gate nothing.
+    parameter[k * H : (k + 1) * H] => parameter[(k + 1) * H : (k + 2) * H]
+last row left out | the block's last row is missing: in Python a slice ends before its second number.
+    parameter[k * H : (k + 1) * H] => parameter[k * H : (k + 1) * H - 1]
+all to the end | all rows from the gate's first on come; where does the block end?
+    parameter[k * H : (k + 1) * H] => parameter[k * H :]
+transposed | the rows are right, but transposed.
+    parameter[k * H : (k + 1) * H] => parameter[k * H : (k + 1) * H].T
+§ A narrower h
+blocks of h's width | with proj_size the block is too small: a gate has a row for each unit of the memory.
+    module.hidden_size => getattr(module, 'proj_size', 0) or module.hidden_size
+§ Every parameter by name
+weight_ih for weight_hh | weight_ih's rows come where weight_hh's are asked.
+    {kind}_l => {kind.replace('weight_hh', 'weight_ih')}_l
+bias_ih for bias_hh | bias_ih's rows come where bias_hh's are asked.
+    {kind}_l => {kind.replace('bias_hh', 'bias_ih')}_l
+""")
 
 
 @wrong("the whole parameter", "the whole parameter comes, with all its gates.")

@@ -39,50 +39,37 @@ def _cases(seed: int) -> list[Case]:
 
 wrong = Mistakes(ENOUGH, _truth)
 
-wrong.edit(
-    "starts from 0",
-    "it starts from 0, so negative inputs never win. What is the largest number after the first step?",
-    "h, states = x[0]",
-    "h, states = torch.zeros_like(x[0])",
-    section=FOLD,
-)
-wrong.edit("the smallest", "this is the smallest number so far.", "maximum", "minimum")
-wrong.edit(
-    "the larger of first and now",
-    "each step compares its input with the first one alone. What is handed on?",
-    "torch.maximum(h, x_t)",
-    "torch.maximum(x[0], x_t)",
-    section=FOLD,
-)
-wrong.edit(
-    "nothing carried",
-    "these are the inputs themselves: no state is carried.",
-    "torch.maximum(h, x_t)",
-    "x_t",
-    section=FOLD,
-)
-wrong.edit(
-    "absolute values",
-    "the sign of the inputs is lost.",
-    "torch.maximum(h, x_t)",
-    "torch.maximum(h.abs(), x_t.abs())",
-)
-wrong.edit("added up", "these are sums, not the largest number.", "torch.maximum(h, x_t)", "h + x_t")
-wrong.edit(
-    "collected before the step",
-    "each state is collected before its step, so all come one step late.",
-    "h = torch.maximum(h, x_t)\n        states.append(h)",
-    "states.append(h)\n        h = torch.maximum(h, x_t)",
-    section=FOLD,
-)
-wrong.edit("time backwards", "this is the largest number from the end on.", "in x:", "in x.flip(0):")
-wrong.edit(
-    "the first state missing",
-    "there are T - 1 states: none after the first step.",
-    "in x:",
-    "in x[1:]:",
-    section=FOLD,
-)
+wrong.edits("""
+§ It is a fold
+starts from 0 | it starts from 0, so negative inputs never win. What is the largest number after the first
+    step?
+    h, states = x[0] => h, states = torch.zeros_like(x[0])
+§
+the smallest | this is the smallest number so far.
+    maximum => minimum
+§ It is a fold
+the larger of first and now | each step compares its input with the first one alone. What is handed on?
+    torch.maximum(h, x_t) => torch.maximum(x[0], x_t)
+nothing carried | these are the inputs themselves: no state is carried.
+    torch.maximum(h, x_t) => x_t
+§
+absolute values | the sign of the inputs is lost.
+    torch.maximum(h, x_t) => torch.maximum(h.abs(), x_t.abs())
+added up | these are sums, not the largest number.
+    torch.maximum(h, x_t) => h + x_t
+§ It is a fold
+collected before the step | each state is collected before its step, so all come one step late.
+    - h = torch.maximum(h, x_t)
+    - states.append(h)
+    + states.append(h)
+    + h = torch.maximum(h, x_t)
+§
+time backwards | this is the largest number from the end on.
+    in x: => in x.flip(0):
+§ It is a fold
+the first state missing | there are T - 1 states: none after the first step.
+    in x: => in x[1:]:
+""")
 
 
 @wrong(

@@ -6,7 +6,7 @@ from rnncourse.checks.framework.cases import MORE_STEPS, Case, random_numbers
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
-from rnncourse.checks.sequences_and_state.lesson import ARITHMETIC, FOLD, LESSON
+from rnncourse.checks.sequences_and_state.lesson import FOLD, LESSON
 
 
 def _truth(x, h_0, u, w):
@@ -30,60 +30,36 @@ def _cases(seed: int) -> list[Case]:
 
 wrong = Mistakes(FOLD, _truth)
 
-wrong.edit(
-    "h_0 at each step",
-    "each step starts from h_0. Which state should step 2 start from?",
-    "u * h +",
-    "u * h_0 +",
-)
-wrong.edit("h_0 ignored", "the run starts from 0, not from h_0.", "h, states = h_0", "h, states = 0 * h_0")
-wrong.edit(
-    "nothing carried", "the old state has no part in it: u is not used.", "u * h + ", "", section=ARITHMETIC
-)
-wrong.edit("u left out", "the old state comes in whole, without u.", "u * h", "h", section=ARITHMETIC)
-wrong.edit("w left out", "the input comes in without w.", "w * x_t", "x_t", section=ARITHMETIC)
-wrong.edit(
-    "x and h exchanged",
-    "x and h are exchanged: u multiplies the input, w the old state.",
-    "u * h + w * x_t",
-    "u * x_t + w * h",
-    section=ARITHMETIC,
-)
-wrong.edit(
-    "a difference",
-    "the input's share is subtracted; the step has a sum.",
-    "+ w * x_t",
-    "- w * x_t",
-    section=ARITHMETIC,
-)
-wrong.edit(
-    "old state added",
-    "the old state is added to the new one. The new state takes its place.",
-    "h = u",
-    "h = h + u",
-    section=ARITHMETIC,
-)
-wrong.edit(
-    "tanh applied",
-    "the states have been through tanh. This step has none.",
-    "u * h + w * x_t",
-    "torch.tanh(u * h + w * x_t)",
-    section=ARITHMETIC,
-)
-wrong.edit(
-    "h_0 among the states",
-    "states has T + 1 numbers: h_0 is there, too. Asked are the states after each step.",
-    "h_0, []",
-    "h_0, [h_0]",
-)
-wrong.edit("time backwards", "the run goes from the last input to the first.", "in x:", "in x.flip(0):")
-wrong.edit("one step too few", "the last input is not read: T - 1 states.", "in x:", "in x[:-1]:")
-wrong.edit(
-    "no step at all",
-    "it fails where T = 0: there is no state to stack. An empty sequence is one, too.",
-    "torch.stack(states) if states else torch.empty(0)",
-    "torch.stack(states)",
-)
+wrong.edits("""
+h_0 at each step | each step starts from h_0. Which state should step 2 start from?
+    u * h + => u * h_0 +
+h_0 ignored | the run starts from 0, not from h_0.
+    h, states = h_0 => h, states = 0 * h_0
+§ The step as arithmetic
+nothing carried | the old state has no part in it: u is not used.
+    u * h + =>
+u left out | the old state comes in whole, without u.
+    u * h => h
+w left out | the input comes in without w.
+    w * x_t => x_t
+x and h exchanged | x and h are exchanged: u multiplies the input, w the old state.
+    u * h + w * x_t => u * x_t + w * h
+a difference | the input's share is subtracted; the step has a sum.
+    + w * x_t => - w * x_t
+old state added | the old state is added to the new one. The new state takes its place.
+    h = u => h = h + u
+tanh applied | the states have been through tanh. This step has none.
+    u * h + w * x_t => torch.tanh(u * h + w * x_t)
+§
+h_0 among the states | states has T + 1 numbers: h_0 is there, too. Asked are the states after each step.
+    h_0, [] => h_0, [h_0]
+time backwards | the run goes from the last input to the first.
+    in x: => in x.flip(0):
+one step too few | the last input is not read: T - 1 states.
+    in x: => in x[:-1]:
+no step at all | it fails where T = 0: there is no state to stack. An empty sequence is one, too.
+    torch.stack(states) if states else torch.empty(0) => torch.stack(states)
+""")
 
 
 @wrong(

@@ -29,7 +29,7 @@ def _differing(wrong: dict[str, float], right: dict[str, float]) -> dict[str, fl
 U, W, H_0, X = -0.5, 2.0, 6.0, (4.0, -1.0, 3.0)
 _right = _chain(lambda h, x: U * h + W * x, X, H_0)
 
-wrong = Mistakes(ARITHMETIC)
+wrong = Mistakes(ARITHMETIC, _right)
 
 
 def _slip(name: str, hint: str, step: Step, section: str = "") -> None:
@@ -46,9 +46,11 @@ wrong(
     "Here the step has started from h_0 again. Which state does the step before hand on?",
     FOLD,
 )(_differing({name: U * H_0 + W * x for name, x in zip(NAMES, X, strict=True)}, _right))
-wrong("nothing carried", "The old state has no part in this number: it is the input's share alone.")(
-    {"h_2": W * X[1], "h_3": W * X[2]}  # the first would be that of h_0 = 0
-)
+wrong.edits("""
+nothing carried | The old state has no part in this number: it is the input's share alone.
+    h_2 => -2.0
+    h_3 => 6.0
+""")
 _slip("u without its sign", "The sign of u is lost: u is negative.", lambda h, x: -U * h + W * x)
 _slip(
     "u and w exchanged",
@@ -70,7 +72,7 @@ U_TANH, W_TANH, H_0_TANH, X_TANH = 0.8, 0.5, -0.5, (2.0, -3.0, 2.0)
 _right_tanh = _chain(lambda h, x: math.tanh(U_TANH * h + W_TANH * x), X_TANH, H_0_TANH)
 _linear = _chain(lambda h, x: U_TANH * h + W_TANH * x, X_TANH, H_0_TANH)
 
-wrong_tanh = Mistakes(LAMP)
+wrong_tanh = Mistakes(LAMP, _right_tanh)
 
 
 def _slip_tanh(name: str, hint: str, step: Step, section: str = "") -> None:
@@ -82,15 +84,11 @@ wrong_tanh(
     "tanh at the end only",
     "This is tanh of the chain without tanh. Is the state that is handed on squashed, or the sum before it?",
 )(_differing({name: math.tanh(number) for name, number in _linear.items()}, _right_tanh))
-wrong_tanh(
-    "the sum, not its tanh",
-    "This is the sum that goes into tanh.",
-)(
-    {
-        "h_2": U_TANH * _right_tanh["h_1"] + W_TANH * X_TANH[1],  # the first would be that without any tanh
-        "h_3": U_TANH * _right_tanh["h_2"] + W_TANH * X_TANH[2],
-    }
-)
+wrong_tanh.edits("""
+the sum, not its tanh | This is the sum that goes into tanh.
+    h_2 => -1.070360346
+    h_3 => 0.3683224454
+""")
 _slip_tanh(
     "tanh of the input only",
     "Only the input's share has been through tanh. What stands inside its brackets?",

@@ -44,68 +44,44 @@ def _cases(seed: int) -> list[Case]:
 
 wrong = Mistakes(ENOUGH, _truth)
 
-wrong.edit(
-    "the alarm ends",
-    "the alarm ends at the next pause. From it, nothing leads away.",
-    "if h != 3:\n            h = h + 1 if x_t else 0 * h",
-    "h = (h + 1).clamp(max=3) if x_t else 0 * h",
-)
-wrong.edit(
-    "counted on",
-    "the state goes on counting after the alarm, 4 and more, and a pause ends it.",
-    "if h != 3:\n            h = h + 1 if x_t else 0 * h",
-    "h = h + 1 if x_t else 0 * h",
-)
-wrong.edit(
-    "counted on, kept",
-    "the state goes on counting after the alarm, 4 and more. Does a fourth press tell you anything?",
-    "if h != 3:\n            h = h + 1 if x_t else 0 * h",
-    "h = h + 1 if x_t else h if h >= 3 else 0 * h",
-)
-wrong.edit(
-    "all presses counted",
-    "a pause changes nothing, so all presses are counted. Asked are presses in a row.",
-    "0 * h",
-    "h",
-)
-wrong.edit(
-    "a pause takes one off",
-    "a pause takes one off the count. What is left of a row after a pause?",
-    "0 * h",
-    "(h - 1).clamp(min=0)",
-)
-wrong.edit(
-    "a pause leaves 1", "after a pause the state is 1, as if that pause were a press.", "0 * h", "0 * h + 1"
-)
-wrong.edit(
-    "press and pause exchanged",
-    "press and pause are exchanged: 1 is a press.",
-    "if x_t else",
-    "if not x_t else",
-)
-wrong.edit("at two", "the alarm comes after two presses.", "h != 3", "h != 2")
-wrong.edit(
-    "the alarm starts anew",
-    "after the alarm the count starts again.",
-    "h != 3:",
-    "h == 3:\n            h = x_t\n        else:",
-)
-wrong.edit(
-    "h_0 ignored",
-    "the run starts from 0, not from h_0.",
-    "h, states = h_0",
-    "h, states = 0 * h_0",
-    section=FOLD,
-)
-wrong.edit(
-    "collected before the step",
-    "each state is collected before its step, so all come one step late.",
-    "states = h_0, []\n    for x_t in x:\n        if",
-    "states = h_0, []\n    for x_t in x:\n        states.append(h)\n        if",
-    "        states.append(h)\n    return",
-    "    return",
-    section=FOLD,
-)
+wrong.edits("""
+the alarm ends | the alarm ends at the next pause. From it, nothing leads away.
+    - if h != 3:
+    -     h = h + 1 if x_t else 0 * h
+    + h = (h + 1).clamp(max=3) if x_t else 0 * h
+counted on | the state goes on counting after the alarm, 4 and more, and a pause ends it.
+    - if h != 3:
+    -     h = h + 1 if x_t else 0 * h
+    + h = h + 1 if x_t else 0 * h
+counted on, kept | the state goes on counting after the alarm, 4 and more. Does a fourth press tell you
+    anything?
+    - if h != 3:
+    -     h = h + 1 if x_t else 0 * h
+    + h = h + 1 if x_t else h if h >= 3 else 0 * h
+all presses counted | a pause changes nothing, so all presses are counted. Asked are presses in a row.
+    0 * h => h
+a pause takes one off | a pause takes one off the count. What is left of a row after a pause?
+    0 * h => (h - 1).clamp(min=0)
+a pause leaves 1 | after a pause the state is 1, as if that pause were a press.
+    0 * h => 0 * h + 1
+press and pause exchanged | press and pause are exchanged: 1 is a press.
+    if x_t else => if not x_t else
+at two | the alarm comes after two presses.
+    h != 3 => h != 2
+the alarm starts anew | after the alarm the count starts again.
+    - if h != 3:
+    + if h == 3:
+    +     h = x_t
+    + else:
+§ It is a fold
+h_0 ignored | the run starts from 0, not from h_0.
+    h, states = h_0 => h, states = 0 * h_0
+collected before the step | each state is collected before its step, so all come one step late.
+    - for x_t in x:
+    + for x_t in x:
+    +     states.append(h)
+    - states.append(h)
+""")
 
 
 @wrong("only the answer", "these are 0 and 1, the alarm alone. The state must know how far the row has come.")

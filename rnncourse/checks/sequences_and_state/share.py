@@ -36,56 +36,35 @@ def _cases(seed: int) -> list[Case]:
 
 wrong = Mistakes(UNROLLED, _truth)
 
-wrong.edit(
-    "one W_hh too many",
-    "one W_hh too many. The step in which x_k comes in does not multiply it by W_hh.",
-    "T - k",
-    "T - k + 1",
-)
-wrong.edit("the power k", "the power is k, so later inputs count for less. Which inputs fade?", "T - k", "k")
-wrong.edit(
-    "the power k - 1",
-    "the power is k - 1, so later inputs count for less. Which inputs fade?",
-    "T - k",
-    "k - 1",
-)
-wrong.edit("the power T", "every input has the power T: that is h_0's.", "T - k", "T")
-wrong.edit("the power T - 1", "every input has the power T - 1: that is the first one's.", "T - k", "T - 1")
-wrong.edit("W_hh once", "every input is multiplied by W_hh once, however long ago it came.", "T - k", "1")
-wrong.edit("W_ih left out", "W_ih is missing: what of x_k comes in at all?", " @ W_ih", "")
-wrong.edit(
-    "W_ih alone",
-    "this is W_ih, whatever k and T are: nothing fades or grows.",
-    "torch.linalg.matrix_power(W_hh, T - k) @ ",
-    "",
-)
-wrong.edit(
-    "W_hh transposed", "W_hh is transposed. It is square, so no shape complains.", "(W_hh,", "(W_hh.T,"
-)
-wrong.edit(
-    "elementwise power",
-    "each number of W_hh is raised to a power by itself. `**` is no product of matrices.",
-    "torch.linalg.matrix_power(W_hh, T - k)",
-    "W_hh ** (T - k)",
-)
-wrong.edit(
-    "a factor for a power",
-    "W_hh is taken T - k times and added. Each step multiplies.",
-    "torch.linalg.matrix_power(W_hh, T - k)",
-    "(T - k) * W_hh",
-)
-wrong.edit(
-    "matrices in the wrong order",
-    "W_ih stands on the left; only where I = H that runs. Which of the two does x_k meet first?",
-    "torch.linalg.matrix_power(W_hh, T - k) @ W_ih",
-    "W_ih @ torch.linalg.matrix_power(W_hh, T - k)",
-)
-wrong.edit(
-    "W_ih at each step",
-    "W_ih comes in at each step. x_k comes in once.",
-    "matrix_power(W_hh, T - k) @ W_ih",
-    "matrix_power(W_hh, T - k) @ W_ih * (T - k + 1)",
-)
+wrong.edits("""
+one W_hh too many | one W_hh too many. The step in which x_k comes in does not multiply it by W_hh.
+    T - k => T - k + 1
+the power k | the power is k, so later inputs count for less. Which inputs fade?
+    T - k => k
+the power k - 1 | the power is k - 1, so later inputs count for less. Which inputs fade?
+    T - k => k - 1
+the power T | every input has the power T: that is h_0's.
+    T - k => T
+the power T - 1 | every input has the power T - 1: that is the first one's.
+    T - k => T - 1
+W_hh once | every input is multiplied by W_hh once, however long ago it came.
+    T - k => 1
+W_ih left out | W_ih is missing: what of x_k comes in at all?
+    @ W_ih =>
+W_ih alone | this is W_ih, whatever k and T are: nothing fades or grows.
+    torch.linalg.matrix_power(W_hh, T - k) @ =>
+W_hh transposed | W_hh is transposed. It is square, so no shape complains.
+    (W_hh, => (W_hh.T,
+elementwise power | each number of W_hh is raised to a power by itself. `**` is no product of matrices.
+    torch.linalg.matrix_power(W_hh, T - k) => W_hh ** (T - k)
+a factor for a power | W_hh is taken T - k times and added. Each step multiplies.
+    torch.linalg.matrix_power(W_hh, T - k) => (T - k) * W_hh
+matrices in the wrong order | W_ih stands on the left; only where I = H that runs. Which of the two does x_k
+    meet first?
+    torch.linalg.matrix_power(W_hh, T - k) @ W_ih => W_ih @ torch.linalg.matrix_power(W_hh, T - k)
+W_ih at each step | W_ih comes in at each step. x_k comes in once.
+    matrix_power(W_hh, T - k) @ W_ih => matrix_power(W_hh, T - k) @ W_ih * (T - k + 1)
+""")
 
 
 @wrong("one W_hh too few", "one W_hh too few: as if k counted from 0. The first input is x_1.")
@@ -96,12 +75,11 @@ def _(k, T, W_ih, W_hh):
     return share
 
 
-wrong.edit(
-    "one W_hh too few, and an inverse",
-    "one W_hh too few: as if k counted from 0. The first input is x_1. For k = T it comes to an inverse.",
-    "T - k",
-    "T - k - 1",
-)
+wrong.edits("""
+one W_hh too few, and an inverse | one W_hh too few: as if k counted from 0. The first input is x_1. For k = T
+    it comes to an inverse.
+    T - k => T - k - 1
+""")
 
 
 @wrong(

@@ -12,7 +12,7 @@ from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Shape
 from rnncourse.checks.framework.plain import Plain
 from rnncourse.checks.framework.use import Problem
-from rnncourse.checks.shapes.lesson import BATCH_FIRST, LESSON, MOVE, STEP_TO_LAYER, UNBATCHED
+from rnncourse.checks.shapes.lesson import LESSON, STEP_TO_LAYER
 
 
 def _expected_shapes(module, T, B):
@@ -71,167 +71,80 @@ def _as_shapes(returned: Plain, arguments: dict) -> Plain:
 
 wrong = Mistakes(STEP_TO_LAYER, _expected_shapes)
 
-wrong.edit("D left out of output", "output is as wide as one direction.", "(*steps, D * P)", "(*steps, P)")
-wrong.edit(
-    "output without the projection",
-    "output is H wide in each direction, also where proj_size makes h narrower.",
-    "(*steps, D * P)",
-    "(*steps, D * H)",
-    section=MOVE,
-)
-wrong.edit(
-    "D left out of the states",
-    "the states have a row for each layer, but a layer has a state for each direction.",
-    "(L * D, *batch, P)",
-    "(L, *batch, P)",
-    "(L * D, *batch, H)",
-    "(L, *batch, H)",
-)
-wrong.edit(
-    "L left out of the states",
-    "the states have the rows of one layer, however many there are.",
-    "(L * D, *batch, P)",
-    "(D, *batch, P)",
-    "(L * D, *batch, H)",
-    "(D, *batch, H)",
-)
-wrong.edit(
-    "directions joined in the states",
-    "the directions are side by side in your states, as in output. A state has rows for them.",
-    "(L * D, *batch, P)",
-    "(L, *batch, D * P)",
-    "(L * D, *batch, H)",
-    "(L, *batch, D * H)",
-)
-wrong.edit("no proj_size", "proj_size is not looked at.", "module.proj_size or H", "H", section=MOVE)
-wrong.edit(
-    "h_n without the projection",
-    "h_n is H wide, also where proj_size makes h narrower.",
-    "(L * D, *batch, P)",
-    "(L * D, *batch, H)",
-    section=MOVE,
-)
-wrong.edit(
-    "c projected",
-    "c_n is as wide as h: is c projected, too?",
-    "(L * D, *batch, H)",
-    "(L * D, *batch, P)",
-    section=MOVE,
-)
-wrong.edit(
-    "batch_first not looked at",
-    "input and output are time first also where batch_first=True.",
-    "(*batch, T) if module.batch_first else (T, *batch)",
-    "(T, *batch)",
-    section=BATCH_FIRST,
-)
-wrong.edit(
-    "always batch first",
-    "input and output are batch first also where batch_first=False.",
-    "(*batch, T) if module.batch_first else (T, *batch)",
-    "(*batch, T)",
-    section=BATCH_FIRST,
-)
-wrong.edit(
-    "batch_first turned round",
-    "batch_first is turned round: True means (B, T, I).",
-    "if module.batch_first",
-    "if not module.batch_first",
-    section=BATCH_FIRST,
-)
-wrong.edit(
-    "output time first",
-    "batch_first moves your input and leaves your output.",
-    "(*steps, D * P)",
-    "(T, *batch, D * P)",
-    section=BATCH_FIRST,
-)
-wrong.edit(
-    "states moved by batch_first",
-    "batch_first has moved your states. What does it move?",
-    "(L * D, *batch, P)",
-    "(*batch, L * D, P) if module.batch_first else (L * D, *batch, P)",
-    "(L * D, *batch, H)",
-    "(*batch, L * D, H) if module.batch_first else (L * D, *batch, H)",
-    section=BATCH_FIRST,
-)
-wrong.edit(
-    "states always batch first",
-    "your states begin with the batch. What does the first axis of a state count?",
-    "(L * D, *batch, P)",
-    "(*batch, L * D, P)",
-    "(L * D, *batch, H)",
-    "(*batch, L * D, H)",
-)
-wrong.edit(
-    "a batch of one",
-    "without a batch your shapes have a batch axis of size 1.",
-    "() if B is None",
-    "(1,) if B is None",
-    section=UNBATCHED,
-)
-wrong.edit(
-    "None as a size",
-    "where B is None you have None in your shapes. Without a batch, is there an axis for it?",
-    "() if B is None else (B,)",
-    "(B,)",
-    section=UNBATCHED,
-)
-wrong.edit(
-    "the last layer reads the input",
-    "weight_ih is as wide as the input in every layer: what does a layer above the first read?",
-    "D * P if L > 1 else I",
-    "I",
-)
-wrong.edit(
-    "the last layer reads one direction",
-    "the last layer reads one direction of the layer below. Is that all of it?",
-    "D * P if L > 1 else I",
-    "P if L > 1 else I",
-)
-wrong.edit(
-    "the only layer reads a layer",
-    "weight_ih of a module with one layer reads no layer: there is none below it.",
-    "D * P if L > 1 else I",
-    "D * P",
-)
-wrong.edit(
-    "the last layer reads H",
-    "weight_ih of an upper layer is wider than what comes up to it: proj_size makes h narrower.",
-    "D * P if L > 1 else I",
-    "D * H if L > 1 else I",
-    section=MOVE,
-)
-wrong.edit(
-    "four blocks", "every weight has four blocks: only an LSTM's has.", "(G * H, width)", "(4 * H, width)"
-)
-wrong.edit(
-    "one block", "every weight has one block: only a simple RNN's has.", "(G * H, width)", "(H, width)"
-)
-wrong.edit(
-    "blocks of P rows",
-    "the blocks of weight_ih have P rows; the projection comes after the gates.",
-    "(G * H, width)",
-    "(G * P, width)",
-    section=MOVE,
-)
-wrong.edit(
-    "transposed",
-    "weight_ih is transposed: it has a row for each number that it computes.",
-    "(G * H, width)",
-    "(width, G * H)",
-)
-wrong.edit(
-    "c for all", "c_n has a shape also where there is no c: only an LSTM has one.", " if G == 4 else ()", ""
-)
-wrong.edit(
-    "states with time",
-    "your states have a time axis: they are from one moment.",
-    "(L * D, *batch, P)",
-    "(L * D, T, *batch, P)",
-    "(L * D, *batch, H)",
-    "(L * D, T, *batch, H)",
-)
+wrong.edits("""
+D left out of output | output is as wide as one direction.
+    (*steps, D * P) => (*steps, P)
+§ Move it
+output without the projection | output is H wide in each direction, also where proj_size makes h narrower.
+    (*steps, D * P) => (*steps, D * H)
+§
+D left out of the states | the states have a row for each layer, but a layer has a state for each direction.
+    (L * D, *batch, P) => (L, *batch, P)
+    (L * D, *batch, H) => (L, *batch, H)
+L left out of the states | the states have the rows of one layer, however many there are.
+    (L * D, *batch, P) => (D, *batch, P)
+    (L * D, *batch, H) => (D, *batch, H)
+directions joined in the states | the directions are side by side in your states, as in output. A state has
+    rows for them.
+    (L * D, *batch, P) => (L, *batch, D * P)
+    (L * D, *batch, H) => (L, *batch, D * H)
+§ Move it
+no proj_size | proj_size is not looked at.
+    module.proj_size or H => H
+h_n without the projection | h_n is H wide, also where proj_size makes h narrower.
+    (L * D, *batch, P) => (L * D, *batch, H)
+c projected | c_n is as wide as h: is c projected, too?
+    (L * D, *batch, H) => (L * D, *batch, P)
+§ What batch_first moves
+batch_first not looked at | input and output are time first also where batch_first=True.
+    (*batch, T) if module.batch_first else (T, *batch) => (T, *batch)
+always batch first | input and output are batch first also where batch_first=False.
+    (*batch, T) if module.batch_first else (T, *batch) => (*batch, T)
+batch_first turned round | batch_first is turned round: True means (B, T, I).
+    if module.batch_first => if not module.batch_first
+output time first | batch_first moves your input and leaves your output.
+    (*steps, D * P) => (T, *batch, D * P)
+states moved by batch_first | batch_first has moved your states. What does it move?
+    (L * D, *batch, P) => (*batch, L * D, P) if module.batch_first else (L * D, *batch, P)
+    (L * D, *batch, H) => (*batch, L * D, H) if module.batch_first else (L * D, *batch, H)
+§
+states always batch first | your states begin with the batch. What does the first axis of a state count?
+    (L * D, *batch, P) => (*batch, L * D, P)
+    (L * D, *batch, H) => (*batch, L * D, H)
+§ Without a batch
+a batch of one | without a batch your shapes have a batch axis of size 1.
+    () if B is None => (1,) if B is None
+None as a size | where B is None you have None in your shapes. Without a batch, is there an axis for it?
+    () if B is None else (B,) => (B,)
+§
+the last layer reads the input | weight_ih is as wide as the input in every layer: what does a layer above the
+    first read?
+    D * P if L > 1 else I => I
+the last layer reads one direction | the last layer reads one direction of the layer below. Is that all of it?
+    D * P if L > 1 else I => P if L > 1 else I
+the only layer reads a layer | weight_ih of a module with one layer reads no layer: there is none below it.
+    D * P if L > 1 else I => D * P
+§ Move it
+the last layer reads H | weight_ih of an upper layer is wider than what comes up to it: proj_size makes h
+    narrower.
+    D * P if L > 1 else I => D * H if L > 1 else I
+§
+four blocks | every weight has four blocks: only an LSTM's has.
+    (G * H, width) => (4 * H, width)
+one block | every weight has one block: only a simple RNN's has.
+    (G * H, width) => (H, width)
+§ Move it
+blocks of P rows | the blocks of weight_ih have P rows; the projection comes after the gates.
+    (G * H, width) => (G * P, width)
+§
+transposed | weight_ih is transposed: it has a row for each number that it computes.
+    (G * H, width) => (width, G * H)
+c for all | c_n has a shape also where there is no c: only an LSTM has one.
+    if G == 4 else () =>
+states with time | your states have a time axis: they are from one moment.
+    (L * D, *batch, P) => (L * D, T, *batch, P)
+    (L * D, *batch, H) => (L * D, T, *batch, H)
+""")
 
 expected_shapes = Check(
     name="expected_shapes",

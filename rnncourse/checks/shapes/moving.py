@@ -55,12 +55,11 @@ def _(x, axes, wanted):
     return x.reshape([sizes.get(letter, 1) for letter in wanted])
 
 
-wrong.edit(
-    "the inverse order",
-    "you give permute the way back: where each old axis goes, and not where each new one comes from.",
-    "[axes.index(letter) for letter in wanted]",
-    "[wanted.index(letter) for letter in axes]",
-)
+wrong.edits("""
+the inverse order | you give permute the way back: where each old axis goes, and not where each new one comes
+    from.
+    [axes.index(letter) for letter in wanted] => [wanted.index(letter) for letter in axes]
+""")
 
 
 @wrong(

@@ -4,7 +4,7 @@ from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Word
 from rnncourse.checks.framework.use import value
-from rnncourse.checks.shapes.lesson import BATCH_FIRST, CELL, LESSON, TRANSPOSE, UNBATCHED
+from rnncourse.checks.shapes.lesson import BATCH_FIRST, LESSON
 
 # gru = nn.GRU(6, 5, batch_first=True), x (B=4, T=7, I=6): four sequences of seven steps.
 OUTCOMES = {
@@ -18,13 +18,26 @@ OUTCOMES = {
     "h": "raises",  # nn.GRUCell(6, 5)(x)
 }
 
-wrong = Mistakes(BATCH_FIRST)
-wrong("a state given batch first", "A state is never batch first.")({"a": "raises", "b": "right"})
-wrong("time first is noticed", "Nothing in the shapes tells.")({"c": "raises"})
-wrong("reshape transposes", "It does not.", TRANSPOSE)({"d": "right"})
-wrong("two axes raise", "A layer takes them as one sequence.", UNBATCHED)({"f": "raises", "g": "raises"})
-wrong("two axes are a batch", "Not to a layer.", UNBATCHED)({"g": "right"})
-wrong("a cell walks along time", "It does not.", CELL)({"h": "right"})
+wrong = Mistakes(BATCH_FIRST, OUTCOMES)
+wrong.edits("""
+a state given batch first | A state is never batch first.
+    a => 'raises'
+    b => 'right'
+time first is noticed | Nothing in the shapes tells.
+    c => 'raises'
+§ Transpose, not view
+reshape transposes | It does not.
+    d => 'right'
+§ Without a batch
+two axes raise | A layer takes them as one sequence.
+    f => 'raises'
+    g => 'raises'
+two axes are a batch | Not to a layer.
+    g => 'right'
+§ A cell reads one step
+a cell walks along time | It does not.
+    h => 'right'
+""")
 
 outcomes = Check(
     name="outcomes",

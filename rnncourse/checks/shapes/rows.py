@@ -21,39 +21,22 @@ def _cases(seed: int) -> list[Case]:
 
 wrong = Mistakes(TRANSPOSE, _time_first)
 
-wrong.edit(
-    "batch first",
-    "the axis is split as it should be, and then left: this is batch first.",
-    ".transpose(0, 1)",
-    "",
-)
-wrong.edit(
-    "split by T in front",
-    "the shape is right and the sequences are mixed. Which axis do the stored rows walk along first?",
-    "(-1, T)).transpose(0, 1)",
-    "(T, -1))",
-    look="Look at result[:, 0]: of how many sequences does it hold rows?",
-)
-wrong.edit(
-    "split by T in front, transposed",
-    "the rows are split as if all sequences' first steps came first; how are they stored?",
-    "(-1, T)",
-    "(T, -1)",
-)
-wrong.edit(
-    "features second",
-    "the features come last, in the input of every recurrent layer.",
-    ".transpose(0, 1)",
-    ".permute(1, 2, 0)",
-    section=NAMES,
-)
-wrong.edit(
-    "features first",
-    "the features are in front; they come last.",
-    ".transpose(0, 1)",
-    ".permute(2, 1, 0)",
-    section=NAMES,
-)
+wrong.edits("""
+batch first | the axis is split as it should be, and then left: this is batch first.
+    .transpose(0, 1) =>
+split by T in front | the shape is right and the sequences are mixed. Which axis do the stored rows walk along
+    first?
+    (-1, T)).transpose(0, 1) => (T, -1))
+    look: Look at result[:, 0]: of how many sequences does it hold rows?
+split by T in front, transposed | the rows are split as if all sequences' first steps came first; how are they
+    stored?
+    (-1, T) => (T, -1)
+§ Three axes, three names
+features second | the features come last, in the input of every recurrent layer.
+    .transpose(0, 1) => .permute(1, 2, 0)
+features first | the features are in front; they come last.
+    .transpose(0, 1) => .permute(2, 1, 0)
+""")
 
 
 @wrong(

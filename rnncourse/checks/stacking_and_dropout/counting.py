@@ -6,7 +6,7 @@ from rnncourse.checks.framework.cases import Case
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
-from rnncourse.checks.stacking_and_dropout.lesson import BOTH, COST, LESSON
+from rnncourse.checks.stacking_and_dropout.lesson import COST, LESSON
 
 
 def _truth(gates, input_size, hidden_size, num_layers, bidirectional):
@@ -40,54 +40,42 @@ def _cases(seed: int) -> list[Case]:
 
 wrong = Mistakes(COST, _truth)
 
-wrong.edit("one bias", "one vector of biases is counted for each cell. torch has two.", "+ 2)", "+ 1)")
-wrong.edit("no bias", "the biases are not counted.", "wide + H + 2", "wide + H")
-wrong.edit(
-    "biases not of each gate",
-    "the biases are counted for one gate only.",
-    "gates * H * (wide + H + 2)",
-    "(gates * H * (wide + H) + 2 * H)",
-)
-wrong.edit("all read x", "each layer's count has I in it. What does layer 1 read?", "[D * H]", "[I]")
-wrong.edit(
-    "upper layers read one direction",
-    "from layer 1 on you count H columns of weight_ih. What does a layer read with two directions?",
-    "[D * H]",
-    "[H]",
-    section=BOTH,
-)
-wrong.edit("one direction counted", "one direction is counted of two.", "D * gates", "gates")
-wrong.edit(
-    "directions not at all",
-    "you count as if there were one direction.",
-    "2 if bidirectional else 1",
-    "1",
-    section=BOTH,
-)
-wrong.edit(
-    "weight_hh reads both",
-    "weight_hh is counted too wide: in time a cell reads its own h.",
-    "wide + H + 2",
-    "wide + D * H + 2",
-    section=BOTH,
-)
-wrong.edit("one gate", "one gate is counted.", "D * gates * H", "D * H")
-wrong.edit("four gates", "four gates are counted, always. How many has a GRU?", "D * gates * H", "D * 4 * H")
-wrong.edit("weight_hh left out", "weight_hh is not counted.", "wide + H + 2", "wide + 2")
-wrong.edit("weight_ih left out", "weight_ih is not counted.", "wide + H + 2", "H + 2")
-wrong.edit(
-    "layer 0 as the others", "layer 0 reads x, and x has I numbers.", "[I] + [D * H]", "[D * H] + [D * H]"
-)
-
-
-wrong.edit(
-    "layer 0 times L",
-    "every layer is counted as layer 0, in one direction. What does layer 1 read?",
-    "[D * H]",
-    "[I]",
-    "2 if bidirectional else 1",
-    "1",
-)
+wrong.edits("""
+one bias | one vector of biases is counted for each cell. torch has two.
+    + 2) => + 1)
+no bias | the biases are not counted.
+    wide + H + 2 => wide + H
+biases not of each gate | the biases are counted for one gate only.
+    gates * H * (wide + H + 2) => (gates * H * (wide + H) + 2 * H)
+all read x | each layer's count has I in it. What does layer 1 read?
+    [D * H] => [I]
+§ Two directions below
+upper layers read one direction | from layer 1 on you count H columns of weight_ih. What does a layer read
+    with two directions?
+    [D * H] => [H]
+§
+one direction counted | one direction is counted of two.
+    D * gates => gates
+§ Two directions below
+directions not at all | you count as if there were one direction.
+    2 if bidirectional else 1 => 1
+weight_hh reads both | weight_hh is counted too wide: in time a cell reads its own h.
+    wide + H + 2 => wide + D * H + 2
+§
+one gate | one gate is counted.
+    D * gates * H => D * H
+four gates | four gates are counted, always. How many has a GRU?
+    D * gates * H => D * 4 * H
+weight_hh left out | weight_hh is not counted.
+    wide + H + 2 => wide + 2
+weight_ih left out | weight_ih is not counted.
+    wide + H + 2 => H + 2
+layer 0 as the others | layer 0 reads x, and x has I numbers.
+    [I] + [D * H] => [D * H] + [D * H]
+layer 0 times L | every layer is counted as layer 0, in one direction. What does layer 1 read?
+    [D * H] => [I]
+    2 if bidirectional else 1 => 1
+""")
 
 
 @wrong("from the top down", "right, but for the order: layer 0 comes first.")

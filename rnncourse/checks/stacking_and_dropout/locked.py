@@ -32,75 +32,41 @@ def _truth(x, p, training):
 
 wrong = Mistakes(IN_TIME, _truth)
 
-wrong.edit(
-    "new at each step",
-    "each step has a mask of its own. That is nn.LSTM's dropout; locked is one mask for all steps.",
-    "rand_like(x[:1])",
-    "rand_like(x)",
-)
-wrong.edit(
-    "one for the batch",
-    "all sequences of the batch share one mask.",
-    "rand_like(x[:1])",
-    "rand_like(x[:1, :1])",
-)
-wrong.edit(
-    "locked over the batch",
-    "the mask is the same for all sequences and new at each step: the wrong axis is locked.",
-    "rand_like(x[:1])",
-    "rand_like(x[:, :1])",
-    look="Which axis of x is time?",
-)
-wrong.edit(
-    "whole sequences dropped",
-    "all units of a sequence share one number: whole sequences are dropped, not units.",
-    "rand_like(x[:1])",
-    "rand_like(x[:1, :, :1])",
-)
-wrong.edit(
-    "steps dropped",
-    "all units of a step are dropped together: the mask runs over the steps, not over the units.",
-    "rand_like(x[:1])",
-    "rand_like(x[:, :, :1])",
-)
-wrong.edit("not scaled", "what is kept is not made larger.", " / (1 - p)", "", section=DROPOUT)
-wrong.edit("scaled by 1 - p", "what is kept is made smaller.", "/ (1 - p)", "* (1 - p)", section=DROPOUT)
-wrong.edit("scaled by p", "what is kept is multiplied by p.", "/ (1 - p)", "* p", section=DROPOUT)
-wrong.edit(
-    "kept with p",
-    "the share that is dropped is 1 - p: p is taken for the probability of being kept.",
-    ">= p",
-    "< p",
-    section=DROPOUT,
-)
-wrong.edit(
-    "in evaluation too",
-    "in evaluation numbers are dropped, too.",
-    "if not training:",
-    "if False:",
-    section=DROPOUT,
-)
-wrong.edit(
-    "only in evaluation",
-    "in training nothing is dropped, and in evaluation something is.",
-    "if not training:",
-    "if training:",
-    section=DROPOUT,
-)
-wrong.edit("never", "nothing is ever dropped.", "if not training:", "if True:", section=DROPOUT)
-wrong.edit(
-    "drawn once for ever",
-    "each call has the same mask: a seed set inside, or a mask kept from the first call?",
-    "torch.rand_like(x[:1])",
-    "torch.rand(x[:1].shape, generator=torch.Generator().manual_seed(0))",
-)
-wrong.edit(
-    "noise, not dropout",
-    "nothing is set to zero: x is multiplied by the random numbers themselves.",
-    " >= p",
-    "",
-    section=DROPOUT,
-)
+wrong.edits("""
+new at each step | each step has a mask of its own. That is nn.LSTM's dropout; locked is one mask for all
+    steps.
+    rand_like(x[:1]) => rand_like(x)
+one for the batch | all sequences of the batch share one mask.
+    rand_like(x[:1]) => rand_like(x[:1, :1])
+locked over the batch | the mask is the same for all sequences and new at each step: the wrong axis is locked.
+    rand_like(x[:1]) => rand_like(x[:, :1])
+    look: Which axis of x is time?
+whole sequences dropped | all units of a sequence share one number: whole sequences are dropped, not units.
+    rand_like(x[:1]) => rand_like(x[:1, :, :1])
+steps dropped | all units of a step are dropped together: the mask runs over the steps, not over the units.
+    rand_like(x[:1]) => rand_like(x[:, :, :1])
+§ Where dropout goes
+not scaled | what is kept is not made larger.
+    / (1 - p) =>
+scaled by 1 - p | what is kept is made smaller.
+    / (1 - p) => * (1 - p)
+scaled by p | what is kept is multiplied by p.
+    / (1 - p) => * p
+kept with p | the share that is dropped is 1 - p: p is taken for the probability of being kept.
+    >= p => < p
+in evaluation too | in evaluation numbers are dropped, too.
+    if not training: => if False:
+only in evaluation | in training nothing is dropped, and in evaluation something is.
+    if not training: => if training:
+never | nothing is ever dropped.
+    if not training: => if True:
+§
+drawn once for ever | each call has the same mask: a seed set inside, or a mask kept from the first call?
+    torch.rand_like(x[:1]) => torch.rand(x[:1].shape, generator=torch.Generator().manual_seed(0))
+§ Where dropout goes
+noise, not dropout | nothing is set to zero: x is multiplied by the random numbers themselves.
+    >= p =>
+""")
 
 
 @wrong(

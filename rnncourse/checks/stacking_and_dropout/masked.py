@@ -45,52 +45,34 @@ def _truth(layers, x, keep, p, training):
 
 wrong = Mistakes(DROPOUT, _truth)
 
-wrong.edit("not scaled", "what is kept is not made larger.", " / (1 - p)", "")
-wrong.edit(
-    "scaled by 1/p", "what is kept is divided by p. With which probability is it kept?", "(1 - p)", "p"
-)
-wrong.edit(
-    "scaled by p",
-    "what is kept is multiplied by p. With which probability is it kept?",
-    "/ (1 - p)",
-    "* p",
-)
-wrong.edit(
-    "scaled down", "what is kept is made smaller: it is multiplied by 1 - p.", "/ (1 - p)", "* (1 - p)"
-)
-wrong.edit(
-    "keep inverted", "what keep marks is dropped, and the rest is kept.", "keep[k - 1]", "~keep[k - 1]"
-)
-wrong.edit("in evaluation too", "the masks act when training is False, too.", "k > 0 and training", "k > 0")
-wrong.edit(
-    "only in evaluation",
-    "the masks act when training is False, and only then.",
-    "and training",
-    "and not training",
-)
-wrong.edit("no masks", "the masks have no part in it.", "u * keep[k - 1] / (1 - p)", "u")
-wrong.edit(
-    "one mask for all layers",
-    "keep[0] is used between all layers: each gap has its own.",
-    "keep[k - 1]",
-    "keep[0]",
-)
-wrong.edit(
-    "masks from the top down", "the masks are taken from the last to the first.", "keep[k - 1]", "keep[-k]"
-)
-wrong.edit(
-    "one mask for all steps",
-    "the mask of step 0 is used at every step. Here each step has its own.",
-    "keep[k - 1]",
-    "keep[k - 1, 0]",
-    section=IN_TIME,
-)
-wrong.edit(
-    "one mask for the batch",
-    "the mask of the first sequence is used for the whole batch.",
-    "keep[k - 1]",
-    "keep[k - 1, :, :1]",
-)
+wrong.edits("""
+not scaled | what is kept is not made larger.
+    / (1 - p) =>
+scaled by 1/p | what is kept is divided by p. With which probability is it kept?
+    (1 - p) => p
+scaled by p | what is kept is multiplied by p. With which probability is it kept?
+    / (1 - p) => * p
+scaled down | what is kept is made smaller: it is multiplied by 1 - p.
+    / (1 - p) => * (1 - p)
+keep inverted | what keep marks is dropped, and the rest is kept.
+    keep[k - 1] => ~keep[k - 1]
+in evaluation too | the masks act when training is False, too.
+    k > 0 and training => k > 0
+only in evaluation | the masks act when training is False, and only then.
+    and training => and not training
+no masks | the masks have no part in it.
+    u * keep[k - 1] / (1 - p) => u
+one mask for all layers | keep[0] is used between all layers: each gap has its own.
+    keep[k - 1] => keep[0]
+masks from the top down | the masks are taken from the last to the first.
+    keep[k - 1] => keep[-k]
+§ Why not in time?
+one mask for all steps | the mask of step 0 is used at every step. Here each step has its own.
+    keep[k - 1] => keep[k - 1, 0]
+§
+one mask for the batch | the mask of the first sequence is used for the whole batch.
+    keep[k - 1] => keep[k - 1, :, :1]
+""")
 
 
 @wrong("after the last layer, too", "output is dropped, too: dropout never acts after the last layer.")

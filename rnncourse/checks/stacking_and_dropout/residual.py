@@ -41,21 +41,22 @@ def _truth(layers, x):
 
 wrong = Mistakes(PATHS, _truth)
 
-wrong.edit("no way past", "nothing is added: this is a plain stack.", "hs + u if", "hs if")
-wrong.edit("h_n of the sum", "output is right. h_n holds the sum that goes up; a layer's state is its own h.",
-           "h[0]", "u[-1]")  # fmt: skip
-wrong.edit(
-    "mean", "the two are averaged: the way past a layer has a factor of 1/2.", "hs + u if", "(hs + u) / 2 if"
-)
-wrong.edit("product", "the two are multiplied, not added.", "hs + u if", "hs * u if")
-wrong.edit("difference", "what a layer has read is taken away, not added.", "hs + u if", "hs - u if")
-wrong.edit("added twice", "what a layer has read is added twice.", "hs + u if", "hs + 2 * u if")
-wrong.edit(
-    "layer left out",
-    "where the widths are equal the layer itself has no part in what goes up.",
-    "hs + u if",
-    "u if",
-)
+wrong.edits("""
+no way past | nothing is added: this is a plain stack.
+    hs + u if => hs if
+h_n of the sum | output is right. h_n holds the sum that goes up; a layer's state is its own h.
+    h[0] => u[-1]
+mean | the two are averaged: the way past a layer has a factor of 1/2.
+    hs + u if => (hs + u) / 2 if
+product | the two are multiplied, not added.
+    hs + u if => hs * u if
+difference | what a layer has read is taken away, not added.
+    hs + u if => hs - u if
+added twice | what a layer has read is added twice.
+    hs + u if => hs + 2 * u if
+layer left out | where the widths are equal the layer itself has no part in what goes up.
+    hs + u if => u if
+""")
 
 
 @wrong("x added everywhere", "x is added at every layer where it fits. What has layer 2 read?")

@@ -7,7 +7,7 @@ from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
 from rnncourse.checks.framework.watch import RECURRENT
-from rnncourse.checks.stacking_and_dropout.lesson import EQUATIONS, LESSON, PEOPLE, READS
+from rnncourse.checks.stacking_and_dropout.lesson import EQUATIONS, LESSON, READS
 
 ONE_LAYER = Trait("there is one layer", "what goes from layer to layer")
 MORE_LAYERS = Trait("there are several layers", "what you do with one layer")
@@ -46,96 +46,49 @@ def _truth(cells, x, h_0, c_0):
 
 wrong = Mistakes(READS, _truth)
 
-wrong.edit("each layer reads x", "every layer reads x_t.", "u = hs[k]", "pass", "outputs.append(u)",
-           "outputs.append(hs[-1])", section=PEOPLE)  # fmt: skip
-wrong.edit(
-    "c goes up",
-    "the next layer reads c of the layer below, and so output shows c.",
-    "u = hs[k]",
-    "u = cs[k]",
-    section=PEOPLE,
-)
-wrong.edit(
-    "c goes up, h comes out",
-    "the next layer reads c of the layer below.",
-    "u = hs[k]",
-    "u = cs[k]",
-    "outputs.append(u)",
-    "outputs.append(hs[-1])",
-    section=PEOPLE,
-)
-wrong.edit("c comes out", "output holds the top layer's c.", "outputs.append(u)", "outputs.append(cs[-1])")
-wrong.edit("layer 0 comes out", "output holds layer 0's h.", "outputs.append(u)", "outputs.append(hs[0])")
-wrong.edit(
-    "states from the top down",
-    "h_0 and c_0 are taken from the top down: the last row begins layer 0.",
-    "list(h_0), list(c_0)",
-    "list(h_0.flip(0)), list(c_0.flip(0))",
-)
-wrong.edit(
-    "h_0 from the top down",
-    "h_0 is taken from the top down, c_0 is not.",
-    "list(h_0)",
-    "list(h_0.flip(0))",
-)
-wrong.edit(
-    "all layers begin in row 0",
-    "every layer begins from row 0 of h_0 and c_0.",
-    "list(h_0), list(c_0)",
-    "[h_0[0] for _ in h_0], [c_0[0] for _ in c_0]",
-)
-wrong.edit(
-    "upper layers begin from zeros",
-    "from layer 1 on, h_0 and c_0 have no part in it.",
-    "list(h_0), list(c_0)",
-    "[h_0[0], *torch.zeros_like(h_0[1:])], [c_0[0], *torch.zeros_like(c_0[1:])]",
-)
-wrong.edit(
-    "begins from zeros",
-    "h_0 and c_0 have no part in it.",
-    "list(h_0), list(c_0)",
-    "list(torch.zeros_like(h_0)), list(torch.zeros_like(c_0))",
-)
-wrong.edit(
-    "reset at each step",
-    "each step begins from h_0 and c_0 again: nothing is carried.",
-    "        u = x_t",
-    "        u, hs, cs = x_t, list(h_0), list(c_0)",
-    section=EQUATIONS,
-)
-wrong.edit(
-    "c not carried",
-    "each step begins from c_0 again: h is carried, c is not.",
-    "        u = x_t",
-    "        u, cs = x_t, list(c_0)",
-    section=EQUATIONS,
-)
-wrong.edit(
-    "one cell for all",
-    "cells[0] computes every layer.",
-    "hs[k], cs[k] = cell(u",
-    "hs[k], cs[k] = cells[0](u",
-    section=PEOPLE,
-)
-wrong.edit(
-    "cells from the top down",
-    "the last of the cells reads x: the layers are upside down.",
-    "enumerate(cells)",
-    "enumerate(cells[::-1])",
-)
-wrong.edit(
-    "(c, h) into the cell",
-    "the cell is given (c, h). In which order does it take its state?",
-    "(hs[k], cs[k]))",
-    "(cs[k], hs[k]))",
-    section=EQUATIONS,
-)
-wrong.edit(
-    "h_n from the top down",
-    "output is right; h_n and c_n are from the top down.",
-    "torch.stack(hs), torch.stack(cs)",
-    "torch.stack(hs[::-1]), torch.stack(cs[::-1])",
-)
+wrong.edits("""
+§ What people get wrong
+each layer reads x | every layer reads x_t.
+    u = hs[k] => pass
+    outputs.append(u) => outputs.append(hs[-1])
+c goes up | the next layer reads c of the layer below, and so output shows c.
+    u = hs[k] => u = cs[k]
+c goes up, h comes out | the next layer reads c of the layer below.
+    u = hs[k] => u = cs[k]
+    outputs.append(u) => outputs.append(hs[-1])
+§
+c comes out | output holds the top layer's c.
+    outputs.append(u) => outputs.append(cs[-1])
+layer 0 comes out | output holds layer 0's h.
+    outputs.append(u) => outputs.append(hs[0])
+states from the top down | h_0 and c_0 are taken from the top down: the last row begins layer 0.
+    list(h_0), list(c_0) => list(h_0.flip(0)), list(c_0.flip(0))
+h_0 from the top down | h_0 is taken from the top down, c_0 is not.
+    list(h_0) => list(h_0.flip(0))
+all layers begin in row 0 | every layer begins from row 0 of h_0 and c_0.
+    list(h_0), list(c_0) => [h_0[0] for _ in h_0], [c_0[0] for _ in c_0]
+upper layers begin from zeros | from layer 1 on, h_0 and c_0 have no part in it.
+    list(h_0), list(c_0) => [h_0[0], *torch.zeros_like(h_0[1:])], [c_0[0], *torch.zeros_like(c_0[1:])]
+begins from zeros | h_0 and c_0 have no part in it.
+    list(h_0), list(c_0) => list(torch.zeros_like(h_0)), list(torch.zeros_like(c_0))
+§ The whole recurrence
+reset at each step | each step begins from h_0 and c_0 again: nothing is carried.
+    u = x_t => u, hs, cs = x_t, list(h_0), list(c_0)
+c not carried | each step begins from c_0 again: h is carried, c is not.
+    u = x_t => u, cs = x_t, list(c_0)
+§ What people get wrong
+one cell for all | cells[0] computes every layer.
+    hs[k], cs[k] = cell(u => hs[k], cs[k] = cells[0](u
+§
+cells from the top down | the last of the cells reads x: the layers are upside down.
+    enumerate(cells) => enumerate(cells[::-1])
+§ The whole recurrence
+(c, h) into the cell | the cell is given (c, h). In which order does it take its state?
+    (hs[k], cs[k])) => (cs[k], hs[k]))
+§
+h_n from the top down | output is right; h_n and c_n are from the top down.
+    torch.stack(hs), torch.stack(cs) => torch.stack(hs[::-1]), torch.stack(cs[::-1])
+""")
 
 
 @wrong("h of the step before goes up", "a layer reads what the layer below had one step earlier.", EQUATIONS)

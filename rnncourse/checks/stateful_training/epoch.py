@@ -10,7 +10,7 @@ from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
 from rnncourse.checks.stateful_training.learning import train
-from rnncourse.checks.stateful_training.lesson import DETACH, LESSON, RESET, RETAIN, SECOND
+from rnncourse.checks.stateful_training.lesson import DETACH, LESSON, RETAIN, SECOND
 
 WHOLE_CHUNKS = Trait("all chunks have K steps", "what you do with a last chunk that is shorter")
 SHORT_CHUNK = Trait("the last chunk is shorter", "what you do where all chunks have K steps")
@@ -56,110 +56,51 @@ def _cases(seed: int) -> list[Case]:
 
 wrong = Mistakes(SECOND, _truth)
 
-wrong.edit(
-    "state zeroed",
-    "each chunk starts from zeros: the state is not carried.",
-    "lstm(x_k, state)",
-    "lstm(x_k)",
-    section=RESET,
-)
-wrong.edit(
-    "c zeroed",
-    "h is carried from chunk to chunk, c starts from zeros.",
-    "tuple(s.detach() for s in state)",
-    "state[0].detach(), torch.zeros_like(state[1])",
-    section=DETACH,
-)
-wrong.edit(
-    "h zeroed",
-    "c is carried from chunk to chunk, h starts from zeros.",
-    "tuple(s.detach() for s in state)",
-    "torch.zeros_like(state[0]), state[1].detach()",
-    section=DETACH,
-)
-wrong.edit(
-    "h and c exchanged",
-    "the carried state is (c, h). A layer takes (h, c).",
-    "tuple(s.detach() for s in state)",
-    "state[1].detach(), state[0].detach()",
-    section=DETACH,
-)
-wrong.edit(
-    "gradients pile up",
-    "the gradients of all chunks so far pile up: they are not set to zero in between.",
-    "        optimizer.zero_grad()\n",
-    "",
-)
-wrong.edit(
-    "no update",
-    "the weights are as they were: there is no update, or it finds no gradient.",
-    "        optimizer.step()\n",
-    "",
-)
-wrong.edit(
-    "one update",
-    "the weights change once, at the end. Asked is an update after each chunk.",
-    "        optimizer.zero_grad()\n",
-    "",
-    "        optimizer.step()\n",
-    "",
-    "    return",
-    "    optimizer.step()\n    return",
-)
-wrong.edit(
-    "the whole in one piece",
-    "the sequence is not cut: there is one loss, of all T steps.",
-    "x.split(K), y.split(K)",
-    "[x], [y]",
-)
-wrong.edit(
-    "K chunks",
-    "there are K chunks. Asked are chunks of K steps.",
-    "x.split(K), y.split(K)",
-    "x.chunk(K), y.chunk(K)",
-)
-wrong.edit(
-    "the short chunk left out",
-    "the last chunk is left out where it has fewer than K steps. A state does not mind a short chunk.",
-    "        output, state",
-    "        if len(x_k) < K:\n            break\n        output, state",
-)
-wrong.edit(
-    "summed",
-    "the loss is a sum. Asked is the mean of the squared errors.",
-    "head(output), y_k)",
-    'head(output), y_k, reduction="sum")',
-)
-wrong.edit(
-    "halved",
-    "the loss is half of what is asked: the mean of the squared errors has no factor ½ here.",
-    "F.mse_loss(head(output), y_k)",
-    "0.5 * F.mse_loss(head(output), y_k)",
-)
-wrong.edit(
-    "summed over the outputs",
-    "the squared errors of each step are summed over the O outputs. Asked is the mean over everything.",
-    "F.mse_loss(head(output), y_k)",
-    "(head(output) - y_k).square().sum(-1).mean()",
-)
-wrong.edit(
-    "the layer does not learn",
-    "only the head learns: the output that it reads is cut from its past, so the layer gets no gradient.",
-    "head(output)",
-    "head(output.detach())",
-)
-wrong.edit(
-    "the last step only",
-    "the loss is that of each chunk's last step. Asked are all its steps.",
-    "head(output), y_k",
-    "head(output[-1]), y_k[-1]",
-)
-wrong.edit(
-    "the sum so far returned",
-    "the losses are sums over all chunks so far. Asked is each chunk's own.",
-    "torch.tensor(losses, dtype=torch.float64)",
-    "torch.tensor(losses, dtype=torch.float64).cumsum(0)",
-)
+wrong.edits("""
+§ When to reset
+state zeroed | each chunk starts from zeros: the state is not carried.
+    lstm(x_k, state) => lstm(x_k)
+§ Detach the state
+c zeroed | h is carried from chunk to chunk, c starts from zeros.
+    tuple(s.detach() for s in state) => state[0].detach(), torch.zeros_like(state[1])
+h zeroed | c is carried from chunk to chunk, h starts from zeros.
+    tuple(s.detach() for s in state) => torch.zeros_like(state[0]), state[1].detach()
+h and c exchanged | the carried state is (c, h). A layer takes (h, c).
+    tuple(s.detach() for s in state) => state[1].detach(), state[0].detach()
+§
+gradients pile up | the gradients of all chunks so far pile up: they are not set to zero in between.
+    optimizer.zero_grad() =>
+no update | the weights are as they were: there is no update, or it finds no gradient.
+    optimizer.step() =>
+one update | the weights change once, at the end. Asked is an update after each chunk.
+    optimizer.zero_grad() =>
+    - optimizer.step()
+    return torch.tensor => optimizer.step(); return torch.tensor
+the whole in one piece | the sequence is not cut: there is one loss, of all T steps.
+    x.split(K), y.split(K) => [x], [y]
+K chunks | there are K chunks. Asked are chunks of K steps.
+    x.split(K), y.split(K) => x.chunk(K), y.chunk(K)
+the short chunk left out | the last chunk is left out where it has fewer than K steps. A state does not mind a
+    short chunk.
+    - for x_k, y_k in zip(x.split(K), y.split(K), strict=True):
+    + for x_k, y_k in zip(x.split(K), y.split(K), strict=True):
+    +     if len(x_k) < K:
+    +         break
+summed | the loss is a sum. Asked is the mean of the squared errors.
+    head(output), y_k) => head(output), y_k, reduction="sum")
+halved | the loss is half of what is asked: the mean of the squared errors has no factor ½ here.
+    F.mse_loss(head(output), y_k) => 0.5 * F.mse_loss(head(output), y_k)
+summed over the outputs | the squared errors of each step are summed over the O outputs. Asked is the mean
+    over everything.
+    F.mse_loss(head(output), y_k) => (head(output) - y_k).square().sum(-1).mean()
+the layer does not learn | only the head learns: the output that it reads is cut from its past, so the layer
+    gets no gradient.
+    head(output) => head(output.detach())
+the last step only | the loss is that of each chunk's last step. Asked are all its steps.
+    head(output), y_k => head(output[-1]), y_k[-1]
+the sum so far returned | the losses are sums over all chunks so far. Asked is each chunk's own.
+    torch.tensor(losses, dtype=torch.float64) => torch.tensor(losses, dtype=torch.float64).cumsum(0)
+""")
 
 
 @wrong("full gradient", "the gradient goes back over all chunks: one backward, at the end.", section=RETAIN)

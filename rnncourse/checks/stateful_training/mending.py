@@ -8,7 +8,7 @@ from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
 from rnncourse.checks.stateful_training import given
-from rnncourse.checks.stateful_training.lesson import DETACH, EPOCHS, LESSON, RESET
+from rnncourse.checks.stateful_training.lesson import EPOCHS, LESSON
 from rnncourse.checks.stateful_training.reading import read_twice
 
 FLOAT = Trait("the module is as it was built", "what `.double()` moves, and what it does not")
@@ -65,82 +65,56 @@ wrong = Mistakes(EPOCHS, _Reader)
 wrong("as given", "it does what the class as given does: no repair shows yet.", look="Begin with `forward`.")(
     given.Reader
 )
-wrong.edit(
-    "c not detached",
-    "the last chunk's gradient goes back into the chunks before: c is carried with its past.",
-    *_C_CARRIED,
-    section=DETACH,
-)
-wrong.edit(
-    "h not detached",
-    "the last chunk's gradient goes back into the chunks before: h is carried with its past.",
-    "h.detach(), c.detach()",
-    "h, c.detach()",
-    section=DETACH,
-)
-wrong.edit(
-    "neither detached",
-    "the last chunk's gradient goes back into the chunks before: h and c are carried with their past.",
-    "h.detach(), c.detach()",
-    "h, c",
-    section=DETACH,
-)
-wrong.edit(
-    "c not reset",
-    "after reset() the state is not that of a beginning: c is left as it was.",
-    *_NO_RESET,
-    section=RESET,
-)
-wrong.edit(
-    "no reset",
-    "reset() changes nothing.",
-    "        self.h = torch.zeros_like(self.h)\n        self.c = torch.zeros_like(self.c)\n",
-    "        pass\n",
-    section=RESET,
-)
-wrong.edit(
-    "h not reset",
-    "after reset() the state is not that of a beginning: h is left as it was.",
-    "        self.h = torch.zeros_like(self.h)\n",
-    "",
-    section=RESET,
-)
-wrong.edit(
-    "no buffers", "`.double()` moves the layer, and the state, or a half of it, stays behind.", *_BUFFERS
-)
-wrong.edit(
-    "c not detached, c not reset",
-    "the last chunk's gradient goes back into the chunks before. And reset() leaves c as it was.",
-    *_C_CARRIED,
-    *_NO_RESET,
-    section=DETACH,
-)
-wrong.edit(
-    "c not detached, no buffers",
-    "the last chunk's gradient goes back into the chunks before. And the state does not follow `.double()`.",
-    *_C_CARRIED,
-    *_BUFFERS,
-    section=DETACH,
-)
-wrong.edit(
-    "c not reset, no buffers",
-    "reset() leaves c as it was. And the state does not follow `.double()`.",
-    *_NO_RESET,
-    *_BUFFERS,
-    section=RESET,
-)
-wrong.edit(
-    "state not kept",
-    "every chunk starts from zeros: the state is not kept.",
-    "        self.h, self.c = h.detach(), c.detach()\n",
-    "",
-)
-wrong.edit(
-    "h and c exchanged",
-    "h is kept as c, and c as h.",
-    "h.detach(), c.detach()",
-    "c.detach(), h.detach()",
-)
+wrong.edits("""
+§ Detach the state
+c not detached | the last chunk's gradient goes back into the chunks before: c is carried with its past.
+    h.detach(), c.detach() => h.detach(), c
+h not detached | the last chunk's gradient goes back into the chunks before: h is carried with its past.
+    h.detach(), c.detach() => h, c.detach()
+neither detached | the last chunk's gradient goes back into the chunks before: h and c are carried with their
+    past.
+    h.detach(), c.detach() => h, c
+§ When to reset
+c not reset | after reset() the state is not that of a beginning: c is left as it was.
+    self.c = torch.zeros_like(self.c) =>
+no reset | reset() changes nothing.
+    - self.h = torch.zeros_like(self.h)
+    - self.c = torch.zeros_like(self.c)
+    + pass
+h not reset | after reset() the state is not that of a beginning: h is left as it was.
+    self.h = torch.zeros_like(self.h) =>
+§
+no buffers | `.double()` moves the layer, and the state, or a half of it, stays behind.
+    - self.register_buffer("h", torch.zeros(1, batch_size, hidden_size), persistent=False)
+    - self.register_buffer("c", torch.zeros(1, batch_size, hidden_size), persistent=False)
+    + self.h = torch.zeros(1, batch_size, hidden_size)
+    + self.c = torch.zeros(1, batch_size, hidden_size)
+§ Detach the state
+c not detached, c not reset | the last chunk's gradient goes back into the chunks before. And reset() leaves c
+    as it was.
+    h.detach(), c.detach() => h.detach(), c
+    self.c = torch.zeros_like(self.c) =>
+c not detached, no buffers | the last chunk's gradient goes back into the chunks before. And the state does
+    not follow `.double()`.
+    - self.register_buffer("h", torch.zeros(1, batch_size, hidden_size), persistent=False)
+    - self.register_buffer("c", torch.zeros(1, batch_size, hidden_size), persistent=False)
+    + self.h = torch.zeros(1, batch_size, hidden_size)
+    + self.c = torch.zeros(1, batch_size, hidden_size)
+    - self.h, self.c = h.detach(), c.detach()
+    + self.h, self.c = h.detach(), c
+§ When to reset
+c not reset, no buffers | reset() leaves c as it was. And the state does not follow `.double()`.
+    - self.register_buffer("h", torch.zeros(1, batch_size, hidden_size), persistent=False)
+    - self.register_buffer("c", torch.zeros(1, batch_size, hidden_size), persistent=False)
+    + self.h = torch.zeros(1, batch_size, hidden_size)
+    + self.c = torch.zeros(1, batch_size, hidden_size)
+    - self.c = torch.zeros_like(self.c)
+§
+state not kept | every chunk starts from zeros: the state is not kept.
+    self.h, self.c = h.detach(), c.detach() =>
+h and c exchanged | h is kept as c, and c as h.
+    h.detach(), c.detach() => c.detach(), h.detach()
+""")
 
 Reader = Check(
     name="Reader",

@@ -31,42 +31,22 @@ def _cases(seed: int) -> list[Case]:
 
 wrong = Mistakes(LAYOUT, _truth)
 
-wrong.edit(
-    "every B-th token",
-    "each row reads the text with holes: neighbours of the text stand beside each other in the batch.",
-    "view(B, n).T",
-    "view(n, B)",
-)
-wrong.edit(
-    "batch first",
-    "the rows are right, and they lie along axis 0: this is (B, n). Time comes first.",
-    ".T",
-    "",
-)
-wrong.edit(
-    "the beginning left out",
-    "what does not fill the rows is left out at the beginning. It is the end that is dropped.",
-    "data[: n * B]",
-    "data[len(data) - n * B :]",
-)
-wrong.edit(
-    "a step too few",
-    "the rows are a step shorter than they can be.",
-    "n = len(data) // B",
-    "n = max(len(data) // B - 1, 1)",
-)
-wrong.edit(
-    "time backwards",
-    "each row runs from its end to its beginning.",
-    ".T",
-    ".T.flip(0)",
-)
-wrong.edit(
-    "rows in another order",
-    "the last stretch of the text stands in row 0.",
-    "view(B, n).T",
-    "view(B, n).flip(0).T",
-)
+wrong.edits("""
+every B-th token | each row reads the text with holes: neighbours of the text stand beside each other in the
+    batch.
+    view(B, n).T => view(n, B)
+batch first | the rows are right, and they lie along axis 0: this is (B, n). Time comes first.
+    .T =>
+the beginning left out | what does not fill the rows is left out at the beginning. It is the end that is
+    dropped.
+    data[: n * B] => data[len(data) - n * B :]
+a step too few | the rows are a step shorter than they can be.
+    n = len(data) // B => n = max(len(data) // B - 1, 1)
+time backwards | each row runs from its end to its beginning.
+    .T => .T.flip(0)
+rows in another order | the last stretch of the text stands in row 0.
+    view(B, n).T => view(B, n).flip(0).T
+""")
 
 
 @wrong("padded", "the rows are filled up with zeros. What does not fill them is dropped.")

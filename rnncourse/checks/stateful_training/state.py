@@ -7,7 +7,7 @@ from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
 from rnncourse.checks.stateful_training.cutting import cut_state
-from rnncourse.checks.stateful_training.lesson import DETACH, LESSON, WAYS
+from rnncourse.checks.stateful_training.lesson import DETACH, LESSON
 from rnncourse.steps import LSTMState
 
 ONE = Trait("the state is one tensor", "what you do with a state of several tensors")
@@ -43,59 +43,29 @@ def _cases(seed: int) -> list[Case]:
 
 wrong = Mistakes(DETACH, _truth)
 
-wrong.edit(
-    "not cut",
-    "what comes back still has its past. `detach` changes nothing in place: it returns a new tensor.",
-    "state.detach()",
-    "state",
-)
-wrong.edit(
-    "only one tensor",
-    "a single tensor is cut. A state of several tensors comes back with its past.",
-    "[_truth(part) for part in state]",
-    "state",
-)
-wrong.edit(
-    "c forgotten",
-    "of each pair the first is cut, and the second leads back into the chunk before.",
-    "[_truth(part) for part in state]",
-    "[_truth(state[0]), *state[1:]]",
-    look="Which of h and c has a `grad_fn`?",
-)
-wrong.edit(
-    "h forgotten",
-    "of each pair the second is cut, and the first leads back into the chunk before.",
-    "[_truth(part) for part in state]",
-    "[*state[:-1], _truth(state[-1])]",
-    look="Which of h and c has a `grad_fn`?",
-)
-wrong.edit(
-    "one level deep",
-    "the tensors of a pair are cut, the pairs of a list are not.",
-    "[_truth(part) for part in state]",
-    "[part.detach() if isinstance(part, torch.Tensor) else part for part in state]",
-)
-wrong.edit(
-    "zeros",
-    "the numbers are gone: this is a reset. The next chunk has to go on from the same numbers.",
-    "state.detach()",
-    "torch.zeros_like(state)",
-)
-wrong.edit(
-    "in place",
-    "the state that was given is cut, too: it has lost its past in place.",
-    "state.detach()",
-    "state.detach_()",
-    section=WAYS,
-)
-wrong.edit(
-    ".data",
-    "a write in place would go unnoticed: what comes back shares its numbers with what was given, "
-    "and autograd does not know.",
-    "state.detach()",
-    "state.data",
-    section=WAYS,
-)
+wrong.edits("""
+not cut | what comes back still has its past. `detach` changes nothing in place: it returns a new tensor.
+    state.detach() => state
+only one tensor | a single tensor is cut. A state of several tensors comes back with its past.
+    [_truth(part) for part in state] => state
+c forgotten | of each pair the first is cut, and the second leads back into the chunk before.
+    [_truth(part) for part in state] => [_truth(state[0]), *state[1:]]
+    look: Which of h and c has a `grad_fn`?
+h forgotten | of each pair the second is cut, and the first leads back into the chunk before.
+    [_truth(part) for part in state] => [*state[:-1], _truth(state[-1])]
+    look: Which of h and c has a `grad_fn`?
+one level deep | the tensors of a pair are cut, the pairs of a list are not.
+    - return [_truth(part) for part in state]
+    + return [part.detach() if isinstance(part, torch.Tensor) else part for part in state]
+zeros | the numbers are gone: this is a reset. The next chunk has to go on from the same numbers.
+    state.detach() => torch.zeros_like(state)
+§ `detach`, `detach_` and `.data`
+in place | the state that was given is cut, too: it has lost its past in place.
+    state.detach() => state.detach_()
+.data | a write in place would go unnoticed: what comes back shares its numbers with what was given, and
+    autograd does not know.
+    state.detach() => state.data
+""")
 
 detach = Check(
     name="detach",

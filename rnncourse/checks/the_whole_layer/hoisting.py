@@ -32,22 +32,31 @@ def _cases(seed):
 
 wrong = Mistakes(HOISTED, _truth)
 
-wrong.edit("no biases", "the biases are missing: they read no state, either.", " + bias_ih + bias_hh", "")
-wrong.edit("bias_hh left out", "one of the two biases is missing.", " + bias_hh", "")
-wrong.edit("bias_ih left out", "one of the two biases is missing.", " + bias_ih", "")
-wrong.edit("bias_ih twice", "one bias is added twice, the other not at all.", "bias_hh\n", "bias_ih\n")
-wrong.edit("bias_hh twice", "one bias is added twice, the other not at all.", "a + bias_ih", "a + bias_hh")
-wrong.edit("biases subtracted", "a bias has the wrong sign.", "+ bias_hh", "- bias_hh")
-wrong.edit(
-    "rows not brought back",
-    "steps and batch are one axis: bring the result back to (T, B, 4H).",
-    "x @ weight_ih.T",
-    "x.flatten(0, 1) @ weight_ih.T",
-)
-wrong.edit("first step only", "it is made for the first step only.", "x @", "x[0] @")
-wrong.edit("last step only", "it is made for the last step only.", "x @", "x[-1] @")
-wrong.edit("summed over time", "the steps are summed. Each has a part of its own.", "x @", "x.sum(0) @")
-wrong.edit("batch first", "batch and time are exchanged in the result.", "x @", "x.transpose(0, 1) @")
+wrong.edits("""
+no biases | the biases are missing: they read no state, either.
+    + bias_ih + bias_hh =>
+bias_hh left out | one of the two biases is missing.
+    + bias_hh =>
+bias_ih left out | one of the two biases is missing.
+    + bias_ih =>
+bias_ih twice | one bias is added twice, the other not at all.
+    - return a + bias_ih + bias_hh
+    + return a + bias_ih + bias_ih
+bias_hh twice | one bias is added twice, the other not at all.
+    a + bias_ih => a + bias_hh
+biases subtracted | a bias has the wrong sign.
+    + bias_hh => - bias_hh
+rows not brought back | steps and batch are one axis: bring the result back to (T, B, 4H).
+    x @ weight_ih.T => x.flatten(0, 1) @ weight_ih.T
+first step only | it is made for the first step only.
+    x @ => x[0] @
+last step only | it is made for the last step only.
+    x @ => x[-1] @
+summed over time | the steps are summed. Each has a part of its own.
+    x @ => x.sum(0) @
+batch first | batch and time are exchanged in the result.
+    x @ => x.transpose(0, 1) @
+""")
 
 
 @wrong("rows mixed", "the numbers are right, but view has put them into other rows than they belong to.")

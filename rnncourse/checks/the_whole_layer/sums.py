@@ -41,138 +41,61 @@ def _cases(seed):
 
 wrong = Mistakes(BACKWARD, _truth)
 
-wrong.edit(
-    "h_t for the one before",
-    "dweight_hh pairs da_t with the h that step t made. Which one did it read?",
-    "before.flatten(0, 1)",
-    "output.flatten(0, 1)",
-)
-wrong.edit(
-    "reverse ignored",
-    "reverse makes no difference: with it, which neighbour's output did step t read?",
-    "torch.cat([output[1:], h_0[None]]) if reverse else torch.cat",
-    "torch.cat",
-)
-wrong.edit(
-    "reverse the other way round",
-    "step t's neighbour is taken on the wrong side, with reverse and without.",
-    "if reverse",
-    "if not reverse",
-)
-wrong.edit(
-    "first state zero",
-    "the first step of the loop is taken to have read zeros. It read h_0.",
-    "h_0[None]]) if reverse",
-    "0 * h_0[None]]) if reverse",
-    "torch.cat([h_0",
-    "torch.cat([0 * h_0",
-)
-wrong.edit(
-    "h_0 at the wrong end",
-    "with reverse, h_0 stands at step 0. Which step of the loop reads it?",
-    "torch.cat([output[1:], h_0[None]])",
-    "torch.cat([h_0[None], output[1:]])",
-)
-wrong.edit(
-    "h_0 for all steps",
-    "each step is taken to have read h_0.",
-    "before.flatten(0, 1)",
-    "h_0.repeat(len(x), 1)",
-)
-wrong.edit(
-    "last step's share",
-    "the weights' gradients are the last step's share alone.",
-    "da.flatten(0, 1), x.flatten(0, 1), before.flatten(0, 1)",
-    "da[-1], x[-1], before[-1]",
-)
-wrong.edit(
-    "first step's share",
-    "the weights' gradients are the first step's share alone.",
-    "da.flatten(0, 1), x.flatten(0, 1), before.flatten(0, 1)",
-    "da[0], x[0], before[0]",
-)
-wrong.edit(
-    "means over time",
-    "the gradients of weights and bias are means over time. A sum is asked: each step uses the same weights.",
-    "rows.T @ read, rows.T @ kept, rows.sum(0)",
-    "rows.T @ read / len(x), rows.T @ kept / len(x), rows.sum(0) / len(x)",
-)
-wrong.edit(
-    "means over the batch",
-    "the gradients of weights and bias are means over the batch.",
-    "rows.T @ read, rows.T @ kept, rows.sum(0)",
-    "rows.T @ read / len(h_0), rows.T @ kept / len(h_0), rows.sum(0) / len(h_0)",
-)
-wrong.edit(
-    "means over rows",
-    "the gradients of weights and bias are means over all rows.",
-    "rows.T @ read, rows.T @ kept, rows.sum(0)",
-    "rows.T @ read / len(rows), rows.T @ kept / len(rows), rows.sum(0) / len(rows)",
-)
-wrong.edit("dbias a mean", "dbias is a mean over the rows.", "rows.sum(0)", "rows.mean(0)")
-wrong.edit(
-    "dbias over time only",
-    "dbias has a row for each sequence: sum over the batch, too.",
-    "rows.sum(0)",
-    "da.sum(0)",
-)
-wrong.edit(
-    "dbias over the batch only",
-    "dbias has a row for each step: sum over time, too.",
-    "rows.sum(0)",
-    "da.sum(1)",
-)
-wrong.edit(
-    "dbias over the units",
-    "dbias is summed over the units: asked is one number for each.",
-    "rows.sum(0)",
-    "rows.sum(1)",
-)
-wrong.edit(
-    "dbias twice",
-    "dbias is twice too large. There are two biases, each with this gradient.",
-    "rows.sum(0)",
-    "2 * rows.sum(0)",
-)
-wrong.edit(
-    "sums of products apart",
-    "the sums are multiplied. Asked is the sum of the products.",
-    "rows.T @ read, rows.T @ kept",
-    "rows.sum(0)[:, None] * read.sum(0), rows.sum(0)[:, None] * kept.sum(0)",
-)
-wrong.edit(
-    "dweights transposed",
-    "dweight_ih and dweight_hh lie the other way round than the weights.",
-    "rows.T @ read, rows.T @ kept",
-    "read.T @ rows, kept.T @ rows",
-)
-wrong.edit(
-    "dweights exchanged",
-    "dweight_ih and dweight_hh are exchanged.",
-    "rows.T @ read, rows.T @ kept",
-    "rows.T @ kept, rows.T @ read",
-)
-wrong.edit(
-    "dx as rows",
-    "steps and batch are one axis in dx: bring it back to (T, B, I).",
-    "da @ weight_ih,",
-    "rows @ weight_ih,",
-)
-wrong.edit(
-    "dx summed",
-    "dx is summed over time. Each x_t is read at one step alone.",
-    "da @ weight_ih,",
-    "(da @ weight_ih).sum(0),",
-)
-wrong.edit(
-    "dx turned round", "dx lies in the order of the way back.", "da @ weight_ih,", "(da @ weight_ih).flip(0),"
-)
-wrong.edit(
-    "batch and time exchanged",
-    "the rows of x and of da are in different orders: one is flattened time-first, the other batch-first.",
-    "x.flatten(0, 1), before.flatten(0, 1)",
-    "x.transpose(0, 1).flatten(0, 1), before.transpose(0, 1).flatten(0, 1)",
-)
+wrong.edits("""
+h_t for the one before | dweight_hh pairs da_t with the h that step t made. Which one did it read?
+    before.flatten(0, 1) => output.flatten(0, 1)
+reverse ignored | reverse makes no difference: with it, which neighbour's output did step t read?
+    torch.cat([output[1:], h_0[None]]) if reverse else torch.cat => torch.cat
+reverse the other way round | step t's neighbour is taken on the wrong side, with reverse and without.
+    if reverse => if not reverse
+first state zero | the first step of the loop is taken to have read zeros. It read h_0.
+    h_0[None]]) if reverse => 0 * h_0[None]]) if reverse
+    torch.cat([h_0 => torch.cat([0 * h_0
+h_0 at the wrong end | with reverse, h_0 stands at step 0. Which step of the loop reads it?
+    torch.cat([output[1:], h_0[None]]) => torch.cat([h_0[None], output[1:]])
+h_0 for all steps | each step is taken to have read h_0.
+    before.flatten(0, 1) => h_0.repeat(len(x), 1)
+last step's share | the weights' gradients are the last step's share alone.
+    da.flatten(0, 1), x.flatten(0, 1), before.flatten(0, 1) => da[-1], x[-1], before[-1]
+first step's share | the weights' gradients are the first step's share alone.
+    da.flatten(0, 1), x.flatten(0, 1), before.flatten(0, 1) => da[0], x[0], before[0]
+means over time | the gradients of weights and bias are means over time. A sum is asked: each step uses the
+    same weights.
+    - return da @ weight_ih, rows.T @ read, rows.T @ kept, rows.sum(0)
+    + return da @ weight_ih, rows.T @ read / len(x), rows.T @ kept / len(x), rows.sum(0) / len(x)
+means over the batch | the gradients of weights and bias are means over the batch.
+    - return da @ weight_ih, rows.T @ read, rows.T @ kept, rows.sum(0)
+    + return da @ weight_ih, rows.T @ read / len(h_0), rows.T @ kept / len(h_0), rows.sum(0) / len(h_0)
+means over rows | the gradients of weights and bias are means over all rows.
+    - return da @ weight_ih, rows.T @ read, rows.T @ kept, rows.sum(0)
+    + return da @ weight_ih, rows.T @ read / len(rows), rows.T @ kept / len(rows), rows.sum(0) / len(rows)
+dbias a mean | dbias is a mean over the rows.
+    rows.sum(0) => rows.mean(0)
+dbias over time only | dbias has a row for each sequence: sum over the batch, too.
+    rows.sum(0) => da.sum(0)
+dbias over the batch only | dbias has a row for each step: sum over time, too.
+    rows.sum(0) => da.sum(1)
+dbias over the units | dbias is summed over the units: asked is one number for each.
+    rows.sum(0) => rows.sum(1)
+dbias twice | dbias is twice too large. There are two biases, each with this gradient.
+    rows.sum(0) => 2 * rows.sum(0)
+sums of products apart | the sums are multiplied. Asked is the sum of the products.
+    rows.T @ read, rows.T @ kept => rows.sum(0)[:, None] * read.sum(0), rows.sum(0)[:, None] * kept.sum(0)
+dweights transposed | dweight_ih and dweight_hh lie the other way round than the weights.
+    rows.T @ read, rows.T @ kept => read.T @ rows, kept.T @ rows
+dweights exchanged | dweight_ih and dweight_hh are exchanged.
+    rows.T @ read, rows.T @ kept => rows.T @ kept, rows.T @ read
+dx as rows | steps and batch are one axis in dx: bring it back to (T, B, I).
+    da @ weight_ih, => rows @ weight_ih,
+dx summed | dx is summed over time. Each x_t is read at one step alone.
+    da @ weight_ih, => (da @ weight_ih).sum(0),
+dx turned round | dx lies in the order of the way back.
+    da @ weight_ih, => (da @ weight_ih).flip(0),
+batch and time exchanged | the rows of x and of da are in different orders: one is flattened time-first, the
+    other batch-first.
+    x.flatten(0, 1) => x.transpose(0, 1).flatten(0, 1)
+    before.flatten(0, 1) => before.transpose(0, 1).flatten(0, 1)
+""")
 
 after_loop = Check(
     name="after_loop",

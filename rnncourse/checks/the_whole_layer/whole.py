@@ -18,7 +18,7 @@ from rnncourse.checks.framework.cases import (
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
-from rnncourse.checks.the_whole_layer.lesson import CONTRACT, DEEP, LAYOUTS, LESSON, LOOP, NAMES
+from rnncourse.checks.the_whole_layer.lesson import CONTRACT, LESSON
 from rnncourse.checks.the_whole_layer.using import load_call_and_differentiate
 
 PLAIN = Trait("there is one layer, one direction and no option", "what the options need")
@@ -140,231 +140,116 @@ def _cases(seed):
 
 wrong = Mistakes(CONTRACT, _MyLSTM)
 
-wrong.edit(
-    "one direction goes up",
-    "the weights of nn.LSTM do not fit where there are two directions: a layer reads both halves.",
-    "width = self.D * hidden_size if",
-    "width = hidden_size if",
-    section=NAMES,
-)
-wrong.edit(
-    "biases always", "with bias=False there are biases all the same.", "if bias:", "if True:", section=NAMES
-)
-wrong.edit(
-    "hx ignored",
-    "the states that are given have no part in it.",
-    "else hx",
-    "else (zeros, zeros)",
-    section=LOOP,
-)
-wrong.edit(
-    "hx needed",
-    "it fails without hx. Which states does nn.LSTM start from?",
-    "(zeros, zeros) if hx is None else hx",
-    "hx",
-    section=LOOP,
-)
-wrong.edit(
-    "hx exchanged",
-    "h_0 and c_0 are taken for each other.",
-    "h_0, c_0 = (zeros",
-    "c_0, h_0 = (zeros",
-    section=LOOP,
-)
-wrong.edit("states exchanged", "h_n and c_n are exchanged.", "x), (h_n, c_n)", "x), (c_n, h_n)", section=LOOP)
-wrong.edit(
-    "batch_first ignored",
-    "batch_first makes no difference.",
-    "elif self.batch_first:",
-    "elif False:",
-    "if self.batch_first else x",
-    "if False else x",
-    section=LAYOUTS,
-)
-wrong.edit(
-    "batch_first the other way round",
-    "batch_first is obeyed the wrong way round.",
-    "elif self.batch_first:",
-    "elif not self.batch_first:",
-    "if self.batch_first else x",
-    "if not self.batch_first else x",
-    section=LAYOUTS,
-)
-wrong.edit(
-    "output not brought back",
-    "with batch_first, output is time-first.",
-    "if self.batch_first else x",
-    "if False else x",
-    section=LAYOUTS,
-)
-wrong.edit(
-    "states batch-first",
-    "with batch_first, h_n and c_n come batch-first. States keep the batch second.",
-    "else x), (h_n, c_n)",
-    "else x), tuple(s.transpose(0, 1) if self.batch_first else s for s in (h_n, c_n))",
-    section=LAYOUTS,
-)
-wrong.edit(
-    "output reshaped",
-    "with batch_first, output has the right shape, and each sequence the numbers of others: a reshape.",
-    "(x.transpose(0, 1) if self.batch_first else x)",
-    "(x.reshape(x.shape[1], x.shape[0], -1) if self.batch_first else x)",
-    section=LAYOUTS,
-)
-wrong.edit(
-    "unbatched not known",
-    "a sequence without a batch axis, (T, I), is not taken for one.",
-    "single = x.dim() == 2",
-    "single = False",
-    section=LAYOUTS,
-)
-wrong.edit(
-    "unbatched comes back batched",
-    "for a sequence without a batch axis, what comes back has one.",
-    "x.squeeze(1), (h_n.squeeze(1), c_n.squeeze(1))",
-    "x, (h_n, c_n)",
-    section=LAYOUTS,
-)
-wrong.edit(
-    "unbatched hx ignored",
-    "for a sequence without a batch axis, the states that are given have no part in it.",
-    "x.unsqueeze(1), hx and tuple(s.unsqueeze(1) for s in hx)",
-    "x.unsqueeze(1), None",
-    section=LAYOUTS,
-)
-wrong.edit(
-    "unbatched taken for one step",
-    "(T, I) is read as one step of a batch of T. It is T steps of one sequence.",
-    "x, hx = x.unsqueeze(1), hx and tuple(s.unsqueeze(1) for s in hx)",
-    "x, hx = x.unsqueeze(0), hx and tuple(s.unsqueeze(1).expand(-1, len(x), -1) for s in hx)",
-    "x.squeeze(1), (h_n.squeeze(1), c_n.squeeze(1))",
-    "x.squeeze(0), (h_n[:, -1], c_n[:, -1])",
-    section=LAYOUTS,
-)
-wrong.edit(
-    "states of the last layer only",
-    "h_n and c_n are the last layer's alone.",
-    "torch.stack(hs), torch.stack(cs)",
-    "torch.stack(hs[-self.D :]), torch.stack(cs[-self.D :])",
-    section=DEEP,
-)
-wrong.edit(
-    "first layer's states for all",
-    "every layer starts from the states of layer 0.",
-    "k = self.D * layer + d",
-    "k = d",
-    section=DEEP,
-)
-wrong.edit(
-    "all forward first",
-    "with two directions, the rows of the states are in another order: all forward ones first.",
-    "k = self.D * layer + d",
-    "k = self.num_layers * d + layer",
-    "torch.stack(hs), torch.stack(cs)",
-    "torch.stack(hs[:: self.D] + hs[1 :: self.D] * (self.D - 1)),"
-    " torch.stack(cs[:: self.D] + cs[1 :: self.D] * (self.D - 1))",
-    section=DEEP,
-)
-wrong.edit(
-    "hx all forward first",
-    "with two directions, the rows of hx are read in another order: all forward ones first.",
-    "k = self.D * layer + d",
-    "k = self.num_layers * d + layer",
-    section=DEEP,
-)
-wrong.edit(
-    "backward outputs not put back",
-    "the backward half of output stands in the order in which it was made.",
-    "torch.stack(output), h",
-    "torch.stack(output[::-1] if reverse else output), h",
-    section=DEEP,
-)
-wrong.edit(
-    "both forward",
-    "both directions run from the first step to the last.",
-    "reversed(steps) if reverse else steps",
-    "steps",
-    section=DEEP,
-)
-wrong.edit(
-    "flipped along the batch",
-    "the backward direction turns the batch round, not the time.",
-    "a = F.linear(x,",
-    "a = F.linear(x.flip(1) if reverse else x,",
-    "reversed(steps) if reverse else steps",
-    "steps",
-    "torch.stack(output), h",
-    "torch.stack(output).flip(1) if reverse else torch.stack(output), h",
-    section=DEEP,
-)
-wrong.edit(
-    "halves exchanged",
-    "the backward half stands first in output.",
-    "torch.cat(halves,",
-    "torch.cat(halves[::-1],",
-    section=DEEP,
-)
-wrong.edit(
-    "shared weights",
-    "both directions use the forward weights.",
-    '"_reverse", h_0',
-    '"", h_0',
-    section=DEEP,
-)
-wrong.edit(
-    "h_n at the last step",
-    "the backward rows of h_n are from the last step. Where does that direction end?",
-    "hs.append(h)",
-    "hs.append(half[-1])",
-    section=DEEP,
-)
-wrong.edit("no dropout", "dropout acts nowhere.", "self.dropout, self.training)", "0.0)", section=DEEP)
-wrong.edit(
-    "dropout in eval",
-    "dropout acts in eval, too.",
-    "self.dropout, self.training)",
-    "self.dropout)",
-    section=DEEP,
-)
-wrong.edit(
-    "dropout on the input",
-    "dropout acts on the input of layer 0, too.",
-    "if layer > 0:",
-    "if True:",
-    section=DEEP,
-)
-wrong.edit(
-    "dropout on the output",
-    "dropout acts after the last layer, too.",
-    "h_n, c_n = torch",
-    "x = F.dropout(x, self.dropout, self.training)\n        h_n, c_n = torch",
-    section=DEEP,
-)
-wrong.edit(
-    "one gradient cut",
-    "the numbers are right, the gradients are not: the state is detached between steps.",
-    "h = torch.sigmoid(o) * torch.tanh(c)",
-    "h = torch.sigmoid(o) * torch.tanh(c)\n            c = c.detach()",
-)
-wrong.edit(
-    "h cut",
-    "the numbers are right, the gradients are not: h is detached on its way to the next step.",
-    "h @ weight_hh.T",
-    "h.detach() @ weight_hh.T",
-)
-wrong.edit(
-    "layers cut",
-    "the numbers are right, the gradients are not: what goes up to the next layer is detached.",
-    "x = F.dropout(x,",
-    "x = F.dropout(x.detach(),",
-)
-wrong.edit(
-    "order i f o g",
-    "the gates are cut in another order than torch's.",
-    "i, f, g, o =",
-    "i, f, o, g =",
-    section=LOOP,
-)
+wrong.edits("""
+§ Names first
+one direction goes up | the weights of nn.LSTM do not fit where there are two directions: a layer reads both
+    halves.
+    width = self.D * hidden_size if => width = hidden_size if
+biases always | with bias=False there are biases all the same.
+    if bias: => if True:
+§ The loop
+hx ignored | the states that are given have no part in it.
+    else hx => else (zeros, zeros)
+hx needed | it fails without hx. Which states does nn.LSTM start from?
+    (zeros, zeros) if hx is None else hx => hx
+hx exchanged | h_0 and c_0 are taken for each other.
+    h_0, c_0 = (zeros => c_0, h_0 = (zeros
+states exchanged | h_n and c_n are exchanged.
+    x), (h_n, c_n) => x), (c_n, h_n)
+§ Other layouts
+batch_first ignored | batch_first makes no difference.
+    elif self.batch_first: => elif False:
+    if self.batch_first else x => if False else x
+batch_first the other way round | batch_first is obeyed the wrong way round.
+    elif self.batch_first: => elif not self.batch_first:
+    if self.batch_first else x => if not self.batch_first else x
+output not brought back | with batch_first, output is time-first.
+    if self.batch_first else x => if False else x
+states batch-first | with batch_first, h_n and c_n come batch-first. States keep the batch second.
+    else x), (h_n, c_n) => else x), tuple(s.transpose(0, 1) if self.batch_first else s for s in (h_n, c_n))
+output reshaped | with batch_first, output has the right shape, and each sequence the numbers of others: a
+    reshape.
+    - return (x.transpose(0, 1) if self.batch_first else x), (h_n, c_n)
+    + return (x.reshape(x.shape[1], x.shape[0], -1) if self.batch_first else x), (h_n, c_n)
+unbatched not known | a sequence without a batch axis, (T, I), is not taken for one.
+    single = x.dim() == 2 => single = False
+unbatched comes back batched | for a sequence without a batch axis, what comes back has one.
+    x.squeeze(1), (h_n.squeeze(1), c_n.squeeze(1)) => x, (h_n, c_n)
+unbatched hx ignored | for a sequence without a batch axis, the states that are given have no part in it.
+    x.unsqueeze(1), hx and tuple(s.unsqueeze(1) for s in hx) => x.unsqueeze(1), None
+unbatched taken for one step | (T, I) is read as one step of a batch of T. It is T steps of one sequence.
+    - x, hx = x.unsqueeze(1), hx and tuple(s.unsqueeze(1) for s in hx)
+    + x, hx = x.unsqueeze(0), hx and tuple(s.unsqueeze(1).expand(-1, len(x), -1) for s in hx)
+    - return x.squeeze(1), (h_n.squeeze(1), c_n.squeeze(1))
+    + return x.squeeze(0), (h_n[:, -1], c_n[:, -1])
+§ Layers, directions, dropout
+states of the last layer only | h_n and c_n are the last layer's alone.
+    torch.stack(hs), torch.stack(cs) => torch.stack(hs[-self.D :]), torch.stack(cs[-self.D :])
+first layer's states for all | every layer starts from the states of layer 0.
+    k = self.D * layer + d => k = d
+all forward first | with two directions, the rows of the states are in another order: all forward ones first.
+    k = self.D * layer + d => k = self.num_layers * d + layer
+    torch.stack(hs) => torch.stack(hs[:: self.D] + hs[1 :: self.D] * (self.D - 1))
+    torch.stack(cs) => torch.stack(cs[:: self.D] + cs[1 :: self.D] * (self.D - 1))
+hx all forward first | with two directions, the rows of hx are read in another order: all forward ones first.
+    k = self.D * layer + d => k = self.num_layers * d + layer
+backward outputs not put back | the backward half of output stands in the order in which it was made.
+    torch.stack(output), h => torch.stack(output[::-1] if reverse else output), h
+both forward | both directions run from the first step to the last.
+    reversed(steps) if reverse else steps => steps
+flipped along the batch | the backward direction turns the batch round, not the time.
+    a = F.linear(x, => a = F.linear(x.flip(1) if reverse else x,
+    reversed(steps) if reverse else steps => steps
+    torch.stack(output), h => torch.stack(output).flip(1) if reverse else torch.stack(output), h
+halves exchanged | the backward half stands first in output.
+    torch.cat(halves, => torch.cat(halves[::-1],
+shared weights | both directions use the forward weights.
+    "_reverse", h_0 => "", h_0
+h_n at the last step | the backward rows of h_n are from the last step. Where does that direction end?
+    hs.append(h) => hs.append(half[-1])
+no dropout | dropout acts nowhere.
+    self.dropout, self.training) => 0.0)
+dropout in eval | dropout acts in eval, too.
+    self.dropout, self.training) => self.dropout)
+dropout on the input | dropout acts on the input of layer 0, too.
+    if layer > 0: => if True:
+dropout on the output | dropout acts after the last layer, too.
+    - for layer in range(self.num_layers):
+    -     if layer > 0:
+    -         x = F.dropout(x, self.dropout, self.training)
+    -     halves = []
+    -     for d in range(self.D):
+    -         k = self.D * layer + d
+    -         half, h, c = self.run(x, f"_l{layer}" + d * "_reverse", h_0[k], c_0[k], d == 1)
+    -         halves.append(half)
+    -         hs.append(h)
+    -         cs.append(c)
+    -     x = torch.cat(halves, dim=-1)
+    + for layer in range(self.num_layers):
+    +     if layer > 0:
+    +         x = F.dropout(x, self.dropout, self.training)
+    +     halves = []
+    +     for d in range(self.D):
+    +         k = self.D * layer + d
+    +         half, h, c = self.run(x, f"_l{layer}" + d * "_reverse", h_0[k], c_0[k], d == 1)
+    +         halves.append(half)
+    +         hs.append(h)
+    +         cs.append(c)
+    +     x = torch.cat(halves, dim=-1)
+    + x = F.dropout(x, self.dropout, self.training)
+§
+one gradient cut | the numbers are right, the gradients are not: the state is detached between steps.
+    - h = torch.sigmoid(o) * torch.tanh(c)
+    + h = torch.sigmoid(o) * torch.tanh(c)
+    + c = c.detach()
+h cut | the numbers are right, the gradients are not: h is detached on its way to the next step.
+    h @ weight_hh.T => h.detach() @ weight_hh.T
+layers cut | the numbers are right, the gradients are not: what goes up to the next layer is detached.
+    x = F.dropout(x, => x = F.dropout(x.detach(),
+§ The loop
+order i f o g | the gates are cut in another order than torch's.
+    i, f, g, o = => i, f, o, g =
+""")
 
 STATES, GRADIENTS = ("h_n", "c_n"), ("dx", "dparameters")
 FORWARD = ("output", *STATES)

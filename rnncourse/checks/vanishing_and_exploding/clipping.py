@@ -85,97 +85,44 @@ def _(gradients, max_norm):
     return [g.clamp(-max_norm, max_norm) for g in gradients], norm
 
 
-wrong.edit(
-    "always scaled",
-    "short gradients are made longer, up to max_norm. Clipping only shortens.",
-    "torch.clamp(max_norm / norm, max=1)",
-    "max_norm / norm",
-)
-wrong.edit(
-    "norm after clipping",
-    "norm is that of the clipped gradients. Asked is the one before: it tells of an explosion.",
-    "for g in gradients], norm",
-    "for g in gradients], norm * factor",
-)
-wrong.edit(
-    "the factor for the norm",
-    "norm is the factor. Asked is the global norm before clipping.",
-    "for g in gradients], norm",
-    "for g in gradients], factor",
-)
-wrong.edit(
-    "norms added",
-    "the tensors' norms are added up. In one long vector it is their squares that are added.",
-    "for g in gradients]).norm()",
-    "for g in gradients]).sum()",
-)
-wrong.edit(
-    "largest norm",
-    "the norm is the largest of the tensors' norms. What is the norm of one long vector of all?",
-    "for g in gradients]).norm()",
-    "for g in gradients]).max()",
-)
-wrong.edit(
-    "mean of the norms",
-    "the norm is the mean of the tensors' norms. What is the norm of one long vector of all?",
-    "for g in gradients]).norm()",
-    "for g in gradients]).mean()",
-)
-wrong.edit(
-    "no root",
-    "the root is missing: norm is the sum of the squares.",
-    "for g in gradients]).norm()",
-    "for g in gradients]).square().sum()",
-)
-wrong.edit(
-    "largest number",
-    "the norm is the largest absolute value in all the gradients.",
-    "g.norm() for g in gradients]).norm()",
-    "g.abs().max() for g in gradients]).max()",
-)
-wrong.edit(
-    "sum of absolute values",
-    "the norm is the sum of all absolute values. Asked is the root of the squares added up.",
-    "g.norm() for g in gradients]).norm()",
-    "g.abs().sum() for g in gradients]).sum()",
-)
-wrong.edit(
-    "first tensor's norm",
-    "the norm is that of the first tensor alone.",
-    "for g in gradients]).norm()",
-    "for g in gradients[:1]]).norm()",
-)
-wrong.edit(
-    "last tensor's norm",
-    "the norm is that of the last tensor alone: does a loop overwrite it?",
-    "for g in gradients]).norm()",
-    "for g in gradients[-1:]]).norm()",
-)
-wrong.edit(
-    "never above 1",
-    "too long gradients get the norm 1, whatever max_norm is.",
-    "torch.clamp(max_norm / norm, max=1)",
-    "torch.where(norm > max_norm, 1 / norm, 1)",
-)
-wrong.edit(
-    "upside down",
-    "the quotient is upside down: what is too long stays, what is short is shortened.",
-    "max_norm / norm",
-    "norm / max_norm",
-)
-wrong.edit(
-    "the larger for the smaller",
-    "the factor is the larger of 1 and the quotient: what is too long stays, what is short is made longer.",
-    "max=1",
-    "min=1",
-)
-wrong.edit("not clipped", "the gradients come back as they were.", "g * factor", "g * 1")
-wrong.edit(
-    "all to zero where too long",
-    "where the norm is too large, all gradients become zero: the update is skipped, not shortened.",
-    "torch.clamp(max_norm / norm, max=1)",
-    "(norm <= max_norm).double()",
-)
+wrong.edits("""
+always scaled | short gradients are made longer, up to max_norm. Clipping only shortens.
+    torch.clamp(max_norm / norm, max=1) => max_norm / norm
+norm after clipping | norm is that of the clipped gradients. Asked is the one before: it tells of an
+    explosion.
+    for g in gradients], norm => for g in gradients], norm * factor
+the factor for the norm | norm is the factor. Asked is the global norm before clipping.
+    for g in gradients], norm => for g in gradients], factor
+norms added | the tensors' norms are added up. In one long vector it is their squares that are added.
+    for g in gradients]).norm() => for g in gradients]).sum()
+largest norm | the norm is the largest of the tensors' norms. What is the norm of one long vector of all?
+    for g in gradients]).norm() => for g in gradients]).max()
+mean of the norms | the norm is the mean of the tensors' norms. What is the norm of one long vector of all?
+    for g in gradients]).norm() => for g in gradients]).mean()
+no root | the root is missing: norm is the sum of the squares.
+    for g in gradients]).norm() => for g in gradients]).square().sum()
+largest number | the norm is the largest absolute value in all the gradients.
+    g.norm() for g in gradients]).norm() => g.abs().max() for g in gradients]).max()
+sum of absolute values | the norm is the sum of all absolute values. Asked is the root of the squares added
+    up.
+    g.norm() for g in gradients]).norm() => g.abs().sum() for g in gradients]).sum()
+first tensor's norm | the norm is that of the first tensor alone.
+    for g in gradients]).norm() => for g in gradients[:1]]).norm()
+last tensor's norm | the norm is that of the last tensor alone: does a loop overwrite it?
+    for g in gradients]).norm() => for g in gradients[-1:]]).norm()
+never above 1 | too long gradients get the norm 1, whatever max_norm is.
+    torch.clamp(max_norm / norm, max=1) => torch.where(norm > max_norm, 1 / norm, 1)
+upside down | the quotient is upside down: what is too long stays, what is short is shortened.
+    max_norm / norm => norm / max_norm
+the larger for the smaller | the factor is the larger of 1 and the quotient: what is too long stays, what is
+    short is made longer.
+    max=1 => min=1
+not clipped | the gradients come back as they were.
+    g * factor => g * 1
+all to zero where too long | where the norm is too large, all gradients become zero: the update is skipped,
+    not shortened.
+    torch.clamp(max_norm / norm, max=1) => (norm <= max_norm).double()
+""")
 
 clip_global = Check(
     name="clip_global",

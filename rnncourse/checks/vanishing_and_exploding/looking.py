@@ -8,7 +8,7 @@ from rnncourse.checks.framework.cases import Case, random_module, random_numbers
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
-from rnncourse.checks.vanishing_and_exploding.lesson import LESSON, SATURATION, UPDATE, matrix
+from rnncourse.checks.vanishing_and_exploding.lesson import LESSON, UPDATE, matrix
 
 
 def _cases(seed: int) -> list[Case]:
@@ -32,110 +32,44 @@ def _truth(rnn, x):
 
 wrong = Mistakes(UPDATE, _truth)
 
-wrong.edit(
-    "reach upside down",
-    "reach is upside down: the last input's gradient by the first's.",
-    "dx[0].norm() / dx[-1].norm()",
-    "dx[-1].norm() / dx[0].norm()",
-)
-wrong.edit(
-    "along the batch",
-    "reach compares the first row of the batch with the last. Along which axis does time run?",
-    "dx[0].norm() / dx[-1].norm()",
-    "dx[:, 0].norm() / dx[:, -1].norm()",
-)
-wrong.edit(
-    "loss at each step",
-    "the outputs of all steps are added up: the first input then reaches its own output directly.",
-    "output[-1].sum()",
-    "output.sum()",
-)
-wrong.edit(
-    "first output",
-    "the gradient is that of the first output. What is measured is how the last hears the first input.",
-    "output[-1].sum()",
-    "output[0].sum()",
-)
-wrong.edit(
-    "mean of absolute values",
-    "reach compares means of absolute values: what is asked are norms.",
-    "dx[0].norm() / dx[-1].norm()",
-    "dx[0].abs().mean() / dx[-1].abs().mean()",
-)
-wrong.edit(
-    "squares",
-    "reach compares the squares of the norms: a root is missing.",
-    "dx[0].norm() / dx[-1].norm()",
-    "dx[0].square().sum() / dx[-1].square().sum()",
-)
-wrong.edit(
-    "first norm alone",
-    "reach is the norm of the first input's gradient alone. It is asked as a share of that of the last.",
-    "dx[0].norm() / dx[-1].norm()",
-    "dx[0].norm()",
-)
-wrong.edit(
-    "share of all",
-    "the first input's gradient is compared with that of all inputs together.",
-    "dx[0].norm() / dx[-1].norm()",
-    "dx[0].norm() / dx.norm()",
-)
-wrong.edit(
-    "only +1",
-    "only states near 1 are counted. A unit is saturated at -1, too.",
-    "(output.abs() > 0.99)",
-    "(output > 0.99)",
-    section=SATURATION,
-)
-wrong.edit(
-    "the others",
-    "saturated is the share of the units that are not.",
-    "output.abs() > 0.99",
-    "output.abs() <= 0.99",
-    section=SATURATION,
-)
-wrong.edit(
-    "last step only",
-    "only the last step's states are counted. Asked are those of all steps.",
-    "(output.abs() > 0.99)",
-    "(output[-1].abs() > 0.99)",
-    section=SATURATION,
-)
-wrong.edit(
-    "a count",
-    "saturated is the number of such states. Asked is their share.",
-    ".double().mean()",
-    ".double().sum()",
-    section=SATURATION,
-)
-wrong.edit(
-    "any unit",
-    "a step counts as a whole where one of its units is saturated. Asked is the share of all states.",
-    "(output.abs() > 0.99)",
-    "(output.abs() > 0.99).any(2)",
-    section=SATURATION,
-)
-wrong.edit(
-    "mean of |h|",
-    "saturated is the mean of the absolute values. Asked is how many are above 0.99.",
-    "(output.abs() > 0.99).double()",
-    "output.abs()",
-    section=SATURATION,
-)
-wrong.edit(
-    "slope below 0.01",
-    "you count where the slope is below 0.01, which is |h| > 0.995. Asked is |h| > 0.99.",
-    "output.abs() > 0.99",
-    "1 - output**2 < 0.01",
-    section=SATURATION,
-)
-wrong.edit(
-    "percent",
-    "saturated is in percent. Asked is a share, from 0 to 1.",
-    ".mean()",
-    ".mean() * 100",
-    section=SATURATION,
-)
+wrong.edits("""
+reach upside down | reach is upside down: the last input's gradient by the first's.
+    dx[0].norm() / dx[-1].norm() => dx[-1].norm() / dx[0].norm()
+along the batch | reach compares the first row of the batch with the last. Along which axis does time run?
+    dx[0].norm() / dx[-1].norm() => dx[:, 0].norm() / dx[:, -1].norm()
+loss at each step | the outputs of all steps are added up: the first input then reaches its own output
+    directly.
+    output[-1].sum() => output.sum()
+first output | the gradient is that of the first output. What is measured is how the last hears the first
+    input.
+    output[-1].sum() => output[0].sum()
+mean of absolute values | reach compares means of absolute values: what is asked are norms.
+    dx[0].norm() / dx[-1].norm() => dx[0].abs().mean() / dx[-1].abs().mean()
+squares | reach compares the squares of the norms: a root is missing.
+    dx[0].norm() / dx[-1].norm() => dx[0].square().sum() / dx[-1].square().sum()
+first norm alone | reach is the norm of the first input's gradient alone. It is asked as a share of that of
+    the last.
+    dx[0].norm() / dx[-1].norm() => dx[0].norm()
+share of all | the first input's gradient is compared with that of all inputs together.
+    dx[0].norm() / dx[-1].norm() => dx[0].norm() / dx.norm()
+§ Saturation lowers it
+only +1 | only states near 1 are counted. A unit is saturated at -1, too.
+    (output.abs() > 0.99) => (output > 0.99)
+the others | saturated is the share of the units that are not.
+    output.abs() > 0.99 => output.abs() <= 0.99
+last step only | only the last step's states are counted. Asked are those of all steps.
+    (output.abs() > 0.99) => (output[-1].abs() > 0.99)
+a count | saturated is the number of such states. Asked is their share.
+    .double().mean() => .double().sum()
+any unit | a step counts as a whole where one of its units is saturated. Asked is the share of all states.
+    (output.abs() > 0.99) => (output.abs() > 0.99).any(2)
+mean of |h| | saturated is the mean of the absolute values. Asked is how many are above 0.99.
+    (output.abs() > 0.99).double() => output.abs()
+slope below 0.01 | you count where the slope is below 0.01, which is |h| > 0.995. Asked is |h| > 0.99.
+    output.abs() > 0.99 => 1 - output**2 < 0.01
+percent | saturated is in percent. Asked is a share, from 0 to 1.
+    .mean() => .mean() * 100
+""")
 
 
 def _example() -> Case:

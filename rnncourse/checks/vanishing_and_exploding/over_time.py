@@ -30,72 +30,34 @@ def _truth(states, weight_hh):
 
 wrong = Mistakes(PRODUCT, _truth)
 
-wrong.edit(
-    "latest on the right",
-    "the factors stand in the wrong order: the latest Jacobian is on the right.",
-    "torch.diag(1 - h_t**2) @ weight_hh @ product",
-    "product @ torch.diag(1 - h_t**2) @ weight_hh",
-)
-wrong.edit(
-    "Frobenius norm",
-    "this is the Frobenius norm, the root of all squares added up. Asked is the largest singular value.",
-    "torch.linalg.matrix_norm(product, 2)",
-    "torch.linalg.matrix_norm(product)",
-    section=BOUND,
-)
-wrong.edit(
-    "largest column sum",
-    "this is the largest column sum, another norm. Asked is the largest singular value.",
-    "torch.linalg.matrix_norm(product, 2)",
-    "torch.linalg.matrix_norm(product, 1)",
-    section=BOUND,
-)
-wrong.edit(
-    "largest entry",
-    "this is the largest entry of the product. Asked is the most that it can stretch a vector.",
-    "torch.linalg.matrix_norm(product, 2)",
-    "product.abs().max()",
-    section=BOUND,
-)
-wrong.edit(
-    "smallest singular value",
-    "this is the smallest singular value: the least that it stretches a vector.",
-    "torch.linalg.matrix_norm(product, 2)",
-    "torch.linalg.svdvals(product)[-1]",
-    section=BOUND,
-)
-wrong.edit(
-    "spectral radius",
-    "this is the spectral radius of the product: its eigenvalues. The norm is another number.",
-    "torch.linalg.matrix_norm(product, 2)",
-    "torch.linalg.eigvals(product).abs().max()",
-    section=BOUND,
-)
-wrong.edit(
-    "each step alone",
-    "each norm is that of one step's Jacobian: nothing is multiplied.",
-    "@ weight_hh @ product",
-    "@ weight_hh",
-)
-wrong.edit(
-    "slopes left out",
-    "the slopes are left out: these are the norms of the powers of W_hh.",
-    "torch.diag(1 - h_t**2) @ weight_hh",
-    "weight_hh",
-)
-wrong.edit("slope 1 - h", "the slope of tanh is taken as 1 - h. It is 1 - tanh².", "h_t**2", "h_t")
-wrong.edit(
-    "columns scaled",
-    "the slopes multiply the columns of W_hh. Row k belongs to unit k of the new state; whose slope is it?",
-    "torch.diag(1 - h_t**2) @ weight_hh @",
-    "(weight_hh * (1 - h_t**2)) @",
-)
-wrong.edit(
-    "weights transposed",
-    "W_hh is transposed in each factor.",
-    "@ weight_hh @",
-    "@ weight_hh.T @",
-)
+wrong.edits("""
+latest on the right | the factors stand in the wrong order: the latest Jacobian is on the right.
+    torch.diag(1 - h_t**2) @ weight_hh @ product => product @ torch.diag(1 - h_t**2) @ weight_hh
+§ How large can the product be?
+Frobenius norm | this is the Frobenius norm, the root of all squares added up. Asked is the largest singular
+    value.
+    torch.linalg.matrix_norm(product, 2) => torch.linalg.matrix_norm(product)
+largest column sum | this is the largest column sum, another norm. Asked is the largest singular value.
+    torch.linalg.matrix_norm(product, 2) => torch.linalg.matrix_norm(product, 1)
+largest entry | this is the largest entry of the product. Asked is the most that it can stretch a vector.
+    torch.linalg.matrix_norm(product, 2) => product.abs().max()
+smallest singular value | this is the smallest singular value: the least that it stretches a vector.
+    torch.linalg.matrix_norm(product, 2) => torch.linalg.svdvals(product)[-1]
+spectral radius | this is the spectral radius of the product: its eigenvalues. The norm is another number.
+    torch.linalg.matrix_norm(product, 2) => torch.linalg.eigvals(product).abs().max()
+§
+each step alone | each norm is that of one step's Jacobian: nothing is multiplied.
+    @ weight_hh @ product => @ weight_hh
+slopes left out | the slopes are left out: these are the norms of the powers of W_hh.
+    torch.diag(1 - h_t**2) @ weight_hh => weight_hh
+slope 1 - h | the slope of tanh is taken as 1 - h. It is 1 - tanh².
+    h_t**2 => h_t
+columns scaled | the slopes multiply the columns of W_hh. Row k belongs to unit k of the new state; whose
+    slope is it?
+    torch.diag(1 - h_t**2) @ weight_hh @ => (weight_hh * (1 - h_t**2)) @
+weights transposed | W_hh is transposed in each factor.
+    @ weight_hh @ => @ weight_hh.T @
+""")
 
 
 @wrong(

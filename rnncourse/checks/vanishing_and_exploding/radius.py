@@ -42,74 +42,39 @@ def _truth(weight_hh, rho):
 wrong = Mistakes(BOUND, _truth)
 RADIUS = "torch.linalg.eigvals(weight_hh).abs().max()"
 
-wrong.edit(
-    "largest singular value",
-    "the largest singular value is rho now. That is the norm; the spectral radius is never above it.",
-    RADIUS,
-    "torch.linalg.matrix_norm(weight_hh, 2)",
-)
-wrong.edit(
-    "Frobenius norm",
-    "the root of all squares added up is rho now: a norm, not the spectral radius.",
-    RADIUS,
-    "weight_hh.norm()",
-)
-wrong.edit(
-    "largest entry",
-    "the largest entry is rho now. An entry is no eigenvalue.",
-    RADIUS,
-    "weight_hh.abs().max()",
-)
-wrong.edit(
-    "largest real part",
-    "you divide by the largest real part. Eigenvalues may be negative or complex: what is compared?",
-    RADIUS,
-    "torch.linalg.eigvals(weight_hh).real.max()",
-)
-wrong.edit(
-    "absolute real parts",
-    "the imaginary parts are dropped before the absolute value is taken.",
-    RADIUS,
-    "torch.linalg.eigvals(weight_hh).real.abs().max()",
-)
-wrong.edit(
-    "symmetric matrix assumed",
-    "eigvalsh is for symmetric matrices: it reads one half of the matrix only.",
-    RADIUS,
-    "torch.linalg.eigvalsh(weight_hh).abs().max()",
-)
-wrong.edit(
-    "mean of the absolute values",
-    "you divide by the mean of the absolute values. Which of the eigenvalues decides in the end?",
-    RADIUS,
-    "torch.linalg.eigvals(weight_hh).abs().mean()",
-)
-wrong.edit(
-    "smallest eigenvalue",
-    "you divide by the smallest absolute value. Which of the eigenvalues decides in the end?",
-    RADIUS,
-    "torch.linalg.eigvals(weight_hh).abs().min()",
-)
-wrong.edit("to 1", "the spectral radius is 1 now, for every rho.", "(rho / ", "(1 / ")
-wrong.edit(
-    "rho times",
-    "rho times the matrix: the spectral radius that it had has no part in it.",
-    f" / {RADIUS}",
-    "",
-)
-wrong.edit(
-    "rho where it was rho",
-    "the quotient is upside down: what was large becomes larger.",
-    f"rho / {RADIUS}",
-    f"{RADIUS} / rho",
-)
-wrong.edit(
-    "only made smaller",
-    "a matrix whose spectral radius is below rho stays as it was. Here it is to be rho in any case.",
-    f"(rho / {RADIUS})",
-    f"min(1, rho / {RADIUS})",
-)
-wrong.edit("nothing changed", "the matrix is as it was.", f" * (rho / {RADIUS})", "")
+wrong.edits("""
+largest singular value | the largest singular value is rho now. That is the norm; the spectral radius is never
+    above it.
+    torch.linalg.eigvals(weight_hh).abs().max() => torch.linalg.matrix_norm(weight_hh, 2)
+Frobenius norm | the root of all squares added up is rho now: a norm, not the spectral radius.
+    torch.linalg.eigvals(weight_hh).abs().max() => weight_hh.norm()
+largest entry | the largest entry is rho now. An entry is no eigenvalue.
+    torch.linalg.eigvals(weight_hh).abs().max() => weight_hh.abs().max()
+largest real part | you divide by the largest real part. Eigenvalues may be negative or complex: what is
+    compared?
+    torch.linalg.eigvals(weight_hh).abs().max() => torch.linalg.eigvals(weight_hh).real.max()
+absolute real parts | the imaginary parts are dropped before the absolute value is taken.
+    torch.linalg.eigvals(weight_hh).abs().max() => torch.linalg.eigvals(weight_hh).real.abs().max()
+symmetric matrix assumed | eigvalsh is for symmetric matrices: it reads one half of the matrix only.
+    torch.linalg.eigvals(weight_hh).abs().max() => torch.linalg.eigvalsh(weight_hh).abs().max()
+mean of the absolute values | you divide by the mean of the absolute values. Which of the eigenvalues decides
+    in the end?
+    torch.linalg.eigvals(weight_hh).abs().max() => torch.linalg.eigvals(weight_hh).abs().mean()
+smallest eigenvalue | you divide by the smallest absolute value. Which of the eigenvalues decides in the end?
+    torch.linalg.eigvals(weight_hh).abs().max() => torch.linalg.eigvals(weight_hh).abs().min()
+to 1 | the spectral radius is 1 now, for every rho.
+    (rho / => (1 /
+rho times | rho times the matrix: the spectral radius that it had has no part in it.
+    / torch.linalg.eigvals(weight_hh).abs().max() =>
+rho where it was rho | the quotient is upside down: what was large becomes larger.
+    rho / torch.linalg.eigvals(weight_hh).abs().max() => torch.linalg.eigvals(weight_hh).abs().max() / rho
+only made smaller | a matrix whose spectral radius is below rho stays as it was. Here it is to be rho in any
+    case.
+    - return weight_hh * (rho / torch.linalg.eigvals(weight_hh).abs().max())
+    + return weight_hh * min(1, rho / torch.linalg.eigvals(weight_hh).abs().max())
+nothing changed | the matrix is as it was.
+    * (rho / torch.linalg.eigvals(weight_hh).abs().max()) =>
+""")
 
 scale_to_radius = Check(
     name="scale_to_radius",

@@ -25,38 +25,24 @@ def _truth(f):
 
 wrong = Mistakes(LSTM, _truth)
 
-wrong.edit(
-    "from the start",
-    "your products run from the first step on. The road from c_k leads on to the end.",
-    "f.flip(0).cumprod(0).flip(0)",
-    "f.cumprod(0)",
-)
-wrong.edit(
-    "not turned back",
-    "the products are right, but lie backwards in time.",
-    ".cumprod(0).flip(0)",
-    ".cumprod(0)",
-)
-wrong.edit(
-    "along the batch",
-    "the product runs along the batch. Along which axis does time run?",
-    "f.flip(0).cumprod(0).flip(0)",
-    "f.flip(1).cumprod(1).flip(1)",
-)
-wrong.edit("sums", "the gates are added up. From step to step c is multiplied.", ".cumprod(0)", ".cumsum(0)")
-wrong.edit("1 - f", "1 - f is multiplied. Does f = 1 keep or lose it?", "f.flip(0).", "(1 - f).flip(0).")
-wrong.edit(
-    "sigmoid again", "f is squashed a second time: it comes activated.", "f.flip(0).", "f.sigmoid().flip(0)."
-)
-wrong.edit(
-    "one gate alone",
-    "each entry is one gate alone: nothing is multiplied.",
-    ".flip(0).cumprod(0).flip(0)",
-    ".clone()",
-)
-wrong.edit(
-    "logarithm", "this is the sum of the logarithms: an exp is missing.", ".cumprod(0)", ".log().cumsum(0)"
-)
+wrong.edits("""
+from the start | your products run from the first step on. The road from c_k leads on to the end.
+    f.flip(0).cumprod(0).flip(0) => f.cumprod(0)
+not turned back | the products are right, but lie backwards in time.
+    .cumprod(0).flip(0) => .cumprod(0)
+along the batch | the product runs along the batch. Along which axis does time run?
+    f.flip(0).cumprod(0).flip(0) => f.flip(1).cumprod(1).flip(1)
+sums | the gates are added up. From step to step c is multiplied.
+    .cumprod(0) => .cumsum(0)
+1 - f | 1 - f is multiplied. Does f = 1 keep or lose it?
+    f.flip(0). => (1 - f).flip(0).
+sigmoid again | f is squashed a second time: it comes activated.
+    f.flip(0). => f.sigmoid().flip(0).
+one gate alone | each entry is one gate alone: nothing is multiplied.
+    .flip(0).cumprod(0).flip(0) => .clone()
+logarithm | this is the sum of the logarithms: an exp is missing.
+    .cumprod(0) => .log().cumsum(0)
+""")
 
 
 @wrong("one gate too few", "one gate too few: from c_k to c_{k+1} there is a gate, too, f_{k+1}.")

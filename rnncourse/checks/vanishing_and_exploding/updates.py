@@ -10,7 +10,7 @@ from rnncourse.checks.framework.cases import Case, TorchModule, random_module, r
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Part
-from rnncourse.checks.vanishing_and_exploding.lesson import CLIPPING, LESSON, UPDATE, matrix
+from rnncourse.checks.vanishing_and_exploding.lesson import CLIPPING, LESSON, matrix
 from rnncourse.checks.vanishing_and_exploding.updating import train
 
 clip = nn.utils.clip_grad_norm_
@@ -56,133 +56,77 @@ def _truth(rnn, head, optimizer, batches, max_norm):
 
 
 wrong = Mistakes(CLIPPING, _truth)
-BACKWARD = "        loss.backward()\n"
-CLIP = "        norms.append(clip(parameters, max_norm))\n"
-STEP = "        optimizer.step()\n"
 
-wrong.edit(
-    "clipped after the step",
-    "each update is made with the gradients as they were: the clipping comes too late, or not at all.",
-    CLIP + STEP,
-    STEP + CLIP,
-)
-wrong.edit(
-    "clipped before backward",
-    "the clipping comes before backward: there is no gradient yet.",
-    BACKWARD + CLIP,
-    CLIP + BACKWARD,
-)
-wrong.edit(
-    "zero_grad left out",
-    "the gradients are never set back: each backward adds to those of the batches before.",
-    "        optimizer.zero_grad()\n",
-    "",
-    section=UPDATE,
-)
-wrong.edit(
-    "zero_grad after backward",
-    "the gradients are set back right after backward: the norms are 0, and no weight moves.",
-    "        optimizer.zero_grad()\n",
-    "",
-    BACKWARD,
-    BACKWARD + "        optimizer.zero_grad()\n",
-    section=UPDATE,
-)
-wrong.edit(
-    "no step",
-    "no weight moves: the step is missing, or the gradients are set back before it.",
-    STEP,
-    "",
-    section=UPDATE,
-)
-wrong.edit(
-    "recurrent layer only",
-    "only the recurrent layer's gradients are clipped, and only they are in the norm.",
-    "clip(parameters, max_norm)",
-    "clip(rnn.parameters(), max_norm)",
-)
-wrong.edit(
-    "head only",
-    "only the head's gradients are clipped, and only they are in the norm.",
-    "clip(parameters, max_norm)",
-    "clip(head.parameters(), max_norm)",
-)
-wrong.edit(
-    "layer by layer",
-    "the recurrent layer and the head are clipped one by one: two factors where there should be one.",
-    "norms.append(clip(parameters, max_norm))",
-    "norms.append(torch.stack([clip(m.parameters(), max_norm) for m in (rnn, head)]).norm())",
-)
-wrong.edit(
-    "each tensor",
-    "each tensor is clipped by its own norm: called in a loop, clip_grad_norm_ sees one at a time.",
-    "norms.append(clip(parameters, max_norm))",
-    "norms.append(torch.stack([clip([p], max_norm) for p in parameters]).norm())",
-)
-wrong.edit(
-    "each tensor, last norm",
-    "each tensor is clipped by its own norm, and the norm you keep is that of the last one.",
-    "norms.append(clip(parameters, max_norm))",
-    "norms.append([clip([p], max_norm) for p in parameters][-1])",
-)
-wrong.edit(
-    "each number",
-    "each number is cut off at max_norm (clip_grad_value_): this changes the direction.",
-    CLIP,
-    "        norms.append(clip(parameters, float('inf')))\n"
-    "        nn.utils.clip_grad_value_(parameters, max_norm)\n",
-)
-wrong.edit(
-    "norm after clipping",
-    "your norms are those after clipping, never above max_norm. Asked are those before.",
-    CLIP,
-    "        clip(parameters, max_norm)\n" + CLIP,
-)
-wrong.edit(
-    "losses returned",
-    "the losses are returned. Asked are the norms of the gradient.",
-    CLIP,
-    "        clip(parameters, max_norm)\n        norms.append(loss.detach())\n",
-)
-wrong.edit(
-    "loss clipped",
-    "it is the loss that is cut off at max_norm: above it the loss is constant, and its gradient 0.",
-    "mse_loss(head(output[-1]), target)",
-    "mse_loss(head(output[-1]), target).clamp(max=max_norm)",
-)
-wrong.edit(
-    "first batch only",
-    "the loop ends after the first batch. How far is the `return` indented?",
-    "in batches:",
-    "in batches[:1]:",
-    section=UPDATE,
-)
-wrong.edit(
-    "last norm alone",
-    "only the last norm is returned: asked is one for each batch.",
-    "return norms",
-    "return norms[-1]",
-)
-wrong.edit(
-    "loss at each step",
-    "the head reads the outputs of all steps: the prediction is made from the last.",
-    "head(output[-1])",
-    "head(output)",
-    section=UPDATE,
-)
-wrong.edit(
-    "first output",
-    "the prediction is made from the first output: asked is the last.",
-    "output[-1]",
-    "output[0]",
-    section=UPDATE,
-)
-wrong.edit(
-    "always scaled",
-    "short gradients are made longer, up to max_norm. Clipping only shortens.",
-    CLIP,
-    CLIP + "        for p in parameters:\n            p.grad *= max(1, max_norm / norms[-1])\n",
-)
+wrong.edits("""
+clipped after the step | each update is made with the gradients as they were: the clipping comes too late, or
+    not at all.
+    - norms.append(clip(parameters, max_norm))
+    - optimizer.step()
+    + optimizer.step()
+    + norms.append(clip(parameters, max_norm))
+clipped before backward | the clipping comes before backward: there is no gradient yet.
+    - loss.backward()
+    - norms.append(clip(parameters, max_norm))
+    + norms.append(clip(parameters, max_norm))
+    + loss.backward()
+§ One update is enough
+zero_grad left out | the gradients are never set back: each backward adds to those of the batches before.
+    optimizer.zero_grad() =>
+zero_grad after backward | the gradients are set back right after backward: the norms are 0, and no weight
+    moves.
+    optimizer.zero_grad() =>
+    - loss.backward()
+    + loss.backward()
+    + optimizer.zero_grad()
+no step | no weight moves: the step is missing, or the gradients are set back before it.
+    optimizer.step() =>
+§
+recurrent layer only | only the recurrent layer's gradients are clipped, and only they are in the norm.
+    clip(parameters, max_norm) => clip(rnn.parameters(), max_norm)
+head only | only the head's gradients are clipped, and only they are in the norm.
+    clip(parameters, max_norm) => clip(head.parameters(), max_norm)
+layer by layer | the recurrent layer and the head are clipped one by one: two factors where there should be
+    one.
+    - norms.append(clip(parameters, max_norm))
+    + norms.append(torch.stack([clip(m.parameters(), max_norm) for m in (rnn, head)]).norm())
+each tensor | each tensor is clipped by its own norm: called in a loop, clip_grad_norm_ sees one at a time.
+    - norms.append(clip(parameters, max_norm))
+    + norms.append(torch.stack([clip([p], max_norm) for p in parameters]).norm())
+each tensor, last norm | each tensor is clipped by its own norm, and the norm you keep is that of the last
+    one.
+    norms.append(clip(parameters, max_norm)) => norms.append([clip([p], max_norm) for p in parameters][-1])
+each number | each number is cut off at max_norm (clip_grad_value_): this changes the direction.
+    - norms.append(clip(parameters, max_norm))
+    + norms.append(clip(parameters, float('inf')))
+    + nn.utils.clip_grad_value_(parameters, max_norm)
+norm after clipping | your norms are those after clipping, never above max_norm. Asked are those before.
+    - loss.backward()
+    + loss.backward()
+    + clip(parameters, max_norm)
+losses returned | the losses are returned. Asked are the norms of the gradient.
+    - norms.append(clip(parameters, max_norm))
+    + clip(parameters, max_norm)
+    + norms.append(loss.detach())
+loss clipped | it is the loss that is cut off at max_norm: above it the loss is constant, and its gradient 0.
+    mse_loss(head(output[-1]), target) => mse_loss(head(output[-1]), target).clamp(max=max_norm)
+§ One update is enough
+first batch only | the loop ends after the first batch. How far is the `return` indented?
+    in batches: => in batches[:1]:
+§
+last norm alone | only the last norm is returned: asked is one for each batch.
+    return norms => return norms[-1]
+§ One update is enough
+loss at each step | the head reads the outputs of all steps: the prediction is made from the last.
+    head(output[-1]) => head(output)
+first output | the prediction is made from the first output: asked is the last.
+    output[-1] => output[0]
+§
+always scaled | short gradients are made longer, up to max_norm. Clipping only shortens.
+    - norms.append(clip(parameters, max_norm))
+    + norms.append(clip(parameters, max_norm))
+    + for p in parameters:
+    +     p.grad *= max(1, max_norm / norms[-1])
+""")
 
 train_clipped = Check(
     name="train_clipped",
