@@ -1,0 +1,73 @@
+"""What an exercise set is written with, in one place to import from. docs/checks.md shows how."""
+
+from rnncourse.checks.framework.cases import (
+    BATCH,
+    BIAS_ZERO,
+    C_ZERO,
+    H_ZERO,
+    MORE_STEPS,
+    NO_BIAS,
+    NO_STATE,
+    ONE_STEP,
+    SINGLE,
+    STATE,
+    X_ZERO,
+    Case,
+    TorchModule,
+    Trait,
+    random_module,
+    random_numbers,
+    random_weights,
+)
+from rnncourse.checks.framework.check import Check
+from rnncourse.checks.framework.mistakes import Mistake, Mistakes
+from rnncourse.checks.framework.parts import Flag, Number, Part, Score, Shape, Whole, Word
+from rnncourse.checks.framework.plain import Plain, kinds, type_name
+from rnncourse.checks.framework.predict import predicted
+from rnncourse.checks.framework.task import task
+from rnncourse.checks.framework.use import Problem, check_parameters, iterate, load_and_call, value
+from rnncourse.checks.framework.watch import AUTOGRAD, CLIPPING, PACKING, RECURRENT
+
+__all__ = [
+    "AUTOGRAD",
+    "BATCH",
+    "BIAS_ZERO",
+    "CLIPPING",
+    "C_ZERO",
+    "H_ZERO",
+    "MORE_STEPS",
+    "NO_BIAS",
+    "NO_STATE",
+    "ONE_STEP",
+    "PACKING",
+    "RECURRENT",
+    "SINGLE",
+    "STATE",
+    "X_ZERO",
+    "Case",
+    "Check",
+    "Flag",
+    "Mistake",
+    "Mistakes",
+    "Number",
+    "Part",
+    "Plain",
+    "Problem",
+    "Score",
+    "Shape",
+    "TorchModule",
+    "Trait",
+    "Whole",
+    "Word",
+    "check_parameters",
+    "iterate",
+    "kinds",
+    "load_and_call",
+    "predicted",
+    "random_module",
+    "random_numbers",
+    "random_weights",
+    "task",
+    "type_name",
+    "value",
+]
