@@ -19,7 +19,8 @@ from rnncourse.checks.framework.cases import (
     random_numbers,
     random_weights,
 )
-from rnncourse.checks.framework.check import Check
+from rnncourse.checks.framework.check import Check, Criterion
+from rnncourse.checks.framework.loops import LAYER, flat, small_cell, small_head
 from rnncourse.checks.framework.mistakes import Mistake, Mistakes
 from rnncourse.checks.framework.parts import Flag, Number, Part, Score, Shape, Whole, Word
 from rnncourse.checks.framework.plain import Plain, kinds, type_name
@@ -35,6 +36,7 @@ __all__ = [
     "CLIPPING",
     "C_ZERO",
     "H_ZERO",
+    "LAYER",
     "MORE_STEPS",
     "NO_BIAS",
     "NO_STATE",
@@ -46,6 +48,7 @@ __all__ = [
     "X_ZERO",
     "Case",
     "Check",
+    "Criterion",
     "Flag",
     "Mistake",
     "Mistakes",
@@ -60,6 +63,7 @@ __all__ = [
     "Whole",
     "Word",
     "check_parameters",
+    "flat",
     "iterate",
     "kinds",
     "load_and_call",
@@ -67,6 +71,8 @@ __all__ = [
     "random_module",
     "random_numbers",
     "random_weights",
+    "small_cell",
+    "small_head",
     "task",
     "type_name",
     "value",

@@ -12,8 +12,8 @@
         look: How many steps has the new document had by then?
 
 `old => new` replaces what stands exactly once in the source of the truth; `old =>` removes it. Lines with -
-and + replace whole lines, as in a diff. Where the truth is a dict of values, `name => value` changes an entry.
-`look:` says where to look, folded in a notebook. Any other indented line continues the hint. A line
+and + replace whole lines, as in a diff. Where the truth is a dict of values, `name => value` changes an
+entry. `look:` says where to look, folded in a notebook. Any other indented line continues the hint. A line
 `§ The loop` names the lesson's section for the mistakes after it, and `§` alone goes back to the bank's own.
 Empty lines, and lines that begin with #, say nothing.
 """

@@ -1,4 +1,4 @@
-"""Write a task down in words: what it returns, and what its points are for."""
+"""A task as it is written in a set: what it returns and what its points are for, in words."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from rnncourse.checks.framework.plain import Plain
 from rnncourse.checks.framework.use import Use, call
 from rnncourse.checks.framework.watch import RECURRENT
 
-TENSOR = re.compile(r"(?P<name>.+?) \((?P<axes>[^)]*)\)(?: (?P<dtype>int|bool))?(?: to (?P<tolerance>[\d.e-]+))?")
+TENSOR = re.compile(
+    r"(?P<name>.+?) \((?P<axes>[^)]*)\)(?: (?P<dtype>int|bool))?(?: to (?P<tolerance>[\d.e-]+))?"
+)
 SINGLE = re.compile(r"(?P<name>.+) (?P<kind>shape|whole|flag|number)(?: to (?P<tolerance>[\d.e-]+))?")
 POINTS = re.compile(r"(?P<words>.+?) (?P<points>\d+)(?: = (?P<parts>.+?))?(?: where (?P<where>.+))?")
 
@@ -43,16 +45,16 @@ def task(
     """Return the check of one task.
 
     Args:
-        name, lesson, section, truth, mistakes, cases, use, forbid, derive, tells, agree, seconds: as in Check.
-        returns: the results in their order, `h (B H), mask (T B) bool, dx (T B I) to 1e-4`: a tensor with its
-            axes; `shape`, `whole`, `flag` or `number to 1e-3` instead of axes for a single value. Or the parts.
-        points: what they are for, one after the other, by semicolons or on lines of their own:
-            `h 2; the weights 1 = dweight_ih, dweight_hh; c with a batch 1 = c where there is a batch`. A
-            criterion that is called like a part is for that part; otherwise, without `=`, it is for all.
+        name, lesson, section, truth, mistakes, cases, use, forbid, derive, tells, agree, seconds: in Check.
+        returns: the results in their order, as `h (B H), mask (T B) bool, dx (T B I) to 1e-4`: a tensor with
+            its axes; a single value has `shape`, `whole`, `flag` or `number to 1e-3` instead. Or the parts.
+        points: what they are for, as `h 2; the weights 1 = dweight_ih, dweight_hh; c in a batch 1 = c where
+            there is a batch`, by semicolons or each on its line. A criterion that is called like a part is
+            for that part; otherwise, without `=`, for all. Several traits are joined by &.
         example: the arguments of one small case.
 
     Raises:
-        NotationError: the text does not fit, or names a part or trait that is not there.
+        NotationError: the text does not fit, or names a part or a trait that does not exist.
     """
     parts = tuple(_parts(name, returns)) if isinstance(returns, str) else tuple(returns)
     return Check(
@@ -99,7 +101,7 @@ def _criteria(
             of = (found["words"],)
         if not set(of) <= set(parts):
             raise NotationError(f"{task_name}: no result is called {', '.join(set(of) - set(parts))}.")
-        where = (_trait(task_name, found["where"], cases),) if found["where"] else ()
+        where = tuple(_trait(task_name, each, cases) for each in (found["where"] or "").split(" & ") if each)
         yield Criterion(found["words"], int(found["points"]), of, where)
 
 

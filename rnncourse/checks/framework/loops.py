@@ -1,0 +1,38 @@
+"""What the sets with a cell in a loop share: what they forbid, how results are read, small examples."""
+
+from typing import Any
+
+import torch
+
+from rnncourse.checks.framework.cases import TorchModule
+from rnncourse.checks.framework.watch import RECURRENT
+
+# The cell is given here; the loop around it is what is to be built.
+LAYER = RECURRENT - {"torch.nn.LSTMCell", "torch.lstm_cell"}
+
+
+def flat(returned: Any, arguments: dict[str, Any]) -> Any:
+    """output, (h, c) as output, h, c; anything else as it is."""
+    if isinstance(returned, tuple | list) and len(returned) == 2:
+        output, state = returned
+        if isinstance(state, tuple | list) and len(state) == 2 and not isinstance(output, tuple):
+            return output, *state
+    return returned
+
+
+# For the examples: one unit, one number in each input, weights that fit on a line.
+
+
+def small_cell(dtype: torch.dtype = torch.float64, trains: bool = False) -> TorchModule:
+    weights = {
+        "weight_ih": torch.tensor([[1.0], [0.0], [2.0], [1.0]], dtype=dtype),
+        "weight_hh": torch.tensor([[0.0], [1.0], [-1.0], [0.0]], dtype=dtype),
+        "bias_ih": torch.tensor([0.0, 1.0, 0.0, 0.0], dtype=dtype),
+        "bias_hh": torch.zeros(4, dtype=dtype),
+    }
+    return TorchModule("LSTMCell", {"input_size": 1, "hidden_size": 1}, weights, trains)
+
+
+def small_head(dtype: torch.dtype = torch.float32, trains: bool = False) -> TorchModule:
+    weights = {"weight": torch.tensor([[2.0]], dtype=dtype), "bias": torch.tensor([0.5], dtype=dtype)}
+    return TorchModule("Linear", {"in_features": 1, "out_features": 1}, weights, trains)

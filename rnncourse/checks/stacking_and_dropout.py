@@ -1,0 +1,810 @@
+"""The checks of exercise set 11: layers upon layers, what each reads, and where dropout goes."""
+
+import torch
+from torch.nn import functional
+
+from rnncourse.checks.framework.authoring import (
+    MORE_STEPS,
+    ONE_STEP,
+    RECURRENT,
+    Case,
+    Criterion,
+    Mistakes,
+    Trait,
+    predicted,
+    random_module,
+    random_numbers,
+    task,
+)
+from rnncourse.checks.given.stacking_and_dropout import described_mask
+
+LESSON = "11"
+
+
+# ---- Task 1, stack_shapes: a deep, bidirectional LSTM with dropout, read off its options.
+
+# nn.LSTM(11, 3, num_layers=4, bidirectional=True, dropout=0.5), called with (T=7, B=5, I=11)
+TRUTH = {
+    "weight_ih_l0": (12, 11),
+    "weight_ih_l1": (12, 6),
+    "weight_hh_l1": (12, 3),
+    "output": (7, 5, 6),
+    "h_n": (8, 5, 3),
+    "top_row": 6,
+    "masks": 3,
+}
+
+wrong = Mistakes("What a layer costs", TRUTH)
+
+wrong.edits("""
+weight_ih_l0 transposed | Torch stores it the other way round: what it makes comes first.
+    weight_ih_l0 => (11, 12)
+weight_ih_l0 of one gate | That is one gate's share. How many gates has an LSTM?
+    weight_ih_l0 => (3, 11)
+§ What the next layer reads
+layer 1 reads x | That would read x. What does layer 1 read?
+    weight_ih_l1 => (12, 11)
+§ Two directions below
+layer 1 reads one direction | That would read one direction of the layer below.
+    weight_ih_l1 => (12, 3)
+§
+layer 1 transposed | Torch stores it the other way round: what it makes comes first.
+    weight_ih_l1 => (6, 12)
+§ Two directions below
+weight_hh of both | In time a cell reads its own h, not that of the other direction.
+    weight_hh_l1 => (12, 6)
+§
+weight_hh of one gate | That is one gate's share. How many gates has an LSTM?
+    weight_hh_l1 => (3, 3)
+§ Two directions below
+output of one direction | That is one direction's. What stands side by side in output?
+    output => (7, 5, 3)
+§ What the next layer reads
+output of all layers | That would hold every layer. Which layer does output show?
+    output => (7, 5, 24)
+output batch first | The layer is not batch_first: which axis comes first?
+    output => (5, 7, 6)
+§ Two directions below
+h_n of one direction | That has a row for each layer. How many cells has a layer here?
+    h_n => (4, 5, 3)
+h_n side by side | The directions stand side by side in output, but not in h_n.
+    h_n => (4, 5, 6)
+§ What the next layer reads
+h_n of the top | That is the top layer's alone. Whose final states are in h_n?
+    h_n => (2, 5, 3)
+§ Two directions below
+top row is the layer | That is the layer's number. How many rows has each layer?
+    top_row => 3
+§ What the next layer reads
+top row from the end | It is the row, but counted from the end. Asked is its number from 0.
+    top_row => -2
+§ Two directions below
+top row backward | That is the top layer's backward direction.
+    top_row => 7
+§ What the next layer reads
+top row is the bottom | That is layer 0: the rows go from the bottom up.
+    top_row => 0
+§ Where dropout goes
+one mask | A mask is not drawn once for all: there are four layers. Where does dropout stand?
+    masks => 1
+masks everywhere | One is too many: x is read whole, and output leaves whole.
+    masks => 4
+masks around | Two are too many: x is read whole, and output leaves whole.
+    masks => 5
+masks by direction | Both directions of a layer read the same masked sequence.
+    masks => 6
+masks by step | Counted are tensors (T, B, D*H): all steps are in one.
+    masks => 21
+""")
+
+stack_shapes = predicted(
+    "stack_shapes",
+    LESSON,
+    "What a layer costs",
+    TRUTH,
+    wrong,
+    criteria=(
+        Criterion("the parameters", 1, ("weight_ih_l0", "weight_ih_l1", "weight_hh_l1")),
+        Criterion("what comes out", 1, ("output", "h_n", "top_row")),
+        Criterion("the masks", 1, ("masks",)),
+    ),
+)
+
+
+# ---- Task 2, parameters_by_layer: what each layer costs.
+
+
+def _parameters_by_layer(gates, input_size, hidden_size, num_layers, bidirectional):
+    I, H, D = input_size, hidden_size, 2 if bidirectional else 1
+    reads = [I] + [D * H] * (num_layers - 1)
+    return torch.tensor([D * gates * H * (wide + H + 2) for wide in reads])
+
+
+def _case_parameters_by_layer(gates: int, I: int, H: int, L: int, both: bool) -> Case:
+    arguments = {
+        "gates": gates,
+        "input_size": I,
+        "hidden_size": H,
+        "num_layers": L,
+        "bidirectional": both,
+    }
+    return Case(arguments, {"I": I, "H": H, "L": L})
+
+
+def _parameters_by_layer_cases(seed: int) -> list[Case]:
+    random = torch.Generator().manual_seed(seed)
+
+    def between(low: int, high: int) -> int:
+        return int(torch.randint(low, high, (), generator=random))
+
+    return [
+        _case_parameters_by_layer(gates, between(20, 40), between(6, 19), layers, both)
+        for gates, layers, both in ((4, 3, False), (4, 2, True), (3, 4, True), (1, 5, False), (3, 1, True))
+    ]
+
+
+wrong = Mistakes("What a layer costs", _parameters_by_layer)
+
+wrong.edits("""
+one bias | one vector of biases is counted for each cell. torch has two.
+    + 2) => + 1)
+no bias | the biases are not counted.
+    wide + H + 2 => wide + H
+biases not of each gate | the biases are counted for one gate only.
+    gates * H * (wide + H + 2) => (gates * H * (wide + H) + 2 * H)
+all read x | each layer's count has I in it. What does layer 1 read?
+    [D * H] => [I]
+§ Two directions below
+upper layers read one direction | from layer 1 on you count H columns of weight_ih. What does a layer read
+    with two directions?
+    [D * H] => [H]
+§
+one direction counted | one direction is counted of two.
+    D * gates => gates
+§ Two directions below
+directions not at all | you count as if there were one direction.
+    2 if bidirectional else 1 => 1
+weight_hh reads both | weight_hh is counted too wide: in time a cell reads its own h.
+    wide + H + 2 => wide + D * H + 2
+§
+one gate | one gate is counted.
+    D * gates * H => D * H
+four gates | four gates are counted, always. How many has a GRU?
+    D * gates * H => D * 4 * H
+weight_hh left out | weight_hh is not counted.
+    wide + H + 2 => wide + 2
+weight_ih left out | weight_ih is not counted.
+    wide + H + 2 => H + 2
+layer 0 as the others | layer 0 reads x, and x has I numbers.
+    [I] + [D * H] => [D * H] + [D * H]
+layer 0 times L | every layer is counted as layer 0, in one direction. What does layer 1 read?
+    [D * H] => [I]
+    2 if bidirectional else 1 => 1
+""")
+
+
+@wrong("from the top down", "right, but for the order: layer 0 comes first.")
+def _(*arguments):
+    return _parameters_by_layer(*arguments).flip(0)
+
+
+@wrong("all together", "this is the sum over the layers. Asked is each layer's own count.")
+def _(*arguments):
+    return _parameters_by_layer(*arguments).sum()
+
+
+parameters_by_layer = task(
+    "parameters_by_layer",
+    LESSON,
+    "What a layer costs",
+    returns="counts (L) int",
+    points="counts 3",
+    truth=_parameters_by_layer,
+    mistakes=wrong,
+    cases=_parameters_by_layer_cases,
+    example=_case_parameters_by_layer(4, 10, 20, 3, False).arguments,
+    forbid=frozenset({"torch.nn.RNN", "torch.nn.LSTM", "torch.nn.GRU", "rnncourse"}),
+    agree="torch's own",
+)
+
+
+# ---- Task 3, stack_cells: nn.LSTM(num_layers=L) from L cells.
+
+ONE_LAYER = Trait("there is one layer", "what goes from layer to layer")
+MORE_LAYERS = Trait("there are several layers", "what you do with one layer")
+
+
+def _case_stack_cells(numbers, T: int, B: int, I: int, H: int, L: int) -> Case:
+    cells = [
+        random_module("LSTMCell", numbers, input_size=I if k == 0 else H, hidden_size=H) for k in range(L)
+    ]
+    arguments = {"cells": cells, "x": numbers(T, B, I), "h_0": numbers(L, B, H), "c_0": numbers(L, B, H)}
+    traits = {ONE_LAYER if L == 1 else MORE_LAYERS, ONE_STEP if T == 1 else MORE_STEPS}
+    return Case(arguments, {"T": T, "B": B, "I": I, "H": H, "L": L}, frozenset(traits))
+
+
+def _stack_cells_cases(seed: int) -> list[Case]:
+    numbers = random_numbers(seed, 0.7)
+    return [
+        _case_stack_cells(numbers, 4, 5, 6, 3, 2),
+        _case_stack_cells(numbers, 4, 2, 5, 6, 3),
+        _case_stack_cells(numbers, 5, 2, 4, 4, 3),  # I = H: a layer that reads x runs
+        _case_stack_cells(numbers, 4, 3, 2, 5, 1),
+        _case_stack_cells(numbers, 1, 5, 2, 4, 3),
+    ]
+
+
+def _stack_cells(cells, x, h_0, c_0):
+    hs, cs, outputs = list(h_0), list(c_0), []
+    for x_t in x:
+        u = x_t
+        for k, cell in enumerate(cells):
+            hs[k], cs[k] = cell(u, (hs[k], cs[k]))
+            u = hs[k]
+        outputs.append(u)
+    return torch.stack(outputs), torch.stack(hs), torch.stack(cs)
+
+
+wrong = Mistakes("What the next layer reads", _stack_cells)
+
+wrong.edits("""
+§ What people get wrong
+each layer reads x | every layer reads x_t.
+    u = hs[k] => pass
+    outputs.append(u) => outputs.append(hs[-1])
+c goes up | the next layer reads c of the layer below, and so output shows c.
+    u = hs[k] => u = cs[k]
+c goes up, h comes out | the next layer reads c of the layer below.
+    u = hs[k] => u = cs[k]
+    outputs.append(u) => outputs.append(hs[-1])
+§
+c comes out | output holds the top layer's c.
+    outputs.append(u) => outputs.append(cs[-1])
+layer 0 comes out | output holds layer 0's h.
+    outputs.append(u) => outputs.append(hs[0])
+states from the top down | h_0 and c_0 are taken from the top down: the last row begins layer 0.
+    list(h_0), list(c_0) => list(h_0.flip(0)), list(c_0.flip(0))
+h_0 from the top down | h_0 is taken from the top down, c_0 is not.
+    list(h_0) => list(h_0.flip(0))
+all layers begin in row 0 | every layer begins from row 0 of h_0 and c_0.
+    list(h_0), list(c_0) => [h_0[0] for _ in h_0], [c_0[0] for _ in c_0]
+upper layers begin from zeros | from layer 1 on, h_0 and c_0 have no part in it.
+    list(h_0), list(c_0) => [h_0[0], *torch.zeros_like(h_0[1:])], [c_0[0], *torch.zeros_like(c_0[1:])]
+begins from zeros | h_0 and c_0 have no part in it.
+    list(h_0), list(c_0) => list(torch.zeros_like(h_0)), list(torch.zeros_like(c_0))
+§ The whole recurrence
+reset at each step | each step begins from h_0 and c_0 again: nothing is carried.
+    u = x_t => u, hs, cs = x_t, list(h_0), list(c_0)
+c not carried | each step begins from c_0 again: h is carried, c is not.
+    u = x_t => u, cs = x_t, list(c_0)
+§ What people get wrong
+one cell for all | cells[0] computes every layer.
+    hs[k], cs[k] = cell(u => hs[k], cs[k] = cells[0](u
+§
+cells from the top down | the last of the cells reads x: the layers are upside down.
+    enumerate(cells) => enumerate(cells[::-1])
+§ The whole recurrence
+(c, h) into the cell | the cell is given (c, h). In which order does it take its state?
+    (hs[k], cs[k])) => (cs[k], hs[k]))
+§
+h_n from the top down | output is right; h_n and c_n are from the top down.
+    torch.stack(hs), torch.stack(cs) => torch.stack(hs[::-1]), torch.stack(cs[::-1])
+""")
+
+
+@wrong(
+    "h of the step before goes up",
+    "a layer reads what the layer below had one step earlier.",
+    "The whole recurrence",
+)
+def _(cells, x, h_0, c_0):
+    hs, cs, outputs = list(h_0), list(c_0), []
+    for x_t in x:
+        for k in reversed(range(len(cells))):
+            hs[k], cs[k] = cells[k](hs[k - 1] if k else x_t, (hs[k], cs[k]))
+        outputs.append(hs[-1])
+    return torch.stack(outputs), torch.stack(hs), torch.stack(cs)
+
+
+@wrong(
+    "the state goes up",
+    "a layer begins its step from the state that the layer below has just left."
+    " Which state belongs to a layer?",
+    "The whole recurrence",
+)
+def _(cells, x, h_0, c_0):
+    (h, c), outputs, hs, cs = (h_0[0], c_0[0]), [], [], []
+    for x_t in x:
+        u, hs, cs = x_t, [], []
+        for cell in cells:
+            h, c = cell(u, (h, c))
+            u = h
+            hs.append(h)
+            cs.append(c)
+        outputs.append(u)
+    return torch.stack(outputs), torch.stack(hs), torch.stack(cs)
+
+
+@wrong(
+    "a layer begins where the one below ended",
+    "a layer begins from the state in which the layer below has ended. Which row of h_0 is its own?",
+)
+def _(cells, x, h_0, c_0):
+    h, c, hs, cs = h_0[0], c_0[0], [], []
+    for cell in cells:
+        outputs = []
+        for x_t in x:
+            h, c = cell(x_t, (h, c))
+            outputs.append(h)
+        x = torch.stack(outputs)
+        hs.append(h)
+        cs.append(c)
+    return x, torch.stack(hs), torch.stack(cs)
+
+
+@wrong(
+    "only the last h goes up",
+    "the layer above reads the last h of the layer below, at every step. What is it given at step t?",
+)
+def _(cells, x, h_0, c_0):
+    hs, cs = [], []
+    for cell, h, c in zip(cells, h_0, c_0, strict=True):
+        outputs = []
+        for x_t in x:
+            h, c = cell(x_t, (h, c))
+            outputs.append(h)
+        output, x = torch.stack(outputs), torch.stack([h] * len(x))
+        hs.append(h)
+        cs.append(c)
+    return output, torch.stack(hs), torch.stack(cs)
+
+
+@wrong(
+    "collected states overwritten",
+    "output is the last step's h at every step: what is collected is written over, in place, by later steps.",
+)
+def _(cells, x, h_0, c_0):
+    h, c, outputs = h_0.clone(), c_0.clone(), []
+    for x_t in x:
+        u = x_t
+        for k, cell in enumerate(cells):
+            h[k], c[k] = cell(u, (h[k], c[k]))
+            u = h[k]  # a view
+        outputs.append(u)
+    return torch.stack(outputs), h, c
+
+
+stack_cells = task(
+    "stack_cells",
+    LESSON,
+    "The whole recurrence",
+    returns="output (T B H), h_n (L B H), c_n (L B H)",
+    points="output 2; h_n 1; c_n 1",
+    truth=_stack_cells,
+    mistakes=wrong,
+    cases=_stack_cells_cases,
+    example=_case_stack_cells(random_numbers(1, 0.7), 2, 1, 1, 1, 2).arguments,
+    forbid=RECURRENT - {"torch.nn.LSTMCell", "torch.lstm_cell"},
+    agree="nn.LSTM(num_layers=L)",
+)
+
+
+# ---- Task 4, run_with_masks: dropout between layers, with masks that are given.
+
+TRAINING = Trait("training is True", "what you do when training is False")
+EVAL = Trait("training is False", "what you do with the masks")
+
+
+def _case_run_with_masks(numbers, T: int, B: int, I: int, H: int, L: int, p: float, training: bool) -> Case:
+    layers = [random_module("LSTM", numbers, input_size=I if k == 0 else H, hidden_size=H) for k in range(L)]
+    random = torch.Generator().manual_seed(int(1e6 * numbers(1).abs()))
+    keep = torch.rand(L - 1, T, B, H, generator=random) >= p
+    arguments = {"layers": layers, "x": numbers(T, B, I), "keep": keep, "p": p, "training": training}
+    sizes = {"T": T, "B": B, "I": I, "H": H, "L": L}
+    return Case(arguments, sizes, frozenset({TRAINING if training else EVAL}))
+
+
+def _run_with_masks_cases(seed: int) -> list[Case]:
+    numbers = random_numbers(seed, 0.7)
+    return [
+        _case_run_with_masks(numbers, 5, 6, 2, 7, 3, 0.4, True),
+        _case_run_with_masks(numbers, 3, 2, 5, 7, 4, 0.3, True),
+        _case_run_with_masks(numbers, 5, 4, 6, 6, 3, 0.4, True),  # I = H: a mask on x runs
+        _case_run_with_masks(numbers, 4, 5, 3, 6, 2, 0.25, True),
+        _case_run_with_masks(numbers, 4, 5, 2, 6, 3, 0.4, False),
+        _case_run_with_masks(numbers, 5, 2, 3, 4, 1, 0.3, False),
+    ]
+
+
+def _run_with_masks(layers, x, keep, p, training):
+    u, ends = x, []
+    for k, layer in enumerate(layers):
+        if k > 0 and training:
+            u = u * keep[k - 1] / (1 - p)
+        u, (h, _) = layer(u)
+        ends.append(h[0])
+    return u, torch.stack(ends)
+
+
+wrong = Mistakes("Where dropout goes", _run_with_masks)
+
+wrong.edits("""
+not scaled | what is kept is not made larger.
+    / (1 - p) =>
+scaled by 1/p | what is kept is divided by p. With which probability is it kept?
+    (1 - p) => p
+scaled by p | what is kept is multiplied by p. With which probability is it kept?
+    / (1 - p) => * p
+scaled down | what is kept is made smaller: it is multiplied by 1 - p.
+    / (1 - p) => * (1 - p)
+keep inverted | what keep marks is dropped, and the rest is kept.
+    keep[k - 1] => ~keep[k - 1]
+in evaluation too | the masks act when training is False, too.
+    k > 0 and training => k > 0
+only in evaluation | the masks act when training is False, and only then.
+    and training => and not training
+no masks | the masks have no part in it.
+    u * keep[k - 1] / (1 - p) => u
+one mask for all layers | keep[0] is used between all layers: each gap has its own.
+    keep[k - 1] => keep[0]
+masks from the top down | the masks are taken from the last to the first.
+    keep[k - 1] => keep[-k]
+§ Why not in time?
+one mask for all steps | the mask of step 0 is used at every step. Here each step has its own.
+    keep[k - 1] => keep[k - 1, 0]
+§
+one mask for the batch | the mask of the first sequence is used for the whole batch.
+    keep[k - 1] => keep[k - 1, :, :1]
+""")
+
+
+@wrong("after the last layer, too", "output is dropped, too: dropout never acts after the last layer.")
+def _(layers, x, keep, p, training):
+    u, ends = _run_with_masks(layers, x, keep, p, training)
+    return (u * keep[-1] / (1 - p) if training else u), ends
+
+
+@wrong("after the last layer alone", "output is dropped, and between the layers nothing is.")
+def _(layers, x, keep, p, training):
+    u, ends = _run_with_masks(layers, x, keep, p, False)
+    return (u * keep[-1] / (1 - p) if training else u), ends
+
+
+@wrong("one layer too early", "each mask is put one layer too early, the first on x. x is read as it is.")
+def _(layers, x, keep, p, training):
+    u, ends = x, []
+    for k, layer in enumerate(layers):
+        if k < len(keep) and training:
+            u = u * keep[k] / (1 - p)
+        u, (h, _) = layer(u)
+        ends.append(h[0])
+    return u, torch.stack(ends)
+
+
+@wrong("on x, too", "x is dropped, too: dropout acts between layers only.")
+def _(layers, x, keep, p, training):
+    return _run_with_masks(layers, x * keep[0] / (1 - p) if training else x, keep, p, training)
+
+
+@wrong(
+    "h_n of the masked copy",
+    "output is right. h_n holds the masked copy that goes up; a layer's own final h is whole.",
+)
+def _(layers, x, keep, p, training):
+    u, ends = x, []
+    for k, layer in enumerate(layers):
+        u, _ = layer(u)
+        if k < len(keep) and training:
+            u = u * keep[k] / (1 - p)
+        ends.append(u[-1])
+    return u, torch.stack(ends)
+
+
+@wrong(
+    "scaled in evaluation instead",
+    "in training nothing is scaled, and in evaluation all is multiplied by 1 - p."
+    " That is an old form of dropout; torch scales in training.",
+)
+def _(layers, x, keep, p, training):
+    u, ends = x, []
+    for k, layer in enumerate(layers):
+        if k > 0:
+            u = u * keep[k - 1] if training else u * (1 - p)
+        u, (h, _) = layer(u)
+        ends.append(h[0])
+    return u, torch.stack(ends)
+
+
+@wrong("the last mask in time", "the mask is on what a layer carries from step to step.", "Why not in time?")
+def _(layers, x, keep, p, training):
+    u, ends = x, []
+    for k, layer in enumerate(layers):
+        state, outputs = None, []
+        for t in range(len(x)):
+            h, state = layer(u[t : t + 1], state)
+            if training and k < len(keep):
+                state = (state[0] * keep[k, t] / (1 - p), state[1])
+                h = state[0]
+            outputs.append(h)
+        u = torch.cat(outputs)
+        ends.append(state[0][0])
+    return u, torch.stack(ends)
+
+
+@wrong(
+    "h_n is output's",
+    "h_n is taken from output. Which layers' final h does output have?",
+    "What the next layer reads",
+)
+def _(layers, x, keep, p, training):
+    u, ends = _run_with_masks(layers, x, keep, p, training)
+    return u, u[-1].expand_as(ends)
+
+
+run_with_masks = task(
+    "run_with_masks",
+    LESSON,
+    "Where dropout goes",
+    returns="output (T B H), h_n (L B H)",
+    points="""
+        output in training 2 = output where training is True
+        h_n in training 1 = h_n where training is True
+        in training and in evaluation 1
+    """,
+    truth=_run_with_masks,
+    mistakes=wrong,
+    cases=_run_with_masks_cases,
+    example=_case_run_with_masks(random_numbers(8, 0.7), 3, 1, 1, 1, 2, 0.5, True).arguments,
+    forbid=frozenset({"rnncourse"}),
+    agree="nn.LSTM with these masks",
+)
+
+
+# ---- Task 5, locked_dropout: one mask for the whole sequence.
+
+
+def _case_locked_dropout(seed: int, T: int, B: int, H: int, p: float) -> Case:
+    x = random_numbers(seed, 1.0)(T, B, H)
+    x = torch.where(x.abs() < 0.1, torch.ones_like(x), x)  # no zero, so that a zero is a dropped number
+    return Case({"x": x, "p": p, "seed": seed}, {"T": T, "B": B, "H": H})
+
+
+def _locked_dropout_cases(seed: int) -> list[Case]:
+    # So many units that a mask drawn once for the whole batch drops its share, too.
+    sizes = [(3, 40, 1500, 0.3), (4, 35, 1600, 0.6), (5, 30, 1700, 0.2), (2, 20, 30, 0.0)]
+    return [_case_locked_dropout(seed + k, *size) for k, size in enumerate(sizes)]
+
+
+def _locked_dropout(x, p, training):
+    if not training:
+        return x
+    mask = torch.rand_like(x[:1]) >= p
+    return x * mask / (1 - p)
+
+
+wrong = Mistakes("Why not in time?", _locked_dropout)
+
+wrong.edits("""
+new at each step | each step has a mask of its own. That is nn.LSTM's dropout; locked is one mask for all
+    steps.
+    rand_like(x[:1]) => rand_like(x)
+one for the batch | all sequences of the batch share one mask.
+    rand_like(x[:1]) => rand_like(x[:1, :1])
+locked over the batch | the mask is the same for all sequences and new at each step: the wrong axis is locked.
+    rand_like(x[:1]) => rand_like(x[:, :1])
+    look: Which axis of x is time?
+whole sequences dropped | all units of a sequence share one number: whole sequences are dropped, not units.
+    rand_like(x[:1]) => rand_like(x[:1, :, :1])
+steps dropped | all units of a step are dropped together: the mask runs over the steps, not over the units.
+    rand_like(x[:1]) => rand_like(x[:, :, :1])
+§ Where dropout goes
+not scaled | what is kept is not made larger.
+    / (1 - p) =>
+scaled by 1 - p | what is kept is made smaller.
+    / (1 - p) => * (1 - p)
+scaled by p | what is kept is multiplied by p.
+    / (1 - p) => * p
+kept with p | the share that is dropped is 1 - p: p is taken for the probability of being kept.
+    >= p => < p
+in evaluation too | in evaluation numbers are dropped, too.
+    if not training: => if False:
+only in evaluation | in training nothing is dropped, and in evaluation something is.
+    if not training: => if training:
+never | nothing is ever dropped.
+    if not training: => if True:
+§
+drawn once for ever | each call has the same mask: a seed set inside, or a mask kept from the first call?
+    torch.rand_like(x[:1]) => torch.rand(x[:1].shape, generator=torch.Generator().manual_seed(0))
+§ Where dropout goes
+noise, not dropout | nothing is set to zero: x is multiplied by the random numbers themselves.
+    >= p =>
+""")
+
+
+@wrong(
+    "scaled in evaluation instead",
+    "in training nothing is scaled, and in evaluation all is multiplied by 1 - p."
+    " That is an old form of dropout; torch scales in training.",
+    "Where dropout goes",
+)
+def _(x, p, training):
+    return x * (torch.rand_like(x[:1]) >= p) if training else x * (1 - p)
+
+
+@wrong(
+    "functional.dropout of x",
+    "functional.dropout acts here without `training`: it drops always, at each step anew.",
+)
+def _(x, p, training):
+    return functional.dropout(x, p)
+
+
+locked_dropout = task(
+    "locked_dropout",
+    LESSON,
+    "Why not in time?",
+    returns=(
+        "evaluation flag, share_dropped number to 0.05, scale number, steps_share_it flag, "
+        "sequences_share_it flag, units_share_it flag, calls_share_it flag"
+    ),
+    points="""
+        x itself in evaluation, dropout in training 1 = evaluation, share_dropped
+        scaled 1 = scale, share_dropped
+        one mask for all steps 1 = steps_share_it, share_dropped
+        drawn anew for each sequence, unit and call 1 = sequences_share_it, units_share_it, calls_share_it
+    """,
+    truth=_locked_dropout,
+    mistakes=wrong,
+    cases=_locked_dropout_cases,
+    use=described_mask,
+    forbid=frozenset({"rnncourse"}),
+)
+
+
+# ---- Task 6, residual_stack: a way past each layer.
+
+EQUAL_WIDTHS = Trait("I = H", "what you do where the widths differ")
+OTHER_WIDTH = Trait("I and H differ", "what you do where the widths are equal")
+
+
+def _case_residual_stack(numbers, T: int, B: int, I: int, H: int, L: int) -> Case:
+    layers = [random_module("GRU", numbers, input_size=I if k == 0 else H, hidden_size=H) for k in range(L)]
+    arguments = {"layers": layers, "x": numbers(T, B, I)}
+    traits = frozenset({EQUAL_WIDTHS if I == H else OTHER_WIDTH})
+    return Case(arguments, {"T": T, "B": B, "I": I, "H": H, "L": L}, traits)
+
+
+def _residual_stack_cases(seed: int) -> list[Case]:
+    numbers = random_numbers(seed, 0.7)
+    return [
+        _case_residual_stack(numbers, 5, 2, 4, 6, 3),
+        _case_residual_stack(numbers, 6, 3, 2, 5, 4),
+        _case_residual_stack(numbers, 5, 4, 6, 6, 3),
+        _case_residual_stack(numbers, 4, 2, 3, 3, 5),
+        _case_residual_stack(numbers, 3, 4, 6, 5, 2),
+    ]
+
+
+def _residual_stack(layers, x):
+    u, ends = x, []
+    for layer in layers:
+        hs, h = layer(u)
+        u = hs + u if hs.shape == u.shape else hs
+        ends.append(h[0])
+    return u, torch.stack(ends)
+
+
+wrong = Mistakes("Counting the paths", _residual_stack)
+
+wrong.edits("""
+no way past | nothing is added: this is a plain stack.
+    hs + u if => hs if
+h_n of the sum | output is right. h_n holds the sum that goes up; a layer's state is its own h.
+    h[0] => u[-1]
+mean | the two are averaged: the way past a layer has a factor of 1/2.
+    hs + u if => (hs + u) / 2 if
+product | the two are multiplied, not added.
+    hs + u if => hs * u if
+difference | what a layer has read is taken away, not added.
+    hs + u if => hs - u if
+added twice | what a layer has read is added twice.
+    hs + u if => hs + 2 * u if
+layer left out | where the widths are equal the layer itself has no part in what goes up.
+    hs + u if => u if
+""")
+
+
+@wrong("x added everywhere", "x is added at every layer where it fits. What has layer 2 read?")
+def _(layers, x):
+    u, ends = x, []
+    for layer in layers:
+        hs, h = layer(u)
+        u = hs + x if hs.shape == x.shape else hs
+        ends.append(h[0])
+    return u, torch.stack(ends)
+
+
+@wrong("not past the last", "there is no way past the last layer.")
+def _(layers, x):
+    u, ends = x, []
+    for k, layer in enumerate(layers):
+        hs, h = layer(u)
+        u = hs + u if hs.shape == u.shape and k < len(layers) - 1 else hs
+        ends.append(h[0])
+    return u, torch.stack(ends)
+
+
+@wrong("not past the first", "there is no way past the first layer, not even where I = H.")
+def _(layers, x):
+    u, ends = x, []
+    for k, layer in enumerate(layers):
+        hs, h = layer(u)
+        u = hs + u if k > 0 else hs
+        ends.append(h[0])
+    return u, torch.stack(ends)
+
+
+@wrong("past the last alone", "something is added only after the last layer.")
+def _(layers, x):
+    u, ends = x, []
+    for k, layer in enumerate(layers):
+        hs, h = layer(u)
+        u = hs + u if hs.shape == u.shape and k == len(layers) - 1 else hs
+        ends.append(h[0])
+    return u, torch.stack(ends)
+
+
+@wrong("past the whole stack", "the layers are a plain stack, and x is added at its end.")
+def _(layers, x):
+    u, ends = x, []
+    for layer in layers:
+        u, h = layer(u)
+        ends.append(h[0])
+    return (u + x if u.shape == x.shape else u), torch.stack(ends)
+
+
+@wrong("the output below added", "the h of the layer below is added, without the sum that it was part of.")
+def _(layers, x):
+    u, below, ends = x, x, []
+    for layer in layers:
+        hs, h = layer(u)
+        u, below = (hs + below if hs.shape == below.shape else hs), hs
+        ends.append(h[0])
+    return u, torch.stack(ends)
+
+
+@wrong(
+    "h_n is output's",
+    "h_n is taken from output, for all layers. Each layer has a final h of its own.",
+    "What the next layer reads",
+)
+def _(layers, x):
+    u, ends = _residual_stack(layers, x)
+    return u, u[-1].expand_as(ends)
+
+
+@wrong("each layer reads x", "every layer reads x where it can.", "What the next layer reads")
+def _(layers, x):
+    u, ends = x, []
+    for layer in layers:
+        hs, h = layer(x)
+        u = hs + u if hs.shape == u.shape else hs
+        ends.append(h[0])
+    return u, torch.stack(ends)
+
+
+residual_stack = task(
+    "residual_stack",
+    LESSON,
+    "Counting the paths",
+    returns="output (T B H), h_n (L B H)",
+    points="output 2; h_n 1",
+    truth=_residual_stack,
+    mistakes=wrong,
+    cases=_residual_stack_cases,
+    example=_case_residual_stack(random_numbers(0, 0.7), 2, 1, 1, 1, 2).arguments,
+    forbid=frozenset({"rnncourse"}),
+)
+
+
+CHECKS = (stack_shapes, parameters_by_layer, stack_cells, run_with_masks, locked_dropout, residual_stack)
