@@ -26,7 +26,7 @@ from rnncourse.checks.framework.parts import Flag, Number, Part, Score, Shape, W
 from rnncourse.checks.framework.plain import Plain, kinds, type_name
 from rnncourse.checks.framework.predict import predicted
 from rnncourse.checks.framework.task import task
-from rnncourse.checks.framework.use import Problem, check_parameters, iterate, load_and_call, value
+from rnncourse.checks.framework.use import Problem, check_parameters, load_and_call, value
 from rnncourse.checks.framework.watch import AUTOGRAD, CLIPPING, PACKING, RECURRENT
 
 __all__ = [
@@ -64,7 +64,6 @@ __all__ = [
     "Word",
     "check_parameters",
     "flat",
-    "iterate",
     "kinds",
     "load_and_call",
     "predicted",
