@@ -56,18 +56,10 @@ def _step_after(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
 
 
 def _step_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-    return [
-        step_case(numbers, 3, 3, 5, 4),
-        step_case(numbers, 3, 2, 4, 6),
-        step_case(numbers, 3, 4, 3, 3),  # I = H: exchanged weights run
-        step_case(numbers, 3, 3, 2, 5, H_ZERO),
-        step_case(numbers, 3, 5, 4, 3, X_ZERO),
-        step_case(numbers, 3, 2, 5, 3, BIAS_ZERO),
-        step_case(numbers, 3, None, 5, 4),
-        step_case(numbers, 3, None, 3, 6, H_ZERO),
-        step_case(numbers, 3, None, 4, 2),
-    ]
+    case = functools.partial(step_case, random_numbers(seed, 0.8), 3)
+    batches = [case(3, 5, 4), case(2, 4, 6), case(4, 3, 3)]  # I = H: exchanged weights run
+    zeros = [case(3, 2, 5, H_ZERO), case(5, 4, 3, X_ZERO), case(2, 5, 3, BIAS_ZERO)]
+    return batches + zeros + [case(None, 5, 4), case(None, 3, 6, H_ZERO), case(None, 4, 2)]
 
 
 # Of both variants of the step.
@@ -546,13 +538,8 @@ def _MyGRUCell_cases(seed: int) -> list[Case]:
         }
         return Case(arguments, {"B": B, "I": I, "H": H}, frozenset({STATE if state else NO_STATE}))
 
-    return [
-        case(3, 5, 4, True),
-        case(2, 4, 6, True),
-        case(4, 3, 3, True),
-        case(3, 2, 4, False),
-        case(2, 5, 3, False),
-    ]
+    given = [case(3, 5, 4, True), case(2, 4, 6, True), case(4, 3, 3, True)]
+    return [*given, case(3, 2, 4, False), case(2, 5, 3, False)]
 
 
 wrong = Mistakes("Equal to torch", _MyGRUCell)
@@ -728,12 +715,4 @@ gru_step_backward = task(
 )
 
 
-CHECKS = (
-    gru_step,
-    gru_step_before,
-    turn_z,
-    from_keras,
-    first_difference,
-    MyGRUCell,
-    gru_step_backward,
-)
+CHECKS = (gru_step, gru_step_before, turn_z, from_keras, first_difference, MyGRUCell, gru_step_backward)

@@ -1,5 +1,7 @@
 """The checks of exercise set 07: h and c, weights by hand, the whole step's derivative, a strange net."""
 
+from typing import Any
+
 import torch
 
 from rnncourse.checks.framework.authoring import (
@@ -68,13 +70,8 @@ which_state = task(
 
 # ---- Task 2, latch: weights by hand, so that c holds the value that was set last.
 
-# Tasks 2 to 4: weights come back, and c is what a unit with them keeps.
-BY_HAND = {
-    "returns": (Memory("c", "T"),),
-    "use": memory,
-    "forbid": frozenset(),
-    "agree": "the rule",
-}
+# Tasks 2 to 4: weights come back, and judged is what a unit with them keeps.
+BY_HAND: dict[str, Any] = {"use": memory, "forbid": frozenset(), "agree": "the rule"}
 
 
 def _latch():
@@ -152,6 +149,7 @@ latch = task(
     "latch",
     LESSON,
     "Weights by hand",
+    returns=(Memory("c", "T"),),
     points="c in short sequences 1 where the sequence is short; c in long ones 2 where the sequence is long",
     truth=_latch,
     mistakes=wrong,
@@ -239,6 +237,7 @@ counter = task(
     "counter",
     LESSON,
     "Weights by hand",
+    returns=(Memory("c", "T"),),
     points="c in short sequences 1 where the sequence is short; c in long ones 2 where the sequence is long",
     truth=_counter,
     mistakes=wrong,
@@ -312,6 +311,7 @@ toggle = task(
     "toggle",
     LESSON,
     "Weights by hand",
+    returns=(Memory("c", "T"),),
     points="c in short sequences 2 where the sequence is short; c in long ones 2 where the sequence is long",
     truth=_toggle,
     mistakes=wrong,

@@ -1,5 +1,7 @@
 """The checks of exercise set 06: the LSTM's gates, one step, and a cell that torch's weights fit into."""
 
+import functools
+
 import torch
 from torch import nn
 from torch.nn.functional import linear
@@ -192,21 +194,12 @@ def _lstm_step(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
 
 
 def _step_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-    return [
-        step_case(numbers, 4, 3, 5, 4),
-        step_case(numbers, 4, 2, 4, 6),
-        step_case(numbers, 4, 4, 3, 3),  # I = H: exchanged weights run
-        step_case(numbers, 4, 3, 2, 5, H_ZERO),
-        step_case(numbers, 4, 2, 5, 3, C_ZERO),
-        step_case(numbers, 4, 4, 3, 2, H_ZERO, C_ZERO),
-        step_case(numbers, 4, 5, 4, 3, X_ZERO),
-        step_case(numbers, 4, 3, 4, 5, BIAS_ZERO),
-        step_case(numbers, 4, None, 5, 4),
-        step_case(numbers, 4, None, 3, 5, H_ZERO),
-        step_case(numbers, 4, None, 4, 3, C_ZERO),
-        step_case(numbers, 4, None, 2, 6),
-    ]
+    case = functools.partial(step_case, random_numbers(seed, 0.8), 4)
+    batches = [case(3, 5, 4), case(2, 4, 6), case(4, 3, 3)]  # I = H: exchanged weights run
+    zeros = [case(3, 2, 5, H_ZERO), case(2, 5, 3, C_ZERO), case(4, 3, 2, H_ZERO, C_ZERO)]
+    zeros += [case(5, 4, 3, X_ZERO), case(3, 4, 5, BIAS_ZERO)]
+    single = [case(None, 5, 4), case(None, 3, 5, H_ZERO), case(None, 4, 3, C_ZERO), case(None, 2, 6)]
+    return batches + zeros + single
 
 
 PENCIL_WEIGHTS = {
@@ -379,22 +372,14 @@ def _class_cases(seed: int) -> list[Case]:
         }
         return Case(arguments, {"B": B, "I": I, "H": H}, frozenset({STATE if state else NO_STATE}))
 
-    return [
-        case(3, 5, 4, True),
-        case(2, 4, 6, True),
-        case(4, 3, 3, True),
-        case(5, 4, 2, True),
-        case(3, 2, 4, False),
-        case(2, 5, 3, False),
-    ]
-
-
-def _with(step):
-    return type("MyLSTMCell", (_MyLSTMCell,), {"step": staticmethod(step)})
+    given = [case(3, 5, 4, True), case(2, 4, 6, True), case(4, 3, 3, True), case(5, 4, 2, True)]
+    return [*given, case(3, 2, 4, False), case(2, 5, 3, False)]
 
 
 wrong = Mistakes("Equal to torch", _MyLSTMCell)
-wrong.add(step_mistakes.through(_with))
+wrong.add(
+    step_mistakes.through(lambda step: type("MyLSTMCell", (_MyLSTMCell,), {"step": staticmethod(step)}))
+)
 wrong.edits(NEEDS_A_STATE)
 wrong.edits("""
 starts from ones | without a state it starts from ones. Which states does torch's cell start from?

@@ -49,16 +49,9 @@ def _step_cases(seed: int, *traits: Trait, **more: str) -> list[Case]:
             case, arguments=case.arguments | more, traits=case.traits | frozenset(traits)
         )
 
-    return [
-        case(3, 5, 4),
-        case(2, 4, 7),
-        case(4, 3, 3),  # I = H: exchanged weights run
-        case(3, 2, 5, H_ZERO),
-        case(2, 5, 3, X_ZERO),
-        case(5, 3, 2, BIAS_ZERO),
-        case(None, 5, 4),
-        case(None, 3, 6, H_ZERO),
-    ]
+    batches = [case(3, 5, 4), case(2, 4, 7), case(4, 3, 3)]  # I = H: exchanged weights run
+    zeros = [case(3, 2, 5, H_ZERO), case(2, 5, 3, X_ZERO), case(5, 3, 2, BIAS_ZERO)]
+    return batches + zeros + [case(None, 5, 4), case(None, 3, 6, H_ZERO)]
 
 
 PENCIL = {
@@ -211,13 +204,9 @@ def _unroll_cases(seed: int) -> list[Case]:
             arguments["h_0"].zero_()
         return Case(arguments, {"T": T, "B": B, "I": I, "H": H}, frozenset(traits))
 
-    return [
-        case(5, 3, 2, 4),
-        case(4, 2, 5, 3),
-        case(3, 3, 4, 4),  # T = B, I = H: a loop over the wrong axis runs, and so do exchanged weights
-        case(6, 2, 3, 5, H_ZERO),
-        case(1, 4, 2, 3),
-    ]
+    different = [case(5, 3, 2, 4), case(4, 2, 5, 3)]
+    square = case(3, 3, 4, 4)  # T = B, I = H: a loop over the wrong axis runs, and so do exchanged weights
+    return [*different, square, case(6, 2, 3, 5, H_ZERO), case(1, 4, 2, 3)]
 
 
 wrong = Mistakes("Over time", _unroll)
@@ -327,16 +316,10 @@ def _cell_cases(seed: int) -> list[Case]:
         arguments = {"cell": _cell(numbers, I, H, **options), "x_t": numbers(B, I), "h": numbers(B, H)}
         return Case(arguments, {"B": B, "I": I, "H": H}, frozenset({trait}))
 
-    return [
-        case(3, 5, 4, TANH),
-        case(2, 3, 6, TANH),
-        case(4, 3, 3, TANH),
-        case(3, 5, 4, RELU, nonlinearity="relu"),
-        case(2, 4, 5, RELU, nonlinearity="relu"),
-        case(4, 3, 3, RELU, nonlinearity="relu"),
-        case(3, 4, 2, NO_BIAS, bias=False),
-        case(2, 5, 3, NO_BIAS, bias=False),
-    ]
+    # More than one nonlinearity, and biases in some: else two of the step's mistakes would be one.
+    tanh = [case(B, I, H, TANH) for B, I, H in ((3, 5, 4), (2, 3, 6), (4, 3, 3))]
+    relu = [case(B, I, H, RELU, nonlinearity="relu") for B, I, H in ((3, 5, 4), (2, 4, 5), (4, 3, 3))]
+    return tanh + relu + [case(B, I, H, NO_BIAS, bias=False) for B, I, H in ((3, 4, 2), (2, 5, 3))]
 
 
 wrong = Mistakes("Equal to nn.RNNCell", _next_state)
@@ -350,7 +333,6 @@ needs biases, always tanh | cell.nonlinearity is not looked at, and a cell built
     , cell.nonlinearity) => )
 """)
 
-# Without biases, or with no part for relu, two of the steps' mistakes would be one.
 next_state = task(
     "next_state",
     LESSON,
