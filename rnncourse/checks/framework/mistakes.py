@@ -59,8 +59,9 @@ class Mistakes(list[Mistake]):
         """Add mistakes written as text: what is done to the truth to make each (notation.py)."""
         frame = sys._getframe(1)
         for entry in parse(text, frame.f_code.co_filename, frame.f_lineno):
-            make = entry.values if isinstance(self._truth, Mapping) else entry.edited
-            self(entry.name, entry.hint, entry.section, entry.look)(make(self._truth))
+            truth = self._truth
+            wrong = entry.values(truth) if isinstance(truth, Mapping) else entry.edited(truth)
+            self(entry.name, entry.hint, entry.section, entry.look)(wrong)
 
     def through(self, change: Callable[[Any], Any], but: tuple[str, ...] = (), **words: str) -> list[Mistake]:
         """The same mistakes in a larger task: change(function) builds the wrong way on the wrong step.
