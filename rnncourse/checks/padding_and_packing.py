@@ -11,6 +11,7 @@ from rnncourse.checks.framework.authoring import (
     Trait,
     random_module,
     random_numbers,
+    rows,
     small_cell,
     task,
 )
@@ -18,10 +19,6 @@ from rnncourse.checks.framework.authoring import (
 LESSON = "13"
 
 BY_HAND = RECURRENT | PACKING  # both are to be built
-
-
-def rows(*numbers):
-    return torch.tensor(numbers, dtype=torch.float64)
 
 
 # ---- Batches of different lengths: drawn, padded with numbers or poison, laid out as a staircase.
@@ -229,13 +226,14 @@ def _mean_valid_cases(seed):
         arguments = {"output": padded(numbers, lengths, T, H, nan=nan), "lengths": lengths}
         return Case(arguments, {"B": B, "T": T, "H": H}, frozenset(() if nan else {FINITE}))
 
-    return [
-        case(3, 6, 6, 4, nan=False),
-        case(4, 7, 7, 2, nan=False),
-        case(3, 5, 8, 4, nan=False),
-        case(4, 7, 7, 3, nan=True),
-        case(5, 5, 8, 2, nan=True),
-    ]
+    sizes = (
+        (3, 6, 6, 4, False),
+        (4, 7, 7, 2, False),
+        (3, 5, 8, 4, False),
+        (4, 7, 7, 3, True),
+        (5, 5, 8, 2, True),
+    )
+    return [case(*size) for size in sizes]
 
 
 wrong = Mistakes("Mean, maximum and loss without the padding", _mean_valid)
@@ -310,13 +308,14 @@ def _masked_loss_cases(seed):
         arguments = {"logits": logits, "targets": targets, "lengths": lengths}
         return Case(arguments, {"B": B, "T": T, "K": K}, frozenset(() if nan else {FINITE}))
 
-    return [
-        case(3, 6, 6, 4, nan=False),
-        case(4, 7, 7, 3, nan=False),
-        case(5, 6, 8, 4, nan=False),
-        case(4, 7, 7, 5, nan=True),
-        case(3, 5, 8, 4, nan=True),
-    ]
+    sizes = (
+        (3, 6, 6, 4, False),
+        (4, 7, 7, 3, False),
+        (5, 6, 8, 4, False),
+        (4, 7, 7, 5, True),
+        (3, 5, 8, 4, True),
+    )
+    return [case(*size) for size in sizes]
 
 
 wrong = Mistakes("Mean, maximum and loss without the padding", _masked_loss)
@@ -402,12 +401,8 @@ def _batch_sizes_cases(seed):
         return Case({"lengths": lengths}, {"B": len(lengths), "T": int(lengths.max())})
 
     twice = torch.tensor([2, 6, 2, 6, 3])
-    return [
-        case(some_lengths(numbers, 3, 7)),
-        case(some_lengths(numbers, 5, 8)),
-        case(some_lengths(numbers, 4, 6)),
-        case(twice[[0, *numbers(4).argsort().add(1).tolist()]]),  # two of them twice
-    ]
+    different = [case(some_lengths(numbers, B, longest)) for B, longest in ((3, 7), (5, 8), (4, 6))]
+    return [*different, case(twice[[0, *numbers(4).argsort().add(1).tolist()]])]
 
 
 wrong = Mistakes("From the lengths to batch_sizes", _batch_sizes)
@@ -564,12 +559,8 @@ def _unpack_cases(seed):
         sizes, _, back = staircase(lengths)
         data = numbers(int(lengths.sum()), H)
         data[-1] = 0  # the longest sequence ends in a step that is zero, and no padding
-        arguments = {
-            "data": data,
-            "batch_sizes": sizes,
-            "unsorted_indices": back,
-            "total_length": total_length,
-        }
+        arguments = {"data": data, "batch_sizes": sizes, "unsorted_indices": back}
+        arguments |= {"total_length": total_length}
         traits = frozenset({FITTING} if total_length == int(lengths.max()) else ())
         return Case(arguments, {"B": len(lengths), "T": total_length, "H": H}, traits)
 

@@ -178,15 +178,9 @@ def _count_parameters_cases(seed):
         H = between(9, 19)
         return _case(mode, between(20, 40), H, L, both, bias, between(5, H - 1) if projected else 0)
 
-    return [
-        case("LSTM", 3, False),
-        case("LSTM", 2, True),
-        case("GRU", 4, True),
-        case("RNN", 5, False, bias=False),
-        case("LSTM", 1, True),
-        case("LSTM", 3, True, projected=True),
-        case("LSTM", 4, False, bias=False, projected=True),
-    ]
+    plain = [case("LSTM", 3, False), case("LSTM", 2, True), case("GRU", 4, True)]
+    plain += [case("RNN", 5, False, bias=False), case("LSTM", 1, True)]
+    return [*plain, case("LSTM", 3, True, projected=True), case("LSTM", 4, False, bias=False, projected=True)]
 
 
 wrong = Mistakes("Count them", _count_parameters)
@@ -424,13 +418,8 @@ def _set_forget_bias_cases(seed):
         traits = frozenset({BIASES if bias else NO_BIASES})
         return Case({"lstm": lstm, "value": value}, {"I": I, "H": H, "L": L}, traits)
 
-    return [
-        case(1.0, 3, 4, 1),
-        case(1.5, 4, 3, 2),
-        case(3.0, 3, 4, 2, both=True),
-        case(0.5, 3, 5, 2, both=True, proj_size=2),
-        case(1.0, 4, 5, 2, bias=False),
-    ]
+    plain = [case(1.0, 3, 4, 1), case(1.5, 4, 3, 2), case(3.0, 3, 4, 2, both=True)]
+    return [*plain, case(0.5, 3, 5, 2, both=True, proj_size=2), case(1.0, 4, 5, 2, bias=False)]
 
 
 def _derive_set_forget_bias(returned, arguments):
@@ -544,12 +533,8 @@ def _orthogonal_per_gate_cases(seed):
         traits = frozenset({LSTM_BLOCKS if of == "LSTM" else GRU_BLOCKS})
         return Case({"module": module}, {"I": I, "H": H, "L": L}, traits)
 
-    return [
-        case("LSTM", 3, 5, 1),
-        case("LSTM", 4, 6, 2, both=True),
-        case("LSTM", 2, 7, 2, proj_size=4),
-        case("GRU", 3, 6, 2, both=True),
-    ]
+    lstms = [case("LSTM", 3, 5, 1), case("LSTM", 4, 6, 2, both=True), case("LSTM", 2, 7, 2, proj_size=4)]
+    return [*lstms, case("GRU", 3, 6, 2, both=True)]
 
 
 def _derive_orthogonal_per_gate(returned, arguments):
@@ -628,18 +613,13 @@ orthogonal_per_gate = task(
 # b_ih = 0.3, b_hh = -0.1, the gradient of their sum is 0.4.
 SUM, GRADIENT = 0.3 - 0.1, 0.4
 
-
-def _sigmoid(a):
-    return 1 / (1 + math.exp(-a))
-
-
 right = {
     "sgd": SUM - 0.1 * 2 * GRADIENT,  # lr 0.1
     "sgd_folded": SUM - 0.1 * GRADIENT,
     "sgd_decay": SUM - 0.1 * (2 * GRADIENT + 0.2 * SUM),  # weight decay 0.2
     "adam": SUM - 2 * 0.01,  # lr 0.01, the first step
     "gradient_b_hn": 0.25 * GRADIENT,  # r = 0.25, the gradient of b_in is 0.4
-    "f": _sigmoid(2.0),  # both slices 1
+    "f": 1 / (1 + math.exp(-2.0)),  # both slices 1
     "half_life": math.log(0.5) / math.log(0.9),  # f = 0.9
     "chrono": math.log(20 - 1),  # a memory of 20 steps
 }

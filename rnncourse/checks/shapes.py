@@ -414,24 +414,15 @@ def _arrange(x, axes, wanted):
 def _arrange_cases(seed):
     numbers = random_numbers(seed, 1.0)
 
-    def case(axes, wanted, **sizes):
-        arguments = {"x": numbers(*(sizes[letter] for letter in axes)), "axes": axes, "wanted": wanted}
+    def case(axes, wanted, digits):
+        sizes = dict(zip(axes, map(int, digits), strict=True))
+        arguments = {"x": numbers(*sizes.values()), "axes": axes, "wanted": wanted}
         return Case(arguments, sizes, frozenset({COMPLETE if len(axes) == len(wanted) else MISSING}))
 
-    return [
-        case("TBI", "BTI", T=4, B=3, I=2),
-        case("BTI", "TBI", B=2, T=5, I=3),
-        case("TBI", "ITB", T=3, B=4, I=5),  # a cycle: its inverse is another order
-        case("BTI", "IBT", B=4, T=2, I=3),
-        case("LBH", "BLH", L=2, B=5, H=4),
-        case("BTHD", "DTBH", B=3, T=4, H=5, D=2),
-        case("TI", "TBI", T=4, I=3),
-        case("TI", "BTI", T=5, I=2),
-        case("BT", "TBI", B=3, T=4),
-        case("BI", "TBI", B=4, I=5),
-        case("T", "TBI", T=6),
-        case("IT", "BTI", I=3, T=4),
-    ]
+    # Axes, those wanted, sizes. TBI ITB is a cycle: its inverse is another order.
+    complete = "TBI BTI 432, BTI TBI 253, TBI ITB 345, BTI IBT 423, LBH BLH 254, BTHD DTBH 3452"
+    missing = "TI TBI 43, TI BTI 52, BT TBI 34, BI TBI 45, T TBI 6, IT BTI 34"
+    return [case(*words.split()) for words in f"{complete}, {missing}".split(", ")]
 
 
 wrong = Mistakes("Transpose, not view", _arrange)

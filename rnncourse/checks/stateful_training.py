@@ -18,6 +18,7 @@ from rnncourse.checks.framework.authoring import (
     predicted,
     random_module,
     random_numbers,
+    rows,
     small_cell,
     small_head,
     task,
@@ -28,10 +29,6 @@ from rnncourse.checks.given.stateful_training import LEAKING, LOOPS, cut_state, 
 from rnncourse.steps import LSTMState
 
 LESSON = "14"
-
-
-def rows(*numbers):
-    return torch.tensor(numbers, dtype=torch.float64)
 
 
 # ---- Task 1, batchify: one long sequence laid out in rows that a chunk after a chunk goes on along.

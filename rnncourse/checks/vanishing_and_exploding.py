@@ -18,19 +18,14 @@ from rnncourse.checks.framework.authoring import (
     Word,
     random_module,
     random_numbers,
+    row,
+    rows,
     task,
     value,
 )
 from rnncourse.checks.given.vanishing_and_exploding import four_runs, train
 
 LESSON = "05"
-
-
-def row(*numbers):
-    return torch.tensor(numbers, dtype=torch.float64)
-
-
-rows = row
 
 
 # ---- Task 1, step_jacobian: the Jacobian of one step of the tanh cell.
