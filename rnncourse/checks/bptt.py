@@ -492,7 +492,7 @@ LEFT_OUT = (
     "dweights a mean; dbias summed over the units; dbias one number; dbias with two axes; dweights not summed"
 )
 of_the_step = {"name": "step: {}", "hint": "the loop is right, the step in it is not: {}"}
-wrong.add(wrong_step.through(_loop_over, but=LEFT_OUT.split("; "), **of_the_step))
+wrong.add(wrong_step.through(_loop_over, but=tuple(LEFT_OUT.split("; ")), **of_the_step))
 
 rnn_backward = task(
     "rnn_backward",

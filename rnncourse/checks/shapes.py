@@ -296,7 +296,7 @@ wide_shapes = predicted("wide_shapes", LESSON, "From a step to a layer", right, 
 # ---- Task 5, outcomes: of eight calls, which do what was meant, which raise, which are silently wrong.
 
 # gru = nn.GRU(6, 5, batch_first=True), x (B=4, T=7, I=6): four sequences of seven steps.
-right = {
+OUTCOMES = {
     "a": "right",  # gru(x, zeros(1, 4, 5))
     "b": "raises",  # gru(x, zeros(4, 1, 5))
     "c": "silent",  # gru(x.transpose(0, 1))
@@ -307,7 +307,7 @@ right = {
     "h": "raises",  # nn.GRUCell(6, 5)(x)
 }
 
-wrong = Mistakes("What batch_first moves", right)
+wrong = Mistakes("What batch_first moves", OUTCOMES)
 wrong.edits("""
 a state given batch first | A state is never batch first.
     a => 'raises'
@@ -332,9 +332,9 @@ outcomes = task(
     "outcomes",
     LESSON,
     "What batch_first moves",
-    returns=tuple(Word(call, ("right", "raises", "silent")) for call in right),
+    returns=tuple(Word(call, ("right", "raises", "silent")) for call in OUTCOMES),
     points="all eight 3",
-    truth=right,
+    truth=OUTCOMES,
     mistakes=wrong,
     use=value,
     tells=False,
