@@ -18,6 +18,9 @@ from rnncourse.checks.framework.cases import (
     random_module,
     random_numbers,
     random_weights,
+    row,
+    rows,
+    step_case,
 )
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.loops import LAYER, flat, small_cell, small_head
@@ -70,8 +73,11 @@ __all__ = [
     "random_module",
     "random_numbers",
     "random_weights",
+    "row",
+    "rows",
     "small_cell",
     "small_head",
+    "step_case",
     "task",
     "type_name",
     "value",
