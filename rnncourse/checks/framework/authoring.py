@@ -20,7 +20,18 @@ from rnncourse.checks.framework.cases import (
     random_weights,
 )
 from rnncourse.checks.framework.check import Check, Criterion
-from rnncourse.checks.framework.loops import LAYER, flat, small_cell, small_head
+from rnncourse.checks.framework.drawn import cases
+from rnncourse.checks.framework.loops import (
+    LAYER,
+    flat,
+    random_cell,
+    random_cells,
+    random_head,
+    random_state,
+    small_cell,
+    small_head,
+    small_parameters,
+)
 from rnncourse.checks.framework.mistakes import Mistake, Mistakes
 from rnncourse.checks.framework.parts import Flag, Number, Part, Score, Shape, Whole, Word
 from rnncourse.checks.framework.plain import Plain, kinds, type_name
@@ -62,17 +73,23 @@ __all__ = [
     "Trait",
     "Whole",
     "Word",
+    "cases",
     "check_parameters",
     "flat",
     "iterate",
     "kinds",
     "load_and_call",
     "predicted",
+    "random_cell",
+    "random_cells",
+    "random_head",
     "random_module",
     "random_numbers",
+    "random_state",
     "random_weights",
     "small_cell",
     "small_head",
+    "small_parameters",
     "task",
     "type_name",
     "value",
