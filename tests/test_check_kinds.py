@@ -24,7 +24,7 @@ from rnncourse.checks.framework.mistakes import Mistake, Mistakes
 from rnncourse.checks.framework.parts import Flag, Number, Part, Score, Shape, Whole, Word, same
 from rnncourse.checks.framework.picture import HeatMaps, drawable
 from rnncourse.checks.framework.progress import all_sets
-from rnncourse.checks.framework.use import Problem, Use, call, iterate, load_and_call, value
+from rnncourse.checks.framework.use import Problem, Use, call, load_and_call, value
 from rnncourse.checks.lstm_gates import cell_state, lstm_step
 
 # ---- predict: a dict of values, each judged by itself
@@ -217,37 +217,6 @@ def test_a_layer_against_torchs():
     assert layer.verdict(Flipped).points == 1
     assert "its state_dict() has no weight_ih_l0" in str(layer.verdict(nn.Linear))
     assert "built already; asked is the class" in str(layer.verdict(nn.RNN(2, 3)))
-
-
-# ---- a generator over time
-
-
-def test_a_generator_is_run_and_stacked():
-    def truth(x):
-        total = torch.zeros_like(x[0])
-        for x_t in x:
-            total = total + x_t
-            yield total
-
-    check = Check(
-        name="running_sum",
-        lesson="09",
-        parts=(Part("total", "T B"),),
-        criteria=(Criterion("total", 1),),
-        truth=truth,
-        cases=_mean_cases,
-        use=iterate,
-    )
-    assert check.verdict(lambda x: list(x.cumsum(0))).points == 1
-    assert "one time step too late" in str(check.verdict(lambda x: [x[0] * 0, *x.cumsum(0)[:-1]]))
-    assert "it yields nothing" in str(check.verdict(lambda x: iter(())))
-    assert "it yields a float" in str(check.verdict(lambda x: iter([1.0])))
-
-    def without_end(x):
-        while True:
-            yield x[0]
-
-    assert check.verdict(without_end).state in ("shape", "wrong", "too slow")
 
 
 # ---- predictions measured against a baseline

@@ -21,6 +21,7 @@ from rnncourse.checks.framework.authoring import (
     random_cell,
     random_module,
     random_numbers,
+    rows,
     small_parameters,
     task,
 )
@@ -412,7 +413,7 @@ two_ways = task(
     mistakes=wrong,
     cases=_two_ways_cases,
     example={
-        "x": torch.tensor([[[1.0]], [[0.0]]]).double(),
+        "x": rows([[1.0]], [[0.0]]),
         "ahead": _example_cell(1.0),
         "back": _example_cell(-1.0),
     },

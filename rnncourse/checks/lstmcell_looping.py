@@ -25,6 +25,7 @@ from rnncourse.checks.framework.authoring import (
     random_module,
     random_numbers,
     random_state,
+    rows,
     small_cell,
     small_head,
     task,
@@ -149,7 +150,7 @@ run_cell = task(
     example={
         "cell": small_cell(),
         "x": THREE_STEPS.double(),
-        "state": (torch.zeros(1, 1).double(), torch.ones(1, 1).double()),
+        "state": (rows([0.0]), rows([1.0])),
     },
     derive=flat,
     forbid=LAYER,
@@ -482,7 +483,7 @@ run_cells = task(
     example={
         "cells": [small_cell(), small_cell()],
         "x": THREE_STEPS.double(),
-        "states": [tuple(torch.tensor([[[h]], [[c]]]).double()) for h, c in ((0.0, 1.0), (0.5, -1.0))],
+        "states": [(rows([0.0]), rows([1.0])), (rows([0.5]), rows([-1.0]))],
     },
     derive=flat,
     forbid=LAYER,

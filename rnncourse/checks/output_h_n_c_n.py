@@ -14,6 +14,7 @@ from rnncourse.checks.framework.authoring import (
     random_module,
     random_numbers,
     random_state,
+    rows,
     task,
 )
 from rnncourse.checks.given.output_h_n_c_n import build_and_call, push_batches, push_pieces
@@ -345,8 +346,8 @@ every_state = task(
     cases=_every_state_cases,
     example={
         "layer": random_module("LSTM", _example, input_size=1, hidden_size=1),
-        "x": torch.tensor([[[1.0]], [[2.0]]]).double(),
-        "state": (torch.tensor([[[0.5]]]).double(), torch.tensor([[[-1.0]]]).double()),
+        "x": rows([[1.0]], [[2.0]]),
+        "state": (rows([[0.5]]), rows([[-1.0]])),
     },
     forbid=frozenset({"rnncourse"}),
     agree="what the layer computes",
@@ -466,7 +467,7 @@ SentenceVector = task(
     cases=_SentenceVector_cases,
     example={
         "layer": random_module("RNN", _example, input_size=1, hidden_size=1, bidirectional=True),
-        "x": torch.tensor([[[1.0]], [[-1.0]], [[0.5]]]).double(),
+        "x": rows([[1.0]], [[-1.0]], [[0.5]]),
     },
     use=build_and_call,
     forbid=frozenset({"rnncourse"}),
@@ -557,8 +558,6 @@ state on the layer | two streams get in each other's way: they keep their states
 """)
 
 
-one = torch.ones(1, 1, 1).double()
-
 Stream = task(
     "Stream",
     LESSON,
@@ -574,7 +573,7 @@ Stream = task(
     cases=_Stream_cases,
     example={
         "layer": random_module("RNN", _example, input_size=1, hidden_size=1),
-        "calls": [(0, one), (0, one / 2), (0, None), (0, one)],
+        "calls": [(0, rows([[1.0]])), (0, rows([[0.5]])), (0, None), (0, rows([[1.0]]))],
     },
     use=push_pieces,
     forbid=frozenset({"rnncourse"}),
@@ -689,8 +688,8 @@ Streams = task(
     example={
         "layer": random_module("LSTM", _example, input_size=1, hidden_size=1),
         "calls": [
-            (("a", "b"), torch.tensor([[[1.0], [2.0]]]).double()),
-            (("b", "c"), torch.tensor([[[1.0], [1.0]]]).double()),
+            (("a", "b"), rows([[1.0], [2.0]])),
+            (("b", "c"), rows([[1.0], [1.0]])),
         ],
     },
     use=push_batches,

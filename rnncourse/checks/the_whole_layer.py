@@ -4,7 +4,7 @@ import random
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from rnncourse.checks.framework.authoring import (
     AUTOGRAD,
@@ -22,6 +22,8 @@ from rnncourse.checks.framework.authoring import (
     random_module,
     random_numbers,
     random_state,
+    row,
+    rows,
     small_parameters,
     task,
 )
@@ -33,11 +35,6 @@ BY_HAND = RECURRENT | AUTOGRAD  # what the tasks of the way back may not call
 
 AHEAD = Trait("time runs forward", "what changes when time runs backward")
 REVERSE = Trait("time runs backward", "what you do when reverse is False")
-
-
-def numbers_of(*rows: object) -> Tensor:
-    """For the examples: numbers small enough for a pencil."""
-    return torch.tensor(rows, dtype=torch.float64)
 
 
 # ---- Task 1, counted: how the work of a layer is cut into matmuls.
@@ -196,10 +193,10 @@ input_part = task(
     mistakes=wrong,
     cases=_input_part_cases,
     example={
-        "x": numbers_of([[1.0, 0.0]], [[0.0, 2.0]]),
-        "weight_ih": numbers_of([1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]),
-        "bias_ih": numbers_of(*[0.5] * 4),
-        "bias_hh": numbers_of(*[0.0] * 4),
+        "x": rows([[1.0, 0.0]], [[0.0, 2.0]]),
+        "weight_ih": rows([1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]),
+        "bias_ih": row(0.5, 0.5, 0.5, 0.5),
+        "bias_hh": row(0.0, 0.0, 0.0, 0.0),
     },
     agree="the same step by step",
 )
@@ -304,10 +301,10 @@ one_way = task(
     mistakes=wrong,
     cases=_one_way_cases,
     example={
-        "a": numbers_of([[0.0, 0.0, 1.0, 0.0]], [[0.0, 0.0, 2.0, 0.0]]),
-        "h_0": numbers_of([0.0]),
-        "c_0": numbers_of([1.0]),
-        "weight_hh": torch.zeros(4, 1).double(),
+        "a": rows([[0.0, 0.0, 1.0, 0.0]], [[0.0, 0.0, 2.0, 0.0]]),
+        "h_0": rows([0.0]),
+        "c_0": rows([1.0]),
+        "weight_hh": rows([0.0], [0.0], [0.0], [0.0]),
         "reverse": True,
     },
     agree="one direction of torch.nn.LSTM",
@@ -457,13 +454,13 @@ backward_loop = task(
     mistakes=wrong,
     cases=_backward_loop_cases,
     example={
-        "doutput": numbers_of([[1.0]], [[2.0]]),
-        "dh_n": numbers_of([0.0]),
-        "dc_n": numbers_of([0.0]),
-        "gates": torch.full((2, 1, 4), 0.5).double(),
-        "c": numbers_of([[0.25]], [[0.375]]),
-        "c_0": numbers_of([0.0]),
-        "weight_hh": torch.zeros(4, 1).double(),
+        "doutput": rows([[1.0]], [[2.0]]),
+        "dh_n": rows([0.0]),
+        "dc_n": rows([0.0]),
+        "gates": rows([[0.5, 0.5, 0.5, 0.5]], [[0.5, 0.5, 0.5, 0.5]]),
+        "c": rows([[0.25]], [[0.375]]),
+        "c_0": rows([0.0]),
+        "weight_hh": rows([0.0], [0.0], [0.0], [0.0]),
         "reverse": False,
     },
     forbid=BY_HAND,
@@ -563,11 +560,11 @@ after_loop = task(
     mistakes=wrong,
     cases=_after_loop_cases,
     example={
-        "da": numbers_of([[1.0, 0.0, 0.0, 0.0]], [[10.0, 0.0, 0.0, 1.0]]),
-        "x": numbers_of([[2.0]], [[3.0]]),
-        "output": numbers_of([[0.5]], [[0.7]]),
-        "h_0": numbers_of([0.2]),
-        "weight_ih": numbers_of([1.0], [1.0], [1.0], [2.0]),
+        "da": rows([[1.0, 0.0, 0.0, 0.0]], [[10.0, 0.0, 0.0, 1.0]]),
+        "x": rows([[2.0]], [[3.0]]),
+        "output": rows([[0.5]], [[0.7]]),
+        "h_0": rows([0.2]),
+        "weight_ih": rows([1.0], [1.0], [1.0], [2.0]),
         "reverse": False,
     },
     forbid=BY_HAND,

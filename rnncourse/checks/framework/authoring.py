@@ -18,6 +18,9 @@ from rnncourse.checks.framework.cases import (
     random_module,
     random_numbers,
     random_weights,
+    row,
+    rows,
+    step_case,
 )
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.drawn import cases
@@ -37,7 +40,7 @@ from rnncourse.checks.framework.parts import Flag, Number, Part, Score, Shape, W
 from rnncourse.checks.framework.plain import Plain, kinds, type_name
 from rnncourse.checks.framework.predict import predicted
 from rnncourse.checks.framework.task import task
-from rnncourse.checks.framework.use import Problem, check_parameters, iterate, load_and_call, value
+from rnncourse.checks.framework.use import Problem, check_parameters, load_and_call, value
 from rnncourse.checks.framework.watch import AUTOGRAD, CLIPPING, PACKING, RECURRENT
 
 __all__ = [
@@ -76,7 +79,6 @@ __all__ = [
     "cases",
     "check_parameters",
     "flat",
-    "iterate",
     "kinds",
     "load_and_call",
     "predicted",
@@ -87,9 +89,12 @@ __all__ = [
     "random_numbers",
     "random_state",
     "random_weights",
+    "row",
+    "rows",
     "small_cell",
     "small_head",
     "small_parameters",
+    "step_case",
     "task",
     "type_name",
     "value",
