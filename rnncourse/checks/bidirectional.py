@@ -14,9 +14,9 @@ from rnncourse.checks.framework.authoring import (
     Case,
     Criterion,
     Mistakes,
-    TorchModule,
     Trait,
     cases,
+    cell_of,
     predicted,
     random_cell,
     random_module,
@@ -47,7 +47,6 @@ TRUTH = {
 }
 
 wrong = Mistakes("What each half has seen", TRUTH)
-
 wrong.edits("""
 forward, from 0 | The count leaves out an input: the step's own is read, too.
     forward_half => 2
@@ -125,8 +124,6 @@ def _both_ends_cases(numbers, T, B, H):
 
 
 wrong = Mistakes("The trap in the last step", _both_ends)
-
-
 wrong.edits("""
 the last step | this is the last step whole. How much has its backward half seen?
     torch.cat([forward, backward], dim=-1) => output[-1]
@@ -154,7 +151,6 @@ stacked | the two halves are stacked on an axis of their own. Asked are they sid
 both steps whole | these are two whole steps, (B, 4H). Of each, one half has seen everything.
     [forward, backward] => [output[-1], output[0]]
 """)
-
 
 both_ends = task(
     "both_ends",
@@ -184,7 +180,6 @@ def _merged_cases(numbers, L, B, H):
 
 
 wrong = Mistakes("The states interleave", _merged)
-
 wrong.edits("""
 reshaped | the shape is right, but the sequences of the batch are mixed: a row holds numbers of two of them.
     torch.cat([forward, backward], dim=-1) => h_n.reshape(*forward.shape[:2], -1)
@@ -211,7 +206,6 @@ units interleaved | forward and backward numbers take turns in a row. Asked are 
 batch first | the batch stands first. States keep it second, whatever batch_first is.
     [forward, backward], dim=-1) => [forward, backward], dim=-1).transpose(0, 1)
 """)
-
 
 merged = task(
     "merged",
@@ -249,8 +243,6 @@ def _reverse_padded_cases(numbers, B, T, I, lengths):
 
 
 wrong = Mistakes("Rows of different length", _reverse_padded)
-
-
 wrong.edits("""
 flipped whole | the padding is turned to the front: every sequence is turned round over all T steps.
     return reversed_x => return x.flip(1)
@@ -285,7 +277,6 @@ rolled | the steps keep their order and are moved along. Asked is the reverse or
 time first | the lengths are applied along the batch: x is (B, T, I) here.
     reversed_x[b, :n] = x[b, :n].flip(0) => reversed_x[:n, b] = x[:n, b].flip(0)
 """)
-
 
 reverse_padded = task(
     "reverse_padded",
@@ -335,7 +326,6 @@ def _two_ways_cases(numbers, T, B, I, H):
 
 
 wrong = Mistakes("Two passes, lined up in time", _two_ways)
-
 wrong.edits("""
 not flipped back | the backward half stands in the order in which it was made: each step is beside another
     step's input.
@@ -396,12 +386,7 @@ nothing carried | each step starts from zeros: no state is carried from step to 
     _pass(back, x.flip(0)) => torch.stack([back(x_t)[0] for x_t in x.flip(0)]), back(x[0])
 """)
 
-
-def _example_cell(sign):
-    ones, zeros = torch.ones(4, 1).double(), torch.zeros(4).double()
-    weights = {"weight_ih": sign * ones, "weight_hh": ones, "bias_ih": zeros, "bias_hh": zeros}
-    return TorchModule("LSTMCell", {"input_size": 1, "hidden_size": 1}, weights)
-
+ONES, MINUS, ZEROS = 4 * [1.0], 4 * [-1.0], 4 * [0.0]
 
 two_ways = task(
     "two_ways",
@@ -414,8 +399,8 @@ two_ways = task(
     cases=_two_ways_cases,
     example={
         "x": rows([[1.0]], [[0.0]]),
-        "ahead": _example_cell(1.0),
-        "back": _example_cell(-1.0),
+        "ahead": cell_of(ONES, ONES, ZEROS, torch.float64),
+        "back": cell_of(MINUS, ONES, ZEROS, torch.float64),
     },
     forbid=LAYER,
     agree="two passes lined up in time",

@@ -18,6 +18,7 @@ from rnncourse.checks.framework.authoring import (
     TorchModule,
     Trait,
     cases,
+    cell_of,
     flat,
     random_cell,
     random_cells,
@@ -61,7 +62,6 @@ def _run_cell_cases(numbers, T, B, I, H, h_zero=False, c_zero=False):
 
 
 run_cell_mistakes = Mistakes("The loop", _run_cell)
-
 run_cell_mistakes.edits("""
 § The state is reset at each step
 state reset at each step | each step starts from zeros: the state has not been handed in.
@@ -147,11 +147,7 @@ run_cell = task(
     truth=_run_cell,
     mistakes=run_cell_mistakes,
     cases=_run_cell_cases,
-    example={
-        "cell": small_cell(),
-        "x": THREE_STEPS.double(),
-        "state": (rows([0.0]), rows([1.0])),
-    },
+    example={"cell": small_cell(), "x": THREE_STEPS.double(), "state": (rows([0.0]), rows([1.0]))},
     derive=flat,
     forbid=LAYER,
     agree="torch.nn.LSTM's equations",
@@ -186,8 +182,6 @@ def _run_batch_first_cases(numbers, B, T, I, H, given=False):
 
 
 wrong = Mistakes("The loop runs over the batch", _run_batch_first)
-
-
 wrong.edits("""
 loop over the batch | the loop runs over axis 0, the batch: each sequence is taken for a step, and the state
     goes from one to the next. Without a state nothing complains.
@@ -245,8 +239,6 @@ SAME = (
     "state with a layer axis"
 )
 wrong.add(m for m in run_cell_mistakes.through(_batch_first) if m.name in SAME.split("; "))
-
-
 wrong.edits("""
 § The loop
 last step only | output is the last h alone. Asked is the h of each of the T steps.
@@ -254,7 +246,6 @@ last step only | output is the last h alone. Asked is the h of each of the T ste
 not stacked | output is a list of tensors. Asked is one tensor, (B, T, H).
     torch.stack(outputs, dim=1) => outputs
 """)
-
 
 run_batch_first = task(
     "run_batch_first",
@@ -310,7 +301,6 @@ def _numbered() -> dict[str, torch.Tensor]:
 
 
 wrong = Mistakes("Equal to nn.LSTM", _cell_weights)
-
 wrong.edits("""
 always layer 0 | these are layer 0's weights, whichever layer is asked.
     _l{layer} => _l0
@@ -348,7 +338,6 @@ weights exchanged | weight_ih and weight_hh are exchanged. Above layer 0 they ha
 transposed | the weights are transposed. A cell keeps them in the layer's layout, (4H, I) and (4H, H).
     return weights => return {name: weight.t() for name, weight in weights.items()}
 """)
-
 
 cell_weights = task(
     "cell_weights",
@@ -399,7 +388,6 @@ def _run_cells_cases(numbers, L, T, B, I, H):
 
 
 wrong = Mistakes("Two layers from cells", _run_cells)
-
 wrong.edits("""
 c goes up | the layer above reads c. What a cell shows is h.
     x_t = h => x_t = c
@@ -522,7 +510,6 @@ def _continue_alone_cases(numbers, steps, S, B, I, H):
 
 
 wrong = Mistakes("Feed the prediction back", _continue_alone)
-
 wrong.edits("""
 the last seen value read twice | the last value seen is read twice: once with the others, and once more to
     make the first prediction.
@@ -602,12 +589,7 @@ continue_alone = task(
     truth=_continue_alone,
     mistakes=wrong,
     cases=_continue_alone_cases,
-    example={
-        "cell": small_cell(torch.float32),
-        "head": small_head(),
-        "seen": THREE_STEPS,
-        "steps": 3,
-    },
+    example={"cell": small_cell(torch.float32), "head": small_head(), "seen": THREE_STEPS, "steps": 3},
     forbid=LAYER,
     agree="a loop over the cell's equations",
 )
@@ -648,7 +630,6 @@ def _mixed_cases(numbers, T, B, I, H, forced):
 
 
 wrong = Mistakes("Feed the prediction back", _mixed)
-
 wrong.edits("""
 always the true value | each step reads the true value: `forced` has no part in it.
     t > 0 and not forced[t] => False
@@ -782,7 +763,6 @@ def _greedy_cases(seed: int) -> list[Case]:
 
 
 wrong = Mistakes("Feed the prediction back", _greedy)
-
 wrong.edits("""
 no end | `end` has no part in it: the sequences go on after it.
     token = torch.where(ended, end, token) =>
@@ -860,16 +840,7 @@ greedy = task(
     mistakes=wrong,
     cases=_greedy_cases,
     example={
-        "cell": TorchModule(
-            "LSTMCell",
-            {"input_size": 1, "hidden_size": 1},
-            {
-                "weight_ih": torch.tensor([[-4.0], [2.0], [3.0], [4.0]]),
-                "weight_hh": torch.tensor([[2.0], [-4.0], [3.0], [-3.0]]),
-                "bias_ih": torch.tensor([2.0, 2.0, -2.0, -2.0]),
-                "bias_hh": torch.zeros(4),
-            },
-        ),
+        "cell": cell_of([-4.0, 2.0, 3.0, 4.0], [2.0, -4.0, 3.0, -3.0], [2.0, 2.0, -2.0, -2.0]),
         "embedding": torch.tensor([[-1.0], [1.0], [-1.0]]),
         "head": TorchModule(
             "Linear",

@@ -143,7 +143,6 @@ def _split_directions_cases(numbers, T, B, H, batch_first=False):
 
 
 wrong = Mistakes("From one to the other", _split_directions)
-
 wrong.edits("""
 § `output.view(seq, batch, D, H)` beside `batch_first=True`
 view for transpose | with batch_first the sequences are mixed: a view or reshape renames axes, it does not
@@ -216,7 +215,6 @@ def _h_n_from_output_cases(numbers, T, B, H, D, batch_first=False):
 
 
 wrong = Mistakes("From one to the other", _h_n_from_output)
-
 wrong.edits("""
 § Is h_n the state at the last time step?
 backward at the last step | the backward half is taken at the last step, where that direction has made one
@@ -261,7 +259,6 @@ the last slice, without rows | this is the last slice of output, as it is: h_n h
     torch.stack(ends[:D]) => output[-1]
 """)
 
-
 h_n_from_output = task(
     "h_n_from_output",
     LESSON,
@@ -300,7 +297,6 @@ def _every_state_cases(numbers, T, B, I, H, L):
 
 
 wrong = Mistakes("From one to the other", _every_state)
-
 wrong.edits("""
 § A sequence in pieces
 state not carried | each step begins with the state that was given. With which should the second begin?
@@ -387,7 +383,6 @@ def _SentenceVector_cases(numbers, T, B, I, H, kind, L, D, batch_first=False):
 
 
 wrong = Mistakes("Which one do you want?", _Truth_SentenceVector)
-
 wrong.edits("""
 § Every index
 backward alone | of two directions you take one: h_n[-1] is the backward one alone.
@@ -450,7 +445,6 @@ mean over time | this is the mean of output over time. Asked are the states at t
 output as it is | this is output, with all steps. Asked is one vector for each sequence.
     torch.cat(list(ends), dim=-1) => result[0]
 """)
-
 
 SentenceVector = task(
     "SentenceVector",
@@ -522,7 +516,6 @@ def _Stream_cases(seed: int) -> list[Case]:
 
 
 wrong = Mistakes("A sequence in pieces", _Truth_Stream)
-
 wrong.edits("""
 state forgotten | each piece begins from zeros: the state that the last one ended with has no part in it.
     self.layer(piece, self.state) => self.layer(piece)
@@ -556,7 +549,6 @@ state on the layer | two streams get in each other's way: they keep their states
     (piece, self.state) => (piece, self.layer.state)
     self.state = None => self.layer.state = None
 """)
-
 
 Stream = task(
     "Stream",
@@ -671,7 +663,6 @@ joined by reshape | the states are joined on the wrong axis and forced into shap
     torch.stack(parts, dim=1) => torch.stack(parts).reshape(len(zeros), len(ids), -1)
 """)
 
-
 Streams = task(
     "Streams",
     LESSON,
@@ -687,10 +678,7 @@ Streams = task(
     cases=_Streams_cases,
     example={
         "layer": random_module("LSTM", _example, input_size=1, hidden_size=1),
-        "calls": [
-            (("a", "b"), rows([[1.0], [2.0]])),
-            (("b", "c"), rows([[1.0], [1.0]])),
-        ],
+        "calls": [(("a", "b"), rows([[1.0], [2.0]])), (("b", "c"), rows([[1.0], [1.0]]))],
     },
     use=push_batches,
     forbid=frozenset({"rnncourse"}),

@@ -36,7 +36,6 @@ TRUTH = {
 }
 
 wrong = Mistakes("What a layer costs", TRUTH)
-
 wrong.edits("""
 weight_ih_l0 transposed | Torch stores it the other way round: what it makes comes first.
     weight_ih_l0 => (11, 12)
@@ -140,7 +139,6 @@ def _parameters_by_layer_cases(seed: int) -> list[Case]:
 
 
 wrong = Mistakes("What a layer costs", _parameters_by_layer)
-
 wrong.edits("""
 one bias | one vector of biases is counted for each cell. torch has two.
     + 2) => + 1)
@@ -181,7 +179,6 @@ from the top down | right, but for the order: layer 0 comes first.
 all together | this is the sum over the layers. Asked is each layer's own count.
     return counts => return counts.sum()
 """)
-
 
 parameters_by_layer = task(
     "parameters_by_layer",
@@ -232,7 +229,6 @@ def _stack_cells_cases(numbers, T, B, I, H, L):
 
 
 wrong = Mistakes("What the next layer reads", _stack_cells)
-
 wrong.edits("""
 § What people get wrong
 each layer reads x | every layer reads x_t.
@@ -288,21 +284,24 @@ the state goes up | a layer begins its step from the state that the layer below 
 """)
 
 
+def _layer(cell, x, h, c):
+    outputs = []
+    for x_t in x:
+        h, c = cell(x_t, (h, c))
+        outputs.append(h)
+    return torch.stack(outputs), h, c
+
+
 @wrong(
     "a layer begins where the one below ended",
     "a layer begins from the state in which the layer below has ended. Which row of h_0 is its own?",
 )
 def _(cells, x, h_0, c_0):
-    h, c, hs, cs = h_0[0], c_0[0], [], []
+    ends = [(h_0[0], c_0[0])]
     for cell in cells:
-        outputs = []
-        for x_t in x:
-            h, c = cell(x_t, (h, c))
-            outputs.append(h)
-        x = torch.stack(outputs)
-        hs.append(h)
-        cs.append(c)
-    return x, torch.stack(hs), torch.stack(cs)
+        x, *end = _layer(cell, x, *ends[-1])
+        ends.append(end)
+    return x, *(torch.stack(parts) for parts in zip(*ends[1:], strict=True))
 
 
 @wrong(
@@ -310,16 +309,12 @@ def _(cells, x, h_0, c_0):
     "the layer above reads the last h of the layer below, at every step. What is it given at step t?",
 )
 def _(cells, x, h_0, c_0):
-    hs, cs = [], []
+    ends = []
     for cell, h, c in zip(cells, h_0, c_0, strict=True):
-        outputs = []
-        for x_t in x:
-            h, c = cell(x_t, (h, c))
-            outputs.append(h)
-        output, x = torch.stack(outputs), torch.stack([h] * len(x))
-        hs.append(h)
-        cs.append(c)
-    return output, torch.stack(hs), torch.stack(cs)
+        output, *end = _layer(cell, x, h, c)
+        ends.append(end)
+        x = output[-1:].expand_as(output)
+    return output, *(torch.stack(parts) for parts in zip(*ends, strict=True))
 
 
 wrong.edits("""
@@ -327,7 +322,6 @@ collected states overwritten | output is the last step's h at every step: what i
     in place, by later steps.
     torch.stack(outputs) => torch.stack([u] * len(x))
 """)
-
 
 stack_cells = task(
     "stack_cells",
@@ -380,7 +374,6 @@ def _run_with_masks_cases(numbers, T, B, I, H, L, p, training=False):
 
 
 wrong = Mistakes("Where dropout goes", _run_with_masks)
-
 wrong.edits("""
 not scaled | what is kept is not made larger.
     / (1 - p) =>
@@ -451,7 +444,6 @@ h_n is output's | h_n is taken from output. Which layers' final h does output ha
     return u, h_n => return u, u[-1].expand_as(h_n)
 """)
 
-
 run_with_masks = task(
     "run_with_masks",
     LESSON,
@@ -493,7 +485,6 @@ def _locked_dropout_cases(seed: int) -> list[Case]:
 
 
 wrong = Mistakes("Why not in time?", _locked_dropout)
-
 wrong.edits("""
 new at each step | each step has a mask of its own. That is nn.LSTM's dropout; locked is one mask for all
     steps.
@@ -537,7 +528,6 @@ functional.dropout of x | functional.dropout acts here without `training`: it dr
     if training: => if False:
     return x => return torch.nn.functional.dropout(x, p)
 """)
-
 
 locked_dropout = task(
     "locked_dropout",
@@ -588,7 +578,6 @@ def _residual_stack_cases(numbers, T, B, I, H, L):
 
 
 wrong = Mistakes("Counting the paths", _residual_stack)
-
 wrong.edits("""
 no way past | nothing is added: this is a plain stack.
     hs + u if => hs if

@@ -50,7 +50,6 @@ TRUTH = {
 }
 
 wrong = Mistakes("The input's part, for all steps at once", TRUTH)
-
 wrong.edits("""
 one a step | A step multiplies two things by a weight: which?
     step_by_step => 50
@@ -150,7 +149,6 @@ def _input_part_cases(numbers, T, B, I, H):
 
 
 wrong = Mistakes("The input's part, for all steps at once", _input_part)
-
 wrong.edits("""
 no biases | the biases are missing: they read no state, either.
     + bias_ih + bias_hh =>
@@ -181,7 +179,6 @@ squashed | the gates' squashing is applied already. Without the state's part it 
     + i, f, g, o = (a + bias_ih + bias_hh).chunk(4, dim=-1)
     + return torch.cat([i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()], dim=-1)
 """)
-
 
 input_part = task(
     "input_part",
@@ -217,10 +214,7 @@ def _one_way(a, h_0, c_0, weight_hh, reverse):
     return torch.stack(output), h, c
 
 
-@cases(
-    0.8,
-    "T5 B3 H4; T5 B3 H4 reverse; T4 B4 H2; T3 B3 H5 reverse; T1 B4 H3 reverse; T6 B2 H3",
-)
+@cases(0.8, "T5 B3 H4; T5 B3 H4 reverse; T4 B4 H2; T3 B3 H5 reverse; T1 B4 H3 reverse; T6 B2 H3")
 def _one_way_cases(numbers, T, B, H, reverse=False):
     a, (h_0, c_0), weight_hh = numbers(T, B, 4 * H), random_state(numbers, B, H), numbers(4 * H, H)
     arguments = {"a": a, "h_0": h_0, "c_0": c_0, "weight_hh": weight_hh, "reverse": reverse}
@@ -228,7 +222,6 @@ def _one_way_cases(numbers, T, B, H, reverse=False):
 
 
 wrong = Mistakes("The loop", _one_way)
-
 wrong.edits("""
 § Layers, directions, dropout
 reverse ignored | reverse makes no difference: time always runs forward.
@@ -357,7 +350,6 @@ def _backward_loop_cases(numbers, T, B, H, reverse=False, ends_only=False):
 
 
 wrong = Mistakes("The backward of a whole sequence", _backward_loop)
-
 wrong.edits("""
 reverse ignored | reverse makes no difference. The way back runs against the time of the way there.
     torch.cat([c[1:], c_0[None]]) if reverse else torch.cat => torch.cat
@@ -491,7 +483,6 @@ def _after_loop_cases(numbers, T, B, I, H, reverse=False):
 
 
 wrong = Mistakes("The backward of a whole sequence", _after_loop)
-
 wrong.edits("""
 h_t for the one before | dweight_hh pairs da_t with the h that step t made. Which one did it read?
     before.flatten(0, 1) => output.flatten(0, 1)
@@ -584,27 +575,18 @@ DROPS = Trait("there is dropout", "when dropout acts, and where")
 class _MyLSTM(nn.Module):
     """The right one in torch's operations, from which the mistakes are made."""
 
-    def __init__(
-        self,
-        input_size,
-        hidden_size,
-        num_layers=1,
-        bias=True,
-        batch_first=False,
-        dropout=0.0,
-        bidirectional=False,
-    ):
+    def __init__(self, I, H, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False):
         super().__init__()
-        self.hidden_size, self.num_layers, self.batch_first = hidden_size, num_layers, batch_first
+        self.hidden_size, self.num_layers, self.batch_first = H, num_layers, batch_first
         self.dropout, self.D, self.bias = dropout, 2 if bidirectional else 1, bias
         for layer in range(num_layers):
-            width = self.D * hidden_size if layer else input_size
+            width = self.D * H if layer else I
             for end in ("", "_reverse")[: self.D]:
-                self.add(f"weight_ih_l{layer}{end}", 4 * hidden_size, width)
-                self.add(f"weight_hh_l{layer}{end}", 4 * hidden_size, hidden_size)
+                self.add(f"weight_ih_l{layer}{end}", 4 * H, width)
+                self.add(f"weight_hh_l{layer}{end}", 4 * H, H)
                 if bias:
-                    self.add(f"bias_ih_l{layer}{end}", 4 * hidden_size)
-                    self.add(f"bias_hh_l{layer}{end}", 4 * hidden_size)
+                    self.add(f"bias_ih_l{layer}{end}", 4 * H)
+                    self.add(f"bias_hh_l{layer}{end}", 4 * H)
 
     def add(self, name, *shape):
         self.register_parameter(name, nn.Parameter(torch.zeros(shape)))
@@ -692,12 +674,11 @@ def _MyLSTM_cases(seed):
 
 
 wrong = Mistakes("The contract, as tests", _MyLSTM)
-
 wrong.edits("""
 § Names first
 one direction goes up | the weights of nn.LSTM do not fit where there are two directions: a layer reads both
     halves.
-    width = self.D * hidden_size if => width = hidden_size if
+    width = self.D * H if => width = H if
 biases always | with bias=False there are biases all the same.
     if bias: => if True:
 § The loop
@@ -722,8 +703,7 @@ states batch-first | with batch_first, h_n and c_n come batch-first. States keep
     else x), (h_n, c_n) => else x), tuple(s.transpose(0, 1) if self.batch_first else s for s in (h_n, c_n))
 output reshaped | with batch_first, output has the right shape, and each sequence the numbers of others: a
     reshape.
-    - return (x.transpose(0, 1) if self.batch_first else x), (h_n, c_n)
-    + return (x.reshape(x.shape[1], x.shape[0], -1) if self.batch_first else x), (h_n, c_n)
+    return (x.transpose(0, 1) => return (x.reshape(x.shape[1], x.shape[0], -1)
 unbatched not known | a sequence without a batch axis, (T, I), is not taken for one.
     single = x.dim() == 2 => single = False
 unbatched comes back batched | for a sequence without a batch axis, what comes back has one.

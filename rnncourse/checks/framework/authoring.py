@@ -26,6 +26,7 @@ from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.drawn import cases
 from rnncourse.checks.framework.loops import (
     LAYER,
+    cell_of,
     flat,
     random_cell,
     random_cells,
@@ -77,6 +78,7 @@ __all__ = [
     "Whole",
     "Word",
     "cases",
+    "cell_of",
     "check_parameters",
     "flat",
     "kinds",

@@ -43,14 +43,22 @@ def random_state(numbers: Callable[..., Tensor], *shape: int) -> tuple[Tensor, T
 # For the examples: one unit, one number in each input, weights that fit on a line.
 
 
+def cell_of(
+    weight_ih: list[float],
+    weight_hh: list[float],
+    bias_ih: list[float],
+    dtype: torch.dtype = torch.float32,
+    trains: bool = False,
+) -> TorchModule:
+    """An LSTM's cell; of each weight the four numbers, in the order i, f, g, o."""
+    weights = {"weight_ih": weight_ih, "weight_hh": weight_hh, "bias_ih": bias_ih, "bias_hh": 4 * [0.0]}
+    parameters = {name: torch.tensor(numbers, dtype=dtype) for name, numbers in weights.items()}
+    parameters |= {name: parameters[name][:, None] for name in ("weight_ih", "weight_hh")}
+    return TorchModule("LSTMCell", {"input_size": 1, "hidden_size": 1}, parameters, trains)
+
+
 def small_cell(dtype: torch.dtype = torch.float64, trains: bool = False) -> TorchModule:
-    weights = {
-        "weight_ih": torch.tensor([[1.0], [0.0], [2.0], [1.0]], dtype=dtype),
-        "weight_hh": torch.tensor([[0.0], [1.0], [-1.0], [0.0]], dtype=dtype),
-        "bias_ih": torch.tensor([0.0, 1.0, 0.0, 0.0], dtype=dtype),
-        "bias_hh": torch.zeros(4, dtype=dtype),
-    }
-    return TorchModule("LSTMCell", {"input_size": 1, "hidden_size": 1}, weights, trains)
+    return cell_of([1.0, 0.0, 2.0, 1.0], [0.0, 1.0, -1.0, 0.0], [0.0, 1.0, 0.0, 0.0], dtype, trains)
 
 
 def small_head(dtype: torch.dtype = torch.float32, trains: bool = False) -> TorchModule:
