@@ -38,7 +38,8 @@ def cases(scale: float, *texts: str, dtype: torch.dtype = torch.float64) -> Call
 
 
 def _case(draw: Callable[..., Any], numbers: Callable[..., torch.Tensor], words: list[str]) -> Case:
-    sizes, others = {}, {}
+    sizes: dict[str, int] = {}
+    others: dict[str, Any] = {}
     for word in words:
         name, equals, value = word.partition("=")
         if size := SIZE.fullmatch(word):
