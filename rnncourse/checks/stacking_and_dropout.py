@@ -280,7 +280,6 @@ the state goes up | a layer begins its step from the state that the layer below 
     belongs to a layer?
     outputs = list(h_0), list(c_0), [] => outputs, (h, c) = list(h_0), list(c_0), [], (h_0[0], c_0[0])
     hs[k], cs[k] = cell(u, (hs[k], cs[k])) => hs[k], cs[k] = h, c = cell(u, (h, c))
-§
 """)
 
 
