@@ -1,21 +1,18 @@
 """The checks of exercise set 08: the GRU's step in both variants, two conventions, a cell, the way back."""
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.functional import linear
 
 from rnncourse.checks.framework.authoring import (
     AUTOGRAD,
-    BATCH,
     BIAS_ZERO,
     H_ZERO,
     NO_STATE,
     RECURRENT,
-    SINGLE,
     STATE,
     X_ZERO,
     Case,
@@ -26,57 +23,30 @@ from rnncourse.checks.framework.authoring import (
     load_and_call,
     random_numbers,
     random_weights,
+    row,
+    rows,
+    step_case,
     task,
 )
+from rnncourse.checks.framework.slips import NEEDS_A_STATE, STATE_IGNORED, WEIGHTS_EXCHANGED
 
 LESSON = "08"
 
 
-def row(*numbers: float) -> Tensor:
-    """For the examples: numbers small enough for a pencil."""
-    return torch.tensor(numbers, dtype=torch.float64)
-
-
 # The lesson's own pencil example: I = 2, H = 1, rows r, z, n.
-PENCIL = {
-    "x_t": row(1.0, -1.0),
-    "h": row(0.5),
-    "weight_ih": torch.tensor([[1.0, 1.0], [0.0, -1.0], [0.5, 1.0]], dtype=torch.float64),
-    "weight_hh": torch.tensor([[2.0], [0.0], [1.0]], dtype=torch.float64),
+PENCIL_WEIGHTS = {
+    "weight_ih": rows([1.0, 1.0], [0.0, -1.0], [0.5, 1.0]),
+    "weight_hh": rows([2.0], [0.0], [1.0]),
     "bias_ih": row(-1.0, 0.0, -1.0),
     "bias_hh": row(0.0, 0.0, 0.5),
 }
+PENCIL = {"x_t": row(1.0, -1.0), "h": row(0.5), **PENCIL_WEIGHTS}
 
 
 # ---- Task 1, gru_step: torch's step, the reset gate after the matmul.
 
 
-def step_cases(seed: int) -> list[Case]:
-    """One step's arguments: batches, rows without a batch, zeros one at a time, one square case."""
-    numbers = random_numbers(seed, 0.8)
-
-    def case(B: int | None, I: int, H: int, zero: Trait | None = None) -> Case:
-        rows = () if B is None else (B,)
-        arguments = {"x_t": numbers(*rows, I), "h": numbers(*rows, H), **random_weights(numbers, 3, I, H)}
-        for name in {H_ZERO: ["h"], X_ZERO: ["x_t"], BIAS_ZERO: ["bias_ih", "bias_hh"]}.get(zero, []):
-            arguments[name].zero_()
-        sizes = {"I": I, "H": H} if B is None else {"B": B, "I": I, "H": H}
-        return Case(arguments, sizes, frozenset({SINGLE if B is None else BATCH, *([zero] if zero else [])}))
-
-    return [
-        case(3, 5, 4),
-        case(2, 4, 6),
-        case(4, 3, 3),  # I = H: exchanged weights run
-        case(3, 2, 5, H_ZERO),
-        case(5, 4, 3, X_ZERO),
-        case(2, 5, 3, BIAS_ZERO),
-        case(None, 5, 4),
-        case(None, 3, 6, H_ZERO),
-        case(None, 4, 2),
-    ]
-
-
-def gru_step_after(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
+def _step_after(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
     ih_r, ih_z, ih_n = linear(x_t, weight_ih, bias_ih).chunk(3, dim=-1)
     hh_r, hh_z, hh_n = linear(h, weight_hh, bias_hh).chunk(3, dim=-1)
     r = torch.sigmoid(ih_r + hh_r)
@@ -85,31 +55,40 @@ def gru_step_after(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
     return (1 - z) * n + z * h
 
 
-def common_mistakes(
-    gru_step_mistakes: Mistakes, state_part: str, parts: tuple[str, ...] = ("ih", "hh")
-) -> None:
-    """The mistakes that both variants of the step can have.
+def _step_cases(seed: int) -> list[Case]:
+    numbers = random_numbers(seed, 0.8)
+    return [
+        step_case(numbers, 3, 3, 5, 4),
+        step_case(numbers, 3, 2, 4, 6),
+        step_case(numbers, 3, 4, 3, 3),  # I = H: exchanged weights run
+        step_case(numbers, 3, 3, 2, 5, H_ZERO),
+        step_case(numbers, 3, 5, 4, 3, X_ZERO),
+        step_case(numbers, 3, 2, 5, 3, BIAS_ZERO),
+        step_case(numbers, 3, None, 5, 4),
+        step_case(numbers, 3, None, 3, 6, H_ZERO),
+        step_case(numbers, 3, None, 4, 2),
+    ]
 
-    state_part: what n reads of the state. parts: of the names that are cut into three blocks.
-    """
-    gru_step_mistakes.edits(f"""
+
+# Of both variants of the step.
+COMMON = """
 § Which way z points
 z the other way | z and 1 - z are exchanged: with z = 1 torch's GRU keeps the old state.
     (1 - z) * n + z * h => (1 - z) * h + z * n
 § What can one leave out of an LSTM?
 h not mixed in | the old state is not mixed in: only 1 - z of the candidate is left.
-    (1 - z) * n + z * h => (1 - z) * n
+    + z * h =>
 old state kept whole | the old state is kept whole, whatever z is.
-    (1 - z) * n + z * h => (1 - z) * n + h
+    + z * h => + h
 candidate written whole | the candidate is written whole: nothing ties what is written to what is kept.
-    (1 - z) * n + z * h => n + z * h
+    (1 - z) * n => n
 §
 candidate alone | this is the candidate n: z has no part in it.
     (1 - z) * n + z * h => n
 r mixes | r stands where z should: which gate says how much is kept?
     (1 - z) * n + z * h => (1 - r) * n + r * h
 reset h kept | what is kept is r * h. The reset gate is for the candidate alone.
-    (1 - z) * n + z * h => (1 - z) * n + z * (r * h)
+    + z * h => + z * r * h
 § What can one leave out of an LSTM?
 tanh over the mix | the new state is squashed once more: it has a bound already.
     (1 - z) * n + z * h => torch.tanh((1 - z) * n + z * h)
@@ -126,10 +105,10 @@ tanh for both gates | r and z have been through tanh: a gate lies between 0 and 
     r = torch.sigmoid => r = torch.tanh
     z = torch.sigmoid => z = torch.tanh
 r over the whole | r multiplies the input's part, too.
-    ih_n + {state_part} => r * ih_n + {state_part}
+    tanh(ih_n => tanh(r * ih_n
 § Four biases, not three and not six
 bias_hh missing | a bias is missing: bias_hh is not added.
-    (h, weight_hh, bias_hh) => (h, weight_hh, 0 * bias_hh)
+    (h, weight_hh, bias_hh) => (h, weight_hh)
 bias_ih missing | a bias is missing: bias_ih is not added.
     (x_t, weight_ih, bias_ih) => (x_t, weight_ih)
 bias_ih twice | bias_ih is added twice and bias_hh never: a slip of the keyboard?
@@ -139,23 +118,14 @@ bias_hh twice | bias_hh is added twice and bias_ih never: a slip of the keyboard
 §
 x left out | x_t has no part in it.
     (x_t, weight_ih, bias_ih) => (0 * x_t, weight_ih, bias_ih)
-""")
-    for order in ("zrn", "nrz", "rnz"):
-        edits = "\n    ".join(
-            " => ".join(", ".join(f"{part}_{gate}" for gate in each) + " =" for each in ("rzn", order))
-            for part in parts
-        )
-        gru_step_mistakes.edits(f"""
 § Equal to torch
-order {", ".join(order)} | your numbers are those of blocks in the order {", ".join(order)}. torch stacks
-    them r, z, n.
-    {edits}
-""")
+order z, r, n | your numbers are those of blocks in the order z, r, n. torch stacks them r, z, n.
+    ih_r, ih_z, ih_n = => ih_z, ih_r, ih_n =
+    hh_r, hh_z, hh_n = => hh_z, hh_r, hh_n =
+"""
 
-
-gru_step_mistakes = Mistakes("The equations", gru_step_after)
-
-gru_step_mistakes.edits("""
+step_mistakes = Mistakes("The equations", _step_after)
+step_mistakes.edits("""
 § Four biases, not three and not six
 b_hn outside the reset | b_hn is added outside the product with r: it belongs to the part that r multiplies.
     r * hh_n => r * (hh_n - bias_hh.chunk(3)[2]) + bias_hh.chunk(3)[2]
@@ -167,8 +137,16 @@ reset before, bias too | your reset gate acts before the matmul, and on the bias
     on both.
     r * hh_n => linear(r * h, weight_hh.chunk(3)[2]) + r * bias_hh.chunk(3)[2]
 """)
-common_mistakes(gru_step_mistakes, "r * hh_n")
-gru_step_mistakes.edits("""
+step_mistakes.edits(COMMON)
+step_mistakes.edits("""
+§ Equal to torch
+order n, r, z | your numbers are those of blocks in the order n, r, z. torch stacks them r, z, n.
+    ih_r, ih_z, ih_n = => ih_n, ih_r, ih_z =
+    hh_r, hh_z, hh_n = => hh_n, hh_r, hh_z =
+order r, n, z | your numbers are those of blocks in the order r, n, z. torch stacks them r, z, n.
+    ih_r, ih_z, ih_n = => ih_r, ih_n, ih_z =
+    hh_r, hh_z, hh_n = => hh_r, hh_n, hh_z =
+§
 r left out | r has no part in it: the candidate reads the whole old state.
     r * hh_n => hh_n
 z for r | z stands where r should: which gate says how much n reads?
@@ -183,16 +161,13 @@ h left out | the gates and the candidate do not look at h.
 no bias | neither bias is added.
     (x_t, weight_ih, bias_ih) => (x_t, weight_ih)
     (h, weight_hh, bias_hh) => (h, weight_hh)
+""")
+step_mistakes.edits("§ Equal to torch" + WEIGHTS_EXCHANGED)
+step_mistakes.edits("""
 § Equal to torch
-weights exchanged | the weights are exchanged: x_t meets weight_hh, h meets weight_ih. Where I = H no shape
-    complains.
-    (x_t, weight_ih, bias_ih) => (x_t, weight_hh, bias_ih)
-    (h, weight_hh, bias_hh) => (h, weight_ih, bias_hh)
 every third entry | you take every third entry for a block. The blocks are H neighbours each.
-    - ih_r, ih_z, ih_n = linear(x_t, weight_ih, bias_ih).chunk(3, dim=-1)
-    - hh_r, hh_z, hh_n = linear(h, weight_hh, bias_hh).chunk(3, dim=-1)
-    + ih_r, ih_z, ih_n = linear(x_t, weight_ih, bias_ih).unflatten(-1, (-1, 3)).unbind(-1)
-    + hh_r, hh_z, hh_n = linear(h, weight_hh, bias_hh).unflatten(-1, (-1, 3)).unbind(-1)
+    bias_ih).chunk(3, dim=-1) => bias_ih).unflatten(-1, (-1, 3)).unbind(-1)
+    bias_hh).chunk(3, dim=-1) => bias_hh).unflatten(-1, (-1, 3)).unbind(-1)
 §
 gates not activated | r and z are the bare sums: they are not squashed.
     r = torch.sigmoid => r =
@@ -205,9 +180,9 @@ gru_step = task(
     "The equations",
     returns="h (B H)",
     points="with a batch 2 where there is a batch; without a batch 1 where there is no batch",
-    truth=gru_step_after,
-    mistakes=gru_step_mistakes,
-    cases=step_cases,
+    truth=_step_after,
+    mistakes=step_mistakes,
+    cases=_step_cases,
     example=PENCIL,
 )
 
@@ -215,22 +190,17 @@ gru_step = task(
 # ---- Task 2, gru_step_before: the published paper's step, the reset gate before the matmul.
 
 
-# Names that only the mistakes use are kept: these change single words of the source.
-def reset_before(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
+def _step_before(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
     ih_r, ih_z, ih_n = linear(x_t, weight_ih, bias_ih).chunk(3, dim=-1)
-    hh_r, hh_z, hh_n = linear(h, weight_hh, bias_hh).chunk(3, dim=-1)  # noqa: RUF059
+    hh_r, hh_z, hh_n = linear(h, weight_hh, bias_hh).chunk(3, dim=-1)  # noqa: RUF059 (for the mistakes)
     r = torch.sigmoid(ih_r + hh_r)
     z = torch.sigmoid(ih_z + hh_z)
-    W_r, W_z, W_n = weight_hh.chunk(3)  # noqa: RUF059
-    b_r, b_z, b_n = bias_hh.chunk(3)  # noqa: RUF059
+    W_n, b_n = weight_hh.chunk(3)[2], bias_hh.chunk(3)[2]
     n = torch.tanh(ih_n + linear(r * h, W_n, b_n))
     return (1 - z) * n + z * h
 
 
-STATE_PART = "linear(r * h, W_n, b_n)"
-
-wrong = Mistakes("Where the reset gate acts", reset_before)
-
+wrong = Mistakes("Where the reset gate acts", _step_before)
 wrong.edits("""
 reset after the matmul | your reset gate acts after the matmul: these are torch's numbers. Asked is the other
     variant.
@@ -239,24 +209,33 @@ reset after, bias outside | your reset gate acts after the matmul, on all but th
     acts on h.
     linear(r * h, W_n, b_n) => r * linear(h, W_n) + b_n
 r on the bias, too | r multiplies b_hn, too. Here it acts on h alone, before the matmul.
-    linear(r * h, W_n, b_n) => (linear(r * h, W_n) + r * b_n)
+    linear(r * h, W_n, b_n) => linear(r * h, W_n) + r * b_n
 reset twice | the reset gate acts twice, before the matmul and after it.
     linear(r * h, W_n, b_n) => r * linear(r * h, W_n, b_n)
 § Four biases, not three and not six
 b_hn missing | b_hn is not added.
     linear(r * h, W_n, b_n) => linear(r * h, W_n)
 """)
-common_mistakes(wrong, STATE_PART, parts=("ih", "hh", "W", "b"))
+wrong.edits(COMMON)
 wrong.edits("""
+§ Equal to torch
+order n, r, z | your numbers are those of blocks in the order n, r, z. torch stacks them r, z, n.
+    ih_r, ih_z, ih_n = => ih_n, ih_r, ih_z =
+    hh_r, hh_z, hh_n = => hh_n, hh_r, hh_z =
+    weight_hh.chunk(3)[2], bias_hh.chunk(3)[2] => weight_hh.chunk(3)[0], bias_hh.chunk(3)[0]
+order r, n, z | your numbers are those of blocks in the order r, n, z. torch stacks them r, z, n.
+    ih_r, ih_z, ih_n = => ih_r, ih_n, ih_z =
+    hh_r, hh_z, hh_n = => hh_r, hh_n, hh_z =
+    weight_hh.chunk(3)[2], bias_hh.chunk(3)[2] => weight_hh.chunk(3)[1], bias_hh.chunk(3)[1]
+§
 r left out | r has no part in it: the candidate reads the whole old state.
     linear(r * h, W_n, b_n) => hh_n
 z for r | z stands where r should: which gate says how much n reads?
     r * h, => z * h,
 the gates read r * h, too | the gates read r * h as well. z reads the old state as it is.
-    - z = torch.sigmoid(ih_z + hh_z)
-    + z = torch.sigmoid(ih_z + linear(r * h, weight_hh, bias_hh).chunk(3, dim=-1)[1])
+    sigmoid(ih_z + hh_z) => sigmoid(ih_z + linear(r * h, weight_hh, bias_hh).chunk(3, dim=-1)[1])
 W_hr for W_hn | r * h meets the first block of weight_hh, that of r. Which block is n's?
-    linear(r * h, W_n, b_n) => linear(r * h, W_r, b_r)
+    weight_hh.chunk(3)[2], bias_hh.chunk(3)[2] => weight_hh.chunk(3)[0], bias_hh.chunk(3)[0]
 """)
 
 gru_step_before = task(
@@ -265,20 +244,14 @@ gru_step_before = task(
     "Where the reset gate acts",
     returns="h (B H)",
     points="with a batch 2 where there is a batch; without a batch 1 where there is no batch",
-    truth=reset_before,
+    truth=_step_before,
     mistakes=wrong,
-    cases=step_cases,
+    cases=_step_cases,
     example=PENCIL,
 )
 
 
 # ---- Task 3, turn_z: weights from the other convention of z.
-
-
-def _turn_z_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-    sizes = (5, 3), (2, 4), (6, 2), (3, 1)
-    return [Case(random_weights(numbers, 3, I, H), {"I": I, "H": H}) for I, H in sizes]
 
 
 def _turn_z(weight_ih, weight_hh, bias_ih, bias_hh):
@@ -289,13 +262,16 @@ def _turn_z(weight_ih, weight_hh, bias_ih, bias_hh):
     return turned(weight_ih), turned(weight_hh), turned(bias_ih), turned(bias_hh)
 
 
-wrong = Mistakes("Which way z points", _turn_z)
-ALL = "turned(weight_ih), turned(weight_hh), turned(bias_ih), turned(bias_hh)"
+def _turn_z_cases(seed: int) -> list[Case]:
+    numbers = random_numbers(seed, 0.8)
+    sizes = (5, 3), (2, 4), (6, 2), (3, 1)
+    return [Case(random_weights(numbers, 3, I, H), {"I": I, "H": H}) for I, H in sizes]
 
+
+wrong = Mistakes("Which way z points", _turn_z)
 wrong.edits("""
 biases as they were | the weights are turned, the biases are not. What else goes into z's sum?
-    - return turned(weight_ih), turned(weight_hh), turned(bias_ih), turned(bias_hh)
-    + return turned(weight_ih), turned(weight_hh), bias_ih, bias_hh
+    turned(bias_ih), turned(bias_hh) => bias_ih, bias_hh
 one bias as it was | bias_hh is as it was. It goes into z's sum as bias_ih does.
     turned(bias_hh) => bias_hh
 bias_ih as it was | bias_ih is as it was.
@@ -336,25 +312,11 @@ turn_z = task(
     truth=_turn_z,
     mistakes=wrong,
     cases=_turn_z_cases,
-    example={name: PENCIL[name] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")},
+    example=PENCIL_WEIGHTS,
 )
 
 
 # ---- Task 4, from_keras: weights of another layout and order.
-
-
-def _from_keras_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-
-    def case(I: int, H: int) -> Case:
-        arguments = {
-            "kernel": numbers(I, 3 * H),
-            "recurrent_kernel": numbers(H, 3 * H),
-            "bias": numbers(2, 3 * H),
-        }
-        return Case(arguments, {"I": I, "H": H})
-
-    return [case(5, 3), case(2, 4), case(6, 2), case(4, 1)]  # I = 3H: a forgotten transposition fits
 
 
 def _from_keras(kernel, recurrent_kernel, bias):
@@ -365,9 +327,18 @@ def _from_keras(kernel, recurrent_kernel, bias):
     return rzn(kernel).T, rzn(recurrent_kernel).T, rzn(bias[0]), rzn(bias[1])
 
 
-wrong = Mistakes("Equal to torch", _from_keras)
-ORDER = "[r, z, n]"
+def _from_keras_cases(seed: int) -> list[Case]:
+    numbers = random_numbers(seed, 0.8)
 
+    def case(I: int, H: int) -> Case:
+        kernel, recurrent_kernel, bias = numbers(I, 3 * H), numbers(H, 3 * H), numbers(2, 3 * H)
+        arguments = {"kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": bias}
+        return Case(arguments, {"I": I, "H": H})
+
+    return [case(5, 3), case(2, 4), case(6, 2), case(4, 1)]  # I = 3H: a forgotten transposition fits
+
+
+wrong = Mistakes("Equal to torch", _from_keras)
 wrong.edits("""
 order kept | all is transposed as it should be, but the blocks lie as before, z, r, n.
     [r, z, n] => [z, r, n]
@@ -412,9 +383,9 @@ from_keras = task(
     mistakes=wrong,
     cases=_from_keras_cases,
     example={
-        "kernel": torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]),
-        "recurrent_kernel": torch.tensor([[10.0, 20.0, 30.0]]),
-        "bias": torch.tensor([[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]),
+        "kernel": rows([1.0, 2.0, 3.0], [4.0, 5.0, 6.0]),
+        "recurrent_kernel": rows([10.0, 20.0, 30.0]),
+        "bias": rows([0.1, 0.2, 0.3], [0.4, 0.5, 0.6]),
     },
 )
 
@@ -428,15 +399,14 @@ NEVER = Trait("they never part so far", "what you report where no step is above 
 
 def _first_difference(x, h_0, weight_ih, weight_hh, bias_ih, bias_hh, tolerance):
     weights = weight_ih, weight_hh, bias_ih, bias_hh
-    a = b = h_0
-    gap = []
+    a, b, gap = h_0, h_0, []
     for x_t in x:
-        a = gru_step_after(x_t, a, *weights)
-        b = reset_before(x_t, b, *weights)
+        a, b = _step_after(x_t, a, *weights), _step_before(x_t, b, *weights)
         gap.append((a - b).abs().max())
     gap = torch.stack(gap)
     above = (gap > tolerance).nonzero().flatten().tolist()
-    return gap, torch.tensor(above[0] if above else len(gap))
+    first = above[0] if above else len(gap)
+    return gap, torch.tensor(first)
 
 
 @functools.cache
@@ -478,21 +448,17 @@ def _derive(returned: Plain, arguments: dict[str, Any]) -> Plain:
 
 
 wrong = Mistakes("Where the reset gate acts", _first_difference)
-AFTER, BEFORE = "a = gru_step_after(x_t, a, *weights)", "b = reset_before(x_t, b, *weights)"
-FIRST = "above[0] if above else len(gap)"
-
 wrong.edits("""
 one state for both | both variants go on from one state: these are the errors of single steps. Each has its
     own state.
-    b = reset_before(x_t, b, *weights) => b = reset_before(x_t, before, *weights)
-    a = gru_step_after(x_t, a, *weights) => before, a = a, gru_step_after(x_t, a, *weights)
+    _step_before(x_t, b, => _step_before(x_t, a,
 one state for both, the other | both variants go on from one state: the other's. Each has its own state.
-    a = gru_step_after(x_t, a, *weights) => a = gru_step_after(x_t, b, *weights)
+    _step_after(x_t, a, => _step_after(x_t, b,
 h_0 at each step | each step starts from h_0: nothing is carried.
-    a = gru_step_after(x_t, a, *weights) => a = gru_step_after(x_t, h_0, *weights)
-    b = reset_before(x_t, b, *weights) => b = reset_before(x_t, h_0, *weights)
+    _step_after(x_t, a, => _step_after(x_t, h_0,
+    _step_before(x_t, b, => _step_before(x_t, h_0,
 h_0 ignored | h_0 has no part in it: the states start from zeros.
-    a = b = h_0 => a = b = 0 * h_0
+    a, b, gap = h_0, h_0 => a, b, gap = 0 * h_0, 0 * h_0
 mean | gap is the mean of the differences. Asked is the largest.
     .abs().max() => .abs().mean()
 sum | gap is the sum of the differences. Asked is the largest.
@@ -508,7 +474,7 @@ largest so far | each gap is the largest so far: a gap may become smaller again.
 added up | the gaps are added up over time.
     torch.stack(gap) => torch.stack(gap).cumsum(0)
 counted from 1 | first is one too large: steps are counted from 0.
-    above[0] if => above[0] + 1 if
+    above[0] => above[0] + 1
 last step above | first is the last step above the tolerance.
     above[0] => above[-1]
 number of steps above | first is the number of steps above the tolerance.
@@ -524,8 +490,9 @@ T - 1 where none | where no step is above the tolerance, first is the last step;
 first step below | first is the first step that is not above the tolerance.
     gap > tolerance => gap <= tolerance
 one variant twice | gap is zero throughout: the same variant runs twice.
-    b = reset_before(x_t, b, *weights) => b = gru_step_after(x_t, b, *weights)
+    _step_before => _step_after
 """)
+
 first_difference = task(
     "first_difference",
     LESSON,
@@ -538,7 +505,7 @@ first_difference = task(
     example={
         "x": torch.stack([PENCIL["x_t"], -PENCIL["x_t"], PENCIL["x_t"]])[:, None],
         "h_0": PENCIL["h"][None],
-        **{name: PENCIL[name] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")},
+        **PENCIL_WEIGHTS,
         "tolerance": 0.07,
     },
     derive=_derive,
@@ -548,9 +515,26 @@ first_difference = task(
 # ---- Task 6, MyGRUCell: a class that torch's weights fit into.
 
 
+class _MyGRUCell(nn.Module):
+    step = staticmethod(_step_after)
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.weight_ih = nn.Parameter(torch.zeros(3 * hidden_size, input_size))
+        self.weight_hh = nn.Parameter(torch.zeros(3 * hidden_size, hidden_size))
+        self.bias_ih = nn.Parameter(torch.zeros(3 * hidden_size))
+        self.bias_hh = nn.Parameter(torch.zeros(3 * hidden_size))
+
+    def forward(self, x_t, state=None):
+        if state is None:
+            state = torch.zeros(len(x_t), self.hidden_size)
+        h = self.step(x_t, state, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+        return h
+
+
 def _MyGRUCell_cases(seed: int) -> list[Case]:
-    # float32, torch's default: a learner's class makes its parameters so.
-    numbers = random_numbers(seed, 0.8, torch.float32)
+    numbers = random_numbers(seed, 0.8, torch.float32)  # in a learner's class, parameters are float32
 
     def case(B: int, I: int, H: int, state: bool) -> Case:
         arguments = {
@@ -571,68 +555,37 @@ def _MyGRUCell_cases(seed: int) -> list[Case]:
     ]
 
 
-def _class_with(step: Callable, start: Callable = torch.zeros) -> type[nn.Module]:
-    class MyGRUCell(nn.Module):
-        def __init__(self, input_size, hidden_size):
-            super().__init__()
-            self.hidden_size = hidden_size
-            self.weight_ih = nn.Parameter(torch.zeros(3 * hidden_size, input_size))
-            self.weight_hh = nn.Parameter(torch.zeros(3 * hidden_size, hidden_size))
-            self.bias_ih = nn.Parameter(torch.zeros(3 * hidden_size))
-            self.bias_hh = nn.Parameter(torch.zeros(3 * hidden_size))
-
-        def forward(self, x_t, h=None):
-            if h is None:
-                h = start(len(x_t), self.hidden_size)
-            return step(x_t, h, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
-
-    return MyGRUCell
-
-
-wrong = Mistakes("Equal to torch")
-# The rarer ones are known in gru_step, which comes first.
-RARE = (
-    "order n, r, z",
-    "order r, n, z",
-    "reset before, bias too",
-    "old state kept whole",
-    "candidate written whole",
-    "reset h kept",
-    "tanh over the mix",
-    "tanh for r",
-    "tanh for z",
-    "r over the whole",
-    "r outside the tanh",
-    "bias_ih twice",
-    "bias_hh twice",
+wrong = Mistakes("Equal to torch", _MyGRUCell)
+wrong.add(
+    step_mistakes.through(
+        lambda step: type("MyGRUCell", (_MyGRUCell,), {"step": staticmethod(step)}),
+        hint="the step in it is not right: {}",
+        but=(  # the rarer ones, which are known in gru_step
+            "order n, r, z",
+            "order r, n, z",
+            "reset before, bias too",
+            "old state kept whole",
+            "candidate written whole",
+            "reset h kept",
+            "tanh over the mix",
+            "tanh for r",
+            "tanh for z",
+            "r over the whole",
+            "r outside the tanh",
+            "bias_ih twice",
+            "bias_hh twice",
+        ),
+    )
 )
-wrong.add(gru_step_mistakes.through(_class_with, but=RARE, hint="the step in it is not right: {}"))
-wrong("starts from ones", "without a state it starts from ones. Which state does torch's cell start from?")(
-    _class_with(gru_step_after, start=torch.ones)
-)
-
-
-@wrong(
-    "needs a state",
-    "it fails without a state. torch's cell takes x_t alone, too: from which state does it start?",
-)
-class _NeedsAState(_class_with(gru_step_after)):
-    def forward(self, x_t, h):
-        return super().forward(x_t, h)
-
-
-@wrong("state ignored", "the state that is given has no part in it.")
-class _IgnoresTheState(_class_with(gru_step_after)):
-    def forward(self, x_t, h=None):
-        return super().forward(x_t)
-
-
-@wrong("a pair returned", "it returns a pair, as an LSTM's cell does. A GRU has one state.")
-class _ReturnsAPair(_class_with(gru_step_after)):
-    def forward(self, x_t, h=None):
-        h = super().forward(x_t, h)
-        return h, h
-
+wrong.edits("""
+starts from ones | without a state it starts from ones. Which state does torch's cell start from?
+    state = torch.zeros => state = torch.ones
+""")
+wrong.edits(NEEDS_A_STATE + STATE_IGNORED)
+wrong.edits("""
+a pair returned | it returns a pair, as an LSTM's cell does. A GRU has one state.
+    return h => return h, h
+""")
 
 MyGRUCell = task(
     "MyGRUCell",
@@ -640,15 +593,13 @@ MyGRUCell = task(
     "Equal to torch",
     returns="h (B H)",
     points="from a given state 2 where a state is given; with and without a state 1",
-    truth=_class_with(gru_step_after),
+    truth=_MyGRUCell,
     mistakes=wrong,
     cases=_MyGRUCell_cases,
     example={
         "input_size": 2,
         "hidden_size": 1,
-        "parameters": {
-            name: PENCIL[name].float() for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        },
+        "parameters": {name: weight.float() for name, weight in PENCIL_WEIGHTS.items()},
         "x_t": PENCIL["x_t"][None].float(),
         "h": None,
     },
@@ -657,16 +608,6 @@ MyGRUCell = task(
 
 
 # ---- Task 7, gru_step_backward: the way back through one step.
-
-
-def _gru_step_backward_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-
-    def case(B: int, I: int, H: int) -> Case:
-        arguments = {"dh_t": numbers(B, H), "x_t": numbers(B, I), "h": numbers(B, H)}
-        return Case(arguments | random_weights(numbers, 3, I, H), {"B": B, "I": I, "H": H})
-
-    return [case(3, 5, 4), case(2, 4, 6), case(5, 2, 3), case(4, 3, 2)]
 
 
 def _gru_step_backward(dh_t, x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
@@ -688,8 +629,17 @@ def _gru_step_backward(dh_t, x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
     return dx_t, dh, dih.T @ x_t, dhh.T @ h, dih.sum(0), dhh.sum(0)
 
 
-wrong = Mistakes("Backward of one step", _gru_step_backward)
+def _gru_step_backward_cases(seed: int) -> list[Case]:
+    numbers = random_numbers(seed, 0.8)
 
+    def case(B: int, I: int, H: int) -> Case:
+        arguments = {"dh_t": numbers(B, H), "x_t": numbers(B, I), "h": numbers(B, H)}
+        return Case(arguments | random_weights(numbers, 3, I, H), {"B": B, "I": I, "H": H})
+
+    return [case(3, 5, 4), case(2, 4, 6), case(5, 2, 3), case(4, 3, 2)]
+
+
+wrong = Mistakes("Backward of one step", _gru_step_backward)
 wrong.edits("""
 dz: sign | dz has the wrong sign: z stands with h, and with a minus with n.
     (h - n) => (n - h)
@@ -772,7 +722,7 @@ gru_step_backward = task(
         "dh_t": row(1.0)[None],
         "x_t": PENCIL["x_t"][None],
         "h": PENCIL["h"][None],
-        **{name: PENCIL[name] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")},
+        **PENCIL_WEIGHTS,
     },
     forbid=RECURRENT | AUTOGRAD,
 )

@@ -9,6 +9,8 @@ from rnncourse.checks.framework.authoring import (
     Mistakes,
     Word,
     random_numbers,
+    row,
+    rows,
     task,
     value,
 )
@@ -66,18 +68,22 @@ which_state = task(
 
 # ---- Task 2, latch: weights by hand, so that c holds the value that was set last.
 
-# For each gate: the weights of value and set, the weight of h, the bias.
-RIGHT_LATCH = {
-    "i": (0.0, 40.0, 0.0, -20.0),
-    "f": (0.0, -40.0, 0.0, 20.0),
-    "g": (20.0, 0.0, 0.0, 0.0),
-    "o": (0.0, 0.0, 0.0, 20.0),
+# Tasks 2 to 4: weights come back, and c is what a unit with them keeps.
+BY_HAND = {
+    "returns": (Memory("c", "T"),),
+    "use": memory,
+    "forbid": frozenset(),
+    "agree": "the rule",
 }
-OPEN, SHUT, ZERO = (0.0, 0.0, 0.0, 20.0), (0.0, 0.0, 0.0, -20.0), (0.0, 0.0, 0.0, 0.0)
 
 
-def _with(**different):
-    return unit(**RIGHT_LATCH | different)
+def _latch():
+    # The weights of value and set, the weight of h, the bias.
+    i = 0, 40, 0, -20
+    f = 0, -40, 0, 20
+    g = 20, 0, 0, 0
+    o = 0, 0, 0, 20
+    return unit(i, f, g, o)
 
 
 def _latch_cases(seed: int) -> list[Case]:
@@ -94,102 +100,77 @@ def _latch_cases(seed: int) -> list[Case]:
     return [case(8, SHORT), case(12, SHORT), case(16, SHORT), case(150, LONG), case(200, LONG)]
 
 
-wrong = Mistakes("Weights by hand")
-
-wrong(
-    "f always open",
-    "when a value is set, what was there before stays: c adds up.",
-    look="What should f be at a step where a new value is set?",
-)(_with(f=OPEN))
-wrong(
-    "f always shut",
-    "one step after it was set, c is 0 again: f is shut when it should keep.",
-    look="Which sign of a_f keeps?",
-)(_with(f=SHUT))
-wrong(
-    "f at zero",
-    "c halves at each step: f is 0.5.",
-    look="σ(0) is 0.5. Which a_f keeps nearly all?",
-)(_with(f=ZERO))
-wrong(
-    "f's sign",
-    "f does the opposite: it keeps where a value is set, and drops c where nothing is.",
-)(_with(f=(0.0, 40.0, 0.0, -20.0)))
-wrong(
-    "i always open",
-    "every step writes its value, whether it is to be set or not.",
-    look="What should i be where the flag is 0?",
-)(_with(i=OPEN))
-wrong(
-    "i's sign",
-    "i does the opposite: it writes where nothing is to be set, and not where it is.",
-)(_with(i=(0.0, -40.0, 0.0, 20.0)))
-wrong("i at zero", "i is 0.5 at every step, so half of each value is written.")(_with(i=ZERO))
-wrong("nothing written", "c is 0 for ever: nothing is written.")(_with(i=SHUT))
-wrong(
-    "i and f exchanged",
-    "your first row keeps and your second writes: i and f are exchanged. torch's order is i, f, g, o.",
-)(_with(i=RIGHT_LATCH["f"], f=RIGHT_LATCH["i"]))
-wrong(
-    "the third row does not read the value",
-    "each set writes +1, whatever the value: your third row does not read it.",
-    look="torch's order is i, f, g, o: is your third row g's?",
-)(_with(g=OPEN, o=RIGHT_LATCH["g"]))
-wrong(
-    "i, g, f, o",
-    "your numbers are those of rows in the order i, g, f, o. torch's is another.",
-)(_with(f=RIGHT_LATCH["g"], g=RIGHT_LATCH["f"]))
-wrong(
-    "the value's sign",
-    "the opposite of the value is written: what is the sign of your g?",
-)(_with(g=(-20.0, 0.0, 0.0, 0.0)))
-wrong(
-    "columns exchanged",
-    "the two inputs are exchanged: your gates read the value as the flag, and g writes the flag.",
-    look="x_t is (value, set): column 0 is the value's.",
-)(unit(**{gate: (row[1], row[0], *row[2:]) for gate, row in RIGHT_LATCH.items()}))
-wrong(
-    "flag only cancels the bias",
-    "where a value is set, i and f are half open: the flag's weights bring a_i and a_f to 0, and no further.",
-    look="A weight as large as the bias takes it away. What turns it over?",
-)(_with(i=(0.0, 20.0, 0.0, -20.0), f=(0.0, -20.0, 0.0, 20.0)))
-wrong(
-    "g not saturated",
-    "c becomes ±0.76 = tanh(±1), not ±1: g is not near its bounds.",
-)(_with(g=(1.0, 0.0, 0.0, 0.0)))
+wrong = Mistakes("Weights by hand", _latch)
+wrong.edits("""
+f always open | when a value is set, what was there before stays: c adds up.
+    f = 0, -40, 0, 20 => f = 0, 0, 0, 20
+    look: What should f be at a step where a new value is set?
+f always shut | one step after it was set, c is 0 again: f is shut when it should keep.
+    f = 0, -40, 0, 20 => f = 0, 0, 0, -20
+    look: Which sign of a_f keeps?
+f at zero | c halves at each step: f is 0.5.
+    f = 0, -40, 0, 20 => f = 0, 0, 0, 0
+    look: σ(0) is 0.5. Which a_f keeps nearly all?
+f's sign | f does the opposite: it keeps where a value is set, and drops c where nothing is.
+    f = 0, -40, 0, 20 => f = 0, 40, 0, -20
+i always open | every step writes its value, whether it is to be set or not.
+    i = 0, 40, 0, -20 => i = 0, 0, 0, 20
+    look: What should i be where the flag is 0?
+i's sign | i does the opposite: it writes where nothing is to be set, and not where it is.
+    i = 0, 40, 0, -20 => i = 0, -40, 0, 20
+i at zero | i is 0.5 at every step, so half of each value is written.
+    i = 0, 40, 0, -20 => i = 0, 0, 0, 0
+nothing written | c is 0 for ever: nothing is written.
+    i = 0, 40, 0, -20 => i = 0, 0, 0, -20
+i and f exchanged | your first row keeps and your second writes: i and f are exchanged. torch's order is
+    i, f, g, o.
+    unit(i, f, g, o) => unit(f, i, g, o)
+the third row does not read the value | each set writes +1, whatever the value: your third row does not read
+    it.
+    unit(i, f, g, o) => unit(i, f, o, g)
+    look: torch's order is i, f, g, o: is your third row g's?
+i, g, f, o | your numbers are those of rows in the order i, g, f, o. torch's is another.
+    unit(i, f, g, o) => unit(i, g, f, o)
+the value's sign | the opposite of the value is written: what is the sign of your g?
+    g = 20 => g = -20
+columns exchanged | the two inputs are exchanged: your gates read the value as the flag, and g writes the
+    flag.
+    i = 0, 40 => i = 40, 0
+    f = 0, -40 => f = -40, 0
+    g = 20, 0 => g = 0, 20
+    look: x_t is (value, set): column 0 is the value's.
+flag only cancels the bias | where a value is set, i and f are half open: the flag's weights bring a_i and a_f
+    to 0, and no further.
+    i = 0, 40 => i = 0, 20
+    f = 0, -40 => f = 0, -20
+    look: A weight as large as the bias takes it away. What turns it over?
+g not saturated | c becomes ±0.76 = tanh(±1), not ±1: g is not near its bounds.
+    g = 20 => g = 1
+""")
 
 latch = task(
     "latch",
     LESSON,
     "Weights by hand",
-    returns=(Memory("c", "T"),),
-    points="""
-        c in short sequences 1 where the sequence is short
-        c in long ones 2 where the sequence is long
-    """,
-    truth=_with(),
+    points="c in short sequences 1 where the sequence is short; c in long ones 2 where the sequence is long",
+    truth=_latch,
     mistakes=wrong,
     cases=_latch_cases,
-    example={
-        "x": torch.tensor(
-            [[-1.0, 0.0], [1.0, 1.0], [-1.0, 0.0], [-1.0, 1.0], [1.0, 0.0]], dtype=torch.float64
-        )
-    },
-    use=memory,
-    forbid=frozenset(),
-    agree="the rule",
+    example={"x": rows([-1.0, 0.0], [1.0, 1.0], [-1.0, 0.0], [-1.0, 1.0], [1.0, 0.0])},
+    **BY_HAND,
 )
 
 
 # ---- Task 3, counter: weights by hand, so that c is how deep we are in brackets.
 
-# For each gate: the weights of open, close and end, the weight of h, the bias.
-RIGHT_COUNTER = {
-    "i": (0.0, 0.0, 0.0, 0.0, 20.0),
-    "f": (0.0, 0.0, -40.0, 0.0, 20.0),
-    "g": (20.0, -20.0, 0.0, 0.0, 0.0),
-    "o": (0.0, 0.0, 0.0, 0.0, 20.0),
-}
+
+def _counter():
+    # The weights of open, close and end, the weight of h, the bias.
+    i = 0, 0, 0, 0, 20
+    f = 0, 0, -40, 0, 20
+    g = 20, -20, 0, 0, 0
+    o = 0, 0, 0, 0, 20
+    return unit(i, f, g, o)
 
 
 def _one_hot(kinds) -> torch.Tensor:
@@ -209,95 +190,74 @@ def _counter_cases(seed: int) -> list[Case]:
     return [case(9, SHORT), case(12, SHORT), case(17, SHORT), case(150, LONG), case(200, LONG)]
 
 
-wrong = Mistakes("Weights by hand")
-
-wrong(
-    "no reset",
-    "c goes on counting after the end of a line.",
-    look="Which row of yours reads the third input? torch's order is i, f, g, o.",
-)(_with(f=(0.0, 0.0, 0.0, 0.0, 20.0)))
-wrong(
-    "f's sign",
-    "f does the opposite: it drops c at every step but the end of a line.",
-)(_with(f=(0.0, 0.0, 40.0, 0.0, -20.0)))
-wrong("f always shut", "c knows the last step only: f is shut when it should keep.")(
-    _with(f=(0.0, 0.0, 0.0, 0.0, -20.0))
-)
-wrong("f at zero", "c halves at each step: f is 0.5.", look="σ(0) is 0.5. Which a_f keeps nearly all?")(
-    _with(f=(0.0, 0.0, 0.0, 0.0, 0.0))
-)
-wrong(
-    "f at zero but for the end",
-    "c halves at each step that does not end a line: f is 0.5 there.",
-    look="σ(0) is 0.5. Which a_f keeps nearly all?",
-)(_with(f=(0.0, 0.0, -40.0, 0.0, 0.0)))
-wrong(
-    "end only cancels the bias",
-    "at the end of a line half of c is left: f is 0.5 there.",
-    look="A weight as large as the bias brings a_f to 0, and no further. What turns it over?",
-)(_with(f=(0.0, 0.0, -20.0, 0.0, 20.0)))
-wrong("closing not counted", "what closes is not counted: c never goes down before the end of a line.")(
-    _with(g=(20.0, 0.0, 0.0, 0.0, 0.0))
-)
-wrong(
-    "closing counted up",
-    "what closes counts upwards, too.",
-    look="What carries a sign: the gate i, or g?",
-)(_with(g=(20.0, 20.0, 0.0, 0.0, 0.0)))
-wrong("opening not counted", "what opens is not counted.")(_with(g=(0.0, -20.0, 0.0, 0.0, 0.0)))
-wrong("up and down exchanged", "up and down are exchanged: c is the negative of what was asked.")(
-    _with(g=(-20.0, 20.0, 0.0, 0.0, 0.0))
-)
-wrong(
-    "every step counts",
-    "every step counts 1, whatever it is: your third row does not read what opens and closes.",
-    look="torch's order is i, f, g, o: is your third row g's?",
-)(_with(g=(0.0, 0.0, 0.0, 0.0, 20.0), o=RIGHT_COUNTER["g"]))
-wrong(
-    "a step without a bracket counts down",
-    "every step that does not open counts down, the end of a line too.",
-    look="What is g where nothing opens and nothing closes? It has a bias.",
-)(_with(g=(40.0, 0.0, 0.0, 0.0, -20.0)))
-wrong(
-    "g not saturated",
-    "a bracket counts 0.76 = tanh(1), not 1: g is not near its bounds.",
-)(_with(g=(1.0, -1.0, 0.0, 0.0, 0.0)))
-wrong("i at zero", "a bracket counts a half: i is 0.5.")(_with(i=(0.0, 0.0, 0.0, 0.0, 0.0)))
-wrong("i shut", "c is 0 at every step: i is shut, nothing is written.")(_with(i=(0.0, 0.0, 0.0, 0.0, -20.0)))
-wrong(
-    "tied gates",
-    "c lies between −1 and 1: where you write, you drop the old c. A count has to keep and write.",
-    section="What each one can hold",
-)(_with(i=(40.0, 40.0, 0.0, 0.0, -20.0), f=(-40.0, -40.0, -40.0, 0.0, 20.0)))
+wrong = Mistakes("Weights by hand", _counter)
+wrong.edits("""
+no reset | c goes on counting after the end of a line.
+    f = 0, 0, -40, 0, 20 => f = 0, 0, 0, 0, 20
+    look: Which row of yours reads the third input? torch's order is i, f, g, o.
+f's sign | f does the opposite: it drops c at every step but the end of a line.
+    f = 0, 0, -40, 0, 20 => f = 0, 0, 40, 0, -20
+f always shut | c knows the last step only: f is shut when it should keep.
+    f = 0, 0, -40, 0, 20 => f = 0, 0, 0, 0, -20
+f at zero | c halves at each step: f is 0.5.
+    f = 0, 0, -40, 0, 20 => f = 0, 0, 0, 0, 0
+    look: σ(0) is 0.5. Which a_f keeps nearly all?
+f at zero but for the end | c halves at each step that does not end a line: f is 0.5 there.
+    f = 0, 0, -40, 0, 20 => f = 0, 0, -40, 0, 0
+    look: σ(0) is 0.5. Which a_f keeps nearly all?
+end only cancels the bias | at the end of a line half of c is left: f is 0.5 there.
+    f = 0, 0, -40, 0, 20 => f = 0, 0, -20, 0, 20
+    look: A weight as large as the bias brings a_f to 0, and no further. What turns it over?
+closing not counted | what closes is not counted: c never goes down before the end of a line.
+    g = 20, -20 => g = 20, 0
+closing counted up | what closes counts upwards, too.
+    g = 20, -20 => g = 20, 20
+    look: What carries a sign: the gate i, or g?
+opening not counted | what opens is not counted.
+    g = 20, -20 => g = 0, -20
+up and down exchanged | up and down are exchanged: c is the negative of what was asked.
+    g = 20, -20 => g = -20, 20
+every step counts | every step counts 1, whatever it is: your third row does not read what opens and closes.
+    unit(i, f, g, o) => unit(i, f, o, g)
+    look: torch's order is i, f, g, o: is your third row g's?
+a step without a bracket counts down | every step that does not open counts down, the end of a line too.
+    g = 20, -20, 0, 0, 0 => g = 40, 0, 0, 0, -20
+    look: What is g where nothing opens and nothing closes? It has a bias.
+g not saturated | a bracket counts 0.76 = tanh(1), not 1: g is not near its bounds.
+    g = 20, -20 => g = 1, -1
+i at zero | a bracket counts a half: i is 0.5.
+    i = 0, 0, 0, 0, 20 => i = 0, 0, 0, 0, 0
+i shut | c is 0 at every step: i is shut, nothing is written.
+    i = 0, 0, 0, 0, 20 => i = 0, 0, 0, 0, -20
+§ What each one can hold
+tied gates | c lies between −1 and 1: where you write, you drop the old c. A count has to keep and write.
+    i = 0, 0, 0, 0, 20 => i = 40, 40, 0, 0, -20
+    f = 0, 0, -40, 0, 20 => f = -40, -40, -40, 0, 20
+""")
 
 counter = task(
     "counter",
     LESSON,
     "Weights by hand",
-    returns=(Memory("c", "T"),),
-    points="""
-        c in short sequences 1 where the sequence is short
-        c in long ones 2 where the sequence is long
-    """,
-    truth=_with(),
+    points="c in short sequences 1 where the sequence is short; c in long ones 2 where the sequence is long",
+    truth=_counter,
     mistakes=wrong,
     cases=_counter_cases,
     example={"x": _one_hot([0, 0, 3, 1, 2, 0])},
-    use=memory,
-    forbid=frozenset(),
-    agree="the rule",
+    **BY_HAND,
 )
 
 
 # ---- Task 4, toggle: weights by hand, so that each pulse turns c over: g must know what is kept.
 
-# For each gate: the weight of the pulse, the weight of h, the bias.
-RIGHT_TOGGLE = {
-    "i": (40.0, 0.0, -20.0),
-    "f": (-40.0, 0.0, 20.0),
-    "g": (0.0, -100.0, 20.0),
-    "o": (0.0, 0.0, 20.0),
-}
+
+def _toggle():
+    # The weight of the pulse, the weight of h, the bias.
+    i = 40, 0, -20
+    f = -40, 0, 20
+    g = 0, -100, 20
+    o = 0, 0, 20
+    return unit(i, f, g, o)
 
 
 def _toggle_cases(seed: int) -> list[Case]:
@@ -312,67 +272,52 @@ def _toggle_cases(seed: int) -> list[Case]:
     return [case(9, SHORT), case(13, SHORT), case(18, SHORT), case(150, LONG), case(200, LONG)]
 
 
-wrong = Mistakes("Weights by hand")
-
-wrong(
-    "never −1",
-    "each pulse writes +1, also where c is +1 already: g does not turn negative when h is positive.",
-    section="Who reads which",
-    look="h is at most tanh(1) = 0.76, and 0 if o is shut. Does its weight, in g's row, outweigh the bias?",
-)(_with(g=(0.0, 0.0, 20.0)))
-wrong(
-    "never leaves 0",
-    "c is 0 for ever: at the first pulse h is 0, and nothing else tells g what to write.",
-    look="What is a_g when h = 0?",
-)(_with(g=(0.0, -100.0, 0.0)))
-wrong("begins with −1", "the first pulse writes −1; asked is +1. What is a_g when h = 0?")(
-    _with(g=(0.0, -100.0, -20.0))
-)
-wrong(
-    "f always open",
-    "c goes 1, 0, 1, 0: where it is 1, a pulse leaves 0 and not −1.",
-    look="Either f keeps the 1 and g's −1 comes on top, or f drops it and i writes nothing: which is yours?",
-)(_with(f=(0.0, 0.0, 20.0)))
-wrong("f always shut", "one step after a pulse c is 0 again: f is shut when it should keep.")(
-    _with(f=(0.0, 0.0, -20.0))
-)
-wrong("f at zero", "c halves at each step: f is 0.5.", look="σ(0) is 0.5. Which a_f keeps nearly all?")(
-    _with(f=(0.0, 0.0, 0.0))
-)
-wrong(
-    "pulse only cancels the bias",
-    "at a pulse i and f are half open: the pulse's weights bring a_i and a_f to 0, and no further.",
-    look="A weight as large as the bias takes it away. What turns it over?",
-)(_with(i=(20.0, 0.0, -20.0), f=(-20.0, 0.0, 20.0)))
-wrong("f's sign", "f does the opposite: it keeps at a pulse, and drops c where there is none.")(
-    _with(f=(40.0, 0.0, -20.0))
-)
-wrong(
-    "i always open",
-    "c changes at steps without a pulse: i is open there.",
-)(_with(i=(0.0, 0.0, 20.0)))
-wrong("i's sign", "i does the opposite: it writes where there is no pulse.")(_with(i=(-40.0, 0.0, 20.0)))
-wrong(
-    "i and f exchanged",
-    "your first row keeps and your second writes: i and f are exchanged. torch's order is i, f, g, o.",
-)(_with(i=RIGHT_TOGGLE["f"], f=RIGHT_TOGGLE["i"]))
+wrong = Mistakes("Weights by hand", _toggle)
+wrong.edits("""
+§ Who reads which
+never −1 | each pulse writes +1, also where c is +1 already: g does not turn negative when h is positive.
+    g = 0, -100, 20 => g = 0, 0, 20
+    look: h is at most tanh(1) = 0.76, and 0 if o is shut. Does its weight, in g's row, outweigh the bias?
+§
+never leaves 0 | c is 0 for ever: at the first pulse h is 0, and nothing else tells g what to write.
+    g = 0, -100, 20 => g = 0, -100, 0
+    look: What is a_g when h = 0?
+begins with −1 | the first pulse writes −1; asked is +1. What is a_g when h = 0?
+    g = 0, -100, 20 => g = 0, -100, -20
+f always open | c goes 1, 0, 1, 0: where it is 1, a pulse leaves 0 and not −1.
+    f = -40, 0, 20 => f = 0, 0, 20
+    look: Either f keeps the 1 and g's −1 comes on top, or f drops it and i writes nothing: which is yours?
+f always shut | one step after a pulse c is 0 again: f is shut when it should keep.
+    f = -40, 0, 20 => f = 0, 0, -20
+f at zero | c halves at each step: f is 0.5.
+    f = -40, 0, 20 => f = 0, 0, 0
+    look: σ(0) is 0.5. Which a_f keeps nearly all?
+pulse only cancels the bias | at a pulse i and f are half open: the pulse's weights bring a_i and a_f to 0,
+    and no further.
+    i = 40 => i = 20
+    f = -40 => f = -20
+    look: A weight as large as the bias takes it away. What turns it over?
+f's sign | f does the opposite: it keeps at a pulse, and drops c where there is none.
+    f = -40, 0, 20 => f = 40, 0, -20
+i always open | c changes at steps without a pulse: i is open there.
+    i = 40, 0, -20 => i = 0, 0, 20
+i's sign | i does the opposite: it writes where there is no pulse.
+    i = 40, 0, -20 => i = -40, 0, 20
+i and f exchanged | your first row keeps and your second writes: i and f are exchanged. torch's order is
+    i, f, g, o.
+    unit(i, f, g, o) => unit(f, i, g, o)
+""")
 
 toggle = task(
     "toggle",
     LESSON,
     "Weights by hand",
-    returns=(Memory("c", "T"),),
-    points="""
-        c in short sequences 2 where the sequence is short
-        c in long ones 2 where the sequence is long
-    """,
-    truth=_with(),
+    points="c in short sequences 2 where the sequence is short; c in long ones 2 where the sequence is long",
+    truth=_toggle,
     mistakes=wrong,
     cases=_toggle_cases,
-    example={"x": torch.tensor([[0.0], [1.0], [0.0], [1.0], [0.0], [1.0]])},
-    use=memory,
-    forbid=frozenset(),
-    agree="the rule",
+    example={"x": rows([0.0], [1.0], [0.0], [1.0], [0.0], [1.0])},
+    **BY_HAND,
 )
 
 
@@ -414,18 +359,11 @@ what is lost | you take the share for what is lost. It is what is left.
     share ** (1 / T) => (1 - share) ** (1 / T)
 T + 1 steps | this would last for T + 1 steps.
     (1 / T) => (1 / (T + 1))
+σ for its inverse | f goes through σ once more. Which number has σ made into f?
+    torch.log(f / (1 - f)) => torch.sigmoid(f)
+tanh's inverse | you turn tanh round. A forget gate is a σ.
+    torch.log(f / (1 - f)) => torch.atanh(f)
 """)
-
-
-@wrong("σ for its inverse", "f goes through σ once more. Which number has σ made into f?")
-def _(share, T):
-    return torch.sigmoid(share ** (1 / T))
-
-
-@wrong("tanh's inverse", "you turn tanh round. A forget gate is a σ.")
-def _(share, T):
-    return torch.atanh(share ** (1 / T))
-
 
 forget_bias = task(
     "forget_bias",
@@ -436,7 +374,7 @@ forget_bias = task(
     truth=_forget_bias,
     mistakes=wrong,
     cases=_forget_bias_cases,
-    example={"share": torch.tensor([0.5, 0.99], dtype=torch.float64), "T": 40},
+    example={"share": row(0.5, 0.99), "T": 40},
 )
 
 
@@ -514,30 +452,17 @@ c in place of tanh(c) | in the road through o, o multiplies tanh(c), and yours h
 gates held fixed | by h you have zeros: that is the direct road alone. h_{t−1} moves all four gates.
     c_by_h = by_f + by_i + by_g => c_by_h = torch.zeros_like(W_i)
     torch.diag(seen) @ c_by_h + by_o => torch.zeros_like(W_i)
+blocks transposed | the blocks of weight_hh are transposed. Row: a unit of what moves; column: a unit of
+    h_{t−1}.
+    = weight_hh.chunk(4) => = (W.T for W in weight_hh.chunk(4))
+scaled along the columns | your factors scale the columns of the blocks. diag(v) on the left scales rows.
+    torch.diag(c_before * f * (1 - f)) @ => c_before * f * (1 - f) *
+    torch.diag(g * i * (1 - i)) @ => g * i * (1 - i) *
+    torch.diag(i * (1 - g**2)) @ => i * (1 - g**2) *
+    torch.diag(torch.tanh(c) * o * (1 - o)) @ => torch.tanh(c) * o * (1 - o) *
+    torch.diag(seen) @ => seen *
+    look: Which of v[:, None] * W and v * W is diag(v) W?
 """)
-
-
-@wrong(
-    "blocks transposed",
-    "the blocks of weight_hh are transposed. Row: a unit of what moves; column: a unit of h_{t−1}.",
-)
-def _(i, f, g, o, c_before, weight_hh):
-    return _state_jacobian(i, f, g, o, c_before, torch.cat([block.T for block in weight_hh.chunk(4)]))
-
-
-@wrong(
-    "scaled along the columns",
-    "your factors scale the columns of the blocks. diag(v) on the left scales rows.",
-    look="Which of v[:, None] * W and v * W is diag(v) W?",
-)
-def _(i, f, g, o, c_before, weight_hh):
-    W_i, W_f, W_g, W_o = weight_hh.chunk(4)
-    c = f * c_before + i * g
-    seen = o * (1 - torch.tanh(c) ** 2)
-    c_by_h = c_before * f * (1 - f) * W_f + g * i * (1 - i) * W_i + i * (1 - g**2) * W_g
-    h_by_h = seen * c_by_h + torch.tanh(c) * o * (1 - o) * W_o
-    return torch.diag(f), c_by_h, torch.diag(seen * f), h_by_h
-
 
 state_jacobian = task(
     "state_jacobian",
@@ -549,21 +474,18 @@ state_jacobian = task(
     mistakes=wrong,
     cases=_state_jacobian_cases,
     example={
-        name: torch.tensor(numbers, dtype=torch.float64)
-        for name, numbers in {
-            "i": [0.5],
-            "f": [0.9],
-            "g": [0.5],
-            "o": [0.5],
-            "c_before": [1.0],
-            "weight_hh": [[1.0], [2.0], [3.0], [4.0]],
-        }.items()
+        "i": row(0.5),
+        "f": row(0.9),
+        "g": row(0.5),
+        "o": row(0.5),
+        "c_before": row(1.0),
+        "weight_hh": rows([1.0], [2.0], [3.0], [4.0]),
     },
     forbid=RECURRENT | AUTOGRAD,
 )
 
 
-# ---- Task 7, units: a net of five units (given.py), and what each of them keeps.
+# ---- Task 7, units: a net of five units (in given/), and what each of them keeps.
 
 WORDS = (
     "last value",

@@ -1,7 +1,6 @@
 """What the exercise gives: a net of five units, to find out what each of them keeps."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,7 +99,7 @@ def memory(function, arguments):
     return torch.where((c - whole).abs() < 0.1, whole, (2 * c + 0.3).floor() / 2) + 0.0
 
 
-def unit(**gates: tuple[float, ...]) -> Callable:
-    """A function that returns the weights of these gates, each (*weights of x, weight of h, bias)."""
-    rows = [gates[gate] for gate in "ifgo"]
-    return lambda: ([row[:-2] for row in rows], [row[-2:-1] for row in rows], [row[-1] for row in rows])
+def unit(i: tuple, f: tuple, g: tuple, o: tuple) -> tuple[list, list, list]:
+    """The weights of a unit with these gates, each (*weights of x, weight of h, bias)."""
+    rows = (i, f, g, o)
+    return [row[:-2] for row in rows], [row[-2:-1] for row in rows], [row[-1] for row in rows]
