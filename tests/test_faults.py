@@ -222,7 +222,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_pages.py::test_links_lead_to_the_feedback_or_else_to_the_result",
         ),
         "what was not judged counts as lost": (
-            "sum(task.total for task in judged)",
+            "sum(total for _, total in judged)",
             "sum(task.total for task in result.tasks)",
             "grading/test_pages.py::test_what_was_not_judged_is_said_and_is_not_0",
         ),
@@ -356,8 +356,8 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "test_plots_traces.py::test_gates_over_time_draws_every_value_on_its_honest_scale[GRU-options2-scales2]",
         ),
         "row 0 for every row": (
-            "return values[:, b].detach()",
-            "return values[:, 0].detach()",
+            "_numbers(values[:, b])",
+            "_numbers(values[:, 0])",
             "test_plots_traces.py::test_gates_over_time_draws_every_value_on_its_honest_scale[GRU-options2-scales2]",
         ),
         "time runs forward only": (
@@ -520,16 +520,15 @@ def outcomes(item, nextitem) -> list[str]:
 
 
 def test_each_fault_is_seen_by_the_test_that_is_named(tmp_path):
-    named = {
-        f"{file}: {what}": test for file, faults in BY_NAME.items() for what, (*_, test) in faults.items()
-    }
+    faults = {f"{file}: {what}": fault for file, faults in BY_NAME.items() for what, fault in faults.items()}
+    for name, (right, wrong, _) in faults.items():
+        with planted(name.partition(":")[0], right, wrong):
+            pass  # the texts are still in the library
     plugin, without = Planting(), ("cacheprovider", "timeout", "xdist", "nbval", "faulthandler")
     options = [f"--rootdir={TESTS.parent}", f"--basetemp={tmp_path / 'tests'}", "-o", "addopts="]
-    tests = [str(TESTS / test) for test in dict.fromkeys(named.values())]
-    pytest.main([*options, *(f"-pno:{name}" for name in without), *tests], plugins=[plugin])
-    sound, seen = (
-        ["passed"] * 3,
-        ["passed", "failed", "passed"],
-    )  # seen by the test, not by an error around it
-    assert [test for test in named.values() if plugin.outcomes.get(test) != sound] == []
-    assert [f"{fault}: {test}" for fault, test in named.items() if plugin.outcomes[fault] != seen] == []
+    options += [f"-pno:{name}" for name in without]
+    tests = dict.fromkeys(test for *_, test in faults.values())
+    pytest.main([*options, *(str(TESTS / test) for test in tests)], plugins=[plugin])
+    assert [test for test in tests if plugin.outcomes.get(test) != ["passed"] * 3] == []
+    seen = ["passed", "failed", "passed"]  # by the test itself, not by an error before or after it
+    assert [f"{name}: {test}" for name, (*_, test) in faults.items() if plugin.outcomes[name] != seen] == []
