@@ -1,232 +1,219 @@
 #!/usr/bin/env python3
 """Set up and start the course: `python course.py lab` opens it, `python course.py test` tests it.
 
-This file needs nothing but Python; what the course needs it installs into .venv, beside itself. It keeps to
-the grammar that Python 2.7 and 3.0 share, so that an old Python can read it and say what is wrong.
+This file needs nothing but Python; it installs what the course needs into .venv, beside itself. Its grammar
+is that of Python 3.6, so that an old Python can read it and say that it is too old.
 """
 
-from __future__ import print_function
-
-import difflib
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
+from pathlib import Path
 
 OLDEST_PYTHON = (3, 11)
-ROOT = os.path.dirname(os.path.realpath(__file__))
-VENV = os.path.join(ROOT, ".venv")
-BIN = os.path.join(VENV, "Scripts" if os.name == "nt" else "bin")
-PYTHON = os.path.join(BIN, "python.exe" if os.name == "nt" else "python")
-STAMP = os.path.join(VENV, "course-stamp.txt")
-FIRST_LESSON = "/lab/tree/notebooks/00_start_here.ipynb"  # its address; links lead on from there
-GIGABYTES = 1.6  # on the disk; with less free, no installation ends well
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+STAMP = VENV / "course-stamp.txt"
+PYTORCH_INDEX = "https://download.pytorch.org/whl/"  # /cpu has builds without CUDA, /cu130 builds with it
+COMMANDS = {
+    # -y: Ctrl-C stops JupyterLab without a question. It opens the first lesson; links lead on from there.
+    "lab": ["-m", "jupyterlab", "-y", "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb"],
+    "test": ["-m", "pytest"],
+}
+KNOWN_FAILURES = {  # what venv or pip says: what it means
+    "No space left on device|not enough space on the disk": "the disk is full",
+    "connection broken by": "the package index was not reached (offline? a proxy without HTTPS_PROXY?)",
+    "distribution found for torch": "there is no PyTorch for this Python and this machine; see pytorch.org",
+    "Permission denied|Access is denied": "a file could not be written (is it yours? is .venv in use?)",
+}
 
 USAGE = """\
 python course.py lab    open the course in JupyterLab; more words go to JupyterLab: --no-browser --port 8899
 python course.py test   run all tests, lessons included; more words go to pytest: -k lstm
 
-The first time, either one installs what the course needs into the folder .venv, beside course.py.
+The first time, either command installs what the course needs into the folder .venv, beside course.py.
 To undo that, delete .venv."""
-ANNOUNCEMENT = """\
-First start: PyTorch, JupyterLab and what they need are installed into .venv, about {} GB on the disk.
-This takes some minutes, once, and needs the network.""".format(GIGABYTES)
-ON_LINUX = """\
-On Linux, PyTorch brings its GPU libraries: 3 GB more to download, 6 GB on the disk in all. To do without
-them, stop this (Ctrl-C), export PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu and start again."""
-TRY_AGAIN = "Put that right and run the same command again."
-KNOWN_FAILURES = {  # what venv or pip says: what it means
-    "No space left on device": "the disk is full",
-    "not enough space on the disk": "the disk is full",
-    "connection broken by": "the package index was not reached (offline? a proxy without HTTPS_PROXY?)",
-    "distribution found for torch": "there is no PyTorch for this Python and this machine; see pytorch.org",
-    "Permission denied": "a file could not be written (it is not yours, or a program is using .venv)",
-    "Access is denied": "a file could not be written (it is not yours, or a program is using .venv)",
-}
+FIRST_START = """\
+First start: installing PyTorch, JupyterLab and what they need into .venv, about {gigabytes} GB on the disk.
+This takes some minutes, once, and needs the network."""
+CPU = f"""\
+No NVIDIA driver was found, so PyTorch comes without CUDA. If you want CUDA (3 GB more to download), press
+Ctrl-C, set PIP_EXTRA_INDEX_URL={PYTORCH_INDEX}cu130 and start again."""
+CUDA = f"""\
+An NVIDIA driver was found, so PyTorch comes with CUDA (3 GB to download). If you don't want CUDA, press
+Ctrl-C, set PIP_EXTRA_INDEX_URL={PYTORCH_INDEX}cpu and start again."""
+NO_CPU = """\
+PyTorch without CUDA could not be installed from its own index. pip now uses the index that it is set to;
+PyTorch from PyPI comes with CUDA (3 GB to download, 6 GB on the disk)."""
+TRY_AGAIN = "Fix that and run the same command again."
+
+
+class InstallationError(Exception):
+    """A step of the installation failed; the message says which and why."""
 
 
 def main(words):
-    refuse_old_python()
+    if sys.version_info[:2] < OLDEST_PYTHON:
+        newer = "py -3" if os.name == "nt" else "python{}.{}".format(*OLDEST_PYTHON)
+        message = "This is Python {}.{}; the course needs {}.{} or newer (python.org): {} course.py lab"
+        sys.exit(message.format(*sys.version_info[:2], *OLDEST_PYTHON, newer))
     if not words or words[0] in ("-h", "--help", "help"):
         print(USAGE)
         return
-    start = command_for(words[0], words[1:])
+    if words[0] not in COMMANDS:
+        sys.exit(f'course.py has no command "{words[0]}".\n\n{USAGE}')
     try:
         prepare()
+    except InstallationError as error:
+        sys.exit(f"course.py: {error}. {TRY_AGAIN}")
     except OSError as error:
-        fail("course.py was stopped by {}: {}. {}", error.filename or "the system", error.strerror, TRY_AGAIN)
+        sys.exit(f"course.py: {error.filename or 'the system'}: {error.strerror}. {TRY_AGAIN}")
     except KeyboardInterrupt:
-        print("\nStopped before the end. The same command starts afresh.")
+        print("\nStopped before the end. To begin again, run the same command.")
         sys.exit(130)
-    hand_over(start)
-
-
-def fail(message, *values):
-    sys.exit(message.format(*values))
-
-
-def refuse_old_python():
-    if sys.version_info[:2] < OLDEST_PYTHON:
-        newer = "py -3" if os.name == "nt" else "python{}.{}".format(*OLDEST_PYTHON)
-        has, needs = ("{}.{}".format(*version) for version in (sys.version_info, OLDEST_PYTHON))
-        fail(
-            "This is Python {}, the course needs {} or newer (python.org): {} course.py lab",
-            has,
-            needs,
-            newer,
-        )
-
-
-def command_for(word, more):
-    """What the Python of .venv is asked to run."""
-    if word == "lab":
-        # -y: Ctrl-C ends it without a question
-        return ["-m", "jupyterlab", "-y", "--LabApp.default_url=" + FIRST_LESSON] + more
-    if word == "test":
-        return ["-m", "pytest"] + more
-    likely = difflib.get_close_matches(word.lower(), ["lab", "test"], 1, 0.5)
-    slip = "did you mean: python course.py " + likely[0] if likely else "the commands are lab and test"
-    fail('course.py has no command "{}"; {}', word, slip)
+    exec_in_venv(COMMANDS[words[0]] + words[1:])
 
 
 def prepare():
-    """Make .venv, or make it anew, or bring it up to date; do nothing if it is as it should be."""
-    wanted, found = wanted_stamp(), found_stamp()
-    sound = found[:2] == wanted[:2] and starts()
-    if sound and found == wanted:
+    """Make .venv, rebuild it or bring it up to date; do nothing if it is as it should be."""
+    wanted, found = wanted_stamp(), read_stamp()
+    usable = found[:2] == wanted[:2] and venv_starts()
+    if usable and found == wanted:
         return
     began = time.time()
-    if sound:
+    if usable:
         print("pyproject.toml or constraints.txt has changed: bringing .venv up to date.")
         write_stamp(["unfinished"])
     else:
-        refuse_poor_ground()
         if found:
-            print("Making .venv anew: {}.".format(why_anew(found, wanted)))
-        print(ANNOUNCEMENT)
-        if sys.platform.startswith("linux"):
-            print(ON_LINUX)
+            print("Rebuilding .venv: it was not finished, or the course's folder or its Python has changed.")
+        announce()
         make_venv()
-    pip_install = [PYTHON, "-m", "pip", "install", "--prefer-binary"]
-    run("installing", pip_install + ["--constraint", "constraints.txt", "--editable", ".[test]"])
+    install()
     write_stamp(wanted)
-    print("Installed in {:.0f} s. From now on the course starts at once.".format(time.time() - began))
+    print(f"Installed in {time.time() - began:.0f} s. From now on the course starts at once.")
 
 
 def wanted_stamp():
-    """Python, folder (the scripts in .venv hold its path) and what is to be installed: one line each."""
-    digest = hashlib.sha256()
-    for name in ("pyproject.toml", "constraints.txt"):
-        with open(os.path.join(ROOT, name), "rb") as file:
-            digest.update(file.read())
-    return ["Python {}.{}".format(*sys.version_info), ROOT, digest.hexdigest()]
+    """Return a line each for Python, the folder (scripts in .venv hold its path) and what is required."""
+    needs = (ROOT / "pyproject.toml").read_bytes() + (ROOT / "constraints.txt").read_bytes()
+    return ["Python {}.{}".format(*sys.version_info), str(ROOT), hashlib.sha256(needs).hexdigest()]
 
 
-def found_stamp():
-    if os.path.isfile(STAMP):
-        with open(STAMP, encoding="utf-8") as file:
-            return file.read().splitlines()
-    if os.path.isdir(VENV) and os.listdir(VENV):
-        fail("{} was not made by course.py. Delete it or move it away, and run this again.", VENV)
+def read_stamp():
+    if STAMP.is_file():
+        return STAMP.read_text(encoding="utf-8").splitlines()
+    if VENV.is_dir() and os.listdir(VENV):
+        sys.exit(f"{VENV} was not made by course.py. Delete it or move it away, and run this again.")
     return []
 
 
 def write_stamp(lines):
-    with open(STAMP, "w", encoding="utf-8") as file:
-        file.write("\n".join(lines))
+    STAMP.write_text("\n".join(lines), encoding="utf-8")
 
 
-def starts():
-    """Whether the Python of .venv runs: the one it was made from may have been removed."""
+def venv_starts():
+    """Return whether the Python of .venv runs: the one it was made from may have been removed."""
     try:
-        return subprocess.call([PYTHON, "-I", "-S", "-c", ""], stderr=subprocess.DEVNULL) == 0
+        return subprocess.run([PYTHON, "-I", "-S", "-c", ""], stderr=subprocess.DEVNULL).returncode == 0
     except OSError:
         return False
 
 
-def why_anew(found, wanted):
-    if len(found) < len(wanted):
-        return "its installation was not finished"
-    if found[0] != wanted[0]:
-        return "it was made by {}, this is {}".format(found[0], wanted[0])
-    if found[1] != wanted[1]:
-        return "the course's folder was moved or copied"
-    return "its Python does not start any more"
+def pytorch_build():
+    """Return "CPU" or "CUDA", or None where PyPI has no CUDA builds or the user has named an index."""
+    if not sys.platform.startswith("linux") or "PIP_EXTRA_INDEX_URL" in os.environ:
+        return None
+    has_driver = shutil.which("nvidia-smi") or os.path.exists("/proc/driver/nvidia/version")
+    return "CUDA" if has_driver else "CPU"
 
 
-def refuse_poor_ground():
+def announce():
+    """Say what will be installed, or why it can't be."""
     try:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
     except ImportError:
         package = "python{}.{}-venv".format(*sys.version_info)
-        fail("This Python has no venv or no ensurepip. On Debian and Ubuntu: sudo apt install {}", package)
-    free = shutil.disk_usage(ROOT).free / 1e9
-    if free < GIGABYTES:
-        fail("The disk is nearly full: {:.1f} GB free, {:.1f} needed. {}", free, GIGABYTES, TRY_AGAIN)
+        sys.exit(f"This Python has no venv or no ensurepip. On Debian and Ubuntu: sudo apt install {package}")
+    build = pytorch_build()
+    free, needed = shutil.disk_usage(ROOT).free / 1e9, 6 if build == "CUDA" else 1.6
+    if free < needed:
+        sys.exit(f"The disk is nearly full: {free:.1f} GB free, {needed} needed. {TRY_AGAIN}")
+    print(FIRST_START.format(gigabytes=needed))
+    if build:
+        print({"CPU": CPU, "CUDA": CUDA}[build])
 
 
 def make_venv():
     if os.path.lexists(VENV):
         shutil.rmtree(VENV)
-    os.mkdir(VENV)
+    VENV.mkdir()
     write_stamp(["unfinished"])  # until pip is done
     run("making .venv", [sys.executable, "-m", "venv", VENV])
 
 
-def run(doing, command):
-    """Run one step of the installation, its output as one line of progress; if it fails, say why and end."""
-    output = []
+def install():
+    pip = [PYTHON, "-m", "pip", "install", "--prefer-binary", "--constraint", "constraints.txt"]
+    if pytorch_build() == "CPU":
+        # The index is for torch alone: where it can't be reached, pip would retry for each of 130 packages.
+        index = ["--index-url", PYTORCH_INDEX + "cpu", "--retries", "2", "--timeout", "15"]
+        try:
+            run("installing PyTorch", [*pip, *index, "--no-deps", "torch"])
+        except InstallationError:
+            print(NO_CPU)
+    run("installing", [*pip, "--editable", ".[test]"])
+
+
+def run(step, command):
+    """Run one step of the installation and show its latest line; if it fails, say why."""
     pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     text = {"encoding": "ascii", "errors": "replace"}  # what every terminal can show
-    process = subprocess.Popen(command, cwd=ROOT, env=environment(), **dict(pipes, **text))
-    reader = threading.Thread(target=lambda: [output.append(line.strip()) for line in process.stdout])
-    reader.daemon = True
-    reader.start()
-    try:
-        show_progress(doing, reader, output)
-    except KeyboardInterrupt:
-        process.terminate()
-        process.wait()
-        raise
-    if process.wait() != 0:
+    width, output = shutil.get_terminal_size().columns - 1, []
+    with subprocess.Popen(command, cwd=ROOT, env=environment(), **pipes, **text) as process:
+        try:
+            for line in process.stdout:
+                output.append(line.strip())
+                if sys.stdout.isatty():
+                    print("\r" + f"{step}: {output[-1]}"[:width].ljust(width), end="", flush=True)
+                elif output[-1].startswith("Downloading"):
+                    print(output[-1], flush=True)
+        except KeyboardInterrupt:
+            process.terminate()
+            process.wait()
+            raise
+    print(end="\n" if sys.stdout.isatty() else "")
+    if process.returncode != 0:
         print("\n".join([line for line in output if line.startswith("ERROR")] or output[-8:]))
-        causes = [cause for sign, cause in KNOWN_FAILURES.items() if any(sign in line for line in output)]
-        fail("course.py: {} failed: {}. {}", doing, causes[0] if causes else "see its last words", TRY_AGAIN)
-
-
-def show_progress(doing, reader, output):
-    began, terminal = time.time(), sys.stdout.isatty()
-    width = shutil.get_terminal_size().columns - 1
-    while reader.is_alive():
-        reader.join(0.2 if terminal else 30)
-        steps = [line for line in output if line.startswith(("Collecting", "Downloading", "Installing"))]
-        line = "{:4.0f} s  {}: {}".format(time.time() - began, doing, steps[-1] if steps else "")[:width]
-        print("\r" + line.ljust(width) if terminal else line, end="" if terminal else "\n", flush=True)
-    print(end="\n" if terminal else "")
+        said = "\n".join(output)
+        causes = [cause for sign, cause in KNOWN_FAILURES.items() if re.search(sign, said)]
+        raise InstallationError(f"{step} failed: {causes[0] if causes else 'see its last words'}")
 
 
 def environment():
-    """As in an activated .venv: nbgrader, for one, calls other programs by their bare names."""
-    variables = dict(os.environ, VIRTUAL_ENV=VENV, PATH=BIN + os.pathsep + os.environ.get("PATH", os.defpath))
-    variables.update(PIP_USER="0", PIP_DISABLE_PIP_VERSION_CHECK="1", JUPYTER_PREFER_ENV_PATH="1")
-    for name in ("PYTHONHOME", "PYTHONPATH"):  # they would bring in packages from outside .venv
-        variables.pop(name, None)
-    return variables
+    """Return an activated .venv's variables: nbgrader, for one, calls other programs by their bare names."""
+    outside = ("PYTHONHOME", "PYTHONPATH")  # they would bring in packages from outside .venv
+    variables = {name: value for name, value in os.environ.items() if name not in outside}
+    path = f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    pip = {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    return {**variables, **pip, "VIRTUAL_ENV": str(VENV), "PATH": path, "JUPYTER_PREFER_ENV_PATH": "1"}
 
 
-def hand_over(arguments):
+def exec_in_venv(arguments):
     """Become the program that is started: Ctrl-C, signals and the exit code are then its own."""
     sys.stdout.flush()
     os.chdir(ROOT)
     if os.name == "nt":  # no process can become another one: wait for it, and leave Ctrl-C to it
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        sys.exit(subprocess.call([PYTHON] + arguments, env=environment()))
-    os.execve(PYTHON, [PYTHON] + arguments, environment())
+        sys.exit(subprocess.call([PYTHON, *arguments], env=environment()))
+    os.execve(PYTHON, [PYTHON, *arguments], environment())
 
 
 if __name__ == "__main__":

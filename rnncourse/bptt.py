@@ -17,9 +17,10 @@ In the loops v[t] is step t's view of v's memory, (b_t, ·). Matmuls and σ are 
 all else is NumPy's where it can be: on arrays as small as one step's, its calls cost a third of torch's.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import accumulate
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -28,19 +29,24 @@ from torch.autograd import Function, forward_ad
 from torch.nn.functional import linear
 
 CACHED = 2**17  # numbers of one array at a time, so that those of ten arrays stay in a processor's cache
-Array = np.ndarray | Tensor
-Weights = dict[str, Tensor]  # by the names of a step's arguments; without bias or projection, they are absent
+Array = Any  # one step's rows, a NumPy array or a tensor: the loops use what both have
+Values = TypeVar("Values", Tensor, np.ndarray)
+State = Sequence[Tensor]  # (h,) or (h, c)
+# By the names of a step's arguments; without bias or projection, they are absent.
+Weights = Mapping[str, Tensor]
+# x, batch_sizes, reverse, state, weights -> output, the final states
+Plain = Callable[[Tensor, Sequence[int], bool, State, Weights], tuple[Tensor, State]]
 
 
 def fold(
     mode: str,
-    plain: Callable,
+    plain: Plain,
     x: Tensor,
     batch_sizes: Sequence[int],
     reverse: bool,
-    state: Sequence[Tensor],
+    state: State,
     weights: Weights,
-) -> tuple[Tensor, Sequence[Tensor]]:
+) -> tuple[Tensor, State]:
     """One layer and direction over all steps: output (N, H) and the final states, (B, ·) each.
 
     mode: torch.nn's name for the cell. x (N, I) lies step after step, batch_sizes[t] rows for step t; with
@@ -53,7 +59,7 @@ def fold(
         return plain(x, batch_sizes, reverse, state, weights)
     keep = torch.is_grad_enabled() and any(v.requires_grad for v in inputs)
     call = _Call(mode, plain, batch_sizes, reverse, len(state), tuple(weights), keep)
-    output, *end = _Fold.apply(call, *inputs)
+    output, *end = _Fold.apply(call, *inputs)  # type: ignore[no-untyped-call]  # torch gives it no types
     return output, end
 
 
@@ -75,12 +81,21 @@ def serves(inputs: Sequence[Tensor]) -> bool:
 class _Call:
     """One call of `fold`: all that is no tensor, and how the flat inputs of _Fold are to be read."""
 
-    def __init__(self, mode, plain, batch_sizes, reverse, states: int, names: tuple, keep: bool) -> None:
+    def __init__(
+        self,
+        mode: str,
+        plain: Plain,
+        batch_sizes: Sequence[int],
+        reverse: bool,
+        states: int,
+        names: tuple[str, ...],
+        keep: bool,
+    ) -> None:
         self.forward, self.backward = CELLS[mode]
         self.steps = Steps(batch_sizes, reverse)
         self.plain, self.states, self.names, self.keep = plain, states, names, keep
 
-    def read(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor], Weights]:
+    def read(self, inputs: Sequence[Tensor]) -> tuple[Tensor, State, Weights]:
         """x, state, weights from (x, *state, *weights)."""
         x, *rest = inputs
         return x, rest[: self.states], dict(zip(self.names, rest[self.states :], strict=True))
@@ -91,7 +106,7 @@ class _Fold(Function):
 
     @staticmethod
     @np.errstate(all="ignore")  # torch says nothing of an overflow or a nan either
-    def forward(ctx, call: _Call, *inputs: Tensor):
+    def forward(ctx: Any, call: _Call, *inputs: Tensor) -> tuple[Tensor, ...]:
         output, end, kept = call.forward(call.steps, call.keep, *call.read(inputs))
         if call.keep:
             ctx.call = call
@@ -100,7 +115,7 @@ class _Fold(Function):
 
     @staticmethod
     @np.errstate(all="ignore")
-    def backward(ctx, doutput: Tensor, *dend: Tensor):
+    def backward(ctx: Any, doutput: Tensor, *dend: Tensor) -> tuple[Tensor | None, ...]:
         call, needed, saved = ctx.call, ctx.needs_input_grad[1:], ctx.saved_tensors
         inputs, (output, *kept) = saved[: len(needed)], saved[len(needed) :]
         x, state, weights = call.read(inputs)
@@ -133,7 +148,7 @@ class Steps:
         time = range(len(sizes))
         self.forward, self.backward = (time[::-1], time) if reverse else (time, time[::-1])
 
-    def rows(self, values: Array) -> list[Array]:
+    def rows(self, values: Values) -> list[Values]:
         """For each step its own rows, (b_t, ·), of values (N, ·)."""
         if isinstance(values, Tensor):
             return list(values.split(self.sizes))
@@ -141,7 +156,7 @@ class Steps:
             return list(values.reshape(len(self.sizes), self.sizes[0], *values.shape[1:]))
         return [values[end - b : end] for end, b in zip(accumulate(self.sizes), self.sizes, strict=True)]
 
-    def running(self, state: Array) -> list[Array]:
+    def running(self, state: Values) -> list[Values]:
         """For each step the rows, (b_t, ·), of a state (B, ·) that it works on."""
         leading = {b: state[:b] for b in set(self.sizes)}
         return [leading[b] for b in self.sizes]
@@ -221,10 +236,13 @@ def times_one_minus_(value: Tensor, y: Tensor) -> None:
 # dih_n (N, H), which stands in for the last block of the latter in a GRU, else None; the states' gradients;
 # and those of weights that only this cell has.
 
+Results = tuple[Tensor, list[Tensor], list[Tensor | None]]
+Gradients = tuple[Tensor, Tensor | None, list[Tensor], dict[str, Tensor]]
+
 
 def rnn_forward(
-    steps: Steps, keep: bool, x: Tensor, state: Sequence[Tensor], weights: Weights, phi: Callable
-):
+    steps: Steps, keep: bool, x: Tensor, state: State, weights: Weights, phi: Callable[..., None]
+) -> Results:
     h_n, W_hh = copy_of(state[0]), weights["weight_hh"].t()
     output = input_part(x, weights)  # (N, H): first a, then h_t
     a_mm, h_mm = steps.rows(output), steps.running(h_n)
@@ -238,7 +256,16 @@ def rnn_forward(
     return output, [h_n], []
 
 
-def rnn_backward(steps: Steps, h, state, weights: Weights, output, doutput, dh_n, dphi: Callable):
+def rnn_backward(
+    steps: Steps,
+    h: Tensor,
+    state: State,
+    weights: Weights,
+    output: Tensor,
+    doutput: Tensor,
+    dh_n: Tensor,
+    dphi: Callable[[Tensor], Tensor],
+) -> Gradients:
     W_hh, dh_0 = weights["weight_hh"], copy_of(dh_n)
     dact = dphi(output)  # (N, H): first the factor, φ'(a), then da
     da_mm, dh_mm = steps.rows(dact), steps.running(dh_0)
@@ -253,7 +280,7 @@ def rnn_backward(steps: Steps, h, state, weights: Weights, output, doutput, dh_n
     return dact, None, [dh_0], {}
 
 
-def lstm_forward(steps: Steps, keep: bool, x: Tensor, state: Sequence[Tensor], weights: Weights):
+def lstm_forward(steps: Steps, keep: bool, x: Tensor, state: State, weights: Weights) -> Results:
     h_n, c_n = map(copy_of, state)
     W_hh, W_hr = weights["weight_hh"].t(), weights.get("weight_hr")
     q_n = (
@@ -267,7 +294,7 @@ def lstm_forward(steps: Steps, keep: bool, x: Tensor, state: Sequence[Tensor], w
     i, f, g, o = (steps.rows(in_place(block)) for block in gates.chunk(4, dim=1))
     h, c, q, new = (steps.running(in_place(v)) for v in (h_n, c_n, q_n, torch.empty_like(c_n)))
     h_t, q_t = steps.rows(in_place(output)), steps.rows(in_place(shown))
-    c_t = steps.rows(in_place(cells)) if keep else None
+    c_t = steps.rows(in_place(cells)) if cells is not None else []
     for t in steps.forward:
         # a = W_ih x_t + b_ih + b_hh + W_hh h
         a_mm[t].addmm_(h_mm[t], W_hh)
@@ -292,7 +319,19 @@ def lstm_forward(steps: Steps, keep: bool, x: Tensor, state: Sequence[Tensor], w
     return output, [h_n, c_n], [gates, cells, shown]
 
 
-def lstm_backward(steps: Steps, h, state, weights: Weights, output, gates, cells, shown, doutput, dh_n, dc_n):
+def lstm_backward(
+    steps: Steps,
+    h: Tensor,
+    state: State,
+    weights: Weights,
+    output: Tensor,
+    gates: Tensor,
+    cells: Tensor,
+    shown: Tensor,
+    doutput: Tensor,
+    dh_n: Tensor,
+    dc_n: Tensor,
+) -> Gradients:
     dh_0, dc_0, W_hh, W_hr = copy_of(dh_n), copy_of(dc_n), weights["weight_hh"], weights.get("weight_hr")
     dq_0 = dh_0 if W_hr is None else torch.empty_like(dc_0)  # (B, H)
     dh_all = None if W_hr is None else torch.empty_like(output)  # (N, P): each step's dh_t
@@ -306,7 +345,7 @@ def lstm_backward(steps: Steps, h, state, weights: Weights, output, gates, cells
     dout, da_o, dc_dq, f = (
         steps.rows(in_place(v)) for v in (doutput, da.chunk(4, dim=1)[3], to_c, gates.chunk(4, dim=1)[1])
     )
-    dh_t = None if W_hr is None else steps.rows(in_place(dh_all))
+    dh_t = steps.rows(in_place(dh_all)) if dh_all is not None else []
     dh, dc, dq, new = (steps.running(in_place(v)) for v in (dh_0, dc_0, dq_0, torch.empty_like(dc_0)))
     dc_ifg = steps.running(in_place(dc_0.unsqueeze(1)))  # dc, for three gates at once: (b_t, 1, H)
     for rows, part in steps.parts(cells.size(1)):
@@ -329,7 +368,7 @@ def lstm_backward(steps: Steps, h, state, weights: Weights, output, gates, cells
             # dh = W_hhᵀ da
             torch.mm(da_mm[t], W_hh, out=dh_mm[t])
     # dW_hr = Σ_N dh_t qᵀ
-    return da, None, [dh_0, dc_0], {} if W_hr is None else {"weight_hr": dh_all.t().mm(shown)}
+    return da, None, [dh_0, dc_0], {} if dh_all is None else {"weight_hr": dh_all.t().mm(shown)}
 
 
 def lstm_factors(gates: Tensor, q: Tensor, c_t: Tensor, c: Tensor, da: Tensor, to_c: Tensor) -> None:
@@ -348,7 +387,7 @@ def lstm_factors(gates: Tensor, q: Tensor, c_t: Tensor, c: Tensor, da: Tensor, t
     torch.addcmul(o, q, to_c, value=-1, out=to_c)
 
 
-def gru_forward(steps: Steps, keep: bool, x: Tensor, state: Sequence[Tensor], weights: Weights):
+def gru_forward(steps: Steps, keep: bool, x: Tensor, state: State, weights: Weights) -> Results:
     h_n, W_hh, b_hh = copy_of(state[0]), weights["weight_hh"].t(), weights.get("bias_hh")
     gates = input_part(x, weights, both_biases=False)  # (N, 3H): first ih, then r, z, n
     output = x.new_empty(len(x), h_n.size(1))  # (N, H): h_t
@@ -358,7 +397,7 @@ def gru_forward(steps: Steps, keep: bool, x: Tensor, state: Sequence[Tensor], we
     rz_mm, h_mm, hh_mm = steps.rows(gates[:, :two_H]), steps.running(h_n), steps.running(hh)
     r, z, n = (steps.rows(in_place(block)) for block in gates.chunk(3, dim=1))
     rz, h_t = steps.rows(in_place(gates[:, :two_H])), steps.rows(in_place(output))
-    hh_kept = steps.rows(in_place(from_h)) if keep else None
+    hh_kept = steps.rows(in_place(from_h)) if from_h is not None else []
     h, hh_rz, hh_n = (steps.running(in_place(v)) for v in (h_n, hh[:, :two_H], hh[:, two_H:]))
     for t in steps.forward:
         # hh_k = W_hk h + b_hk  for k = r, z, n
@@ -383,7 +422,17 @@ def gru_forward(steps: Steps, keep: bool, x: Tensor, state: Sequence[Tensor], we
     return output, [h_n], [gates, from_h]
 
 
-def gru_backward(steps: Steps, h, state, weights: Weights, output, gates, from_h, doutput, dh_n):
+def gru_backward(
+    steps: Steps,
+    h: Tensor,
+    state: State,
+    weights: Weights,
+    output: Tensor,
+    gates: Tensor,
+    from_h: Tensor,
+    doutput: Tensor,
+    dh_n: Tensor,
+) -> Gradients:
     dh_0, W_hh = copy_of(dh_n), weights["weight_hh"]
     r, z, n = gates.chunk(3, dim=1)
     # ih_n = (1 - z) * (1 - n²)
@@ -400,7 +449,7 @@ def gru_backward(steps: Steps, h, state, weights: Weights, output, gates, from_h
 
     dhh_mm, dh_mm = steps.rows(dhh), steps.running(dh_0)
     dhh_rzn = steps.rows(in_place(dhh.unflatten(1, (3, -1))))  # (b_t, 3, H)
-    dout, dih, z = (steps.rows(in_place(v)) for v in (doutput, dih_n, z))
+    dout, dih, zs = (steps.rows(in_place(v)) for v in (doutput, dih_n, z))
     dh, dh_rzn = steps.running(in_place(dh_0)), steps.running(in_place(dh_0.unsqueeze(1)))
     for t in steps.backward:
         # dh_t = dh (from the step after) + doutput_t
@@ -409,12 +458,12 @@ def gru_backward(steps: Steps, h, state, weights: Weights, output, gates, from_h
         dhh_rzn[t] *= dh_rzn[t]
         dih[t] *= dh[t]
         # dh = z * dh_t + W_hhᵀ dhh
-        dh[t] *= z[t]
+        dh[t] *= zs[t]
         dh_mm[t].addmm_(dhh_mm[t], W_hh)
     return dhh, dih_n, [dh_0], {}
 
 
-CELLS = {
+CELLS: dict[str, tuple[Callable[..., Results], Callable[..., Gradients]]] = {
     "RNN_TANH": (partial(rnn_forward, phi=tanh), partial(rnn_backward, dphi=one_minus_square)),
     "RNN_RELU": (partial(rnn_forward, phi=relu), partial(rnn_backward, dphi=lambda y: (y > 0).to(y.dtype))),
     "LSTM": (lstm_forward, lstm_backward),

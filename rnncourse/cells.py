@@ -2,19 +2,31 @@
 
 import math
 import numbers
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.types import Device
 
 from rnncourse.shapes import check_cell, one_state_argument, parameter_shapes
 from rnncourse.steps import NONLINEARITIES, LSTMState, gru_step, lstm_step, rnn_step
 
 
-def init_uniform(module: nn.Module) -> None:
+def init_uniform(module: nn.Module, hidden_size: int) -> None:
     """Draw every parameter of a cell or layer from U(-1/√H, 1/√H), in torch.nn's order."""
-    bound = 1 / math.sqrt(module.hidden_size) if module.hidden_size else 0
+    bound = 1 / math.sqrt(hidden_size) if hidden_size else 0
     for parameter in module.parameters():
         nn.init.uniform_(parameter, -bound, bound)
+
+
+HX = TypeVar("HX", contravariant=True)
+Next = TypeVar("Next", covariant=True)
+
+
+class CellCall(Protocol[HX, Next]):
+    """What `cell(input, hx)` takes and returns. For type checkers: to them, nn.Module's call is open."""
+
+    def __call__(self, input: Tensor, hx: HX | None = None) -> Next: ...
 
 
 class _Cell(nn.Module):
@@ -22,8 +34,19 @@ class _Cell(nn.Module):
 
     gates: int  # blocks of H rows in each weight
     has_cell_state = False
+    weight_ih: nn.Parameter
+    weight_hh: nn.Parameter
+    bias_ih: nn.Parameter | None
+    bias_hh: nn.Parameter | None
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, device=None, dtype=None) -> None:
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
         super().__init__()
         for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
             if not isinstance(size, numbers.Integral):
@@ -41,12 +64,12 @@ class _Cell(nn.Module):
 
     def reset_parameters(self) -> None:
         """Draw every parameter anew from U(-1/√H, 1/√H), as torch.nn does."""
-        init_uniform(self)
+        init_uniform(self, self.hidden_size)
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias is True else f", bias={self.bias}")
 
-    def _weights(self) -> tuple[Tensor | None, ...]:
+    def _weights(self) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
         return self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
 
     def _zeros(self, input: Tensor) -> Tensor:
@@ -64,6 +87,7 @@ class RNNCell(_Cell):
     """
 
     gates = 1
+    __call__: CellCall[Tensor, Tensor]
 
     def __init__(
         self,
@@ -71,8 +95,8 @@ class RNNCell(_Cell):
         hidden_size: int,
         bias: bool = True,
         nonlinearity: str = "tanh",
-        device=None,
-        dtype=None,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         if nonlinearity not in NONLINEARITIES:
             raise RuntimeError(f"nonlinearity: expected 'tanh' or 'relu', got {nonlinearity!r}.")
@@ -104,6 +128,7 @@ class LSTMCell(_Cell):
 
     gates = 4
     has_cell_state = True
+    __call__: CellCall[tuple[Tensor, Tensor], LSTMState]
 
     @one_state_argument
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> LSTMState:
@@ -124,6 +149,7 @@ class GRUCell(_Cell):
     """
 
     gates = 3
+    __call__: CellCall[Tensor, Tensor]
 
     @one_state_argument
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:

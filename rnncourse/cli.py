@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import sys
 from pathlib import Path
 
-NEEDED = {"dask": "dask", "distributed": "dask", "nbgrader": "nbgrader", "pyseccomp": "pyseccomp"}
+from rnncourse.extras import MissingExtraError
+from rnncourse.printing import printable
 
 
 def main(words: list[str] | None = None) -> int:
@@ -26,18 +26,14 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _grade(asked: argparse.Namespace) -> int:
-    lacking = sorted({NEEDED[name] for name in NEEDED if importlib.util.find_spec(name) is None})
-    if lacking:
-        return _refuse(f"grading needs {', '.join(lacking)}: pip install 'rnncourse[grading]'")
-
-    from rnncourse.grading import sandbox
-    from rnncourse.grading.classroom import Wishes, grade_class
-    from rnncourse.grading.files import Refused
-
     if sys.platform != "linux":
-        return _refuse(
-            f"grading needs Linux, this is {sys.platform}: a container or a virtual machine has one."
-        )
+        return _refuse(f"grading needs Linux, this is {sys.platform}: use a container or a virtual machine.")
+    try:
+        from rnncourse.grading import sandbox
+        from rnncourse.grading.classroom import Wishes, grade_class
+        from rnncourse.grading.files import Refused
+    except MissingExtraError as error:
+        return _refuse(str(error))
     lacks = sandbox.missing()
     if lacks and not asked.no_sandbox:
         return _refuse(
@@ -64,10 +60,8 @@ def _grade(asked: argparse.Namespace) -> int:
         states = grade_class(wishes)
     except Refused as problem:
         return _refuse(str(problem))
-    print(
-        ", ".join(f"{count} {state}" for state, count in states.most_common())
-        + f": {asked.out / 'index.html'}"
-    )
+    counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    print(printable(f"{counts}: {asked.out / 'index.html'}"))
     return 0 if set(states) <= {"graded"} else 3
 
 

@@ -11,13 +11,15 @@ import numbers
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
+from torch.types import Device
 
-from rnncourse.bptt import fold
+from rnncourse.bptt import Weights, fold
 from rnncourse.cells import init_uniform
 from rnncourse.shapes import (
     check_layer,
@@ -30,15 +32,25 @@ from rnncourse.shapes import (
 from rnncourse.steps import NONLINEARITIES, LSTMState, gru_step, lstm_step, rnn_step
 
 State = Sequence[Tensor]  # (h,) or (h, c): what one time step hands to the next
+Input = TypeVar("Input", Tensor, PackedSequence)  # a layer's output is packed where its input was
+
+HX = TypeVar("HX", contravariant=True)
+Last = TypeVar("Last", covariant=True)
+
+
+class LayerCall(Protocol[HX, Last]):
+    """What `layer(input, hx)` takes and returns. For type checkers: to them, nn.Module's call is open."""
+
+    def __call__(self, input: Input, hx: HX | None = None) -> tuple[Input, Last]: ...
 
 
 def unroll(
-    step: Callable[[Tensor, State, dict[str, Tensor]], State],
+    step: Callable[[Tensor, State, Weights], State],
     x: Tensor,
     batch_sizes: Sequence[int],
     reverse: bool,
     hx: State,
-    weights: dict[str, Tensor],
+    weights: Weights,
 ) -> tuple[Tensor, State]:
     """The plain loop of one layer and direction: `step` folded over the time steps of x (N, I).
 
@@ -51,7 +63,7 @@ def unroll(
     xs = x.split(batch_sizes)[::order]
     outputs, ended = [], []
     rows = xs[0].size(0)
-    state = [s[:rows] for s in hx]
+    state: State = [s[:rows] for s in hx]
     for x_t in xs:
         b_t = x_t.size(0)
         if b_t < rows:
@@ -69,9 +81,9 @@ def unroll(
 class _Layer(nn.Module):
     """What the three layers share: parameters with torch.nn's names; time, direction, depth, packing."""
 
-    mode: str  # torch's name for the kind
     gates: int  # blocks of H rows in each weight
     has_cell_state = False
+    weight_ih_l0: nn.Parameter
 
     def __init__(
         self,
@@ -83,8 +95,8 @@ class _Layer(nn.Module):
         dropout: float = 0.0,
         bidirectional: bool = False,
         proj_size: int = 0,
-        device=None,
-        dtype=None,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         check_options(
@@ -108,9 +120,14 @@ class _Layer(nn.Module):
             self.register_parameter(name, parameter)
         self.reset_parameters()
 
+    @property
+    def mode(self) -> str:
+        """torch's name for the kind: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU"."""
+        raise NotImplementedError
+
     def reset_parameters(self) -> None:
         """Draw every parameter anew from U(-1/√H, 1/√H), as torch.nn does."""
-        init_uniform(self)
+        init_uniform(self, self.hidden_size)
 
     def flatten_parameters(self) -> None:
         """Do nothing: here because torch's layers have it, to lay their weights out for cuDNN."""
@@ -127,25 +144,23 @@ class _Layer(nn.Module):
                 shown += f", {name}={getattr(self, name)}"
         return shown
 
-    @one_state_argument
-    def forward(self, input: Tensor | PackedSequence, hx=None):
-        check_layer(self, input, hx)
-        state = hx if hx is None or self.has_cell_state else (hx,)
+    def _over_time(self, input: Input, hx: State | None) -> tuple[Input, State]:
+        """The input in whatever form as rows, through all layers, and back to its form."""
         if isinstance(input, PackedSequence):
             data, batch_sizes, sorted_indices, unsorted_indices = input
-            rows, state = self._run(data, batch_sizes.tolist(), _reorder(state, sorted_indices))
+            hx = None if hx is None else _reorder(hx, sorted_indices)
+            rows, state = self._run(data, batch_sizes.tolist(), hx)
             output = PackedSequence(rows, batch_sizes, sorted_indices, unsorted_indices)
-            state = _reorder(state, unsorted_indices)
-        elif input.dim() == 2:  # unbatched (T, I): a batch of one
-            rows, state = self._run(input, [1] * len(input), state and [s.unsqueeze(1) for s in state])
-            output, state = rows, [s.squeeze(1) for s in state]
-        else:
-            x = input.transpose(0, 1) if self.batch_first else input  # (T, B, I)
-            T, B, _ = x.shape
-            rows, state = self._run(x.flatten(0, 1), [B] * T, state)
-            output = rows.unflatten(0, (T, B))  # (T, B, D*H)
-            output = output.transpose(0, 1) if self.batch_first else output
-        return output, LSTMState(*state) if self.has_cell_state else state[0]
+            return output, _reorder(state, unsorted_indices)
+        if input.dim() == 2:  # unbatched (T, I): a batch of one
+            hx = None if hx is None else [s.unsqueeze(1) for s in hx]
+            rows, state = self._run(input, [1] * len(input), hx)
+            return rows, [s.squeeze(1) for s in state]
+        x = input.transpose(0, 1) if self.batch_first else input  # (T, B, I)
+        T, B, _ = x.shape
+        rows, state = self._run(x.flatten(0, 1), [B] * T, hx)
+        output = rows.unflatten(0, (T, B))  # (T, B, D*H)
+        return output.transpose(0, 1) if self.batch_first else output, state
 
     def _run(self, rows: Tensor, batch_sizes: list[int], hx: State | None) -> tuple[Tensor, State]:
         """All layers and directions: rows (N, I) and states (S, B, ·) in, (N, D*H) and (S, B, ·) out."""
@@ -169,11 +184,11 @@ class _Layer(nn.Module):
             rows = torch.cat(directions, dim=-1)  # (N, D*H)
         return rows, [torch.stack(parts) for parts in zip(*ends, strict=True)]
 
-    def _step(self, x_t: Tensor, state: State, weights: dict[str, Tensor]) -> State:
+    def _step(self, x_t: Tensor, state: State, weights: Weights) -> State:
         """One step of one layer and direction: x_t (b_t, ·) and states (b_t, ·) in, states out."""
         raise NotImplementedError
 
-    def _weights(self, suffix: str) -> dict[str, Tensor]:
+    def _weights(self, suffix: str) -> dict[str, nn.Parameter]:
         """The weights of one layer and direction, by the names of its step's arguments."""
         shapes = parameter_shapes(self.gates, self.input_size, self.hidden_size, self.bias, self.proj_size)
         return {name: getattr(self, name + suffix) for name, _ in shapes}
@@ -193,6 +208,7 @@ class RNN(_Layer):
     """
 
     gates = 1
+    __call__: LayerCall[Tensor, Tensor]
 
     def __init__(
         self,
@@ -204,8 +220,8 @@ class RNN(_Layer):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
-        device=None,
-        dtype=None,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
         *,
         proj_size: None = None,
     ) -> None:
@@ -221,8 +237,15 @@ class RNN(_Layer):
     def mode(self) -> str:
         return f"RNN_{self.nonlinearity.upper()}"
 
-    def _step(self, x_t: Tensor, state: State, weights: dict[str, Tensor]) -> State:
-        return (rnn_step(x_t, *state, **weights, nonlinearity=self.nonlinearity),)
+    @one_state_argument
+    def forward(self, input: Input, hx: Tensor | None = None) -> tuple[Input, Tensor]:
+        check_layer(self, input, hx)
+        output, (h_n,) = self._over_time(input, None if hx is None else (hx,))
+        return output, h_n
+
+    def _step(self, x_t: Tensor, state: State, weights: Weights) -> State:
+        (h,) = state
+        return (rnn_step(x_t, h, **weights, nonlinearity=self.nonlinearity),)
 
 
 class LSTM(_Layer):
@@ -244,9 +267,17 @@ class LSTM(_Layer):
     mode = "LSTM"
     gates = 4
     has_cell_state = True
+    __call__: LayerCall[tuple[Tensor, Tensor], LSTMState]
 
-    def _step(self, x_t: Tensor, state: State, weights: dict[str, Tensor]) -> State:
-        return lstm_step(x_t, state, **weights)
+    @one_state_argument
+    def forward(self, input: Input, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Input, LSTMState]:
+        check_layer(self, input, hx)
+        output, (h_n, c_n) = self._over_time(input, hx)
+        return output, LSTMState(h_n, c_n)
+
+    def _step(self, x_t: Tensor, state: State, weights: Weights) -> State:
+        h, c = state
+        return lstm_step(x_t, (h, c), **weights)
 
 
 class GRU(_Layer):
@@ -264,6 +295,7 @@ class GRU(_Layer):
 
     mode = "GRU"
     gates = 3
+    __call__: LayerCall[Tensor, Tensor]
 
     def __init__(
         self,
@@ -274,8 +306,8 @@ class GRU(_Layer):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
-        device=None,
-        dtype=None,
+        device: Device = None,
+        dtype: torch.dtype | None = None,
         *,
         proj_size: None = None,
     ) -> None:
@@ -284,8 +316,15 @@ class GRU(_Layer):
             input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, 0, device, dtype
         )
 
-    def _step(self, x_t: Tensor, state: State, weights: dict[str, Tensor]) -> State:
-        return (gru_step(x_t, *state, **weights),)
+    @one_state_argument
+    def forward(self, input: Input, hx: Tensor | None = None) -> tuple[Input, Tensor]:
+        check_layer(self, input, hx)
+        output, (h_n,) = self._over_time(input, None if hx is None else (hx,))
+        return output, h_n
+
+    def _step(self, x_t: Tensor, state: State, weights: Weights) -> State:
+        (h,) = state
+        return (gru_step(x_t, h, **weights),)
 
 
 # What a layer's repr shows beside its two sizes, where it differs from these, in torch's order.
@@ -299,18 +338,25 @@ _SHOWN_UNLESS = {
 }
 
 
-def _reorder(state: State | None, indices: Tensor | None) -> State | None:
+def _reorder(state: State, indices: Tensor | None) -> State:
     """The states' (S, B, ·) batch rows in the order of `indices`, (B); as they are where there are none."""
-    return state if state is None or indices is None else [s.index_select(1, indices) for s in state]
+    return state if indices is None else [s.index_select(1, indices) for s in state]
 
 
-def _refuse_projection(proj_size) -> None:
+def _refuse_projection(proj_size: object) -> None:
     if proj_size is not None:
         raise ValueError("proj_size: only an LSTM has a projection; RNN and GRU take no proj_size.")
 
 
 def check_options(
-    input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size
+    input_size: int,
+    hidden_size: int,
+    num_layers: int,
+    bias: bool,
+    batch_first: bool,
+    dropout: float,
+    bidirectional: bool,
+    proj_size: int,
 ) -> None:
     """Raise what torch.nn raises for a constructor argument that it refuses."""
     is_number = isinstance(dropout, numbers.Real) and not isinstance(dropout, bool)

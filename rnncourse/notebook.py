@@ -2,6 +2,10 @@
 
 import random
 
+from rnncourse.extras import require
+
+require("setup() needs", "matplotlib", extra="notebook")
+
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -19,4 +23,4 @@ def setup(seed: int = 0) -> None:
     np.random.seed(seed)
     torch.manual_seed(seed)
     torch.set_num_threads(1)
-    plt.rcParams.update(STYLE)
+    plt.style.use(STYLE)

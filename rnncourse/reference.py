@@ -19,27 +19,88 @@ blocks of H rows in the order i, f, g, o (LSTM) or r, z, n (GRU). Left out: the 
 in `steps.py`.
 """
 
-from collections import namedtuple
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy import ndarray as Array
+from numpy.typing import NDArray
 
-# What a step keeps for its backward: x_t (B, I), all other arrays (B, H).
-RNNStep = namedtuple("RNNStep", "x_t h h_t nonlinearity")
-LSTMStep = namedtuple("LSTMStep", "x_t h c i f g o c_t")
-GRUStep = namedtuple("GRUStep", "x_t h r z hh_n n reset_after")
+Array = NDArray[np.float64]
+Weights = tuple[Array, Array, Array, Array]  # weight_ih, weight_hh, bias_ih, bias_hh
 
-# What a backward returns: each gradient has the shape of its name without the d.
-Gradients = namedtuple("Gradients", "dx_t dh dweight_ih dweight_hh dbias_ih dbias_hh")
-LSTMGradients = namedtuple("LSTMGradients", "dx_t dh dc dweight_ih dweight_hh dbias_ih dbias_hh")
-# The same for a sequence: dx (T, B, I), and dstate is (dh_0,) or an LSTM's (dh_0, dc_0).
-SequenceGradients = namedtuple("SequenceGradients", "dx dstate dweight_ih dweight_hh dbias_ih dbias_hh")
+
+class RNNStep(NamedTuple):
+    """What an RNN's step keeps for its backward."""
+
+    x_t: Array  # (B, I)
+    h: Array  # (B, H), as h_t
+    h_t: Array
+    nonlinearity: str
+
+
+class LSTMStep(NamedTuple):
+    """What an LSTM's step keeps for its backward."""
+
+    x_t: Array  # (B, I)
+    h: Array  # (B, H), as all that follow
+    c: Array
+    i: Array
+    f: Array
+    g: Array
+    o: Array
+    c_t: Array
+
+
+class GRUStep(NamedTuple):
+    """What a GRU's step keeps for its backward."""
+
+    x_t: Array  # (B, I)
+    h: Array  # (B, H), as all arrays that follow
+    r: Array
+    z: Array
+    hh_n: Array
+    n: Array
+    reset_after: bool
+
+
+class Gradients(NamedTuple):
+    """What the backward of an RNN's or a GRU's step returns: each has the shape of its name without the d."""
+
+    dx_t: Array
+    dh: Array
+    dweight_ih: Array
+    dweight_hh: Array
+    dbias_ih: Array
+    dbias_hh: Array
+
+
+class LSTMGradients(NamedTuple):
+    """What the backward of an LSTM's step returns: each has the shape of its name without the d."""
+
+    dx_t: Array
+    dh: Array
+    dc: Array
+    dweight_ih: Array
+    dweight_hh: Array
+    dbias_ih: Array
+    dbias_hh: Array
+
+
+class SequenceGradients(NamedTuple):
+    """What the backward of a whole sequence returns: each has the shape of its name without the d."""
+
+    dx: Array  # (T, B, I)
+    dstate: tuple[Array, ...]  # (dh_0,), an LSTM's (dh_0, dc_0)
+    dweight_ih: Array
+    dweight_hh: Array
+    dbias_ih: Array
+    dbias_hh: Array
+
 
 # φ, and φ' in terms of φ's own value
-NONLINEARITIES = {
+NONLINEARITIES: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
     "tanh": (np.tanh, lambda h_t: 1 - h_t**2),
-    "relu": (lambda a: np.maximum(a, 0), lambda h_t: h_t > 0),
+    "relu": (lambda a: np.maximum(a, 0), lambda h_t: np.where(h_t > 0, 1.0, 0.0)),
 }
 
 
@@ -251,7 +312,9 @@ def gru_step_backward(dh_t: Array, step: GRUStep, weight_ih: Array, weight_hh: A
     return Gradients(dx_t, dh, dweight_ih, dweight_hh, dbias_ih, dbias_hh)
 
 
-def sequence(step: Callable, weights: tuple, x: Array, *state: Array, **options) -> tuple[Array, tuple, list]:
+def sequence(
+    step: Callable[..., Any], weights: Weights, x: Array, *state: Array, **options: Any
+) -> tuple[Array, tuple[Array, ...], list[Any]]:
     """A cell over a whole sequence: output (T, B, H), the last state, and what each step keeps.
 
         output, (h_n,), steps = sequence(rnn_step, weights, x, h_0, nonlinearity="relu")
@@ -270,7 +333,7 @@ def sequence(step: Callable, weights: tuple, x: Array, *state: Array, **options)
 
 
 def sequence_backward(
-    step_backward: Callable, weights: tuple, steps: list, doutput: Array, *dstate: Array
+    step_backward: Callable[..., Any], weights: Weights, steps: list[Any], doutput: Array, *dstate: Array
 ) -> SequenceGradients:
     """Backpropagation through time: the gradients of all that `sequence` was given.
 
@@ -293,8 +356,8 @@ def sequence_backward(
         dx=np.stack([d.dx_t for d in reversed(each)]),
         dstate=tuple(dstate),
         # dW = Σ_t (dW of step t): every step reads the same weights. The biases likewise.
-        dweight_ih=sum(d.dweight_ih for d in each),
-        dweight_hh=sum(d.dweight_hh for d in each),
-        dbias_ih=sum(d.dbias_ih for d in each),
-        dbias_hh=sum(d.dbias_hh for d in each),
+        dweight_ih=np.sum([d.dweight_ih for d in each], axis=0),
+        dweight_hh=np.sum([d.dweight_hh for d in each], axis=0),
+        dbias_ih=np.sum([d.dbias_ih for d in each], axis=0),
+        dbias_hh=np.sum([d.dbias_hh for d in each], axis=0),
     )

@@ -8,15 +8,45 @@ S = L*D layers times directions.
 
 from collections.abc import Callable, Iterator
 from functools import wraps
+from typing import Concatenate, ParamSpec, Protocol, TypeGuard, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 Axis = tuple[str, int | None]  # an axis by name and size; None where the size is the caller's choice
 Axes = tuple[Axis, ...]
+SizedAxes = tuple[tuple[str, int], ...]  # axes whose sizes are all known
 BATCH: Axes = (("B", None),)  # a batch of any size; () is no batch
+Size = TypeVar("Size", bound=int | None)
 KINDS = {1: "RNN", 3: "GRU", 4: "LSTM"}  # by the number of gates, blocks of H rows in each weight
+
+
+class Recurrent(Protocol):
+    """What this module reads of a cell or a layer."""
+
+    input_size: int
+    hidden_size: int
+    bias: bool
+    gates: int
+    has_cell_state: bool
+
+
+class Cell(Recurrent, Protocol):
+    """A module that takes one time step."""
+
+    weight_ih: nn.Parameter
+
+
+class Layer(Recurrent, Protocol):
+    """A module that goes over all time steps."""
+
+    num_layers: int
+    batch_first: bool
+    dropout: float
+    bidirectional: bool
+    proj_size: int
+    weight_ih_l0: nn.Parameter
 
 
 def named(axes: Axes) -> str:
@@ -24,33 +54,35 @@ def named(axes: Axes) -> str:
     return "(" + ", ".join(name if size is None else f"{name}={size}" for name, size in axes) + ")"
 
 
-def sizes(axes: Axes) -> tuple[int | None, ...]:
+def sizes(axes: tuple[tuple[str, Size], ...]) -> tuple[Size, ...]:
     """The axes as a shape: their sizes alone."""
     return tuple(size for _, size in axes)
 
 
-def is_layer(module) -> bool:
+def is_layer(module: object) -> TypeGuard[Layer]:
     """Whether a recurrent module goes over all time steps; a cell takes one."""
     return hasattr(module, "num_layers")
 
 
-def suffixes(layer) -> list[list[str]]:
+def suffixes(layer: Layer) -> list[list[str]]:
     """How the parameters' names end, for each layer and its directions: [["_l0", "_l0_reverse"], …]."""
     directions = ("", "_reverse") if layer.bidirectional else ("",)
     return [[f"_l{k}{direction}" for direction in directions] for k in range(layer.num_layers)]
 
 
-def input_axes(module, batch: Axes = BATCH, T: int | None = None) -> Axes:
+def input_axes(module: Recurrent, batch: Axes = BATCH, T: int | None = None) -> Axes:
     """What goes in: (T, B, I), with batch_first (B, T, I); a cell's has no time."""
     return (*_leading_axes(module, batch, T), ("I", module.input_size))
 
 
-def output_axes(layer, batch: Axes = BATCH, T: int | None = None) -> Axes:
+def output_axes(layer: Layer, batch: Axes = BATCH, T: int | None = None) -> Axes:
     """A layer's output: laid out as its input, D*H wide, with a projection D*P."""
     return (*_leading_axes(layer, batch, T), joined_axis(layer))
 
 
-def state_axes(module, name: str, batch: Axes = BATCH) -> Axes:
+def state_axes(
+    module: Recurrent, name: str, batch: tuple[tuple[str, Size], ...]
+) -> tuple[tuple[str, Size | int], ...]:
     """One state, before the first step or after the last: (L*D, B, H), a cell's (B, H); `name`: h_0, c_n …"""
     P = getattr(module, "proj_size", 0)
     width = ("P", P) if P and name.startswith("h") else ("H", module.hidden_size)
@@ -58,13 +90,13 @@ def state_axes(module, name: str, batch: Axes = BATCH) -> Axes:
     return (*rows, *batch, width)
 
 
-def joined_axis(layer) -> Axis:
+def joined_axis(layer: Layer) -> tuple[str, int]:
     """The last axis of a layer's output, and of what its next layer reads: all directions side by side."""
     D = 2 if layer.bidirectional else 1
     return ("D*P", D * layer.proj_size) if layer.proj_size else ("D*H", D * layer.hidden_size)
 
 
-def parameter_axes(module) -> Iterator[tuple[str, Axes]]:
+def parameter_axes(module: Recurrent) -> Iterator[tuple[str, SizedAxes]]:
     """Every parameter of a cell or layer in torch's order: its full name, its axes."""
     sized = (module.gates, module.hidden_size, module.bias)
     if not is_layer(module):
@@ -86,15 +118,15 @@ def parameter_shapes(
         yield name, sizes(axes)
 
 
-def _leading_axes(module, batch: Axes, T: int | None) -> Axes:
+def _leading_axes(module: Recurrent, batch: Axes, T: int | None) -> Axes:
     if not is_layer(module):
         return batch
     return (*batch, ("T", T)) if module.batch_first else (("T", T), *batch)
 
 
 def _parameter_axes(
-    input: Axis, gates: int, hidden_size: int, bias: bool, proj_size: int = 0
-) -> Iterator[tuple[str, Axes]]:
+    input: tuple[str, int], gates: int, hidden_size: int, bias: bool, proj_size: int = 0
+) -> Iterator[tuple[str, SizedAxes]]:
     h = ("P", proj_size) if proj_size else ("H", hidden_size)
     blocks = ("H" if gates == 1 else f"{gates}*H", gates * hidden_size)
     yield "weight_ih", (blocks, input)
@@ -106,7 +138,7 @@ def _parameter_axes(
         yield "weight_hr", (h, ("H", hidden_size))
 
 
-def check_cell(cell, input: Tensor, hx) -> None:
+def check_cell(cell: Cell, input: object, hx: object) -> None:
     """Raise, in one sentence, if `cell(input, hx)` can't be computed.
 
     input: (B, I) or (I). hx: None, or for each state a tensor (B, H) or (H).
@@ -114,7 +146,7 @@ def check_cell(cell, input: Tensor, hx) -> None:
     pair of tensors, RuntimeError for sizes, dtypes and devices.
     """
     expected = f"{named(input_axes(cell))} or, without a batch, {named(input_axes(cell, ()))}"
-    _check_is_tensor("input", input, expected)
+    input = _tensor("input", input, expected)
     if input.dim() not in (1, 2):
         slip = ""
         if input.dim() == 3:
@@ -138,7 +170,7 @@ def check_cell(cell, input: Tensor, hx) -> None:
         _check_like(name, state, cell.weight_ih, RuntimeError)
 
 
-def check_layer(layer, input: Tensor | PackedSequence, hx) -> None:
+def check_layer(layer: Layer, input: object, hx: object) -> None:
     """Raise, in one sentence, if `layer(input, hx)` can't be computed.
 
     input: (T, B, I), or (B, T, I) with batch_first, or (T, I), or a PackedSequence of (T_b, I) sequences.
@@ -164,11 +196,18 @@ def check_layer(layer, input: Tensor | PackedSequence, hx) -> None:
         _check_like(name, state, layer.weight_ih_l0, RuntimeError)
 
 
-def one_state_argument(forward: Callable) -> Callable:
+Module = TypeVar("Module", bound=Recurrent)
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def one_state_argument(
+    forward: Callable[Concatenate[Module, Arguments], Result],
+) -> Callable[Concatenate[Module, Arguments], Result]:
     """Decorate forward(self, input, hx=None): a sentence for the states given one by one, (input, h, c)."""
 
     @wraps(forward)
-    def checked(self, *arguments, **named):
+    def checked(self: Module, /, *arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
         if len(arguments) > 2:
             count = f"got {len(arguments) - 1} arguments for the state"
             raise TypeError(
@@ -181,7 +220,7 @@ def one_state_argument(forward: Callable) -> Callable:
     return checked
 
 
-def _check_packed(layer, input: PackedSequence) -> tuple[int, ...]:
+def _check_packed(layer: Layer, input: PackedSequence) -> tuple[int, ...]:
     """Check a packed input's data (N, I); return its batch size, (B)."""
     data = input.data
     if data.dim() != 2 or data.size(-1) != layer.input_size:
@@ -193,11 +232,11 @@ def _check_packed(layer, input: PackedSequence) -> tuple[int, ...]:
     return (int(input.batch_sizes[0]),)
 
 
-def _check_dense(layer, input: Tensor) -> tuple[int, ...]:
+def _check_dense(layer: Layer, input: object) -> tuple[int, ...]:
     """Check an input (T, B, I), (B, T, I) or (T, I); return its batch size, (B) or ()."""
     I = layer.input_size
     unbatched, batched = named(input_axes(layer, ())), named(input_axes(layer))
-    _check_is_tensor("input", input, f"{batched} or a PackedSequence")
+    input = _tensor("input", input, f"{batched} or a PackedSequence")
     if input.dim() not in (2, 3):
         slip = ""
         if tuple(input.shape) == (I,):
@@ -228,16 +267,17 @@ def shape_of(tensor: Tensor) -> str:
     return str(tuple(tensor.shape))
 
 
-def kind_of(value) -> str:
+def kind_of(value: object) -> str:
     """The value's type, in a reader's words: None, list, Tensor, numpy.ndarray."""
     kind = type(value)
     home = "" if kind.__module__ in ("builtins", "torch") else f"{kind.__module__}."
     return "None" if value is None else home + kind.__name__
 
 
-def _check_is_tensor(name: str, value, expected: str) -> None:
+def _tensor(name: str, value: object, expected: str) -> Tensor:
+    """The value, if it is a tensor; else raise."""
     if isinstance(value, Tensor) and not value.is_nested:
-        return
+        return value
     slip = ""
     if isinstance(value, Tensor):
         raise RuntimeError(
@@ -272,7 +312,9 @@ def _check_like(name: str, tensor: Tensor, weight: Tensor, dtype_error: type[Exc
             )
 
 
-def _named_states(module, hx, packed: PackedSequence | None = None) -> Iterator[tuple[str, Tensor]]:
+def _named_states(
+    module: Recurrent, hx: object, packed: PackedSequence | None = None
+) -> Iterator[tuple[str, Tensor]]:
     """(name, tensor) for each state in hx: h_0 and c_0 for an LSTM, h_0 alone else; none if hx is None."""
     if hx is None:
         return
@@ -296,12 +338,12 @@ def _named_states(module, hx, packed: PackedSequence | None = None) -> Iterator[
         yield name, state
 
 
-def _torch_indexes(module, packed: PackedSequence | None) -> bool:
+def _torch_indexes(module: Recurrent, packed: PackedSequence | None) -> bool:
     """Whether torch takes hx[0] and hx[1] of an LSTM's hx unseen: its layers mostly do, its cells don't."""
     return is_layer(module) and (packed is None or packed.sorted_indices is not None)
 
 
-def _error_for_no_pair(module, hx, packed: PackedSequence | None) -> type[Exception]:
+def _error_for_no_pair(module: Recurrent, hx: object, packed: PackedSequence | None) -> type[Exception]:
     """What torch raises where an LSTM's hx is no pair: what its first use of hx happens to raise."""
     if not _torch_indexes(module, packed) and packed is not None:
         return TypeError
@@ -314,7 +356,7 @@ def _error_for_no_pair(module, hx, packed: PackedSequence | None) -> type[Except
     return TypeError if hx.dim() == 4 else RuntimeError
 
 
-def _input_slip(module, input: Tensor) -> str:
+def _input_slip(module: Recurrent, input: Tensor) -> str:
     width, I = input.size(-1), module.input_size
     if width == module.hidden_size != I:
         return (
@@ -341,7 +383,7 @@ def _cell_state_slip(batch: tuple[int, ...], H: int, state: Tensor) -> str:
     return f" Its last axis is {state.size(-1)}: was it made for a cell with hidden_size={state.size(-1)}?"
 
 
-def _layer_state_slip(layer, input, state: Tensor, *expected: int) -> str:
+def _layer_state_slip(layer: Layer, input: object, state: Tensor, *expected: int) -> str:
     S, *batch, width = expected
     L, shape = layer.num_layers, tuple(state.shape)
     if len(shape) != len(batch) + 2:
@@ -365,7 +407,8 @@ def _layer_state_slip(layer, input, state: Tensor, *expected: int) -> str:
     if shape[0] == L != S:
         return " A bidirectional layer has two rows for each layer, forward and backward."
     if shape[0] != S:
-        return f" num_layers={L} and {S // L} direction{'s' if S > L else ''} make {S} rows."
+        directions = f"{S // L} direction{'s' if S > L else ''}"
+        return f" num_layers={L} and {directions} make {S} row{'s' if S > 1 else ''}."
     if isinstance(input, Tensor) and shape[1] == input.size(1 if layer.batch_first else 0):
         axis, first = (1, "True") if layer.batch_first else (0, "False")
         return f" Its batch is the length of the input's axis {axis}, which is time with batch_first={first}."

@@ -7,17 +7,28 @@ import html
 import io
 import itertools
 import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from rnncourse.extras import require
+
+require("widgets need", "ipywidgets", "matplotlib", extra="notebook")
 
 import ipywidgets
 import matplotlib.pyplot as plt
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch.nn.utils.rnn import pack_sequence
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence, pack_sequence
 
 from rnncourse import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell, explain, plots
+from rnncourse.explaining import Row
+from rnncourse.plots.drawing import alt_of, figure_of
 from rnncourse.plots.sizes import Sizes
 from rnncourse.plots.traces import row_length
 from rnncourse.steps import rnn_step
+from rnncourse.tracing import Direction
 
 
 class _Drawing:
@@ -27,13 +38,14 @@ class _Drawing:
         self.picture = ipywidgets.Image(format="png", layout={"width": width, "max_width": "100%"})
         self.words = ipywidgets.HTML()
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[ipywidgets.Widget]:
         return iter((self.picture, self.words))
 
-    def show(self, figure: Figure) -> None:
+    def show(self, drawn: Axes | Figure) -> None:
+        figure = figure_of(drawn) if isinstance(drawn, Axes) else drawn
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png")
-        self.picture.value, self.words.value = buffer.getvalue(), f"<p>{html.escape(figure.alt)}</p>"
+        self.picture.value, self.words.value = buffer.getvalue(), f"<p>{html.escape(alt_of(figure))}</p>"
         self.picture.layout.display = ""
         plt.close(figure)
 
@@ -54,7 +66,7 @@ def state_paths(steps: int = 40) -> ipywidgets.VBox:
     starts = torch.tensor([[0.9, 0.1], [-0.3, 0.8], [-0.6, -0.5], [0.1, -0.2]])  # (B, H)
     no_input, weight_ih = torch.zeros(1), torch.zeros(2, 1)
 
-    def redraw(_=None):
+    def redraw(_: object = None) -> None:
         cos, sin = math.cos(math.radians(angle.value)), math.sin(math.radians(angle.value))
         weight_hh = scale.value * torch.tensor([[cos, -sin], [sin, cos]])
         states = [starts]
@@ -73,7 +85,7 @@ def state_paths(steps: int = 40) -> ipywidgets.VBox:
     return ipywidgets.VBox([scale, angle, nonlinearity, *drawing])
 
 
-def step_debugger(x, h, c) -> ipywidgets.VBox:
+def step_debugger(x: Tensor, h: Tensor, c: Tensor) -> ipywidgets.VBox:
     """The loop over an LSTMCell, stopped after the step that a slider picks.
 
     x (T, I) holds the inputs of one sequence; h and c, (T + 1, H) each, its states, row 0 before the first
@@ -82,7 +94,7 @@ def step_debugger(x, h, c) -> ipywidgets.VBox:
     step = ipywidgets.IntSlider(value=0, min=0, max=len(x) - 1, description="t")
     drawing = _Drawing()
 
-    def redraw(_=None):
+    def redraw(_: object = None) -> None:
         drawing.show(plots.loop_step(x, h, c, step.value))
 
     step.observe(redraw, names="value")
@@ -114,9 +126,9 @@ def gate_sliders() -> ipywidgets.VBox:
     }
     drawing = _Drawing()
 
-    def redraw(_=None):
+    def redraw(_: object = None) -> None:
         ax = plots.lstm_cell(**{name: slider.value for name, slider in sliders.items()})
-        drawing.show(ax.figure)
+        drawing.show(ax)
 
     for slider in sliders.values():
         slider.observe(redraw, names="value")
@@ -124,7 +136,7 @@ def gate_sliders() -> ipywidgets.VBox:
     return ipywidgets.VBox([*sliders.values(), *drawing])
 
 
-def unrolling(x) -> ipywidgets.VBox:
+def unrolling(x: Iterable[float]) -> ipywidgets.VBox:
     """The recurrence h = u h + x, or its tanh, over the inputs x (T), stopped where a slider says.
 
     Controls: the step (with a button that plays it from 0 to T), the weight u of the old state, and the
@@ -138,13 +150,14 @@ def unrolling(x) -> ipywidgets.VBox:
     squash = ipywidgets.ToggleButtons(options=["no squashing", "tanh"], description="squashing")
     drawing = _Drawing()
 
-    def redraw(_=None):
-        cell, function = f"{weight.value:.1f} h + x", float
+    def redraw(_: object = None) -> None:
+        function: Callable[[float], float] = float
+        cell = f"{weight.value:.1f} h + x"
         if squash.value == "tanh":
             cell, function = f"tanh(\n{cell})", math.tanh
         h = [*itertools.accumulate(x, lambda h, x_t: function(weight.value * h + x_t), initial=0.0)]
         ax = plots.unrolling(x, h, step.value, cell)
-        drawing.show(ax.figure)
+        drawing.show(ax)
 
     for control in (step, weight, squash):
         control.observe(redraw, names="value")
@@ -152,7 +165,7 @@ def unrolling(x) -> ipywidgets.VBox:
     return ipywidgets.VBox([ipywidgets.HBox([play, step]), weight, squash, *drawing])
 
 
-def time_slider(d, b: int = 0) -> ipywidgets.VBox:
+def time_slider(d: Direction, b: int = 0) -> ipywidgets.VBox:
     """One unit of a trace, step by step: its gates and states over time, and its cell with the numbers there.
 
     d is one layer in one direction of a call that `rnncourse.trace` recorded, b the row of the batch.
@@ -164,9 +177,9 @@ def time_slider(d, b: int = 0) -> ipywidgets.VBox:
     step = ipywidgets.IntSlider(value=0, min=0, max=row_length(d, b) - 1, description="t")
     lines, cell = _Drawing(width="900px"), _Drawing(width="960px")
 
-    def redraw(_=None):
+    def redraw(_: object = None) -> None:
         lines.show(plots.gates_over_time(d, b, unit=unit.value, t=step.value))
-        cell.show(plots.cell_diagram(d, step.value, b, unit.value).figure)
+        cell.show(plots.cell_diagram(d, step.value, b, unit.value))
 
     for control in (unit, step):
         control.observe(redraw, names="value")
@@ -188,14 +201,14 @@ def spectral_radius(steps: int = 40) -> ipywidgets.VBox:
     size = ipywidgets.FloatSlider(value=0.1, min=0.0, max=2.0, step=0.1, description="input size")
     drawing = _Drawing(width="800px")
 
-    def redraw(_=None):
+    def redraw(_: object = None) -> None:
         norms = {
             kind: plots.jacobian_norms(rho.value * weight_hh, size.value * inputs, kind)
             for kind in ("linear", "tanh", "relu")
         }
         ax = plots.norm_against_distance(norms, rho.value)
         ax.set_ylim(1e-12, 1e12)  # always the same, so that the lines move and not the axis
-        drawing.show(ax.figure)
+        drawing.show(ax)
 
     for control in (rho, size):
         control.observe(redraw, names="value")
@@ -231,9 +244,9 @@ def shape_explorer() -> ipywidgets.VBox:
     }
     arguments = sizes | flags
     table = ipywidgets.HTML()
-    before = {}
+    before: dict[str, Row] = {}
 
-    def update(_=None):
+    def update(_: object = None) -> None:
         is_cell = kind.value.endswith("Cell")
         for name, control in arguments.items():
             control.disabled = is_cell and name not in ("input_size", "hidden_size", "bias")
@@ -260,7 +273,7 @@ def shape_explorer() -> ipywidgets.VBox:
     return ipywidgets.VBox([ipywidgets.HBox([ipywidgets.VBox(column) for column in columns]), table])
 
 
-def _input(module, form: str, T: int, B: int):
+def _input(module: Any, form: str, T: int, B: int) -> Tensor | PackedSequence:
     """Zeros that the module takes: batched, unbatched, or packed (each row a step shorter than the last)."""
     I = module.input_size
     if not hasattr(module, "num_layers"):
@@ -294,7 +307,7 @@ def _marked(table: str, names: list[str]) -> str:
     )
 
 
-def index_grid(module, T: int = 5, lengths=None) -> ipywidgets.VBox:
+def index_grid(module: nn.Module, T: int = 5, lengths: Iterable[int] | None = None) -> ipywidgets.VBox:
     """Choose an entry of output, h_n or c_n, and see which cells of the computation it reads.
 
     module is a layer, T the number of steps, lengths those of a packed batch. Controls: which of the tensors,
@@ -307,11 +320,11 @@ def index_grid(module, T: int = 5, lengths=None) -> ipywidgets.VBox:
     index = ipywidgets.ToggleButtons(options=range(rows), value=0, description="index")
     drawing = _Drawing(width="960px")
 
-    def redraw(_=None):
+    def redraw(_: object = None) -> None:
         ax = plots.index_grid(module, T, (name.value, index.value), lengths)
-        drawing.show(ax.figure)
+        drawing.show(ax)
 
-    def choose(_):
+    def choose(_: object) -> None:
         index.unobserve(redraw, names="value")  # the new options set the index too: drawn once, below
         index.options = range(names[name.value])
         index.value = 0
@@ -336,10 +349,10 @@ def dependency_grid(num_layers: int = 3, T: int = 6) -> ipywidgets.VBox:
     dropout = ipywidgets.Checkbox(description="dropout")
     drawing = _Drawing()
 
-    def redraw(_=None):
+    def redraw(_: object = None) -> None:
         of = (layer.value, step.value)
         ax = plots.dependency_grid(num_layers, T, both.value, of, dropout.value)
-        drawing.show(ax.figure)
+        drawing.show(ax)
 
     for control in (layer, step, both, dropout):
         control.observe(redraw, names="value")
@@ -347,7 +360,7 @@ def dependency_grid(num_layers: int = 3, T: int = 6) -> ipywidgets.VBox:
     return ipywidgets.VBox([layer, step, both, dropout, *drawing])
 
 
-def truncation(nets) -> ipywidgets.VBox:
+def truncation(nets: Mapping[str, Tensor]) -> ipywidgets.VBox:
     """Where the way back through time is cut: which terms of the gradient are kept, and the error.
 
     nets: by name, the gradients (T, T, P) that `plots.truncation_grid` draws. Controls: the net, the number K
@@ -359,9 +372,9 @@ def truncation(nets) -> ipywidgets.VBox:
     way = ipywidgets.ToggleButtons(options=["chunks", "steps back"], description="cut")
     drawing = _Drawing(width="640px")
 
-    def redraw(_=None):
+    def redraw(_: object = None) -> None:
         ax = plots.truncation_grid(nets[net.value], size.value, way.value == "steps back")
-        drawing.show(ax.figure)
+        drawing.show(ax)
 
     for control in (net, size, way):
         control.observe(redraw, names="value")
@@ -369,7 +382,7 @@ def truncation(nets) -> ipywidgets.VBox:
     return ipywidgets.VBox([net, size, way, *drawing])
 
 
-def batch_sizes(lengths, most: int = 8) -> ipywidgets.VBox:
+def batch_sizes(lengths: Iterable[int], most: int = 8) -> ipywidgets.VBox:
     """The lengths of a batch on sliders, from 1 to `most`, and how torch packs it.
 
     Controls: a slider for each of the lengths, and enforce_sorted, which refuses lengths that rise. The
@@ -382,10 +395,10 @@ def batch_sizes(lengths, most: int = 8) -> ipywidgets.VBox:
     enforce_sorted = ipywidgets.Checkbox(value=False, description="enforce_sorted")
     drawing = _Drawing()
 
-    def redraw(_=None):
+    def redraw(_: object = None) -> None:
         chosen = [slider.value for slider in sliders]
         try:
-            drawing.show(plots.batch_sizes(chosen, enforce_sorted.value).figure)
+            drawing.show(plots.batch_sizes(chosen, enforce_sorted.value))
         except ValueError as error:
             drawing.refuse(str(error))
 
@@ -416,7 +429,7 @@ def parameter_map() -> ipywidgets.VBox:
     }
     drawing = _Drawing()
 
-    def redraw(_=None):
+    def redraw(_: object = None) -> None:
         sizes["proj_size"].disabled = kind.value != "LSTM"
         options = {name: control.value for name, control in (sizes | flags).items() if not control.disabled}
         try:
@@ -424,7 +437,7 @@ def parameter_map() -> ipywidgets.VBox:
         except ValueError as error:
             drawing.refuse(str(error))
             return
-        figure = plots.parameter_map(module).figure
+        figure = figure_of(plots.parameter_map(module))
         drawing.picture.layout.width = (
             f"{figure.get_figwidth() * figure.dpi:.0f}px"  # it varies with the options
         )
@@ -448,9 +461,9 @@ def matmuls() -> ipywidgets.VBox:
     }
     drawing = _Drawing(width="900px")
 
-    def redraw(_=None):
+    def redraw(_: object = None) -> None:
         ax = plots.matmuls(**{name: slider.value for name, slider in sizes.items()})
-        drawing.show(ax.figure)
+        drawing.show(ax)
 
     for slider in sizes.values():
         slider.observe(redraw, names="value")

@@ -2,8 +2,7 @@
 
 The same weights, input, state and upstream gradients go through a module of ours and through torch's; every
 output, state and gradient is then compared by name. Weights and states are random and all sizes differ, so
-that no two axes, gates or states can be exchanged unnoticed. `ours` is the library under test: the real one,
-or in test_faults.py a copy with a fault.
+that no two axes, gates or states can be exchanged unnoticed.
 """
 
 import torch
@@ -30,13 +29,11 @@ FORMS = ("dense", "batch_first", "unbatched", "sorted", "unsorted")
 TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 3e-2}
 
 
-def pair(
-    kind: str, input_size: int = I, hidden_size: int = H, *, ours=rnncourse, dtype=torch.float64, **options
-):
+def pair(kind: str, input_size: int = I, hidden_size: int = H, *, dtype=torch.float64, **options):
     """A module of ours and torch's with the same random weights."""
     torch.manual_seed(0)
     theirs = getattr(nn, kind)(input_size, hidden_size, dtype=dtype, **options)
-    mine = getattr(ours, kind)(input_size, hidden_size, dtype=dtype, **options)
+    mine = getattr(rnncourse, kind)(input_size, hidden_size, dtype=dtype, **options)
     mine.load_state_dict(theirs.state_dict())
     return mine, theirs
 
@@ -145,11 +142,11 @@ def assert_same(ours: dict, theirs: dict, tolerance: float | None = None) -> Non
 
 
 def assert_layer_agrees(
-    variant: str, form: str = "dense", given: bool = True, *, ours=rnncourse, dtype=torch.float64, **options
+    variant: str, form: str = "dense", given: bool = True, *, dtype=torch.float64, **options
 ) -> None:
     """One layer of ours against torch's: outputs, states, all gradients and the packing of the output."""
     kind, more = VARIANTS[variant]
-    mine, theirs = pair(kind, ours=ours, dtype=dtype, batch_first=form == "batch_first", **more, **options)
+    mine, theirs = pair(kind, dtype=dtype, batch_first=form == "batch_first", **more, **options)
     input = sequence(form, dtype)
     hx = states_for(theirs, None if form == "unbatched" else B) if given else None
     assert_same(run(mine, input, hx), run(theirs, input, hx))
@@ -162,11 +159,9 @@ def assert_layer_agrees(
             assert one is None or torch.equal(one, other), f"{name}: ours is {one}, torch's {other}"
 
 
-def assert_cell_agrees(
-    kind: str, given: bool = True, *, ours=rnncourse, dtype=torch.float64, **options
-) -> None:
+def assert_cell_agrees(kind: str, given: bool = True, *, dtype=torch.float64, **options) -> None:
     """One cell of ours against torch's, on a batch and on a single row."""
-    mine, theirs = pair(kind, ours=ours, dtype=dtype, **options)
+    mine, theirs = pair(kind, dtype=dtype, **options)
     for rows in ((B,), ()):
         input = random(*rows, I, dtype=dtype)
         hx = states(kind, *rows, H, dtype=dtype) if given else None
@@ -174,21 +169,21 @@ def assert_cell_agrees(
 
 
 def assert_dropout_agrees(
-    kind: str, form: str = "dense", *, ours=rnncourse, training=True, dropout=0.5, dtype=torch.float64
+    kind: str, form: str = "dense", *, training=True, dropout=0.5, dtype=torch.float64
 ) -> None:
     """From one seed, three layers of ours drop what torch's drop: between layers, never after the last."""
     options = {"num_layers": 3, "bidirectional": True, "batch_first": form == "batch_first"}
     results = []
-    for layer in pair(kind, ours=ours, dropout=dropout, dtype=dtype, **options):
+    for layer in pair(kind, dropout=dropout, dtype=dtype, **options):
         torch.manual_seed(6)
         results.append(run(layer.train(training), sequence(form, dtype)))
     assert_same(*results)
 
 
-def assert_starts_as_torchs(kind: str, *, ours=rnncourse, **options) -> None:
+def assert_starts_as_torchs(kind: str, **options) -> None:
     """Parameters' names, order, shapes and, from the same seed, numbers; and what is drawn after them."""
     started = []
-    for library in (ours, nn):
+    for library in (rnncourse, nn):
         torch.manual_seed(3)
         module = getattr(library, kind)(I, H, **options)
         started.append([module, torch.rand(1)])

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from oracle import assert_same
@@ -173,3 +174,14 @@ def test_where_it_does_not_serve():
     assert not torch.vmap(lambda v: torch.tensor(bptt.serves((v,))))(torch.randn(2, 3, I)).any()
     assert not bptt.serves((torch.randn(3, I, dtype=torch.complex64),))
     assert not bptt.serves((torch.empty(3, I, device="meta"),))
+
+
+def test_numpy_works_on_a_cpus_floats_in_place():
+    """This is what makes the loops quick: without it the numbers are the same."""
+    for dtype in (torch.float32, torch.float64):
+        tensor = torch.zeros(2, 3, dtype=dtype)
+        bptt.in_place(tensor)[:] = 1
+        assert isinstance(bptt.in_place(tensor), np.ndarray)
+        assert torch.equal(tensor, torch.ones_like(tensor))
+    for tensor in (torch.zeros(2, dtype=torch.bfloat16), torch.zeros(2, device="meta")):
+        assert bptt.in_place(tensor) is tensor

@@ -424,6 +424,19 @@ def test_looking_at_a_cell_is_allowed():
     assert rnn_cell.next_state.verdict(next_state).points == 3
 
 
+def test_looking_for_a_name_in_all_modules_is_allowed():
+    def next_state(cell, x_t, h):
+        def nobodys():
+            pass
+
+        nobodys.__module__, nobodys.__qualname__ = None, "nobodys"
+        with pytest.raises(pickle.PicklingError):
+            pickle.dumps(nobodys)  # it looks for the function in every module, in rnncourse too
+        return next_state_by_name(cell, x_t, h)
+
+    assert rnn_cell.next_state.verdict(next_state).points == 3
+
+
 # ---- evaluate and judge, apart
 
 

@@ -111,6 +111,7 @@ LAYER_REFUSALS = [  # of a layer with 2 layers, 2 directions
         (S, B, 2, H),
         lambda m, k: m(pack(x(T, B, I)), hx(k, S, 2, H)),
     ),
+    Refused("packed hx without a batch", ANY_STATE, (S, B, H), lambda m, k: m(pack(x(T, B, I)), hx(k, S, H))),
     Refused("packed hx too wide", ANY_STATE, (S, B, H, I), lambda m, k: m(pack(x(T, B, I)), hx(k, S, B, I))),
     Refused(
         "packed hx float32",
@@ -129,6 +130,8 @@ TWO_STATE_REFUSALS = [  # of LSTM
     Refused("hx one tensor", "hx", ("c_0",), lambda m, k: m(x(T, B, I), x(S, B, H))),
     Refused("hx stacked", "hx", ("c_0",), lambda m, k: m(x(T, B, I), x(2, S, B, H))),
     Refused("unbatched hx one tensor", "hx", ("c_0",), lambda m, k: m(x(T, I), x(S, H))),
+    Refused("hx one tensor of 1 axis", "hx", ("c_0",), lambda m, k: m(x(T, B, I), x(H))),
+    Refused("hx one number", "hx", ("c_0",), lambda m, k: m(x(T, B, I), torch.tensor(0.0))),
     Refused(
         "packed hx one tensor", "hx", ("c_0",), lambda m, k: m(pack(x(T, B, I), [T] * B, True), x(S, B, H))
     ),
@@ -339,6 +342,15 @@ REFUSED_OPTIONS = [(k, *case) for k in LAYERS for case in LAYER_OPTIONS + KIND_O
 REFUSED_OPTIONS += [(k, *case) for k in CELLS for case in CELL_OPTIONS]
 
 
+def torch_checks_input_size():
+    """Return whether this torch refuses to build a layer of input_size 0. 2.6 fails once it is called."""
+    try:
+        nn.RNN(0, H)
+    except ValueError:
+        return True
+    return False
+
+
 @pytest.mark.parametrize(("kind", "name", "options"), REFUSED_OPTIONS, ids=str)
 def test_constructors_refuse(kind, name, options):
     options = {"input_size": I, "hidden_size": H} | options
@@ -346,7 +358,10 @@ def test_constructors_refuse(kind, name, options):
         getattr(nn, kind)(**options)(torch.rand(T, B, I))
     with pytest.raises(Exception) as raised:  # noqa: PT011
         getattr(rnncourse, kind)(**options)
-    assert type(raised.value) is type(wanted.value), f"ours: {raised.value!r}, torch's: {wanted.value!r}"
+    expected = type(wanted.value)
+    if kind in LAYERS and options["input_size"] in (0, -1) and not torch_checks_input_size():
+        expected = ValueError
+    assert type(raised.value) is expected, f"ours: {raised.value!r}, torch's: {wanted.value!r}"
     if name is not None:
         assert re.search(rf"\b{name}\b", str(raised.value)), str(raised.value)
 
@@ -473,42 +488,321 @@ def test_stricter_than_torch(what, kind, dtype, arguments, error):
         getattr(rnncourse, kind)(2, 4, dtype=dtype)(*arguments)
 
 
-def slips():
-    """(call, a part of the sentence): mistakes that people make, and what names each."""
-    x, h, pair_of = torch.randn(7, 3, 4), torch.zeros(1, 3, 6), lambda v: (v, v)
-    lstm, two_way = rnncourse.LSTM(4, 6), rnncourse.LSTM(4, 6, 2, bidirectional=True)
-    first, projected = rnncourse.GRU(4, 6, batch_first=True), rnncourse.LSTM(4, 6, proj_size=5)
-    cell, narrow = rnncourse.LSTMCell(4, 6), rnncourse.LSTM(1, 6)
-    yield lambda: lstm(x, h), "c_0 is missing"
-    yield lambda: rnncourse.GRU(4, 6)(x, pair_of(h)), "Only an LSTM has two states"
-    yield lambda: lstm(lstm(x)), "Pass its first part"
-    yield lambda: lstm(x[0, 0]), "input.unsqueeze(0)"
-    yield lambda: lstm(x.transpose(1, 2)), "Its axis 1 is 4: are the axes exchanged?"
-    yield lambda: lstm(torch.randn(7, 3, 6)), "this module's own hidden_size"
-    yield lambda: lstm(torch.randn(7, 3, 9)), "the output of a layer with hidden_size=9"
-    yield lambda: lstm(torch.randint(9, (7, 3))), "nn.Embedding"
-    yield lambda: lstm(x.double()), "NumPy's floats are float64"
-    yield lambda: narrow(torch.randn(7)), "input.unsqueeze(-1)"
-    yield lambda: narrow(torch.randn(7, 3)), "input.unsqueeze(-1)"
-    yield lambda: lstm(x[0], pair_of(h)), "Is it one step of a batch?"
-    yield lambda: lstm(x, pair_of(h[0])), "h.unsqueeze(0)"
-    yield lambda: lstm(x, pair_of(h.transpose(1, 2))), "Its axes are in another order"
-    yield lambda: lstm(x, pair_of(h[..., :5])), "made for hidden_size=5"
-    yield lambda: lstm(x, pair_of(h[:, :2])), "Its batch is not the input's"
-    yield lambda: lstm(x, pair_of(torch.zeros(1, 7, 6))), "which is time with batch_first=False"
-    yield lambda: first(x, torch.zeros(7, 1, 6)), "batch_first moves input and output, never a state"
-    yield lambda: two_way(x, pair_of(torch.zeros(2, 3, 6))), "two rows for each layer"
-    yield lambda: two_way(x, pair_of(torch.zeros(3, 3, 6))), "num_layers=2 and 2 directions make 4 rows"
-    yield lambda: two_way(x, pair_of(torch.zeros(2, 3, 12))), "a state keeps them in two rows"
-    yield lambda: projected(x, pair_of(torch.zeros(1, 3, 5))), "only c is H wide"
-    yield lambda: cell(x), "A cell takes one time step"
-    yield lambda: cell(x[0], pair_of(h)), "h_0[k]"
-    yield lambda: cell(x[0], pair_of(h[0, 0])), "or neither"
-    yield lambda: cell(x[0], pair_of(h[0].T)), "the batch comes first"
-    yield lambda: cell(pack_padded_sequence(x, [7, 5, 2])), "takes a PackedSequence"
+def sentences():
+    """(call, what was expected and what came, the likely slip): every sentence of a call, in full."""
+    x, h, pair_of = torch.zeros(7, 3, 4), torch.zeros(1, 3, 6), lambda v: (v, v)
+    lstm, rnn, first = rnncourse.LSTM(4, 6), rnncourse.RNN(4, 6), rnncourse.GRU(4, 6, batch_first=True)
+    two_way, projected = rnncourse.LSTM(4, 6, 2, bidirectional=True), rnncourse.LSTM(4, 6, proj_size=5)
+    narrow, cell, lstm_cell = rnncourse.LSTM(1, 6), rnncourse.GRUCell(4, 6), rnncourse.LSTMCell(4, 6)
+    packed = pack_padded_sequence(x, [7, 5, 2])
+    yield (
+        lambda: cell(torch.zeros(2, 7, 3, 4)),
+        "input: expected (B, I=4) or, without a batch, (I=4), got (2, 7, 3, 4).",
+        "",
+    )
+    yield (
+        lambda: cell(x),
+        "input: expected (B, I=4) or, without a batch, (I=4), got (7, 3, 4).",
+        "A cell takes one time step: input[t]. GRU takes them all.",
+    )
+    yield (
+        lambda: lstm_cell(x[0], pair_of(torch.zeros(2, 1, 3, 6))),
+        "h_0: expected (B=3, H=6), got (2, 1, 3, 6).",
+        "",
+    )
+    yield (
+        lambda: lstm_cell(x[0], pair_of(h)),
+        "h_0: expected (B=3, H=6), got (1, 3, 6).",
+        "That is a layer's state: a cell takes one row of it, h_0[k].",
+    )
+    yield (
+        lambda: cell(x[0], h[0, 0]),
+        "h_0: expected (B=3, H=6), got (6,).",
+        "Input and state must both have a batch axis, or neither.",
+    )
+    yield (
+        lambda: cell(x[0], h[0, :2]),
+        "h_0: expected (B=3, H=6), got (2, 6).",
+        "Its batch is not the input's.",
+    )
+    yield (
+        lambda: cell(x[0, 0], h[0, 0, :5]),
+        "h_0: expected (H=6), got (5,).",
+        "Its last axis is 5: was it made for a cell with hidden_size=5?",
+    )
+    yield (
+        lambda: cell(x[0], h[0].double()),
+        "h_0: expected torch.float32, the dtype of the weights, got torch.float64.",
+        "NumPy's floats are float64. Convert one: h_0.to(torch.float32).",
+    )
+    yield (
+        lambda: cell(x[0, 0].long()),
+        "input: expected torch.float32, the dtype of the weights, got torch.int64.",
+        "Convert one: input.to(torch.float32). Token numbers need an nn.Embedding instead.",
+    )
+    yield (
+        lambda: cell(torch.zeros(3, 6)),
+        "input: expected (B, I=4) or, without a batch, (I=4), got (3, 6).",
+        "Its last axis is 6, this module's own hidden_size: was the input meant for the next one?",
+    )
+    yield (
+        lambda: cell(torch.zeros(3, 8)),
+        "input: expected (B, I=4) or, without a batch, (I=4), got (3, 8).",
+        "Its last axis is 8, twice 4. Is this the output of a bidirectional layer with hidden_size=4? It is"
+        " D*H wide.",
+    )
+    yield (
+        lambda: cell(torch.zeros(4, 3)),
+        "input: expected (B, I=4) or, without a batch, (I=4), got (4, 3).",
+        "Its axis 0 is 4: are the axes exchanged? The features come last.",
+    )
+    yield (
+        lambda: lstm(x.transpose(1, 2)),
+        "input: expected (T, B, I=4), got (7, 4, 3).",
+        "Its axis 1 is 4: are the axes exchanged? The features come last.",
+    )
+    yield (
+        lambda: lstm(torch.zeros(7, 3, 6)),
+        "input: expected (T, B, I=4), got (7, 3, 6).",
+        "Its last axis is 6, this module's own hidden_size: was the input meant for the next one?",
+    )
+    yield (
+        lambda: lstm(torch.zeros(7, 3, 9)),
+        "input: expected (T, B, I=4), got (7, 3, 9).",
+        "Its last axis is 9. Is this the output of a layer with hidden_size=9?",
+    )
+    yield (
+        lambda: lstm(lstm(x)),
+        "input: expected a tensor (T, B, I=4) or a PackedSequence, got tuple.",
+        "Is it what another layer returned, (output, state)? Pass its first part.",
+    )
+    yield (
+        lambda: cell(torch.zeros(3, 5)),
+        "input: expected (B, I=4) or, without a batch, (I=4), got (3, 5).",
+        "Its last axis is 5. Is this the output of a layer with hidden_size=5?",
+    )
+    yield lambda: cell(None), "input: expected a tensor (B, I=4) or, without a batch, (I=4), got None.", ""
+    yield (
+        lambda: cell([0.0]),
+        "input: expected a tensor (B, I=4) or, without a batch, (I=4), got list.",
+        "torch.as_tensor makes a tensor of it.",
+    )
+    yield (
+        lambda: cell((x, h)),
+        "input: expected a tensor (B, I=4) or, without a batch, (I=4), got tuple.",
+        "Is it what another layer returned, (output, state)? Pass its first part.",
+    )
+    yield (
+        lambda: cell(packed),
+        "input: expected a tensor (B, I=4) or, without a batch, (I=4), got"
+        " torch.nn.utils.rnn.PackedSequence.",
+        "A cell takes one time step: a layer (RNN, LSTM, GRU) takes a PackedSequence.",
+    )
+    yield lambda: cell("x"), "input: expected a tensor (B, I=4) or, without a batch, (I=4), got str.", ""
+    yield (
+        lambda: lstm(torch.zeros(2, 7, 3, 4)),
+        "input: expected (T, B, I=4) or, without a batch, (T, I=4), got (2, 7, 3, 4).",
+        "",
+    )
+    yield (
+        lambda: lstm(torch.tensor(0.0)),
+        "input: expected (T, B, I=4) or, without a batch, (T, I=4), got ().",
+        "",
+    )
+    yield (
+        lambda: lstm(x[0, 0]),
+        "input: expected (T, B, I=4) or, without a batch, (T, I=4), got (4,).",
+        "One step alone? Add the time axis: input.unsqueeze(0).",
+    )
+    yield (
+        lambda: lstm(torch.zeros(7)),
+        "input: expected (T, B, I=4) or, without a batch, (T, I=4), got (7,).",
+        "",
+    )
+    yield (
+        lambda: narrow(torch.zeros(2, 7, 3, 1)),
+        "input: expected (T, B, I=1) or, without a batch, (T, I=1), got (2, 7, 3, 1).",
+        "",
+    )
+    yield (
+        lambda: narrow(torch.zeros(7)),
+        "input: expected (T, B, I=1) or, without a batch, (T, I=1), got (7,).",
+        "One number for each step? Add the feature axis: input.unsqueeze(-1).",
+    )
+    yield (
+        lambda: narrow(torch.zeros(7, 3)),
+        "input: expected (T, I=1), got (7, 3).",
+        "One number for each step? Add the feature axis: input.unsqueeze(-1).",
+    )
+    yield lambda: first(None), "input: expected a tensor (B, T, I=4) or a PackedSequence, got None.", ""
+    yield (
+        lambda: lstm(np.zeros((7, 3, 4))),
+        "input: expected a tensor (T, B, I=4) or a PackedSequence, got numpy.ndarray.",
+        "torch.as_tensor makes a tensor of it.",
+    )
+    yield (
+        lambda: lstm(torch.nested.nested_tensor([x[:2, 0], x[:, 0]], layout=torch.jagged)),
+        "input: expected a tensor (T, B, I=4) or a PackedSequence, got a nested tensor.",
+        "Sequences of different lengths: torch.nn.utils.rnn.pack_sequence("
+        "list(tensor.unbind()), enforce_sorted=False) packs them.",
+    )
+    yield (
+        lambda: lstm(x[:0]),
+        "input: expected (T, B, I=4) with T of at least 1, got (0, 3, 4): no time step.",
+        "",
+    )
+    yield (
+        lambda: first(x[:, :0]),
+        "input: expected (B, T, I=4) with T of at least 1, got (7, 0, 4): no time step.",
+        "",
+    )
+    yield (
+        lambda: lstm(x[:0, 0]),
+        "input: expected (T, I=4) with T of at least 1, got (0, 4): no time step.",
+        "",
+    )
+    yield (
+        lambda: lstm(x.long()),
+        "input: expected torch.float32, the dtype of the weights, got torch.int64.",
+        "Convert one: input.to(torch.float32). Token numbers need an nn.Embedding instead.",
+    )
+    yield (
+        lambda: lstm(x.double()),
+        "input: expected torch.float32, the dtype of the weights, got torch.float64.",
+        "NumPy's floats are float64. Convert one: input.to(torch.float32).",
+    )
+    yield (
+        lambda: lstm(x.half()),
+        "input: expected torch.float32, the dtype of the weights, got torch.float16.",
+        "Convert one: input.to(torch.float32).",
+    )
+    yield (
+        lambda: lstm(x.to("meta")),
+        "input: expected it on cpu, where the weights are, got it on meta.",
+        "Move one: input.to('cpu').",
+    )
+    yield (
+        lambda: lstm(x > 0),
+        "input: expected torch.float32, the dtype of the weights, got torch.bool.",
+        "Convert one: input.to(torch.float32).",
+    )
+    yield (
+        lambda: rnn(pack_padded_sequence(torch.zeros(7, 3, 8), [7, 5, 2])),
+        "input: expected a PackedSequence of sequences (T_b, I=4), so its data (N, I=4), got data (14, 8).",
+        "Its last axis is 8, twice 4. Is this the output of a bidirectional layer with hidden_size=4? It is"
+        " D*H wide.",
+    )
+    yield (
+        lambda: lstm(x, h),
+        "hx: expected a pair of tensors (h_0, c_0), got Tensor.",
+        "One tensor alone is h_0: c_0 is missing.",
+    )
+    yield lambda: lstm(x, 3), "hx: expected a pair of tensors (h_0, c_0), got int.", ""
+    yield lambda: lstm(x, (h,)), "hx: expected a pair of tensors (h_0, c_0), got tuple of 1.", ""
+    yield lambda: lstm(x, [h, h, h]), "hx: expected a pair of tensors (h_0, c_0), got list of 3.", ""
+    yield lambda: lstm(x, (h, None)), "hx: expected a pair of tensors (h_0, c_0), got None for c_0.", ""
+    yield (
+        lambda: rnn(x, (h, h)),
+        "hx: expected one tensor, h_0, got tuple.",
+        "Only an LSTM has two states: pass h_0 alone.",
+    )
+    yield lambda: rnn(x, "h"), "hx: expected one tensor, h_0, got str.", ""
+    yield (
+        lambda: lstm(x, h, h),
+        "hx: expected one pair of tensors (h_0, c_0), got 2 arguments for the state.",
+        "Put them in one tuple: (h_0, c_0).",
+    )
+    yield (
+        lambda: rnn(x, h, h),
+        "hx: expected one tensor, h_0, got 2 arguments for the state.",
+        "Only an LSTM has two states: pass h_0 alone.",
+    )
+    yield (
+        lambda: lstm(x, (h, h.double())),
+        "c_0: expected torch.float32, the dtype of the weights, got torch.float64.",
+        "NumPy's floats are float64. Convert one: c_0.to(torch.float32).",
+    )
+    yield (
+        lambda: lstm(x[:, 0], pair_of(h)),
+        "h_0: expected (L*D=1, H=6), got (1, 3, 6).",
+        "The input has no batch axis. Is it one step of a batch? Then input.unsqueeze(0) adds time.",
+    )
+    yield (
+        lambda: lstm(x, pair_of(h[0])),
+        "h_0: expected (L*D=1, B=3, H=6), got (3, 6).",
+        "Its layer axis is missing: h.unsqueeze(0).",
+    )
+    yield (
+        lambda: two_way(x, pair_of(h[0])),
+        "h_0: expected (L*D=4, B=3, H=6), got (3, 6).",
+        "The input has a batch axis, so the state has three: layers and directions, batch, features.",
+    )
+    yield (
+        lambda: rnn(x, h.expand(2, 3, 6)),
+        "h_0: expected (L*D=1, B=3, H=6), got (2, 3, 6).",
+        "num_layers=1 and 1 direction make 1 row.",
+    )
+    yield (
+        lambda: rnn(x, torch.zeros(3, 1, 6)),
+        "h_0: expected (L*D=1, B=3, H=6), got (3, 1, 6).",
+        "Are its first two axes exchanged? batch_first moves input and output, never a state.",
+    )
+    yield (
+        lambda: rnn(x, torch.zeros(3, 6, 1)),
+        "h_0: expected (L*D=1, B=3, H=6), got (3, 6, 1).",
+        "Its axes are in another order.",
+    )
+    yield (
+        lambda: projected(x, pair_of(h)),
+        "h_0: expected (L*D=1, B=3, P=5), got (1, 3, 6).",
+        "With proj_size, h is P wide and only c is H wide.",
+    )
+    yield (
+        lambda: two_way(x, pair_of(torch.zeros(2, 3, 12))),
+        "h_0: expected (L*D=4, B=3, H=6), got (2, 3, 12).",
+        "The output joins both directions in its last axis; a state keeps them in two rows.",
+    )
+    yield (
+        lambda: two_way(x, pair_of(torch.zeros(4, 3, 5))),
+        "h_0: expected (L*D=4, B=3, H=6), got (4, 3, 5).",
+        "Its last axis is 5: was it made for hidden_size=5?",
+    )
+    yield (
+        lambda: two_way(x, pair_of(torch.zeros(2, 3, 6))),
+        "h_0: expected (L*D=4, B=3, H=6), got (2, 3, 6).",
+        "A bidirectional layer has two rows for each layer, forward and backward.",
+    )
+    yield (
+        lambda: two_way(x, pair_of(torch.zeros(3, 3, 6))),
+        "h_0: expected (L*D=4, B=3, H=6), got (3, 3, 6).",
+        "num_layers=2 and 2 directions make 4 rows.",
+    )
+    yield (
+        lambda: first(x.transpose(0, 1), torch.zeros(1, 7, 6)),
+        "h_0: expected (L*D=1, B=3, H=6), got (1, 7, 6).",
+        "Its batch is the length of the input's axis 1, which is time with batch_first=True.",
+    )
+    yield (
+        lambda: rnn(x, torch.zeros(1, 7, 6)),
+        "h_0: expected (L*D=1, B=3, H=6), got (1, 7, 6).",
+        "Its batch is the length of the input's axis 0, which is time with batch_first=False.",
+    )
+    yield (
+        lambda: rnn(x, h[:, :2]),
+        "h_0: expected (L*D=1, B=3, H=6), got (1, 2, 6).",
+        "Its batch is not the input's.",
+    )
+    yield (
+        lambda: rnn(packed, h[:, :2]),
+        "h_0: expected (L*D=1, B=3, H=6), got (1, 2, 6).",
+        "Its batch is not the input's.",
+    )
 
 
-@pytest.mark.parametrize(("call", "words"), list(slips()), ids=lambda v: v if type(v) is str else "")
-def test_the_likely_slip_is_named(call, words):
-    with pytest.raises(Exception, match=re.escape(words)):  # the classes are tested above
+@pytest.mark.parametrize(
+    ("call", "contract", "slip"), list(sentences()), ids=lambda v: v if type(v) is str else ""
+)
+def test_the_sentence_in_full(call, contract, slip):
+    with pytest.raises(Exception) as raised:  # noqa: PT011  the classes are tested above
         call()
+    assert str(raised.value) == " ".join(filter(None, (contract, slip)))

@@ -1,6 +1,7 @@
 """Importing rnncourse is cheap and changes nothing: what draws or shows comes in when asked for."""
 
 import ast
+import functools
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import rnncourse
 
 PACKAGE = Path(rnncourse.__file__).parent
 HEAVY = ["matplotlib", "ipywidgets", "IPython", "sklearn", "pandas", "nbformat", "jupyter_client"]
+ON_FIRST_USE = ["checks", "notebook", "plots", "reference", "steps", "widgets"]
 PROBE = """
 import json, random, sys
 import numpy, torch
@@ -22,12 +24,17 @@ def state():
 
 before = state()
 import rnncourse
-print(json.dumps({"modules": sorted(sys.modules), "changed": state() != before}))
+changed, modules, names = state() != before, sorted(sys.modules), dir(rnncourse)
+later = {name: getattr(rnncourse, name).__name__ for name in json.loads(sys.argv[1])}
+print(json.dumps({"modules": modules, "changed": changed, "names": names, "later": later}))
 """
 
 
+@functools.cache
 def after_import():
-    said = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        [sys.executable, "-c", PROBE, json.dumps(ON_FIRST_USE)], capture_output=True, text=True, check=True
+    )
     return json.loads(said.stdout)
 
 
@@ -36,6 +43,13 @@ def test_import_brings_in_nothing_heavy_and_changes_nothing():
     assert "rnncourse" in found["modules"]
     assert [name for name in HEAVY if name in found["modules"]] == []
     assert not found["changed"]
+
+
+def test_modules_are_listed_without_being_imported_and_come_on_first_use():
+    found = after_import()
+    assert {*rnncourse.__all__, *ON_FIRST_USE, "__version__"} <= set(found["names"])
+    assert "rnncourse.plots" not in found["modules"]
+    assert found["later"] == {name: f"rnncourse.{name}" for name in ON_FIRST_USE}
 
 
 def names_bound_in(init):

@@ -58,6 +58,20 @@ def test_cube_slices_writes_the_numbers_of_feature_0():
         assert found == {(t, b, 0): x[t, b, 0] for t in range(T) for b in range(B)}
 
 
+def test_cube_slices_goes_right_in_time_down_in_the_batch_and_back_in_the_features():
+    (ax,) = plots.cube_slices(places(), 0, 0, 0).axes
+    corner = {}  # of each cube's front, which is the first of its faces
+    for patch in ax.patches:
+        axis, place = patch.get_gid().split()[:2]
+        corner.setdefault((axis, *map(int, place.split(","))), patch.get_xy()[0])
+    for axis in "TBI":
+        x, y = corner[axis, 0, 0, 0]
+        for t, b, i in [(1, 0, 0), (0, 1, 0), (0, 0, 1)]:
+            across, up = corner[axis, t, b, i]
+            assert (across > x, across == x) == (t + i > 0, b > 0)
+            assert (up < y, up > y) == (b > 0, i > 0)
+
+
 def test_who_is_where_writes_and_colours_each_entry():
     x = torch.stack(torch.meshgrid(torch.arange(T), torch.arange(B), indexing="ij")[::-1], dim=-1)
     tables = {"as it is": x, "viewed": x.view(B, T, 2)}

@@ -1,23 +1,31 @@
 """The checks of exercise set 12: two directions, and a published class repaired until it is nn.LSTM."""
 
+import dataclasses
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from rnncourse.checks.framework.authoring import (
+    LAYER,
     NO_BIAS,
     ONE_STEP,
-    RECURRENT,
     STATE,
     Case,
     Criterion,
     Mistakes,
     Trait,
+    cases,
+    cell_of,
     predicted,
+    random_cell,
     random_module,
     random_numbers,
+    rows,
+    small_parameters,
     task,
 )
+from rnncourse.checks.framework.notation import parse
 from rnncourse.checks.given import bidirectional as given
 from rnncourse.checks.given.bidirectional import PUBLISHED, halves, load_set_and_call
 
@@ -39,7 +47,6 @@ TRUTH = {
 }
 
 wrong = Mistakes("What each half has seen", TRUTH)
-
 wrong.edits("""
 forward, from 0 | The count leaves out an input: the step's own is read, too.
     forward_half => 2
@@ -107,71 +114,43 @@ seen = predicted(
 
 def _both_ends(output):
     H = output.shape[-1] // 2
-    return torch.cat([output[-1, :, :H], output[0, :, H:]], dim=-1)
+    forward, backward = output[-1, :, :H], output[0, :, H:]
+    return torch.cat([forward, backward], dim=-1)
 
 
-def _both_ends_cases(seed):
-    numbers = random_numbers(seed, 1.0)
-    sizes = [{"T": 5, "B": 3, "H": 2}, {"T": 4, "B": 2, "H": 5}, {"T": 3, "B": 3, "H": 4}]
-    return [Case({"output": numbers(size["T"], size["B"], 2 * size["H"])}, size) for size in sizes]
+@cases(1.0, "T5 B3 H2; T4 B2 H5; T3 B3 H4")
+def _both_ends_cases(numbers, T, B, H):
+    return {"output": numbers(T, B, 2 * H)}
 
 
 wrong = Mistakes("The trap in the last step", _both_ends)
-
-
-@wrong("the last step", "this is the last step whole. How much has its backward half seen?")
-def _(output):
-    return output[-1]
-
-
-@wrong("the first step", "this is the first step whole. How much has its forward half seen?")
-def _(output):
-    return output[0]
-
-
 wrong.edits("""
+the last step | this is the last step whole. How much has its backward half seen?
+    torch.cat([forward, backward], dim=-1) => output[-1]
+the first step | this is the first step whole. How much has its forward half seen?
+    torch.cat([forward, backward], dim=-1) => output[0]
 the wrong ends | each half is taken where it has just begun.
-    output[-1, :, :H] => output[0, :, :H]
-    output[0, :, H:] => output[-1, :, H:]
+    output[-1, :, :H], output[0, :, H:] => output[0, :, :H], output[-1, :, H:]
 § Two passes, lined up in time
 halves exchanged | both numbers are the right ones, but the backward half stands first.
-    [output[-1, :, :H], output[0, :, H:]] => [output[0, :, H:], output[-1, :, :H]]
+    [forward, backward] => [backward, forward]
 halves taken for each other | the first H numbers of a step are its forward half; here they are taken for the
     backward half.
     output[-1, :, :H], output[0, :, H:] => output[-1, :, H:], output[0, :, :H]
+§
+both ends added | the two halves are added. Asked are both, side by side.
+    torch.cat([forward, backward], dim=-1) => forward + backward
+forward only | this is the forward half alone.
+    torch.cat([forward, backward], dim=-1) => forward
+batch first | this takes the last sequence of the batch: `[:, -1]` is for batch_first=True.
+    torch.cat([forward, backward], dim=-1) => output[:, -1]
+the mean | this is the mean over all steps. Asked are the two last states.
+    torch.cat([forward, backward], dim=-1) => output.mean(0)
+stacked | the two halves are stacked on an axis of their own. Asked are they side by side, (B, 2H).
+    torch.cat([forward, backward], dim=-1) => torch.stack([forward, backward])
+both steps whole | these are two whole steps, (B, 4H). Of each, one half has seen everything.
+    [forward, backward] => [output[-1], output[0]]
 """)
-
-
-@wrong("both ends added", "the two halves are added. Asked are both, side by side.")
-def _(output):
-    H = output.shape[-1] // 2
-    return output[-1, :, :H] + output[0, :, H:]
-
-
-@wrong("forward only", "this is the forward half alone.")
-def _(output):
-    return output[-1, :, : output.shape[-1] // 2]
-
-
-@wrong("batch first", "this takes the last sequence of the batch: `[:, -1]` is for batch_first=True.")
-def _(output):
-    return output[:, -1]
-
-
-@wrong("the mean", "this is the mean over all steps. Asked are the two last states.")
-def _(output):
-    return output.mean(0)
-
-
-@wrong("stacked", "the two halves are stacked on an axis of their own. Asked are they side by side, (B, 2H).")
-def _(output):
-    return torch.stack(_both_ends(output).chunk(2, dim=-1))
-
-
-@wrong("both steps whole", "these are two whole steps, (B, 4H). Of each, one half has seen everything.")
-def _(output):
-    return torch.cat([output[-1], output[0]], dim=-1)
-
 
 both_ends = task(
     "both_ends",
@@ -182,7 +161,7 @@ both_ends = task(
     truth=_both_ends,
     mistakes=wrong,
     cases=_both_ends_cases,
-    example={"output": torch.tensor([[[1.0, 2.0]], [[3.0, 4.0]], [[5.0, 6.0]]])},
+    example={"output": torch.arange(1.0, 7.0).view(3, 1, 2)},
     agree="the last state of each direction",
 )
 
@@ -191,80 +170,42 @@ both_ends = task(
 
 
 def _merged(h_n):
-    return torch.cat([h_n[0::2], h_n[1::2]], dim=-1)
+    forward, backward = h_n[0::2], h_n[1::2]
+    return torch.cat([forward, backward], dim=-1)
 
 
-def _merged_cases(seed):
-    numbers = random_numbers(seed, 1.0)
-    sizes = [{"L": 3, "B": 4, "H": 2}, {"L": 2, "B": 3, "H": 5}, {"L": 1, "B": 3, "H": 4}]
-    sizes.append({"L": 2, "B": 2, "H": 3})
-    return [Case({"h_n": numbers(2 * size["L"], size["B"], size["H"])}, size) for size in sizes]
+@cases(1.0, "L3 B4 H2; L2 B3 H5; L1 B3 H4; L2 B2 H3")
+def _merged_cases(numbers, L, B, H):
+    return {"h_n": numbers(2 * L, B, H)}
 
 
 wrong = Mistakes("The states interleave", _merged)
-
-
-@wrong(
-    "reshaped",
-    "the shape is right, but the sequences of the batch are mixed: a row holds numbers of two of them.",
-    look="reshape keeps the order of the numbers in memory. Which axes must be neighbours before it?",
-)
-def _(h_n):
-    return h_n.reshape(len(h_n) // 2, h_n.shape[1], -1)
-
-
 wrong.edits("""
+reshaped | the shape is right, but the sequences of the batch are mixed: a row holds numbers of two of them.
+    torch.cat([forward, backward], dim=-1) => h_n.reshape(*forward.shape[:2], -1)
+    look: reshape keeps the order of the numbers in memory. Which axes must be neighbours before it?
 all forward first | this takes the first half of the rows for the forward ones. Which row is layer 0,
     backward?
-    h_n[0::2], h_n[1::2] => h_n[: len(h_n) // 2], h_n[len(h_n) // 2 :]
+    h_n[0::2], h_n[1::2] => h_n.chunk(2)
 backward first | the backward state stands before the forward one.
-    [h_n[0::2], h_n[1::2]] => [h_n[1::2], h_n[0::2]]
+    [forward, backward] => [backward, forward]
+added | the two directions are added. Asked are they side by side.
+    torch.cat([forward, backward], dim=-1) => forward + backward
+last layer only | this is the last layer alone, (B, 2H).
+    [forward, backward] => [forward[-1], backward[-1]]
+last layer only, with an axis | this is the last layer alone. Asked are all L of them.
+    [forward, backward] => [forward[-1:], backward[-1:]]
+forward only | these are the forward states alone.
+    torch.cat([forward, backward], dim=-1) => forward
+joined along the layers | the two directions are joined along the layers. Asked are they side by side.
+    dim=-1 => dim=0
+joined along the batch | the two directions are joined along the batch. Asked are they side by side.
+    dim=-1 => dim=1
+units interleaved | forward and backward numbers take turns in a row. Asked are two blocks of H.
+    torch.cat([forward, backward], dim=-1) => torch.stack([forward, backward], dim=-1).flatten(-2)
+batch first | the batch stands first. States keep it second, whatever batch_first is.
+    [forward, backward], dim=-1) => [forward, backward], dim=-1).transpose(0, 1)
 """)
-
-
-@wrong("added", "the two directions are added. Asked are they side by side.")
-def _(h_n):
-    return h_n[0::2] + h_n[1::2]
-
-
-@wrong("last layer only", "this is the last layer alone, (B, 2H).")
-def _(h_n):
-    return torch.cat([h_n[-2], h_n[-1]], dim=-1)
-
-
-@wrong("last layer only, with an axis", "this is the last layer alone. Asked are all L of them.")
-def _(h_n):
-    return torch.cat([h_n[-2:-1], h_n[-1:]], dim=-1)
-
-
-@wrong("forward only", "these are the forward states alone.")
-def _(h_n):
-    return h_n[0::2]
-
-
-@wrong(
-    "joined along the layers", "the two directions are joined along the layers. Asked are they side by side."
-)
-def _(h_n):
-    return torch.cat([h_n[0::2], h_n[1::2]])
-
-
-@wrong(
-    "joined along the batch", "the two directions are joined along the batch. Asked are they side by side."
-)
-def _(h_n):
-    return torch.cat([h_n[0::2], h_n[1::2]], dim=1)
-
-
-@wrong("units interleaved", "forward and backward numbers take turns in a row. Asked are two blocks of H.")
-def _(h_n):
-    return torch.stack([h_n[0::2], h_n[1::2]], dim=-1).flatten(-2)
-
-
-@wrong("batch first", "the batch stands first. States keep it second, whatever batch_first is.")
-def _(h_n):
-    return _merged(h_n).transpose(0, 1)
-
 
 merged = task(
     "merged",
@@ -275,7 +216,7 @@ merged = task(
     truth=_merged,
     mistakes=wrong,
     cases=_merged_cases,
-    example={"h_n": torch.tensor([[[1.0], [2.0]], [[3.0], [4.0]], [[5.0], [6.0]], [[7.0], [8.0]]])},
+    example={"h_n": torch.arange(1.0, 9.0).view(4, 2, 1)},
     agree="the states, layer by layer",
 )
 
@@ -290,43 +231,25 @@ def _reverse_padded(x, lengths):
     return reversed_x
 
 
-def _reverse_padded_cases(seed):
+@cases(
+    1.0,
+    "B4 T6 I3 lengths=[3,6,2,5]; B3 T5 I2 lengths=[5,1,4]",
+    "B5 T6 I4 lengths=[2,4,4,3,1]",  # no sequence fills all T steps
+    "B4 T4 I4 lengths=[4,2,3,3]",  # all sizes equal: a flip along another axis runs
+)
+def _reverse_padded_cases(numbers, B, T, I, lengths):
     """The padding is not zero, so that it shows where it goes."""
-    numbers = random_numbers(seed, 1.0)
-
-    def case(lengths, T, I):
-        sizes = {"B": len(lengths), "T": T, "I": I}
-        return Case({"x": numbers(len(lengths), T, I), "lengths": torch.tensor(lengths)}, sizes)
-
-    return [
-        case([3, 6, 2, 5], 6, 3),
-        case([5, 1, 4], 5, 2),
-        case([2, 4, 4, 3, 1], 6, 4),  # no sequence fills all T steps
-        case([4, 2, 3, 3], 4, 4),  # all sizes equal: a flip along another axis runs
-    ]
+    return {"x": numbers(B, T, I), "lengths": torch.tensor(lengths)}
 
 
 wrong = Mistakes("Rows of different length", _reverse_padded)
-
-
-@wrong(
-    "flipped whole", "the padding is turned to the front: every sequence is turned round over all T steps."
-)
-def _(x, lengths):
-    return x.flip(1)
-
-
-@wrong("flipped along the batch", "this turns the batch round: the sequences change places.")
-def _(x, lengths):
-    return x.flip(0)
-
-
-@wrong("nothing turned", "nothing is turned round.")
-def _(x, lengths):
-    return x
-
-
 wrong.edits("""
+flipped whole | the padding is turned to the front: every sequence is turned round over all T steps.
+    return reversed_x => return x.flip(1)
+flipped along the batch | this turns the batch round: the sequences change places.
+    return reversed_x => return x.flip(0)
+nothing turned | nothing is turned round.
+    return reversed_x => return x
 padding set to zero | the padding has become zero. Asked is that it stays.
     x.clone() => x * 0
 features flipped | the numbers of each step are turned round, not the steps.
@@ -334,9 +257,7 @@ features flipped | the numbers of each step are turned round, not the steps.
 both flipped | the numbers of each step are turned round, too.
     flip(0) => flip(0, 1)
 padding turned, too | the padding stands behind the sequence, but in reverse order.
-    - reversed_x[b, :n] = x[b, :n].flip(0)
-    + reversed_x[b, :n] = x[b, :n].flip(0)
-    + reversed_x[b, n:] = x[b, n:].flip(0)
+    x[b, :n].flip(0) => x[b, :n].flip(0); reversed_x[b, n:] = x[b, n:].flip(0)
 one step too few | the last step of each sequence has stayed where it was. A slice ends before its end.
     lengths.tolist() => (lengths - 1).tolist()
 one step too many | a step of padding is turned, too, where there is one.
@@ -351,21 +272,11 @@ overwritten while read | the second half of each sequence mirrors the first: the
     + for t in range(n):
     +     reversed_x[b, t] = reversed_x[b, n - 1 - t]
     look: Read from the tensor that came in, write to a copy.
+rolled | the steps keep their order and are moved along. Asked is the reverse order.
+    reversed_x[b, :n] = x[b, :n].flip(0) => reversed_x[b] = x[b].roll(-n, 0)
+time first | the lengths are applied along the batch: x is (B, T, I) here.
+    reversed_x[b, :n] = x[b, :n].flip(0) => reversed_x[:n, b] = x[:n, b].flip(0)
 """)
-
-
-@wrong("rolled", "the steps keep their order and are moved along. Asked is the reverse order.")
-def _(x, lengths):
-    return torch.stack([row.roll(-int(n), 0) for row, n in zip(x, lengths, strict=True)])
-
-
-@wrong("time first", "the lengths are applied along the batch: x is (B, T, I) here.")
-def _(x, lengths):
-    reversed_x = x.clone()
-    for t, n in enumerate(lengths.tolist()):
-        reversed_x[:n, t] = x[:n, t].flip(0)
-    return reversed_x
-
 
 reverse_padded = task(
     "reverse_padded",
@@ -377,7 +288,7 @@ reverse_padded = task(
     mistakes=wrong,
     cases=_reverse_padded_cases,
     example={
-        "x": torch.tensor([[[1.0], [2.0], [3.0], [4.0]], [[5.0], [6.0], [0.0], [0.0]]]),
+        "x": torch.tensor([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 0.0, 0.0]])[..., None],
         "lengths": torch.tensor([4, 2]),
     },
     agree="each sequence turned round by itself",
@@ -396,33 +307,25 @@ def _pass(cell, steps, state=None):
 
 
 def _two_ways(x, ahead, back):
-    forward, state = _pass(ahead, x)
-    backward, state_back = _pass(back, x.flip(0))
+    forward, (h, c) = _pass(ahead, x)
+    backward, (h_back, c_back) = _pass(back, x.flip(0))
     output = torch.cat([forward, backward.flip(0)], dim=-1)
-    h_n, c_n = (torch.stack(pair) for pair in zip(state, state_back, strict=True))
+    h_n, c_n = torch.stack([h, h_back]), torch.stack([c, c_back])
     return output, h_n, c_n
 
 
-def _two_ways_cases(seed):
-    numbers = random_numbers(seed, 0.8)
-
-    def case(T, B, I, H, *traits):
-        cells = {
-            name: random_module("LSTMCell", numbers, input_size=I, hidden_size=H)
-            for name in ("ahead", "back")
-        }
-        return Case({"x": numbers(T, B, I)} | cells, {"T": T, "B": B, "I": I, "H": H}, frozenset(traits))
-
-    return [
-        case(5, 3, 2, 4),
-        case(4, 2, 5, 3),
-        case(3, 3, 4, 2),  # T = B: what runs over the wrong axis fits
-        case(1, 4, 3, 2, ONE_STEP),
-    ]
+@cases(
+    0.8,
+    "T5 B3 I2 H4; T4 B2 I5 H3",
+    "T3 B3 I4 H2",  # T = B: what runs over the wrong axis fits
+    "T1 B4 I3 H2",
+)
+def _two_ways_cases(numbers, T, B, I, H):
+    ahead, back = random_cell(numbers, I, H), random_cell(numbers, I, H)
+    return {"x": numbers(T, B, I), "ahead": ahead, "back": back}, T == 1 and ONE_STEP
 
 
 wrong = Mistakes("Two passes, lined up in time", _two_ways)
-
 wrong.edits("""
 not flipped back | the backward half stands in the order in which it was made: each step is beside another
     step's input.
@@ -442,7 +345,7 @@ cells exchanged | `back` runs forward, and `ahead` backward.
     _pass(back, x.flip(0)) => _pass(ahead, x.flip(0))
 state handed over | the backward pass starts from the state in which the forward pass ended. Each starts from
     zeros.
-    x.flip(0)) => x.flip(0), state)
+    x.flip(0)) => x.flip(0), (h, c))
 added | the two halves are added in output. Asked are they side by side.
     torch.cat([forward, backward.flip(0)], dim=-1) => forward + backward.flip(0)
 backward first | the backward half stands first in output.
@@ -451,108 +354,39 @@ joined along time | output has 2T steps: the halves are joined along time.
     backward.flip(0)], dim=-1 => backward.flip(0)]
 forward only | output has the forward half alone.
     torch.cat([forward, backward.flip(0)], dim=-1) => forward
+§ The states interleave
+backward state of the last step | the backward rows of the states are taken at the last step, where that
+    direction begins.
+    h_n, c_n = torch => _, (h_back, c_back) = _pass(back, x[-1:]); h_n, c_n = torch
+states at both first steps | the forward rows of the states are taken at the first step, where that direction
+    begins.
+    h_n, c_n = torch => _, (h, c) = _pass(ahead, x[:1]); h_n, c_n = torch
+states exchanged | the backward state is the first row of h_n and c_n.
+    [h, h_back] => [h_back, h]
+    [c, c_back] => [c_back, c]
+forward state only | h_n and c_n have the forward state alone, without a row for each direction.
+    torch.stack([h, h_back]), torch.stack([c, c_back]) => h, c
+states side by side | h_n and c_n are (B, 2H). Asked is a row for each direction.
+    torch.stack([h, h_back]) => torch.cat([h, h_back], dim=-1)
+    torch.stack([c, c_back]) => torch.cat([c, c_back], dim=-1)
+h and c mixed | h_n holds h and c of the forward direction, c_n those of the backward one.
+    [h, h_back] => [h, c]
+    [c, c_back] => [h_back, c_back]
+h for c | c_n is h_n once more.
+    [c, c_back] => [h, h_back]
+§
+c collected | output is made of c. What a cell shows is h.
+    - output = torch.cat([forward, backward.flip(0)], dim=-1)
+    + def memories(cell, steps):
+    +     return torch.stack([_pass(cell, steps[: t + 1])[1][1] for t in range(len(steps))])
+    + output = torch.cat([memories(ahead, x), memories(back, x.flip(0)).flip(0)], dim=-1)
+§ What each half has seen
+nothing carried | each step starts from zeros: no state is carried from step to step.
+    _pass(ahead, x) => torch.stack([ahead(x_t)[0] for x_t in x]), ahead(x[-1])
+    _pass(back, x.flip(0)) => torch.stack([back(x_t)[0] for x_t in x.flip(0)]), back(x[0])
 """)
 
-
-@wrong(
-    "backward state of the last step",
-    "the backward rows of the states are taken at the last step, where that direction begins.",
-    section="The states interleave",
-)
-def _(x, ahead, back):
-    output, h_n, c_n = _two_ways(x, ahead, back)
-    _, (h, c) = _pass(back, x[-1:])
-    return output, torch.stack([h_n[0], h]), torch.stack([c_n[0], c])
-
-
-@wrong(
-    "states at both first steps",
-    "the forward rows of the states are taken at the first step, where that direction begins.",
-    section="The states interleave",
-)
-def _(x, ahead, back):
-    output, h_n, c_n = _two_ways(x, ahead, back)
-    _, (h, c) = _pass(ahead, x[:1])
-    return output, torch.stack([h, h_n[1]]), torch.stack([c, c_n[1]])
-
-
-@wrong(
-    "states exchanged", "the backward state is the first row of h_n and c_n.", section="The states interleave"
-)
-def _(x, ahead, back):
-    output, h_n, c_n = _two_ways(x, ahead, back)
-    return output, h_n.flip(0), c_n.flip(0)
-
-
-@wrong(
-    "forward state only",
-    "h_n and c_n have the forward state alone, without a row for each direction.",
-    section="The states interleave",
-)
-def _(x, ahead, back):
-    output, h_n, c_n = _two_ways(x, ahead, back)
-    return output, h_n[0], c_n[0]
-
-
-@wrong(
-    "states side by side",
-    "h_n and c_n are (B, 2H). Asked is a row for each direction.",
-    section="The states interleave",
-)
-def _(x, ahead, back):
-    output, *states = _two_ways(x, ahead, back)
-    return output, *(torch.cat([*state], dim=-1) for state in states)
-
-
-@wrong(
-    "h and c mixed",
-    "h_n holds h and c of the forward direction, c_n those of the backward one.",
-    section="The states interleave",
-)
-def _(x, ahead, back):
-    output, h_n, c_n = _two_ways(x, ahead, back)
-    return output, torch.stack([h_n[0], c_n[0]]), torch.stack([h_n[1], c_n[1]])
-
-
-@wrong("h for c", "c_n is h_n once more.", section="The states interleave")
-def _(x, ahead, back):
-    output, h_n, _ = _two_ways(x, ahead, back)
-    return output, h_n, h_n
-
-
-@wrong("c collected", "output is made of c. What a cell shows is h.")
-def _(x, ahead, back):
-    def run(cell, steps):
-        return torch.stack([_pass(cell, steps[: t + 1])[1][1] for t in range(len(steps))])
-
-    _, *states = _two_ways(x, ahead, back)
-    return torch.cat([run(ahead, x), run(back, x.flip(0)).flip(0)], dim=-1), *states
-
-
-@wrong(
-    "nothing carried",
-    "each step starts from zeros: no state is carried from step to step.",
-    section="What each half has seen",
-)
-def _(x, ahead, back):
-    steps = [(ahead(x_t), back(x_t)) for x_t in x]
-    output = torch.stack([torch.cat([forward[0], backward[0]], dim=-1) for forward, backward in steps])
-    ends = steps[-1][0], steps[0][1]
-    return output, *(torch.stack(pair) for pair in zip(*ends, strict=True))
-
-
-def _example_cell(sign):
-    weights = {
-        "weight_ih": 4 * [[sign]],
-        "weight_hh": 4 * [[1.0]],
-        "bias_ih": 4 * [0.0],
-        "bias_hh": 4 * [0.0],
-    }
-    module = random_module("LSTMCell", random_numbers(0, 1.0), input_size=1, hidden_size=1)
-    for name, rows in weights.items():
-        module.parameters[name] = torch.tensor(rows, dtype=torch.float64)
-    return module
-
+ONES, MINUS, ZEROS = 4 * [1.0], 4 * [-1.0], 4 * [0.0]
 
 two_ways = task(
     "two_ways",
@@ -564,11 +398,11 @@ two_ways = task(
     mistakes=wrong,
     cases=_two_ways_cases,
     example={
-        "x": torch.tensor([[[1.0]], [[0.0]]], dtype=torch.float64),
-        "ahead": _example_cell(1.0),
-        "back": _example_cell(-1.0),
+        "x": rows([[1.0]], [[0.0]]),
+        "ahead": cell_of(ONES, ONES, ZEROS, torch.float64),
+        "back": cell_of(MINUS, ONES, ZEROS, torch.float64),
     },
-    forbid=RECURRENT - {"torch.nn.LSTMCell", "torch.lstm_cell"},
+    forbid=LAYER,
     agree="two passes lined up in time",
 )
 
@@ -660,47 +494,32 @@ def _BiLSTM_cases(seed):
     ]
 
 
-# The seven faults in the lesson's order: name, section, hint, and what brings it about.
-FAULTS = (
-    (
-        "axes",
-        "The axes",
-        "time and batch are exchanged: the loop runs over the batch.",
-        """if self.batch_first: => if not self.batch_first:
-    if self.batch_first else x => if not self.batch_first else x""",
-    ),
-    (
-        "flip",
-        "The backward half, flipped back",
-        "the backward half stands in the order in which it was made, not in the order of the input.",
-        "backward.flip(0) => backward",
-    ),
-    (
-        "layers",
-        "Both halves go up",
-        "the weights of nn.LSTM do not fit a second layer: there each direction reads its own outputs only.",
-        "width = 2 * hidden_size if => width = hidden_size if",
-    ),
-    (
-        "states",
-        "All states come out",
-        "h_n and c_n are those of one direction of one layer, without an axis for the others.",
-        "(h_n, c_n) => tuple(ahead)",
-    ),
-    (
-        "start",
-        "A state goes in",
-        "the states that are given have no part in it.",
-        "else hx => else (zeros, zeros)",
-    ),
-    ("bias", "Without biases", "with bias=False there are biases all the same.", "if bias: => if True:"),
-    (
-        "eval",
-        "No dropout in eval",
-        "dropout acts in eval, too.",
-        "self.dropout, self.training) => self.dropout)",
-    ),
-)
+# The seven faults in the lesson's order.
+FAULTS = """
+§ The axes
+axes | time and batch are exchanged: the loop runs over the batch.
+    if self.batch_first: => if not self.batch_first:
+    if self.batch_first else x => if not self.batch_first else x
+§ The backward half, flipped back
+flip | the backward half stands in the order in which it was made, not in the order of the input.
+    backward.flip(0) => backward
+§ Both halves go up
+layers | the weights of nn.LSTM do not fit a second layer: there each direction reads its own outputs only.
+    width = 2 * hidden_size if => width = hidden_size if
+§ All states come out
+states | h_n and c_n are those of one direction of one layer, without an axis for the others.
+    (h_n, c_n) => tuple(ahead)
+§ A state goes in
+start | the states that are given have no part in it.
+    else hx => else (zeros, zeros)
+§ Without biases
+bias | with bias=False there are biases all the same.
+    if bias: => if True:
+§ No dropout in eval
+eval | dropout acts in eval, too.
+    self.dropout, self.training) => self.dropout)
+"""
+faults = list(parse(FAULTS, __file__, 0))
 
 wrong = Mistakes("A published class, repaired", _BiLSTM)
 wrong(
@@ -708,19 +527,12 @@ wrong(
     "it gives what the class as given gives: no repair shows yet.",
     look="The lesson begins with the axes, since all else stands on them.",
 )(given.BiLSTM)
-for at, (name, section, hint, edits) in enumerate(FAULTS):
-    wrong.edits(f"""
-§ {section}
-{name} | {hint}
-    {edits}
-""")
-    if 0 < at < len(FAULTS) - 1:  # this one and all after it are left
-        left = "\n    ".join(fault[-1] for fault in FAULTS[at:])
-        wrong.edits(f"""
-§ {section}
-{name}, and more | {hint} And it is not the last fault.
-    {left}
-""")
+for at, fault in enumerate(faults):
+    wrong(fault.name, fault.hint, fault.section)(fault.edited(_BiLSTM))
+    if 0 < at < len(faults) - 1:  # this one and all after it are left
+        left = dataclasses.replace(fault, changes=[change for each in faults[at:] for change in each.changes])
+        hint = f"{fault.hint} And it is not the last fault."
+        wrong(f"{fault.name}, and more", hint, fault.section)(left.edited(_BiLSTM))
 wrong.edits("""
 § The axes
 batch_first ignored | batch_first makes no difference.
@@ -775,8 +587,6 @@ dropout on the output | dropout acts after the last layer, too.
     + x = F.dropout(x, self.dropout, self.training)
 """)
 
-OUTPUT = "forward half", "backward half"
-
 BiLSTM = task(
     "BiLSTM",
     LESSON,
@@ -799,16 +609,7 @@ BiLSTM = task(
         "input_size": 1,
         "hidden_size": 1,
         "options": {"batch_first": True},
-        "parameters": {
-            "weight_ih_l0": torch.tensor([[1.0], [0.0], [1.0], [0.0]]),
-            "weight_hh_l0": torch.zeros(4, 1),
-            "bias_ih_l0": torch.zeros(4),
-            "bias_hh_l0": torch.zeros(4),
-            "weight_ih_l0_reverse": torch.tensor([[1.0], [0.0], [-1.0], [0.0]]),
-            "weight_hh_l0_reverse": torch.zeros(4, 1),
-            "bias_ih_l0_reverse": torch.zeros(4),
-            "bias_hh_l0_reverse": torch.zeros(4),
-        },
+        "parameters": small_parameters("_l0") | small_parameters("_l0_reverse", -1.0),
         "train": False,
         "x": torch.tensor([[[2.0], [1.0], [0.0]]]),
         "hx": None,

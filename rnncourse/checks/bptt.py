@@ -1,10 +1,7 @@
 """The checks of exercise set 04: a gradient carried back through time by hand, and a witness for it."""
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
-from torch import Tensor
 
 from rnncourse.checks.framework.authoring import (
     AUTOGRAD,
@@ -18,9 +15,10 @@ from rnncourse.checks.framework.authoring import (
     predicted,
     random_numbers,
     random_weights,
+    rows,
     task,
 )
-from rnncourse.checks.given.bptt import Array, call_with_arrays
+from rnncourse.checks.given.bptt import arrays, call_with_arrays
 from rnncourse.steps import rnn_step
 
 LESSON = "04"
@@ -30,20 +28,14 @@ BY_HAND = RECURRENT | AUTOGRAD  # what no task may call
 LAST_LOSS = Trait("only the last step has a loss", "what the losses of the other steps send back")
 
 
-def numbers_of(*rows: object) -> Tensor:
-    """For the examples: numbers small enough for a pencil."""
-    return torch.tensor(rows, dtype=torch.float64)
-
-
 # ---- Task 1, by_hand: three steps of one unit, on paper.
 #
 # The states are 0.5, -0.6, 0.8, 0.6, and u is 0.5. The losses send -0.68, 0.84, 0.5 to h_1, h_2, h_3. Then
 # da_3 = 0.32, dh_2 = 1, da_2 = 0.36, dh_1 = -0.5, da_1 = -0.32. tests/sets asks autograd for the same.
 
-TRUTH = {"dh_2": 1.0, "dh_1": -0.5, "du": -0.12, "dh_0": -0.16}
+right = {"dh_2": 1.0, "dh_1": -0.5, "du": -0.12, "dh_0": -0.16}
 
-wrong = Mistakes("Two steps, one number each", TRUTH)
-
+wrong = Mistakes("Two steps, one number each", right)
 wrong.edits("""
 dh_2: next step forgotten | This is what its own loss sends back. Who else reads h_2?
     dh_2 => 0.84
@@ -107,16 +99,21 @@ dh_0: next step forgotten | It follows from a dh_1 that is its own loss alone.
     dh_0 => -0.2176
 """)
 
-by_hand = predicted("by_hand", LESSON, "Two steps, one number each", TRUTH, wrong, forbid=BY_HAND)
+by_hand = predicted("by_hand", LESSON, "Two steps, one number each", right, wrong, forbid=BY_HAND)
 
 
 # ---- Task 2, rnn_step_backward: one step, with all its shapes.
+def _rnn_step_backward(dh_t, x_t, h, h_t, weight_ih, weight_hh):
+    da = dh_t * (1 - h_t**2)
+    dx_t, dh = da @ weight_ih, da @ weight_hh
+    dweight_ih, dweight_hh, dbias = da.T @ x_t, da.T @ h, da.sum(axis=0)
+    return dx_t, dh, dweight_ih, dweight_hh, dbias
 
 
-def _rnn_step_backward_cases(seed: int) -> list[Case]:
+def _rnn_step_backward_cases(seed):
     numbers = random_numbers(seed, 0.7)
 
-    def case(B: int, I: int, H: int, *zero: Trait) -> Case:
+    def case(B, I, H, *zero):
         x_t, h, a = numbers(B, I), torch.tanh(numbers(B, H)), numbers(B, H)
         for trait in zero:
             {H_ZERO: h, X_ZERO: x_t}[trait].zero_()
@@ -124,25 +121,17 @@ def _rnn_step_backward_cases(seed: int) -> list[Case]:
         arguments |= {"weight_ih": numbers(H, I), "weight_hh": numbers(H, H)}
         return Case(arguments, {"B": B, "I": I, "H": H}, frozenset(zero))
 
-    return [
+    nothing_zero = [
         case(3, 5, 4),
         case(5, 2, 3),
         case(2, 4, 6),
-        case(4, 3, 3),  # I = H: exchanged and transposed weights run
-        case(3, 4, 5, H_ZERO),
-        case(4, 5, 2, X_ZERO),
-        case(1, 3, 4),
-    ]
+        case(4, 3, 3),
+    ]  # I = H: exchanged weights run
+    return [*nothing_zero, case(3, 4, 5, H_ZERO), case(4, 5, 2, X_ZERO), case(1, 3, 4)]
 
 
-def _rnn_step_backward(dh_t, x_t, h, h_t, weight_ih, weight_hh):
-    da = dh_t * (1 - h_t**2)
-    return da @ weight_ih, da @ weight_hh, da.T @ x_t, da.T @ h, da.sum(axis=0)
-
-
-rnn_step_backward_mistakes = Mistakes("One step, with all its shapes", _rnn_step_backward)
-
-rnn_step_backward_mistakes.edits("""
+wrong_step = Mistakes("One step, with all its shapes", _rnn_step_backward)
+wrong_step.edits("""
 no square | the slope is 1 - h_t in your code. Near h_t = -1, where tanh is flat, that is 2.
     h_t**2 => h_t
 slope left out | nothing has passed the tanh: da is dh_t itself in your code.
@@ -212,56 +201,29 @@ dbias one number | dbias is one number: the sum runs over the units, too.
     axis=0 =>
 dbias with two axes | dbias is (1, H): the summed axis is still there.
     axis=0 => axis=0, keepdims=True
+a made anew without biases | the slope is made from an a that you compute anew, without its biases. Which of
+    the numbers that you are given has been through the tanh?
+    h_t**2 => np.tanh(x_t @ weight_ih.T + h @ weight_hh.T) ** 2
+dweights not summed | each row of the batch has weight gradients of its own. The rows share the weights.
+    da.T @ x_t, da.T @ h, => da[:, :, None] * x_t[:, None], da[:, :, None] * h[:, None],
 """)
-
-
-@rnn_step_backward_mistakes(
-    "a made anew without biases",
-    "the slope is made from an a that you compute anew, without its biases. Which of the numbers that you are"
-    " given has been through the tanh?",
-)
-def _(dh_t, x_t, h, h_t, weight_ih, weight_hh):
-    return _rnn_step_backward(
-        dh_t, x_t, h, np.tanh(x_t @ weight_ih.T + h @ weight_hh.T), weight_ih, weight_hh
-    )
-
-
-@rnn_step_backward_mistakes(
-    "dweights not summed",
-    "each row of the batch has weight gradients of its own. The rows share the weights.",
-)
-def _(dh_t, x_t, h, h_t, weight_ih, weight_hh):
-    da = dh_t * (1 - h_t**2)
-    return (
-        da @ weight_ih,
-        da @ weight_hh,
-        np.einsum("bh,bi->bhi", da, x_t),
-        np.einsum("bh,bk->bhk", da, h),
-        da.sum(axis=0),
-    )
-
-
-NAMES_RNN_STEP_BACKWARD = ("dx_t", "dh", "dweight_ih", "dweight_hh", "dbias")
 
 rnn_step_backward = task(
     "rnn_step_backward",
     LESSON,
     "One step, with all its shapes",
-    returns=tuple(
-        Array(name, axes)
-        for name, axes in zip(NAMES_RNN_STEP_BACKWARD, ("B I", "B H", "H I", "H H", "H"), strict=True)
-    ),
+    returns=arrays(dx_t="B I", dh="B H", dweight_ih="H I", dweight_hh="H H", dbias="H"),
     points="dx_t 1; dh 1; dweight_ih 1; dweight_hh 1; dbias 1",
     truth=_rnn_step_backward,
-    mistakes=rnn_step_backward_mistakes,
+    mistakes=wrong_step,
     cases=_rnn_step_backward_cases,
     example={
-        "dh_t": numbers_of([1.0, 1.0], [0.0, 2.0]),
-        "x_t": numbers_of([1.0], [-1.0]),
-        "h": numbers_of([0.5, 0.0], [0.0, 1.0]),
-        "h_t": numbers_of([0.0, 0.5], [0.5, 0.0]),
-        "weight_ih": numbers_of([1.0], [2.0]),
-        "weight_hh": numbers_of([1.0, 0.0], [2.0, -1.0]),
+        "dh_t": rows([1, 1], [0, 2]),
+        "x_t": rows([1], [-1]),
+        "h": rows([0.5, 0], [0, 1]),
+        "h_t": rows([0, 0.5], [0.5, 0]),
+        "weight_ih": rows([1], [2]),
+        "weight_hh": rows([1, 0], [2, -1]),
     },
     use=call_with_arrays,
     forbid=BY_HAND,
@@ -275,15 +237,6 @@ rnn_step_backward = task(
 # bends, so that with a step of 0.2 a forward difference is told from a central one.
 
 
-def _numerical_gradient_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-
-    def case(e: float, **sizes: int) -> Case:
-        return Case({"loss": "np.linalg.norm", "v": numbers(*sizes.values()), "e": e}, sizes)
-
-    return [case(0.2, H=4, I=3), case(0.1, H=5), case(0.3, T=2, B=4, H=3), case(1e-4, H=2, I=5)]
-
-
 def _numerical_gradient(loss, v, e):
     gradient = np.zeros_like(v)
     for index in np.ndindex(v.shape):
@@ -294,8 +247,16 @@ def _numerical_gradient(loss, v, e):
     return gradient
 
 
-wrong = Mistakes("A witness that knows no calculus", _numerical_gradient)
+def _numerical_gradient_cases(seed):
+    numbers = random_numbers(seed, 0.8)
 
+    def case(e, **sizes):
+        return Case({"loss": "np.linalg.norm", "v": numbers(*sizes.values()), "e": e}, sizes)
+
+    return [case(0.2, H=4, I=3), case(0.1, H=5), case(0.3, T=2, B=4, H=3), case(1e-4, H=2, I=5)]
+
+
+wrong = Mistakes("A witness that knows no calculus", _numerical_gradient)
 wrong.edits("""
 forward difference | the loss is taken at v + e and at v itself. The quotient asked for looks to both sides.
     loss(down) => loss(v)
@@ -326,91 +287,40 @@ in proportion | each number is moved by e times itself, and the quotient does no
 forward, divided by 2 e | the second loss is taken at v itself: that number was moved back to its place, and
     no further.
     loss(down) => loss(v)
+one array by two names | it is zero: `up` and `down` are two names of one array, moved to and fro.
+    v.copy(), v.copy() => [v.copy()] * 2
+not put back | a number that was moved is not put back, so later ones are measured somewhere else.
+    up, down = v.copy(), v.copy() => up = v.copy(); v = down = v.copy()
+all moved at once | all numbers are moved together. Each has a gradient of its own: move one at a time.
+    up[index] => up
+    down[index] => down
+one number | it is one number, all of v moved together. Asked is one for each number in v.
+    up[index] => up
+    down[index] => down
+    return gradient => return np.array(gradient.flat[0])
+row by row | the numbers of a row are moved together: does the loop run over the first axis alone?
+    np.ndindex(v.shape) => range(len(v))
+one number for each row | there is one number for each row: the loop runs over the first axis alone.
+    np.zeros_like(v) => np.zeros(len(v))
+    np.ndindex(v.shape) => range(len(v))
+the first number only | only the first number has its quotient. How far is the `return` indented?
+    (2 * e) => (2 * e); return gradient
+flat | the numbers are right and lie in one row: give them the shape of v.
+    return gradient => return gradient.reshape(-1)
+a step of its own | the e that you are given has no part in it: these are the quotients of a much smaller one.
+    gradient = np.zeros_like(v) => gradient, e = np.zeros_like(v), 1e-5
 """)
-
-
-@wrong("one array by two names", "it is zero: `up` and `down` are two names of one array, moved to and fro.")
-def _(loss, v, e):
-    return np.zeros_like(v)
-
-
-@wrong("not put back", "a number that was moved is not put back, so later ones are measured somewhere else.")
-def _(loss, v, e):
-    v, gradient = v.copy(), np.zeros_like(v)
-    for index in np.ndindex(v.shape):
-        v[index] += e
-        up = loss(v)
-        v[index] -= 2 * e
-        gradient[index] = (up - loss(v)) / (2 * e)
-    return gradient
-
-
-@wrong(
-    "all moved at once", "all numbers are moved together. Each has a gradient of its own: move one at a time."
-)
-def _(loss, v, e):
-    return np.full_like(v, (loss(v + e) - loss(v - e)) / (2 * e))
-
-
-@wrong("one number", "it is one number, all of v moved together. Asked is one for each number in v.")
-def _(loss, v, e):
-    return np.array((loss(v + e) - loss(v - e)) / (2 * e))
-
-
-@wrong("row by row", "the numbers of a row are moved together: does the loop run over the first axis alone?")
-def _(loss, v, e):
-    gradient = np.zeros_like(v)
-    for row in range(len(v)):
-        up, down = v.copy(), v.copy()
-        up[row] += e
-        down[row] -= e
-        gradient[row] = (loss(up) - loss(down)) / (2 * e)
-    return gradient
-
-
-@wrong(
-    "one number for each row", "there is one number for each row: the loop runs over the first axis alone."
-)
-def _(loss, v, e):
-    quotients = []
-    for row in range(len(v)):
-        up, down = v.copy(), v.copy()
-        up[row] += e
-        down[row] -= e
-        quotients.append((loss(up) - loss(down)) / (2 * e))
-    return np.array(quotients)
-
-
-@wrong("the first number only", "only the first number has its quotient. How far is the `return` indented?")
-def _(loss, v, e):
-    first = np.zeros_like(v)
-    first.flat[0] = 1
-    return _numerical_gradient(loss, v, e) * first
-
-
-@wrong("flat", "the numbers are right and lie in one row: give them the shape of v.")
-def _(loss, v, e):
-    return _numerical_gradient(loss, v, e).reshape(-1)
-
-
-@wrong(
-    "a step of its own",
-    "the e that you are given has no part in it: these are the quotients of a much smaller one.",
-)
-def _(loss, v, e):
-    return _numerical_gradient(loss, v, 1e-5)
-
 
 numerical_gradient = task(
     "numerical_gradient",
     LESSON,
     "A witness that knows no calculus",
-    returns=(Array("gradient"),),
+    returns=arrays(gradient=""),
     points="every quotient 3",
     truth=_numerical_gradient,
     mistakes=wrong,
     cases=_numerical_gradient_cases,
-    example={"loss": "np.linalg.norm", "v": numbers_of(3.0, 4.0), "e": 1.0},
+    example={"loss": "np.linalg.norm", "v": rows(3, 4), "e": 1.0},
     use=call_with_arrays,
     forbid=BY_HAND,
     agree="the quotient",
@@ -418,30 +328,6 @@ numerical_gradient = task(
 
 
 # ---- Task 4, rnn_backward: the step backward inside the loop over time.
-
-
-def _rnn_backward_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.6)
-
-    def case(T: int, B: int, I: int, H: int, *traits: Trait) -> Case:
-        x, h, weights = numbers(T, B, I), [numbers(B, H)], random_weights(numbers, 1, I, H)
-        for x_t in x:
-            h.append(rnn_step(x_t, h[-1], *weights.values()))
-        arguments = {"x": x, "h": torch.stack(h), "doutput": 2 * numbers(T, B, H), "dh_n": 2 * numbers(B, H)}
-        if LAST_LOSS in traits:
-            arguments["doutput"][:-1] = 0
-        arguments |= {"weight_ih": weights["weight_ih"], "weight_hh": weights["weight_hh"]}
-        return Case(arguments, {"T": T, "B": B, "I": I, "H": H}, frozenset(traits))
-
-    return [
-        case(5, 3, 2, 4),
-        case(4, 2, 5, 3),
-        case(3, 3, 4, 4),  # T = B, I = H: exchanged axes and weights run
-        case(6, 4, 3, 5, LAST_LOSS),
-        case(1, 4, 2, 3, ONE_STEP),
-    ]
-
-
 def _rnn_backward(x, h, doutput, dh_n, weight_ih, weight_hh):
     T, H = len(x), len(weight_hh)
     dx, dh = np.zeros_like(x), dh_n
@@ -457,7 +343,24 @@ def _rnn_backward(x, h, doutput, dh_n, weight_ih, weight_hh):
     return dx, dh, dweight_ih, dweight_hh, dbias
 
 
-def _loop_over(step: Callable) -> Callable:
+def _rnn_backward_cases(seed):
+    numbers = random_numbers(seed, 0.6)
+
+    def case(T, B, I, H, *traits):
+        x, h, weights = numbers(T, B, I), [numbers(B, H)], random_weights(numbers, 1, I, H)
+        for x_t in x:
+            h.append(rnn_step(x_t, h[-1], *weights.values()))
+        arguments = {"x": x, "h": torch.stack(h), "doutput": 2 * numbers(T, B, H), "dh_n": 2 * numbers(B, H)}
+        if LAST_LOSS in traits:
+            arguments["doutput"][:-1] = 0
+        arguments |= {"weight_ih": weights["weight_ih"], "weight_hh": weights["weight_hh"]}
+        return Case(arguments, {"T": T, "B": B, "I": I, "H": H}, frozenset(traits))
+
+    all_losses = [case(5, 3, 2, 4), case(4, 2, 5, 3), case(3, 3, 4, 4)]  # T = B, I = H: exchanged axes run
+    return [*all_losses, case(6, 4, 3, 5, LAST_LOSS), case(1, 4, 2, 3, ONE_STEP)]
+
+
+def _loop_over(step):
     """The loop, with another step backward in it."""
 
     def rnn_backward(x, h, doutput, dh_n, weight_ih, weight_hh):
@@ -472,7 +375,6 @@ def _loop_over(step: Callable) -> Callable:
 
 
 wrong = Mistakes("The whole sequence", _rnn_backward)
-
 # What h_t is sent, and what is carried.
 wrong.edits("""
 § Which test would have seen it?
@@ -576,74 +478,38 @@ means over time | the gradients of weights and bias are means over time. Does on
     count less?
     - return dx, dh, dweight_ih, dweight_hh, dbias
     + return dx, dh, dweight_ih / T, dweight_hh / T, dbias / T
+collected da backwards | the weights' gradients pair the da of one step with the x and h of another: a list
+    that the loop appends to lies in the order of the loop.
+    da.T @ x[t] => da.T @ x[T - 1 - t]
+    da.T @ h[t] => da.T @ h[T - 1 - t]
 """)
-
-
-@wrong(
-    "collected da backwards",
-    "the weights' gradients pair the da of one step with the x and h of another: a list that the loop appends"
-    " to lies in the order of the loop.",
-)
-def _(x, h, doutput, dh_n, weight_ih, weight_hh):
-    dx, dh, all_da = np.zeros_like(x), dh_n, []
-    for t in reversed(range(len(x))):
-        da = (doutput[t] + dh) * (1 - h[t + 1] ** 2)
-        dx[t], dh = da @ weight_ih, da @ weight_hh
-        all_da.append(da)
-    all_da = np.stack(all_da)
-    dweight_ih, dweight_hh = (np.einsum("tbh,tbn->hn", all_da, read) for read in (x, h[:-1]))
-    return dx, dh, dweight_ih, dweight_hh, all_da.sum(axis=(0, 1))
-
 
 # A wrong step keeps its own hint. Left out are those that concern the carrying, which are above in words of
 # the whole loop, and the rarer ones, which task 2 names.
-_LEFT_OUT = (
-    "dh: weight_hh transposed",
-    "dh is da",
-    "dh_t added to dh",
-    "both weights transposed",
-    "slope is h_t squared",
-    "slope twice",
-    "slope of a sigmoid",
-    "tanh once more",
-    "dh and dx_t from dh_t",
-    "both dweights transposed",
-    "dweights a mean",
-    "dbias summed over the units",
-    "dbias one number",
-    "dbias with two axes",
-    "dweights not summed",
+LEFT_OUT = (
+    "dh: weight_hh transposed; dh is da; dh_t added to dh; both weights transposed; slope is h_t squared; "
+    "slope twice; slope of a sigmoid; tanh once more; dh and dx_t from dh_t; both dweights transposed; "
+    "dweights a mean; dbias summed over the units; dbias one number; dbias with two axes; dweights not summed"
 )
-wrong.add(
-    rnn_step_backward_mistakes.through(
-        _loop_over,
-        but=_LEFT_OUT,
-        name="step: {}",
-        hint="the loop is right, the step in it is not: {}",
-    )
-)
-
-NAMES_RNN_BACKWARD = ("dx", "dh_0", "dweight_ih", "dweight_hh", "dbias")
+of_the_step = {"name": "step: {}", "hint": "the loop is right, the step in it is not: {}"}
+wrong.add(wrong_step.through(_loop_over, but=tuple(LEFT_OUT.split("; ")), **of_the_step))
 
 rnn_backward = task(
     "rnn_backward",
     LESSON,
     "The whole sequence",
-    returns=tuple(
-        Array(name, axes)
-        for name, axes in zip(NAMES_RNN_BACKWARD, ("T B I", "B H", "H I", "H H", "H"), strict=True)
-    ),
+    returns=arrays(dx="T B I", dh_0="B H", dweight_ih="H I", dweight_hh="H H", dbias="H"),
     points="dx 1; dh_0 1; dweight_ih 1; dweight_hh 2; dbias 1",
     truth=_rnn_backward,
     mistakes=wrong,
     cases=_rnn_backward_cases,
     example={
-        "x": numbers_of([[1.0]], [[0.0]], [[-1.0]]),
-        "h": numbers_of([[0.5]], [[0.8]], [[-0.6]], [[0.6]]),
-        "doutput": numbers_of([[0.84]], [[0.34]], [[0.2]]),
-        "dh_n": numbers_of([0.3]),
-        "weight_ih": numbers_of([2.0]),
-        "weight_hh": numbers_of([0.5]),
+        "x": rows([[1]], [[0]], [[-1]]),
+        "h": rows([[0.5]], [[0.8]], [[-0.6]], [[0.6]]),
+        "doutput": rows([[0.84]], [[0.34]], [[0.2]]),
+        "dh_n": rows([0.3]),
+        "weight_ih": rows([2]),
+        "weight_hh": rows([0.5]),
     },
     use=call_with_arrays,
     forbid=BY_HAND,
@@ -655,22 +521,6 @@ rnn_backward = task(
 #
 # Forward c_t = f_t c_{t-1} + i_t g_t and h_t = o_t tanh(c_t), the gates given. Source of the equations:
 # Hochreiter & Schmidhuber 1997, with the forget gate of Gers, Schmidhuber & Cummins 2000.
-
-
-def _memory_backward_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 1.0)
-
-    def case(T: int, B: int, H: int, *traits: Trait) -> Case:
-        f, i, o = (torch.sigmoid(numbers(T, B, H)) for _ in range(3))
-        g, c, dh = torch.tanh(numbers(T, B, H)), [numbers(B, H)], numbers(T, B, H)
-        for t in range(T):
-            c.append(f[t] * c[-1] + i[t] * g[t])
-        if LAST_LOSS in traits:
-            dh[:-1] = 0
-        arguments = {"dh": dh, "f": f, "i": i, "g": g, "o": o, "c": torch.stack(c)}
-        return Case(arguments, {"T": T, "B": B, "H": H}, frozenset(traits))
-
-    return [case(5, 3, 4), case(4, 2, 3), case(3, 4, 2), case(6, 4, 5, LAST_LOSS), case(1, 3, 2, ONE_STEP)]
 
 
 def _memory_backward(dh, f, i, g, o, c):
@@ -688,8 +538,23 @@ def _memory_backward(dh, f, i, g, o, c):
     return df, di, dg, do, dc
 
 
-wrong = Mistakes("The whole sequence", _memory_backward)
+def _memory_backward_cases(seed):
+    numbers = random_numbers(seed, 1.0)
 
+    def case(T, B, H, *traits):
+        f, i, o = (torch.sigmoid(numbers(T, B, H)) for _ in range(3))
+        g, c, dh = torch.tanh(numbers(T, B, H)), [numbers(B, H)], numbers(T, B, H)
+        for t in range(T):
+            c.append(f[t] * c[-1] + i[t] * g[t])
+        if LAST_LOSS in traits:
+            dh[:-1] = 0
+        arguments = {"dh": dh, "f": f, "i": i, "g": g, "o": o, "c": torch.stack(c)}
+        return Case(arguments, {"T": T, "B": B, "H": H}, frozenset(traits))
+
+    return [case(5, 3, 4), case(4, 2, 3), case(3, 4, 2), case(6, 4, 5, LAST_LOSS), case(1, 3, 2, ONE_STEP)]
+
+
+wrong = Mistakes("The whole sequence", _memory_backward)
 # c_t has two readers.
 wrong.edits("""
 § Which test would have seen it?
@@ -759,23 +624,11 @@ dh for dc | df, di and dg are made with dh. They are read in c, which has more r
     dc_t * c[t] => dh[t] * c[t]
     dc_t * g[t] => dh[t] * g[t]
     dg[t] = dc_t => dg[t] = dh[t]
-""")
-
-
-@wrong(
-    "carried one step only",
-    "what h_t sends to its memory reaches the memory before, and no further. From which steps should that one"
-    " hear?",
-)
-def _(dh, f, i, g, o, c):
-    dc = dh * o * (1 - np.tanh(c[1:]) ** 2)
-    for t in range(len(f) - 1):
-        dc[t] += f[t + 1] * dc[t + 1]
-    return dc * c[:-1], dc * g, dc * i, dh * np.tanh(c[1:]), dc[0] * f[0]
-
-
+carried one step only | what h_t sends to its memory reaches the memory before, and no further. From which
+    steps should that one hear?
+    dc = dc_t * f[t] => dc = (dc_t - dc) * f[t]
+    do, dc => do, dc_t * f[0]
 # The end, and the order.
-wrong.edits("""
 dc_0 before the first step | dc_0 is what c_1 is sent. It has yet to pass the first step.
     do, dc => do, dc_t
 dc_0 zero | dc_0 is zero. The first step has read c_0.
@@ -787,24 +640,22 @@ pre-activations | these are the gradients before the gates' own sigmoid and tanh
     return df, di, dg, do => return df * f * (1 - f), di * i * (1 - i), dg * (1 - g**2), do * o * (1 - o)
 """)
 
-NAMES_MEMORY_BACKWARD = ("df", "di", "dg", "do", "dc_0")
-
 memory_backward = task(
     "memory_backward",
     LESSON,
     "The whole sequence",
-    returns=(*(Array(name, "T B H") for name in NAMES_MEMORY_BACKWARD[:4]), Array("dc_0", "B H")),
+    returns=arrays(df="T B H", di="T B H", dg="T B H", do="T B H", dc_0="B H"),
     points="df 1; di 1; dg 1; do 1; dc_0 1",
     truth=_memory_backward,
     mistakes=wrong,
     cases=_memory_backward_cases,
     example={
-        "dh": numbers_of([[1.0]], [[0.0]], [[2.0]]),
-        "f": numbers_of([[0.5]], [[0.8]], [[1.0]]),
-        "i": numbers_of([[0.2]], [[0.2]], [[0.5]]),
-        "g": numbers_of([[-0.5]], [[0.4]], [[-0.64]]),
-        "o": numbers_of([[1.0]], [[0.5]], [[0.5]]),
-        "c": numbers_of([[1.0]], [[0.4]], [[0.4]], [[0.08]]),
+        "dh": rows([[1]], [[0]], [[2]]),
+        "f": rows([[0.5]], [[0.8]], [[1]]),
+        "i": rows([[0.2]], [[0.2]], [[0.5]]),
+        "g": rows([[-0.5]], [[0.4]], [[-0.64]]),
+        "o": rows([[1]], [[0.5]], [[0.5]]),
+        "c": rows([[1]], [[0.4]], [[0.4]], [[0.08]]),
     },
     use=call_with_arrays,
     forbid=BY_HAND,

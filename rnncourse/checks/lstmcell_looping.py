@@ -2,10 +2,8 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
 
 import torch
-from torch import nn
 
 from rnncourse.checks.framework.authoring import (
     C_ZERO,
@@ -19,18 +17,26 @@ from rnncourse.checks.framework.authoring import (
     Mistakes,
     TorchModule,
     Trait,
+    cases,
+    cell_of,
     flat,
+    random_cell,
+    random_cells,
+    random_head,
     random_module,
     random_numbers,
+    random_state,
+    rows,
     small_cell,
     small_head,
     task,
 )
 
 LESSON = "09"
+THREE_STEPS = torch.tensor([[[1.0]], [[0.0]], [[-1.0]]])  # for the examples
 
 
-# ---- Task 1, run_cell: the loop over time. The tests compare the right one with torch.nn.LSTM.
+# ---- Task 1, run_cell: the loop over time.
 
 
 def _run_cell(cell, x, state):
@@ -42,32 +48,20 @@ def _run_cell(cell, x, state):
     return torch.stack(outputs), (h, c)
 
 
-def _run_cell_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.7)
-
-    def case(T: int, B: int, I: int, H: int, *zero: Trait) -> Case:
-        h, c = numbers(B, H), 2 * numbers(B, H)
-        for trait, tensor in {H_ZERO: h, C_ZERO: c}.items():
-            if trait in zero:
-                tensor.zero_()
-        cell = random_module("LSTMCell", numbers, input_size=I, hidden_size=H)
-        traits = frozenset({*zero, ONE_STEP if T == 1 else MORE_STEPS})
-        return Case(
-            {"cell": cell, "x": numbers(T, B, I), "state": (h, c)}, {"T": T, "B": B, "I": I, "H": H}, traits
-        )
-
-    return [
-        case(4, 3, 2, 5),
-        case(3, 2, 5, 4),
-        case(3, 3, 4, 5),  # T = B: a loop over the wrong axis runs
-        case(3, 2, 4, 5, H_ZERO),
-        case(2, 5, 3, 4, C_ZERO),
-        case(1, 4, 2, 3),
-    ]
+@cases(
+    0.7,
+    "T4 B3 I2 H5; T3 B2 I5 H4",
+    "T3 B3 I4 H5",  # T = B: a loop over the wrong axis runs
+    "T3 B2 I4 H5 h_zero; T2 B5 I3 H4 c_zero; T1 B4 I2 H3",
+)
+def _run_cell_cases(numbers, T, B, I, H, h_zero=False, c_zero=False):
+    h, c = random_state(numbers, B, H)
+    state = h * (not h_zero), c * (not c_zero)
+    arguments = {"cell": random_cell(numbers, I, H), "x": numbers(T, B, I), "state": state}
+    return arguments, h_zero and H_ZERO, c_zero and C_ZERO, ONE_STEP if T == 1 else MORE_STEPS
 
 
 run_cell_mistakes = Mistakes("The loop", _run_cell)
-
 run_cell_mistakes.edits("""
 § The state is reset at each step
 state reset at each step | each step starts from zeros: the state has not been handed in.
@@ -113,10 +107,8 @@ stacked on the last axis | output is (B, H, T): stacked along the last axis. Tim
     torch.stack(outputs) => torch.stack(outputs, dim=-1)
 collected before the step | output begins with the given h: each h is collected before its step, so all come
     one step late.
-    - h, c = cell(x_t, (h, c))
-    - outputs.append(h)
-    + outputs.append(h)
-    + h, c = cell(x_t, (h, c))
+    h, c = cell( => outputs.append(h); h, c = cell(
+    outputs.append(h) =>
 h_0 among the outputs | output has T + 1 steps: the given h is not the output of a step.
     outputs = [] => outputs = [h]
 time backwards | the loop runs from the last step to the first.
@@ -155,14 +147,7 @@ run_cell = task(
     truth=_run_cell,
     mistakes=run_cell_mistakes,
     cases=_run_cell_cases,
-    example={
-        "cell": small_cell(),
-        "x": torch.tensor([[[1.0]], [[0.0]], [[-1.0]]], dtype=torch.float64),
-        "state": (
-            torch.tensor([[0.0]], dtype=torch.float64),
-            torch.tensor([[1.0]], dtype=torch.float64),
-        ),
-    },
+    example={"cell": small_cell(), "x": THREE_STEPS.double(), "state": (rows([0.0]), rows([1.0]))},
     derive=flat,
     forbid=LAYER,
     agree="torch.nn.LSTM's equations",
@@ -174,80 +159,43 @@ run_cell = task(
 
 def _run_batch_first(cell, x, state=None):
     if state is None:
-        state = (x.new_zeros(len(x), cell.hidden_size), x.new_zeros(len(x), cell.hidden_size))
-    h, c = state
+        zeros = x.new_zeros(len(x), cell.hidden_size)
+        state = zeros, zeros
     outputs = []
     for x_t in x.unbind(1):
-        h, c = cell(x_t, (h, c))
-        outputs.append(h)
-    return torch.stack(outputs, dim=1), (h, c)
-
-
-def _run_batch_first_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.7, torch.float32)  # torch's default, as torch.zeros makes a state
-
-    def case(B: int, T: int, I: int, H: int, given: bool) -> Case:
-        arguments = {
-            "cell": random_module("LSTMCell", numbers, input_size=I, hidden_size=H),
-            "x": numbers(B, T, I),
-            "state": (numbers(B, H), 2 * numbers(B, H)) if given else None,
-        }
-        traits = frozenset({STATE if given else NO_STATE})
-        return Case(arguments, {"B": B, "T": T, "I": I, "H": H}, traits)
-
-    return [
-        case(3, 4, 2, 5, True),
-        case(4, 3, 5, 2, True),
-        case(3, 3, 2, 4, True),  # T = B: a loop over the batch runs
-        case(4, 3, 2, 5, False),
-        case(5, 2, 3, 4, False),
-    ]
-
-
-wrong = Mistakes("The loop runs over the batch", _run_batch_first)
-
-
-@wrong(
-    "loop over the batch",
-    "the loop runs over axis 0, the batch: each sequence is taken for a step, and the state goes from one to"
-    " the next. Without a state nothing complains.",
-)
-def _(cell, x, state=None):
-    outputs = []
-    for x_t in x:
-        state = cell(x_t, state)
-        outputs.append(state[0])
-    return torch.stack(outputs), state
-
-
-@wrong(
-    "loop over the batch, stacked on axis 1",
-    "the loop runs over axis 0, the batch: each sequence is taken for a step, and the state goes from one to"
-    " the next. And the result is stacked on axis 1.",
-)
-def _(cell, x, state=None):
-    outputs = []
-    for x_t in x:
         state = cell(x_t, state)
         outputs.append(state[0])
     return torch.stack(outputs, dim=1), state
 
 
-@wrong(
-    "a state of zeros for the batch, and a loop over it",
-    "the loop runs over axis 0, the batch: its steps are (T, I), and the state has B rows.",
+@cases(
+    0.7,
+    "B3 T4 I2 H5 given; B4 T3 I5 H2 given",
+    "B3 T3 I2 H4 given",  # T = B: a loop over the batch runs
+    "B4 T3 I2 H5; B5 T2 I3 H4",
+    dtype=torch.float32,  # torch's default, as torch.zeros makes a state
 )
-def _(cell, x, state=None):
-    if state is None:
-        state = (x.new_zeros(len(x), cell.hidden_size), x.new_zeros(len(x), cell.hidden_size))
-    outputs = []
-    for x_t in x:
-        state = cell(x_t, state)
-        outputs.append(state[0])
-    return torch.stack(outputs), state
+def _run_batch_first_cases(numbers, B, T, I, H, given=False):
+    cell, x = random_cell(numbers, I, H), numbers(B, T, I)
+    state = random_state(numbers, B, H) if given else None
+    return {"cell": cell, "x": x, "state": state}, STATE if given else NO_STATE
 
 
+wrong = Mistakes("The loop runs over the batch", _run_batch_first)
 wrong.edits("""
+loop over the batch | the loop runs over axis 0, the batch: each sequence is taken for a step, and the state
+    goes from one to the next. Without a state nothing complains.
+    state is None => False
+    x.unbind(1) => x
+    (outputs, dim=1) => (outputs)
+loop over the batch, stacked on axis 1 | the loop runs over axis 0, the batch: each sequence is taken for a
+    step, and the state goes from one to the next. And the result is stacked on axis 1.
+    state is None => False
+    x.unbind(1) => x
+a state of zeros for the batch, and a loop over it | the loop runs over axis 0, the batch: its steps are
+    (T, I), and the state has B rows.
+    x.unbind(1) => x
+    (outputs, dim=1) => (outputs)
 § The loop
 time first | output is (T, B, H), time first. Asked is the layout of x, (B, T, H).
     (outputs, dim=1) => (outputs)
@@ -268,51 +216,36 @@ x and output reshaped | x and output are reshaped. That fills a shape with the n
     torch.stack(outputs, dim=1) => torch.stack(outputs).reshape(x.shape[0], x.shape[1], -1)
 § The state is reset at each step
 needs a state | it fails without a state: None cannot be taken apart. From which state does torch start then?
-    state is None => False
+    zeros = x.new => h, c = state; zeros = x.new
 starts from ones | without a state it starts from ones. From which state does torch start?
-    - state = (x.new_zeros(len(x), cell.hidden_size), x.new_zeros(len(x), cell.hidden_size))
-    + state = (x.new_ones(len(x), cell.hidden_size), x.new_ones(len(x), cell.hidden_size))
+    new_zeros => new_ones
 """)
 
 
-def _batch_first(run: Callable) -> Callable:
-    """The task on a function of task 1."""
+def _batch_first(run):
+    """The task, made with a function of task 1."""
 
     def run_batch_first(cell, x, state=None):
-        if state is None:
-            state = (x.new_zeros(len(x), cell.hidden_size), x.new_zeros(len(x), cell.hidden_size))
-        output, state = run(cell, x.transpose(0, 1), state)
+        zeros = x.new_zeros(len(x), cell.hidden_size)
+        output, state = run(cell, x.transpose(0, 1), state or (zeros, zeros))
         return output.transpose(0, 1), state
 
     return run_batch_first
 
 
 SAME = (
-    "state reset at each step",
-    "first state at each step",
-    "state ignored",
-    "c zero at each step",
-    "c collected",
-    "state handed in as (c, h)",
-    "collected before the step",
-    "time backwards",
-    "(c, h) returned",
-    "state with a layer axis",
+    "state reset at each step; first state at each step; state ignored; c zero at each step; c collected; "
+    "state handed in as (c, h); collected before the step; time backwards; (c, h) returned; "
+    "state with a layer axis"
 )
-wrong.add(m for m in run_cell_mistakes.through(_batch_first) if m.name in SAME)
-
-
-@wrong("last step only", "output is the last h alone. Asked is the h of each of the T steps.", "The loop")
-def _(cell, x, state=None):
-    _, (h, c) = _run_batch_first(cell, x, state)
-    return h, (h, c)
-
-
-@wrong("not stacked", "output is a list of tensors. Asked is one tensor, (B, T, H).", "The loop")
-def _(cell, x, state=None):
-    output, state = _run_batch_first(cell, x, state)
-    return list(output.unbind(1)), state
-
+wrong.add(m for m in run_cell_mistakes.through(_batch_first) if m.name in SAME.split("; "))
+wrong.edits("""
+§ The loop
+last step only | output is the last h alone. Asked is the h of each of the T steps.
+    torch.stack(outputs, dim=1) => state[0]
+not stacked | output is a list of tensors. Asked is one tensor, (B, T, H).
+    torch.stack(outputs, dim=1) => outputs
+""")
 
 run_batch_first = task(
     "run_batch_first",
@@ -346,25 +279,18 @@ NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
 def _cell_weights(lstm, layer):
-    return {name: getattr(lstm, f"{name}_l{layer}") for name in NAMES}
+    weights = {name: getattr(lstm, f"{name}_l{layer}") for name in NAMES}
+    return weights
 
 
-def _cell_weights_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.7, torch.float32)
-
-    def case(layer: int, L: int, I: int, H: int) -> Case:
-        lstm = random_module("LSTM", numbers, input_size=I, hidden_size=H, num_layers=L)
-        sizes = {"layer": layer, "L": L, "I": I, "H": H}
-        return Case({"lstm": lstm, "layer": layer}, sizes, frozenset({HIGHER if layer else FIRST}))
-
-    return [
-        case(1, 2, 3, 4),
-        case(0, 2, 4, 3),
-        case(2, 4, 3, 5),
-        case(1, 3, 4, 2),
-        case(1, 2, 4, 4),
-        case(0, 1, 4, 5),
-    ]
+@cases(
+    0.7,
+    "layer1 L2 I3 H4; layer0 L2 I4 H3; layer2 L4 I3 H5; layer1 L3 I4 H2; layer1 L2 I4 H4; layer0 L1 I4 H5",
+    dtype=torch.float32,
+)
+def _cell_weights_cases(numbers, layer, L, I, H):
+    lstm = random_module("LSTM", numbers, input_size=I, hidden_size=H, num_layers=L)
+    return {"lstm": lstm, "layer": layer}, HIGHER if layer else FIRST
 
 
 def _numbered() -> dict[str, torch.Tensor]:
@@ -375,7 +301,6 @@ def _numbered() -> dict[str, torch.Tensor]:
 
 
 wrong = Mistakes("Equal to nn.LSTM", _cell_weights)
-
 wrong.edits("""
 always layer 0 | these are layer 0's weights, whichever layer is asked.
     _l{layer} => _l0
@@ -389,73 +314,30 @@ the layer above | the layer is one too high: layers are counted from 0.
 §
 names of the layer | the names still end in the layer's number. A cell has no layers, so its names have none.
     {name: getattr => {f"{name}_l{layer}": getattr
+all layers | these are the weights of all layers. A cell is one of them.
+    return weights => return dict(lstm.state_dict())
+the cell itself | it returns the cell. Asked is the dict of its four tensors, as cell.state_dict() gives it.
+    return weights => return torch.nn.LSTMCell(1, 1)
+biases exchanged | bias_ih and bias_hh are exchanged. The cell adds them, so its numbers stay right, but not
+    its training.
+    return weights => return weights | {"bias_ih": weights["bias_hh"], "bias_hh": weights["bias_ih"]}
+bias_ih twice | bias_hh is a second bias_ih: a slip of the keyboard?
+    return weights => return weights | {"bias_hh": weights["bias_ih"]}
+bias_hh twice | bias_ih is a second bias_hh: a slip of the keyboard?
+    return weights => return weights | {"bias_ih": weights["bias_hh"]}
+biases added | bias_ih holds the sum of both biases. Asked are the four tensors as they are.
+    - return weights
+    + both = weights["bias_ih"] + weights["bias_hh"]
+    + return weights | {"bias_ih": both, "bias_hh": torch.zeros_like(both)}
+weight_ih in the place of weight_hh | weight_hh is a second weight_ih: a slip of the keyboard?
+    return weights => return weights | {"weight_hh": weights["weight_ih"]}
+§ Two layers from cells
+weights exchanged | weight_ih and weight_hh are exchanged. Above layer 0 they have one shape.
+    return weights => return weights | {"weight_ih": weights["weight_hh"], "weight_hh": weights["weight_ih"]}
+§
+transposed | the weights are transposed. A cell keeps them in the layer's layout, (4H, I) and (4H, H).
+    return weights => return {name: weight.t() for name, weight in weights.items()}
 """)
-
-
-@wrong("all layers", "these are the weights of all layers. A cell is one of them.")
-def _(lstm, layer):
-    return dict(lstm.state_dict())
-
-
-@wrong(
-    "the cell itself",
-    "it returns the cell. Asked is the dict of its four tensors, as cell.state_dict() gives it.",
-)
-def _(lstm, layer):
-    return nn.LSTMCell(1, 1)
-
-
-@wrong(
-    "biases exchanged",
-    "bias_ih and bias_hh are exchanged. The cell adds them, so its numbers stay right, but not its training.",
-)
-def _(lstm, layer):
-    right = _cell_weights(lstm, layer)
-    return right | {"bias_ih": right["bias_hh"], "bias_hh": right["bias_ih"]}
-
-
-@wrong("bias_ih twice", "bias_hh is a second bias_ih: a slip of the keyboard?")
-def _(lstm, layer):
-    right = _cell_weights(lstm, layer)
-    return right | {"bias_hh": right["bias_ih"]}
-
-
-@wrong("bias_hh twice", "bias_ih is a second bias_hh: a slip of the keyboard?")
-def _(lstm, layer):
-    right = _cell_weights(lstm, layer)
-    return right | {"bias_ih": right["bias_hh"]}
-
-
-@wrong("biases added", "bias_ih holds the sum of both biases. Asked are the four tensors as they are.")
-def _(lstm, layer):
-    right = _cell_weights(lstm, layer)
-    return right | {"bias_ih": right["bias_ih"] + right["bias_hh"], "bias_hh": 0 * right["bias_hh"]}
-
-
-@wrong("weight_ih in the place of weight_hh", "weight_hh is a second weight_ih: a slip of the keyboard?")
-def _(lstm, layer):
-    right = _cell_weights(lstm, layer)
-    return right | {"weight_hh": right["weight_ih"]}
-
-
-@wrong(
-    "weights exchanged",
-    "weight_ih and weight_hh are exchanged. Above layer 0 they have one shape.",
-    "Two layers from cells",
-)
-def _(lstm, layer):
-    right = _cell_weights(lstm, layer)
-    return right | {"weight_ih": right["weight_hh"], "weight_hh": right["weight_ih"]}
-
-
-@wrong(
-    "transposed", "the weights are transposed. A cell keeps them in the layer's layout, (4H, I) and (4H, H)."
-)
-def _(lstm, layer):
-    return {
-        name: weight.T if weight.ndim == 2 else weight for name, weight in _cell_weights(lstm, layer).items()
-    }
-
 
 cell_weights = task(
     "cell_weights",
@@ -475,7 +357,7 @@ cell_weights = task(
 )
 
 
-# ---- Task 4, run_cells: layers of cells. The tests compare the right one with torch.nn.LSTM.
+# ---- Task 4, run_cells: layers of cells.
 
 ONE_LAYER = Trait("there is one layer", "what goes from layer to layer")
 DEEP = Trait("there are several layers", "what you do with a single layer")
@@ -493,33 +375,19 @@ def _run_cells(cells, x, states):
     return torch.stack(outputs), (h_n, c_n)
 
 
-def _run_cells_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.7)
-
-    def case(L: int, T: int, B: int, I: int, H: int) -> Case:
-        arguments = {
-            "cells": [
-                random_module("LSTMCell", numbers, input_size=H if layer else I, hidden_size=H)
-                for layer in range(L)
-            ],
-            "x": numbers(T, B, I),
-            "states": [(numbers(B, H), 2 * numbers(B, H)) for _ in range(L)],
-        }
-        return Case(
-            arguments, {"L": L, "T": T, "B": B, "I": I, "H": H}, frozenset({DEEP if L > 1 else ONE_LAYER})
-        )
-
-    return [
-        case(2, 4, 3, 5, 6),
-        case(3, 2, 4, 5, 6),
-        case(2, 3, 3, 4, 4),  # T = B, I = H: wrong axes and wrong inputs run
-        case(3, 1, 4, 2, 5),
-        case(1, 3, 2, 4, 5),
-    ]
+@cases(
+    0.7,
+    "L2 T4 B3 I5 H6; L3 T2 B4 I5 H6",
+    "L2 T3 B3 I4 H4",  # T = B, I = H: wrong axes and wrong inputs run
+    "L3 T1 B4 I2 H5; L1 T3 B2 I4 H5",
+)
+def _run_cells_cases(numbers, L, T, B, I, H):
+    cells, x = random_cells(numbers, L, I, H), numbers(T, B, I)
+    states = [random_state(numbers, B, H) for _ in range(L)]
+    return {"cells": cells, "x": x, "states": states}, DEEP if L > 1 else ONE_LAYER
 
 
 wrong = Mistakes("Two layers from cells", _run_cells)
-
 wrong.edits("""
 c goes up | the layer above reads c. What a cell shows is h.
     x_t = h => x_t = c
@@ -534,17 +402,12 @@ the states from the top down | the given states are handed out from the top down
     list(states) => list(states)[::-1]
 the h of the step before goes up | the layer above reads the h that the layer below had before this step: it
     comes one step late.
-    - states[layer] = h, c
-    - x_t = h
-    + x_t = states[layer][0]
-    + states[layer] = h, c
+    states[layer] = h, c => x_t, states[layer] = states[layer][0], (h, c)
+    x_t = h =>
 § The state is reset at each step
 first states at each step | each step starts from the states that were given: nothing is carried.
-    - states, outputs = list(states), []
-    - for x_t in x:
-    + given, outputs = list(states), []
-    + for x_t in x:
-    +     states = list(given)
+    states, outputs = list(states), [] => given, states, outputs = states, list(states), []
+    cell(x_t, states[layer]) => cell(x_t, given[layer])
 states reset at each step | each step starts from zeros: the states have not been handed in.
     cell(x_t, states[layer]) => cell(x_t)
 states ignored | the run starts from zeros, not from the states that are given.
@@ -558,8 +421,7 @@ one cell for all layers | layer 0's cell serves all layers; only where I = H tha
     of its own.
     h, c = cell( => h, c = cells[0](
 the cells from the top down | the cells are run from the last to the first; only where I = H that runs.
-    - for layer, cell in enumerate(cells):
-    + for layer, cell in reversed(list(enumerate(cells))):
+    enumerate(cells) => reversed(list(enumerate(cells)))
 output of layer 0 | output is layer 0's h. Asked is the top layer's.
     outputs.append(h) => outputs.append(states[0][0])
 c in the output | output holds the top layer's c. What a step shows is h.
@@ -608,11 +470,8 @@ run_cells = task(
     cases=_run_cells_cases,
     example={
         "cells": [small_cell(), small_cell()],
-        "x": torch.tensor([[[1.0]], [[0.0]], [[-1.0]]], dtype=torch.float64),
-        "states": [
-            (torch.tensor([[h]], dtype=torch.float64), torch.tensor([[c]], dtype=torch.float64))
-            for h, c in ((0.0, 1.0), (0.5, -1.0))
-        ],
+        "x": THREE_STEPS.double(),
+        "states": [(rows([0.0]), rows([1.0])), (rows([0.5]), rows([-1.0]))],
     },
     derive=flat,
     forbid=LAYER,
@@ -630,68 +489,53 @@ def _continue_alone(cell, head, seen, steps):
     h = c = seen.new_zeros(seen.shape[1], cell.hidden_size)
     for x_t in seen:
         h, c = cell(x_t, (h, c))
-    y = head(h)
-    predictions = [y]
+    predictions = [head(h)]
     while len(predictions) < steps:
-        h, c = cell(y, (h, c))
-        y = head(h)
-        predictions.append(y)
+        h, c = cell(predictions[-1], (h, c))
+        predictions.append(head(h))
     return torch.stack(predictions)
 
 
-def _continue_alone_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.9, torch.float32)  # torch's default, as torch.zeros makes a state
-
-    def case(steps: int, S: int, B: int, I: int, H: int) -> Case:
-        arguments = {
-            "cell": random_module("LSTMCell", numbers, input_size=I, hidden_size=H),
-            "head": random_module("Linear", numbers, in_features=H, out_features=I),
-            "seen": numbers(S, B, I),
-            "steps": steps,
-        }
-        sizes = {"steps": steps, "S": S, "B": B, "I": I, "H": H}
-        return Case(arguments, sizes, frozenset({SINGLE_STEP if steps == 1 else MANY_STEPS}))
-
-    return [
-        case(4, 2, 3, 1, 5),
-        case(3, 4, 5, 2, 6),
-        case(4, 3, 2, 3, 3),  # I = H: the state fed back in the place of the prediction runs
-        case(1, 4, 3, 2, 5),
-    ]
+@cases(
+    0.9,
+    "steps4 S2 B3 I1 H5; steps3 S4 B5 I2 H6",
+    "steps4 S3 B2 I3 H3",  # I = H: the state fed back in the place of the prediction runs
+    "steps1 S4 B3 I2 H5",
+    dtype=torch.float32,  # torch's default, as torch.zeros makes a state
+)
+def _continue_alone_cases(numbers, steps, S, B, I, H):
+    cell, head = random_cell(numbers, I, H), random_head(numbers, H, I)
+    arguments = {"cell": cell, "head": head, "seen": numbers(S, B, I), "steps": steps}
+    return arguments, SINGLE_STEP if steps == 1 else MANY_STEPS
 
 
 wrong = Mistakes("Feed the prediction back", _continue_alone)
-
 wrong.edits("""
 the last seen value read twice | the last value seen is read twice: once with the others, and once more to
     make the first prediction.
-    - y = head(h)
-    - predictions = [y]
-    + y = seen[-1]
-    + predictions = []
+    predictions = [head(h)] => predictions = []
+    cell(predictions[-1], => cell(predictions[-1] if predictions else seen[-1],
 the first prediction missing | the first prediction is missing, and all others come one step early. What
     follows the last value seen?
-    predictions = [y] => predictions = []
+    < steps => <= steps
+    stack(predictions) => stack(predictions[1:])
 the last seen value among them | the predictions begin with the last value seen.
-    predictions = [y] => predictions = [seen[-1], y]
+    [head(h)] => [seen[-1], head(h)]
 the last seen value at each step | each step reads the last value seen; the prediction is not fed back.
-    cell(y, (h, c)) => cell(seen[-1], (h, c))
+    cell(predictions[-1], => cell(seen[-1],
 the first prediction at each step | each step reads the first prediction. What does step 3 read?
-    cell(y, (h, c)) => cell(predictions[0], (h, c))
+    cell(predictions[-1], => cell(predictions[0],
 the prediction before the last | each step reads the prediction before the last: it is fed back one step late.
-    cell(y, (h, c)) => cell(predictions[-2] if len(predictions) > 1 else seen[-1], (h, c))
+    cell(predictions[-1], => cell(predictions[-2] if len(predictions) > 1 else seen[-1],
 § The state is reset at each step
 state reset at each step | going on alone, each step starts from zeros: the state has not been handed in.
-    cell(y, (h, c)) => cell(y)
+    cell(predictions[-1], (h, c)) => cell(predictions[-1])
 state not carried | going on alone, each step starts from the state after the last value seen: its own new
     state is lost.
-    - h, c = cell(y, (h, c))
-    - y = head(h)
-    + y = head(cell(y, (h, c))[0])
+    h, c = cell(predictions => new_h, _ = cell(predictions
+    append(head(h)) => append(head(new_h))
 state thrown away after reading | what was read is forgotten: going on alone begins from zeros.
-    - predictions = [y]
-    + predictions = [y]
-    + h = c = torch.zeros_like(h)
+    predictions = [head(h)] => predictions, h, c = [head(h)], 0 * h, 0 * c
 §
 only the last value read | of what was seen only the last value counts: was the state reset, or only that one
     read?
@@ -700,28 +544,19 @@ time backwards | what was seen is read from its end to its beginning.
     in seen: => in seen.flip(0):
 § One step, by hand
 c zero at each step | going on alone, h is carried and c is not: each step starts from c = 0.
-    cell(y, (h, c)) => cell(y, (h, torch.zeros_like(c)))
+    cell(predictions[-1], (h, c)) => cell(predictions[-1], (h, 0 * c))
 §
 the state fed back | h is fed back in the place of the prediction; only where I = H that runs.
-    cell(y, (h, c)) => cell(h, (h, c))
+    cell(predictions[-1], => cell(h,
 states as predictions | these are the states h, (steps, B, H). What is predicted is what the head makes of
     them.
-    - predictions = [y]
-    + predictions = [h]
-    - predictions.append(y)
-    + predictions.append(h)
+    [head(h)] => [h]
+    cell(predictions[-1], => cell(head(h),
+    append(head(h)) => append(h)
 § One step, by hand
 the head on c | the head is applied to c. What a step shows is h.
-    - for x_t in seen:
-    -     h, c = cell(x_t, (h, c))
-    - y = head(h)
-    + for x_t in seen:
-    +     h, c = cell(x_t, (h, c))
-    + y = head(c)
-    - h, c = cell(y, (h, c))
-    - y = head(h)
-    + h, c = cell(y, (h, c))
-    + y = head(c)
+    [head(h)] => [head(c)]
+    append(head(h)) => append(head(c))
 §
 one step too many | there is one prediction too many: steps + 1.
     < steps => <= steps
@@ -729,18 +564,13 @@ one step too few | there is one prediction too few.
     < steps => < steps - 1
 predictions while reading, too | the predictions made while reading are there, too: S + steps - 1 in all.
     Asked is what comes after it.
-    - h = c = seen.new_zeros(seen.shape[1], cell.hidden_size)
-    + h = c = seen.new_zeros(seen.shape[1], cell.hidden_size)
-    + predictions = []
-    - y = head(h)
-    - predictions = [y]
-    - while len(predictions) < steps:
-    +     y = head(h)
-    +     predictions.append(y)
-    + while len(predictions) < len(seen) + steps - 1:
+    h = c = seen => predictions = []; h = c = seen
+    cell(x_t, (h, c)) => cell(x_t, (h, c)); predictions.append(head(h))
+    predictions = [head(h)] =>
+    < steps => < len(seen) + steps - 1
 § The last step instead of all
 the last only | this is the last prediction alone. Asked are all steps'.
-    torch.stack(predictions) => y
+    torch.stack(predictions) => predictions[-1]
 § The loop
 not stacked | this is a list of tensors. Asked is one tensor, (steps, B, I).
     torch.stack(predictions) => predictions
@@ -759,12 +589,7 @@ continue_alone = task(
     truth=_continue_alone,
     mistakes=wrong,
     cases=_continue_alone_cases,
-    example={
-        "cell": small_cell(torch.float32),
-        "head": small_head(),
-        "seen": torch.tensor([[[1.0]], [[0.0]], [[-1.0]]]),
-        "steps": 3,
-    },
+    example={"cell": small_cell(torch.float32), "head": small_head(), "seen": THREE_STEPS, "steps": 3},
     forbid=LAYER,
     agree="a loop over the cell's equations",
 )
@@ -789,32 +614,22 @@ def _mixed(cell, head, x, forced):
     return predictions, gradient
 
 
-def _mixed_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.9, torch.float32)
-
-    def case(B: int, I: int, H: int, forced: str) -> Case:
-        cell = random_module("LSTMCell", numbers, input_size=I, hidden_size=H)
-        head = random_module("Linear", numbers, in_features=H, out_features=I)
-        arguments = {
-            "cell": dataclasses.replace(cell, trains=True),
-            "head": dataclasses.replace(head, trains=True),
-            "x": numbers(len(forced), B, I),
-            "forced": torch.tensor([letter == "x" for letter in forced]),
-        }
-        sizes = {"T": len(forced), "B": B, "I": I, "H": H}
-        return Case(arguments, sizes, frozenset({ALL_TRUE if set(forced) == {"x"} else SOME_OWN}))
-
-    # x: the true value, y: the prediction of the step before.
-    return [
-        case(3, 2, 4, "xyyxy"),
-        case(2, 1, 5, "yxyy"),
-        case(4, 3, 2, "yyxxy"),
-        case(4, 5, 3, "xx"),
-    ]
+# forced: x is the true value, y the prediction of the step before.
+@cases(
+    0.9,
+    "T5 B3 I2 H4 forced='xyyxy'; T4 B2 I1 H5 forced='yxyy'",
+    "T5 B4 I3 H2 forced='yyxxy'; T2 B4 I5 H3 forced='xx'",
+    dtype=torch.float32,
+)
+def _mixed_cases(numbers, T, B, I, H, forced):
+    cell, head = random_cell(numbers, I, H), random_head(numbers, H, I)
+    cell, head = (dataclasses.replace(module, trains=True) for module in (cell, head))
+    arguments = {"cell": cell, "head": head, "x": numbers(T, B, I)}
+    arguments["forced"] = torch.tensor([letter == "x" for letter in forced])
+    return arguments, ALL_TRUE if set(forced) == {"x"} else SOME_OWN
 
 
 wrong = Mistakes("Feed the prediction back", _mixed)
-
 wrong.edits("""
 always the true value | each step reads the true value: `forced` has no part in it.
     t > 0 and not forced[t] => False
@@ -826,10 +641,8 @@ forced of the step before | `forced` is looked up one step too early: forced[t] 
     forced[t] => forced[t - 1]
 zeros at first | where forced[0] is False the first step reads zeros. With no prediction yet, it reads x[0] in
     any case.
-    - if t > 0 and not forced[t]:
-    -     x_t = predictions[-1].detach()
-    + if not forced[t]:
-    +     x_t = predictions[-1].detach() if t else torch.zeros_like(x_t)
+    t > 0 and not => not
+    predictions[-1].detach() => predictions[-1].detach() if t else 0 * x_t
 the true value of the step before | where it should read its own prediction, a step reads the true value of
     the step before.
     predictions[-1].detach() => x[t - 1]
@@ -883,7 +696,7 @@ mixed = task(
     example={
         "cell": small_cell(torch.float32, trains=True),
         "head": small_head(trains=True),
-        "x": torch.tensor([[[1.0]], [[0.0]], [[-1.0]]]),
+        "x": THREE_STEPS,
         "forced": torch.tensor([True, True, False]),
     },
     forbid=LAYER,
@@ -914,15 +727,9 @@ def _greedy(cell, embedding, head, token, state, end, steps):
 
 def _draw(numbers, steps: int, B: int, I: int, H: int, V: int, all_end: bool) -> dict | None:
     """One draw of arguments, or None where no token ends the sequences at steps that tell."""
-    cell = random_module("LSTMCell", numbers, input_size=I, hidden_size=H)
-    head = random_module("Linear", numbers, in_features=H, out_features=V)
-    arguments = {
-        "cell": cell,
-        "embedding": 2 * numbers(V, I),
-        "head": head,
-        "token": numbers(B, V).argmax(dim=-1),
-        "state": (numbers(B, H), 2 * numbers(B, H)),
-    }
+    cell, head = random_cell(numbers, I, H), random_head(numbers, H, V)
+    arguments = {"cell": cell, "embedding": 2 * numbers(V, I), "head": head}
+    arguments |= {"token": numbers(B, V).argmax(dim=-1), "state": random_state(numbers, B, H)}
     built = {**arguments, "cell": cell.build(), "head": head.build()}
     free, _ = _greedy(*built.values(), end=-1, steps=steps)  # -1: no token ends it
     for end in range(1, V):
@@ -956,39 +763,31 @@ def _greedy_cases(seed: int) -> list[Case]:
 
 
 wrong = Mistakes("Feed the prediction back", _greedy)
-
 wrong.edits("""
 no end | `end` has no part in it: the sequences go on after it.
-    - token = torch.where(ended, end, token)
-    - ended = ended | (token == end)
-    + pass
+    token = torch.where(ended, end, token) =>
+    ended = ended | (token == end) =>
 the state goes on | the tokens stay at `end`, but the state of an ended sequence goes on changing.
-    - h = torch.where(ended[:, None], h, new_h)
-    - c = torch.where(ended[:, None], c, new_c)
-    + h, c = new_h, new_c
+    h = torch.where(ended[:, None], h, new_h) => h = new_h
+    c = torch.where(ended[:, None], c, new_c) => c = new_c
 c goes on | the h of an ended sequence stays, but its c goes on changing.
     c = torch.where(ended[:, None], c, new_c) => c = new_c
 h goes on | the c of an ended sequence stays, but its h goes on changing.
     h = torch.where(ended[:, None], h, new_h) => h = new_h
 the state without the last step | the state of an ended sequence is the one before the step that gave `end`.
     That step belongs to it.
-    - new_h, new_c = cell(embedding[token], (h, c))
-    + new_h, new_c = cell(embedding[token], (h, c))
-    + token = torch.where(ended, end, head(new_h).argmax(dim=-1))
-    + ended = ended | (token == end)
-    - token = head(h).argmax(dim=-1)
-    - token = torch.where(ended, end, token)
-    - ended = ended | (token == end)
+    - h = torch.where(ended[:, None], h, new_h)
+    - c = torch.where(ended[:, None], c, new_c)
+    + ends = (ended | (head(new_h).argmax(dim=-1) == end))[:, None]
+    + h, c = torch.where(ends, h, new_h), torch.where(ends, c, new_c)
+    head(h) => head(new_h)
 ended only while the token is end | a sequence that has ended begins again: it stays ended for one step only.
     ended = ended | (token == end) => ended = (token == end) & ~ended
 one end for all | the first sequence to end stops all others.
     ended = ended | (token == end) => ended = ended | (token == end).any()
 shorter when all have ended | the loop stops when all sequences have ended: fewer than `steps` rows. Asked are
     always as many.
-    - tokens.append(token)
-    + tokens.append(token)
-    + if ended.all():
-    +     break
+    for _ in range(steps): => while len(tokens) < steps and not ended.all():
 0 after the end | after its end a sequence has the token 0. Asked is `end`, which is another.
     torch.where(ended, end, token) => torch.where(ended, 0, token)
 the given token at each step | each step reads the token that was given; its own is not fed back.
@@ -996,23 +795,15 @@ the given token at each step | each step reads the token that was given; its own
     embedding[token] => embedding[given]
 collected before the step | the tokens begin with the given one: each is collected before its step, so all
     come one step late.
-    - for _ in range(steps):
-    + for _ in range(steps):
-    +     tokens.append(token)
-    - tokens.append(token)
+    new_h, new_c = cell( => tokens.append(token); new_h, new_c = cell(
+    tokens.append(token) =>
 the given token among them | there are steps + 1 rows: the given token is there, too.
     tokens = [] => tokens = [token]
 a mixture fed back | fed back is a mixture of all embeddings, weighted by softmax. Asked is that of the token
     chosen.
-    - tokens = []
-    - for _ in range(steps):
-    -     new_h, new_c = cell(embedding[token], (h, c))
-    + tokens, x_t = [], embedding[token]
-    + for _ in range(steps):
-    +     new_h, new_c = cell(x_t, (h, c))
-    - tokens.append(token)
-    + tokens.append(token)
-    + x_t = head(h).softmax(dim=-1) @ embedding
+    tokens = [] => tokens, x_t = [], embedding[token]
+    cell(embedding[token], => cell(x_t,
+    tokens.append(token) => tokens.append(token); x_t = head(h).softmax(dim=-1) @ embedding
 the least likely | the token is that of the smallest score.
     argmax => argmin
 § One step, by hand
@@ -1049,16 +840,7 @@ greedy = task(
     mistakes=wrong,
     cases=_greedy_cases,
     example={
-        "cell": TorchModule(
-            "LSTMCell",
-            {"input_size": 1, "hidden_size": 1},
-            {
-                "weight_ih": torch.tensor([[-4.0], [2.0], [3.0], [4.0]]),
-                "weight_hh": torch.tensor([[2.0], [-4.0], [3.0], [-3.0]]),
-                "bias_ih": torch.tensor([2.0, 2.0, -2.0, -2.0]),
-                "bias_hh": torch.zeros(4),
-            },
-        ),
+        "cell": cell_of([-4.0, 2.0, 3.0, 4.0], [2.0, -4.0, 3.0, -3.0], [2.0, 2.0, -2.0, -2.0]),
         "embedding": torch.tensor([[-1.0], [1.0], [-1.0]]),
         "head": TorchModule(
             "Linear",

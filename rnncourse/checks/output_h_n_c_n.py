@@ -1,5 +1,7 @@
 """The checks of exercise set 10: which entry is which, one view from another, sequences in pieces."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -7,9 +9,12 @@ from rnncourse.checks.framework.authoring import (
     Case,
     Mistakes,
     Trait,
+    cases,
     predicted,
     random_module,
     random_numbers,
+    random_state,
+    rows,
     task,
 )
 from rnncourse.checks.given.output_h_n_c_n import build_and_call, push_batches, push_pieces
@@ -20,18 +25,17 @@ TIME_FIRST = Trait("time comes first", "what you do with batch_first=True")
 BATCH_FIRST = Trait("batch_first is True", "what you do without batch_first")
 ONE_DIRECTION = Trait("there is one direction", "what you do with the second direction")
 TWO_DIRECTIONS = Trait("there are two directions", "what you do where there is only one")
-
 IS_LSTM = Trait("the layer is an LSTM", "what you do with a state that is no pair")
 NO_LSTM = Trait("the layer is no LSTM", "what you do with an LSTM's pair of states")
 
 
 def traits(D: int, batch_first: bool) -> frozenset[Trait]:
-    return frozenset(
-        {
-            BATCH_FIRST if batch_first else TIME_FIRST,
-            TWO_DIRECTIONS if D == 2 else ONE_DIRECTION,
-        }
-    )
+    order = BATCH_FIRST if batch_first else TIME_FIRST
+    return frozenset({order, TWO_DIRECTIONS if D == 2 else ONE_DIRECTION})
+
+
+def sequences(numbers: Callable[..., Tensor], T: int, B: int, width: int, batch_first: bool) -> Tensor:
+    return numbers(B, T, width) if batch_first else numbers(T, B, width)
 
 
 def counted(*shape: int) -> Tensor:
@@ -128,25 +132,17 @@ def _split_directions(output, batch_first):
     return forward, backward
 
 
-def _split_directions_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-
-    def case(T: int, B: int, H: int, batch_first: bool) -> Case:
-        rows = (B, T) if batch_first else (T, B)
-        arguments = {"output": numbers(*rows, 2 * H), "batch_first": batch_first}
-        return Case(arguments, {"T": T, "B": B, "H": H}, traits(2, batch_first))
-
-    return [
-        case(4, 3, 5, False),
-        case(2, 5, 3, False),
-        case(5, 2, 4, True),
-        case(3, 4, 6, True),
-        case(4, 4, 3, True),  # T = B: no shape tells time from batch
-    ]
+@cases(
+    0.8,
+    "T4 B3 H5; T2 B5 H3; T5 B2 H4 batch_first; T3 B4 H6 batch_first",
+    "T4 B4 H3 batch_first",  # T = B: no shape tells time from batch
+)
+def _split_directions_cases(numbers, T, B, H, batch_first=False):
+    output = sequences(numbers, T, B, 2 * H, batch_first)
+    return {"output": output, "batch_first": batch_first}, *traits(2, batch_first)
 
 
 wrong = Mistakes("From one to the other", _split_directions)
-
 wrong.edits("""
 § `output.view(seq, batch, D, H)` beside `batch_first=True`
 view for transpose | with batch_first the sequences are mixed: a view or reshape renames axes, it does not
@@ -207,27 +203,18 @@ def _h_n_from_output(output, D, batch_first):
     return torch.stack(ends[:D])
 
 
-def _h_n_from_output_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-
-    def case(T: int, B: int, H: int, D: int, batch_first: bool) -> Case:
-        rows = (B, T) if batch_first else (T, B)
-        arguments = {"output": numbers(*rows, D * H), "D": D, "batch_first": batch_first}
-        return Case(arguments, {"T": T, "B": B, "H": H, "D": D}, traits(D, batch_first))
-
-    return [
-        case(4, 3, 5, 1, False),
-        case(5, 4, 3, 1, True),
-        case(5, 3, 4, 2, False),
-        case(3, 5, 4, 2, False),
-        case(4, 5, 3, 2, True),
-        case(3, 6, 5, 2, True),
-        case(4, 4, 3, 2, True),  # T = B: no shape tells time from batch
-    ]
+@cases(
+    0.8,
+    "T4 B3 H5 D1; T5 B4 H3 D1 batch_first; T5 B3 H4 D2; T3 B5 H4 D2",
+    "T4 B5 H3 D2 batch_first; T3 B6 H5 D2 batch_first",
+    "T4 B4 H3 D2 batch_first",  # T = B: no shape tells time from batch
+)
+def _h_n_from_output_cases(numbers, T, B, H, D, batch_first=False):
+    output = sequences(numbers, T, B, D * H, batch_first)
+    return {"output": output, "D": D, "batch_first": batch_first}, *traits(D, batch_first)
 
 
 wrong = Mistakes("From one to the other", _h_n_from_output)
-
 wrong.edits("""
 § Is h_n the state at the last time step?
 backward at the last step | the backward half is taken at the last step, where that direction has made one
@@ -264,26 +251,13 @@ side by side | the directions lie side by side, (B, D*H). In h_n each has a row 
     torch.stack(ends[:D]) => torch.cat(ends[:D], dim=-1)
 forward alone | only the forward direction is there. Where is the end of the other?
     ends[:D] => ends[:1]
+§ Is the last slice of output the hidden state?
+the last slice | this is the last slice of output, as it is. Of what is it the state?
+    torch.stack(ends[:D]) => output[-1:]
+the last slice, without rows | this is the last slice of output, as it is: h_n has a row for each direction.
+    And is each end there?
+    torch.stack(ends[:D]) => output[-1]
 """)
-
-
-@wrong(
-    "the last slice",
-    "this is the last slice of output, as it is. Of what is it the state?",
-    "Is the last slice of output the hidden state?",
-)
-def _(output, D, batch_first):
-    return (output.transpose(0, 1) if batch_first else output)[-1:]
-
-
-@wrong(
-    "the last slice, without rows",
-    "this is the last slice of output, as it is: h_n has a row for each direction. And is each end there?",
-    "Is the last slice of output the hidden state?",
-)
-def _(output, D, batch_first):
-    return (output.transpose(0, 1) if batch_first else output)[-1]
-
 
 h_n_from_output = task(
     "h_n_from_output",
@@ -308,63 +282,45 @@ h_n_from_output = task(
 
 def _every_state(layer, x, state):
     every_h, every_c = [], []
+    h, c = state
     for x_t in x.split(1):
-        _, state = layer(x_t, state)
-        every_h.append(state[0])
-        every_c.append(state[1])
+        _, (h, c) = layer(x_t, (h, c))
+        every_h.append(h)
+        every_c.append(c)
     return torch.stack(every_h), torch.stack(every_c)
 
 
-def _every_state_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-
-    def case(T: int, B: int, I: int, H: int, L: int) -> Case:
-        arguments = {
-            "layer": random_module("LSTM", numbers, input_size=I, hidden_size=H, num_layers=L),
-            "x": numbers(T, B, I),
-            "state": (numbers(L, B, H), 2 * numbers(L, B, H)),
-        }
-        return Case(arguments, {"T": T, "B": B, "I": I, "H": H, "L": L})
-
-    return [case(5, 3, 6, 4, 2), case(4, 2, 5, 6, 3), case(3, 5, 2, 4, 1), case(2, 2, 3, 5, 2)]
+@cases(0.8, "T5 B3 I6 H4 L2; T4 B2 I5 H6 L3; T3 B5 I2 H4 L1; T2 B2 I3 H5 L2")
+def _every_state_cases(numbers, T, B, I, H, L):
+    layer = random_module("LSTM", numbers, input_size=I, hidden_size=H, num_layers=L)
+    return {"layer": layer, "x": numbers(T, B, I), "state": random_state(numbers, L, B, H)}
 
 
 wrong = Mistakes("From one to the other", _every_state)
-
 wrong.edits("""
 § A sequence in pieces
 state not carried | each step begins with the state that was given. With which should the second begin?
-    - _, state = layer(x_t, state)
-    - every_h.append(state[0])
-    - every_c.append(state[1])
-    + _, after = layer(x_t, state)
-    + every_h.append(after[0])
-    + every_c.append(after[1])
+    layer(x_t, (h, c)) => layer(x_t, state)
 from zeros at each step | each step begins from zeros: nothing is carried, and the state that is given has no
     part in it.
-    layer(x_t, state) => layer(x_t)
+    layer(x_t, (h, c)) => layer(x_t)
 given state ignored | you carry the state, but begin from zeros. With what should the first step begin?
-    every_h, every_c = [], [] => every_h, every_c, state = [], [], None
+    h, c = state => h, c = map(torch.zeros_like, state)
 h carried without c | each step begins with the right h and with zeros for c.
-    layer(x_t, state) => layer(x_t, (state[0], torch.zeros_like(state[1]) if every_h else state[1]))
+    every_c.append(c) => every_c.append(c); c = torch.zeros_like(c)
 § What a call returns
 state before the step | these are the states before each step: the first is the one given, and the last is
     missing.
-    - _, state = layer(x_t, state)
-    - every_h.append(state[0])
-    - every_c.append(state[1])
-    + every_h.append(state[0])
-    + every_c.append(state[1])
-    + _, state = layer(x_t, state)
+    _, (h, c) = => every_h.append(h); every_c.append(c); _, (h, c) =
+    - every_h.append(h)
+    - every_c.append(c)
 § A row and a column
 top layer alone | this is the last layer alone. Asked are all layers, with an axis for them.
-    state[0]) => state[0][-1])
-    state[1]) => state[1][-1])
+    append(h) => append(h[-1])
+    append(c) => append(c[-1])
 output for h | your h is output: the last layer alone.
-    - _, state = layer(x_t, state)
-    - every_h.append(state[0])
-    + output, state = layer(x_t, state)
-    + every_h.append(output)
+    _, (h, c) = => output, (h, c) =
+    append(h) => append(output)
 §
 layers before time | your axes are (L, T, B, H). Asked is time first.
     torch.stack(every_h), torch.stack(every_c) => torch.stack(every_h, dim=1), torch.stack(every_c, dim=1)
@@ -386,11 +342,8 @@ every_state = task(
     cases=_every_state_cases,
     example={
         "layer": random_module("LSTM", _example, input_size=1, hidden_size=1),
-        "x": torch.tensor([[[1.0]], [[2.0]]], dtype=torch.float64),
-        "state": (
-            torch.tensor([[[0.5]]], dtype=torch.float64),
-            torch.tensor([[[-1.0]]], dtype=torch.float64),
-        ),
+        "x": rows([[1.0]], [[2.0]]),
+        "state": (rows([[0.5]]), rows([[-1.0]])),
     },
     forbid=frozenset({"rnncourse"}),
     agree="what the layer computes",
@@ -414,32 +367,22 @@ class _Truth_SentenceVector(nn.Module):
         return torch.cat(list(ends), dim=-1)
 
 
-def _SentenceVector_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-
-    def case(kind: str, T: int, B: int, I: int, H: int, L: int, D: int, batch_first: bool = False) -> Case:
-        options = {"input_size": I, "hidden_size": H, "num_layers": L}
-        options |= {"bidirectional": D == 2, "batch_first": batch_first}
-        rows = (B, T) if batch_first else (T, B)
-        arguments = {"layer": random_module(kind, numbers, **options), "x": numbers(*rows, I)}
-        of_kind = {IS_LSTM if kind == "LSTM" else NO_LSTM}
-        return Case(arguments, {"T": T, "B": B, "I": I, "H": H}, traits(D, batch_first) | of_kind)
-
-    return [
-        case("GRU", 5, 3, 6, 4, 2, 1),
-        case("LSTM", 4, 3, 2, 5, 2, 1, batch_first=True),
-        case("LSTM", 3, 2, 5, 4, 1, 1),
-        case("RNN", 4, 5, 2, 3, 1, 2),
-        case("LSTM", 5, 3, 2, 4, 2, 2),
-        case("LSTM", 3, 4, 6, 5, 3, 2),
-        case("GRU", 5, 4, 2, 3, 2, 2, batch_first=True),
-        case("LSTM", 3, 5, 4, 2, 2, 2, batch_first=True),
-        case("LSTM", 4, 4, 3, 2, 2, 2, batch_first=True),  # B = T = L*D
-    ]
+@cases(
+    0.8,
+    "T5 B3 I6 H4 kind='GRU' L=2 D=1; T4 B3 I2 H5 kind='LSTM' L=2 D=1 batch_first",
+    "T3 B2 I5 H4 kind='LSTM' L=1 D=1; T4 B5 I2 H3 kind='RNN' L=1 D=2; T5 B3 I2 H4 kind='LSTM' L=2 D=2",
+    "T3 B4 I6 H5 kind='LSTM' L=3 D=2; T5 B4 I2 H3 kind='GRU' L=2 D=2 batch_first",
+    "T3 B5 I4 H2 kind='LSTM' L=2 D=2 batch_first",
+    "T4 B4 I3 H2 kind='LSTM' L=2 D=2 batch_first",  # B = T = L*D
+)
+def _SentenceVector_cases(numbers, T, B, I, H, kind, L, D, batch_first=False):
+    options = {"input_size": I, "hidden_size": H, "num_layers": L}
+    options |= {"bidirectional": D == 2, "batch_first": batch_first}
+    layer, x = random_module(kind, numbers, **options), sequences(numbers, T, B, I, batch_first)
+    return {"layer": layer, "x": x}, *traits(D, batch_first), IS_LSTM if kind == "LSTM" else NO_LSTM
 
 
 wrong = Mistakes("Which one do you want?", _Truth_SentenceVector)
-
 wrong.edits("""
 § Every index
 backward alone | of two directions you take one: h_n[-1] is the backward one alone.
@@ -503,7 +446,6 @@ output as it is | this is output, with all steps. Asked is one vector for each s
     torch.cat(list(ends), dim=-1) => result[0]
 """)
 
-
 SentenceVector = task(
     "SentenceVector",
     LESSON,
@@ -519,7 +461,7 @@ SentenceVector = task(
     cases=_SentenceVector_cases,
     example={
         "layer": random_module("RNN", _example, input_size=1, hidden_size=1, bidirectional=True),
-        "x": torch.tensor([[[1.0]], [[-1.0]], [[0.5]]], dtype=torch.float64),
+        "x": rows([[1.0]], [[-1.0]], [[0.5]]),
     },
     use=build_and_call,
     forbid=frozenset({"rnncourse"}),
@@ -536,8 +478,7 @@ TWO_STREAMS = Trait("two streams share the layer", "what happens where there is 
 
 class _Truth_Stream:
     def __init__(self, layer):
-        self.layer = layer
-        self.state = None
+        self.layer, self.state = layer, None
 
     def push(self, piece):
         output, self.state = self.layer(piece, self.state)
@@ -553,14 +494,12 @@ def _Stream_cases(seed: int) -> list[Case]:
     def case(kind: str, B: int, I: int, H: int, L: int, calls: list, *traits: Trait, batch_first=False):
         """calls: (which stream, the piece's length, or None for a reset)."""
         options = {"input_size": I, "hidden_size": H, "num_layers": L, "batch_first": batch_first}
-        pieces = []
-        for which, steps in calls:
-            rows = () if steps is None else (B, steps) if batch_first else (steps, B)
-            pieces.append((which, None if steps is None else numbers(*rows, I)))
-        arguments = {"layer": random_module(kind, numbers, **options), "calls": pieces}
+        pieces = [(which, steps and sequences(numbers, steps, B, I, batch_first)) for which, steps in calls]
+        layer = random_module(kind, numbers, **options)
         T = sum(steps or 0 for _, steps in calls)
         of_kind = IS_LSTM if kind == "LSTM" else NO_LSTM
-        return Case(arguments, {"T": T, "B": B, "I": I, "H": H}, frozenset({*traits, of_kind}))
+        sizes = {"T": T, "B": B, "I": I, "H": H}
+        return Case({"layer": layer, "calls": pieces}, sizes, frozenset({*traits, of_kind}))
 
     alone = [(0, 3), (0, 1), (0, 3)]
     again = [(0, 2), (0, 3), (0, None), (0, 2), (0, 2)]
@@ -577,76 +516,39 @@ def _Stream_cases(seed: int) -> list[Case]:
 
 
 wrong = Mistakes("A sequence in pieces", _Truth_Stream)
-
 wrong.edits("""
 state forgotten | each piece begins from zeros: the state that the last one ended with has no part in it.
-    output, self.state = self.layer(piece, self.state) => output, self.state = self.layer(piece)
-""")
-
-
-@wrong(
-    "first state kept",
-    "from the third piece on the state is wrong: it is still the one that the first piece ended with.",
-)
-class _FirstStateKept(_Truth_Stream):
-    def push(self, piece):
-        output, state = self.layer(piece, self.state)
-        if self.state is None:
-            self.state = state
-        return output
-
-
-@wrong("h without c", "of an LSTM's state the h is carried, and c begins from zeros with each piece.")
-class _WithoutC(_Truth_Stream):
-    def push(self, piece):
-        output = super().push(piece)
-        if isinstance(self.state, tuple):
-            self.state = self.state[0], torch.zeros_like(self.state[1])
-        return output
-
-
-@wrong("c without h", "of an LSTM's state the c is carried, and h begins from zeros with each piece.")
-class _WithoutH(_Truth_Stream):
-    def push(self, piece):
-        output = super().push(piece)
-        if isinstance(self.state, tuple):
-            self.state = torch.zeros_like(self.state[0]), self.state[1]
-        return output
-
-
-@wrong(
-    "output for h_n",
-    "you carry the last slice of output as h. With two layers, what does the first one begin with?",
-    section="Is the last slice of output the hidden state?",
-)
-class _OutputForH(_Truth_Stream):
-    def push(self, piece):
-        output = super().push(piece)
-        last = output[:, -1] if self.layer.batch_first else output[-1]
-        h = last.repeat(self.layer.num_layers, 1, 1)
-        self.state = (h, self.state[1]) if isinstance(self.state, tuple) else h
-        return output
-
-
-wrong.edits("""
+    self.layer(piece, self.state) => self.layer(piece)
+first state kept | from the third piece on the state is wrong: it is still the one that the first piece ended
+    with.
+    output, self.state = => output, state =
+    return output => self.state = state if self.state is None else self.state; return output
+h without c | of an LSTM's state the h is carried, and c begins from zeros with each piece.
+    - return output
+    + if isinstance(self.state, tuple):
+    +     self.state = self.state[0], torch.zeros_like(self.state[1])
+    + return output
+c without h | of an LSTM's state the c is carried, and h begins from zeros with each piece.
+    - return output
+    + if isinstance(self.state, tuple):
+    +     self.state = torch.zeros_like(self.state[0]), self.state[1]
+    + return output
+§ Is the last slice of output the hidden state?
+output for h_n | you carry the last slice of output as h. With two layers, what does the first one begin with?
+    - return output
+    + last = output[:, -1] if self.layer.batch_first else output[-1]
+    + h = last.repeat(self.layer.num_layers, 1, 1)
+    + self.state = (h, self.state[1]) if isinstance(self.state, tuple) else h
+    + return output
+§
 never reset | after a reset it goes on with the old sequence's state.
-    - def reset(self):
-    -     self.state = None
-    + def reset(self):
-    +     pass
+    self.state = None => pass
 state on the layer | two streams get in each other's way: they keep their states in one place.
-    - self.layer = layer
-    - self.state = None
-    + self.layer = layer
-    + layer.state = None
-    - output, self.state = self.layer(piece, self.state)
-    + output, self.layer.state = self.layer(piece, self.layer.state)
-    - def reset(self):
-    -     self.state = None
-    + def reset(self):
-    +     self.layer.state = None
+    self.layer, self.state => self.layer, layer.state
+    output, self.state = => output, self.layer.state =
+    (piece, self.state) => (piece, self.layer.state)
+    self.state = None => self.layer.state = None
 """)
-
 
 Stream = task(
     "Stream",
@@ -663,12 +565,7 @@ Stream = task(
     cases=_Stream_cases,
     example={
         "layer": random_module("RNN", _example, input_size=1, hidden_size=1),
-        "calls": [
-            (0, torch.tensor([[[1.0]]], dtype=torch.float64)),
-            (0, torch.tensor([[[0.5]]], dtype=torch.float64)),
-            (0, None),
-            (0, torch.tensor([[[1.0]]], dtype=torch.float64)),
-        ],
+        "calls": [(0, rows([[1.0]])), (0, rows([[0.5]])), (0, None), (0, rows([[1.0]]))],
     },
     use=push_pieces,
     forbid=frozenset({"rnncourse"}),
@@ -691,8 +588,7 @@ class _Truth_Streams:
     def push(self, ids, pieces):
         zeros = pieces.new_zeros(self.layer.num_layers, self.layer.hidden_size)
         known = [self.states.get(i, (zeros, zeros)) for i in ids]
-        h_0 = torch.stack([h for h, c in known], dim=1)
-        c_0 = torch.stack([c for h, c in known], dim=1)
+        h_0, c_0 = (torch.stack(parts, dim=1) for parts in zip(*known, strict=True))
         output, (h_n, c_n) = self.layer(pieces, (h_0, c_0))
         for b, i in enumerate(ids):
             self.states[i] = h_n[:, b], c_n[:, b]
@@ -705,12 +601,9 @@ def _Streams_cases(seed: int) -> list[Case]:
     def case(I: int, H: int, L: int, batches: list, trait: Trait, batch_first: bool = False) -> Case:
         """batches: (ids, the number of steps)."""
         options = {"input_size": I, "hidden_size": H, "num_layers": L, "batch_first": batch_first}
-        calls = []
-        for ids, steps in batches:
-            rows = (len(ids), steps) if batch_first else (steps, len(ids))
-            calls.append((tuple(ids), numbers(*rows, I)))
-        arguments = {"layer": random_module("LSTM", numbers, **options), "calls": calls}
-        return Case(arguments, {"I": I, "H": H, "L": L}, frozenset({trait}))
+        calls = [(tuple(i), sequences(numbers, T, len(i), I, batch_first)) for i, T in batches]
+        layer = random_module("LSTM", numbers, **options)
+        return Case({"layer": layer, "calls": calls}, {"I": I, "H": H, "L": L}, frozenset({trait}))
 
     same = [("abc", 2), ("abc", 1), ("abc", 3)]
     shuffled = [("abc", 2), ("cab", 3), ("bca", 1)]
@@ -748,13 +641,9 @@ h without c | the h of each sequence is carried, and c begins from zeros with ea
 first state kept | a sequence's state is kept once and never renewed.
     self.states[i] = h_n[:, b], c_n[:, b] => self.states.setdefault(i, (h_n[:, b], c_n[:, b]))
 absent sequences lost | a sequence that stays away for a batch has lost its state when it comes back.
-    - output, (h_n, c_n) = self.layer(pieces, (h_0, c_0))
-    + output, (h_n, c_n) = self.layer(pieces, (h_0, c_0))
-    + self.states = {}
+    output, (h_n, c_n) = => self.states = {}; output, (h_n, c_n) =
 new ones reset all | where a batch has a new sequence, the others in it begin from zeros, too.
-    - known = [self.states.get(i, (zeros, zeros)) for i in ids]
-    + known = [self.states.get(i) for i in ids]
-    + known = [(zeros, zeros)] * len(ids) if None in known else known
+    for i in ids] => for i in ids] if all(i in self.states for i in ids) else [(zeros, zeros)] * len(ids)
 sorted on the way out | the rows of your output are sorted by id. Asked is the order in which they came.
     - return output
     + order = sorted(range(len(ids)), key=lambda b: ids[b])
@@ -765,22 +654,14 @@ kept by sorted ids | the states are taken out in the order of the batch, but put
 § Does batch_first move the states?
 batch in front of the state | with batch_first you put the batch in front of the states. Where B = L that
     runs, and mixes them up.
-    - h_0 = torch.stack([h for h, c in known], dim=1)
-    - c_0 = torch.stack([c for h, c in known], dim=1)
-    + h_0 = torch.stack([h for h, c in known], dim=0 if self.layer.batch_first else 1)
-    + c_0 = torch.stack([c for h, c in known], dim=0 if self.layer.batch_first else 1)
+    dim=1) for => dim=0 if self.layer.batch_first else 1) for
 states joined on axis 0 | you join the sequences' states along a new first axis. Where B = L that runs, and
     mixes them up.
-    h_0 = torch.stack([h for h, c in known], dim=1) => h_0 = torch.stack([h for h, c in known])
-    c_0 = torch.stack([c for h, c in known], dim=1) => c_0 = torch.stack([c for h, c in known])
+    torch.stack(parts, dim=1) => torch.stack(parts)
 joined by reshape | the states are joined on the wrong axis and forced into shape by a view or reshape: that
     mixes them up.
-    - h_0 = torch.stack([h for h, c in known], dim=1)
-    - c_0 = torch.stack([c for h, c in known], dim=1)
-    + h_0 = torch.stack([h for h, c in known]).reshape(len(zeros), len(ids), -1)
-    + c_0 = torch.stack([c for h, c in known]).reshape(len(zeros), len(ids), -1)
+    torch.stack(parts, dim=1) => torch.stack(parts).reshape(len(zeros), len(ids), -1)
 """)
-
 
 Streams = task(
     "Streams",
@@ -797,10 +678,7 @@ Streams = task(
     cases=_Streams_cases,
     example={
         "layer": random_module("LSTM", _example, input_size=1, hidden_size=1),
-        "calls": [
-            (("a", "b"), torch.tensor([[[1.0], [2.0]]], dtype=torch.float64)),
-            (("b", "c"), torch.tensor([[[1.0], [1.0]]], dtype=torch.float64)),
-        ],
+        "calls": [(("a", "b"), rows([[1.0], [2.0]])), (("b", "c"), rows([[1.0], [1.0]]))],
     },
     use=push_batches,
     forbid=frozenset({"rnncourse"}),

@@ -8,10 +8,11 @@ from rnncourse.checks.framework.authoring import (
     RECURRENT,
     Case,
     Mistakes,
-    TorchModule,
     Trait,
     random_module,
     random_numbers,
+    rows,
+    small_cell,
     task,
 )
 
@@ -55,8 +56,6 @@ def staircase(lengths):
 
 
 # ---- Task 1, valid: the mask from the lengths.
-
-
 def _valid(lengths, T):
     return torch.arange(T) < lengths[:, None]
 
@@ -72,7 +71,6 @@ def _valid_cases(seed):
 
 
 wrong = Mistakes("A mask from the lengths", _valid)
-
 wrong.edits("""
 one too many | each sequence has one step too many. Its last step is which, when steps are counted from 0?
     < => <=
@@ -110,8 +108,6 @@ valid = task(
 
 
 # ---- Task 2, last_valid: the end of each sequence, out of a padded output.
-
-
 def _last_valid(output, lengths, batch_first, bidirectional):
     if not batch_first:
         output = output.transpose(0, 1)
@@ -119,7 +115,8 @@ def _last_valid(output, lengths, batch_first, bidirectional):
     if not bidirectional:
         return last
     H = output.shape[-1] // 2
-    return torch.cat([last[:, :H], output[:, 0, H:]], dim=-1)
+    forward, backward = last[:, :H], output[:, 0, H:]
+    return torch.cat([forward, backward], dim=-1)
 
 
 def _last_valid_cases(seed):
@@ -128,12 +125,9 @@ def _last_valid_cases(seed):
     def case(B, longest, T, H, batch_first, bidirectional, nan):
         lengths = some_lengths(numbers, B, longest)
         output = padded(numbers, lengths, T, 2 * H if bidirectional else H, nan=nan)
-        arguments = {
-            "output": output if batch_first else output.transpose(0, 1).contiguous(),
-            "lengths": lengths,
-            "batch_first": batch_first,
-            "bidirectional": bidirectional,
-        }
+        output = output if batch_first else output.transpose(0, 1).contiguous()
+        arguments = {"output": output, "lengths": lengths}
+        arguments |= {"batch_first": batch_first, "bidirectional": bidirectional}
         traits = {TWO_WAYS if bidirectional else ONE_WAY} | (set() if nan else {FINITE})
         return Case(arguments, {"B": B, "T": T, "H": H}, frozenset(traits))
 
@@ -150,15 +144,14 @@ def _last_valid_cases(seed):
 
 
 wrong = Mistakes("The last valid output", _last_valid)
-
 wrong.edits("""
 § The last step is not the last
 step T - 1 for all | this is the last step of the tensor, the same for all. In most rows that is padding.
-    output[torch.arange(len(lengths)), lengths - 1] => output[:, -1]
+    torch.arange(len(lengths)), lengths - 1 => :, -1
 step T - 1 for all, whole | this is the last step of the tensor, whole and the same for all. In most rows that
     is padding.
-    last = output[torch.arange(len(lengths)), lengths - 1] => last = output[:, -1]
-    torch.cat([last[:, :H], output[:, 0, H:]], dim=-1) => last
+    torch.arange(len(lengths)), lengths - 1 => :, -1
+    torch.cat([forward, backward], dim=-1) => last
 the longest for all | every row is read where the longest sequence ends.
     lengths - 1] => lengths.max() - 1]
 §
@@ -169,7 +162,7 @@ one step too far, unclamped | each row is read one step behind its end.
 one step too early | each row is read one step before its end.
     lengths - 1] => lengths - 2]
 every step for every row | these are the last steps of all sequences for each row. Each row wants its own.
-    output[torch.arange(len(lengths)), lengths - 1] => output[:, lengths - 1]
+    torch.arange(len(lengths)), lengths - 1 => :, lengths - 1
 the backward half at the end | with two directions, both halves are taken at the end. How much has the
     backward half read there?
     output[:, 0, H:] => last[:, H:]
@@ -181,11 +174,11 @@ the forward half at 0 | with two directions, both halves are taken at step 0. Ho
 the wrong ends | each half is taken where it begins, not where it ends.
     last[:, :H], output[:, 0, H:] => output[:, 0, :H], last[:, H:]
 backward half first | the numbers are right, but the backward half stands first.
-    last[:, :H], output[:, 0, H:] => output[:, 0, H:], last[:, :H]
+    [forward, backward] => [backward, forward]
 forward half only | with two directions this is the forward half alone.
-    torch.cat([last[:, :H], output[:, 0, H:]], dim=-1) => last[:, :H]
+    torch.cat([forward, backward], dim=-1) => forward
 halves on an axis of their own | the halves stand on an axis of their own. Asked are they side by side.
-    torch.cat([last[:, :H], output[:, 0, H:]], dim=-1) => torch.stack([last[:, :H], output[:, 0, H:]])
+    torch.cat([forward, backward], dim=-1) => torch.stack([forward, backward])
 always two directions | with one direction, too, the second half is taken at step 0.
     if not bidirectional => if False
 always batch first | where time comes first, its axis is taken for the batch.
@@ -204,15 +197,12 @@ last_valid = task(
     LESSON,
     "The last valid output",
     returns="summary (B D*H)",
-    points="""
-        one direction 2 where there is one direction
-        two directions 2 where there are two directions
-    """,
+    points="one direction 2 where there is one direction; two directions 2 where there are two directions",
     truth=_last_valid,
     mistakes=wrong,
     cases=_last_valid_cases,
     example={
-        "output": torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [[7.0, 8.0], [9.0, 0.5], [0.0, 0.0]]]),
+        "output": rows([[1, 2], [3, 4], [5, 6]], [[7, 8], [9, 0.5], [0, 0]]),
         "lengths": torch.tensor([3, 2]),
         "batch_first": True,
         "bidirectional": True,
@@ -222,8 +212,6 @@ last_valid = task(
 
 
 # ---- Task 3, mean_valid: the mean over the valid steps.
-
-
 def _mean_valid(output, lengths):
     mask = torch.arange(output.shape[1]) < lengths[:, None]
     kept = torch.where(mask[..., None], output, 0)
@@ -238,17 +226,17 @@ def _mean_valid_cases(seed):
         arguments = {"output": padded(numbers, lengths, T, H, nan=nan), "lengths": lengths}
         return Case(arguments, {"B": B, "T": T, "H": H}, frozenset(() if nan else {FINITE}))
 
-    return [
-        case(3, 6, 6, 4, nan=False),
-        case(4, 7, 7, 2, nan=False),
-        case(3, 5, 8, 4, nan=False),
-        case(4, 7, 7, 3, nan=True),
-        case(5, 5, 8, 2, nan=True),
-    ]
+    sizes = (
+        (3, 6, 6, 4, False),
+        (4, 7, 7, 2, False),
+        (3, 5, 8, 4, False),
+        (4, 7, 7, 3, True),
+        (5, 5, 8, 2, True),
+    )
+    return [case(*size) for size in sizes]
 
 
 wrong = Mistakes("Mean, maximum and loss without the padding", _mean_valid)
-
 wrong.edits("""
 § The mean counts the padding
 padding counted | the padding is in the mean.
@@ -297,20 +285,16 @@ mean_valid = task(
     truth=_mean_valid,
     mistakes=wrong,
     cases=_mean_valid_cases,
-    example={
-        "output": torch.tensor([[[1.0], [2.0], [6.0]], [[3.0], [5.0], [9.0]]]),
-        "lengths": torch.tensor([3, 2]),
-    },
+    example={"output": rows([[1], [2], [6]], [[3], [5], [9]]), "lengths": torch.tensor([3, 2])},
     agree="the mean of each sequence alone",
 )
 
 
 # ---- Task 4, masked_loss: the cross-entropy over the valid steps.
-
-
 def _masked_loss(logits, targets, lengths):
     mask = torch.arange(logits.shape[1]) < lengths[:, None]
-    return F.cross_entropy(logits[mask], targets[mask])
+    loss = F.cross_entropy(logits[mask], targets[mask])
+    return loss
 
 
 def _masked_loss_cases(seed):
@@ -324,109 +308,54 @@ def _masked_loss_cases(seed):
         arguments = {"logits": logits, "targets": targets, "lengths": lengths}
         return Case(arguments, {"B": B, "T": T, "K": K}, frozenset(() if nan else {FINITE}))
 
-    return [
-        case(3, 6, 6, 4, nan=False),
-        case(4, 7, 7, 3, nan=False),
-        case(5, 6, 8, 4, nan=False),
-        case(4, 7, 7, 5, nan=True),
-        case(3, 5, 8, 4, nan=True),
-    ]
-
-
-def _steps(logits, targets):
-    return F.cross_entropy(logits.transpose(1, 2), targets, reduction="none")  # (B, T)
+    sizes = (
+        (3, 6, 6, 4, False),
+        (4, 7, 7, 3, False),
+        (5, 6, 8, 4, False),
+        (4, 7, 7, 5, True),
+        (3, 5, 8, 4, True),
+    )
+    return [case(*size) for size in sizes]
 
 
 wrong = Mistakes("Mean, maximum and loss without the padding", _masked_loss)
-
-
-@wrong("padding counted", "the padding is in the mean: its classes are learned, too.")
-def _(logits, targets, lengths):
-    return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
-
-
-@wrong(
-    "multiplied by the mask",
-    "right where the padding is finite. Where nan stands in it, it comes through: what is 0 times nan?",
-    section="Poison the padding",
-)
-def _(logits, targets, lengths):
-    mask = torch.arange(logits.shape[1]) < lengths[:, None]
-    return (_steps(logits, targets) * mask).sum() / mask.sum()
-
-
-@wrong(
-    "logits set to zero",
-    "the logits of the padding are zero, and their loss is counted. What is the loss of K equal logits?",
-)
-def _(logits, targets, lengths):
-    mask = torch.arange(logits.shape[1]) < lengths[:, None]
-    logits = torch.where(mask[..., None], logits, 0)
-    return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
-
-
-@wrong(
-    "targets set to zero",
-    "the targets of the padding are zero, and they are counted: class 0 is learned there.",
-)
-def _(logits, targets, lengths):
-    mask = torch.arange(logits.shape[1]) < lengths[:, None]
-    return F.cross_entropy(logits.flatten(0, 1), (targets * mask).flatten())
-
-
-@wrong(
-    "reshaped, not transposed",
-    "time and classes are reshaped, not exchanged: the numbers of a step are not its own.",
-)
-def _(logits, targets, lengths):
-    mask = torch.arange(logits.shape[1]) < lengths[:, None]
-    logits = logits.reshape(len(lengths), logits.shape[2], -1)  # (B, K, T)
-    return F.cross_entropy(logits, targets.masked_fill(~mask, -100))
-
-
-@wrong("divided by all places", "the sum is right, but it is divided by all B*T places.")
-def _(logits, targets, lengths):
-    return _masked_loss(logits, targets, lengths) * lengths.sum() / targets.numel()
-
-
-@wrong(
-    "mean of means",
-    "this is the mean of the sequences' means: a step of a short sequence counts more. Asked is the mean over"
-    " all steps.",
-)
-def _(logits, targets, lengths):
-    each = [F.cross_entropy(a[:n], b[:n]) for a, b, n in zip(logits, targets, lengths, strict=True)]
-    return torch.stack(each).mean()
-
-
-@wrong("sum of means", "this is the sum of the sequences' means. Asked is the mean over all steps.")
-def _(logits, targets, lengths):
-    return sum(F.cross_entropy(a[:n], b[:n]) for a, b, n in zip(logits, targets, lengths, strict=True))
-
-
-@wrong("divided by B", "the sum is divided by the number of sequences. Asked is the mean over all steps.")
-def _(logits, targets, lengths):
-    return _masked_loss(logits, targets, lengths) * lengths.sum() / len(lengths)
-
-
 wrong.edits("""
+padding counted | the padding is in the mean: its classes are learned, too.
+    logits[mask], targets[mask] => logits.flatten(0, 1), targets.flatten()
+§ Poison the padding
+multiplied by the mask | right where the padding is finite. Where nan stands in it, it comes through: what is
+    0 times nan?
+    logits[mask], targets[mask] => logits.mT, targets, reduction="none"
+    return loss => return (loss * mask).sum() / mask.sum()
+§
+logits set to zero | the logits of the padding are zero, and their loss is counted. What is the loss of K
+    equal logits?
+    logits[mask], targets[mask] => torch.where(mask[..., None], logits, 0).flatten(0, 1), targets.flatten()
+targets set to zero | the targets of the padding are zero, and they are counted: class 0 is learned there.
+    logits[mask], targets[mask] => logits.flatten(0, 1), (targets * mask).flatten()
+reshaped, not transposed | time and classes are reshaped, not exchanged: the numbers of a step are not its
+    own.
+    logits[mask] => logits.reshape(len(logits), -1, mask.shape[1])
+    targets[mask] => targets.masked_fill(~mask, -100)
+divided by all places | the sum is right, but it is divided by all B*T places.
+    return loss => return loss * lengths.sum() / targets.numel()
+mean of means | this is the mean of the sequences' means: a step of a short sequence counts more. Asked is the
+    mean over all steps.
+    logits[mask], targets[mask] => logits.mT, targets, reduction="none"
+    return loss => return (torch.where(mask, loss, 0).sum(1) / lengths).mean()
+sum of means | this is the sum of the sequences' means. Asked is the mean over all steps.
+    logits[mask], targets[mask] => logits.mT, targets, reduction="none"
+    return loss => return (torch.where(mask, loss, 0).sum(1) / lengths).sum()
+divided by B | the sum is divided by the number of sequences. Asked is the mean over all steps.
+    return loss => return loss * lengths.sum() / len(lengths)
 the sum | this is the sum over the valid steps. Asked is their mean.
-    targets[mask]) => targets[mask], reduction="sum")
+    targets[mask] => targets[mask], reduction="sum"
 class 0 ignored | steps of class 0 are left out. Here it is a class like any other: only the lengths say what
     is padding.
-    targets[mask]) => targets[mask], ignore_index=0)
-""")
-
-
-@wrong(
-    "class 0 for padding",
-    "every target 0 is taken for padding, and nothing else. Here only the lengths say what is padding.",
-)
-def _(logits, targets, lengths):
-    return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=0)
-
-
-wrong.edits("""
+    targets[mask] => targets[mask], ignore_index=0
+class 0 for padding | every target 0 is taken for padding, and nothing else. Here only the lengths say what is
+    padding.
+    logits[mask], targets[mask] => logits.flatten(0, 1), targets.flatten(), ignore_index=0
 § A mask from the lengths
 one step too many | a step of padding of each sequence is counted.
     < => <=
@@ -436,9 +365,9 @@ only the last step | only the last step of each sequence is counted. Asked are a
     arange(logits.shape[1]) < => arange(logits.shape[1]) + 1 ==
 §
 softmax before | softmax is applied before cross_entropy, which applies it too.
-    (logits[mask] => (logits[mask].softmax(-1)
+    logits[mask] => logits[mask].softmax(-1)
 one loss for each step | this is the loss of each step. Asked is one number, their mean.
-    targets[mask]) => targets[mask], reduction="none")
+    targets[mask] => targets[mask], reduction="none"
 """)
 
 masked_loss = task(
@@ -451,7 +380,7 @@ masked_loss = task(
     mistakes=wrong,
     cases=_masked_loss_cases,
     example={
-        "logits": torch.tensor([[[0.0, 0.0], [0.0, 1.0]], [[2.0, 0.0], [9.0, 9.0]]]),
+        "logits": rows([[0, 0], [0, 1]], [[2, 0], [9, 9]]),
         "targets": torch.tensor([[0, 1], [1, 0]]),
         "lengths": torch.tensor([2, 1]),
     },
@@ -460,8 +389,6 @@ masked_loss = task(
 
 
 # ---- Task 5, batch_sizes: the staircase from the lengths.
-
-
 def _batch_sizes(lengths):
     t = torch.arange(int(lengths.max()))
     return (t < lengths[:, None]).sum(0)
@@ -474,16 +401,11 @@ def _batch_sizes_cases(seed):
         return Case({"lengths": lengths}, {"B": len(lengths), "T": int(lengths.max())})
 
     twice = torch.tensor([2, 6, 2, 6, 3])
-    return [
-        case(some_lengths(numbers, 3, 7)),
-        case(some_lengths(numbers, 5, 8)),
-        case(some_lengths(numbers, 4, 6)),
-        case(twice[[0, *numbers(4).argsort().add(1).tolist()]]),  # two of them twice
-    ]
+    different = [case(some_lengths(numbers, B, longest)) for B, longest in ((3, 7), (5, 8), (4, 6))]
+    return [*different, case(twice[[0, *numbers(4).argsort().add(1).tolist()]])]
 
 
 wrong = Mistakes("From the lengths to batch_sizes", _batch_sizes)
-
 wrong.edits("""
 ends counted too | each sequence runs one step too long: at its own length it has no step any more.
     < => <=
@@ -498,15 +420,9 @@ rising | the sizes rise. At which step are the most sequences running?
 § Sorted and not
 the first for the longest | the first sequence is taken for the longest: this runs to its length only.
     lengths.max() => lengths[0]
-""")
-
-
-@wrong("the lengths, sorted", "these are the lengths, sorted. Asked is a number for each time step.")
-def _(lengths):
-    return lengths.sort(descending=True).values
-
-
-wrong.edits("""
+§
+the lengths, sorted | these are the lengths, sorted. Asked is a number for each time step.
+    (t < lengths[:, None]).sum(0) => lengths.sort(descending=True).values
 the lengths | these are the lengths. Asked is a number for each time step.
     .sum(0) => .sum(1)
 those that end | this counts the sequences that end at each step.
@@ -535,8 +451,6 @@ batch_sizes = task(
 
 
 # ---- Task 6, pack: a padded batch packed by hand. The tests compare the right one with torch's.
-
-
 def _pack(x, lengths):
     order = lengths.argsort(descending=True)
     sizes = (torch.arange(int(lengths.max())) < lengths[:, None]).sum(0)
@@ -562,7 +476,6 @@ def _pack_cases(seed):
 
 
 wrong = Mistakes("Packing: the staircase", _pack)
-
 wrong.edits("""
 § Sorted and not
 not sorted | column t takes the first rows of the batch as it was given: some of them have no step t any more.
@@ -577,12 +490,10 @@ rows by the other index | the rows are taken by unsorted_indices: it says at whi
     x[order[:size], t] => x[order.argsort()[:size], t]
 §
 row by row | data holds sequence after sequence. The steps of one time belong together.
-    - data = torch.cat([x[order[:size], t] for t, size in enumerate(sizes)])
-    + data = torch.cat([x[b, : lengths[b]] for b in order])
+    [x[order[:size], t] for t, size in enumerate(sizes)] => [x[b, : lengths[b]] for b in order]
 row by row, as given | data holds sequence after sequence, in the order of the batch. The steps of one time
     belong together.
-    - data = torch.cat([x[order[:size], t] for t, size in enumerate(sizes)])
-    + data = torch.cat([x[b, :n] for b, n in enumerate(lengths)])
+    [x[order[:size], t] for t, size in enumerate(sizes)] => [x[b, :n] for b, n in enumerate(lengths)]
 padding packed | every row is in every column: the padding is packed with the rest.
     < lengths[:, None] => < torch.full_like(lengths, x.shape[1])[:, None]
     int(lengths.max()) => x.shape[1]
@@ -623,9 +534,7 @@ pack = task(
     mistakes=wrong,
     cases=_pack_cases,
     example={
-        "x": torch.tensor(
-            [[[1.0], [2.0], [0.0]], [[3.0], [0.0], [0.0]], [[4.0], [5.0], [6.0]]], dtype=torch.float64
-        ),
+        "x": rows([[1], [2], [0]], [[3], [0], [0]], [[4], [5], [6]]),
         "lengths": torch.tensor([2, 1, 3]),
     },
     forbid=BY_HAND,
@@ -634,14 +543,12 @@ pack = task(
 
 
 # ---- Task 7, unpack: a packed batch back into a padded tensor. The tests compare the right one with torch's.
-
-
 def _unpack(data, batch_sizes, unsorted_indices, total_length):
     B = len(unsorted_indices)
+    lengths = (torch.arange(B)[:, None] < batch_sizes).sum(1)  # sorted, as data is
     padded = data.new_zeros(B, total_length, data.shape[1])
     for t, column in enumerate(data.split(batch_sizes.tolist())):
         padded[: len(column), t] = column
-    lengths = (torch.arange(B)[:, None] < batch_sizes).sum(1)
     return padded[unsorted_indices], lengths[unsorted_indices]
 
 
@@ -650,14 +557,11 @@ def _unpack_cases(seed):
 
     def case(lengths, total_length, H):
         sizes, _, back = staircase(lengths)
-        arguments = {
-            "data": numbers(int(lengths.sum()), H),
-            "batch_sizes": sizes,
-            "unsorted_indices": back,
-            "total_length": total_length,
-        }
+        data = numbers(int(lengths.sum()), H)
+        data[-1] = 0  # the longest sequence ends in a step that is zero, and no padding
+        arguments = {"data": data, "batch_sizes": sizes, "unsorted_indices": back}
+        arguments |= {"total_length": total_length}
         traits = frozenset({FITTING} if total_length == int(lengths.max()) else ())
-        arguments["data"][-1] = 0  # the longest sequence ends in a step that is zero, and no padding
         return Case(arguments, {"B": len(lengths), "T": total_length, "H": H}, traits)
 
     return [
@@ -670,20 +574,17 @@ def _unpack_cases(seed):
 
 
 wrong = Mistakes("Back to a padded tensor", _unpack)
-
 wrong.edits("""
 § Sorted and not
 order not restored | the rows are still sorted, the longest first, and so are the lengths.
-    return padded[unsorted_indices], lengths[unsorted_indices] => return padded, lengths
+    padded[unsorted_indices], lengths[unsorted_indices] => padded, lengths
 padded not restored | the rows of padded are still sorted, the longest first.
     padded[unsorted_indices], => padded,
 lengths not restored | the lengths are still sorted, the longest first.
     lengths[unsorted_indices] => lengths
 sorted once more | the rows are sorted once more, not brought back: unsorted_indices is used the wrong way
     round.
-    - lengths = (torch.arange(B)[:, None] < batch_sizes).sum(1)
-    + lengths = (torch.arange(B)[:, None] < batch_sizes).sum(1)
-    + unsorted_indices = unsorted_indices.argsort()
+    return => unsorted_indices = unsorted_indices.argsort(); return
 § total_length
 total_length ignored | padded ends with the longest sequence: total_length asks for more.
     total_length, data => len(batch_sizes), data
@@ -695,10 +596,8 @@ time first | padded is (T, B, H). Asked is (B, T, H).
     padded[unsorted_indices] => padded[unsorted_indices].transpose(0, 1)
 § Packing: the staircase
 row by row | data is read as if it held sequence after sequence. It holds column after column.
-    - for t, column in enumerate(data.split(batch_sizes.tolist())):
-    -     padded[: len(column), t] = column
-    + for r, row in enumerate(data.split((torch.arange(B)[:, None] < batch_sizes).sum(1).tolist())):
-    +     padded[r, : len(row)] = row
+    batch_sizes.tolist() => lengths.tolist()
+    padded[: len(column), t] => padded[t, : len(column)]
 from below | each column stands on the bottom of the batch. It hangs from the top, where the longest is.
     padded[: len(column), t] => padded[B - len(column) :, t]
 §
@@ -709,7 +608,7 @@ batch_sizes for lengths | the lengths are batch_sizes themselves. Asked is a num
     lengths[unsorted_indices] => batch_sizes
 zeros taken for padding | steps that are zero are not counted. A step may be zero and no padding: batch_sizes
     knows.
-    (torch.arange(B)[:, None] < batch_sizes).sum(1) => (padded != 0).any(-1).sum(1)
+    return => lengths = (padded != 0).any(-1).sum(1); return
 one too many | each length is one too large.
     .sum(1) => .sum(1) + 1
 one too few | each length is one too small.
@@ -731,7 +630,7 @@ unpack = task(
     mistakes=wrong,
     cases=_unpack_cases,
     example={
-        "data": torch.tensor([[4.0], [1.0], [3.0], [5.0], [2.0], [6.0]], dtype=torch.float64),
+        "data": rows([4], [1], [3], [5], [2], [6]),
         "batch_sizes": torch.tensor([3, 2, 1]),
         "unsorted_indices": torch.tensor([1, 2, 0]),
         "total_length": 4,
@@ -742,8 +641,6 @@ unpack = task(
 
 
 # ---- Task 8, run_packed: an LSTM cell over the staircase. The tests compare the right one with nn.LSTM.
-
-
 def _run_packed(cell, data, batch_sizes, unsorted_indices, state):
     order = unsorted_indices.argsort()
     h, c = (part[order] for part in state)
@@ -760,8 +657,7 @@ def _run_packed_cases(seed):
     numbers = random_numbers(seed, 0.7)
 
     def case(lengths, I, H):
-        B = len(lengths)
-        sizes, _, back = staircase(lengths)
+        B, (sizes, _, back) = len(lengths), staircase(lengths)
         arguments = {
             "cell": random_module("LSTMCell", numbers, input_size=I, hidden_size=H),
             "data": numbers(int(lengths.sum()), I),
@@ -780,7 +676,6 @@ def _run_packed_cases(seed):
 
 
 wrong = Mistakes("The loop over the staircase", _run_packed)
-
 wrong.edits("""
 § Sorted and not
 state not sorted | each sequence starts from the state of another: the state comes in the order given, data is
@@ -810,8 +705,8 @@ ended states lost | h_n and c_n are zero for sequences that end before the longe
     c[size:] => 0 * c[size:]
 first state of what has ended | sequences that end before the longest get back the state that they started
     from.
-    - h, c = torch.cat([h_t, h[size:]]), torch.cat([c_t, c[size:]])
-    + h, c = (torch.cat([new, old[order][size:]]) for new, old in zip((h_t, c_t), state))
+    h[size:] => state[0][order][size:]
+    c[size:] => state[1][order][size:]
 only the rows that still run | h_n and c_n hold the longest sequence alone: the states of the others are
     dropped when they end.
     h, c = torch.cat([h_t, h[size:]]), torch.cat([c_t, c[size:]]) => h, c = h_t, c_t
@@ -842,16 +737,6 @@ a row at a time | each step takes a single row of data. A column has as many row
 """)
 
 
-def _small_cell():
-    weights = {
-        "weight_ih": torch.tensor([[1.0], [0.0], [2.0], [1.0]], dtype=torch.float64),
-        "weight_hh": torch.tensor([[0.0], [1.0], [-1.0], [0.0]], dtype=torch.float64),
-        "bias_ih": torch.tensor([0.0, 1.0, 0.0, 0.0], dtype=torch.float64),
-        "bias_hh": torch.zeros(4, dtype=torch.float64),
-    }
-    return TorchModule("LSTMCell", {"input_size": 1, "hidden_size": 1}, weights)
-
-
 run_packed = task(
     "run_packed",
     LESSON,
@@ -862,14 +747,11 @@ run_packed = task(
     mistakes=wrong,
     cases=_run_packed_cases,
     example={
-        "cell": _small_cell(),
-        "data": torch.tensor([[1.0], [-1.0], [0.0]], dtype=torch.float64),
+        "cell": small_cell(),
+        "data": rows([1], [-1], [0]),
         "batch_sizes": torch.tensor([2, 1]),
         "unsorted_indices": torch.tensor([1, 0]),
-        "state": (
-            torch.zeros(2, 1, dtype=torch.float64),
-            torch.tensor([[1.0], [0.0]], dtype=torch.float64),
-        ),
+        "state": (rows([0], [0]), rows([1], [0])),
     },
     forbid=BY_HAND - {"torch.nn.LSTMCell", "torch.lstm_cell"},
     agree="torch.nn.LSTM on a packed batch",

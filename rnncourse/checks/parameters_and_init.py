@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import nn
@@ -12,7 +11,6 @@ from rnncourse.checks.framework.authoring import (
     Case,
     Criterion,
     Mistakes,
-    Plain,
     TorchModule,
     Trait,
     predicted,
@@ -30,11 +28,21 @@ LAYERS = RECURRENT | {
     for name in ("RNN", "LSTM", "GRU", "RNNBase", "RNNCell", "LSTMCell", "GRUCell", "RNNCellBase")
 }
 
+PARAMETERS = "weight_ih", "weight_hh", "bias_ih", "bias_hh"
+
+
+def one_unit(*columns, trains=False):
+    """For the examples: an LSTM of one unit that reads one number, with a number for each gate."""
+    weight_ih, weight_hh, bias_ih, bias_hh = map(torch.tensor, columns)
+    values = weight_ih[:, None], weight_hh[:, None], bias_ih, bias_hh
+    parameters = {f"{name}_l0": value for name, value in zip(PARAMETERS, values, strict=True)}
+    return TorchModule("LSTM", {"input_size": 1, "hidden_size": 1}, parameters, trains)
+
 
 # ---- Task 1, layout: the shapes of one LSTM with every option, predicted.
 
 # nn.LSTM(10, 7, num_layers=3, bidirectional=True, proj_size=3) on x of shape (T=5, B=4, I=10)
-TRUTH_LAYOUT = {
+right = {
     "weight_ih_l2_reverse": (28, 6),
     "weight_hh_l2": (28, 3),
     "weight_hr_l0": (3, 7),
@@ -45,8 +53,7 @@ TRUTH_LAYOUT = {
     "c_n": (6, 4, 7),
 }
 
-wrong = Mistakes("Every parameter by name", TRUTH_LAYOUT)
-
+wrong = Mistakes("Every parameter by name", right)
 wrong.edits("""
 weight_ih reads x | Layer 2 does not read x. What is below it?
     weight_ih_l2_reverse => (28, 10)
@@ -129,7 +136,7 @@ layout = predicted(
     "layout",
     LESSON,
     "Every parameter by name",
-    TRUTH_LAYOUT,
+    right,
     wrong,
     criteria=(
         Criterion("the weights", 1, ("weight_ih_l2_reverse", "weight_hh_l2", "weight_hr_l0")),
@@ -155,118 +162,78 @@ def _count_parameters(mode, input_size, hidden_size, num_layers, bidirectional, 
     return D * (first + (L - 1) * upper)
 
 
-def _case(mode: str, I: int, H: int, L: int, both: bool, bias: bool = True, P: int = 0) -> Case:
-    arguments = {
-        "mode": mode,
-        "input_size": I,
-        "hidden_size": H,
-        "num_layers": L,
-        "bidirectional": both,
-        "bias": bias,
-        "proj_size": P,
-    }
+def _case(mode, I, H, L, both, bias=True, P=0):
+    options = {"num_layers": L, "bidirectional": both, "bias": bias, "proj_size": P}
+    arguments = {"mode": mode, "input_size": I, "hidden_size": H} | options
     return Case(arguments, {"I": I, "H": H, "L": L}, frozenset({PROJECTED if P else PLAIN}))
 
 
-def _count_parameters_cases(seed: int) -> list[Case]:
+def _count_parameters_cases(seed):
     random = torch.Generator().manual_seed(seed)
 
-    def between(low: int, high: int) -> int:
+    def between(low, high):
         return int(torch.randint(low, high, (), generator=random))
 
-    def case(mode: str, L: int, both: bool, bias: bool = True, projected: bool = False) -> Case:
+    def case(mode, L, both, bias=True, projected=False):
         H = between(9, 19)
         return _case(mode, between(20, 40), H, L, both, bias, between(5, H - 1) if projected else 0)
 
-    return [
-        case("LSTM", 3, False),
-        case("LSTM", 2, True),
-        case("GRU", 4, True),
-        case("RNN", 5, False, bias=False),
-        case("LSTM", 1, True),
-        case("LSTM", 3, True, projected=True),
-        case("LSTM", 4, False, bias=False, projected=True),
-    ]
+    plain = [case("LSTM", 3, False), case("LSTM", 2, True), case("GRU", 4, True)]
+    plain += [case("RNN", 5, False, bias=False), case("LSTM", 1, True)]
+    return [*plain, case("LSTM", 3, True, projected=True), case("LSTM", 4, False, bias=False, projected=True)]
 
 
 wrong = Mistakes("Count them", _count_parameters)
-
 # Each as it is, and by those who have not come to the projection yet.
-for name, hint, edits in (
-    (
-        "one bias",
-        "one vector of biases is counted for each cell. torch has two.",
-        "2 if bias => 1 if bias",
-    ),
-    (
-        "biases always",
-        "bias=False makes no difference in your count.",
-        "2 if bias else 0 => 2",
-    ),
-    (
-        "biases never",
-        "the biases are not counted.",
-        "2 if bias else 0 => 0",
-    ),
-    (
-        "all read x",
-        "each layer's count has I in it. What does layer 1 read?",
-        "(D * wide + => (I +",
-    ),
-    (
-        "upper layers read one direction",
-        "with two directions the upper layers' weight_ih are counted too narrow: a layer reads both.",
-        "(D * wide + => (wide +",
-    ),
-    (
-        "weight_hh reads both",
-        "weight_hh is counted too wide with two directions: in time a cell reads its own h.",
-        """I + wide + => I + D * wide +
-    D * wide + wide => D * wide + D * wide""",
-    ),
-    (
-        "one direction counted",
-        "one direction is counted of two.",
-        "D * (first + => (first +",
-    ),
-    (
-        "directions not at all",
-        "you count as if there were one direction.",
-        "2 if bidirectional else 1 => 1",
-    ),
-    (
-        "one layer",
-        "one layer is counted.",
-        "(first + (L - 1) * upper) => first",
-    ),
-    (
-        "one layer too many",
-        "one of the upper layers is counted once too often.",
-        "(L - 1) => L",
-    ),
-    (
-        "four gates always",
-        "four blocks are counted, always. How many has a GRU, and an RNN?",
-        '"RNN": 1, "GRU": 3 => "RNN": 4, "GRU": 4',
-    ),
-    (
-        "the textbook's LSTM",
-        "4H(I + H + 1) for each layer is a textbook's LSTM. torch has two biases, layers that read h,"
-        " two directions, and other modes than the LSTM.",
-        """2 if bidirectional else 1 => 1
+for mistake in """
+one bias | one vector of biases is counted for each cell. torch has two.
+    2 if bias => 1 if bias
+
+biases always | bias=False makes no difference in your count.
+    2 if bias else 0 => 2
+
+biases never | the biases are not counted.
+    2 if bias else 0 => 0
+
+all read x | each layer's count has I in it. What does layer 1 read?
+    (D * wide + => (I +
+
+upper layers read one direction | with two directions the upper layers' weight_ih are counted too narrow: a
+    layer reads both.
+    (D * wide + => (wide +
+
+weight_hh reads both | weight_hh is counted too wide with two directions: in time a cell reads its own h.
+    I + wide + => I + D * wide +
+    D * wide + wide => D * wide + D * wide
+
+one direction counted | one direction is counted of two.
+    D * (first + => (first +
+
+directions not at all | you count as if there were one direction.
+    2 if bidirectional else 1 => 1
+
+one layer | one layer is counted.
+    (first + (L - 1) * upper) => first
+
+one layer too many | one of the upper layers is counted once too often.
+    (L - 1) => L
+
+four gates always | four blocks are counted, always. How many has a GRU, and an RNN?
+    "RNN": 1, "GRU": 3 => "RNN": 4, "GRU": 4
+
+the textbook's LSTM | 4H(I + H + 1) for each layer is a textbook's LSTM. torch has two biases, layers that
+    read h, two directions, and other modes than the LSTM.
+    2 if bidirectional else 1 => 1
     "RNN": 1, "GRU": 3 => "RNN": 4, "GRU": 4
     2 if bias else 0 => 1
-    (D * wide + => (I +""",
-    ),
-):
-    wrong.edits(f"""
-{name} | {hint}
-    {edits}
-{name}; no projection | {hint} And proj_size has no part in it.
-    {edits}
+    (D * wide + => (I +
+""".strip().split("\n\n"):
+    name, _, rest = mistake.partition(" | ")
+    wrong.edits(mistake)
+    wrong.edits(f"""{name}; no projection | {rest}
+    And proj_size has no part in it.
     proj_size or H => H
-    projection = proj_size * H => projection = 0
-""")
+    projection = proj_size * H => projection = 0""")
 
 wrong.edits("""
 two gates in a GRU | a GRU is counted with two blocks: n needs rows, too.
@@ -301,10 +268,7 @@ count_parameters = task(
     LESSON,
     "Count them",
     returns="count whole",
-    points="""
-        without a projection 2 where there is no projection
-        with one 1 where there is a projection
-    """,
+    points="without a projection 2 where there is no projection; with one 1 where there is a projection",
     truth=_count_parameters,
     mistakes=wrong,
     cases=_count_parameters_cases,
@@ -316,29 +280,28 @@ count_parameters = task(
 
 # ---- Task 3, gate_rows: the name of a parameter, and one gate's rows in it.
 
-IS_LSTM_GATE_ROWS = Trait("the module is an LSTM", "what you do with an LSTM")
-IS_GRU_GATE_ROWS = Trait("the module is a GRU", "how many blocks a GRU has, and in which order")
+LSTM_ROWS = Trait("the module is an LSTM", "what you do with an LSTM")
+GRU_ROWS = Trait("the module is a GRU", "how many blocks a GRU has, and in which order")
 
 
 def _gate_rows(module, kind, gate, layer, reverse):
     order = "ifgo" if type(module).__name__ == "LSTM" else "rzn"
-    parameter = getattr(module, f"{kind}_l{layer}" + ("_reverse" if reverse else ""))
-    k, H = order.index(gate), module.hidden_size
-    return parameter[k * H : (k + 1) * H]
+    name = f"{kind}_l{layer}" + ("_reverse" if reverse else "")
+    parameter, H = getattr(module, name), module.hidden_size
+    k = order.index(gate)
+    start, end = k * H, (k + 1) * H
+    return parameter[start:end]
 
 
-def _gate_rows_cases(seed: int) -> list[Case]:
+def _gate_rows_cases(seed):
     numbers = random_numbers(seed, 0.7, torch.float32)
 
-    def case(
-        of: str, kind: str, gate: str, layer: int, reverse: bool, L: int, I: int, H: int, **more
-    ) -> Case:
-        module = random_module(
-            of, numbers, input_size=I, hidden_size=H, num_layers=L, bidirectional=True, **more
-        )
+    def case(of, kind, gate, layer, reverse, L, I, H, **more):
+        options = {"input_size": I, "hidden_size": H, "num_layers": L, "bidirectional": True}
+        module = random_module(of, numbers, **options, **more)
         arguments = {"module": module, "kind": kind, "gate": gate, "layer": layer, "reverse": reverse}
         sizes = {"layer": layer, "L": L, "I": I, "H": H}
-        return Case(arguments, sizes, frozenset({IS_LSTM_GATE_ROWS if of == "LSTM" else IS_GRU_GATE_ROWS}))
+        return Case(arguments, sizes, frozenset({LSTM_ROWS if of == "LSTM" else GRU_ROWS}))
 
     return [
         case("LSTM", "weight_ih", "f", 0, False, 2, 5, 4),
@@ -351,20 +314,7 @@ def _gate_rows_cases(seed: int) -> list[Case]:
     ]
 
 
-def _numbered() -> TorchModule:
-    weights = {
-        "weight_ih_l0": torch.arange(1.0, 5.0)[:, None],
-        "weight_hh_l0": torch.arange(10.0, 50.0, 10.0)[:, None],
-        "bias_ih_l0": torch.arange(0.1, 0.45, 0.1),
-        "bias_hh_l0": torch.zeros(4),
-    }
-    return TorchModule("LSTM", {"input_size": 1, "hidden_size": 1}, weights)
-
-
 wrong = Mistakes("A gate's rows", _gate_rows)
-ROWS_OF_GATE_ROWS = "parameter[k * H : (k + 1) * H]"
-PARAMETERS = "weight_ih", "weight_hh", "bias_ih", "bias_hh"
-
 wrong.edits("""
 § Weights from elsewhere
 i, f, o, g | g and o are exchanged: cs231n has i, f, o, g. torch?
@@ -387,25 +337,25 @@ the last layer | the last layer's rows come, whichever is asked.
     _l{layer} => _l{module.num_layers - 1}
 §
 every fourth row | the gates lie in blocks, not in turns: you take every fourth (third) row.
-    parameter[k * H : (k + 1) * H] => parameter[k :: len(order)]
+    start:end => k :: len(order)
 a row | one row comes, where a gate has one for each unit.
-    parameter[k * H : (k + 1) * H] => parameter[k]
+    start:end => k
 one row, as a block | one row comes, where a gate has one for each unit.
-    parameter[k * H : (k + 1) * H] => parameter[k : k + 1]
+    start:end => k : k + 1
 as four blocks always | a GRU's parameters are cut into four; how many blocks has it?
-    parameter[k * H : (k + 1) * H] => parameter.tensor_split(4)[k]
+    parameter[start:end] => parameter.tensor_split(4)[k]
 from the end | blocks are counted from the end.
-    parameter[k * H : (k + 1) * H] => parameter.chunk(len(order))[-1 - k]
+    parameter[start:end] => parameter.chunk(len(order))[-1 - k]
 one too far | the block after the one that was asked comes.
-    parameter[k * H : (k + 1) * H] => parameter.chunk(len(order))[(k + 1) % len(order)]
+    parameter[start:end] => parameter.chunk(len(order))[(k + 1) % len(order)]
 counted from 1 | the block after the one that was asked comes, and of the last gate nothing.
-    parameter[k * H : (k + 1) * H] => parameter[(k + 1) * H : (k + 2) * H]
+    start:end => start + H : end + H
 last row left out | the block's last row is missing: in Python a slice ends before its second number.
-    parameter[k * H : (k + 1) * H] => parameter[k * H : (k + 1) * H - 1]
+    start:end => start : end - 1
 all to the end | all rows from the gate's first on come; where does the block end?
-    parameter[k * H : (k + 1) * H] => parameter[k * H :]
+    start:end => start:
 transposed | the rows are right, but transposed.
-    parameter[k * H : (k + 1) * H] => parameter[k * H : (k + 1) * H].T
+    parameter[start:end] => parameter[start:end].T
 § A narrower h
 blocks of h's width | with proj_size the block is too small: a gate has a row for each unit of the memory.
     module.hidden_size => getattr(module, 'proj_size', 0) or module.hidden_size
@@ -414,24 +364,13 @@ weight_ih for weight_hh | weight_ih's rows come where weight_hh's are asked.
     {kind}_l => {kind.replace('weight_hh', 'weight_ih')}_l
 bias_ih for bias_hh | bias_ih's rows come where bias_hh's are asked.
     {kind}_l => {kind.replace('bias_hh', 'bias_ih')}_l
+§
+the whole parameter | the whole parameter comes, with all its gates.
+    parameter[start:end] => parameter
+cells of all_weights miscounted | another cell's rows come: all_weights holds a cell for each direction of
+    each layer.
+    getattr(module, name) => module.all_weights[layer + reverse][PARAMETERS.index(kind)]
 """)
-
-
-@wrong("the whole parameter", "the whole parameter comes, with all its gates.")
-def _(module, kind, gate, layer, reverse):
-    return getattr(module, f"{kind}_l{layer}" + ("_reverse" if reverse else ""))
-
-
-@wrong(
-    "cells of all_weights miscounted",
-    "another cell's rows come: all_weights holds a cell for each direction of each layer.",
-    section="A gate's rows",
-)
-def _(module, kind, gate, layer, reverse):
-    parameter = module.all_weights[layer + reverse][PARAMETERS.index(kind)]
-    order = "ifgo" if type(module).__name__ == "LSTM" else "rzn"
-    return parameter.chunk(len(order))[order.index(gate)]
-
 
 gate_rows = task(
     "gate_rows",
@@ -442,14 +381,20 @@ gate_rows = task(
     truth=_gate_rows,
     mistakes=wrong,
     cases=_gate_rows_cases,
-    example={"module": _numbered(), "kind": "weight_hh", "gate": "f", "layer": 0, "reverse": False},
+    example={
+        "module": one_unit([1.0, 2, 3, 4], [10.0, 20, 30, 40], [0.1, 0.2, 0.3, 0.4], [0.0, 0, 0, 0]),
+        "kind": "weight_hh",
+        "gate": "f",
+        "layer": 0,
+        "reverse": False,
+    },
     agree="the layer's own weights",
 )
 
 
 # ---- Task 4, set_forget_bias: in place, in every layer and direction, the sum of both.
 
-BIASES_SET_FORGET_BIAS = Trait("there are biases", "what you do with a module that has biases")
+BIASES = Trait("there are biases", "what you do with a module that has biases")
 NO_BIASES = Trait("there are no biases", "what you do where bias=False")
 
 
@@ -460,32 +405,24 @@ def _set_forget_bias(lstm, value):
     with torch.no_grad():
         for name, parameter in lstm.named_parameters():
             if name.startswith("bias"):
-                parameter[H : 2 * H] = value if name.startswith("bias_ih") else 0.0
+                share = value if name.startswith("bias_ih") else 0.0
+                parameter[H : 2 * H] = share
 
 
-def _set_forget_bias_cases(seed: int) -> list[Case]:
+def _set_forget_bias_cases(seed):
     numbers = random_numbers(seed, 0.6, torch.float32)
 
-    def case(
-        value: float, I: int, H: int, L: int, both: bool = False, bias: bool = True, **more: int
-    ) -> Case:
+    def case(value, I, H, L, both=False, bias=True, **more):
         options = {"input_size": I, "hidden_size": H, "num_layers": L, "bidirectional": both, "bias": bias}
         lstm = replace(random_module("LSTM", numbers, **options, **more), trains=True)
-        sizes = {"I": I, "H": H, "L": L}
-        return Case(
-            {"lstm": lstm, "value": value}, sizes, frozenset({BIASES_SET_FORGET_BIAS if bias else NO_BIASES})
-        )
+        traits = frozenset({BIASES if bias else NO_BIASES})
+        return Case({"lstm": lstm, "value": value}, {"I": I, "H": H, "L": L}, traits)
 
-    return [
-        case(1.0, 3, 4, 1),
-        case(1.5, 4, 3, 2),
-        case(3.0, 3, 4, 2, both=True),
-        case(0.5, 3, 5, 2, both=True, proj_size=2),
-        case(1.0, 4, 5, 2, bias=False),
-    ]
+    plain = [case(1.0, 3, 4, 1), case(1.5, 4, 3, 2), case(3.0, 3, 4, 2, both=True)]
+    return [*plain, case(0.5, 3, 5, 2, both=True, proj_size=2), case(1.0, 4, 5, 2, bias=False)]
 
 
-def _derive_set_forget_bias(returned: Plain, arguments: dict[str, Any]) -> dict[str, Any]:
+def _derive_set_forget_bias(returned, arguments):
     """The sums of the forget slices, a row for each cell, and all other numbers end to end."""
     lstm = arguments["lstm"]
     after, H = parameters_after(returned, lstm), lstm.options["hidden_size"]
@@ -503,42 +440,39 @@ def _derive_set_forget_bias(returned: Plain, arguments: dict[str, Any]) -> dict[
 
 
 wrong = Mistakes("The forget bias", _set_forget_bias)
-SLICE, WHICH = "parameter[H : 2 * H] =", 'if name.startswith("bias"):'
-VALUE = 'value if name.startswith("bias_ih") else 0.0'
-
 wrong.edits("""
 set in both | the forget bias is twice the value: both biases are set, and they add up.
-    value if name.startswith("bias_ih") else 0.0 => value
+    = share => = value
 bias_hh left as it was | bias_ih has the value, but what was in bias_hh still counts: the sum is what acts.
-    if name.startswith("bias"): => if name.startswith("bias_ih"):
+    "bias"): => "bias_ih"):
 § A gate's rows
 rows 0:H | the first slice is set: whose is it?
-    parameter[H : 2 * H] = => parameter[:H] =
+    [H : 2 * H] => [:H]
 the third slice | the third slice is set, the candidate's.
-    parameter[H : 2 * H] = => parameter[2 * H : 3 * H] =
+    [H : 2 * H] => [2 * H : 3 * H]
 the last slice | the last slice is set, the output gate's.
-    parameter[H : 2 * H] = => parameter[3 * H :] =
+    [H : 2 * H] => [3 * H :]
 every gate | all four gates are set. Asked is the forget gate.
-    parameter[H : 2 * H] = => parameter[:] =
+    [H : 2 * H] => [:]
 § Every parameter by name
 layer 0 alone | layer 0 is set, the others are not.
-    if name.startswith("bias"): => if name.startswith("bias") and "_l0" in name:
+    "bias"): => "bias") and "_l0" in name:
 forward alone | the forward direction is set, the backward is not.
-    if name.startswith("bias"): => if name.startswith("bias") and not name.endswith("reverse"):
+    "bias"): => "bias") and not name.endswith("reverse"):
 weights, too | rows of the weights are overwritten as well.
-    if name.startswith("bias"): => if True:
+    if name.startswith("bias") => if True
 §
 added | the value is added to what was there. Asked is that it be the value.
-    parameter[H : 2 * H] = => parameter[H : 2 * H] +=
+    = share => += share
 always 1 | the forget bias is 1, whichever value is asked.
-    value if name.startswith("bias_ih") else 0.0 => 1.0 if name.startswith("bias_ih") else 0.0
+    share = value => share = 1.0
 half | the sum is half of the value: half stands in one bias, and 0 in the other.
-    value if name.startswith("bias_ih") else 0.0 => value / 2 if name.startswith("bias_ih") else 0.0
+    share = value => share = value / 2
 bias_hh emptied | all of bias_hh is set to 0: the other gates' biases are lost.
     parameter[H : 2 * H] => parameter[slice(H, 2 * H) if name.startswith('bias_ih') else slice(None)]
 § A gate's rows
 in a copy | the module is as it was: a copy was changed, or a name was bound anew. Write into the parameters.
-    H = lstm.hidden_size => H, lstm = lstm.hidden_size, copy.deepcopy(lstm)
+    parameter[H : 2 * H] => parameter.clone()[H : 2 * H]
 §
 silent without biases | with bias=False it returns as if the bias were set. Asked is a ValueError.
     raise ValueError("there is no forget bias to set: bias=False") => return
@@ -558,15 +492,11 @@ set_forget_bias = task(
     mistakes=wrong,
     cases=_set_forget_bias_cases,
     example={
-        "lstm": TorchModule(
-            "LSTM",
-            {"input_size": 1, "hidden_size": 1},
-            {
-                "weight_ih_l0": torch.tensor([[0.1], [0.2], [0.3], [0.4]]),
-                "weight_hh_l0": torch.tensor([[0.5], [0.6], [0.7], [0.8]]),
-                "bias_ih_l0": torch.tensor([0.01, 0.02, 0.03, 0.04]),
-                "bias_hh_l0": torch.tensor([0.05, 0.06, 0.07, 0.08]),
-            },
+        "lstm": one_unit(
+            [0.1, 0.2, 0.3, 0.4],
+            [0.5, 0.6, 0.7, 0.8],
+            [0.01, 0.02, 0.03, 0.04],
+            [0.05, 0.06, 0.07, 0.08],
             trains=True,
         ),
         "value": 1.0,
@@ -580,8 +510,8 @@ set_forget_bias = task(
 
 # ---- Task 5, orthogonal_per_gate: in place, each gate's block of each weight_hh for itself.
 
-IS_LSTM_ORTHOGONAL_PER_GATE = Trait("the module is an LSTM", "how many blocks you cut")
-IS_GRU_ORTHOGONAL_PER_GATE = Trait("the module is a GRU", "how many blocks you cut")
+LSTM_BLOCKS = Trait("the module is an LSTM", "how many blocks you cut")
+GRU_BLOCKS = Trait("the module is a GRU", "how many blocks you cut")
 KINDS = "weight_ih", "bias", "weight_hr"
 
 
@@ -594,27 +524,20 @@ def _orthogonal_per_gate(module):
                     nn.init.orthogonal_(block)
 
 
-def _orthogonal_per_gate_cases(seed: int) -> list[Case]:
+def _orthogonal_per_gate_cases(seed):
     numbers = random_numbers(seed, 0.4, torch.float32)
 
-    def case(of: str, I: int, H: int, L: int, both: bool = False, **more: int) -> Case:
+    def case(of, I, H, L, both=False, **more):
         options = {"input_size": I, "hidden_size": H, "num_layers": L, "bidirectional": both}
         module = replace(random_module(of, numbers, **options, **more), trains=True)
-        return Case(
-            {"module": module},
-            {"I": I, "H": H, "L": L},
-            frozenset({IS_LSTM_ORTHOGONAL_PER_GATE if of == "LSTM" else IS_GRU_ORTHOGONAL_PER_GATE}),
-        )
+        traits = frozenset({LSTM_BLOCKS if of == "LSTM" else GRU_BLOCKS})
+        return Case({"module": module}, {"I": I, "H": H, "L": L}, traits)
 
-    return [
-        case("LSTM", 3, 5, 1),
-        case("LSTM", 4, 6, 2, both=True),
-        case("LSTM", 2, 7, 2, proj_size=4),
-        case("GRU", 3, 6, 2, both=True),
-    ]
+    lstms = [case("LSTM", 3, 5, 1), case("LSTM", 4, 6, 2, both=True), case("LSTM", 2, 7, 2, proj_size=4)]
+    return [*lstms, case("GRU", 3, 6, 2, both=True)]
 
 
-def _derive_orthogonal_per_gate(returned: Plain, arguments: dict[str, Any]) -> dict[str, Any]:
+def _derive_orthogonal_per_gate(returned, arguments):
     """What the blocks are like, by cell: orthogonal blocks are many, so they are not compared by number."""
     module = arguments["module"]
     after, H = parameters_after(returned, module), module.options["hidden_size"]
@@ -624,14 +547,8 @@ def _derive_orthogonal_per_gate(returned: Plain, arguments: dict[str, Any]) -> d
     orthogonal = (grams - torch.eye(grams.shape[-1])).abs().amax(dim=(1, 2, 3)) < 1e-4
     each = blocks.flatten(0, 1).flatten(1)  # a row for each block
     alike = torch.cdist(each, each).fill_diagonal_(1.0).amin(dim=1) < 1e-3
-    kept = [
-        all(
-            torch.equal(after[name], value)
-            for name, value in module.parameters.items()
-            if name.startswith(kind)
-        )
-        for kind in KINDS
-    ]
+    equal = {name: torch.equal(after[name], value) for name, value in module.parameters.items()}
+    kept = [all(equal[name] for name in equal if name.startswith(kind)) for kind in KINDS]
     return {
         "blocks": torch.stack([grams.diagonal(dim1=2, dim2=3).mean(dim=(1, 2)), orthogonal.float()], dim=1),
         "different": ~alike.unflatten(0, (len(stacks), -1)).any(dim=1),
@@ -640,47 +557,36 @@ def _derive_orthogonal_per_gate(returned: Plain, arguments: dict[str, Any]) -> d
 
 
 wrong = Mistakes("Gate by gate", _orthogonal_per_gate)
-WHICH_ORTHOGONAL_PER_GATE, EACH = 'if name.startswith("weight_hh"):', "for block in weight.split(H):"
-DRAW = "nn.init.orthogonal_(block)"
-
 wrong.edits("""
 the whole stack | the columns of the whole stack are orthonormal, and no gate's block is orthogonal: each
     halves what it passes (in an LSTM).
-    for block in weight.split(H): => for block in [weight]:
+    weight.split(H) => [weight]
 the first gate | the first gate's block is orthogonal, the others are as they were.
     weight.split(H) => [weight[:H]]
 all but the last gate | the last gate's block is as it was.
     weight.split(H) => weight.split(H)[:-1]
 § Every parameter by name
 layer 0 alone | layer 0's blocks are orthogonal, those above are as they were.
-    if name.startswith("weight_hh"): => if name.startswith("weight_hh_l0"):
+    "weight_hh" => "weight_hh_l0"
 forward alone | the backward direction's blocks are as they were.
-    if name.startswith("weight_hh"): => if name.startswith("weight_hh") and not name.endswith("reverse"):
+    "weight_hh") => "weight_hh") and not name.endswith("reverse")
 §
 weight_ih, too | weight_ih is changed, too. Asked is weight_hh.
-    if name.startswith("weight_hh"): => if name.startswith(("weight_hh", "weight_ih")):
+    "weight_hh" => ("weight_hh", "weight_ih")
 weight_ih instead | weight_ih is changed. Which weight does h pass in time?
-    if name.startswith("weight_hh"): => if name.startswith("weight_ih"):
+    "weight_hh" => "weight_ih"
 all weights | all weights are changed, the projection too. Asked is weight_hh.
-    if name.startswith("weight_hh"): => if name.startswith("weight"):
+    "weight_hh" => "weight"
 one block for all gates | each block is orthogonal, but they are all alike: every gate starts with the same
     weights.
     nn.init.orthogonal_(block) => block.copy_(nn.init.orthogonal_(weight[:H]))
 with a gain | the blocks are orthogonal up to a factor of 5/3, the gain for tanh.
-    nn.init.orthogonal_(block) => nn.init.orthogonal_(block, gain=5 / 3)
+    (block) => (block, gain=5 / 3)
 in a copy | the module is as it was: a copy was changed. Write into the parameters.
-    nn.init.orthogonal_(block) => nn.init.orthogonal_(block.clone())
+    (block) => (block.clone())
+biases emptied | the biases are set to 0 as well. Asked is weight_hh.
+    H = => [bias.data.zero_() for name, bias in module.named_parameters() if "bias" in name]; H =
 """)
-
-
-@wrong("biases emptied", "the biases are set to 0 as well. Asked is weight_hh.")
-def _(module):
-    _orthogonal_per_gate(module)
-    with torch.no_grad():
-        for name, parameter in module.named_parameters():
-            if name.startswith("bias"):
-                parameter.zero_()
-
 
 orthogonal_per_gate = task(
     "orthogonal_per_gate",
@@ -707,24 +613,18 @@ orthogonal_per_gate = task(
 # b_ih = 0.3, b_hh = -0.1, the gradient of their sum is 0.4.
 SUM, GRADIENT = 0.3 - 0.1, 0.4
 
-
-def _sigmoid(a: float) -> float:
-    return 1 / (1 + math.exp(-a))
-
-
-TRUTH_BIAS_NUMBERS = {
+right = {
     "sgd": SUM - 0.1 * 2 * GRADIENT,  # lr 0.1
     "sgd_folded": SUM - 0.1 * GRADIENT,
     "sgd_decay": SUM - 0.1 * (2 * GRADIENT + 0.2 * SUM),  # weight decay 0.2
     "adam": SUM - 2 * 0.01,  # lr 0.01, the first step
     "gradient_b_hn": 0.25 * GRADIENT,  # r = 0.25, the gradient of b_in is 0.4
-    "f": _sigmoid(2.0),  # both slices 1
+    "f": 1 / (1 + math.exp(-2.0)),  # both slices 1
     "half_life": math.log(0.5) / math.log(0.9),  # f = 0.9
     "chrono": math.log(20 - 1),  # a memory of 20 steps
 }
 
-wrong = Mistakes("Two biases", TRUTH_BIAS_NUMBERS)
-
+wrong = Mistakes("Two biases", right)
 wrong.edits("""
 the sum moves once | Your sum makes one step. How many biases make one?
     sgd => 0.16
@@ -805,7 +705,7 @@ bias_numbers = predicted(
     "bias_numbers",
     LESSON,
     "Two biases",
-    TRUTH_BIAS_NUMBERS,
+    right,
     wrong,
     tolerance=1e-3,
     criteria=(
@@ -820,45 +720,41 @@ bias_numbers = predicted(
 # ---- Task 7, fold_biases: two biases into one, as far as that goes.
 
 ONE_SUM = Trait("it is an RNN or an LSTM", "what you do for an RNN and an LSTM")
-IS_GRU_FOLD_BIASES = Trait("it is a GRU", "what stands behind the GRU's reset gate")
+TWO_SUMS = Trait("it is a GRU", "what stands behind the GRU's reset gate")
 
 
 def _fold_biases(mode, bias_ih, bias_hh):
-    rows = len(bias_ih) // 3 * 2 if mode == "GRU" else len(bias_ih)  # all but n
+    rows = len(bias_ih)
+    if mode == "GRU":
+        rows = rows // 3 * 2  # all but n
     one, other = bias_ih.clone(), bias_hh.clone()
     one[:rows] += bias_hh[:rows]
     other[:rows] = 0
     return one, other
 
 
-def _fold_biases_cases(seed: int) -> list[Case]:
+def _fold_biases_cases(seed):
     numbers = random_numbers(seed, 1.0)
 
-    def case(mode: str, G: int, H: int) -> Case:
+    def case(mode, G, H):
         arguments = {"mode": mode, "bias_ih": numbers(G * H), "bias_hh": numbers(G * H)}
-        return Case(
-            arguments, {"G": G, "H": H}, frozenset({IS_GRU_FOLD_BIASES if mode == "GRU" else ONE_SUM})
-        )
+        return Case(arguments, {"G": G, "H": H}, frozenset({TWO_SUMS if mode == "GRU" else ONE_SUM}))
 
     return [case("LSTM", 4, 3), case("RNN", 1, 6), case("GRU", 3, 4), case("LSTM", 4, 6), case("GRU", 3, 8)]
 
 
 wrong = Mistakes("Two biases", _fold_biases)
-ROWS_OF_FOLD_BIASES = 'len(bias_ih) // 3 * 2 if mode == "GRU" else len(bias_ih)'
-
 wrong.edits("""
 § Where they can't be folded
 all of a GRU folded | in a GRU all is folded, also what the reset gate stands before: the GRU computes
     something else then.
-    len(bias_ih) // 3 * 2 if mode == "GRU" else len(bias_ih) => len(bias_ih)
+    rows // 3 * 2 => rows
 nothing of a GRU folded | a GRU's biases are left as they are. Two of its three blocks are plain sums.
-    len(bias_ih) // 3 * 2 if mode == "GRU" else len(bias_ih) => 0 if mode == "GRU" else len(bias_ih)
+    rows // 3 * 2 => 0
 one block of a GRU | in a GRU one block is folded; two can be.
-    - rows = len(bias_ih) // 3 * 2 if mode == "GRU" else len(bias_ih)  # all but n
-    + rows = len(bias_ih) // 3 if mode == "GRU" else len(bias_ih)  # all but n
+    // 3 * 2 => // 3
 an LSTM as a GRU | the last block is never folded, whichever the mode. Where does something stand before it?
-    - rows = len(bias_ih) // 3 * 2 if mode == "GRU" else len(bias_ih)  # all but n
-    + rows = len(bias_ih) // 3 * 2 if mode != "RNN" else len(bias_ih)  # all but n
+    mode == "GRU" => mode != "RNN"
 § A gate's rows
 n first | in a GRU the wrong blocks are folded: the order is r, z, n.
     one[:rows] += bias_hh[:rows] => one[-rows:] += bias_hh[-rows:]
@@ -880,20 +776,13 @@ all of bias_hh emptied | bias_hh is all zeros: in a GRU the part that can't be f
     other[:rows] = 0 => other[:] = 0
 n folded and kept | in a GRU n's b_hn is added to b_in and stays in bias_hh as well: it counts twice.
     one[:rows] += bias_hh[:rows] => one += bias_hh
+§
+folded the other way | the sum stands in bias_hh, and zeros in bias_ih. Asked is the other way round.
+    one[:rows] += bias_hh[:rows] => one[:rows] = 0
+    other[:rows] = 0 => other[:rows] += bias_ih[:rows]
+exchanged | the two are exchanged: asked is bias_ih first.
+    return one, other => return other, one
 """)
-
-
-@wrong(
-    "folded the other way", "the sum stands in bias_hh, and zeros in bias_ih. Asked is the other way round."
-)
-def _(mode, bias_ih, bias_hh):
-    return _fold_biases(mode, bias_hh, bias_ih)[::-1]
-
-
-@wrong("exchanged", "the two are exchanged: asked is bias_ih first.")
-def _(mode, bias_ih, bias_hh):
-    return _fold_biases(mode, bias_ih, bias_hh)[::-1]
-
 
 fold_biases = task(
     "fold_biases",
@@ -921,20 +810,18 @@ def _to_onnx(lstm):
 
     W, R, B = [], [], []
     for way in ["", "_reverse"] if lstm.bidirectional else [""]:
-        parts = [
-            getattr(lstm, kind + "_l0" + way) for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        ]
-        weight_ih, weight_hh, bias_ih, bias_hh = parts
+        weight_ih, weight_hh, bias_ih, bias_hh = (getattr(lstm, f"{name}_l0{way}") for name in PARAMETERS)
         W.append(iofc(weight_ih))
         R.append(iofc(weight_hh))
-        B.append(torch.cat([iofc(bias_ih), iofc(bias_hh)]))
+        biases = [iofc(bias_ih), iofc(bias_hh)]
+        B.append(torch.cat(biases))
     return torch.stack(W), torch.stack(R), torch.stack(B)
 
 
-def _to_onnx_cases(seed: int) -> list[Case]:
+def _to_onnx_cases(seed):
     numbers = random_numbers(seed, 0.7, torch.float32)
 
-    def case(I: int, H: int, both: bool) -> Case:
+    def case(I, H, both):
         lstm = random_module("LSTM", numbers, input_size=I, hidden_size=H, bidirectional=both)
         sizes = {"D": 2 if both else 1, "I": I, "H": H}
         return Case({"lstm": lstm}, sizes, frozenset({TWO_WAYS if both else ONE_WAY}))
@@ -943,9 +830,6 @@ def _to_onnx_cases(seed: int) -> list[Case]:
 
 
 wrong = Mistakes("Weights from elsewhere", _to_onnx)
-ORDER = "[i, o, f, g]"
-BOTH = "torch.cat([iofc(bias_ih), iofc(bias_hh)])"
-
 wrong.edits("""
 order kept | the gates lie as in torch, i, f, g, o. ONNX has i, o, f, c.
     [i, o, f, g] => [i, f, g, o]
@@ -958,20 +842,19 @@ f and o exchanged | f and o have changed places, and g lies as in torch: compare
 cs231n's order | the gates lie i, f, o, g: that is cs231n's order.
     [i, o, f, g] => [i, f, o, g]
 biases in torch's order | weights are reordered, biases are not.
-    torch.cat([iofc(bias_ih), iofc(bias_hh)]) => torch.cat([bias_ih, bias_hh])
+    [iofc(bias_ih), iofc(bias_hh)] => [bias_ih, bias_hh]
 eight blocks as four | B is cut into four blocks of 2H. It has eight: cut each bias for itself.
-    torch.cat([iofc(bias_ih), iofc(bias_hh)]) => iofc(torch.cat([bias_ih, bias_hh]))
+    torch.cat(biases) => iofc(torch.cat([bias_ih, bias_hh]))
 biases added | the biases are added up. ONNX keeps both, end to end.
-    torch.cat([iofc(bias_ih), iofc(bias_hh)]) => iofc(bias_ih) + iofc(bias_hh)
+    torch.cat(biases) => sum(biases)
 the sum and zeros | B has the sum and then zeros: it computes the same, but asked are both biases as they are.
-    torch.cat([iofc(bias_ih), iofc(bias_hh)]) => torch.cat([iofc(bias_ih + bias_hh), 0 * bias_hh])
+    [iofc(bias_ih), iofc(bias_hh)] => [iofc(bias_ih + bias_hh), 0 * bias_hh]
 biases exchanged | in B the state's bias comes first. Asked is the input's.
-    torch.cat([iofc(bias_ih), iofc(bias_hh)]) => torch.cat([iofc(bias_hh), iofc(bias_ih)])
+    [iofc(bias_ih), iofc(bias_hh)] => [iofc(bias_hh), iofc(bias_ih)]
 biases gate by gate | in B each gate has its two biases side by side. Asked is one whole bias, then the other.
-    - B.append(torch.cat([iofc(bias_ih), iofc(bias_hh)]))
-    + B.append(torch.stack([iofc(bias_ih).view(4, -1), iofc(bias_hh).view(4, -1)], dim=1).flatten())
+    torch.cat(biases) => torch.stack([bias.view(4, -1) for bias in biases], dim=1).flatten()
 one bias twice | B holds bias_ih twice.
-    torch.cat([iofc(bias_ih), iofc(bias_hh)]) => torch.cat([iofc(bias_ih), iofc(bias_ih)])
+    iofc(bias_hh) => iofc(bias_ih)
 W and R exchanged | W and R are exchanged: W reads the input.
     return torch.stack(W), torch.stack(R) => return torch.stack(R), torch.stack(W)
 transposed | the matrices are transposed. ONNX applies them as torch does.
@@ -980,7 +863,7 @@ transposed | the matrices are transposed. ONNX applies them as torch does.
 backward first | the backward direction comes first.
     ["", "_reverse"] => ["_reverse", ""]
 forward twice | both directions have the forward's weights.
-    + way) => )
+    l0{way} => l0
 forward alone | only the forward direction is there.
     if lstm.bidirectional else [""] => [:1]
 §
@@ -990,7 +873,7 @@ no axis for one direction | with one direction the axis in front is missing: it 
     - return torch.stack(W), torch.stack(R), torch.stack(B)
     + return tuple(torch.stack(t) if len(t) > 1 else t[0] for t in (W, R, B))
 biases on two axes | B has an axis for the two biases. Asked are they end to end, (D, 8H).
-    torch.cat([iofc(bias_ih), iofc(bias_hh)]) => torch.stack([iofc(bias_ih), iofc(bias_hh)])
+    torch.cat(biases) => torch.stack(biases)
 """)
 
 to_onnx = task(
@@ -1003,16 +886,7 @@ to_onnx = task(
     mistakes=wrong,
     cases=_to_onnx_cases,
     example={
-        "lstm": TorchModule(
-            "LSTM",
-            {"input_size": 1, "hidden_size": 1},
-            {
-                "weight_ih_l0": torch.tensor([[1.0], [2.0], [3.0], [4.0]]),
-                "weight_hh_l0": torch.tensor([[10.0], [20.0], [30.0], [40.0]]),
-                "bias_ih_l0": torch.tensor([0.1, 0.2, 0.3, 0.4]),
-                "bias_hh_l0": torch.tensor([0.5, 0.6, 0.7, 0.8]),
-            },
-        )
+        "lstm": one_unit([1.0, 2, 3, 4], [10.0, 20, 30, 40], [0.1, 0.2, 0.3, 0.4], [0.5, 0.6, 0.7, 0.8])
     },
     forbid=frozenset({"rnncourse"}),
     agree="ONNX's order and layout",

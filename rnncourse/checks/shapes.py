@@ -23,15 +23,14 @@ LESSON = "03"
 
 # ---- Task 1, layer_shapes: one layer, time first: nn.GRU(10, 4) reads 9 steps of 2 sequences.
 
-SHAPES_LAYER_SHAPES = {
+right = {
     "output": (9, 2, 4),  # (T, B, H)
     "h_n": (1, 2, 4),  # (L*D, B, H)
     "weight_ih_l0": (12, 10),  # (3H, I)
     "weight_hh_l0": (12, 4),  # (3H, H)
 }
 
-wrong = Mistakes("From a step to a layer", SHAPES_LAYER_SHAPES)
-
+wrong = Mistakes("From a step to a layer", right)
 wrong.edits("""
 § Three axes, three names
 output batch first | The axes T and B are exchanged: the layer was made without batch_first.
@@ -77,12 +76,12 @@ two blocks | Two blocks? r and z are gates, and n, the new content, needs weight
     weight_hh_l0 => (8, 4)
 """)
 
-layer_shapes = predicted("layer_shapes", LESSON, "From a step to a layer", SHAPES_LAYER_SHAPES, wrong)
+layer_shapes = predicted("layer_shapes", LESSON, "From a step to a layer", right, wrong)
 
 
 # ---- Task 2, batch_first_shapes: nn.LSTM(5, 8, num_layers=2, batch_first=True), 4 sequences of 11 steps.
 
-SHAPES_BATCH_FIRST_SHAPES = {
+right = {
     "input": (4, 11, 5),  # (B, T, I)
     "output": (4, 11, 8),  # (B, T, H)
     "last_step": (4, 8),  # output[:, -1]
@@ -90,8 +89,7 @@ SHAPES_BATCH_FIRST_SHAPES = {
     "c_n": (2, 4, 8),
 }
 
-wrong = Mistakes("What batch_first moves", SHAPES_BATCH_FIRST_SHAPES)
-
+wrong = Mistakes("What batch_first moves", right)
 wrong.edits("""
 time first | That is time first: batch_first=True is not looked at.
     input => (11, 4, 5)
@@ -142,14 +140,12 @@ h_n for the last step | That is h_n, which has all layers; output has the last l
     last_step => (2, 4, 8)
 """)
 
-batch_first_shapes = predicted(
-    "batch_first_shapes", LESSON, "What batch_first moves", SHAPES_BATCH_FIRST_SHAPES, wrong
-)
+batch_first_shapes = predicted("batch_first_shapes", LESSON, "What batch_first moves", right, wrong)
 
 
 # ---- Task 3, unbatched_shapes: a layer on one sequence, a cell on one step, and an input misread.
 
-SHAPES_UNBATCHED_SHAPES = {
+right = {
     "output": (10, 7),  # (T, H)
     "h_n": (2, 7),  # (L*D, H)
     "cell_h": (4, 7),  # (B, H)
@@ -157,8 +153,7 @@ SHAPES_UNBATCHED_SHAPES = {
     "misread_h_n": (2, 7),  # (B, I) is read as (T, I)
 }
 
-wrong = Mistakes("Without a batch", SHAPES_UNBATCHED_SHAPES)
-
+wrong = Mistakes("Without a batch", right)
 wrong.edits("""
 a batch of one | It has a batch axis of size 1. The input has none, so no result has one.
     output => (10, 1, 7)
@@ -206,12 +201,12 @@ one layer misread | There are two layers, each with a state.
     misread_h_n => (1, 7)
 """)
 
-unbatched_shapes = predicted("unbatched_shapes", LESSON, "Without a batch", SHAPES_UNBATCHED_SHAPES, wrong)
+unbatched_shapes = predicted("unbatched_shapes", LESSON, "Without a batch", right, wrong)
 
 
 # ---- Task 4, wide_shapes: three layers, two directions, a projection: nn.LSTM(7, 10, 3, …, proj_size=4).
 
-SHAPES_WIDE_SHAPES = {
+right = {
     "output": (9, 5, 8),  # (T, B, D*P)
     "h_n": (6, 5, 4),  # (L*D, B, P)
     "c_n": (6, 5, 10),  # (L*D, B, H)
@@ -220,8 +215,7 @@ SHAPES_WIDE_SHAPES = {
     "weight_ih_l2_reverse": (40, 8),  # (4H, D*P)
 }
 
-wrong = Mistakes("From a step to a layer", SHAPES_WIDE_SHAPES)
-
+wrong = Mistakes("From a step to a layer", right)
 wrong.edits("""
 one direction in output | That is one direction's width; two lie side by side.
     output => (9, 5, 4)
@@ -296,7 +290,7 @@ layer 2 reads one direction | Also the backward direction reads both directions 
     weight_ih_l2_reverse => (40, 4)
 """)
 
-wide_shapes = predicted("wide_shapes", LESSON, "From a step to a layer", SHAPES_WIDE_SHAPES, wrong)
+wide_shapes = predicted("wide_shapes", LESSON, "From a step to a layer", right, wrong)
 
 
 # ---- Task 5, outcomes: of eight calls, which do what was meant, which raise, which are silently wrong.
@@ -348,65 +342,46 @@ outcomes = task(
 
 
 # ---- Task 6, time_first: from rows stored sequence after sequence to (T, B, I): split an axis, exchange two.
-
-
 def _time_first(rows, T):
-    return rows.unflatten(0, (-1, T)).transpose(0, 1)
+    x = rows.unflatten(0, (-1, T))  # (B, T, I)
+    x = x.transpose(0, 1)
+    return x
 
 
-def _time_first_cases(seed: int) -> list[Case]:
+def _time_first_cases(seed):
     numbers = random_numbers(seed, 1.0)
     sizes = [(4, 3, 2), (3, 5, 4), (6, 2, 3), (2, 4, 5), (5, 4, 1)]
     return [Case({"rows": numbers(B * T, I), "T": T}, {"T": T, "B": B, "I": I}) for T, B, I in sizes]
 
 
 wrong = Mistakes("Transpose, not view", _time_first)
-
 wrong.edits("""
 batch first | the axis is split as it should be, and then left: this is batch first.
-    .transpose(0, 1) =>
+    x = x.transpose(0, 1) =>
 split by T in front | the shape is right and the sequences are mixed. Which axis do the stored rows walk along
     first?
-    (-1, T)).transpose(0, 1) => (T, -1))
+    (-1, T) => (T, -1)
+    x = x.transpose(0, 1) =>
     look: Look at result[:, 0]: of how many sequences does it hold rows?
 split by T in front, transposed | the rows are split as if all sequences' first steps came first; how are they
     stored?
     (-1, T) => (T, -1)
 § Three axes, three names
 features second | the features come last, in the input of every recurrent layer.
-    .transpose(0, 1) => .permute(1, 2, 0)
+    transpose(0, 1) => permute(1, 2, 0)
 features first | the features are in front; they come last.
-    .transpose(0, 1) => .permute(2, 1, 0)
+    transpose(0, 1) => permute(2, 1, 0)
+§
+transposed, then viewed | you exchange the axes and then cut the numbers anew: one of the two is enough.
+    return x => return x.reshape(x.shape[1], T, -1)
+§ Three axes, three names
+backward in time | the steps come in reversed order.
+    return x => return x.flip(0)
+the batch joined to the features | there are two axes: the batch has become part of the features.
+    return x => return x.flatten(1)
+one sequence | that is the first sequence alone.
+    return x => return x[:, :1]
 """)
-
-
-@wrong(
-    "transposed, then viewed",
-    "you exchange the axes and then cut the numbers anew: one of the two is enough.",
-)
-def _(rows, T):
-    right = _time_first(rows, T)
-    return right.reshape(right.shape[1], T, -1)
-
-
-@wrong("backward in time", "the steps come in reversed order.", "Three axes, three names")
-def _(rows, T):
-    return _time_first(rows, T).flip(0)
-
-
-@wrong(
-    "the batch joined to the features",
-    "there are two axes: the batch has become part of the features.",
-    "Three axes, three names",
-)
-def _(rows, T):
-    return _time_first(rows, T).flatten(1)
-
-
-@wrong("one sequence", "that is the first sequence alone.", "Three axes, three names")
-def _(rows, T):
-    return rows[:T, None]
-
 
 time_first = task(
     "time_first",
@@ -429,127 +404,64 @@ MISSING = Trait("an axis is missing", "how you exchange the axes that are there"
 
 
 def _arrange(x, axes, wanted):
-    for letter in wanted:
-        if letter not in axes:
-            x, axes = x.unsqueeze(-1), axes + letter
-    return x.permute([axes.index(letter) for letter in wanted])
+    missing = [letter for letter in wanted if letter not in axes]
+    for letter in missing:
+        x, axes = x.unsqueeze(-1), axes + letter
+    order = [axes.index(letter) for letter in wanted]
+    return x.permute(order)
 
 
-def _arrange_cases(seed: int) -> list[Case]:
+def _arrange_cases(seed):
     numbers = random_numbers(seed, 1.0)
 
-    def case(axes: str, wanted: str, **sizes: int) -> Case:
-        arguments = {"x": numbers(*(sizes[letter] for letter in axes)), "axes": axes, "wanted": wanted}
+    def case(axes, wanted, digits):
+        sizes = dict(zip(axes, map(int, digits), strict=True))
+        arguments = {"x": numbers(*sizes.values()), "axes": axes, "wanted": wanted}
         return Case(arguments, sizes, frozenset({COMPLETE if len(axes) == len(wanted) else MISSING}))
 
-    return [
-        case("TBI", "BTI", T=4, B=3, I=2),
-        case("BTI", "TBI", B=2, T=5, I=3),
-        case("TBI", "ITB", T=3, B=4, I=5),  # a cycle: its inverse is another order
-        case("BTI", "IBT", B=4, T=2, I=3),
-        case("LBH", "BLH", L=2, B=5, H=4),
-        case("BTHD", "DTBH", B=3, T=4, H=5, D=2),
-        case("TI", "TBI", T=4, I=3),
-        case("TI", "BTI", T=5, I=2),
-        case("BT", "TBI", B=3, T=4),
-        case("BI", "TBI", B=4, I=5),
-        case("T", "TBI", T=6),
-        case("IT", "BTI", I=3, T=4),
-    ]
+    # Axes, those wanted, sizes. TBI ITB is a cycle: its inverse is another order.
+    complete = "TBI BTI 432, BTI TBI 253, TBI ITB 345, BTI IBT 423, LBH BLH 254, BTHD DTBH 3452"
+    missing = "TI TBI 43, TI BTI 52, BT TBI 34, BI TBI 45, T TBI 6, IT BTI 34"
+    return [case(*words.split()) for words in f"{complete}, {missing}".split(", ")]
 
 
 wrong = Mistakes("Transpose, not view", _arrange)
-
-wrong("unchanged", "x comes back as it was.", "Three axes, three names")(lambda x, axes, wanted: x)
-
-
-@wrong(
-    "cut anew",
-    "the shape is right and the numbers are not: they are cut anew, and no axis is exchanged.",
-    look="Look at your use of view or reshape.",
-)
-def _(x, axes, wanted):
-    sizes = dict(zip(axes, x.shape, strict=True))
-    return x.reshape([sizes.get(letter, 1) for letter in wanted])
-
-
 wrong.edits("""
+§ Three axes, three names
+unchanged | x comes back as it was.
+    missing = => return x; missing =
+§
+cut anew | the shape is right and the numbers are not: they are cut anew, and no axis is exchanged.
+    x.permute(order) => x.reshape([x.shape[place] for place in order])
+    look: Look at your use of view or reshape.
 the inverse order | you give permute the way back: where each old axis goes, and not where each new one comes
     from.
-    [axes.index(letter) for letter in wanted] => [wanted.index(letter) for letter in axes]
+    axes.index(letter) for letter in wanted => wanted.index(letter) for letter in axes
+the inverse order, needs all axes | it fails where x lacks an axis that is wanted; and permute is given the
+    way back.
+    if letter not in axes => if False
+    axes.index(letter) for letter in wanted => wanted.index(letter) for letter in axes
+    look: Look at what each number given to permute means: an old place, or a new one?
+§ Without a batch
+the missing axis in front | a missing axis goes where `wanted` has it, not always to the front.
+    letter in wanted] => letter in sorted(wanted, key=lambda letter: letter not in missing)]
+the missing axis at the end | a missing axis goes where `wanted` has it, not always to the end.
+    letter in wanted] => letter in sorted(wanted, key=lambda letter: letter in missing)]
+the missing axis left out | an axis that is missing in x is missing in your result, too.
+    if letter not in axes => if False
+    letter in wanted] => letter in wanted if letter in axes]
+needs all axes | it fails where x lacks an axis that is wanted.
+    if letter not in axes => if False
+one missing axis at most | it adds one axis; where two are missing, one is still missing.
+    in missing: => in missing[:1]:
+    letter in wanted] => letter in wanted if letter in axes]
+§
+the first two exchanged | you always exchange the first two axes, whatever the letters say.
+    missing = => return x.transpose(0, 1); missing =
+the order not looked at | the missing axes are there; the others stay in x's order.
+    unsqueeze(-1) => unsqueeze(wanted.index(letter))
+    x.permute(order) => x
 """)
-
-
-@wrong(
-    "the inverse order, needs all axes",
-    "it fails where x lacks an axis that is wanted; and permute is given the way back.",
-    look="Look at what each number given to permute means: an old place, or a new one?",
-)
-def _(x, axes, wanted):
-    return x.permute([wanted.index(letter) for letter in axes])
-
-
-@wrong(
-    "the missing axis in front",
-    "a missing axis goes where `wanted` has it, not always to the front.",
-    "Without a batch",
-)
-def _(x, axes, wanted):
-    there = [letter for letter in wanted if letter in axes]
-    x = x.permute([axes.index(letter) for letter in there])
-    return x[(None,) * (len(wanted) - len(axes))] if len(axes) < len(wanted) else x
-
-
-@wrong(
-    "the missing axis at the end",
-    "a missing axis goes where `wanted` has it, not always to the end.",
-    "Without a batch",
-)
-def _(x, axes, wanted):
-    there = [letter for letter in wanted if letter in axes]
-    x = x.permute([axes.index(letter) for letter in there])
-    return x[(..., *[None] * (len(wanted) - len(axes)))]
-
-
-@wrong(
-    "the missing axis left out",
-    "an axis that is missing in x is missing in your result, too.",
-    "Without a batch",
-)
-def _(x, axes, wanted):
-    return x.permute([axes.index(letter) for letter in wanted if letter in axes])
-
-
-@wrong("needs all axes", "it fails where x lacks an axis that is wanted.", "Without a batch")
-def _(x, axes, wanted):
-    return x.permute([axes.index(letter) for letter in wanted])
-
-
-@wrong(
-    "one missing axis at most",
-    "it adds one axis; where two are missing, one is still missing.",
-    "Without a batch",
-)
-def _(x, axes, wanted):
-    for letter in wanted:
-        if letter not in axes:
-            x, axes = x.unsqueeze(-1), axes + letter
-            break
-    return x.permute([axes.index(letter) for letter in wanted if letter in axes])
-
-
-@wrong("the first two exchanged", "you always exchange the first two axes, whatever the letters say.")
-def _(x, axes, wanted):
-    return x.transpose(0, 1)
-
-
-@wrong("the order not looked at", "the missing axes are there; the others stay in x's order.")
-def _(x, axes, wanted):
-    for k, letter in enumerate(wanted):
-        if letter not in axes:
-            x = x.unsqueeze(k)
-    return x
-
 
 arrange = task(
     "arrange",
@@ -569,8 +481,6 @@ arrange = task(
 
 
 # ---- Task 8, expected_shapes: the shapes of any recurrent layer, from its attributes alone.
-
-
 def _expected_shapes(module, T, B):
     G = {"RNN": 1, "GRU": 3, "LSTM": 4}[type(module).__name__]
     D = 2 if module.bidirectional else 1
@@ -578,21 +488,22 @@ def _expected_shapes(module, T, B):
     P = module.proj_size or H  # the width of h
     batch = () if B is None else (B,)
     steps = (*batch, T) if module.batch_first else (T, *batch)
+    state = (L * D, *batch)
     width = D * P if L > 1 else I  # what the last layer reads
     return {
         "input": (*steps, I),
         "output": (*steps, D * P),
-        "h_n": (L * D, *batch, P),
-        "c_n": (L * D, *batch, H) if G == 4 else (),
+        "h_n": (*state, P),
+        "c_n": (*state, H) if G == 4 else (),
         "weight_ih": (G * H, width),
     }
 
 
-def _expected_shapes_cases(seed: int) -> list[Case]:
+def _expected_shapes_cases(seed):
     numbers = random_numbers(seed, 0.5)
     more = seed % 3  # other sizes for another seed
 
-    def case(name: str, T: int, B: int | None, I: int, H: int, **options: object) -> Case:
+    def case(name, T, B, I, H, **options):
         T, I, H = T + more, I + more, H + more
         if "proj_size" in options:
             options["proj_size"] += more
@@ -626,7 +537,6 @@ def _as_shapes(returned: Plain, arguments: dict) -> Plain:
 
 
 wrong = Mistakes("From a step to a layer", _expected_shapes)
-
 wrong.edits("""
 D left out of output | output is as wide as one direction.
     (*steps, D * P) => (*steps, P)
@@ -635,22 +545,21 @@ output without the projection | output is H wide in each direction, also where p
     (*steps, D * P) => (*steps, D * H)
 §
 D left out of the states | the states have a row for each layer, but a layer has a state for each direction.
-    (L * D, *batch, P) => (L, *batch, P)
-    (L * D, *batch, H) => (L, *batch, H)
+    (L * D, => (L,
 L left out of the states | the states have the rows of one layer, however many there are.
-    (L * D, *batch, P) => (D, *batch, P)
-    (L * D, *batch, H) => (D, *batch, H)
+    (L * D, => (D,
 directions joined in the states | the directions are side by side in your states, as in output. A state has
     rows for them.
-    (L * D, *batch, P) => (L, *batch, D * P)
-    (L * D, *batch, H) => (L, *batch, D * H)
+    (L * D, => (L,
+    (*state, P) => (*state, D * P)
+    (*state, H) => (*state, D * H)
 § Move it
 no proj_size | proj_size is not looked at.
     module.proj_size or H => H
 h_n without the projection | h_n is H wide, also where proj_size makes h narrower.
-    (L * D, *batch, P) => (L * D, *batch, H)
+    (*state, P) => (*state, H)
 c projected | c_n is as wide as h: is c projected, too?
-    (L * D, *batch, H) => (L * D, *batch, P)
+    (*state, H) => (*state, P)
 § What batch_first moves
 batch_first not looked at | input and output are time first also where batch_first=True.
     (*batch, T) if module.batch_first else (T, *batch) => (T, *batch)
@@ -661,12 +570,10 @@ batch_first turned round | batch_first is turned round: True means (B, T, I).
 output time first | batch_first moves your input and leaves your output.
     (*steps, D * P) => (T, *batch, D * P)
 states moved by batch_first | batch_first has moved your states. What does it move?
-    (L * D, *batch, P) => (*batch, L * D, P) if module.batch_first else (L * D, *batch, P)
-    (L * D, *batch, H) => (*batch, L * D, H) if module.batch_first else (L * D, *batch, H)
+    (L * D, *batch) => (*batch, L * D) if module.batch_first else (L * D, *batch)
 §
 states always batch first | your states begin with the batch. What does the first axis of a state count?
-    (L * D, *batch, P) => (*batch, L * D, P)
-    (L * D, *batch, H) => (*batch, L * D, H)
+    (L * D, *batch) => (*batch, L * D)
 § Without a batch
 a batch of one | without a batch your shapes have a batch axis of size 1.
     () if B is None => (1,) if B is None
@@ -698,8 +605,7 @@ transposed | weight_ih is transposed: it has a row for each number that it compu
 c for all | c_n has a shape also where there is no c: only an LSTM has one.
     if G == 4 else () =>
 states with time | your states have a time axis: they are from one moment.
-    (L * D, *batch, P) => (L * D, T, *batch, P)
-    (L * D, *batch, H) => (L * D, T, *batch, H)
+    (L * D, => (L * D, T,
 """)
 
 expected_shapes = task(

@@ -1,17 +1,18 @@
 """The checks of exercise set 11: layers upon layers, what each reads, and where dropout goes."""
 
 import torch
-from torch.nn import functional
 
 from rnncourse.checks.framework.authoring import (
+    LAYER,
     MORE_STEPS,
     ONE_STEP,
-    RECURRENT,
     Case,
     Criterion,
     Mistakes,
     Trait,
+    cases,
     predicted,
+    random_cells,
     random_module,
     random_numbers,
     task,
@@ -35,7 +36,6 @@ TRUTH = {
 }
 
 wrong = Mistakes("What a layer costs", TRUTH)
-
 wrong.edits("""
 weight_ih_l0 transposed | Torch stores it the other way round: what it makes comes first.
     weight_ih_l0 => (11, 12)
@@ -117,18 +117,13 @@ stack_shapes = predicted(
 def _parameters_by_layer(gates, input_size, hidden_size, num_layers, bidirectional):
     I, H, D = input_size, hidden_size, 2 if bidirectional else 1
     reads = [I] + [D * H] * (num_layers - 1)
-    return torch.tensor([D * gates * H * (wide + H + 2) for wide in reads])
+    counts = torch.tensor([D * gates * H * (wide + H + 2) for wide in reads])
+    return counts
 
 
-def _case_parameters_by_layer(gates: int, I: int, H: int, L: int, both: bool) -> Case:
-    arguments = {
-        "gates": gates,
-        "input_size": I,
-        "hidden_size": H,
-        "num_layers": L,
-        "bidirectional": both,
-    }
-    return Case(arguments, {"I": I, "H": H, "L": L})
+def _parameters_by_layer_case(gates: int, I: int, H: int, L: int, both: bool) -> Case:
+    options = {"input_size": I, "hidden_size": H, "num_layers": L, "bidirectional": both}
+    return Case({"gates": gates} | options, {"I": I, "H": H, "L": L})
 
 
 def _parameters_by_layer_cases(seed: int) -> list[Case]:
@@ -138,13 +133,12 @@ def _parameters_by_layer_cases(seed: int) -> list[Case]:
         return int(torch.randint(low, high, (), generator=random))
 
     return [
-        _case_parameters_by_layer(gates, between(20, 40), between(6, 19), layers, both)
+        _parameters_by_layer_case(gates, between(20, 40), between(6, 19), layers, both)
         for gates, layers, both in ((4, 3, False), (4, 2, True), (3, 4, True), (1, 5, False), (3, 1, True))
     ]
 
 
 wrong = Mistakes("What a layer costs", _parameters_by_layer)
-
 wrong.edits("""
 one bias | one vector of biases is counted for each cell. torch has two.
     + 2) => + 1)
@@ -180,18 +174,11 @@ layer 0 as the others | layer 0 reads x, and x has I numbers.
 layer 0 times L | every layer is counted as layer 0, in one direction. What does layer 1 read?
     [D * H] => [I]
     2 if bidirectional else 1 => 1
+from the top down | right, but for the order: layer 0 comes first.
+    return counts => return counts.flip(0)
+all together | this is the sum over the layers. Asked is each layer's own count.
+    return counts => return counts.sum()
 """)
-
-
-@wrong("from the top down", "right, but for the order: layer 0 comes first.")
-def _(*arguments):
-    return _parameters_by_layer(*arguments).flip(0)
-
-
-@wrong("all together", "this is the sum over the layers. Asked is each layer's own count.")
-def _(*arguments):
-    return _parameters_by_layer(*arguments).sum()
-
 
 parameters_by_layer = task(
     "parameters_by_layer",
@@ -202,7 +189,7 @@ parameters_by_layer = task(
     truth=_parameters_by_layer,
     mistakes=wrong,
     cases=_parameters_by_layer_cases,
-    example=_case_parameters_by_layer(4, 10, 20, 3, False).arguments,
+    example=_parameters_by_layer_case(4, 10, 20, 3, False).arguments,
     forbid=frozenset({"torch.nn.RNN", "torch.nn.LSTM", "torch.nn.GRU", "rnncourse"}),
     agree="torch's own",
 )
@@ -212,26 +199,6 @@ parameters_by_layer = task(
 
 ONE_LAYER = Trait("there is one layer", "what goes from layer to layer")
 MORE_LAYERS = Trait("there are several layers", "what you do with one layer")
-
-
-def _case_stack_cells(numbers, T: int, B: int, I: int, H: int, L: int) -> Case:
-    cells = [
-        random_module("LSTMCell", numbers, input_size=I if k == 0 else H, hidden_size=H) for k in range(L)
-    ]
-    arguments = {"cells": cells, "x": numbers(T, B, I), "h_0": numbers(L, B, H), "c_0": numbers(L, B, H)}
-    traits = {ONE_LAYER if L == 1 else MORE_LAYERS, ONE_STEP if T == 1 else MORE_STEPS}
-    return Case(arguments, {"T": T, "B": B, "I": I, "H": H, "L": L}, frozenset(traits))
-
-
-def _stack_cells_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.7)
-    return [
-        _case_stack_cells(numbers, 4, 5, 6, 3, 2),
-        _case_stack_cells(numbers, 4, 2, 5, 6, 3),
-        _case_stack_cells(numbers, 5, 2, 4, 4, 3),  # I = H: a layer that reads x runs
-        _case_stack_cells(numbers, 4, 3, 2, 5, 1),
-        _case_stack_cells(numbers, 1, 5, 2, 4, 3),
-    ]
 
 
 def _stack_cells(cells, x, h_0, c_0):
@@ -245,8 +212,23 @@ def _stack_cells(cells, x, h_0, c_0):
     return torch.stack(outputs), torch.stack(hs), torch.stack(cs)
 
 
-wrong = Mistakes("What the next layer reads", _stack_cells)
+def _stack_cells_arguments(numbers, T, B, I, H, L):
+    cells = random_cells(numbers, L, I, H)
+    return {"cells": cells, "x": numbers(T, B, I), "h_0": numbers(L, B, H), "c_0": numbers(L, B, H)}
 
+
+@cases(
+    0.7,
+    "T4 B5 I6 H3 L2; T4 B2 I5 H6 L3",
+    "T5 B2 I4 H4 L3",  # I = H: a layer that reads x runs
+    "T4 B3 I2 H5 L1; T1 B5 I2 H4 L3",
+)
+def _stack_cells_cases(numbers, T, B, I, H, L):
+    traits = ONE_LAYER if L == 1 else MORE_LAYERS, ONE_STEP if T == 1 else MORE_STEPS
+    return _stack_cells_arguments(numbers, T, B, I, H, L), *traits
+
+
+wrong = Mistakes("What the next layer reads", _stack_cells)
 wrong.edits("""
 § What people get wrong
 each layer reads x | every layer reads x_t.
@@ -289,40 +271,24 @@ cells from the top down | the last of the cells reads x: the layers are upside d
 §
 h_n from the top down | output is right; h_n and c_n are from the top down.
     torch.stack(hs), torch.stack(cs) => torch.stack(hs[::-1]), torch.stack(cs[::-1])
+§ The whole recurrence
+h of the step before goes up | a layer reads what the layer below had one step earlier.
+    u = x_t => u, late = x_t, list(hs)
+    u = hs[k] => u = late[k]
+    outputs.append(u) => outputs.append(hs[-1])
+the state goes up | a layer begins its step from the state that the layer below has just left. Which state
+    belongs to a layer?
+    outputs = list(h_0), list(c_0), [] => outputs, (h, c) = list(h_0), list(c_0), [], (h_0[0], c_0[0])
+    hs[k], cs[k] = cell(u, (hs[k], cs[k])) => hs[k], cs[k] = h, c = cell(u, (h, c))
 """)
 
 
-@wrong(
-    "h of the step before goes up",
-    "a layer reads what the layer below had one step earlier.",
-    "The whole recurrence",
-)
-def _(cells, x, h_0, c_0):
-    hs, cs, outputs = list(h_0), list(c_0), []
+def _layer(cell, x, h, c):
+    outputs = []
     for x_t in x:
-        for k in reversed(range(len(cells))):
-            hs[k], cs[k] = cells[k](hs[k - 1] if k else x_t, (hs[k], cs[k]))
-        outputs.append(hs[-1])
-    return torch.stack(outputs), torch.stack(hs), torch.stack(cs)
-
-
-@wrong(
-    "the state goes up",
-    "a layer begins its step from the state that the layer below has just left."
-    " Which state belongs to a layer?",
-    "The whole recurrence",
-)
-def _(cells, x, h_0, c_0):
-    (h, c), outputs, hs, cs = (h_0[0], c_0[0]), [], [], []
-    for x_t in x:
-        u, hs, cs = x_t, [], []
-        for cell in cells:
-            h, c = cell(u, (h, c))
-            u = h
-            hs.append(h)
-            cs.append(c)
-        outputs.append(u)
-    return torch.stack(outputs), torch.stack(hs), torch.stack(cs)
+        h, c = cell(x_t, (h, c))
+        outputs.append(h)
+    return torch.stack(outputs), h, c
 
 
 @wrong(
@@ -330,16 +296,11 @@ def _(cells, x, h_0, c_0):
     "a layer begins from the state in which the layer below has ended. Which row of h_0 is its own?",
 )
 def _(cells, x, h_0, c_0):
-    h, c, hs, cs = h_0[0], c_0[0], [], []
+    ends = [(h_0[0], c_0[0])]
     for cell in cells:
-        outputs = []
-        for x_t in x:
-            h, c = cell(x_t, (h, c))
-            outputs.append(h)
-        x = torch.stack(outputs)
-        hs.append(h)
-        cs.append(c)
-    return x, torch.stack(hs), torch.stack(cs)
+        x, *end = _layer(cell, x, *ends[-1])
+        ends.append(end)
+    return x, *(torch.stack(parts) for parts in zip(*ends[1:], strict=True))
 
 
 @wrong(
@@ -347,32 +308,19 @@ def _(cells, x, h_0, c_0):
     "the layer above reads the last h of the layer below, at every step. What is it given at step t?",
 )
 def _(cells, x, h_0, c_0):
-    hs, cs = [], []
+    ends = []
     for cell, h, c in zip(cells, h_0, c_0, strict=True):
-        outputs = []
-        for x_t in x:
-            h, c = cell(x_t, (h, c))
-            outputs.append(h)
-        output, x = torch.stack(outputs), torch.stack([h] * len(x))
-        hs.append(h)
-        cs.append(c)
-    return output, torch.stack(hs), torch.stack(cs)
+        output, *end = _layer(cell, x, h, c)
+        ends.append(end)
+        x = output[-1:].expand_as(output)
+    return output, *(torch.stack(parts) for parts in zip(*ends, strict=True))
 
 
-@wrong(
-    "collected states overwritten",
-    "output is the last step's h at every step: what is collected is written over, in place, by later steps.",
-)
-def _(cells, x, h_0, c_0):
-    h, c, outputs = h_0.clone(), c_0.clone(), []
-    for x_t in x:
-        u = x_t
-        for k, cell in enumerate(cells):
-            h[k], c[k] = cell(u, (h[k], c[k]))
-            u = h[k]  # a view
-        outputs.append(u)
-    return torch.stack(outputs), h, c
-
+wrong.edits("""
+collected states overwritten | output is the last step's h at every step: what is collected is written over,
+    in place, by later steps.
+    torch.stack(outputs) => torch.stack([u] * len(x))
+""")
 
 stack_cells = task(
     "stack_cells",
@@ -383,8 +331,8 @@ stack_cells = task(
     truth=_stack_cells,
     mistakes=wrong,
     cases=_stack_cells_cases,
-    example=_case_stack_cells(random_numbers(1, 0.7), 2, 1, 1, 1, 2).arguments,
-    forbid=RECURRENT - {"torch.nn.LSTMCell", "torch.lstm_cell"},
+    example=_stack_cells_arguments(random_numbers(1, 0.7), 2, 1, 1, 1, 2),
+    forbid=LAYER,
     agree="nn.LSTM(num_layers=L)",
 )
 
@@ -395,27 +343,6 @@ TRAINING = Trait("training is True", "what you do when training is False")
 EVAL = Trait("training is False", "what you do with the masks")
 
 
-def _case_run_with_masks(numbers, T: int, B: int, I: int, H: int, L: int, p: float, training: bool) -> Case:
-    layers = [random_module("LSTM", numbers, input_size=I if k == 0 else H, hidden_size=H) for k in range(L)]
-    random = torch.Generator().manual_seed(int(1e6 * numbers(1).abs()))
-    keep = torch.rand(L - 1, T, B, H, generator=random) >= p
-    arguments = {"layers": layers, "x": numbers(T, B, I), "keep": keep, "p": p, "training": training}
-    sizes = {"T": T, "B": B, "I": I, "H": H, "L": L}
-    return Case(arguments, sizes, frozenset({TRAINING if training else EVAL}))
-
-
-def _run_with_masks_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.7)
-    return [
-        _case_run_with_masks(numbers, 5, 6, 2, 7, 3, 0.4, True),
-        _case_run_with_masks(numbers, 3, 2, 5, 7, 4, 0.3, True),
-        _case_run_with_masks(numbers, 5, 4, 6, 6, 3, 0.4, True),  # I = H: a mask on x runs
-        _case_run_with_masks(numbers, 4, 5, 3, 6, 2, 0.25, True),
-        _case_run_with_masks(numbers, 4, 5, 2, 6, 3, 0.4, False),
-        _case_run_with_masks(numbers, 5, 2, 3, 4, 1, 0.3, False),
-    ]
-
-
 def _run_with_masks(layers, x, keep, p, training):
     u, ends = x, []
     for k, layer in enumerate(layers):
@@ -423,11 +350,29 @@ def _run_with_masks(layers, x, keep, p, training):
             u = u * keep[k - 1] / (1 - p)
         u, (h, _) = layer(u)
         ends.append(h[0])
-    return u, torch.stack(ends)
+    h_n = torch.stack(ends)
+    return u, h_n
+
+
+def _run_with_masks_arguments(numbers, T, B, I, H, L, p, training):
+    layers = [random_module("LSTM", numbers, input_size=H if k else I, hidden_size=H) for k in range(L)]
+    random = torch.Generator().manual_seed(int(1e6 * numbers(1).abs()))
+    keep = torch.rand(L - 1, T, B, H, generator=random) >= p
+    return {"layers": layers, "x": numbers(T, B, I), "keep": keep, "p": p, "training": training}
+
+
+@cases(
+    0.7,
+    "T5 B6 I2 H7 L3 p=0.4 training; T3 B2 I5 H7 L4 p=0.3 training",
+    "T5 B4 I6 H6 L3 p=0.4 training",  # I = H: a mask on x runs
+    "T4 B5 I3 H6 L2 p=0.25 training; T4 B5 I2 H6 L3 p=0.4; T5 B2 I3 H4 L1 p=0.3",
+)
+def _run_with_masks_cases(numbers, T, B, I, H, L, p, training=False):
+    arguments = _run_with_masks_arguments(numbers, T, B, I, H, L, p, training)
+    return arguments, TRAINING if training else EVAL
 
 
 wrong = Mistakes("Where dropout goes", _run_with_masks)
-
 wrong.edits("""
 not scaled | what is kept is not made larger.
     / (1 - p) =>
@@ -455,64 +400,25 @@ one mask for all steps | the mask of step 0 is used at every step. Here each ste
 §
 one mask for the batch | the mask of the first sequence is used for the whole batch.
     keep[k - 1] => keep[k - 1, :, :1]
+§
+after the last layer, too | output is dropped, too: dropout never acts after the last layer.
+    return u, => return (u * keep[-1] / (1 - p) if training else u),
+after the last layer alone | output is dropped, and between the layers nothing is.
+    k > 0 and training => False
+    return u, => return (u * keep[-1] / (1 - p) if training else u),
+one layer too early | each mask is put one layer too early, the first on x. x is read as it is.
+    k > 0 and => k < len(keep) and
+    keep[k - 1] => keep[k]
+on x, too | x is dropped, too: dropout acts between layers only.
+    u, ends = x => u, ends = x * keep[0] / (1 - p) if training else x
+h_n of the masked copy | output is right. h_n holds the masked copy that goes up; a layer's own final h is
+    whole.
+    ends.append(h[0]) => ends.append(u[-1] * keep[k, -1] / (1 - p) if k < len(keep) and training else h[0])
+scaled in evaluation instead | in training nothing is scaled, and in evaluation all is multiplied by 1 - p.
+    That is an old form of dropout; torch scales in training.
+    k > 0 and training => k > 0
+    u * keep[k - 1] / (1 - p) => u * keep[k - 1] if training else u * (1 - p)
 """)
-
-
-@wrong("after the last layer, too", "output is dropped, too: dropout never acts after the last layer.")
-def _(layers, x, keep, p, training):
-    u, ends = _run_with_masks(layers, x, keep, p, training)
-    return (u * keep[-1] / (1 - p) if training else u), ends
-
-
-@wrong("after the last layer alone", "output is dropped, and between the layers nothing is.")
-def _(layers, x, keep, p, training):
-    u, ends = _run_with_masks(layers, x, keep, p, False)
-    return (u * keep[-1] / (1 - p) if training else u), ends
-
-
-@wrong("one layer too early", "each mask is put one layer too early, the first on x. x is read as it is.")
-def _(layers, x, keep, p, training):
-    u, ends = x, []
-    for k, layer in enumerate(layers):
-        if k < len(keep) and training:
-            u = u * keep[k] / (1 - p)
-        u, (h, _) = layer(u)
-        ends.append(h[0])
-    return u, torch.stack(ends)
-
-
-@wrong("on x, too", "x is dropped, too: dropout acts between layers only.")
-def _(layers, x, keep, p, training):
-    return _run_with_masks(layers, x * keep[0] / (1 - p) if training else x, keep, p, training)
-
-
-@wrong(
-    "h_n of the masked copy",
-    "output is right. h_n holds the masked copy that goes up; a layer's own final h is whole.",
-)
-def _(layers, x, keep, p, training):
-    u, ends = x, []
-    for k, layer in enumerate(layers):
-        u, _ = layer(u)
-        if k < len(keep) and training:
-            u = u * keep[k] / (1 - p)
-        ends.append(u[-1])
-    return u, torch.stack(ends)
-
-
-@wrong(
-    "scaled in evaluation instead",
-    "in training nothing is scaled, and in evaluation all is multiplied by 1 - p."
-    " That is an old form of dropout; torch scales in training.",
-)
-def _(layers, x, keep, p, training):
-    u, ends = x, []
-    for k, layer in enumerate(layers):
-        if k > 0:
-            u = u * keep[k - 1] if training else u * (1 - p)
-        u, (h, _) = layer(u)
-        ends.append(h[0])
-    return u, torch.stack(ends)
 
 
 @wrong("the last mask in time", "the mask is on what a layer carries from step to step.", "Why not in time?")
@@ -531,15 +437,11 @@ def _(layers, x, keep, p, training):
     return u, torch.stack(ends)
 
 
-@wrong(
-    "h_n is output's",
-    "h_n is taken from output. Which layers' final h does output have?",
-    "What the next layer reads",
-)
-def _(layers, x, keep, p, training):
-    u, ends = _run_with_masks(layers, x, keep, p, training)
-    return u, u[-1].expand_as(ends)
-
+wrong.edits("""
+§ What the next layer reads
+h_n is output's | h_n is taken from output. Which layers' final h does output have?
+    return u, h_n => return u, u[-1].expand_as(h_n)
+""")
 
 run_with_masks = task(
     "run_with_masks",
@@ -554,7 +456,7 @@ run_with_masks = task(
     truth=_run_with_masks,
     mistakes=wrong,
     cases=_run_with_masks_cases,
-    example=_case_run_with_masks(random_numbers(8, 0.7), 3, 1, 1, 1, 2, 0.5, True).arguments,
+    example=_run_with_masks_arguments(random_numbers(8, 0.7), 3, 1, 1, 1, 2, 0.5, True),
     forbid=frozenset({"rnncourse"}),
     agree="nn.LSTM with these masks",
 )
@@ -563,27 +465,25 @@ run_with_masks = task(
 # ---- Task 5, locked_dropout: one mask for the whole sequence.
 
 
-def _case_locked_dropout(seed: int, T: int, B: int, H: int, p: float) -> Case:
-    x = random_numbers(seed, 1.0)(T, B, H)
-    x = torch.where(x.abs() < 0.1, torch.ones_like(x), x)  # no zero, so that a zero is a dropped number
-    return Case({"x": x, "p": p, "seed": seed}, {"T": T, "B": B, "H": H})
+def _locked_dropout(x, p, training):
+    if training:
+        mask = torch.rand_like(x[:1]) >= p
+        x = x * mask / (1 - p)
+    return x
 
 
 def _locked_dropout_cases(seed: int) -> list[Case]:
+    def case(seed: int, T: int, B: int, H: int, p: float) -> Case:
+        x = random_numbers(seed, 1.0)(T, B, H)
+        x = torch.where(x.abs() < 0.1, torch.ones_like(x), x)  # no zero, so that a zero is a dropped number
+        return Case({"x": x, "p": p, "seed": seed}, {"T": T, "B": B, "H": H})
+
     # So many units that a mask drawn once for the whole batch drops its share, too.
     sizes = [(3, 40, 1500, 0.3), (4, 35, 1600, 0.6), (5, 30, 1700, 0.2), (2, 20, 30, 0.0)]
-    return [_case_locked_dropout(seed + k, *size) for k, size in enumerate(sizes)]
-
-
-def _locked_dropout(x, p, training):
-    if not training:
-        return x
-    mask = torch.rand_like(x[:1]) >= p
-    return x * mask / (1 - p)
+    return [case(seed + k, *size) for k, size in enumerate(sizes)]
 
 
 wrong = Mistakes("Why not in time?", _locked_dropout)
-
 wrong.edits("""
 new at each step | each step has a mask of its own. That is nn.LSTM's dropout; locked is one mask for all
     steps.
@@ -607,37 +507,26 @@ scaled by p | what is kept is multiplied by p.
 kept with p | the share that is dropped is 1 - p: p is taken for the probability of being kept.
     >= p => < p
 in evaluation too | in evaluation numbers are dropped, too.
-    if not training: => if False:
+    if training: => if True:
 only in evaluation | in training nothing is dropped, and in evaluation something is.
-    if not training: => if training:
+    if training: => if not training:
 never | nothing is ever dropped.
-    if not training: => if True:
+    if training: => if False:
 §
 drawn once for ever | each call has the same mask: a seed set inside, or a mask kept from the first call?
     torch.rand_like(x[:1]) => torch.rand(x[:1].shape, generator=torch.Generator().manual_seed(0))
 § Where dropout goes
 noise, not dropout | nothing is set to zero: x is multiplied by the random numbers themselves.
     >= p =>
+scaled in evaluation instead | in training nothing is scaled, and in evaluation all is multiplied by 1 - p.
+    That is an old form of dropout; torch scales in training.
+    / (1 - p) =>
+    return x => return x if training else x * (1 - p)
+§
+functional.dropout of x | functional.dropout acts here without `training`: it drops always, at each step anew.
+    if training: => if False:
+    return x => return torch.nn.functional.dropout(x, p)
 """)
-
-
-@wrong(
-    "scaled in evaluation instead",
-    "in training nothing is scaled, and in evaluation all is multiplied by 1 - p."
-    " That is an old form of dropout; torch scales in training.",
-    "Where dropout goes",
-)
-def _(x, p, training):
-    return x * (torch.rand_like(x[:1]) >= p) if training else x * (1 - p)
-
-
-@wrong(
-    "functional.dropout of x",
-    "functional.dropout acts here without `training`: it drops always, at each step anew.",
-)
-def _(x, p, training):
-    return functional.dropout(x, p)
-
 
 locked_dropout = task(
     "locked_dropout",
@@ -667,35 +556,27 @@ EQUAL_WIDTHS = Trait("I = H", "what you do where the widths differ")
 OTHER_WIDTH = Trait("I and H differ", "what you do where the widths are equal")
 
 
-def _case_residual_stack(numbers, T: int, B: int, I: int, H: int, L: int) -> Case:
-    layers = [random_module("GRU", numbers, input_size=I if k == 0 else H, hidden_size=H) for k in range(L)]
-    arguments = {"layers": layers, "x": numbers(T, B, I)}
-    traits = frozenset({EQUAL_WIDTHS if I == H else OTHER_WIDTH})
-    return Case(arguments, {"T": T, "B": B, "I": I, "H": H, "L": L}, traits)
-
-
-def _residual_stack_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.7)
-    return [
-        _case_residual_stack(numbers, 5, 2, 4, 6, 3),
-        _case_residual_stack(numbers, 6, 3, 2, 5, 4),
-        _case_residual_stack(numbers, 5, 4, 6, 6, 3),
-        _case_residual_stack(numbers, 4, 2, 3, 3, 5),
-        _case_residual_stack(numbers, 3, 4, 6, 5, 2),
-    ]
-
-
 def _residual_stack(layers, x):
     u, ends = x, []
     for layer in layers:
         hs, h = layer(u)
         u = hs + u if hs.shape == u.shape else hs
         ends.append(h[0])
-    return u, torch.stack(ends)
+    h_n = torch.stack(ends)
+    return u, h_n
+
+
+def _residual_stack_arguments(numbers, T, B, I, H, L):
+    layers = [random_module("GRU", numbers, input_size=H if k else I, hidden_size=H) for k in range(L)]
+    return {"layers": layers, "x": numbers(T, B, I)}
+
+
+@cases(0.7, "T5 B2 I4 H6 L3; T6 B3 I2 H5 L4; T5 B4 I6 H6 L3; T4 B2 I3 H3 L5; T3 B4 I6 H5 L2")
+def _residual_stack_cases(numbers, T, B, I, H, L):
+    return _residual_stack_arguments(numbers, T, B, I, H, L), EQUAL_WIDTHS if I == H else OTHER_WIDTH
 
 
 wrong = Mistakes("Counting the paths", _residual_stack)
-
 wrong.edits("""
 no way past | nothing is added: this is a plain stack.
     hs + u if => hs if
@@ -711,87 +592,26 @@ added twice | what a layer has read is added twice.
     hs + u if => hs + 2 * u if
 layer left out | where the widths are equal the layer itself has no part in what goes up.
     hs + u if => u if
+x added everywhere | x is added at every layer where it fits. What has layer 2 read?
+    hs + u if hs.shape == u.shape => hs + x if hs.shape == x.shape
+not past the last | there is no way past the last layer.
+    hs.shape == u.shape => hs.shape == u.shape and layer is not layers[-1]
+not past the first | there is no way past the first layer, not even where I = H.
+    hs.shape == u.shape => layer is not layers[0]
+past the last alone | something is added only after the last layer.
+    hs.shape == u.shape => hs.shape == u.shape and layer is layers[-1]
+past the whole stack | the layers are a plain stack, and x is added at its end.
+    hs + u if hs.shape == u.shape else hs => hs
+    return u, => return (u + x if u.shape == x.shape else u),
+the output below added | the h of the layer below is added, without the sum that it was part of.
+    u, ends = x, [] => u, ends, below = x, [], x
+    u = hs + u if hs.shape == u.shape else hs => u, below = hs + below if hs.shape == below.shape else hs, hs
+§ What the next layer reads
+h_n is output's | h_n is taken from output, for all layers. Each layer has a final h of its own.
+    return u, h_n => return u, u[-1].expand_as(h_n)
+each layer reads x | every layer reads x where it can.
+    layer(u) => layer(x)
 """)
-
-
-@wrong("x added everywhere", "x is added at every layer where it fits. What has layer 2 read?")
-def _(layers, x):
-    u, ends = x, []
-    for layer in layers:
-        hs, h = layer(u)
-        u = hs + x if hs.shape == x.shape else hs
-        ends.append(h[0])
-    return u, torch.stack(ends)
-
-
-@wrong("not past the last", "there is no way past the last layer.")
-def _(layers, x):
-    u, ends = x, []
-    for k, layer in enumerate(layers):
-        hs, h = layer(u)
-        u = hs + u if hs.shape == u.shape and k < len(layers) - 1 else hs
-        ends.append(h[0])
-    return u, torch.stack(ends)
-
-
-@wrong("not past the first", "there is no way past the first layer, not even where I = H.")
-def _(layers, x):
-    u, ends = x, []
-    for k, layer in enumerate(layers):
-        hs, h = layer(u)
-        u = hs + u if k > 0 else hs
-        ends.append(h[0])
-    return u, torch.stack(ends)
-
-
-@wrong("past the last alone", "something is added only after the last layer.")
-def _(layers, x):
-    u, ends = x, []
-    for k, layer in enumerate(layers):
-        hs, h = layer(u)
-        u = hs + u if hs.shape == u.shape and k == len(layers) - 1 else hs
-        ends.append(h[0])
-    return u, torch.stack(ends)
-
-
-@wrong("past the whole stack", "the layers are a plain stack, and x is added at its end.")
-def _(layers, x):
-    u, ends = x, []
-    for layer in layers:
-        u, h = layer(u)
-        ends.append(h[0])
-    return (u + x if u.shape == x.shape else u), torch.stack(ends)
-
-
-@wrong("the output below added", "the h of the layer below is added, without the sum that it was part of.")
-def _(layers, x):
-    u, below, ends = x, x, []
-    for layer in layers:
-        hs, h = layer(u)
-        u, below = (hs + below if hs.shape == below.shape else hs), hs
-        ends.append(h[0])
-    return u, torch.stack(ends)
-
-
-@wrong(
-    "h_n is output's",
-    "h_n is taken from output, for all layers. Each layer has a final h of its own.",
-    "What the next layer reads",
-)
-def _(layers, x):
-    u, ends = _residual_stack(layers, x)
-    return u, u[-1].expand_as(ends)
-
-
-@wrong("each layer reads x", "every layer reads x where it can.", "What the next layer reads")
-def _(layers, x):
-    u, ends = x, []
-    for layer in layers:
-        hs, h = layer(x)
-        u = hs + u if hs.shape == u.shape else hs
-        ends.append(h[0])
-    return u, torch.stack(ends)
-
 
 residual_stack = task(
     "residual_stack",
@@ -802,7 +622,7 @@ residual_stack = task(
     truth=_residual_stack,
     mistakes=wrong,
     cases=_residual_stack_cases,
-    example=_case_residual_stack(random_numbers(0, 0.7), 2, 1, 1, 1, 2).arguments,
+    example=_residual_stack_arguments(random_numbers(0, 0.7), 2, 1, 1, 1, 2),
     forbid=frozenset({"rnncourse"}),
 )
 

@@ -1,6 +1,6 @@
 """The checks of exercise set 14: the state carried over chunks, cut from its past, begun anew."""
 
-import dataclasses
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -11,13 +11,16 @@ from rnncourse.checks.framework.authoring import (
     LAYER,
     Case,
     Mistakes,
+    TorchModule,
     Trait,
     Word,
     flat,
     predicted,
     random_module,
     random_numbers,
+    rows,
     small_cell,
+    small_head,
     task,
     value,
 )
@@ -39,20 +42,18 @@ def _batchify(data, B):
     return data[: n * B].view(B, n).T
 
 
-def _batchify_cases(seed: int) -> list[Case]:
+def _batchify_cases(seed):
     numbers = torch.Generator().manual_seed(seed)
 
-    def case(N: int, B: int) -> Case:
+    def case(N, B):
         data = torch.randperm(90, generator=numbers)[:N] + 10  # no token twice, none 0
-        return Case(
-            {"data": data, "B": B}, {"N": N, "B": B, "n": N // B}, frozenset({LEFT_OVER if N % B else EVEN})
-        )
+        sizes = {"N": N, "B": B, "n": N // B}
+        return Case({"data": data, "B": B}, sizes, frozenset({LEFT_OVER if N % B else EVEN}))
 
     return [case(14, 3), case(12, 2), case(23, 5), case(20, 4), case(10, 3), case(9, 2)]
 
 
 wrong = Mistakes("Lay out the batch", _batchify)
-
 wrong.edits("""
 every B-th token | each row reads the text with holes: neighbours of the text stand beside each other in the
     batch.
@@ -63,27 +64,17 @@ the beginning left out | what does not fill the rows is left out at the beginnin
     dropped.
     data[: n * B] => data[len(data) - n * B :]
 a step too few | the rows are a step shorter than they can be.
-    n = len(data) // B => n = max(len(data) // B - 1, 1)
+    len(data) // B => max(len(data) // B - 1, 1)
 time backwards | each row runs from its end to its beginning.
     .T => .T.flip(0)
 rows in another order | the last stretch of the text stands in row 0.
     view(B, n).T => view(B, n).flip(0).T
+padded | the rows are filled up with zeros. What does not fill them is dropped.
+    len(data) // B => -(-len(data) // B)
+    data[: n * B] => F.pad(data, (0, n * B - len(data)))
+the last token for a target | the last token of the text is kept back. Targets are not asked for here.
+    len(data) // B => (len(data) - 1) // B
 """)
-
-
-@wrong("padded", "the rows are filled up with zeros. What does not fill them is dropped.")
-def _(data, B):
-    n = -(-len(data) // B)
-    return torch.nn.functional.pad(data, (0, n * B - len(data))).view(B, n).T
-
-
-@wrong(
-    "the last token for a target", "the last token of the text is kept back. Targets are not asked for here."
-)
-def _(data, B):
-    n = (len(data) - 1) // B
-    return data[: n * B].view(B, n).T
-
 
 batchify = task(
     "batchify",
@@ -112,14 +103,13 @@ def _detach(state):
     return [_detach(part) for part in state]
 
 
-def _detach_cases(seed: int) -> list[Case]:
+def _detach_cases(seed):
     numbers = random_numbers(seed, 0.7)
 
-    def case(state, trait: Trait, L: int, B: int, H: int, S: int) -> Case:
-        sizes = {"L": L, "B": B, "H": H, "S": S}  # S tensors
-        return Case({"state": state}, sizes, frozenset({trait}))
+    def case(state, trait, L, B, H, S):
+        return Case({"state": state}, {"L": L, "B": B, "H": H, "S": S}, frozenset({trait}))  # S tensors
 
-    def pair(*shape: int, kind=tuple):
+    def pair(*shape, kind=tuple):
         return kind([numbers(*shape), 2 * numbers(*shape)])
 
     return [
@@ -133,7 +123,6 @@ def _detach_cases(seed: int) -> list[Case]:
 
 
 wrong = Mistakes("Detach the state", _detach)
-
 wrong.edits("""
 not cut | what comes back still has its past. `detach` changes nothing in place: it returns a new tensor.
     state.detach() => state
@@ -146,8 +135,7 @@ h forgotten | of each pair the second is cut, and the first leads back into the 
     [_detach(part) for part in state] => [*state[:-1], _detach(state[-1])]
     look: Which of h and c has a `grad_fn`?
 one level deep | the tensors of a pair are cut, the pairs of a list are not.
-    - return [_detach(part) for part in state]
-    + return [part.detach() if isinstance(part, torch.Tensor) else part for part in state]
+    _detach(part) => part.detach() if isinstance(part, torch.Tensor) else part
 zeros | the numbers are gone: this is a reset. The next chunk has to go on from the same numbers.
     state.detach() => torch.zeros_like(state)
 § `detach`, `detach_` and `.data`
@@ -171,7 +159,7 @@ detach = task(
     truth=_detach,
     mistakes=wrong,
     cases=_detach_cases,
-    example={"state": (torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0]]))},
+    example={"state": (rows([1, 2]), rows([3, 4]))},
     use=cut_state,
     forbid=frozenset(),
     agree="a state of the same numbers and no past",
@@ -184,10 +172,9 @@ detach = task(
 # dL_t/dh_t = h_t - y_t = 1, 3, 1, -2. The term of loss s and step t is (h_s - y_s) u^(s-t) h_{t-1}.
 # tests/sets asks autograd.
 
-TRUTH = {"whole": -7.0, "chunks": -1.0, "every_step": 7.0, "steps_back": 1.0}
+right = {"whole": -7.0, "chunks": -1.0, "every_step": 7.0, "steps_back": 1.0}
 
-wrong = Mistakes("What the cut leaves out", TRUTH)
-
+wrong = Mistakes("What the cut leaves out", right)
 wrong.edits("""
 whole: only the last loss | That is the last loss alone. Each step has a loss.
     whole => -14.0
@@ -225,7 +212,7 @@ steps_back: one | s - t < 2 allows two values of s - t: 0 and 1.
     steps_back => 7.0
 """)
 
-by_hand = predicted("by_hand", LESSON, "What the cut leaves out", TRUTH, wrong, forbid=AUTOGRAD)
+by_hand = predicted("by_hand", LESSON, "What the cut leaves out", right, wrong, forbid=AUTOGRAD)
 
 
 # ---- Task 4, loops: five loops over chunks, and what becomes of each.
@@ -270,36 +257,24 @@ def _train_epoch(lstm, head, optimizer, x, y, K):
         optimizer.step()
         state = tuple(s.detach() for s in state)
         losses.append(loss.item())
-    return torch.tensor(losses, dtype=torch.float64)
+    return torch.tensor(losses, dtype=x.dtype)
 
 
-def _train_epoch_cases(seed: int) -> list[Case]:
+def _train_epoch_cases(seed):
     numbers = random_numbers(seed, 0.8)
 
-    def case(T: int, B: int, I: int, H: int, O: int, K: int, L: int = 1) -> Case:
+    def case(T, B, I, H, O, K, L=1):
         lstm = random_module("LSTM", numbers, input_size=I, hidden_size=H, num_layers=L)
         head = random_module("Linear", numbers, in_features=H, out_features=O)
-        arguments = {
-            "lstm": dataclasses.replace(lstm, trains=True),
-            "head": dataclasses.replace(head, trains=True),
-            "lr": 0.5,
-            "x": numbers(T, B, I),
-            "y": numbers(T, B, O),
-            "K": K,
-        }
-        trait = SHORT_CHUNK if T % K else WHOLE_CHUNKS
+        arguments = {"lstm": replace(lstm, trains=True), "head": replace(head, trains=True), "lr": 0.5}
+        arguments |= {"x": numbers(T, B, I), "y": numbers(T, B, O), "K": K}
         sizes = {"T": T, "B": B, "I": I, "H": H, "O": O, "K": K, "n": -(-T // K)}
-        return Case(arguments, sizes, frozenset({trait}))
+        return Case(arguments, sizes, frozenset({SHORT_CHUNK if T % K else WHOLE_CHUNKS}))
 
-    return [
-        case(12, 5, 2, 6, 1, 4),
-        case(14, 7, 4, 5, 2, 6),
-        case(9, 2, 6, 5, 1, 4, L=2),
-    ]
+    return [case(12, 5, 2, 6, 1, 4), case(14, 7, 4, 5, 2, 6), case(9, 2, 6, 5, 1, 4, L=2)]
 
 
 wrong = Mistakes("The second backward", _train_epoch)
-
 wrong.edits("""
 § When to reset
 state zeroed | each chunk starts from zeros: the state is not carried.
@@ -318,22 +293,19 @@ no update | the weights are as they were: there is no update, or it finds no gra
     optimizer.step() =>
 one update | the weights change once, at the end. Asked is an update after each chunk.
     optimizer.zero_grad() =>
-    - optimizer.step()
-    return torch.tensor => optimizer.step(); return torch.tensor
+    optimizer.step() =>
+    return => optimizer.step(); return
 the whole in one piece | the sequence is not cut: there is one loss, of all T steps.
     x.split(K), y.split(K) => [x], [y]
 K chunks | there are K chunks. Asked are chunks of K steps.
     x.split(K), y.split(K) => x.chunk(K), y.chunk(K)
 the short chunk left out | the last chunk is left out where it has fewer than K steps. A state does not mind a
     short chunk.
-    - for x_k, y_k in zip(x.split(K), y.split(K), strict=True):
-    + for x_k, y_k in zip(x.split(K), y.split(K), strict=True):
-    +     if len(x_k) < K:
-    +         break
+    zip(x.split(K), y.split(K), strict=True) => zip(x[: len(x) // K * K].split(K), y.split(K))
 summed | the loss is a sum. Asked is the mean of the squared errors.
     head(output), y_k) => head(output), y_k, reduction="sum")
 halved | the loss is half of what is asked: the mean of the squared errors has no factor ½ here.
-    F.mse_loss(head(output), y_k) => 0.5 * F.mse_loss(head(output), y_k)
+    F.mse_loss => 0.5 * F.mse_loss
 summed over the outputs | the squared errors of each step are summed over the O outputs. Asked is the mean
     over everything.
     F.mse_loss(head(output), y_k) => (head(output) - y_k).square().sum(-1).mean()
@@ -343,53 +315,18 @@ the layer does not learn | only the head learns: the output that it reads is cut
 the last step only | the loss is that of each chunk's last step. Asked are all its steps.
     head(output), y_k => head(output[-1]), y_k[-1]
 the sum so far returned | the losses are sums over all chunks so far. Asked is each chunk's own.
-    torch.tensor(losses, dtype=torch.float64) => torch.tensor(losses, dtype=torch.float64).cumsum(0)
+    dtype=x.dtype) => dtype=x.dtype).cumsum(0)
+§ `retain_graph=True` is the wrong medicine
+full gradient | the gradient goes back over all chunks: one backward, at the end.
+    optimizer.zero_grad() =>
+    loss.backward() =>
+    optimizer.step() =>
+    tuple(s.detach() for s in state) => state
+    loss.item() => loss
+    return torch.tensor(losses, dtype=x.dtype) => sum(losses).backward(); optimizer.step(); return losses
 """)
 
-
-@wrong(
-    "full gradient",
-    "the gradient goes back over all chunks: one backward, at the end.",
-    section="`retain_graph=True` is the wrong medicine",
-)
-def _(lstm, head, optimizer, x, y, K):
-    state, losses = None, []
-    for x_k, y_k in zip(x.split(K), y.split(K), strict=True):
-        output, state = lstm(x_k, state)
-        losses.append(F.mse_loss(head(output), y_k))
-    optimizer.zero_grad()
-    torch.stack(losses).sum().backward()
-    optimizer.step()
-    return losses
-
-
-_LSTM = {
-    "weight_ih_l0": torch.tensor([[1.0], [0.0], [2.0], [1.0]], dtype=torch.float64),
-    "weight_hh_l0": torch.tensor([[0.0], [1.0], [-1.0], [0.0]], dtype=torch.float64),
-    "bias_ih_l0": torch.tensor([0.0, 1.0, 0.0, 0.0], dtype=torch.float64),
-    "bias_hh_l0": torch.zeros(4, dtype=torch.float64),
-}
-_HEAD = {
-    "weight": torch.tensor([[2.0]], dtype=torch.float64),
-    "bias": torch.tensor([0.5], dtype=torch.float64),
-}
-
-
-def _example() -> Case:
-    numbers = random_numbers(0, 1.0)
-    lstm = random_module("LSTM", numbers, input_size=1, hidden_size=1)
-    head = random_module("Linear", numbers, in_features=1, out_features=1)
-    x = torch.tensor([[[1.0]], [[0.0]], [[-1.0]]], dtype=torch.float64)
-    arguments = {
-        "lstm": dataclasses.replace(lstm, parameters=_LSTM, trains=True),
-        "head": dataclasses.replace(head, parameters=_HEAD, trains=True),
-        "lr": 0.5,
-        "x": x,
-        "y": x.flip(0),
-        "K": 2,
-    }
-    return Case(arguments, {"T": 3, "B": 1, "I": 1, "H": 1, "O": 1, "K": 2, "n": 2})
-
+one_unit = {f"{name}_l0": value for name, value in small_cell().parameters.items()}
 
 train_epoch = task(
     "train_epoch",
@@ -400,7 +337,14 @@ train_epoch = task(
     truth=_train_epoch,
     mistakes=wrong,
     cases=_train_epoch_cases,
-    example=_example().arguments,
+    example={
+        "lstm": TorchModule("LSTM", {"input_size": 1, "hidden_size": 1}, one_unit, trains=True),
+        "head": small_head(torch.float64, trains=True),
+        "lr": 0.5,
+        "x": rows([[1]], [[0]], [[-1]]),
+        "y": rows([[-1]], [[0]], [[1]]),
+        "K": 2,
+    },
     use=train,
     forbid=frozenset(),
     agree="truncated backpropagation",
@@ -418,8 +362,9 @@ class _Reader(nn.Module):
     def __init__(self, input_size, hidden_size, batch_size):
         super().__init__()
         self.lstm = nn.LSTM(input_size, hidden_size)
-        self.register_buffer("h", torch.zeros(1, batch_size, hidden_size), persistent=False)
-        self.register_buffer("c", torch.zeros(1, batch_size, hidden_size), persistent=False)
+        zeros = torch.zeros(1, batch_size, hidden_size)
+        self.register_buffer("h", zeros, persistent=False)
+        self.register_buffer("c", zeros.clone(), persistent=False)
 
     def reset(self):
         self.h = torch.zeros_like(self.h)
@@ -431,34 +376,20 @@ class _Reader(nn.Module):
         return output
 
 
-def _Reader_cases(seed: int) -> list[Case]:
+def _Reader_cases(seed):
     numbers = random_numbers(seed, 0.8, torch.float32)
 
-    def case(B: int, I: int, H: int, *steps: int, double: bool = False) -> Case:
+    def case(B, I, H, *steps, double=False):
         sizes = {"input_size": I, "hidden_size": H}
         parameters = random_module("LSTM", numbers, **sizes).parameters
-        chunks = [numbers(K, B, I) for K in steps]
-        chunks = [chunk.double() for chunk in chunks] if double else chunks
+        chunks = [numbers(K, B, I).to(torch.float64 if double else torch.float32) for K in steps]
         arguments = sizes | {"batch_size": B, "parameters": parameters, "double": double, "chunks": chunks}
         letters = {"T": sum(steps), "K": steps[0], "B": B, "I": I, "H": H}
         return Case(arguments, letters, frozenset({DOUBLE if double else FLOAT}))
 
-    return [
-        case(3, 2, 5, 4, 4, 4),
-        case(2, 5, 6, 3, 3, 1),
-        case(6, 3, 4, 2, 2, 2, double=True),
-        case(4, 3, 2, 5, 5, 5),
-    ]
+    cases = [case(3, 2, 5, 4, 4, 4), case(2, 5, 6, 3, 3, 1), case(6, 3, 4, 2, 2, 2, double=True)]
+    return [*cases, case(4, 3, 2, 5, 5, 5)]
 
-
-_BUFFERS = (
-    'self.register_buffer("h", torch.zeros(1, batch_size, hidden_size), persistent=False)',
-    "self.h = torch.zeros(1, batch_size, hidden_size)",
-    'self.register_buffer("c", torch.zeros(1, batch_size, hidden_size), persistent=False)',
-    "self.c = torch.zeros(1, batch_size, hidden_size)",
-)
-_NO_RESET = ("        self.c = torch.zeros_like(self.c)\n", "")
-_C_CARRIED = ("h.detach(), c.detach()", "h.detach(), c")
 
 wrong = Mistakes("Epochs and evaluation", _Reader)
 wrong("as given", "it does what the class as given does: no repair shows yet.", look="Begin with `forward`.")(
@@ -477,17 +408,14 @@ neither detached | the last chunk's gradient goes back into the chunks before: h
 c not reset | after reset() the state is not that of a beginning: c is left as it was.
     self.c = torch.zeros_like(self.c) =>
 no reset | reset() changes nothing.
-    - self.h = torch.zeros_like(self.h)
-    - self.c = torch.zeros_like(self.c)
-    + pass
+    self.h = torch.zeros_like(self.h) => pass
+    self.c = torch.zeros_like(self.c) =>
 h not reset | after reset() the state is not that of a beginning: h is left as it was.
     self.h = torch.zeros_like(self.h) =>
 §
 no buffers | `.double()` moves the layer, and the state, or a half of it, stays behind.
-    - self.register_buffer("h", torch.zeros(1, batch_size, hidden_size), persistent=False)
-    - self.register_buffer("c", torch.zeros(1, batch_size, hidden_size), persistent=False)
-    + self.h = torch.zeros(1, batch_size, hidden_size)
-    + self.c = torch.zeros(1, batch_size, hidden_size)
+    self.register_buffer("h", zeros, persistent=False) => self.h = zeros
+    self.register_buffer("c", zeros.clone(), persistent=False) => self.c = zeros.clone()
 § Detach the state
 c not detached, c not reset | the last chunk's gradient goes back into the chunks before. And reset() leaves c
     as it was.
@@ -495,19 +423,14 @@ c not detached, c not reset | the last chunk's gradient goes back into the chunk
     self.c = torch.zeros_like(self.c) =>
 c not detached, no buffers | the last chunk's gradient goes back into the chunks before. And the state does
     not follow `.double()`.
-    - self.register_buffer("h", torch.zeros(1, batch_size, hidden_size), persistent=False)
-    - self.register_buffer("c", torch.zeros(1, batch_size, hidden_size), persistent=False)
-    + self.h = torch.zeros(1, batch_size, hidden_size)
-    + self.c = torch.zeros(1, batch_size, hidden_size)
-    - self.h, self.c = h.detach(), c.detach()
-    + self.h, self.c = h.detach(), c
+    self.register_buffer("h", zeros, persistent=False) => self.h = zeros
+    self.register_buffer("c", zeros.clone(), persistent=False) => self.c = zeros.clone()
+    h.detach(), c.detach() => h.detach(), c
 § When to reset
 c not reset, no buffers | reset() leaves c as it was. And the state does not follow `.double()`.
-    - self.register_buffer("h", torch.zeros(1, batch_size, hidden_size), persistent=False)
-    - self.register_buffer("c", torch.zeros(1, batch_size, hidden_size), persistent=False)
-    + self.h = torch.zeros(1, batch_size, hidden_size)
-    + self.c = torch.zeros(1, batch_size, hidden_size)
-    - self.c = torch.zeros_like(self.c)
+    self.register_buffer("h", zeros, persistent=False) => self.h = zeros
+    self.register_buffer("c", zeros.clone(), persistent=False) => self.c = zeros.clone()
+    self.c = torch.zeros_like(self.c) =>
 §
 state not kept | every chunk starts from zeros: the state is not kept.
     self.h, self.c = h.detach(), c.detach() =>
@@ -551,10 +474,10 @@ def _read_documents(cell, x, begins, state):
     return torch.stack(outputs), (h, c)
 
 
-def _read_documents_cases(seed: int) -> list[Case]:
+def _read_documents_cases(seed):
     numbers = random_numbers(seed, 0.8)
 
-    def case(I: int, H: int, *rows: str) -> Case:
+    def case(I, H, *rows):
         begins = torch.tensor([[letter == "!" for letter in row] for row in rows]).T.contiguous()  # (T, B)
         T, B = begins.shape
         cell = random_module("LSTMCell", numbers, input_size=I, hidden_size=H)
@@ -573,7 +496,6 @@ def _read_documents_cases(seed: int) -> list[Case]:
 
 
 wrong = Mistakes("When to reset", _read_documents)
-
 wrong.edits("""
 never reset | no state begins anew: `begins` has no part in it.
     (h * keep, c * keep) => (h, c)
@@ -589,34 +511,20 @@ all rows | where a document begins in one row, all rows begin anew.
 the other way round | the state is kept where a document begins, and zero everywhere else.
     (~new) => new
 a step late | the state begins anew after the first step of a document, not before it.
-    - h, c = cell(x_t, (h * keep, c * keep))
-    - outputs.append(h)
-    + h, c = cell(x_t, (h, c))
-    + outputs.append(h)
-    + h, c = h * keep, c * keep
+    (h * keep, c * keep) => (h, c)
+    outputs.append(h) => outputs.append(h); h, c = h * keep, c * keep
 outputs zeroed | what is zeroed is the state that a step returns. A document's first step has an output, too.
-    - h, c = cell(x_t, (h * keep, c * keep))
-    + h, c = cell(x_t, (h, c))
-    + h, c = h * keep, c * keep
+    (h * keep, c * keep)) => (h, c)); h, c = h * keep, c * keep
 written in place | zeros written into h in place also stand in the output kept before: it is the same tensor.
-    - for x_t, new in zip(x, begins, strict=True):
-    -     keep = (~new)[:, None].to(x.dtype)
-    -     h, c = cell(x_t, (h * keep, c * keep))
-    + h, c = h.clone(), c.clone()
-    + for x_t, new in zip(x, begins, strict=True):
-    +     h[new], c[new] = 0, 0
-    +     h, c = cell(x_t, (h, c))
+    h, c = state => h, c = state[0].clone(), state[1].clone()
+    h, c = cell(x_t, (h * keep, c * keep)) => h[new], c[new] = 0, 0; h, c = cell(x_t, (h, c))
     look: Make a new tensor for the state.
 a step early | the state begins anew at the last step of the document before.
-    zip(x, begins, strict=True) => zip(x, begins.roll(-1, 0), strict=True)
+    zip(x, begins => zip(x, begins.roll(-1, 0)
 step 0 left out | a document that begins at step 0 goes on from the state that was given.
-    - outputs = []
-    + outputs = []
-    + begins = torch.cat([torch.zeros_like(begins[:1]), begins[1:]])
+    outputs = [] => outputs = []; begins = torch.cat([torch.zeros_like(begins[:1]), begins[1:]])
 only step 0 | only documents that begin at step 0 begin anew.
-    - outputs = []
-    + outputs = []
-    + begins = torch.cat([begins[:1], torch.zeros_like(begins[1:])])
+    outputs = [] => outputs = []; begins = torch.cat([begins[:1], torch.zeros_like(begins[1:])])
 back to the given state | a document begins from the state that was given. That one belongs to the first
     documents.
     (h * keep, c * keep) => (h * keep + state[0] * (1 - keep), c * keep + state[1] * (1 - keep))
@@ -639,12 +547,9 @@ read_documents = task(
     cases=_read_documents_cases,
     example={
         "cell": small_cell(),
-        "x": torch.tensor([[[1.0], [1.0]], [[0.0], [0.0]], [[-1.0], [-1.0]]], dtype=torch.float64),
+        "x": rows([[1], [1]], [[0], [0]], [[-1], [-1]]),
         "begins": torch.tensor([[False, True], [False, False], [True, False]]),
-        "state": (
-            torch.tensor([[0.5], [0.5]], dtype=torch.float64),
-            torch.tensor([[1.0], [1.0]], dtype=torch.float64),
-        ),
+        "state": (rows([0.5], [0.5]), rows([1], [1])),
     },
     derive=flat,
     forbid=LAYER,

@@ -4,7 +4,7 @@ import random
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from rnncourse.checks.framework.authoring import (
     AUTOGRAD,
@@ -17,9 +17,14 @@ from rnncourse.checks.framework.authoring import (
     Criterion,
     Mistakes,
     Trait,
+    cases,
     predicted,
     random_module,
     random_numbers,
+    random_state,
+    row,
+    rows,
+    small_parameters,
     task,
 )
 from rnncourse.checks.given.the_whole_layer import load_call_and_differentiate
@@ -30,11 +35,6 @@ BY_HAND = RECURRENT | AUTOGRAD  # what the tasks of the way back may not call
 
 AHEAD = Trait("time runs forward", "what changes when time runs backward")
 REVERSE = Trait("time runs backward", "what you do when reverse is False")
-
-
-def numbers_of(*rows: object) -> Tensor:
-    """For the examples: numbers small enough for a pencil."""
-    return torch.tensor(rows, dtype=torch.float64)
 
 
 # ---- Task 1, counted: how the work of a layer is cut into matmuls.
@@ -50,7 +50,6 @@ TRUTH = {
 }
 
 wrong = Mistakes("The input's part, for all steps at once", TRUTH)
-
 wrong.edits("""
 one a step | A step multiplies two things by a weight: which?
     step_by_step => 50
@@ -139,24 +138,17 @@ def _input_part(x, weight_ih, bias_ih, bias_hh):
     return a + bias_ih + bias_hh
 
 
-def _input_part_cases(seed):
-    numbers = random_numbers(seed, 0.8)
-
-    def case(T, B, I, H):
-        arguments = {
-            "x": numbers(T, B, I),
-            "weight_ih": numbers(4 * H, I),
-            "bias_ih": numbers(4 * H),
-            "bias_hh": numbers(4 * H),
-        }
-        return Case(arguments, {"T": T, "B": B, "I": I, "H": H})
-
-    # In the last I = 4H: the weight runs the other way round, too.
-    return [case(5, 3, 2, 4), case(3, 4, 6, 2), case(2, 2, 5, 3), case(4, 3, 8, 2)]
+@cases(
+    0.8,
+    "T5 B3 I2 H4; T3 B4 I6 H2; T2 B2 I5 H3",
+    "T4 B3 I8 H2",  # I = 4H: the weight runs the other way round, too
+)
+def _input_part_cases(numbers, T, B, I, H):
+    x, weight_ih = numbers(T, B, I), numbers(4 * H, I)
+    return {"x": x, "weight_ih": weight_ih, "bias_ih": numbers(4 * H), "bias_hh": numbers(4 * H)}
 
 
 wrong = Mistakes("The input's part, for all steps at once", _input_part)
-
 wrong.edits("""
 no biases | the biases are missing: they read no state, either.
     + bias_ih + bias_hh =>
@@ -165,8 +157,7 @@ bias_hh left out | one of the two biases is missing.
 bias_ih left out | one of the two biases is missing.
     + bias_ih =>
 bias_ih twice | one bias is added twice, the other not at all.
-    - return a + bias_ih + bias_hh
-    + return a + bias_ih + bias_ih
+    + bias_hh => + bias_ih
 bias_hh twice | one bias is added twice, the other not at all.
     a + bias_ih => a + bias_hh
 biases subtracted | a bias has the wrong sign.
@@ -181,21 +172,13 @@ summed over time | the steps are summed. Each has a part of its own.
     x @ => x.sum(0) @
 batch first | batch and time are exchanged in the result.
     x @ => x.transpose(0, 1) @
+rows mixed | the numbers are right, but view has put them into other rows than they belong to.
+    x @ weight_ih.T => (x.transpose(0, 1) @ weight_ih.T).reshape(*x.shape[:2], -1)
+squashed | the gates' squashing is applied already. Without the state's part it comes too early.
+    - return a + bias_ih + bias_hh
+    + i, f, g, o = (a + bias_ih + bias_hh).chunk(4, dim=-1)
+    + return torch.cat([i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()], dim=-1)
 """)
-
-
-@wrong("rows mixed", "the numbers are right, but view has put them into other rows than they belong to.")
-def _(x, weight_ih, bias_ih, bias_hh):
-    T, B, _ = x.shape
-    rows = x.transpose(0, 1).reshape(T * B, -1) @ weight_ih.T + bias_ih + bias_hh
-    return rows.view(T, B, -1)
-
-
-@wrong("squashed", "the gates' squashing is applied already. Without the state's part it comes too early.")
-def _(x, weight_ih, bias_ih, bias_hh):
-    i, f, g, o = (x @ weight_ih.T + bias_ih + bias_hh).chunk(4, dim=-1)
-    return torch.cat([i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()], dim=-1)
-
 
 input_part = task(
     "input_part",
@@ -207,10 +190,10 @@ input_part = task(
     mistakes=wrong,
     cases=_input_part_cases,
     example={
-        "x": numbers_of([[1.0, 0.0]], [[0.0, 2.0]]),
-        "weight_ih": numbers_of([1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]),
-        "bias_ih": torch.full((4,), 0.5, dtype=torch.float64),
-        "bias_hh": torch.zeros(4, dtype=torch.float64),
+        "x": rows([[1.0, 0.0]], [[0.0, 2.0]]),
+        "weight_ih": rows([1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]),
+        "bias_ih": row(0.5, 0.5, 0.5, 0.5),
+        "bias_hh": row(0.0, 0.0, 0.0, 0.0),
     },
     agree="the same step by step",
 )
@@ -231,31 +214,14 @@ def _one_way(a, h_0, c_0, weight_hh, reverse):
     return torch.stack(output), h, c
 
 
-def _one_way_cases(seed):
-    numbers = random_numbers(seed, 0.8)
-
-    def case(T, B, H, *traits):
-        arguments = {
-            "a": numbers(T, B, 4 * H),
-            "h_0": numbers(B, H),
-            "c_0": 2 * numbers(B, H),
-            "weight_hh": numbers(4 * H, H),
-            "reverse": REVERSE in traits,
-        }
-        return Case(arguments, {"T": T, "B": B, "H": H}, frozenset(traits))
-
-    return [
-        case(5, 3, 4, AHEAD),
-        case(5, 3, 4, REVERSE),
-        case(4, 4, 2, AHEAD),
-        case(3, 3, 5, REVERSE),
-        case(1, 4, 3, REVERSE, ONE_STEP),
-        case(6, 2, 3, AHEAD),
-    ]
+@cases(0.8, "T5 B3 H4; T5 B3 H4 reverse; T4 B4 H2; T3 B3 H5 reverse; T1 B4 H3 reverse; T6 B2 H3")
+def _one_way_cases(numbers, T, B, H, reverse=False):
+    a, (h_0, c_0), weight_hh = numbers(T, B, 4 * H), random_state(numbers, B, H), numbers(4 * H, H)
+    arguments = {"a": a, "h_0": h_0, "c_0": c_0, "weight_hh": weight_hh, "reverse": reverse}
+    return arguments, REVERSE if reverse else AHEAD, T == 1 and ONE_STEP
 
 
 wrong = Mistakes("The loop", _one_way)
-
 wrong.edits("""
 § Layers, directions, dropout
 reverse ignored | reverse makes no difference: time always runs forward.
@@ -265,11 +231,7 @@ reverse the other way round | it runs backward where reverse is False, and forwa
 not put back | with reverse, output lies in the order in which it was made, the last step first.
     return torch.stack(output) => return torch.stack(output[::-1] if reverse else output)
 batch turned round | with reverse, the batch is turned round, not the time.
-    - def _one_way(a, h_0, c_0, weight_hh, reverse):
-    + def _one_way(a, h_0, c_0, weight_hh, reverse):
-    +     a = a.flip(1) if reverse else a
-    - for t in reversed(steps) if reverse else steps:
-    + for t in steps:
+    steps = range(len(a)) => a, steps, reverse = a.flip(1) if reverse else a, range(len(a)), False
 h_n at the last step | h_n is output[-1]. With reverse, at which step does the loop end?
     (output), h, c => (output), output[-1], c
 h_n at step 0 | h_n is output[0]. Without reverse, at which step does the loop end?
@@ -332,10 +294,10 @@ one_way = task(
     mistakes=wrong,
     cases=_one_way_cases,
     example={
-        "a": numbers_of([[0.0, 0.0, 1.0, 0.0]], [[0.0, 0.0, 2.0, 0.0]]),
-        "h_0": numbers_of([0.0]),
-        "c_0": numbers_of([1.0]),
-        "weight_hh": numbers_of([0.0], [0.0], [0.0], [0.0]),
+        "a": rows([[0.0, 0.0, 1.0, 0.0]], [[0.0, 0.0, 2.0, 0.0]]),
+        "h_0": rows([0.0]),
+        "c_0": rows([1.0]),
+        "weight_hh": rows([0.0], [0.0], [0.0], [0.0]),
         "reverse": True,
     },
     agree="one direction of torch.nn.LSTM",
@@ -377,36 +339,17 @@ def _backward_loop(doutput, dh_n, dc_n, gates, c, c_0, weight_hh, reverse):
     return da, dh, dc
 
 
-def _backward_loop_cases(seed):
-    numbers = random_numbers(seed, 0.8)
-
-    def case(T, B, H, *traits):
-        reverse = REVERSE in traits
-        h_0, c_0, weight_hh = numbers(B, H), 2 * numbers(B, H), numbers(4 * H, H)
-        gates, _, c = forward(numbers(T, B, 4 * H), h_0, c_0, weight_hh, reverse)
-        arguments = {
-            "doutput": numbers(T, B, H) * (ENDS_ONLY not in traits),
-            "dh_n": numbers(B, H),
-            "dc_n": numbers(B, H),
-            "gates": gates,
-            "c": c,
-            "c_0": c_0,
-            "weight_hh": weight_hh,
-            "reverse": reverse,
-        }
-        return Case(arguments, {"T": T, "B": B, "H": H}, frozenset(traits))
-
-    return [
-        case(3, 2, 4, AHEAD),
-        case(2, 3, 5, REVERSE),
-        case(2, 4, 3, AHEAD, ENDS_ONLY),
-        case(3, 2, 4, REVERSE),
-        case(1, 4, 3, REVERSE, ONE_STEP),
-    ]
+@cases(0.8, "T3 B2 H4; T2 B3 H5 reverse; T2 B4 H3 ends_only; T3 B2 H4 reverse; T1 B4 H3 reverse")
+def _backward_loop_cases(numbers, T, B, H, reverse=False, ends_only=False):
+    (h_0, c_0), weight_hh = random_state(numbers, B, H), numbers(4 * H, H)
+    gates, _, c = forward(numbers(T, B, 4 * H), h_0, c_0, weight_hh, reverse)
+    doutput = numbers(T, B, H) * (not ends_only)
+    arguments = {"doutput": doutput, "dh_n": numbers(B, H), "dc_n": numbers(B, H), "gates": gates}
+    arguments |= {"c": c, "c_0": c_0, "weight_hh": weight_hh, "reverse": reverse}
+    return arguments, REVERSE if reverse else AHEAD, T == 1 and ONE_STEP, ends_only and ENDS_ONLY
 
 
 wrong = Mistakes("The backward of a whole sequence", _backward_loop)
-
 wrong.edits("""
 reverse ignored | reverse makes no difference. The way back runs against the time of the way there.
     torch.cat([c[1:], c_0[None]]) if reverse else torch.cat => torch.cat
@@ -418,9 +361,7 @@ memory before, always from t - 1 | with reverse, the memory before a step is tak
 c_t for the one before | the forget gate's gradient reads the memory that it made. Which one did it keep of?
     dc * before[t] => dc * c[t]
 first memory zero | the first step's forget gate is taken to have kept of nothing. It had c_0.
-    - shown, da = torch.tanh(c), torch.zeros_like(gates)
-    + shown, da = torch.tanh(c), torch.zeros_like(gates)
-    + before[-1 if reverse else 0] = 0
+    dh, dc, steps = dh_n => before[-1 if reverse else 0] = 0; dh, dc, steps = dh_n
 doutput at the end only | only the last step of the forward loop gets its doutput. Each has one.
     doutput[t] + dh => doutput[t] * (t == (0 if reverse else len(c) - 1)) + dh
 doutput left out | doutput has no part in it.
@@ -505,13 +446,13 @@ backward_loop = task(
     mistakes=wrong,
     cases=_backward_loop_cases,
     example={
-        "doutput": numbers_of([[1.0]], [[2.0]]),
-        "dh_n": numbers_of([0.0]),
-        "dc_n": numbers_of([0.0]),
-        "gates": numbers_of([[0.5, 0.5, 0.5, 0.5]], [[0.5, 0.5, 0.5, 0.5]]),
-        "c": numbers_of([[0.25]], [[0.375]]),
-        "c_0": numbers_of([0.0]),
-        "weight_hh": numbers_of([0.0], [0.0], [0.0], [0.0]),
+        "doutput": rows([[1.0]], [[2.0]]),
+        "dh_n": rows([0.0]),
+        "dc_n": rows([0.0]),
+        "gates": rows([[0.5, 0.5, 0.5, 0.5]], [[0.5, 0.5, 0.5, 0.5]]),
+        "c": rows([[0.25]], [[0.375]]),
+        "c_0": rows([0.0]),
+        "weight_hh": rows([0.0], [0.0], [0.0], [0.0]),
         "reverse": False,
     },
     forbid=BY_HAND,
@@ -525,35 +466,23 @@ backward_loop = task(
 def _after_loop(da, x, output, h_0, weight_ih, reverse):
     before = torch.cat([output[1:], h_0[None]]) if reverse else torch.cat([h_0[None], output[:-1]])
     rows, read, kept = da.flatten(0, 1), x.flatten(0, 1), before.flatten(0, 1)
-    return da @ weight_ih, rows.T @ read, rows.T @ kept, rows.sum(0)
+    dweight_ih, dweight_hh, dbias = rows.T @ read, rows.T @ kept, rows.sum(0)
+    return da @ weight_ih, dweight_ih, dweight_hh, dbias
 
 
-def _after_loop_cases(seed):
-    numbers = random_numbers(seed, 0.8)
-
-    def case(T, B, I, H, *traits):
-        arguments = {
-            "da": numbers(T, B, 4 * H),
-            "x": numbers(T, B, I),
-            "output": numbers(T, B, H),
-            "h_0": numbers(B, H),
-            "weight_ih": numbers(4 * H, I),
-            "reverse": REVERSE in traits,
-        }
-        return Case(arguments, {"T": T, "B": B, "I": I, "H": H}, frozenset(traits))
-
-    return [
-        case(5, 3, 2, 4, AHEAD),
-        case(5, 3, 2, 4, REVERSE),
-        case(3, 3, 8, 2, AHEAD),  # I = 4H: a weight runs the other way round, too
-        case(3, 3, 8, 2, REVERSE),
-        case(1, 4, 5, 3, REVERSE, ONE_STEP),
-        case(2, 4, 1, 3, AHEAD),
-    ]
+@cases(
+    0.8,
+    "T5 B3 I2 H4; T5 B3 I2 H4 reverse",
+    "T3 B3 I8 H2; T3 B3 I8 H2 reverse",  # I = 4H: a weight runs the other way round, too
+    "T1 B4 I5 H3 reverse; T2 B4 I1 H3",
+)
+def _after_loop_cases(numbers, T, B, I, H, reverse=False):
+    da, x, output = numbers(T, B, 4 * H), numbers(T, B, I), numbers(T, B, H)
+    arguments = {"da": da, "x": x, "output": output, "h_0": numbers(B, H), "weight_ih": numbers(4 * H, I)}
+    return arguments | {"reverse": reverse}, REVERSE if reverse else AHEAD, T == 1 and ONE_STEP
 
 
 wrong = Mistakes("The backward of a whole sequence", _after_loop)
-
 wrong.edits("""
 h_t for the one before | dweight_hh pairs da_t with the h that step t made. Which one did it read?
     before.flatten(0, 1) => output.flatten(0, 1)
@@ -574,14 +503,11 @@ first step's share | the weights' gradients are the first step's share alone.
     da.flatten(0, 1), x.flatten(0, 1), before.flatten(0, 1) => da[0], x[0], before[0]
 means over time | the gradients of weights and bias are means over time. A sum is asked: each step uses the
     same weights.
-    - return da @ weight_ih, rows.T @ read, rows.T @ kept, rows.sum(0)
-    + return da @ weight_ih, rows.T @ read / len(x), rows.T @ kept / len(x), rows.sum(0) / len(x)
+    rows, read, kept = da.flatten(0, 1) => rows, read, kept = da.flatten(0, 1) / len(x)
 means over the batch | the gradients of weights and bias are means over the batch.
-    - return da @ weight_ih, rows.T @ read, rows.T @ kept, rows.sum(0)
-    + return da @ weight_ih, rows.T @ read / len(h_0), rows.T @ kept / len(h_0), rows.sum(0) / len(h_0)
+    rows, read, kept = da.flatten(0, 1) => rows, read, kept = da.flatten(0, 1) / len(h_0)
 means over rows | the gradients of weights and bias are means over all rows.
-    - return da @ weight_ih, rows.T @ read, rows.T @ kept, rows.sum(0)
-    + return da @ weight_ih, rows.T @ read / len(rows), rows.T @ kept / len(rows), rows.sum(0) / len(rows)
+    rows, read, kept = da.flatten(0, 1) => rows, read, kept = da.flatten(0, 1) / before[..., 0].numel()
 dbias a mean | dbias is a mean over the rows.
     rows.sum(0) => rows.mean(0)
 dbias over time only | dbias has a row for each sequence: sum over the batch, too.
@@ -625,11 +551,11 @@ after_loop = task(
     mistakes=wrong,
     cases=_after_loop_cases,
     example={
-        "da": numbers_of([[1.0, 0.0, 0.0, 0.0]], [[10.0, 0.0, 0.0, 1.0]]),
-        "x": numbers_of([[2.0]], [[3.0]]),
-        "output": numbers_of([[0.5]], [[0.7]]),
-        "h_0": numbers_of([0.2]),
-        "weight_ih": numbers_of([1.0], [1.0], [1.0], [2.0]),
+        "da": rows([[1.0, 0.0, 0.0, 0.0]], [[10.0, 0.0, 0.0, 1.0]]),
+        "x": rows([[2.0]], [[3.0]]),
+        "output": rows([[0.5]], [[0.7]]),
+        "h_0": rows([0.2]),
+        "weight_ih": rows([1.0], [1.0], [1.0], [2.0]),
         "reverse": False,
     },
     forbid=BY_HAND,
@@ -649,27 +575,18 @@ DROPS = Trait("there is dropout", "when dropout acts, and where")
 class _MyLSTM(nn.Module):
     """The right one in torch's operations, from which the mistakes are made."""
 
-    def __init__(
-        self,
-        input_size,
-        hidden_size,
-        num_layers=1,
-        bias=True,
-        batch_first=False,
-        dropout=0.0,
-        bidirectional=False,
-    ):
+    def __init__(self, I, H, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False):
         super().__init__()
-        self.hidden_size, self.num_layers, self.batch_first = hidden_size, num_layers, batch_first
+        self.hidden_size, self.num_layers, self.batch_first = H, num_layers, batch_first
         self.dropout, self.D, self.bias = dropout, 2 if bidirectional else 1, bias
         for layer in range(num_layers):
-            width = self.D * hidden_size if layer else input_size
+            width = self.D * H if layer else I
             for end in ("", "_reverse")[: self.D]:
-                self.add(f"weight_ih_l{layer}{end}", 4 * hidden_size, width)
-                self.add(f"weight_hh_l{layer}{end}", 4 * hidden_size, hidden_size)
+                self.add(f"weight_ih_l{layer}{end}", 4 * H, width)
+                self.add(f"weight_hh_l{layer}{end}", 4 * H, H)
                 if bias:
-                    self.add(f"bias_ih_l{layer}{end}", 4 * hidden_size)
-                    self.add(f"bias_hh_l{layer}{end}", 4 * hidden_size)
+                    self.add(f"bias_ih_l{layer}{end}", 4 * H)
+                    self.add(f"bias_hh_l{layer}{end}", 4 * H)
 
     def add(self, name, *shape):
         self.register_parameter(name, nn.Parameter(torch.zeros(shape)))
@@ -757,12 +674,11 @@ def _MyLSTM_cases(seed):
 
 
 wrong = Mistakes("The contract, as tests", _MyLSTM)
-
 wrong.edits("""
 § Names first
 one direction goes up | the weights of nn.LSTM do not fit where there are two directions: a layer reads both
     halves.
-    width = self.D * hidden_size if => width = hidden_size if
+    width = self.D * H if => width = H if
 biases always | with bias=False there are biases all the same.
     if bias: => if True:
 § The loop
@@ -787,8 +703,7 @@ states batch-first | with batch_first, h_n and c_n come batch-first. States keep
     else x), (h_n, c_n) => else x), tuple(s.transpose(0, 1) if self.batch_first else s for s in (h_n, c_n))
 output reshaped | with batch_first, output has the right shape, and each sequence the numbers of others: a
     reshape.
-    - return (x.transpose(0, 1) if self.batch_first else x), (h_n, c_n)
-    + return (x.reshape(x.shape[1], x.shape[0], -1) if self.batch_first else x), (h_n, c_n)
+    return (x.transpose(0, 1) => return (x.reshape(x.shape[1], x.shape[0], -1)
 unbatched not known | a sequence without a batch axis, (T, I), is not taken for one.
     single = x.dim() == 2 => single = False
 unbatched comes back batched | for a sequence without a batch axis, what comes back has one.
@@ -832,34 +747,10 @@ dropout in eval | dropout acts in eval, too.
 dropout on the input | dropout acts on the input of layer 0, too.
     if layer > 0: => if True:
 dropout on the output | dropout acts after the last layer, too.
-    - for layer in range(self.num_layers):
-    -     if layer > 0:
-    -         x = F.dropout(x, self.dropout, self.training)
-    -     halves = []
-    -     for d in range(self.D):
-    -         k = self.D * layer + d
-    -         half, h, c = self.run(x, f"_l{layer}" + d * "_reverse", h_0[k], c_0[k], d == 1)
-    -         halves.append(half)
-    -         hs.append(h)
-    -         cs.append(c)
-    -     x = torch.cat(halves, dim=-1)
-    + for layer in range(self.num_layers):
-    +     if layer > 0:
-    +         x = F.dropout(x, self.dropout, self.training)
-    +     halves = []
-    +     for d in range(self.D):
-    +         k = self.D * layer + d
-    +         half, h, c = self.run(x, f"_l{layer}" + d * "_reverse", h_0[k], c_0[k], d == 1)
-    +         halves.append(half)
-    +         hs.append(h)
-    +         cs.append(c)
-    +     x = torch.cat(halves, dim=-1)
-    + x = F.dropout(x, self.dropout, self.training)
+    h_n, c_n = torch => x = F.dropout(x, self.dropout, self.training); h_n, c_n = torch
 §
 one gradient cut | the numbers are right, the gradients are not: the state is detached between steps.
-    - h = torch.sigmoid(o) * torch.tanh(c)
-    + h = torch.sigmoid(o) * torch.tanh(c)
-    + c = c.detach()
+    output[t] = h => output[t] = h; c = c.detach()
 h cut | the numbers are right, the gradients are not: h is detached on its way to the next step.
     h @ weight_hh.T => h.detach() @ weight_hh.T
 layers cut | the numbers are right, the gradients are not: what goes up to the next layer is detached.
@@ -868,9 +759,6 @@ layers cut | the numbers are right, the gradients are not: what goes up to the n
 order i f o g | the gates are cut in another order than torch's.
     i, f, g, o = => i, f, o, g =
 """)
-
-STATES, GRADIENTS = ("h_n", "c_n"), ("dx", "dparameters")
-FORWARD = ("output", *STATES)
 
 MyLSTM = task(
     "MyLSTM",
@@ -897,12 +785,7 @@ MyLSTM = task(
         "input_size": 1,
         "hidden_size": 1,
         "options": {"batch_first": True},
-        "parameters": {
-            "weight_ih_l0": torch.tensor([[1.0], [0.0], [1.0], [0.0]]),
-            "weight_hh_l0": torch.zeros(4, 1),
-            "bias_ih_l0": torch.zeros(4),
-            "bias_hh_l0": torch.zeros(4),
-        },
+        "parameters": small_parameters("_l0"),
         "train": False,
         "x": torch.tensor([[[2.0], [1.0], [0.0]]]),
         "hx": None,

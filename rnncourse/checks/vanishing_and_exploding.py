@@ -1,8 +1,6 @@
 """The checks of exercise set 05: Jacobians and their product, clipping, four runs, the road along c."""
 
-import dataclasses
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,13 +12,14 @@ from rnncourse.checks.framework.authoring import (
     RECURRENT,
     Case,
     Mistakes,
-    Plain,
     Problem,
     TorchModule,
     Trait,
     Word,
     random_module,
     random_numbers,
+    row,
+    rows,
     task,
     value,
 )
@@ -29,29 +28,19 @@ from rnncourse.checks.given.vanishing_and_exploding import four_runs, train
 LESSON = "05"
 
 
-def matrix(*rows: list[float]) -> Tensor:
-    """For the examples: numbers small enough for a pencil."""
-    return torch.tensor(rows, dtype=torch.float64)
-
-
 # ---- Task 1, step_jacobian: the Jacobian of one step of the tanh cell.
-
-
-def _step_jacobian_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-
-    def case(H: int) -> Case:
-        return Case({"h_t": torch.tanh(numbers(H)), "weight_hh": numbers(H, H)}, {"H": H})
-
-    return [case(4), case(3), case(6), case(2)]
-
-
 def _step_jacobian(h_t, weight_hh):
-    return torch.diag(1 - h_t**2) @ weight_hh
+    slopes = 1 - h_t**2
+    J = torch.diag(slopes) @ weight_hh
+    return J
+
+
+def _step_jacobian_cases(seed):
+    numbers = random_numbers(seed, 0.8)
+    return [Case({"h_t": torch.tanh(numbers(H)), "weight_hh": numbers(H, H)}, {"H": H}) for H in (4, 3, 6, 2)]
 
 
 wrong = Mistakes("Many units: a product of Jacobians", _step_jacobian)
-
 wrong.edits("""
 slope 1 - h | the slope of tanh is taken as 1 - h. It is 1 - tanh².
     h_t**2 => h_t
@@ -59,9 +48,9 @@ tanh once more | h_t is squashed a second time: it is the tanh already.
     h_t**2 => torch.tanh(h_t) ** 2
 columns scaled | the columns are multiplied by the slopes. Row k belongs to unit k of the new state; whose
     slope is it?
-    torch.diag(1 - h_t**2) @ weight_hh => weight_hh * (1 - h_t**2)
+    torch.diag(slopes) @ weight_hh => weight_hh * slopes
 no slope | this is W_hh alone: the tanh has no part in it.
-    torch.diag(1 - h_t**2) @ weight_hh => weight_hh
+    torch.diag(slopes) @ =>
 no weights | these are the slopes alone: W_hh has no part in it.
     @ weight_hh =>
 elementwise product | diag(slopes) is multiplied entry by entry: all off the diagonal becomes 0. Asked is a
@@ -70,7 +59,7 @@ elementwise product | diag(slopes) is multiplied entry by entry: all off the dia
 transposed weights | W_hh is transposed in it.
     @ weight_hh => @ weight_hh.T
 transposed | this is Jᵀ, which carries a gradient back. Row k of J is for unit k of the new state.
-    torch.diag(1 - h_t**2) @ weight_hh => (torch.diag(1 - h_t**2) @ weight_hh).T
+    return J => return J.T
 1 + h² | the slope has the wrong sign in it: it is at most 1.
     1 - h_t**2 => 1 + h_t**2
 h² for the slope | h² alone is no slope: where h is 0, tanh is steepest.
@@ -88,137 +77,89 @@ step_jacobian = task(
     truth=_step_jacobian,
     mistakes=wrong,
     cases=_step_jacobian_cases,
-    example={"h_t": matrix([0.5, 0.0])[0], "weight_hh": matrix([4.0, 8.0], [1.0, 2.0])},
+    example={"h_t": row(0.5, 0), "weight_hh": rows([4, 8], [1, 2])},
     forbid=RECURRENT | AUTOGRAD,
 )
 
 
 # ---- Task 2, product_norms: the norm of the product of Jacobians against the distance.
+def _product_norms(states, weight_hh):
+    product = torch.eye(len(weight_hh), dtype=weight_hh.dtype)
+    norms = []
+    for h_t in states:
+        J = torch.diag(1 - h_t**2) @ weight_hh
+        product = J @ product
+        norms.append(torch.linalg.matrix_norm(product, 2))
+    return torch.stack(norms)
 
 
-def _product_norms_cases(seed: int) -> list[Case]:
+def _product_norms_cases(seed):
     numbers = random_numbers(seed, 0.8)
 
-    def case(T: int, H: int) -> Case:
+    def case(T, H):
         return Case({"states": torch.tanh(numbers(T, H)), "weight_hh": numbers(H, H)}, {"T": T, "H": H})
 
     return [case(5, 3), case(4, 6), case(6, 2), case(3, 4), case(4, 4)]  # T = H: rows taken for columns
 
 
-def _product_norms(states, weight_hh):
-    product = torch.eye(len(weight_hh), dtype=weight_hh.dtype)
-    norms = []
-    for h_t in states:
-        product = torch.diag(1 - h_t**2) @ weight_hh @ product
-        norms.append(torch.linalg.matrix_norm(product, 2))
-    return torch.stack(norms)
-
-
 wrong = Mistakes("Many units: a product of Jacobians", _product_norms)
-
 wrong.edits("""
 latest on the right | the factors stand in the wrong order: the latest Jacobian is on the right.
-    torch.diag(1 - h_t**2) @ weight_hh @ product => product @ torch.diag(1 - h_t**2) @ weight_hh
+    J @ product => product @ J
 § How large can the product be?
 Frobenius norm | this is the Frobenius norm, the root of all squares added up. Asked is the largest singular
     value.
-    torch.linalg.matrix_norm(product, 2) => torch.linalg.matrix_norm(product)
+    (product, 2) => (product)
 largest column sum | this is the largest column sum, another norm. Asked is the largest singular value.
-    torch.linalg.matrix_norm(product, 2) => torch.linalg.matrix_norm(product, 1)
+    (product, 2) => (product, 1)
 largest entry | this is the largest entry of the product. Asked is the most that it can stretch a vector.
     torch.linalg.matrix_norm(product, 2) => product.abs().max()
 smallest singular value | this is the smallest singular value: the least that it stretches a vector.
-    torch.linalg.matrix_norm(product, 2) => torch.linalg.svdvals(product)[-1]
+    matrix_norm(product, 2) => svdvals(product)[-1]
 spectral radius | this is the spectral radius of the product: its eigenvalues. The norm is another number.
-    torch.linalg.matrix_norm(product, 2) => torch.linalg.eigvals(product).abs().max()
+    matrix_norm(product, 2) => eigvals(product).abs().max()
 §
 each step alone | each norm is that of one step's Jacobian: nothing is multiplied.
-    @ weight_hh @ product => @ weight_hh
+    J @ product => J
 slopes left out | the slopes are left out: these are the norms of the powers of W_hh.
-    torch.diag(1 - h_t**2) @ weight_hh => weight_hh
+    torch.diag(1 - h_t**2) @ =>
 slope 1 - h | the slope of tanh is taken as 1 - h. It is 1 - tanh².
     h_t**2 => h_t
 columns scaled | the slopes multiply the columns of W_hh. Row k belongs to unit k of the new state; whose
     slope is it?
-    torch.diag(1 - h_t**2) @ weight_hh @ => (weight_hh * (1 - h_t**2)) @
+    torch.diag(1 - h_t**2) @ weight_hh => weight_hh * (1 - h_t**2)
 weights transposed | W_hh is transposed in each factor.
-    @ weight_hh @ => @ weight_hh.T @
+    @ weight_hh => @ weight_hh.T
+§ How large can the product be?
+product of norms | the norms of the steps are multiplied: that is a bound. Multiply the matrices, then take
+    the norm.
+    J @ product => torch.linalg.matrix_norm(J, 2) * product
+the bound | these are the powers of the norm of W_hh: the bound, not the norm itself.
+    J @ product => torch.linalg.matrix_norm(weight_hh, 2) * product
+§
+first slope left out | the first factor is W_hh alone: the slopes of the first step are not in it.
+    in states: => in [0 * states[0], *states[1:]]:
+slopes one step late | each factor has the slopes of the step before, the first has none.
+    in states: => in [0 * states[0], *states[:-1]]:
+first factor twice | the first Jacobian is in it twice. What is the product before any step?
+    torch.eye(len(weight_hh), dtype=weight_hh.dtype) => torch.diag(1 - states[0] ** 2) @ weight_hh
+one step late | it begins with a norm of 1, before any step: all come one step late.
+    norms = [] => norms = [product[0, 0]]
+    torch.stack(norms) => torch.stack(norms[:-1])
+the norm before any step, too | there are T + 1 norms: the first, before any step, is not asked.
+    norms = [] => norms = [product[0, 0]]
+from the end | you go from the last step to the first: the distance is counted from h_T.
+    in states: => in states.flip(0):
+from the end, order kept | these are the norms of J_T … J_k, counted from the last step back.
+    in states: => in states.flip(0):
+    J @ product => product @ J
+last norm only | this is the norm of the whole product alone. Asked is one for each distance.
+    torch.stack(norms) => norms[-1]
+return inside the loop | the loop ends after its first step. How far is the `return` indented?
+    in states: => in states[:1]:
+logarithm | these are the logarithms of the norms: the axis is logarithmic, the numbers are not.
+    torch.stack(norms) => torch.stack(norms).log10()
 """)
-
-
-@wrong(
-    "product of norms",
-    "the norms of the steps are multiplied: that is a bound. Multiply the matrices, then take the norm.",
-    section="How large can the product be?",
-)
-def _(states, weight_hh):
-    jacobians = (1 - states**2)[:, :, None] * weight_hh
-    return torch.linalg.matrix_norm(jacobians, 2).cumprod(0)
-
-
-@wrong(
-    "the bound",
-    "these are the powers of the norm of W_hh: the bound, not the norm itself.",
-    section="How large can the product be?",
-)
-def _(states, weight_hh):
-    return torch.linalg.matrix_norm(weight_hh, 2) ** torch.arange(1, len(states) + 1)
-
-
-@wrong("first slope left out", "the first factor is W_hh alone: the slopes of the first step are not in it.")
-def _(states, weight_hh):
-    return _product_norms(torch.cat([0 * states[:1], states[1:]]), weight_hh)
-
-
-@wrong("slopes one step late", "each factor has the slopes of the step before, the first has none.")
-def _(states, weight_hh):
-    return _product_norms(torch.cat([0 * states[:1], states[:-1]]), weight_hh)
-
-
-@wrong("first factor twice", "the first Jacobian is in it twice. What is the product before any step?")
-def _(states, weight_hh):
-    return _product_norms(torch.cat([states[:1], states]), weight_hh)[1:]
-
-
-@wrong("one step late", "it begins with a norm of 1, before any step: all come one step late.")
-def _(states, weight_hh):
-    one = torch.ones(1, dtype=states.dtype)
-    return torch.cat([one, _product_norms(states, weight_hh)[:-1]])
-
-
-@wrong("the norm before any step, too", "there are T + 1 norms: the first, before any step, is not asked.")
-def _(states, weight_hh):
-    return torch.cat([torch.ones(1, dtype=states.dtype), _product_norms(states, weight_hh)])
-
-
-@wrong("from the end", "you go from the last step to the first: the distance is counted from h_T.")
-def _(states, weight_hh):
-    return _product_norms(states.flip(0), weight_hh)
-
-
-@wrong("from the end, order kept", "these are the norms of J_T … J_k, counted from the last step back.")
-def _(states, weight_hh):
-    product, norms = torch.eye(len(weight_hh), dtype=weight_hh.dtype), []
-    for h_t in states.flip(0):
-        product = product @ torch.diag(1 - h_t**2) @ weight_hh
-        norms.append(torch.linalg.matrix_norm(product, 2))
-    return torch.stack(norms)
-
-
-@wrong("last norm only", "this is the norm of the whole product alone. Asked is one for each distance.")
-def _(states, weight_hh):
-    return _product_norms(states, weight_hh)[-1]
-
-
-@wrong("return inside the loop", "the loop ends after its first step. How far is the `return` indented?")
-def _(states, weight_hh):
-    return _product_norms(states[:1], weight_hh)
-
-
-@wrong("logarithm", "these are the logarithms of the norms: the axis is logarithmic, the numbers are not.")
-def _(states, weight_hh):
-    return _product_norms(states, weight_hh).log10()
-
 
 product_norms = task(
     "product_norms",
@@ -229,7 +170,7 @@ product_norms = task(
     truth=_product_norms,
     mistakes=wrong,
     cases=_product_norms_cases,
-    example={"states": matrix([0.0, 0.0], [0.0, 0.5]), "weight_hh": matrix([0.0, 2.0], [1.0, 0.0])},
+    example={"states": rows([0, 0], [0, 0.5]), "weight_hh": rows([0, 2], [1, 0])},
     forbid=RECURRENT | AUTOGRAD,
 )
 
@@ -240,67 +181,59 @@ COMPLEX = Trait("the largest eigenvalue is complex", "how you compare complex nu
 NEGATIVE = Trait("the largest eigenvalue is negative", "what you do with a negative eigenvalue")
 
 
-def _scale_to_radius_cases(seed: int) -> list[Case]:
+def _scale_to_radius(weight_hh, rho):
+    eigenvalues = torch.linalg.eigvals(weight_hh)
+    radius = eigenvalues.abs().max()
+    return weight_hh * (rho / radius)
+
+
+def _scale_to_radius_cases(seed):
     numbers = random_numbers(seed, 0.8)
 
-    def weight(H: int, trait: Trait) -> Tensor:
+    def case(H, rho, trait):
         while True:
-            found = numbers(H, H)
-            values = torch.linalg.eigvals(found)
+            weight_hh = numbers(H, H)
+            values = torch.linalg.eigvals(weight_hh)
             top = values[values.abs().argmax()]
             if (top.imag.abs() > 1e-9) == (trait is COMPLEX):
-                return found if top.real < 0 else -found
+                weight_hh = weight_hh if top.real < 0 else -weight_hh
+                return Case({"weight_hh": weight_hh, "rho": rho}, {"H": H}, frozenset({trait}))
 
-    def case(H: int, rho: float, trait: Trait) -> Case:
-        return Case({"weight_hh": weight(H, trait), "rho": rho}, {"H": H}, frozenset({trait}))
-
-    return [
-        case(4, 0.9, COMPLEX),
-        case(3, 6.0, COMPLEX),
-        case(5, 1.1, NEGATIVE),
-        case(2, 7.5, NEGATIVE),
-    ]
-
-
-def _scale_to_radius(weight_hh, rho):
-    return weight_hh * (rho / torch.linalg.eigvals(weight_hh).abs().max())
+    return [case(4, 0.9, COMPLEX), case(3, 6.0, COMPLEX), case(5, 1.1, NEGATIVE), case(2, 7.5, NEGATIVE)]
 
 
 wrong = Mistakes("How large can the product be?", _scale_to_radius)
-RADIUS = "torch.linalg.eigvals(weight_hh).abs().max()"
-
 wrong.edits("""
 largest singular value | the largest singular value is rho now. That is the norm; the spectral radius is never
     above it.
-    torch.linalg.eigvals(weight_hh).abs().max() => torch.linalg.matrix_norm(weight_hh, 2)
+    eigenvalues.abs().max() => torch.linalg.matrix_norm(weight_hh, 2)
 Frobenius norm | the root of all squares added up is rho now: a norm, not the spectral radius.
-    torch.linalg.eigvals(weight_hh).abs().max() => weight_hh.norm()
+    eigenvalues.abs().max() => weight_hh.norm()
 largest entry | the largest entry is rho now. An entry is no eigenvalue.
-    torch.linalg.eigvals(weight_hh).abs().max() => weight_hh.abs().max()
+    eigenvalues.abs().max() => weight_hh.abs().max()
 largest real part | you divide by the largest real part. Eigenvalues may be negative or complex: what is
     compared?
-    torch.linalg.eigvals(weight_hh).abs().max() => torch.linalg.eigvals(weight_hh).real.max()
+    abs() => real
 absolute real parts | the imaginary parts are dropped before the absolute value is taken.
-    torch.linalg.eigvals(weight_hh).abs().max() => torch.linalg.eigvals(weight_hh).real.abs().max()
+    abs() => real.abs()
 symmetric matrix assumed | eigvalsh is for symmetric matrices: it reads one half of the matrix only.
-    torch.linalg.eigvals(weight_hh).abs().max() => torch.linalg.eigvalsh(weight_hh).abs().max()
+    eigvals => eigvalsh
 mean of the absolute values | you divide by the mean of the absolute values. Which of the eigenvalues decides
     in the end?
-    torch.linalg.eigvals(weight_hh).abs().max() => torch.linalg.eigvals(weight_hh).abs().mean()
+    max() => mean()
 smallest eigenvalue | you divide by the smallest absolute value. Which of the eigenvalues decides in the end?
-    torch.linalg.eigvals(weight_hh).abs().max() => torch.linalg.eigvals(weight_hh).abs().min()
+    max() => min()
 to 1 | the spectral radius is 1 now, for every rho.
-    (rho / => (1 /
+    rho / => 1 /
 rho times | rho times the matrix: the spectral radius that it had has no part in it.
-    / torch.linalg.eigvals(weight_hh).abs().max() =>
+    / radius =>
 rho where it was rho | the quotient is upside down: what was large becomes larger.
-    rho / torch.linalg.eigvals(weight_hh).abs().max() => torch.linalg.eigvals(weight_hh).abs().max() / rho
+    rho / radius => radius / rho
 only made smaller | a matrix whose spectral radius is below rho stays as it was. Here it is to be rho in any
     case.
-    - return weight_hh * (rho / torch.linalg.eigvals(weight_hh).abs().max())
-    + return weight_hh * min(1, rho / torch.linalg.eigvals(weight_hh).abs().max())
+    (rho / radius) => min(1, rho / radius)
 nothing changed | the matrix is as it was.
-    * (rho / torch.linalg.eigvals(weight_hh).abs().max()) =>
+    * (rho / radius) =>
 """)
 
 scale_to_radius = task(
@@ -312,7 +245,7 @@ scale_to_radius = task(
     truth=_scale_to_radius,
     mistakes=wrong,
     cases=_scale_to_radius_cases,
-    example={"weight_hh": matrix([0.0, -2.0], [2.0, 0.0]), "rho": 0.5},
+    example={"weight_hh": rows([0, -2], [2, 0]), "rho": 0.5},
 )
 
 
@@ -322,26 +255,28 @@ LARGE = Trait("the norm is above max_norm", "what you do where it is too long")
 SMALL = Trait("the norm is below max_norm", "what you do where nothing is to be clipped")
 
 
-def _clip_global_cases(seed: int) -> list[Case]:
+def _clip_global(gradients, max_norm):
+    norms = torch.stack([g.norm() for g in gradients])
+    norm = norms.norm()
+    factor = torch.clamp(max_norm / norm, max=1)
+    clipped = [g * factor for g in gradients]
+    return clipped, norm
+
+
+def _clip_global_cases(seed):
     numbers = random_numbers(seed, 1.0)
 
-    def case(H: int, I: int, max_norm: float, trait: Trait, scale: float = 3.0) -> Case:
-        shapes = (H, I), (H, H), (H,), (1, H), (1,)
-        gradients = [scale * numbers(*shape) for shape in shapes]
+    def case(H, I, max_norm, trait, scale=3.0):
+        gradients = [scale * numbers(*shape) for shape in ((H, I), (H, H), (H,), (1, H), (1,))]
         gradients[0] *= 0.01  # below the others by far: a clip of its own would leave it alone
         return Case({"gradients": gradients, "max_norm": max_norm}, {"H": H, "I": I}, frozenset({trait}))
 
     # Norms are about 3 * sqrt(H² + 2H + 1) = 3 (H + 1), and 0.3 (H + 1).
-    return [
-        case(4, 3, 1.0, LARGE),
-        case(3, 5, 2.5, LARGE),
-        case(2, 6, 0.5, LARGE),
-        case(3, 4, 10.0, SMALL, 0.3),
-        case(5, 2, 12.0, SMALL, 0.3),
-    ]
+    large = [case(4, 3, 1.0, LARGE), case(3, 5, 2.5, LARGE), case(2, 6, 0.5, LARGE)]
+    return [*large, case(3, 4, 10.0, SMALL, 0.3), case(5, 2, 12.0, SMALL, 0.3)]
 
 
-def _derive(returned: Plain, arguments: dict[str, Any]) -> tuple[Tensor, Plain]:
+def _derive(returned, arguments):
     """The clipped gradients end to end, and the norm."""
     given = arguments["gradients"]
     if not isinstance(returned, tuple | list) or len(returned) != 2:
@@ -358,61 +293,41 @@ def _derive(returned: Plain, arguments: dict[str, Any]) -> tuple[Tensor, Plain]:
     return torch.cat([g.flatten() for g in clipped]), torch.as_tensor(norm, dtype=torch.float64)
 
 
-def _clip_global(gradients, max_norm):
-    norm = torch.stack([g.norm() for g in gradients]).norm()
-    factor = torch.clamp(max_norm / norm, max=1)
-    return [g * factor for g in gradients], norm
-
-
 wrong = Mistakes("Clipping", _clip_global)
-
-
-@wrong("each tensor", "each tensor is clipped by its own norm: small and large come out alike.")
-def _(gradients, max_norm):
-    clipped = [g * torch.clamp(max_norm / g.norm(), max=1) for g in gradients]
-    return clipped, torch.stack([g.norm() for g in gradients]).norm()
-
-
-@wrong(
-    "each tensor, norm after",
-    "each tensor is clipped by its own norm, and norm is that of the clipped ones.",
-)
-def _(gradients, max_norm):
-    clipped = [g * torch.clamp(max_norm / g.norm(), max=1) for g in gradients]
-    return clipped, torch.stack([g.norm() for g in clipped]).norm()
-
-
-@wrong("each number", "each number is cut to [-max_norm, max_norm]: this changes the direction.")
-def _(gradients, max_norm):
-    norm = torch.stack([g.norm() for g in gradients]).norm()
-    return [g.clamp(-max_norm, max_norm) for g in gradients], norm
-
-
 wrong.edits("""
+each tensor | each tensor is clipped by its own norm: small and large come out alike.
+    g * factor => g * torch.clamp(max_norm / g.norm(), max=1)
+each tensor, norm after | each tensor is clipped by its own norm, and norm is that of the clipped ones.
+    g * factor => g * torch.clamp(max_norm / g.norm(), max=1)
+    return clipped, norm => return clipped, torch.stack([g.norm() for g in clipped]).norm()
+each number | each number is cut to [-max_norm, max_norm]: this changes the direction.
+    g * factor => g.clamp(-max_norm, max_norm)
 always scaled | short gradients are made longer, up to max_norm. Clipping only shortens.
     torch.clamp(max_norm / norm, max=1) => max_norm / norm
 norm after clipping | norm is that of the clipped gradients. Asked is the one before: it tells of an
     explosion.
-    for g in gradients], norm => for g in gradients], norm * factor
+    clipped, norm => clipped, norm * factor
 the factor for the norm | norm is the factor. Asked is the global norm before clipping.
-    for g in gradients], norm => for g in gradients], factor
+    clipped, norm => clipped, factor
 norms added | the tensors' norms are added up. In one long vector it is their squares that are added.
-    for g in gradients]).norm() => for g in gradients]).sum()
+    norms.norm() => norms.sum()
 largest norm | the norm is the largest of the tensors' norms. What is the norm of one long vector of all?
-    for g in gradients]).norm() => for g in gradients]).max()
+    norms.norm() => norms.max()
 mean of the norms | the norm is the mean of the tensors' norms. What is the norm of one long vector of all?
-    for g in gradients]).norm() => for g in gradients]).mean()
+    norms.norm() => norms.mean()
 no root | the root is missing: norm is the sum of the squares.
-    for g in gradients]).norm() => for g in gradients]).square().sum()
+    norms.norm() => norms.square().sum()
 largest number | the norm is the largest absolute value in all the gradients.
-    g.norm() for g in gradients]).norm() => g.abs().max() for g in gradients]).max()
+    g.norm() => g.abs().max()
+    norms.norm() => norms.max()
 sum of absolute values | the norm is the sum of all absolute values. Asked is the root of the squares added
     up.
-    g.norm() for g in gradients]).norm() => g.abs().sum() for g in gradients]).sum()
+    g.norm() => g.abs().sum()
+    norms.norm() => norms.sum()
 first tensor's norm | the norm is that of the first tensor alone.
-    for g in gradients]).norm() => for g in gradients[:1]]).norm()
+    norms.norm() => norms[0]
 last tensor's norm | the norm is that of the last tensor alone: does a loop overwrite it?
-    for g in gradients]).norm() => for g in gradients[-1:]]).norm()
+    norms.norm() => norms[-1]
 never above 1 | too long gradients get the norm 1, whatever max_norm is.
     torch.clamp(max_norm / norm, max=1) => torch.where(norm > max_norm, 1 / norm, 1)
 upside down | the quotient is upside down: what is too long stays, what is short is shortened.
@@ -436,7 +351,7 @@ clip_global = task(
     truth=_clip_global,
     mistakes=wrong,
     cases=_clip_global_cases,
-    example={"gradients": [matrix([2.0, -1.0]), matrix([2.0])[0]], "max_norm": 1.5},
+    example={"gradients": [rows([2, -1]), row(2)], "max_norm": 1.5},
     forbid=RECURRENT | CLIPPING,
     derive=_derive,
 )
@@ -447,30 +362,11 @@ clip_global = task(
 clip = nn.utils.clip_grad_norm_
 
 
-def _net(numbers, I: int, H: int) -> dict[str, TorchModule]:
+def _net(numbers, I, H):
     """A recurrent layer and a head, as two arguments."""
     rnn = random_module("RNN", numbers, input_size=I, hidden_size=H)
     head = random_module("Linear", numbers, in_features=H, out_features=1)
     return {"rnn": replace(rnn, trains=True), "head": replace(head, trains=True)}
-
-
-def _train_clipped_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 1.0)
-
-    def case(updates: int, T: int, B: int, I: int, H: int, max_norm: float, far: float) -> Case:
-        return Case(
-            {
-                **_net(random_numbers(seed + H, 0.7), I, H),
-                "lr": 0.2,
-                "batches": [(numbers(T, B, I), far * numbers(B, 1)) for _ in range(updates)],
-                "max_norm": max_norm,
-            },
-            {"T": T, "B": B, "I": I, "H": H},
-        )
-
-    # Large targets: clipped at each update; small ones and a large max_norm: never. One update first: it is
-    # quick, and most mistakes are out after it.
-    return [case(1, 4, 2, 3, 5, 0.6, 5.0), case(3, 3, 5, 2, 6, 0.4, 6.0), case(2, 5, 4, 2, 3, 50.0, 1.0)]
 
 
 def _train_clipped(rnn, head, optimizer, batches, max_norm):
@@ -481,65 +377,66 @@ def _train_clipped(rnn, head, optimizer, batches, max_norm):
         output, _ = rnn(x)
         loss = mse_loss(head(output[-1]), target)
         loss.backward()
-        norms.append(clip(parameters, max_norm))
+        norm = clip(parameters, max_norm)
         optimizer.step()
+        norms.append(norm)
     return norms
 
 
-wrong = Mistakes("Clipping", _train_clipped)
+def _train_clipped_cases(seed):
+    numbers = random_numbers(seed, 1.0)
 
+    def case(updates, T, B, I, H, max_norm, far):
+        batches = [(numbers(T, B, I), far * numbers(B, 1)) for _ in range(updates)]
+        arguments = {**_net(random_numbers(seed + H, 0.7), I, H), "lr": 0.2}
+        arguments |= {"batches": batches, "max_norm": max_norm}
+        return Case(arguments, {"T": T, "B": B, "I": I, "H": H})
+
+    # Large targets: clipped at each update; small ones and a large max_norm: never. One update first: it is
+    # quick, and most mistakes are out after it.
+    return [case(1, 4, 2, 3, 5, 0.6, 5.0), case(3, 3, 5, 2, 6, 0.4, 6.0), case(2, 5, 4, 2, 3, 50.0, 1.0)]
+
+
+wrong = Mistakes("Clipping", _train_clipped)
 wrong.edits("""
 clipped after the step | each update is made with the gradients as they were: the clipping comes too late, or
     not at all.
-    - norms.append(clip(parameters, max_norm))
+    norm = clip => optimizer.step(); norm = clip
     - optimizer.step()
-    + optimizer.step()
-    + norms.append(clip(parameters, max_norm))
 clipped before backward | the clipping comes before backward: there is no gradient yet.
-    - loss.backward()
-    - norms.append(clip(parameters, max_norm))
-    + norms.append(clip(parameters, max_norm))
-    + loss.backward()
+    loss.backward() =>
+    optimizer.step() => loss.backward(); optimizer.step()
 § One update is enough
 zero_grad left out | the gradients are never set back: each backward adds to those of the batches before.
     optimizer.zero_grad() =>
 zero_grad after backward | the gradients are set back right after backward: the norms are 0, and no weight
     moves.
     optimizer.zero_grad() =>
-    - loss.backward()
-    + loss.backward()
-    + optimizer.zero_grad()
+    loss.backward() => loss.backward(); optimizer.zero_grad()
 no step | no weight moves: the step is missing, or the gradients are set back before it.
     optimizer.step() =>
 §
 recurrent layer only | only the recurrent layer's gradients are clipped, and only they are in the norm.
-    clip(parameters, max_norm) => clip(rnn.parameters(), max_norm)
+    clip(parameters => clip(rnn.parameters()
 head only | only the head's gradients are clipped, and only they are in the norm.
-    clip(parameters, max_norm) => clip(head.parameters(), max_norm)
+    clip(parameters => clip(head.parameters()
 layer by layer | the recurrent layer and the head are clipped one by one: two factors where there should be
     one.
-    - norms.append(clip(parameters, max_norm))
-    + norms.append(torch.stack([clip(m.parameters(), max_norm) for m in (rnn, head)]).norm())
+    clip(parameters, max_norm) => torch.stack([clip(m.parameters(), max_norm) for m in (rnn, head)]).norm()
 each tensor | each tensor is clipped by its own norm: called in a loop, clip_grad_norm_ sees one at a time.
-    - norms.append(clip(parameters, max_norm))
-    + norms.append(torch.stack([clip([p], max_norm) for p in parameters]).norm())
+    clip(parameters, max_norm) => torch.stack([clip([p], max_norm) for p in parameters]).norm()
 each tensor, last norm | each tensor is clipped by its own norm, and the norm you keep is that of the last
     one.
-    norms.append(clip(parameters, max_norm)) => norms.append([clip([p], max_norm) for p in parameters][-1])
+    clip(parameters, max_norm) => [clip([p], max_norm) for p in parameters][-1]
 each number | each number is cut off at max_norm (clip_grad_value_): this changes the direction.
-    - norms.append(clip(parameters, max_norm))
-    + norms.append(clip(parameters, float('inf')))
-    + nn.utils.clip_grad_value_(parameters, max_norm)
+    clip(parameters, max_norm) => clip(parameters, torch.inf)
+    optimizer.step() => nn.utils.clip_grad_value_(parameters, max_norm); optimizer.step()
 norm after clipping | your norms are those after clipping, never above max_norm. Asked are those before.
-    - loss.backward()
-    + loss.backward()
-    + clip(parameters, max_norm)
+    loss.backward() => loss.backward(); clip(parameters, max_norm)
 losses returned | the losses are returned. Asked are the norms of the gradient.
-    - norms.append(clip(parameters, max_norm))
-    + clip(parameters, max_norm)
-    + norms.append(loss.detach())
+    append(norm) => append(loss.detach())
 loss clipped | it is the loss that is cut off at max_norm: above it the loss is constant, and its gradient 0.
-    mse_loss(head(output[-1]), target) => mse_loss(head(output[-1]), target).clamp(max=max_norm)
+    target) => target).clamp(max=max_norm)
 § One update is enough
 first batch only | the loop ends after the first batch. How far is the `return` indented?
     in batches: => in batches[:1]:
@@ -553,10 +450,7 @@ first output | the prediction is made from the first output: asked is the last.
     output[-1] => output[0]
 §
 always scaled | short gradients are made longer, up to max_norm. Clipping only shortens.
-    - norms.append(clip(parameters, max_norm))
-    + norms.append(clip(parameters, max_norm))
-    + for p in parameters:
-    +     p.grad *= max(1, max_norm / norms[-1])
+    optimizer.step() => [p.grad.mul_(max(1, max_norm / norm)) for p in parameters]; optimizer.step()
 """)
 
 train_clipped = task(
@@ -571,10 +465,7 @@ train_clipped = task(
     example={
         **_net(random_numbers(1, 0.5), 1, 1),
         "lr": 0.1,
-        "batches": [
-            (matrix([1.0], [2.0])[:, None], matrix([3.0])),
-            (matrix([0.0], [1.0])[:, None], matrix([2.0])),
-        ],
+        "batches": [(rows([[1]], [[2]]), rows([3])), (rows([[0]], [[1]]), rows([2]))],
         "max_norm": 1.0,
     },
     use=train,
@@ -585,34 +476,32 @@ train_clipped = task(
 
 
 # ---- Task 6, measure: the reach of a net's gradient, and the share of its states that are saturated.
+def _measure(rnn, x):
+    x = x.clone().requires_grad_()
+    output, _ = rnn(x)
+    (dx,) = torch.autograd.grad(output[-1].sum(), x)
+    first, last = dx[0], dx[-1]
+    reach = first.norm() / last.norm()
+    saturated = (output.abs() > 0.99).double().mean()
+    return reach, saturated
 
 
-def _measure_cases(seed: int) -> list[Case]:
+def _measure_cases(seed):
     numbers = random_numbers(seed, 0.8)
 
-    def case(T: int, B: int, I: int, H: int) -> Case:
+    def case(T, B, I, H):
         rnn = random_module("RNN", numbers, input_size=I, hidden_size=H)
         return Case({"rnn": rnn, "x": 3 * numbers(T, B, I)}, {"T": T, "B": B, "I": I, "H": H})
 
     return [case(4, 3, 2, 5), case(3, 6, 4, 2), case(5, 2, 3, 6), case(2, 7, 5, 3)]
 
 
-def _measure(rnn, x):
-    x = x.clone().requires_grad_()
-    output, _ = rnn(x)
-    (dx,) = torch.autograd.grad(output[-1].sum(), x)
-    reach = dx[0].norm() / dx[-1].norm()
-    saturated = (output.abs() > 0.99).double().mean()
-    return reach, saturated
-
-
 wrong = Mistakes("One update is enough", _measure)
-
 wrong.edits("""
 reach upside down | reach is upside down: the last input's gradient by the first's.
-    dx[0].norm() / dx[-1].norm() => dx[-1].norm() / dx[0].norm()
+    first.norm() / last.norm() => last.norm() / first.norm()
 along the batch | reach compares the first row of the batch with the last. Along which axis does time run?
-    dx[0].norm() / dx[-1].norm() => dx[:, 0].norm() / dx[:, -1].norm()
+    dx[0], dx[-1] => dx[:, 0], dx[:, -1]
 loss at each step | the outputs of all steps are added up: the first input then reaches its own output
     directly.
     output[-1].sum() => output.sum()
@@ -620,21 +509,21 @@ first output | the gradient is that of the first output. What is measured is how
     input.
     output[-1].sum() => output[0].sum()
 mean of absolute values | reach compares means of absolute values: what is asked are norms.
-    dx[0].norm() / dx[-1].norm() => dx[0].abs().mean() / dx[-1].abs().mean()
+    first.norm() / last.norm() => first.abs().mean() / last.abs().mean()
 squares | reach compares the squares of the norms: a root is missing.
-    dx[0].norm() / dx[-1].norm() => dx[0].square().sum() / dx[-1].square().sum()
+    first.norm() / last.norm() => first.square().sum() / last.square().sum()
 first norm alone | reach is the norm of the first input's gradient alone. It is asked as a share of that of
     the last.
-    dx[0].norm() / dx[-1].norm() => dx[0].norm()
+    / last.norm() =>
 share of all | the first input's gradient is compared with that of all inputs together.
-    dx[0].norm() / dx[-1].norm() => dx[0].norm() / dx.norm()
+    last.norm() => dx.norm()
 § Saturation lowers it
 only +1 | only states near 1 are counted. A unit is saturated at -1, too.
-    (output.abs() > 0.99) => (output > 0.99)
+    output.abs() > => output >
 the others | saturated is the share of the units that are not.
     output.abs() > 0.99 => output.abs() <= 0.99
 last step only | only the last step's states are counted. Asked are those of all steps.
-    (output.abs() > 0.99) => (output[-1].abs() > 0.99)
+    output.abs() => output[-1].abs()
 a count | saturated is the number of such states. Asked is their share.
     .double().mean() => .double().sum()
 any unit | a step counts as a whole where one of its units is saturated. Asked is the share of all states.
@@ -648,12 +537,8 @@ percent | saturated is in percent. Asked is a share, from 0 to 1.
 """)
 
 
-def _example() -> Case:
-    rnn = random_module("RNN", random_numbers(0, 1.0), input_size=1, hidden_size=1)
-    weights = (matrix([3.0]), matrix([0.5]), matrix([0.0])[0], matrix([0.0])[0])
-    rnn = dataclasses.replace(rnn, parameters=dict(zip(rnn.parameters, weights, strict=True)))
-    return Case({"rnn": rnn, "x": matrix([1.0], [0.2])[:, None]}, {"T": 2, "B": 1, "I": 1, "H": 1})
-
+weights = {"weight_ih_l0": rows([3]), "weight_hh_l0": rows([0.5]), "bias_ih_l0": row(0), "bias_hh_l0": row(0)}
+one_unit = TorchModule("RNN", {"input_size": 1, "hidden_size": 1}, weights)
 
 measure = task(
     "measure",
@@ -664,7 +549,7 @@ measure = task(
     truth=_measure,
     mistakes=wrong,
     cases=_measure_cases,
-    example=_example().arguments,
+    example={"rnn": one_unit, "x": rows([[1]], [[0.2]])},
     forbid=frozenset(),
     agree="what autograd gives",
 )
@@ -696,75 +581,50 @@ diagnosis = task(
 
 
 # ---- Task 8, memory_road: what an LSTM's forget gates let through along c.
-
-
-def _memory_road_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 1.0)
-
-    def case(T: int, B: int, H: int) -> Case:
-        return Case({"f": torch.sigmoid(1 + numbers(T, B, H))}, {"T": T, "B": B, "H": H})
-
-    return [case(4, 3, 2), case(5, 2, 6), case(3, 5, 4), case(2, 4, 3)]
-
-
 def _memory_road(f):
-    return f.flip(0).cumprod(0).flip(0)
+    backwards = f.flip(0).cumprod(0)
+    road = backwards.flip(0)
+    return road
+
+
+def _memory_road_cases(seed):
+    numbers = random_numbers(seed, 1.0)
+    sizes = [{"T": T, "B": B, "H": H} for T, B, H in ((4, 3, 2), (5, 2, 6), (3, 5, 4), (2, 4, 3))]
+    return [Case({"f": torch.sigmoid(1 + numbers(*size.values()))}, size) for size in sizes]
 
 
 wrong = Mistakes("What an LSTM solves", _memory_road)
-
 wrong.edits("""
 from the start | your products run from the first step on. The road from c_k leads on to the end.
-    f.flip(0).cumprod(0).flip(0) => f.cumprod(0)
+    backwards.flip(0) => f.cumprod(0)
 not turned back | the products are right, but lie backwards in time.
-    .cumprod(0).flip(0) => .cumprod(0)
+    backwards.flip(0) => backwards
 along the batch | the product runs along the batch. Along which axis does time run?
-    f.flip(0).cumprod(0).flip(0) => f.flip(1).cumprod(1).flip(1)
+    f.flip(0).cumprod(0) => f.flip(1).cumprod(1)
+    backwards.flip(0) => backwards.flip(1)
 sums | the gates are added up. From step to step c is multiplied.
-    .cumprod(0) => .cumsum(0)
+    cumprod => cumsum
 1 - f | 1 - f is multiplied. Does f = 1 keep or lose it?
-    f.flip(0). => (1 - f).flip(0).
+    f.flip => (1 - f).flip
 sigmoid again | f is squashed a second time: it comes activated.
-    f.flip(0). => f.sigmoid().flip(0).
+    f.flip => f.sigmoid().flip
 one gate alone | each entry is one gate alone: nothing is multiplied.
-    .flip(0).cumprod(0).flip(0) => .clone()
+    return road => return f.clone()
 logarithm | this is the sum of the logarithms: an exp is missing.
-    .cumprod(0) => .log().cumsum(0)
+    cumprod(0) => log().cumsum(0)
+one gate too few | one gate too few: from c_k to c_{k+1} there is a gate, too, f_{k+1}.
+    return road => return torch.cat([road[1:], torch.ones_like(road[:1])])
+one gate too many | there is one gate too many: f_k itself made c_k, and lies before it.
+    return road => return torch.cat([road[:1], road[:-1]])
+T + 1 entries | there are T + 1 entries: that from c_T to itself, 1, is not asked.
+    return road => return torch.cat([road, torch.ones_like(road[:1])])
+the whole road at each step | each entry is the whole product: the road from c_0.
+    return road => return f.prod(0).expand_as(f).clone()
+whole product alone | this is the road from c_0 alone. Asked is one for each step.
+    return road => return f.prod(0)
+a power of one gate | each entry is a power of one step's gate. The gates change from step to step.
+    return road => return f ** torch.arange(len(f), 0, -1)[:, None, None]
 """)
-
-
-@wrong("one gate too few", "one gate too few: from c_k to c_{k+1} there is a gate, too, f_{k+1}.")
-def _(f):
-    road = _memory_road(f)
-    return torch.cat([road[1:], torch.ones_like(road[:1])])
-
-
-@wrong("one gate too many", "there is one gate too many: f_k itself made c_k, and lies before it.")
-def _(f):
-    road = _memory_road(f)
-    return torch.cat([road[:1], road[:-1]])
-
-
-@wrong("T + 1 entries", "there are T + 1 entries: that from c_T to itself, 1, is not asked.")
-def _(f):
-    road = _memory_road(f)
-    return torch.cat([road, torch.ones_like(road[:1])])
-
-
-@wrong("the whole road at each step", "each entry is the whole product: the road from c_0.")
-def _(f):
-    return f.prod(0).expand_as(f).clone()
-
-
-@wrong("whole product alone", "this is the road from c_0 alone. Asked is one for each step.")
-def _(f):
-    return f.prod(0)
-
-
-@wrong("a power of one gate", "each entry is a power of one step's gate. The gates change from step to step.")
-def _(f):
-    return f ** torch.arange(len(f), 0, -1)[:, None, None]
-
 
 memory_road = task(
     "memory_road",
@@ -775,7 +635,7 @@ memory_road = task(
     truth=_memory_road,
     mistakes=wrong,
     cases=_memory_road_cases,
-    example={"f": matrix([0.5], [1.0], [0.1])[:, None]},
+    example={"f": rows([[0.5]], [[1]], [[0.1]])},
     forbid=RECURRENT | AUTOGRAD,
 )
 

@@ -8,6 +8,11 @@ The axes and the sentences are those of shapes.py, by which cells and layers che
     view.py     the explanation as text and as HTML
 """
 
+from collections.abc import Callable
+
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
 from rnncourse.explaining.call import AsOurs, Call, gates_of
 from rnncourse.explaining.slips import not_recurrent, unnoticed
 from rnncourse.explaining.table import notes, rows_by_heading
@@ -18,7 +23,7 @@ from rnncourse.shapes import check_cell, check_layer, is_layer, one_state_argume
 __all__ = ["Explanation", "Row", "explain"]
 
 
-def explain(module, input=None, hx=None, *more) -> Explanation:
+def explain(module: object, input: object = None, hx: object = None, *more: object) -> Explanation:
     """Say what shapes a recurrent module takes, returns and holds; of a call, also what is wrong or may be.
 
     module: an RNN, LSTM, GRU, RNNCell, LSTMCell or GRUCell, of torch.nn or of rnncourse.
@@ -32,21 +37,22 @@ def explain(module, input=None, hx=None, *more) -> Explanation:
     gates = gates_of(module)
     if gates is None:
         return Explanation(problem=not_recurrent(module, input))
-    module = AsOurs(module, gates)
-    check = one_state_argument(check_layer if is_layer(module) else check_cell)
-    problem, warnings, fits = _refusal(_check_options, module), (), ""
-    call = Call(module)
+    ours = AsOurs(module, gates)
+    check = one_state_argument(check_layer) if is_layer(ours) else one_state_argument(check_cell)
+    problem, fits = _refusal(_check_options, ours), ""
+    warnings: tuple[str, ...] = ()
+    call = Call(ours)
     if input is not None:
-        if not _refusal(check, module, input, None):
-            call = Call(module, input)
-        problem = problem or _refusal(check, module, input, hx, *more)
+        if isinstance(input, Tensor | PackedSequence) and not _refusal(check, ours, input, None):
+            call = Call(ours, input)
+        problem = problem or _refusal(check, ours, input, hx, *more)
         if not problem:
             warnings = tuple(unnoticed(call, hx))
             fits = "input and state fit." if hx is not None else "input fits; the state starts from zeros."
     elif hx is not None and not problem:
         problem = "input: missing. A state's batch is the input's, so give both: explain(module, input, hx)."
     return Explanation(
-        title=f"{module.class_name}({module.extra_repr()})",
+        title=f"{ours.class_name}({ours.extra_repr()})",
         legend=call.legend,
         problem=problem,
         warnings=warnings,
@@ -57,7 +63,7 @@ def explain(module, input=None, hx=None, *more) -> Explanation:
     )
 
 
-def _check_options(module) -> None:
+def _check_options(module: AsOurs) -> None:
     """Raise what our constructor raises: torch's takes bidirectional=1, to fail when it is called."""
     if is_layer(module):
         sized = (module.input_size, module.hidden_size, module.num_layers)
@@ -66,7 +72,7 @@ def _check_options(module) -> None:
         )
 
 
-def _refusal(check, *arguments) -> str:
+def _refusal(check: Callable[..., None], *arguments: object) -> str:
     """The sentence with which the check refuses, or ""."""
     try:
         check(*arguments)

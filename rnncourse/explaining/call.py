@@ -1,11 +1,24 @@
 """How a call of a recurrent module is laid out: the axes of all that goes in and comes out."""
 
+from collections.abc import Callable
+from typing import Any
+
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from rnncourse.cells import GRUCell, LSTMCell, RNNCell
 from rnncourse.layers import GRU, LSTM, RNN
-from rnncourse.shapes import BATCH, KINDS, Axes, input_axes, is_layer, joined_axis, output_axes, state_axes
+from rnncourse.shapes import (
+    BATCH,
+    KINDS,
+    Axes,
+    Axis,
+    input_axes,
+    is_layer,
+    joined_axis,
+    output_axes,
+    state_axes,
+)
 
 CLASSES = {  # by the number of gates
     1: (nn.RNN, nn.RNNCell, RNN, RNNCell),
@@ -14,7 +27,7 @@ CLASSES = {  # by the number of gates
 }
 
 
-def gates_of(module) -> int | None:
+def gates_of(module: object) -> int | None:
     """The number of gates of a recurrent cell or layer; None for what is neither."""
     return next((gates for gates, classes in CLASSES.items() if isinstance(module, classes)), None)
 
@@ -22,13 +35,26 @@ def gates_of(module) -> int | None:
 class AsOurs:
     """A module, torch.nn's too, with the attributes that shapes.py reads and torch's modules lack."""
 
-    def __init__(self, module: nn.Module, gates: int) -> None:
+    # Read from the module, which has those of a layer or those of a cell.
+    input_size: int
+    hidden_size: int
+    bias: bool
+    num_layers: int
+    batch_first: bool
+    dropout: float
+    bidirectional: bool
+    proj_size: int
+    weight_ih: nn.Parameter
+    weight_ih_l0: nn.Parameter
+    extra_repr: Callable[[], str]
+
+    def __init__(self, module: object, gates: int) -> None:
         self.module = module
         self.gates = gates
         self.has_cell_state = gates == 4
         self.class_name = type(module).__name__
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self.module, name)
 
 
@@ -42,7 +68,9 @@ class Call:
     def __init__(self, module: AsOurs, input: Tensor | PackedSequence | None = None) -> None:
         self.module = module
         self.known = input is not None
-        self.batch, self.T, self.N = BATCH, None, None
+        self.batch: Axes = BATCH
+        self.T: int | None = None
+        self.N: int | None = None
         if isinstance(input, PackedSequence):
             self.batch = (("B", int(input.batch_sizes[0])),)
             self.T, self.N = len(input.batch_sizes), len(input.data)
@@ -98,7 +126,7 @@ class Call:
     def legend(self) -> str:
         """The letters of the axes: time T, batch B, input I=10 …"""
         module = self.module
-        words = {"I": ("input", module.input_size), "H": ("hidden", module.hidden_size)}
+        words: dict[str, Axis] = {"I": ("input", module.input_size), "H": ("hidden", module.hidden_size)}
         if is_layer(module):
             words = {"T": ("time", self.T)} | ({"B": ("batch", self.B)} if self.batch else {}) | words
             if self.N is not None:

@@ -18,26 +18,26 @@ READ_AS = {
 }
 
 
-def unnoticed(call: Call, hx) -> Iterator[str]:
+def unnoticed(call: Call, hx: object) -> Iterator[str]:
     """A sentence for each slip that this call, whose input and states fit, may hide."""
     module = call.module
     yield from _equal_sizes(call, hx)
-    if not is_layer(module) or hx is not None or call.N is not None:
-        return  # a state that fits says what the axes are
+    if call.T is None or hx is not None or call.N is not None:
+        return  # a cell takes one step; a state that fits says what the axes are
     if not call.batch and call.T > 1:
         yield (
             f"input has two axes, so it is read as one sequence of T={call.T} steps, without a batch. "
             f"Is it a batch of {call.T} single steps? Then add the time axis: "
             f"input.unsqueeze({1 if module.batch_first else 0})."
         )
-    if call.batch and call.T == 1 < call.B:
+    if call.B is not None and call.T == 1 < call.B:
         yield (
             f"input is read as {call.B} sequences of one step each (batch_first={module.batch_first}). "
             f"Is it one sequence of {call.B} steps? Then exchange its first two axes: input.transpose(0, 1)."
         )
 
 
-def _equal_sizes(call: Call, hx) -> Iterator[str]:
+def _equal_sizes(call: Call, hx: object) -> Iterator[str]:
     """For each tensor whose first two axes have one size: exchanged, they still fit."""
     module = call.module
     axes_in = input_axes(module, call.batch, call.T)  # of a packed input as it was before
@@ -73,7 +73,7 @@ def _reading(call: Call, names: str, first: str, second: str) -> str:
     return f"Axis 0 is read as {READ_AS[first]}, axis 1 as {READ_AS[second]}{why}."
 
 
-def not_recurrent(module, input=None) -> str:
+def not_recurrent(module: object, input: object = None) -> str:
     """The sentence for a `module` that is no recurrent one."""
     expected = "module: expected an RNN, LSTM or GRU, or a cell of these, of torch.nn or rnncourse, got"
     if isinstance(module, type):

@@ -8,7 +8,9 @@ from torch.nn.utils.rnn import PackedSequence
 from rnncourse.explaining.call import AsOurs, Call
 from rnncourse.explaining.view import Row
 from rnncourse.shapes import (
+    BATCH,
     KINDS,
+    Layer,
     input_axes,
     is_layer,
     joined_axis,
@@ -23,7 +25,7 @@ from rnncourse.shapes import (
 GATES = {1: "", 3: "rzn", 4: "ifgo"}  # in the order of a weight's rows
 
 
-def rows_by_heading(call: Call, input=None, hx=None) -> dict[str, list[Row]]:
+def rows_by_heading(call: Call, input: object = None, hx: object = None) -> dict[str, list[Row]]:
     """Return by heading a row for each tensor; input and hx, right or wrong, are shown beside the shapes."""
     parameters = "parameters"
     if GATES[call.module.gates]:
@@ -39,7 +41,7 @@ def notes(call: Call) -> Iterator[str]:
     return _layer_notes(call) if is_layer(call.module) else _cell_notes(call)
 
 
-def _rows_in(call: Call, input, hx) -> list[Row]:
+def _rows_in(call: Call, input: object, hx: object) -> list[Row]:
     module = call.module
     if not is_layer(module):
         note = "one time step"
@@ -67,7 +69,7 @@ def _rows_out(call: Call) -> list[Row]:
     return rows + [Row(name, axes, note=end) for (name, axes), end in zip(states, ends, strict=True)]
 
 
-def _given(value) -> str:
+def _given(value: object) -> str:
     """What was given, as the table shows it."""
     if value is None:
         return ""
@@ -81,7 +83,7 @@ def _given(value) -> str:
         return kind_of(value)
 
 
-def _given_states(module, hx) -> list[str]:
+def _given_states(module: AsOurs, hx: object) -> list[str]:
     if hx is None:
         return ["", ""]
     if module.has_cell_state and isinstance(hx, tuple | list):
@@ -89,7 +91,7 @@ def _given_states(module, hx) -> list[str]:
     return [_given(hx), "missing"]
 
 
-def _output_note(layer) -> str:
+def _output_note(layer: Layer) -> str:
     note = "the last layer's h at every step"
     if layer.bidirectional:
         width = joined_axis(layer)[1] // 2
@@ -97,7 +99,7 @@ def _output_note(layer) -> str:
     return note
 
 
-def _row_names(layer) -> str:
+def _row_names(layer: Layer) -> str:
     """Which layer and direction each row of a state is."""
     directions = (" forward", " backward") if layer.bidirectional else ("",)
     names = [f"{k}{direction}" for k in range(layer.num_layers) for direction in directions]
@@ -106,7 +108,7 @@ def _row_names(layer) -> str:
     return f" of layer {', '.join(names[:4])}{', …' if len(names) > 4 else ''}"
 
 
-def _gate_rows(module) -> str:
+def _gate_rows(module: AsOurs) -> str:
     H = module.hidden_size
     return ", ".join(f"{gate} {k * H}:{(k + 1) * H}" for k, gate in enumerate(GATES[module.gates]))
 
@@ -128,9 +130,9 @@ def _layer_notes(call: Call) -> Iterator[str]:
     elif not call.batch:
         yield "Without a batch, batch_first plays no part."
     elif module.batch_first:
-        yield f"batch_first moves input and output, never a state: {named(state_axes(module, 'h_0'))}."
+        yield f"batch_first moves input and output, never a state: {named(state_axes(module, 'h_0', BATCH))}."
     else:
-        other = AsOurs(module, module.gates)
+        other = AsOurs(module.module, module.gates)
         other.batch_first = True
         yield (
             f"batch_first=True would make input {named(input_axes(other))} and output "

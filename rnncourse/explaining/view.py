@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from html import escape
 from textwrap import TextWrapper
 
+from rnncourse.printing import printable
 from rnncourse.shapes import Axes, named
 
 # A message is marked by a coloured edge, never by coloured text: readable on a light page and on a dark one.
@@ -71,7 +72,7 @@ class Explanation:
             lines.append("")
         for note in self.notes:
             lines += _wrapped("· ", note)
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     __repr__ = __str__
 

@@ -71,5 +71,5 @@ def _output(task: TaskResult) -> NotebookNode:
     if task.points is None:
         return new_output("stream", name="stdout", text=not_judged(task) + "\n")
     spoken = verdict(task)
-    shown = {"text/plain": str(spoken), "text/html": spoken._repr_html_()}
+    shown = {"text/plain": spoken.words, "text/html": spoken._repr_html_()}
     return new_output("display_data", data=shown)

@@ -8,6 +8,7 @@ import secrets
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -84,12 +85,12 @@ def grade_class(wishes: Wishes) -> Counter[str]:
                     state = submission.state or "invalid"
                     result = ungraded(submission.student, assignment, state, problem)
                 else:
-                    result = wishes.resume and kept.find(
-                        submission.student, assignment.name, assignment.digest(notebook)
-                    )
-                if not result:
-                    yield submission.student, assignment.name, notebook
-                    continue
+                    digest = assignment.digest(notebook)
+                    before = kept.find(submission.student, assignment.name, digest) if wishes.resume else None
+                    if before is None:
+                        yield submission.student, assignment.name, notebook
+                        continue
+                    result = before
                 keep(result)
                 note(result)
 
@@ -127,9 +128,13 @@ def _into_gradebook(
         theirs = {each.student: each for each in submissions if each.assignment == name}
         of_it = (result for result in kept if result.assignment == name and result.student in theirs)
         try:
-            record(gradebook, assignment, of_it, lambda student, theirs=theirs: _read(theirs[student])[0])
+            record(gradebook, assignment, of_it, partial(_notebook, theirs))
         except WrongGradebook as problem:
             raise Refused(str(problem)) from None
+
+
+def _notebook(submissions: dict[str, Submission], student: str) -> bytes | None:
+    return _read(submissions[student])[0]
 
 
 def _chained(first, rest):

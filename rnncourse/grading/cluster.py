@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from dask.distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, as_completed, get_worker
+from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, as_completed, get_worker
 
 from rnncourse.grading.files import Refused
 from rnncourse.grading.grade import Assignment, grade, ungraded
@@ -47,7 +47,9 @@ class Grading(WorkerPlugin):
         if lacks:
             raise RuntimeError(f"a worker on {worker.address} has no sandbox: {'; '.join(lacks)}")
         torch.set_num_threads(1)
-        self.assignments = {name: Assignment(name, *rest) for name, *rest in self.exercises}
+        self.assignments = {
+            name: Assignment(name, stem, notebook, seed) for name, stem, notebook, seed in self.exercises
+        }
         self.host = Host([Path(path) for path in self.hidden])
         self.host.start()
 
@@ -60,7 +62,9 @@ class Grading(WorkerPlugin):
 
 def _grade(student: str, assignment: str, notebook: bytes) -> str:
     """Grade on this worker. Dask sends a function by its module's and its own name."""
-    return get_worker().plugins[NAME].grade(student, assignment, notebook).to_json()
+    plugin = get_worker().plugins[NAME]
+    assert isinstance(plugin, Grading)
+    return plugin.grade(student, assignment, notebook).to_json()
 
 
 @contextmanager

@@ -66,6 +66,7 @@ def not_judged(task: TaskResult) -> str:
 
 def verdict(task: TaskResult) -> Verdict:
     """The verdict as it was said, but for long numbers where it repeats the student's process."""
+    assert task.points is not None, "not_judged has the words for it"
     remarks = tuple(CODE.sub(lambda quoted: _withheld(quoted[0]), remark) for remark in task.remarks)
     return Verdict(
         task=task.task,
@@ -87,7 +88,7 @@ def _withheld(text: str) -> str:
 def write_feedback(out: Path, result: Result) -> None:
     """The page and the JSON of one student, each written whole or not at all."""
     said = feedback(result)
-    judged = [task for task in result.tasks if task.points is not None]
+    judged = [(task.points, task.total) for task in result.tasks if task.points is not None]
     target = out / "feedback" / result.assignment
     name = safe_name(result.student)
     write_page(
@@ -97,7 +98,7 @@ def write_feedback(out: Path, result: Result) -> None:
         verdicts=[
             Markup(verdict(task)._repr_html_()) if task.points is not None else None for task in result.tasks
         ],
-        judged=(sum(task.points for task in judged), sum(task.total for task in judged)),
+        judged=(sum(points for points, _ in judged), sum(total for _, total in judged)),
     )
     with replacing(target / f"{name}.json") as file:
         file.write(encoded(json.dumps(said, ensure_ascii=False, indent=1) + "\n"))

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 MOST_BYTES = 64 * 2**20  # of one notebook, and of one zip in a zip
 MOST_ENTRIES = 500_000  # of a zip
@@ -243,7 +243,7 @@ def _read_entry(archive: zipfile.ZipFile, k: int, name: str) -> bytes:
         return _bounded(stream, infos[k].compress_size)
 
 
-def _bounded(stream: BinaryIO, packed: int) -> bytes:
+def _bounded(stream: IO[bytes], packed: int) -> bytes:
     """All of it. packed: how many bytes it is made of."""
     data = bytearray()
     while part := stream.read(2**20):
@@ -270,7 +270,7 @@ def _stamp(path: str) -> tuple[int, int]:
     return about.st_size, about.st_mtime_ns
 
 
-def _count(stream: BinaryIO) -> int:
+def _count(stream: IO[bytes]) -> int:
     """At least the entries of a zip, before any memory is spent on them."""
     stream.seek(0)
     found, tail = 0, b""

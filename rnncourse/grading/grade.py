@@ -109,13 +109,13 @@ def grade(student: str, assignment: Assignment, notebook: bytes, host: Host, lim
         tasks, end = _run(assignment, alone, host, limits)
     state = max((task.state for task in tasks), key=list(STATES).index)
     reason = _reason(state, tasks) or (f"After the last task {WHY[end]}." if end else "")
-    judged = [task.points for task in tasks]
+    points = [task.points for task in tasks if task.points is not None]
     return Result(
         student,
         assignment.name,
         state,
         reason,
-        None if None in judged else sum(judged),
+        sum(points) if len(points) == len(tasks) else None,
         assignment.total,
         tuple(tasks),
         assignment.digest(notebook),

@@ -16,22 +16,18 @@ from itertools import islice
 from pathlib import Path
 
 import nbformat
+from nbgrader.api import Gradebook, MissingEntry, SubmittedNotebook
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import ComputeChecksums, SaveCells
+from nbgrader.utils import parse_utc
+from sqlalchemy import create_engine, inspect
+from sqlalchemy.exc import DatabaseError, SAWarning
 
 from rnncourse.grading.autograded import autograded
 from rnncourse.grading.feedback import not_judged, verdict
 from rnncourse.grading.grade import Assignment
 from rnncourse.grading.result import Result, TaskResult
 from rnncourse.grading.results import encoded, replacing
-
-try:
-    from nbgrader.api import Gradebook, MissingEntry, SubmittedNotebook
-    from nbgrader.coursedir import CourseDirectory
-    from nbgrader.preprocessors import ComputeChecksums, SaveCells
-    from nbgrader.utils import parse_utc
-    from sqlalchemy import create_engine, inspect
-    from sqlalchemy.exc import DatabaseError, SAWarning
-except ImportError as error:
-    raise ImportError("A gradebook is nbgrader's, and nbgrader is not here: pip install nbgrader") from error
 
 COURSE = "rnncourse"
 
@@ -188,7 +184,7 @@ def _grade(page: SubmittedNotebook, task: TaskResult) -> None:
     (grade,) = [grade for grade in page.grades if grade.name == task.grade_id]
     comments = [comment for comment in page.comments if comment.name == task.task]
     score = None if task.points is None else float(task.points)
-    words = not_judged(task) if task.points is None else str(verdict(task))
+    words = not_judged(task) if task.points is None else verdict(task).words
     if grade.auto_score == score and all(comment.auto_comment == words for comment in comments):
         return
     grade.auto_score = score

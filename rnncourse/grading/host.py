@@ -8,9 +8,10 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
-from rnncourse.grading.job import Job, JobResult
+from rnncourse.grading.job import Buffer, Job, JobResult
 from rnncourse.grading.sandbox import own_user, remove_within
 from rnncourse.grading.student import read, read_message, send
 
@@ -34,7 +35,7 @@ class Host:
     the system's libraries can be read at all.
     """
 
-    def __init__(self, hidden: list[Path] = ()) -> None:
+    def __init__(self, hidden: Iterable[Path] = ()) -> None:
         sets = [path for path in CHECKS.glob("*.py") if path.name != "__init__.py"]
         self.hidden = [*sets, *hidden]
         self._one_at_a_time = threading.Lock()
@@ -50,7 +51,7 @@ class Host:
         self.folder = Path(tempfile.mkdtemp(prefix="rnncourse-"))
         self.folder.chmod(0o711)
         uid = own_user()
-        self._process = subprocess.Popen(
+        process = subprocess.Popen(
             [
                 sys.executable,
                 "-m",
@@ -63,17 +64,20 @@ class Host:
             env={name: os.environ[name] for name in HANDED_ON if name in os.environ} | ENVIRONMENT,
             start_new_session=True,  # Ctrl-C is for the grader, which then ends it
         )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._process, self._requests, self._replies = process, process.stdin, process.stdout
         self._send(json.dumps([str(path) for path in self.hidden]).encode())
         self._receive()  # it is ready
 
     def stop(self) -> None:
-        self._process.stdin.close()
+        self._requests.close()
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._process.stdout.close()
+        self._replies.close()
         remove_within(self.folder)
         self.folder.rmdir()
 
@@ -84,8 +88,10 @@ class Host:
                 for message in (job.plan.to_bytes(), job.script, *job.inputs):
                     self._send(message)
                 header = json.loads(self._receive())
-                file = self._process.stdout.fileno()
-                answers = [None if length is None else read(file, length) for length in header["lengths"]]
+                file = self._replies.fileno()
+                answers: list[Buffer | None] = [
+                    None if length is None else read(file, length) for length in header["lengths"]
+                ]
                 return JobResult(answers, header["ends"], header["end"])
             except (EOFError, OSError):
                 self.stop()
@@ -94,7 +100,7 @@ class Host:
             return JobResult([None] * tasks, ["crashed"] * tasks, "crashed")
 
     def _send(self, message: bytes) -> None:
-        send(self._process.stdin.fileno(), message)
+        send(self._requests.fileno(), message)
 
     def _receive(self) -> bytes:
-        return read_message(self._process.stdout.fileno())
+        return read_message(self._replies.fileno())

@@ -131,7 +131,7 @@ def grouped(steps: list[str | int]) -> Iterator[str | list[int]]:
     A check waits for the next one unless a cell between them changes, or may, what functions so far read.
     """
     waiting: list[int] = []
-    read: set[str] = set()
+    read: set[str] | None = set()
     for step in steps:
         if isinstance(step, int):
             waiting.append(step)

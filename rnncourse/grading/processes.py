@@ -12,7 +12,8 @@ class Process:
     """A child of this process."""
 
     def __init__(self, pid: int) -> None:
-        self.pid, self.file, self.status = pid, os.pidfd_open(pid), None
+        self.pid, self.file = pid, os.pidfd_open(pid)
+        self.status: int | None = None
 
     def signal(self, number: int) -> None:
         with suppress(ProcessLookupError):

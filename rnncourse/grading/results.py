@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rnncourse.grading.files import Refused
-from rnncourse.grading.result import STATES, Result
+from rnncourse.grading.result import STATES, Result, TaskResult
 from rnncourse.grading.submissions import safe_name
 
 COLUMNS = ("student", "assignment", "state", "points", "total", "reason", "remarks")
@@ -116,7 +116,8 @@ class Results:
 
 def _problem(result: Result) -> str:
     """What keeps this from being a result, though it has a result's names; else ''."""
-    for part in (result, *result.tasks):
+    parts: list[Result | TaskResult] = [result, *result.tasks]
+    for part in parts:
         if part.state not in STATES:
             return f"there is no state {part.state!r}"
         if type(part.total) is not int or type(part.points) not in (int, type(None)):

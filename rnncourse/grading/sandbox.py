@@ -290,7 +290,7 @@ def _readable(hidden: tuple[Path, ...]) -> Iterator[Path]:
         "/etc/fonts",
         "/etc/ssl",
     ]
-    for root in {Path(root).resolve() for root in (*roots, library)}:
+    for root in {Path(root).resolve() for root in (*roots, str(library))}:
         if root.exists():
             yield from _without(root, hidden)
 

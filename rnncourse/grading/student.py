@@ -42,7 +42,7 @@ from rnncourse.grading.sandbox import CLONE_PARENT, Box, die_with_parent
 from rnncourse.grading.wire import pack_answers, unpack_inputs
 
 SIGCHLD, SYS_CLONE = 17, {"x86_64": 56, "aarch64": 220}
-DENIED_EVENTS = (
+DENIED_EVENTS: tuple[str, ...] = (
     "ctypes.",
     "gc.get_",
     "sys._current_",
@@ -128,7 +128,9 @@ def run(
     """
     groups = iter(plan.groups)
     steps = [next(groups) if cell is None else cell for cell in json.loads(read_message(channel.down))]
-    shell, errors, text = _shell(), [], [""]
+    shell = _shell()
+    errors: list[Any] = []
+    text: list[Any] = [""]
     begin, finished = _thread.allocate_lock(), _thread.allocate_lock()
     begin.acquire()
     finished.acquire()
@@ -285,8 +287,13 @@ def _audit() -> Callable[[str, tuple], None]:
 
     def hook(event: str, arguments: tuple) -> None:
         if event.startswith(denied):
-            frame = frame_at(1)
-            ours = event == "sys.setprofile" and frame.f_code in watching and frame.f_back.f_code is answering
+            frame: types.FrameType | None = frame_at(1)
+            caller = None if frame is None else frame.f_back
+            ours = (
+                event == "sys.setprofile"
+                and (frame is not None and frame.f_code in watching)
+                and (caller is not None and caller.f_code is answering)
+            )
             if not ours:
                 # Python itself takes away a profile function for which the stack had no room.
                 room = deepest() // 3 if event == "sys.setprofile" else -1  # C has its part of it

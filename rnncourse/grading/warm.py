@@ -38,7 +38,8 @@ def warm_up() -> None:
     config = Config()
     config.HistoryManager.enabled = False
     shell = InteractiveShell.instance(config=config, colors="NoColor")
-    shell.showtraceback = shell.showsyntaxerror = lambda *arguments, **named: None  # nobody reads it
+    for name in ("showtraceback", "showsyntaxerror"):
+        setattr(shell, name, lambda *arguments, **named: None)  # nobody reads it
     shell.run_cell(FIRST_CELL)
     inputs = [[{"x": torch.ones(4, 2, 3, dtype=torch.float64)}]]
     x = unpack_inputs(pack_inputs(inputs))[0][0]["x"]

@@ -18,6 +18,7 @@ import torch
 from rnncourse.checks.framework.cases import TorchModule
 from rnncourse.checks.framework.evaluate import Answer, Failure
 from rnncourse.checks.framework.plain import Other, Plain
+from rnncourse.grading.job import Buffer
 from rnncourse.steps import LSTMState
 
 MOST_BYTES = 64 * 2**20  # of a message
@@ -74,7 +75,7 @@ def _joined(tree: Any, arrays: list[bytes]) -> bytes:
     return b"".join([len(head).to_bytes(8, "little"), head, *arrays])
 
 
-def _split(message: bytes) -> tuple[Any, memoryview]:
+def _split(message: Buffer) -> tuple[Any, memoryview]:
     """Return a message's JSON document and the bytes of its arrays."""
     length = int.from_bytes(message[:8], "little")
     if len(message) > MOST_BYTES or length > min(len(message) - 8, MOST_TREE):
@@ -82,7 +83,7 @@ def _split(message: bytes) -> tuple[Any, memoryview]:
     return json.loads(message[8 : 8 + length]), memoryview(message)[8 + length :]
 
 
-def unpack_answers(message: bytes, count: int) -> list[Answer]:
+def unpack_answers(message: Buffer, count: int) -> list[Answer]:
     """Decode the `count` answers of a message; WireError if it is anything but that."""
     try:
         rows, rest = _split(message)

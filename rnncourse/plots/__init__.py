@@ -4,6 +4,10 @@ Each sets `figure.alt` on the Figure that it draws in: one sentence with the num
 Where several share a Figure, the last one's sentence stands.
 """
 
+from rnncourse.extras import require
+
+require("plots need", "matplotlib", extra="plots")
+
 from rnncourse.plots.axes import cube_slices, who_is_where
 from rnncourse.plots.cells import gru_cell, lstm_cell, rnn_cell, state_paths
 from rnncourse.plots.dependencies import dependency_grid

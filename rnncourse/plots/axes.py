@@ -2,10 +2,14 @@
 
 import itertools
 import math
+from collections.abc import Mapping
 
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
+from torch import Tensor
 
-from rnncourse.plots.drawing import CODE, GREY, INK, box, canvas, ink, tint
+from rnncourse.plots.drawing import CODE, GREY, INK, Style, box, canvas, figure_of, ink, set_alt, tint
 from rnncourse.plots.sizes import check_index
 from rnncourse.plots.style import COLOURS
 from rnncourse.shapes import named
@@ -16,7 +20,7 @@ _SEQUENCES = [COLOURS[name] for name in ("i", "o", "g", "h", "r", "f", "x")]
 _WORDS = {"T": "one step of every sequence", "B": "one sequence, every step", "I": "one feature, everywhere"}
 
 
-def cube_slices(x, t, b, i, batch_first=False):
+def cube_slices(x: Tensor, t: int, b: int, i: int, batch_first: bool = False) -> Figure:
     """Draw an input as a block of small cubes, three times, with one index of each axis marked: the Figure.
 
     x: (T, B, I), or (B, T, I) with batch_first. Time goes to the right, the batch down, the features back, in
@@ -38,19 +42,19 @@ def cube_slices(x, t, b, i, batch_first=False):
     for k, axis in enumerate(order):
         left, index = k * across, f"x[{':, ' * k}{marks[axis]}]"
         shape = f"({order.replace(axis, '')[0]}, {order.replace(axis, '')[1]})"
-        code = {"family": "monospace", "fontsize": 9.5, "color": INK}
+        code: Style = {"family": "monospace", "fontsize": 9.5, "color": INK}
         ax.text(left, high + 0.58, f"{index}   {shape}", **code)
         ax.text(left, high + 0.3, _WORDS[axis], fontsize=8.5, color=GREY)
         _block(ax, left, x.transpose(0, 1) if batch_first else x, axis, marks[axis])
         _axis_names(ax, left, T, B, I)
         said.append(f"{index} is {shape}, {_WORDS[axis]}")
-    ax.figure.alt = (
-        f"A block of cubes, time to the right, batch down, features back. {title}: {'; '.join(said)}."
+    set_alt(
+        ax, f"A block of cubes, time to the right, batch down, features back. {title}: {'; '.join(said)}."
     )
-    return ax.figure
+    return figure_of(ax)
 
 
-def _block(ax, left: float, x, axis: str, at: int) -> None:
+def _block(ax: Axes, left: float, x: Tensor, axis: str, at: int) -> None:
     """The cubes of x (T, B, I) from the back, from below, from the left: each hides what is behind it."""
     T, B, I = x.shape
     for i, b, t in itertools.product(reversed(range(I)), reversed(range(B)), range(T)):
@@ -72,8 +76,8 @@ def _block(ax, left: float, x, axis: str, at: int) -> None:
             ax.text(x0 + _SIDE / 2, y0 + _SIDE / 2, f"{x[t, b, i]:03.0f}", gid=gid, **style)
 
 
-def _axis_names(ax, left: float, T: int, B: int, I: int) -> None:
-    words = {"fontsize": 9, "color": INK, "va": "center"}
+def _axis_names(ax: Axes, left: float, T: int, B: int, I: int) -> None:
+    words: Style = {"fontsize": 9, "color": INK, "va": "center"}
     ax.text(left, -0.22, f"T={T} steps →", **words)
     ax.text(left - 0.12, B * _SIDE / 2, f"B={B} sequences", rotation=90, ha="right", **words)
     x, y = left + T * _SIDE + I * _DEPTH / 2 + 0.12, I * _HIGH / 2 - 0.12
@@ -81,7 +85,7 @@ def _axis_names(ax, left: float, T: int, B: int, I: int) -> None:
     ax.text(x, y, f"I={I} features", rotation=slope, ha="center", **words)
 
 
-def who_is_where(tables):
+def who_is_where(tables: Mapping[str, Tensor]) -> Figure:
     """Draw tables whose entries say which sequence and step they are, a colour for each sequence: the Figure.
 
     tables: by title, a tensor (rows, columns, 2) of whole numbers; the last axis is (sequence, step). Of an
@@ -104,5 +108,5 @@ def who_is_where(tables):
         said = " / ".join(" ".join(f"{b},{t}" for b, t in row) for row in rows)
         alt.append(f"{name} has the rows {said}")
         left += across
-    ax.figure.alt = f"Tables of cells, each sequence,step: {'; '.join(alt)}."
-    return ax.figure
+    set_alt(ax, f"Tables of cells, each sequence,step: {'; '.join(alt)}.")
+    return figure_of(ax)

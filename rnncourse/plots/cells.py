@@ -5,12 +5,15 @@ from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import torch
+from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Rectangle
+from torch import Tensor
 
+from rnncourse.plots.drawing import Point, Style, set_alt
 from rnncourse.plots.style import COLOURS
 
 
-def state_paths(states, ax=None):
+def state_paths(states: Tensor, ax: Axes | None = None) -> Axes:
     """Draw how a state of two units moves: one path for each start, dark dots early, bright dots late.
 
     states: (S + 1, B, 2), the states of B runs from start (open circle) to step S. The dashed square is the
@@ -20,21 +23,31 @@ def state_paths(states, ax=None):
         _, ax = plt.subplots(figsize=(3.5, 3.5))
     time = torch.arange(len(states))
     for path in states.detach().unbind(1):  # (S + 1, 2) each
-        ax.plot(*path.T, color="#BBBBBB", linewidth=0.8, zorder=1)
-        ax.scatter(*path.T, c=time, cmap="viridis", s=14, zorder=2)
+        ax.plot(path[:, 0], path[:, 1], color="#BBBBBB", linewidth=0.8, zorder=1)
+        ax.scatter(path[:, 0], path[:, 1], c=time, cmap="viridis", s=14, zorder=2)
         ax.plot(*path[0], "o", markersize=9, markerfacecolor="none", markeredgecolor="black")
     ax.plot([-1, 1, 1, -1, -1], [-1, -1, 1, 1, -1], "--", color=COLOURS["x"], linewidth=0.8, zorder=0)
     limit = 1.1 * max(1.0, states.abs().max().item())
     ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xlabel="h[0]", ylabel="h[1]")
     lengths = states[-1].norm(dim=-1)
-    ax.figure.alt = (
+    set_alt(
+        ax,
         f"Paths of a state of two units from {states.shape[1]} starts over {len(states) - 1} steps: "
-        f"their last distances from 0 lie between {lengths.min():.4g} and {lengths.max():.4g}."
+        f"their last distances from 0 lie between {lengths.min():.4g} and {lengths.max():.4g}.",
     )
     return ax
 
 
-def lstm_cell(a_i, a_f, a_g, a_o, c, ax=None, *, projected=False):
+def lstm_cell(
+    a_i: float,
+    a_f: float,
+    a_g: float,
+    a_o: float,
+    c: float,
+    ax: Axes | None = None,
+    *,
+    projected: bool = False,
+) -> Axes:
     """Draw one unit of an LSTM in one step, each number at its place: the Axes.
 
     a_i, a_f, a_g, a_o are the four pre-activations and c the memory before the step, five floats. A gauge is
@@ -85,14 +98,15 @@ def lstm_cell(a_i, a_f, a_g, a_o, c, ax=None, *, projected=False):
     _sums(ax, 2.4, 8.8, r"$W_{ih}\,x_t + b_{ih} + W_{hh}\,h_{t-1} + b_{hh}$ gives all four")
     ax.set(xlim=(0, 12.5), ylim=(-0.2, 6.0), aspect="equal")
     ax.set_axis_off()
-    ax.figure.alt = (
+    set_alt(
+        ax,
         f"One LSTM unit in one step: i = {i:z.2f}, f = {f:z.2f}, g = {g:z.2f}, o = {o:z.2f}; "
-        f"c goes from {c:z.2f} to f * c + i * g = {c_t:z.2f}, and o * tanh(c) = {h_t:z.2f} comes out."
+        f"c goes from {c:z.2f} to f * c + i * g = {c_t:z.2f}, and o * tanh(c) = {h_t:z.2f} comes out.",
     )
     return ax
 
 
-def gru_cell(a_r, a_z, ih_n, hh_n, h, ax=None):
+def gru_cell(a_r: float, a_z: float, ih_n: float, hh_n: float, h: float, ax: Axes | None = None) -> Axes:
     """Draw one unit of a GRU in one step, each number at its place: the Axes.
 
     Five floats, named as in `rnncourse.steps.gru_step`: a_r and a_z are the gates' pre-activations, ih_n and
@@ -146,14 +160,15 @@ def gru_cell(a_r, a_z, ih_n, hh_n, h, ax=None):
     _sums(ax, 2.2, 11.8, r"$W_{ih}\,x_t + b_{ih}$ and $W_{hh}\,h_{t-1} + b_{hh}$ give all three")
     ax.set(xlim=(0, 12.5), ylim=(-0.2, 6.0), aspect="equal")
     ax.set_axis_off()
-    ax.figure.alt = (
+    set_alt(
+        ax,
         f"One GRU unit in one step: r = {r:z.2f}, z = {z:z.2f}, n = tanh(ih_n + r * hh_n) = {n:z.2f}; "
-        f"h goes from {h:z.2f} to (1 − z) * n + z * h = {h_t:z.2f}."
+        f"h goes from {h:z.2f} to (1 − z) * n + z * h = {h_t:z.2f}.",
     )
     return ax
 
 
-def rnn_cell(a, h, ax=None, *, nonlinearity="tanh"):
+def rnn_cell(a: float, h: float, ax: Axes | None = None, *, nonlinearity: str = "tanh") -> Axes:
     """Draw one unit of a simple RNN in one step, each number at its place: the Axes.
 
     a is the pre-activation, W_ih x_t + b_ih + W_hh h + b_hh, and h the unit's state before the step, two
@@ -180,17 +195,17 @@ def rnn_cell(a, h, ax=None, *, nonlinearity="tanh"):
         _gauge(ax, 9.0, "h", h_t, f"max(0, {a:z.2f})", high=max(1.0, h_t))
     ax.set(xlim=(0, 12.5), ylim=(0.6, 3.5), aspect="equal")
     ax.set_axis_off()
-    ax.figure.alt = (
-        f"One RNN unit in one step: a = {a:z.2f}; h goes from {h:z.2f} to {nonlinearity}(a) = {h_t:z.2f}."
+    set_alt(
+        ax, f"One RNN unit in one step: a = {a:z.2f}; h goes from {h:z.2f} to {nonlinearity}(a) = {h_t:z.2f}."
     )
     return ax
 
 
-def _sigmoid(a) -> float:
+def _sigmoid(a: float) -> float:
     return torch.sigmoid(torch.tensor(float(a))).item()
 
 
-def _line(ax, value, name, *points):
+def _line(ax: Axes, value: float, name: str, *points: Point) -> None:
     """The arrow through the points that carries `value`, in the colour of `name`."""
     style = {
         "color": COLOURS[name],
@@ -208,19 +223,19 @@ def _line(ax, value, name, *points):
         ax.annotate("", end, start, arrowprops=style | ends)
 
 
-def _node(ax, x, y, sign):
+def _node(ax: Axes, x: float, y: float, sign: str) -> None:
     """An operation on two numbers: a circle."""
     ax.add_patch(Circle((x, y), 0.26, facecolor="white", edgecolor="#333333", linewidth=1.5, zorder=3))
     ax.text(x, y, sign, ha="center", va="center_baseline", fontsize=14, zorder=4)
 
 
-def _function(ax, x, y, words):
+def _function(ax: Axes, x: float, y: float, words: str) -> None:
     """A function of one number: a box."""
     box = {"facecolor": "white", "edgecolor": "#333333"}
     ax.text(x, y, words, ha="center", va="center", bbox=box, zorder=3)
 
 
-def _state(ax, x, y, name, label, value):
+def _state(ax: Axes, x: float, y: float, name: str, label: str, value: float) -> None:
     """A state with its number, in a round box of its colour."""
     style = {
         "boxstyle": "round,pad=0.4",
@@ -231,16 +246,18 @@ def _state(ax, x, y, name, label, value):
     ax.text(x, y, f"{label}\n{value:z.2f}", ha="center", va="center", fontsize=12, bbox=style, zorder=3)
 
 
-def _note(ax, x, y, words):
+def _note(ax: Axes, x: float, y: float, words: str) -> None:
     """Where a line leads that leaves the picture."""
     ax.text(x, y, words, va="center", fontsize=9, color="#555555")
 
 
-def _gauge(ax, x, name, value, formula, low=0, high=1):
+def _gauge(
+    ax: Axes, x: float, name: str, value: float, formula: str, low: float = 0, high: float = 1
+) -> None:
     """A gauge filled from 0 to `value`, 1.6 high, its foot at y = 1.6; below it the number, the formula."""
     unit = 1.6 / (high - low)
     zero = 1.6 - low * unit
-    frame = {"facecolor": "#F2F2F2", "edgecolor": "#555555"}
+    frame: Style = {"facecolor": "#F2F2F2", "edgecolor": "#555555"}
     ax.add_patch(Rectangle((x - 0.35, 1.6), 0.7, 1.6, **frame))
     ax.add_patch(Rectangle((x - 0.35, zero), 0.7, unit * value, color=COLOURS[name], linewidth=0, gid=name))
     ax.plot([x - 0.35, x + 0.35], [zero, zero], color="#333333", linewidth=1)
@@ -251,7 +268,7 @@ def _gauge(ax, x, name, value, formula, low=0, high=1):
     ax.text(x, 0.85, formula, ha="center", va="center", fontsize=10)
 
 
-def _sums(ax, left, right, words, y=0.12):
+def _sums(ax: Axes, left: float, right: float, words: str, y: float = 0.12) -> None:
     """The matmuls that every gate's pre-activation comes from: a grey bar."""
     ax.add_patch(
         Rectangle((left, y - 0.22), right - left, 0.44, facecolor="#E6E6E6", edgecolor="#555555", zorder=2)

@@ -1,12 +1,21 @@
 """What a value inside a recurrent layer depends on, over layers and time."""
 
+from matplotlib.axes import Axes
+
 from rnncourse.plots.drawing import CODE, GREY, INK, arrow, box, canvas
 from rnncourse.plots.grid import Cell, Grid, cell_name
 from rnncourse.plots.sizes import check_index, check_size
 from rnncourse.plots.style import COLOURS
 
 
-def dependency_grid(num_layers, T, bidirectional=False, of=None, dropout=False, ax=None):
+def dependency_grid(
+    num_layers: int,
+    T: int,
+    bidirectional: bool = False,
+    of: tuple[int, int] | None = None,
+    dropout: bool = False,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw what the output of one layer at one step depends on, over layers and time: the Axes.
 
     of: (layer, t), by default the last layer at the last step; with `bidirectional` both directions' h there.
@@ -46,8 +55,8 @@ def dependency_grid(num_layers, T, bidirectional=False, of=None, dropout=False, 
         arrow(ax, (x, start), (x, end), on if used else off, 2 if used else 1)
         if dropout and 0 < k < L:
             words = CODE | {"fontsize": 7.5, "gid": f"dropout {k - 1} t={s}", "color": "black"}
-            ground = {"boxstyle": "round,pad=0.25", "facecolor": COLOURS["o"], "edgecolor": "none"}
-            ax.text(x, (start + end) / 2 - 0.04, "dropout", bbox=ground, **words)
+            frame = {"boxstyle": "round,pad=0.25", "facecolor": COLOURS["o"], "edgecolor": "none"}
+            ax.text(x, (start + end) / 2 - 0.04, "dropout", bbox=frame, **words)
     for k in range(L):
         for s in range(T):
             grid.frame(ax, k, s)
@@ -74,7 +83,8 @@ def dependency_grid(num_layers, T, bidirectional=False, of=None, dropout=False, 
 
 def _dependencies(D: int, T: int, layer: int, t: int) -> set[Cell]:
     """The cells that make the output of a layer at t, its own cells among them."""
-    found, waiting = set(), [(layer, d, t) for d in range(D)]
+    found: set[Cell] = set()
+    waiting = [(layer, d, t) for d in range(D)]
     while waiting:
         k, d, s = cell = waiting.pop()
         if k < 0 or not 0 <= s < T or cell in found:

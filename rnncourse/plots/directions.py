@@ -1,11 +1,17 @@
 """What each direction of a layer has seen: which inputs its output at each step depends on."""
 
+from collections.abc import Mapping
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from rnncourse.plots.drawing import set_alt
 
 
-def seen_inputs(norms):
+def seen_inputs(norms: Mapping[str, ArrayLike]) -> Figure:
     """Draw which inputs each half of an output has seen: one heat map for each entry, as a Figure.
 
     norms: a dict from a name to an array (T, T): row t, column s holds |d sum(output[t]) / d x[s]|, 0 where
@@ -29,9 +35,9 @@ def seen_inputs(norms):
     axes[0, 0].set_ylabel("t, step of the output")
     label = r"$\|\partial \sum \mathrm{output}_t / \partial\, x_s\|$; grey: 0"
     figure.colorbar(image, ax=axes[0].tolist(), label=label)
-    figure.alt = "Inputs seen at the first and at the last step: " + "; ".join(
+    seen = "; ".join(
         f"{name}: {(values[0] > 0).sum()} and {(values[-1] > 0).sum()} of {len(values)}"
         for name, values in maps.items()
     )
-    figure.alt += "."
+    set_alt(figure, f"Inputs seen at the first and at the last step: {seen}.")
     return figure

@@ -1,13 +1,36 @@
-"""What the figures of a module's structure share: boxes, arrows, colours, an Axes with title and alt text."""
+"""What the figures share: their alt text; boxes, arrows and colours; an Axes with a title and alt text."""
 
 import textwrap
+from typing import Any
 
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure, FigureBase
 from matplotlib.patches import FancyBboxPatch
 
+Style = dict[str, Any]  # keyword arguments of matplotlib's functions
+Point = tuple[float, float]
 GREY, INK, PALE = "#555555", "#222222", "#AAAAAA"
-CODE = {"family": "monospace", "ha": "center", "va": "center", "color": INK, "linespacing": 1.15}
+CODE: Style = {"family": "monospace", "ha": "center", "va": "center", "color": INK, "linespacing": 1.15}
+
+
+def set_alt(drawn: Axes | FigureBase, sentence: str) -> None:
+    """Set `figure.alt`, a name of ours, on the figure that is drawn in."""
+    figure = drawn.figure if isinstance(drawn, Axes) else drawn
+    vars(figure)["alt"] = sentence
+
+
+def alt_of(drawn: Axes | FigureBase) -> str:
+    """Return what `set_alt` set."""
+    figure = drawn.figure if isinstance(drawn, Axes) else drawn
+    return str(vars(figure)["alt"])
+
+
+def figure_of(ax: Axes) -> Figure:
+    """Return the Figure of an Axes that is in no SubFigure."""
+    assert isinstance(ax.figure, Figure)
+    return ax.figure
 
 
 def tint(colour: str, share: float) -> tuple[float, ...]:
@@ -15,13 +38,13 @@ def tint(colour: str, share: float) -> tuple[float, ...]:
     return tuple(1 - share * (1 - part) for part in to_rgb(colour))
 
 
-def ink(colour) -> str:
+def ink(colour: str) -> str:
     """Black or white, whichever is read better on the colour."""
     red, green, blue = to_rgb(colour)
     return "white" if 0.3 * red + 0.59 * green + 0.11 * blue < 0.5 else "black"
 
 
-def canvas(ax, xlim: tuple[float, float], ylim: tuple[float, float], title: str, alt: str):
+def canvas(ax: Axes | None, xlim: Point, ylim: Point, title: str, alt: str) -> Axes:
     """An Axes without frame for a drawing in these limits, with title and alt text.
 
     ax: the Axes to use, or None for a new figure in which one unit of the drawing is one inch.
@@ -36,20 +59,24 @@ def canvas(ax, xlim: tuple[float, float], ylim: tuple[float, float], title: str,
     ax.set(xlim=xlim, ylim=ylim, aspect="equal")
     ax.set_axis_off()
     ax.set_title(title, loc="left", fontsize=10)
-    ax.figure.alt = alt
+    set_alt(ax, alt)
     return ax
 
 
-def box(ax, x: float, y: float, width: float, height: float, gid: str | None = None, **style) -> None:
+def box(
+    ax: Axes, x: float, y: float, width: float, height: float, gid: str | None = None, **style: Any
+) -> None:
     """A rounded box around its centre (x, y)."""
-    style = {"facecolor": "#F2F2F2", "edgecolor": GREY, "linewidth": 1} | style
+    style = Style(facecolor="#F2F2F2", edgecolor=GREY, linewidth=1) | style
     shape = f"round,pad=0,rounding_size={min(0.08, height / 4)}"
     ax.add_patch(FancyBboxPatch((x - width / 2, y - height / 2), width, height, shape, gid=gid, **style))
 
 
-def arrow(ax, start, end, colour: str = GREY, width: float = 1.2, zorder: float = 2) -> None:
+def arrow(
+    ax: Axes, start: Point, end: Point, colour: str = GREY, width: float = 1.2, zorder: float = 2
+) -> None:
     """An arrow from the point `start` to the point `end`; with a zorder below 1 it runs behind the boxes."""
-    line = {"arrowstyle": "-|>", "mutation_scale": 9, "shrinkA": 0, "shrinkB": 0}
+    line: Style = {"arrowstyle": "-|>", "mutation_scale": 9, "shrinkA": 0, "shrinkB": 0}
     ax.annotate("", end, start, arrowprops=line | {"color": colour, "linewidth": width}, zorder=zorder)
 
 

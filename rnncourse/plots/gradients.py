@@ -1,23 +1,32 @@
 """How a gradient shrinks or grows on its way back through time: the numbers, and their figures."""
 
+from collections.abc import Callable, Mapping
 from itertools import cycle
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
+from torch.nn import Module
 from torch.nn.functional import linear
 
+from rnncourse.plots.drawing import Style, set_alt
 from rnncourse.plots.style import COLOURS
 from rnncourse.steps import gru_step, lstm_step, rnn_step
+
+State = tuple[Tensor, ...]  # (h,) or (h, c)
+Step = Callable[[Tensor, State], State]
+Loss = Callable[[Tensor, int], Tensor]
 
 # Lines that stand for no gate: colours that everybody can tell apart, and dashes where there is no colour.
 LINES = [*zip((COLOURS[name] for name in "ifgohr"), ("-", "--", "-.", ":", "-", "--"), strict=True)]
 
 
-def gradient_norms(layer, x, state="h", loss=None) -> Tensor:
+def gradient_norms(layer: Module, x: Tensor, state: str = "h", loss: Loss | None = None) -> Tensor:
     """|d loss_s / d h_t| for each loss step s and each step t, (T, T): row s, column t, nan where t > s.
 
     layer: an RNN, LSTM or GRU, torch.nn's or rnncourse's, with one layer in one direction. x: its input
@@ -45,7 +54,9 @@ def gradient_norms(layer, x, state="h", loss=None) -> Tensor:
     return norms
 
 
-def gradient_over_time(layer, x, state="h", loss=None, ax=None):
+def gradient_over_time(
+    layer: Module, x: Tensor, state: str = "h", loss: Loss | None = None, ax: Axes | None = None
+) -> Axes:
     """Draw |d loss_s / d h_t|, how much the loss of step s changes with the state of step t: the Axes.
 
     A heat map on a log scale, t to the right, s down; above the diagonal there is nothing, since no loss
@@ -70,26 +81,31 @@ def gradient_over_time(layer, x, state="h", loss=None, ax=None):
     ax.set(xlabel="t, step of the state", ylabel="s, step of the loss")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    ax.figure.alt = (
+    set_alt(
+        ax,
         f"Heat map of the norm of d loss_s / d {state}_t over {T} steps, from {positive.min():.3g} to "
         f"{positive.max():.3g}; the last step's loss has {norms[-1, -1]:.3g} at its own step and "
-        f"{norms[-1, 0]:.3g} at step 0."
+        f"{norms[-1, 0]:.3g} at step 0.",
     )
     return ax
 
 
-def jacobian_norms(weight_hh, inputs, nonlinearity="tanh") -> Tensor:
+def jacobian_norms(weight_hh: Tensor, inputs: Tensor, nonlinearity: str = "tanh") -> Tensor:
     """The largest singular value of dh_k / dh_0 for k = 1 … T, (T), in a simple RNN from h_0 = 0.
 
     weight_hh (H, H); inputs (T, H), what W_ih x_t + b_ih + b_hh adds at each step; nonlinearity "tanh",
     "relu" or "linear" (none). dh_k / dh_0 is the product of the steps' Jacobians diag(φ'(a_t)) W_hh.
     """
-    slopes = {
+    slopes: dict[str, Callable[[Tensor], Tensor]] = {
         "tanh": lambda a: 1 - torch.tanh(a) ** 2,
         "relu": lambda a: (a > 0).to(a.dtype),
         "linear": torch.ones_like,
     }
-    shapes = {"tanh": torch.tanh, "relu": torch.relu, "linear": lambda a: a}
+    shapes: dict[str, Callable[[Tensor], Tensor]] = {
+        "tanh": torch.tanh,
+        "relu": torch.relu,
+        "linear": lambda a: a,
+    }
     if nonlinearity not in shapes:
         raise ValueError(f"nonlinearity: expected 'tanh', 'relu' or 'linear', got {nonlinearity!r}.")
     h = torch.zeros_like(inputs[0])
@@ -102,7 +118,9 @@ def jacobian_norms(weight_hh, inputs, nonlinearity="tanh") -> Tensor:
     return torch.stack(norms)
 
 
-def norm_against_distance(norms, rho=None, ax=None):
+def norm_against_distance(
+    norms: Mapping[str, Tensor], rho: float | None = None, ax: Axes | None = None
+) -> Axes:
     """Draw how norms change with the distance in steps, on a log axis: the Axes.
 
     norms: a dict from a line's label to its norms at distance 1, 2 …, as `jacobian_norms` gives them. With
@@ -113,7 +131,7 @@ def norm_against_distance(norms, rho=None, ax=None):
     far = max(len(values) for values in norms.values())
     if rho is not None:
         power = float(rho) ** np.arange(1, far + 1)
-        dotted = {"color": "#777777", "linestyle": (0, (1, 2)), "label": f"{rho:.3g} ** distance"}
+        dotted: Style = {"color": "#777777", "linestyle": (0, (1, 2)), "label": f"{rho:.3g} ** distance"}
         ax.plot(range(1, far + 1), power, **dotted)
     for (label, values), (colour, dash) in zip(norms.items(), cycle(LINES)):
         ax.plot(range(1, len(values) + 1), values, color=colour, linestyle=dash, label=label)
@@ -121,11 +139,11 @@ def norm_against_distance(norms, rho=None, ax=None):
     ax.set(yscale="log", xlabel="distance in steps", ylabel="norm of the Jacobian", xlim=(0, far + 1))
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     ends = ", ".join(f"{label}: {float(values[-1]):.3g}" for label, values in norms.items())
-    ax.figure.alt = f"Norm of the Jacobian against distance on a log axis; after {far} steps {ends}."
+    set_alt(ax, f"Norm of the Jacobian against distance on a log axis; after {far} steps {ends}.")
     return ax
 
 
-def _unfolded(layer, x, state):
+def _unfolded(layer: Any, x: Tensor, state: str) -> tuple[Step, tuple[int, ...]]:
     """One step of the layer, (x_t, state) -> state with the layer's own weights, and its states' widths."""
     mode = getattr(layer, "mode", None)
     if mode not in ("LSTM", "GRU", "RNN_TANH", "RNN_RELU"):
@@ -141,12 +159,14 @@ def _unfolded(layer, x, state):
     if x.dim() not in (2, 3):
         raise ValueError(f"x: expected (T, I) or a batch of such, got {tuple(x.shape)}.")
     names = "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"
-    weights = {name: getattr(layer, f"{name}_l0", None) for name in names}
-    weights = {name: weight.detach() for name, weight in weights.items() if weight is not None}
+    found = {name: getattr(layer, f"{name}_l0", None) for name in names}
+    weights: dict[str, Tensor] = {
+        name: weight.detach() for name, weight in found.items() if weight is not None
+    }
     H = layer.hidden_size
     if mode == "LSTM":
         return (lambda x_t, hx: lstm_step(x_t, hx, **weights)), (layer.proj_size or H, H)
     if mode == "GRU":
-        return (lambda x_t, hx: (gru_step(x_t, *hx, **weights),)), (H,)
+        return (lambda x_t, hx: (gru_step(x_t, hx[0], **weights),)), (H,)
     nonlinearity = mode.removeprefix("RNN_").lower()
-    return (lambda x_t, hx: (rnn_step(x_t, *hx, **weights, nonlinearity=nonlinearity),)), (H,)
+    return (lambda x_t, hx: (rnn_step(x_t, hx[0], **weights, nonlinearity=nonlinearity),)), (H,)

@@ -5,7 +5,9 @@ Time goes to the right, layers go upward; in a layer the forward direction lies 
 
 from dataclasses import dataclass
 
-from rnncourse.plots.drawing import GREY, INK, arrow, box
+from matplotlib.axes import Axes
+
+from rnncourse.plots.drawing import GREY, INK, Style, arrow, box
 from rnncourse.plots.sizes import DIRECTIONS
 
 Cell = tuple[int, int, int]  # layer, direction (0 forward, 1 backward), time step
@@ -41,25 +43,25 @@ class Grid:
     def cells(self) -> list[Cell]:
         return [(k, d, t) for k in range(self.L) for d in range(self.D) for t in range(self.T)]
 
-    def frame(self, ax, layer: int, t: int) -> None:
+    def frame(self, ax: Axes, layer: int, t: int) -> None:
         """Around both directions' cells, what goes up from here: their h side by side."""
         if self.D == 2:
             middle, high = (self.bottom(layer) + self.top(layer)) / 2, self.top(layer) - self.bottom(layer)
-            style = {"facecolor": "none", "edgecolor": GREY, "linewidth": 0.8, "linestyle": ":"}
+            style: Style = {"facecolor": "none", "edgecolor": GREY, "linewidth": 0.8, "linestyle": ":"}
             box(ax, t * self.across, middle, self.wide + 0.12, high + 0.12, **style)
 
-    def time_arrow(self, ax, cell: Cell, colour: str = GREY, width: float = 1.2) -> None:
+    def time_arrow(self, ax: Axes, cell: Cell, colour: str = GREY, width: float = 1.2) -> None:
         """The arrow from the cell that this one follows in its direction of time."""
         x, y = self.at(cell)
         side = -1 if cell[1] == 0 else 1
         near, far = x + side * self.wide / 2, x + side * (self.across - self.wide / 2)
         arrow(ax, (far, y), (near, y), colour, width)
 
-    def label_rows(self, ax, x: float) -> None:
+    def label_rows(self, ax: Axes, x: float) -> None:
         for layer in range(self.L):
             for d in range(self.D):
                 direction = f"\n{('forward →', '← backward')[d]}" if self.D == 2 else ""
-                words = {"ha": "right", "va": "center", "fontsize": 8.5, "color": INK}
+                words: Style = {"ha": "right", "va": "center", "fontsize": 8.5, "color": INK}
                 ax.text(x, self.y(layer, d), f"layer {layer}{direction}", **words)
 
 

@@ -1,5 +1,11 @@
 """Which cell of the computation each entry of output, h_n and c_n reads."""
 
+from collections.abc import Iterable
+
+from matplotlib.axes import Axes
+from torch import Tensor
+from torch.nn import Module
+
 from rnncourse.plots.drawing import CODE, GREY, INK, PALE, arrow, box, canvas, fitting, tint
 from rnncourse.plots.grid import Cell, Grid, cell_name
 from rnncourse.plots.sizes import DIRECTIONS, Sizes, check_index, check_lengths, check_size
@@ -7,7 +13,13 @@ from rnncourse.plots.style import COLOURS
 from rnncourse.shapes import named, output_axes
 
 
-def index_grid(module, T, pick=None, lengths=None, ax=None):
+def index_grid(
+    module: Module,
+    T: int,
+    pick: tuple[str, int] | None = None,
+    lengths: Iterable[int] | Tensor | None = None,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw which cell of the computation each entry of output, h_n and c_n reads: the Axes.
 
     module: a layer, RNN, LSTM or GRU. A box is one cell: a layer and direction at one of T steps. In it stand
@@ -86,7 +98,9 @@ def _entries(sizes: Sizes, T: int, lengths: list[int] | None, cell: Cell) -> lis
     return texts
 
 
-def _picked(sizes: Sizes, T: int, lengths: list[int] | None, pick) -> tuple[set[Cell], set[Cell], str]:
+def _picked(
+    sizes: Sizes, T: int, lengths: list[int] | None, pick: tuple[str, int] | None
+) -> tuple[set[Cell], set[Cell], str]:
     """The cells that the picked entry reads, the steps in their rows before them, and the sentence."""
     ends, top = lengths or [T], sizes.L - 1
     if pick is None:
@@ -170,11 +184,13 @@ def _steps(first: int, last: int) -> str:
     return f"t = {first} alone" if first == last else f"t = {first} … {last}"
 
 
-def _list(numbers) -> str:
+def _list(numbers: Iterable[int]) -> str:
     return ", ".join(map(str, numbers))
 
 
-def _draw_output(ax, grid: Grid, sizes: Sizes, last: int, pick, sources: set[Cell]) -> None:
+def _draw_output(
+    ax: Axes, grid: Grid, sizes: Sizes, last: int, pick: tuple[str, int] | None, sources: set[Cell]
+) -> None:
     """Above the grid the tensor output, a box for each step, in it a half for each direction."""
     top, T = grid.top(grid.L - 1), grid.T
     y, part = top + 0.55, grid.wide / grid.D
@@ -206,15 +222,25 @@ def _draw_output(ax, grid: Grid, sizes: Sizes, last: int, pick, sources: set[Cel
                 arrow(ax, start, (x, y - 0.15), PALE if pick is not None and not picked else GREY, zorder=0.5)
 
 
-def _draw_states(ax, grid: Grid, sizes: Sizes, T: int, lengths: list[int] | None, pick, x: float) -> None:
+def _draw_states(
+    ax: Axes,
+    grid: Grid,
+    sizes: Sizes,
+    T: int,
+    lengths: list[int] | None,
+    pick: tuple[str, int] | None,
+    x: float,
+) -> None:
     """Beside the grid h_n and c_n, whose rows are its rows: a box for each, with the step that it reads."""
     for layer in range(grid.L):
         for d in range(grid.D):
             k = layer * grid.D + d
             ends = sorted({0 if d else end - 1 for end in lengths or [T]})
-            picked = pick is not None and pick[0] != "output" and pick[1] % (grid.L * grid.D) == k
+            picked, states = False, sizes.states
+            if pick is not None and pick[0] != "output" and pick[1] % (grid.L * grid.D) == k:
+                picked, states = True, (pick[0][0],)  # h or c
             ground = COLOURS["o"] if picked else "white"
-            names = [f"{state}_n[{k}]" for state in sizes.states if not picked or pick[0][0] == state]
+            names = [f"{state}_n[{k}]" for state in states]
             style = {
                 "facecolor": ground,
                 "edgecolor": COLOURS["h"],

@@ -1,11 +1,15 @@
 """The map of the lessons."""
 
-import matplotlib.pyplot as plt
+from collections.abc import Collection
 
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+
+from rnncourse.plots.drawing import set_alt
 from rnncourse.plots.style import COLOURS
 
 # The lessons: number: (title, column of the map, numbers of the lessons that it stands on).
-LESSONS = {
+LESSONS: dict[int, tuple[str, int, tuple[int, ...]]] = {
     1: ("sequences and state", 1, ()),
     2: ("the RNN cell", 1, (1,)),
     3: ("shapes", 0, (2,)),
@@ -32,7 +36,7 @@ LESSONS = {
 }
 
 
-def lesson_map(written, ax=None):
+def lesson_map(written: Collection[int], ax: Axes | None = None) -> Axes:
     """Draw what stands on what: a box for each lesson, a line down to each that builds on it.
 
     written: the numbers of the lessons that are there to be read; their boxes are filled.
@@ -40,7 +44,7 @@ def lesson_map(written, ax=None):
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(9.6, 6.6))
-    places = {}
+    places: dict[int, tuple[int, int]] = {}
     for number, (_, column, needs) in LESSONS.items():
         places[number] = (column, -1 + min((places[other][1] for other in needs), default=1))
     for number, (title, _, needs) in LESSONS.items():
@@ -54,7 +58,5 @@ def lesson_map(written, ax=None):
     ax.axis("off")
     numbers = sorted(LESSONS.keys() & set(written))
     there = ", ".join(f"{number:02d} {LESSONS[number][0]}" for number in numbers) or "none"
-    ax.figure.alt = (
-        f"Map of the {len(LESSONS)} lessons, each below those that it needs; written are: {there}."
-    )
+    set_alt(ax, f"Map of the {len(LESSONS)} lessons, each below those that it needs; written are: {there}.")
     return ax

@@ -1,16 +1,23 @@
 """The loop over time: which tensor goes where."""
 
-import matplotlib.pyplot as plt
-from matplotlib.patches import FancyBboxPatch, Rectangle
+from collections.abc import Iterable
+from typing import Any
 
-from rnncourse.plots.drawing import CODE, INK, arrow, box, canvas
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch, Rectangle
+from torch import Tensor
+from torch.nn import Module
+
+from rnncourse.plots.drawing import CODE, INK, Point, Style, arrow, box, canvas, set_alt
 from rnncourse.plots.grid import Grid, cell_name
 from rnncourse.plots.sizes import Sizes, check_size
 from rnncourse.plots.style import COLOURS
 from rnncourse.shapes import input_axes, named, output_axes, state_axes
 
 
-def unrolled_loop(T, B, I, H, num_layers=2, ax=None):
+def unrolled_loop(T: int, B: int, I: int, H: int, num_layers: int = 2, ax: Axes | None = None) -> Axes:
     """The time loop over stacked LSTM cells, step by step, the shape of each tensor on its arrow: the Axes.
 
     The T steps run to the right, the layers upward. A cell reads x[t], (B, I), or the h below it, (B, H), and
@@ -19,14 +26,14 @@ def unrolled_loop(T, B, I, H, num_layers=2, ax=None):
     if ax is None:
         _, ax = plt.subplots(figsize=(9.5, 1.6 + 1.5 * num_layers), layout="constrained")
     across, up, width, height = 3.1, 2.0, 1.3, 0.9  # from cell to cell; the size of one
-    words = {"va": "center", "color": "#333333"}
+    words: Style = {"va": "center", "color": "#333333"}
     code = words | {"family": "monospace"}
 
-    def box(x, y, width, height, **style):
+    def box(x: float, y: float, width: float, height: float, **style: Any) -> None:
         style = {"edgecolor": "#555555", "facecolor": "#F2F2F2"} | style
         ax.add_patch(FancyBboxPatch((x, y), width, height, "round,pad=0,rounding_size=0.1", **style))
 
-    def arrow(start, end, name, label, shift, **text):
+    def arrow(start: Point, end: Point, name: str, label: str, shift: Point, **text: Any) -> None:
         line = {"arrowstyle": "-|>", "color": COLOURS[name], "linewidth": 1.8}
         ax.annotate("", end, start, arrowprops=line)
         middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
@@ -44,8 +51,8 @@ def unrolled_loop(T, B, I, H, num_layers=2, ax=None):
             for k in [0, 1] if t == 0 else [1]:  # into the first cell, and out of each
                 left = x + (k - 1) * across + width / 2
                 for name, side, va in (("h", 1, "bottom"), ("c", -1, "top")):
-                    ends = [(end, y + 0.22 * side) for end in (left, left + across - width)]
-                    arrow(*ends, name, f"{name} ({B}, {H})", (0, 4 * side), ha="center", va=va)
+                    start, end = (left, y + 0.22 * side), (left + across - width, y + 0.22 * side)
+                    arrow(start, end, name, f"{name} ({B}, {H})", (0, 4 * side), ha="center", va=va)
     for layer in range(num_layers):
         ax.text(-across + width / 2 - 0.1, layer * up, "zeros", ha="right", **code)
         ax.text(T * across - width / 2 + 0.1, layer * up, f"h_n[{layer}]\nc_n[{layer}]", **code)
@@ -54,30 +61,31 @@ def unrolled_loop(T, B, I, H, num_layers=2, ax=None):
     ax.text(right / 2, top + 0.35, f"torch.stack(outputs)  ({T}, {B}, {H})", ha="center", **code)
     ax.set(xlim=(-across + 0.1, right + across + 0.3), ylim=(-1.7, top + 0.8))
     ax.set_axis_off()
-    ax.figure.alt = (
+    set_alt(
+        ax,
         f"The loop over {T} steps and {num_layers} stacked cells: each reads ({B}, {I}) or the h below it, "
-        f"({B}, {H}), and its own h and c; the top h are stacked to ({T}, {B}, {H})."
+        f"({B}, {H}), and its own h and c; the top h are stacked to ({T}, {B}, {H}).",
     )
     return ax
 
 
-def loop_step(x, h, c, t):
+def loop_step(x: Tensor, h: Tensor, c: Tensor, t: int) -> Figure:
     """The loop over an LSTMCell, stopped after step t of one sequence: what each line made, as a Figure.
 
     x (T, I) holds the inputs; h and c, (T + 1, H) each, the states, row 0 before the first step.
     """
-    x, h, c = (values.detach().numpy() for values in (x, h, c))
-    limit = max(abs(h).max(), abs(c).max())  # inputs beyond it take the last colour
-    T, H = len(x), h.shape[1]
+    xs, hs, cs = (values.detach().numpy() for values in (x, h, c))
+    limit = max(abs(hs).max(), abs(cs).max())  # inputs beyond it take the last colour
+    T, H = len(xs), hs.shape[1]
     loop = "h = c = torch.zeros(H)", "for x_t in x:", "    h, c = cell(x_t, (h, c))", "    outputs.append(h)"
     before = "line 1: the zeros" if t == 0 else f"line 3, at t = {t - 1}"
     rows = [  # height on the page, name, numbers, which line made them
-        (0, "x_t", x[t], f"line 2: x[{t}]"),
-        (1.5, "h before", h[t], before),
-        (2.5, "c before", c[t], before),
-        (4, "h after", h[t + 1], "line 3, now"),
-        (5, "c after", c[t + 1], "line 3, now"),
-        *((6.5 + s, f"outputs[{s}]", h[s + 1], "line 4, now" * (s == t)) for s in range(t + 1)),
+        (0, "x_t", xs[t], f"line 2: x[{t}]"),
+        (1.5, "h before", hs[t], before),
+        (2.5, "c before", cs[t], before),
+        (4, "h after", hs[t + 1], "line 3, now"),
+        (5, "c after", cs[t + 1], "line 3, now"),
+        *((6.5 + s, f"outputs[{s}]", hs[s + 1], "line 4, now" * (s == t)) for s in range(t + 1)),
     ]
     figure, (left, right) = plt.subplots(
         1, 2, figsize=(9.5, 0.9 + 0.3 * (6 + T)), width_ratios=(3, 6), layout="constrained"
@@ -94,16 +102,22 @@ def loop_step(x, h, c, t):
         right.text(H + 0.15, y + 0.46, made_by, va="center", fontsize=9.5)
     for s in range(t + 1, T):  # still to come
         right.add_patch(Rectangle((0, 6.5 + s), H, 0.92, facecolor="none", edgecolor="#DDDDDD", linewidth=1))
-    for axes, width in ((left, (0, 1)), (right, (-0.35 * H, 1.5 * H))):
+    for axes, width in ((left, (0.0, 1.0)), (right, (-0.35 * H, 1.5 * H))):
         axes.set(xlim=width, ylim=(6.5 + T, -0.2))
         axes.set_axis_off()
     left.set_title(f"t = {t}")
-    h_t, c_t = (", ".join(f"{value:.2f}" for value in values[t + 1]) for values in (h, c))
-    figure.alt = f"The loop after step {t} of {T}: h is now {h_t}; c is now {c_t}; outputs holds {t + 1}."
+    h_t, c_t = (", ".join(f"{value:.2f}" for value in values[t + 1]) for values in (hs, cs))
+    set_alt(figure, f"The loop after step {t} of {T}: h is now {h_t}; c is now {c_t}; outputs holds {t + 1}.")
     return figure
 
 
-def unrolling(x, h, t=None, cell="cell", ax=None):
+def unrolling(
+    x: Iterable[float],
+    h: Iterable[float],
+    t: int | None = None,
+    cell: str = "cell",
+    ax: Axes | None = None,
+) -> Axes:
     """A recurrence with one number in its state, rolled up (left) and unrolled over time (right): the Axes.
 
     x (T) holds the inputs; h (T + 1) the states, h[0] before the first step. The run is stopped after t
@@ -124,17 +138,17 @@ def unrolling(x, h, t=None, cell="cell", ax=None):
         _, ax = plt.subplots(figsize=(9.8, 2.6), layout="constrained")
     across, width, height, rolled = 2.3, 1.25, 0.9, -1.5
     pale, ink = "#AAAAAA", "#333333"
-    words = {"ha": "center", "fontsize": 9.5}
+    words: Style = {"ha": "center", "fontsize": 9.5}
 
-    def box(centre, colour, fill, line):
+    def box(centre: float, colour: str, fill: str, line: float) -> None:
         corner = (centre - width / 2, -height / 2)
-        style = {"edgecolor": colour, "facecolor": fill, "linewidth": line}
+        style: Style = {"edgecolor": colour, "facecolor": fill, "linewidth": line}
         ax.add_patch(FancyBboxPatch(corner, width, height, "round,pad=0,rounding_size=0.1", **style))
         ax.text(
             centre, 0, cell, va="center", color=pale if colour == pale else ink, **words | {"fontsize": 9}
         )
 
-    def arrow(start, end, colour):
+    def arrow(start: Point, end: Point, colour: str) -> None:
         line = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.8, "shrinkA": 0, "shrinkB": 0}
         ax.annotate("", end, start, arrowprops=line)
 
@@ -167,13 +181,12 @@ def unrolling(x, h, t=None, cell="cell", ax=None):
         ax.text(left + (across - width) / 2, 0.1, name, va="bottom", color=ink if s <= t else pale, **words)
     ax.set(xlim=(rolled - 1.2, (T + 1) * across - width / 2 + 0.25), ylim=(-1.6, 1.4))
     ax.set_axis_off()
-    ax.figure.alt = f"A recurrence after {t} of {T} steps; its states so far: " + ", ".join(
-        f"h_{s} = {h[s]:.4g}" for s in range(t + 1)
-    )
+    states = ", ".join(f"h_{s} = {h[s]:.4g}" for s in range(t + 1))
+    set_alt(ax, f"A recurrence after {t} of {T} steps; its states so far: {states}")
     return ax
 
 
-def unrolled(module, T, B, ax=None):
+def unrolled(module: Module, T: int, B: int, ax: Axes | None = None) -> Axes:
     """Draw a layer unrolled over T steps of a batch of B, the shape of each tensor on its arrow: the Axes.
 
     module: RNN, LSTM or GRU, torch.nn's or rnncourse's. A box is one cell; h and c go along time, only h goes
@@ -204,12 +217,12 @@ def unrolled(module, T, B, ax=None):
     alt += " and ".join(along[state] for state in sizes.states) + "."
     limits = (ends[0] - 1.5, max(ends[1] + 0.65, ends[0] + 4.5)), (bottom - 0.3, top + 0.3)
     ax = canvas(ax, *limits, title, alt)
-    words = {"fontsize": 7.5, "color": INK}
+    words: Style = {"fontsize": 7.5, "color": INK}
 
     for name, letter, y in (("input", "x", bottom), ("output", "output", top)):
         middle, width = (T - 1) * across / 2, (T - 1) * across + grid.wide + 0.5
         box(ax, middle, y, width, 0.4, name, facecolor="none", linestyle="--")
-        label = {"ha": "right", "va": "center", "fontsize": 8.5, "color": INK}
+        label: Style = {"ha": "right", "va": "center", "fontsize": 8.5, "color": INK}
         ax.text(-grid.wide / 2 - 0.35, y, f"{name}\n{axes[name]}", **label)
         for t in range(T):
             index = f":, {t}" if sizes.batch_first else t

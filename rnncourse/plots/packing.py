@@ -1,9 +1,13 @@
 """A batch of sequences of different lengths, packed: the staircase of a PackedSequence."""
 
+from collections.abc import Iterable
+
 import torch
+from matplotlib.axes import Axes
+from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from rnncourse.plots.drawing import CODE, GREY, INK, PALE, arrow, box, canvas, ink
+from rnncourse.plots.drawing import CODE, GREY, INK, PALE, Style, arrow, box, canvas, ink
 from rnncourse.plots.sizes import check_lengths
 from rnncourse.plots.style import COLOURS
 
@@ -12,7 +16,7 @@ _SEQUENCES = [COLOURS[name] for name in ("i", "o", "g", "h", "r", "f", "x")]
 _SIDE = 0.42  # of a cell, in inches
 
 
-def batch_sizes(lengths, enforce_sorted=True, ax=None):
+def batch_sizes(lengths: Iterable[int] | Tensor, enforce_sorted: bool = True, ax: Axes | None = None) -> Axes:
     """Draw how torch packs a batch of these lengths: the padded batch, the staircase, the data: the Axes.
 
     lengths: B ints, one for each sequence. A cell "b,t" is step t of sequence b. Left the batch as it was
@@ -48,9 +52,9 @@ def batch_sizes(lengths, enforce_sorted=True, ax=None):
     title = f"lengths {lengths}: {sum(lengths)} of {B * T} cells are packed"
     alt = f"{title}; {steps}; the rows of data, as sequence,step: {' '.join(f'{b},{t}' for b, t in data)}."
     ax = canvas(ax, (-0.95, width - 0.95), (bottom, 0.65), title, alt)
-    words = {"fontsize": 8.5, "color": INK, "va": "center"}
+    words: Style = {"fontsize": 8.5, "color": INK, "va": "center"}
 
-    def cell(x, y, wide, b, t, gid):
+    def cell(x: float, y: float, wide: float, b: int, t: int, gid: str) -> None:
         colour = _SEQUENCES[b % len(_SEQUENCES)]
         box(ax, x, y, wide, _SIDE, gid, facecolor=colour, edgecolor="white")
         size = min(9, 72 * wide / (0.65 * len(f"{b},{t}")))
@@ -96,7 +100,9 @@ def batch_sizes(lengths, enforce_sorted=True, ax=None):
         line, column = divmod(position, per_line)
         x, y = (column + 0.5) * _SIDE, floor - 0.3 - line * (_SIDE + 0.3)
         cell(x, y, _SIDE, b, t, f"data {position}")
-        ax.text(x, y - _SIDE / 2 - 0.1, position, ha="center", **(words | {"fontsize": 7.5, "color": GREY}))
+        ax.text(
+            x, y - _SIDE / 2 - 0.1, str(position), ha="center", **(words | {"fontsize": 7.5, "color": GREY})
+        )
     if not enforce_sorted:
         small = words | {"fontsize": 8, "family": "monospace"}
         sort = f"sorted_indices   {list(order)}: row k of the staircase is sequence sorted_indices[k]"

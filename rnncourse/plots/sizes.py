@@ -8,7 +8,7 @@ import numbers
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
 
 from rnncourse.explaining.call import AsOurs, gates_of
 from rnncourse.shapes import is_layer
@@ -30,21 +30,21 @@ class Sizes:
     is_cell: bool
 
     @classmethod
-    def of(cls, module, cells: bool = False) -> "Sizes":
+    def of(cls, module: object, cells: bool = False) -> "Sizes":
         """Those of a layer, with `cells` of a cell too; a TypeError for anything else."""
         gates = gates_of(module)
         if gates is None or not (cells or is_layer(module)):
             raise TypeError(_not_recurrent(module, cells))
-        module = AsOurs(module, gates)
+        ours = AsOurs(module, gates)
         return cls(
-            module,
-            L=getattr(module, "num_layers", 1),
-            D=2 if getattr(module, "bidirectional", False) else 1,
-            H=check_size("hidden_size", module.hidden_size),
-            width=getattr(module, "proj_size", 0) or module.hidden_size,
+            ours,
+            L=getattr(ours, "num_layers", 1),
+            D=2 if getattr(ours, "bidirectional", False) else 1,
+            H=check_size("hidden_size", ours.hidden_size),
+            width=getattr(ours, "proj_size", 0) or ours.hidden_size,
             gates={1: "", 3: "rzn", 4: "ifgo"}[gates],
-            batch_first=getattr(module, "batch_first", False),
-            is_cell=not is_layer(module),
+            batch_first=getattr(ours, "batch_first", False),
+            is_cell=not is_layer(ours),
         )
 
     @property
@@ -58,7 +58,7 @@ class Sizes:
         return ("h", "c") if self.gates == "ifgo" else ("h",)
 
 
-def _not_recurrent(module, cells: bool) -> str:
+def _not_recurrent(module: object, cells: bool) -> str:
     expected = f"module: expected a recurrent layer (RNN, LSTM, GRU){' or cell' if cells else ''}, got"
     if isinstance(module, type):
         return f"{expected} the class {module.__name__}. Make one first: {module.__name__}(…)."
@@ -71,7 +71,7 @@ def _not_recurrent(module, cells: bool) -> str:
     return f"{expected} {type(module).__name__}.{slip}"
 
 
-def check_size(name: str, value) -> int:
+def check_size(name: str, value: int) -> int:
     """The value as an int of at least 1."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name}: expected an int, got {value!r}.")
@@ -80,7 +80,7 @@ def check_size(name: str, value) -> int:
     return int(value)
 
 
-def check_index(name: str, value, size: int) -> int:
+def check_index(name: str, value: int, size: int) -> int:
     """The value as an index from 0 to size - 1; negative ones count from the end, as in Python."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name}: expected an int, got {value!r}.")
@@ -89,14 +89,14 @@ def check_index(name: str, value, size: int) -> int:
     return int(value) % size
 
 
-def check_lengths(lengths, T: int | None = None) -> list[int]:
+def check_lengths(lengths: Iterable[int] | Tensor, T: int | None = None) -> list[int]:
     """The lengths, a sequence or tensor (B,), as ints of at least 1, and at most T where it is given."""
-    lengths = lengths.tolist() if hasattr(lengths, "tolist") else lengths
-    if not isinstance(lengths, Iterable) or isinstance(lengths, str):
-        raise TypeError(f"lengths: expected one int for each row of the batch, got {lengths!r}.")
-    lengths = [check_size(f"lengths[{b}]", length) for b, length in enumerate(lengths)]
-    if not lengths:
+    given = lengths.tolist() if hasattr(lengths, "tolist") else lengths
+    if not isinstance(given, Iterable) or isinstance(given, str):
+        raise TypeError(f"lengths: expected one int for each row of the batch, got {given!r}.")
+    checked = [check_size(f"lengths[{b}]", length) for b, length in enumerate(given)]
+    if not checked:
         raise ValueError("lengths: expected one int for each row of the batch, got none.")
-    if T is not None and max(lengths) > T:
-        raise ValueError(f"lengths: expected at most T={T}, got {max(lengths)}.")
-    return lengths
+    if T is not None and max(checked) > T:
+        raise ValueError(f"lengths: expected at most T={T}, got {max(checked)}.")
+    return checked

@@ -1,14 +1,20 @@
 """What a recurrent layer's speed hangs on: how its work is cut into matmuls, and seconds side by side."""
 
+from collections.abc import Mapping
 from itertools import accumulate, cycle
+from typing import TypeVar
 
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 
+from rnncourse.plots.drawing import set_alt
 from rnncourse.plots.sizes import check_size
 from rnncourse.plots.style import COLOURS
 
+Size = TypeVar("Size")  # a size's label
 
-def matmuls(T, B, I, H, ax=None):
+
+def matmuls(T: int, B: int, I: int, H: int, ax: Axes | None = None) -> Axes:
     """Draw the multiply-adds of one LSTM layer's forward pass as two bars of equal length, cut into matmuls.
 
     Above, step by step: for each of T steps W_ih x_t, (B, I) by (I, 4H), and W_hh h, (B, H) by (H, 4H).
@@ -36,15 +42,16 @@ def matmuls(T, B, I, H, ax=None):
     ax.set_title(
         f"T={T}, B={B}, I={I}, H={H}: {whole:,} multiply-adds; grey: W_ih x, {share:.0%}; pink: W_hh h"
     )
-    ax.figure.alt = (
+    set_alt(
+        ax,
         f"Two bars of {whole:,} multiply-adds. Step by step: {2 * T} matmuls, by turns W_ih x_t of {x_t:,} "
         f"and W_hh h of {h:,}. Hoisted: one W_ih x of {T * x_t:,}, {share:.0%} of all, then {T} W_hh h "
-        f"of {h:,}."
+        f"of {h:,}.",
     )
     return ax
 
 
-def time_ratios(seconds, baseline, ax=None):
+def time_ratios(seconds: Mapping[str, Mapping[Size, float]], baseline: str, ax: Axes | None = None) -> Axes:
     """Draw how many times the baseline's seconds each contestant took, at each size.
 
     seconds: {contestant: {size: seconds}}, a size being any label; the baseline is one of the contestants.
@@ -65,7 +72,5 @@ def time_ratios(seconds, baseline, ax=None):
     ax.set_yticks(ticks, labels=[f"{tick:g}" for tick in ticks])
     ax.minorticks_off()
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize="small")
-    ax.figure.alt = (
-        f"Seconds over {baseline}'s, at the sizes {'; '.join(map(str, sizes))}. {'. '.join(said)}."
-    )
+    set_alt(ax, f"Seconds over {baseline}'s, at the sizes {'; '.join(map(str, sizes))}. {'. '.join(said)}.")
     return ax

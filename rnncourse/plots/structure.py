@@ -3,22 +3,24 @@
 import math
 import textwrap
 
+from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from torch.nn import Module
 
-from rnncourse.plots.drawing import GREY, INK, canvas, ink
+from rnncourse.plots.drawing import GREY, INK, Style, canvas, ink
 from rnncourse.plots.sizes import DIRECTIONS, Sizes
 from rnncourse.plots.style import COLOURS
-from rnncourse.shapes import Axes, named, parameter_axes
+from rnncourse.shapes import SizedAxes, named, parameter_axes
 from rnncourse.shapes import sizes as shape
 
-Parameter = tuple[str, Axes]
+Parameter = tuple[str, SizedAxes]
 
 # In inches, as is one unit of the drawing: the least side of a rectangle, the space between two directions,
 # the most that all directions take.
 _THIN, _GAP, _WIDTH = 0.07, 0.3, 9.4
 
 
-def parameter_map(module, ax=None):
+def parameter_map(module: Module, ax: Axes | None = None) -> Axes:
     """Draw every parameter of a layer or cell as a rectangle to scale, its gates' slices coloured: the Axes.
 
     A row for each layer, the first at the bottom, a column for each direction. Under each parameter: name,
@@ -52,7 +54,7 @@ def parameter_map(module, ax=None):
             halved = name.startswith("weight_ih") and layer > 0 and net.D == 2
             gates = "" if name.startswith("weight_hr") else net.gates
             _slices(ax, name, left, top, *_sides(axes, scale), gates, halved)
-            words = {"fontsize": 8, "va": "top", "color": INK, "linespacing": 1.2}
+            words: Style = {"fontsize": 8, "va": "top", "color": INK, "linespacing": 1.2}
             ax.text(left, top - high - 0.06, _label(name, axes), gid=name, **words)
             left += slot
     ax.text(0, 0, note, fontsize=8.5, va="top", color=GREY)
@@ -63,7 +65,7 @@ def _count(parameters: list[Parameter]) -> int:
     return sum(math.prod(shape(axes)) for _, axes in parameters)
 
 
-def _sides(axes: Axes, scale: float) -> tuple[float, float]:
+def _sides(axes: SizedAxes, scale: float) -> tuple[float, float]:
     """A parameter's width and height in inches: columns (a bias has one) and rows."""
     rows, columns = (*shape(axes), 1)[:2]
     return max(scale * columns, _THIN), max(scale * rows, _THIN)
@@ -83,13 +85,15 @@ def _scale(net: Sizes, blocks: list[list[Parameter]]) -> tuple[float, list[float
         scale *= 0.95
 
 
-def _slices(ax, name, left, top, wide, tall, gates, halved) -> None:
+def _slices(
+    ax: Axes, name: str, left: float, top: float, wide: float, tall: float, gates: str, halved: bool
+) -> None:
     """A parameter's rectangle, a slice for each gate, its letter inside or, for want of room, beside."""
     each = tall / (len(gates) or 1)
     for k, gate in enumerate(gates or "h"):
         bottom, colour = top - (k + 1) * each, COLOURS[gate]
         gid = f"{name} {gate}" if gates else name
-        style = {"facecolor": colour, "edgecolor": "white", "linewidth": 0.6}
+        style: Style = {"facecolor": colour, "edgecolor": "white", "linewidth": 0.6}
         ax.add_patch(Rectangle((left, bottom), wide, each, gid=gid, **style))
         if gates and each > 0.12:
             inside = wide > 0.2 and not halved
@@ -100,7 +104,7 @@ def _slices(ax, name, left, top, wide, tall, gates, halved) -> None:
         ax.plot(half, [top - tall, top], "--", color="white", linewidth=1.4, gid=f"{name} half")
 
 
-def _label(name: str, axes: Axes) -> str:
+def _label(name: str, axes: SizedAxes) -> str:
     """Under a parameter: its name, broken before the layer's number, its axes, its count."""
     stem, _, suffix = name.partition("_l")
     sized = named(axes)

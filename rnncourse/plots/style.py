@@ -4,6 +4,8 @@ The colours are those of Okabe & Ito 2008, "Color universal design", which reade
 colour blindnesses can tell apart. Figures have a white ground of their own: they read in a dark theme too.
 """
 
+from typing import Any
+
 # Gates that do the same work share a colour: z keeps the old state as f does, n is the new content as g is.
 COLOURS = {
     "i": "#0072B2",
@@ -19,7 +21,7 @@ COLOURS = {
 }
 
 # matplotlib's rcParams for every notebook: figures at most 1000 pixels wide.
-STYLE = {
+STYLE: dict[str, Any] = {
     "figure.figsize": (7.0, 3.0),
     "figure.dpi": 100,
     "figure.facecolor": "white",

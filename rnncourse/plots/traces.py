@@ -8,11 +8,18 @@ AttributeError where d holds several directions, layers or calls, TypeError wher
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+from torch import Tensor
 
 from rnncourse.plots.cells import gru_cell, lstm_cell, rnn_cell
+from rnncourse.plots.drawing import Style, alt_of, set_alt
 from rnncourse.plots.style import COLOURS
-from rnncourse.tracing import DirectionTrace, LayerDirections, LayerTrace, Trace
+from rnncourse.tracing import Direction
+
+Array = NDArray[np.float64]
 
 GATES = ("i", "f", "o", "r", "z")  # between 0 and 1
 SHOWN = {
@@ -25,7 +32,9 @@ DASHES = {"f": "--", "z": "--", "o": ":", "g": "--", "n": "--"}  # so that lines
 WORDS = {"LSTM": "an LSTM", "GRU": "a GRU", "RNN_TANH": "a tanh RNN", "RNN_RELU": "a relu RNN"}
 
 
-def gates_over_time(d, b=0, unit=None, t=None, figure=None):
+def gates_over_time(
+    d: Direction, b: int = 0, unit: int | None = None, t: int | None = None, figure: Figure | None = None
+) -> Figure:
     """Draw every gate and state over time: the Figure.
 
     Without `unit` one heat map for each value, units down, time to the right. Gates run from 0 to 1 and g, n
@@ -59,11 +68,11 @@ def gates_over_time(d, b=0, unit=None, t=None, figure=None):
     at = "" if t is None else f"; step {t} is marked"
     if t is not None and unit is not None:
         at += ": " + ", ".join(f"{name} = {v[t]:.2f}" for name, v in values.items())
-    figure.alt = f"Row {b} of {WORDS[d.mode]}, {who} over {length} steps: {ranges}{at}."
+    set_alt(figure, f"Row {b} of {WORDS[d.mode]}, {who} over {length} steps: {ranges}{at}.")
     return figure
 
 
-def c_against_h(d, b=0, unit=0, figure=None):
+def c_against_h(d: Direction, b: int = 0, unit: int = 0, figure: Figure | None = None) -> Figure:
     """Draw what one unit of an LSTM remembers, c, beside what it shows, h = o * tanh(c): the Figure.
 
     Left both over time; right c across and h up, a dot for each step, dark dots early, bright dots late. h
@@ -85,7 +94,7 @@ def c_against_h(d, b=0, unit=0, figure=None):
         left.plot(values, marker=".", color=COLOURS[name], linestyle=dash, label=label)
     _time_axis(left, len(c))
     left.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, fontsize="small")
-    bound = {"color": COLOURS["x"], "linewidth": 1, "linestyle": (0, (4, 3)), "zorder": 0}
+    bound: Style = {"color": COLOURS["x"], "linewidth": 1, "linestyle": (0, (4, 3)), "zorder": 0}
     for ax in (left, right):
         ax.axhline(1, **bound)
         ax.axhline(-1, **bound)
@@ -96,15 +105,16 @@ def c_against_h(d, b=0, unit=0, figure=None):
     right.scatter(c, h, c=np.arange(len(c)), cmap="viridis", s=22, zorder=2)
     right.set(xlabel="c", ylabel=shown, xlim=(-reach, reach), ylim=(-1.15, 1.15))
     right.legend(loc="lower center", bbox_to_anchor=(0.5, 1), fontsize="small")
-    figure.alt = (
+    set_alt(
+        figure,
         f"Unit {unit}, row {b} of an LSTM over {row_length(d, b)} steps: c runs {_from_to(c)}, "
         f"{shown} = o * tanh(c) {_from_to(h)}, "
-        "inside its bound of −1 and 1."
+        "inside its bound of −1 and 1.",
     )
     return figure
 
 
-def cell_diagram(d, t, b=0, unit=0, ax=None):
+def cell_diagram(d: Direction, t: int, b: int = 0, unit: int = 0, ax: Axes | None = None) -> Axes:
     """Draw step t of one unit as its cell's diagram, with the numbers that were computed there: the Axes.
 
     The figure is `lstm_cell`, `gru_cell` or `rnn_cell`, as the trace's mode asks.
@@ -113,11 +123,11 @@ def cell_diagram(d, t, b=0, unit=0, ax=None):
     length = row_length(d, b)
     _check_index("t", t, length, f"row b={b} has {length} steps")
     if d.mode == "LSTM":
-        names = ("a_i", "a_f", "a_g", "a_o")
+        names = ["a_i", "a_f", "a_g", "a_o"]
     elif d.mode == "GRU":
-        names = ("a_r", "a_z", "a_n", "hh_n", "r")
+        names = ["a_r", "a_z", "a_n", "hh_n", "r"]
     else:
-        names = ("a",)
+        names = ["a"]
     rows = [_row(d, name, b)[t] for name in names]  # (H) each
     _check_index("unit", unit, len(rows[0]), f"there are {len(rows[0])} units")
     numbers = [row[unit] for row in rows]
@@ -125,19 +135,21 @@ def cell_diagram(d, t, b=0, unit=0, ax=None):
     if not np.isfinite([*numbers, before]).all():
         raise ValueError(f"cell_diagram: unit {unit} is nan or inf at t={t}: there is no number to draw.")
     if d.mode == "LSTM":
-        ax = lstm_cell(*numbers, before, ax=ax, projected=_projected(d))
+        a_i, a_f, a_g, a_o = numbers
+        ax = lstm_cell(a_i, a_f, a_g, a_o, before, ax=ax, projected=_projected(d))
     elif d.mode == "GRU":
         a_r, a_z, a_n, hh_n, r = numbers
         ax = gru_cell(a_r, a_z, a_n - r * hh_n, hh_n, before, ax=ax)
     else:
-        ax = rnn_cell(*numbers, before, ax=ax, nonlinearity=d.mode.removeprefix("RNN_").lower())
+        (a,) = numbers
+        ax = rnn_cell(a, before, ax=ax, nonlinearity=d.mode.removeprefix("RNN_").lower())
     where = f"t = {t}, unit {unit}, row {b}" + ", time running backward: t + 1 comes before t" * d.is_reverse
     ax.set_title(where)
-    ax.figure.alt = ax.figure.alt.replace("in one step", f"at {where}", 1)
+    set_alt(ax, alt_of(ax).replace("in one step", f"at {where}", 1))
     return ax
 
 
-def _heat_maps(figure, mode, values):
+def _heat_maps(figure: Figure, mode: str, values: dict[str, Array]) -> None:
     axes = figure.subplots(len(values), 1, sharex=True, squeeze=False)[:, 0]
     for ax, (name, array) in zip(axes, values.items(), strict=True):
         low, high = _range(mode, name, array)
@@ -156,14 +168,19 @@ def _heat_maps(figure, mode, values):
     figure.supylabel("unit", fontsize="medium")
 
 
-def _lines(figure, mode, values):
+def _lines(figure: Figure, mode: str, values: dict[str, Array]) -> None:
     gates = [name for name in values if name in GATES]
     rest = [name for name in values if name not in GATES]
     panels = [group for group in (gates, rest) if group]
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for ax, names in zip(axes, panels, strict=True):
         for name in names:
-            line = {"color": _colour(name), "linestyle": DASHES.get(name, "-"), "marker": ".", "gid": name}
+            line: Style = {
+                "color": _colour(name),
+                "linestyle": DASHES.get(name, "-"),
+                "marker": ".",
+                "gid": name,
+            }
             ax.plot(values[name], label=name, **line)
         ranges = [_range(mode, name, values[name]) for name in names]
         low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
@@ -175,12 +192,12 @@ def _lines(figure, mode, values):
     _time_axis(axes[-1], len(next(iter(values.values()))))
 
 
-def _time_axis(ax, T):
+def _time_axis(ax: Axes, T: int) -> None:
     ax.set(xlabel="t", xlim=(-0.5, T - 0.5))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
-def _range(mode, name, array):
+def _range(mode: str, name: str, array: Array) -> tuple[float, float]:
     """The honest range of a value: its bounds where it has some, as far as its numbers where it has none."""
     largest = _largest(array)
     if name in GATES:
@@ -193,28 +210,28 @@ def _range(mode, name, array):
     return -limit, limit
 
 
-def _largest(array):
+def _largest(array: Array) -> float:
     """The largest absolute value; nan and inf, of padding or of a run that blew up, do not count."""
-    return abs(array[np.isfinite(array)]).max(initial=0.0)
+    return float(abs(array[np.isfinite(array)]).max(initial=0.0))
 
 
-def _from_to(array):
+def _from_to(array: Array) -> str:
     finite = array[np.isfinite(array)]
     return f"from {finite.min():z.2f} to {finite.max():z.2f}" if finite.size else "without a finite number"
 
 
-def _colour(name):
+def _colour(name: str) -> str:
     return COLOURS["h" if name == "q" else name]
 
 
-def _check_direction(d):
+def _check_direction(d: object) -> None:
     """A direction, or what may hold one alone; where it holds several, its attributes raise and say so."""
-    if not isinstance(d, DirectionTrace | LayerDirections | LayerTrace | Trace):
+    if not isinstance(d, Direction):
         what = "t.layer(0).forward of `with trace(model) as t:`"
         raise TypeError(f"d: expected one direction of a trace, as {what}, got {type(d).__name__}.")
 
 
-def _shown(d):
+def _shown(d: Direction) -> list[str]:
     """The names of the gates and states that the trace kept."""
     names = [name for name in SHOWN[d.mode] if name in d.names]
     if not names:
@@ -223,33 +240,39 @@ def _shown(d):
     return names
 
 
-def _row(d, name, b):
+def _row(d: Direction, name: str, b: int) -> Array:
     """One row of the batch of a value: (T, width) in NumPy's float64."""
-    values = getattr(d, name)
+    values: Tensor = getattr(d, name)
     values = values.unsqueeze(1) if values.dim() == 2 else values  # unbatched: a batch of one
     _check_index("b", b, values.shape[1], f"the batch has {values.shape[1]} rows")
-    return values[:, b].detach().cpu().double().numpy()
+    return _numbers(values[:, b])
 
 
-def row_length(d, b=0):
+def _numbers(values: Tensor) -> Array:
+    numbers: Array = values.detach().cpu().double().numpy()
+    return numbers
+
+
+def row_length(d: Direction, b: int = 0) -> int:
     """How many steps row b has: T, or for packed input its own length."""
     T = len(_row(d, d.names[0], b))
     return T if d.lengths is None else int(d.lengths[b])
 
 
-def _before(d, name, t, b):
+def _before(d: Direction, name: str, t: int, b: int) -> Array:
     """The state before step t, (width): that of the direction's own step before, or the first."""
     before = t + 1 if d.is_reverse else t - 1
     if 0 <= before < row_length(d, b):
-        return _row(d, name, b)[before]
-    first = getattr(d, f"{name}_0")
-    return first.reshape(-1, first.shape[-1])[b].detach().cpu().double().numpy()
+        state: Array = _row(d, name, b)[before]
+        return state
+    first: Tensor = getattr(d, f"{name}_0")
+    return _numbers(first.reshape(-1, first.shape[-1])[b])
 
 
-def _projected(d):
+def _projected(d: Direction) -> bool:
     return d.h_0.shape[-1] != d.c_0.shape[-1]
 
 
-def _check_index(name, index, size, have):
+def _check_index(name: str, index: int, size: int, have: str) -> None:
     if not 0 <= index < size:
         raise IndexError(f"{name}: expected a number from 0 to {size - 1}, since {have}, got {index}.")

@@ -2,13 +2,16 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
+from rnncourse.plots.drawing import set_alt
 from rnncourse.plots.sizes import check_size
 
 
-def truncation_grid(gradients, K, window=False, ax=None):
+def truncation_grid(gradients: ArrayLike, K: int, window: bool = False, ax: Axes | None = None) -> Axes:
     """Draw the terms of a gradient through time, loss step by weight step, the cut ones grey: the Axes.
 
     gradients: (T, T, P), row s, column t: the part of d loss_s / dW that comes from the reading of the P
@@ -46,5 +49,5 @@ def truncation_grid(gradients, K, window=False, ax=None):
     ax.set_title(f"{how}:\n{said}", fontsize=10)  # in one line it would be wider than the figure
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    ax.figure.alt = f"Grid of the terms of a gradient over {T} steps, cut terms grey; {how}: {said}."
+    set_alt(ax, f"Grid of the terms of a gradient over {T} steps, cut terms grey; {how}: {said}.")
     return ax

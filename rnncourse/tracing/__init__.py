@@ -7,6 +7,24 @@ holds, table.py is how it looks.
 """
 
 from rnncourse.tracing.block import Trace, trace
-from rnncourse.tracing.view import DirectionTrace, Gradients, LayerDirections, LayerTrace
+from rnncourse.tracing.view import (
+    CellTrace,
+    Direction,
+    DirectionTrace,
+    Gradients,
+    LayerDirections,
+    LayerTrace,
+    ModuleTrace,
+)
 
-__all__ = ["DirectionTrace", "Gradients", "LayerDirections", "LayerTrace", "Trace", "trace"]
+__all__ = [
+    "CellTrace",
+    "Direction",
+    "DirectionTrace",
+    "Gradients",
+    "LayerDirections",
+    "LayerTrace",
+    "ModuleTrace",
+    "Trace",
+    "trace",
+]

@@ -5,10 +5,10 @@ from difflib import get_close_matches
 
 from torch import jit, nn
 
-from rnncourse.tracing.recompute import CELLS, LAYERS, Plan
+from rnncourse.tracing.recompute import Plan, Recurrent
 from rnncourse.tracing.record import Recorder, Watched
-from rnncourse.tracing.table import Table, Tabled, in_units, in_words
-from rnncourse.tracing.view import KINDS, DirectionTrace, LayerTrace, cell_trace
+from rnncourse.tracing.table import Table, in_units, in_words
+from rnncourse.tracing.view import KINDS, LayerTrace, ModuleTrace, cell_trace
 
 
 def trace(
@@ -34,22 +34,24 @@ def trace(
     return Trace(module, layers, names)
 
 
-class Trace(Tabled):
+class Trace(ModuleTrace):
     """The calls recorded in a block, read after it.
 
     t["encoder"]: the one call of the module of that name, a LayerTrace ("" is the traced module itself); of a
-    cell all its calls, one time step each, a DirectionTrace. t["encoder", k]: call k of several. modules: the
+    cell all its calls, one time step each, a CellTrace. t["encoder", k]: call k of several. modules: the
     names. nbytes: the memory that the values take. If one module alone was called, and once, that call's
     attributes are reached from t: `t.f`, `t.layer(0)`.
     """
 
-    def __init__(self, module: nn.Module, layers=None, names=None) -> None:
+    def __init__(
+        self, module: nn.Module, layers: Iterable[int] | None = None, names: Iterable[str] | None = None
+    ) -> None:
         found, self._sealed = _find(module)
         self._of = type(module).__name__
         self._state = "new"
         plans = {name: Plan.of(inner) for name, inner in found.items()}
-        layers = _wanted_layers(layers, plans)
-        names = _wanted_names(names, plans)
+        wanted_layers = _wanted_layers(layers, plans)
+        wanted_names = _wanted_names(names, plans)
         self._watched: dict[str, Watched] = {}
         by_module: dict[nn.Module, Watched] = {}
         for name, inner in found.items():
@@ -57,14 +59,14 @@ class Trace(Tabled):
             kept = [
                 k
                 for k in range(plan.num_layers)
-                if layers is None or k in layers or k - plan.num_layers in layers
+                if wanted_layers is None or k in wanted_layers or k - plan.num_layers in wanted_layers
             ]
-            values = [value for value in plan.names if names is None or value in names]
+            values = [value for value in plan.names if wanted_names is None or value in wanted_names]
             if inner not in by_module:
                 by_module[inner] = Watched(inner, name, plan, kept if values else (), values)
             self._watched[name] = by_module[inner]
         self._recorder = Recorder(list(by_module.values()))
-        self._views: dict = {}
+        self._views: dict[tuple[str, int | None], ModuleTrace] = {}
 
     def __enter__(self) -> "Trace":
         if self._state != "new":
@@ -73,7 +75,7 @@ class Trace(Tabled):
         self._recorder.start()
         return self
 
-    def __exit__(self, kind, error, traceback) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: object, traceback: object) -> None:
         self._state = "read"
         self._recorder.stop(failed=kind is not None)
 
@@ -86,7 +88,7 @@ class Trace(Tabled):
     def nbytes(self) -> int:
         return sum(call.nbytes for watched in self._recorder.watched for call in watched.calls)
 
-    def __getitem__(self, key) -> LayerTrace | DirectionTrace:
+    def __getitem__(self, key: str | tuple[str, int]) -> ModuleTrace:
         self._check_read()
         name, k = key if isinstance(key, tuple) and len(key) == 2 else (key, None)
         if name not in self._watched:
@@ -117,7 +119,7 @@ class Trace(Tabled):
             )
         return self._views[view]
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> object:
         if name.startswith("_"):
             raise AttributeError(name)
         self._check_read()
@@ -137,7 +139,7 @@ class Trace(Tabled):
         if self._state == "recording":
             raise RuntimeError("the block has not ended: read the trace after it.")
 
-    def _no_module(self, name) -> str:
+    def _no_module(self, name: object) -> str:
         if name in self._sealed:
             return self._sealed[name]
         near = get_close_matches(str(name), self.modules, 1)
@@ -156,7 +158,7 @@ class Trace(Tabled):
                 (len(c.layout.batch_sizes), None if c.layout.unbatched else c.layout.batch_sizes[0])
                 for c in calls
             }
-            T, B = next(iter(inputs)) if len(inputs) == 1 else ("…", "…")
+            T, B = next(iter(inputs)) if len(inputs) == 1 else ("varies", "varies")
             T = len(calls) if plan.is_cell else T
             rows.append(
                 (
@@ -173,20 +175,22 @@ class Trace(Tabled):
         return Table(f"{title}, {in_units(self.nbytes)}", header, rows)
 
 
-def _find(module: nn.Module) -> tuple[dict[str, nn.Module], dict[str, str]]:
+def _find(module: nn.Module) -> tuple[dict[str, Recurrent], dict[str, str]]:
     """The recurrent modules by name, and by name, why others can't be seen into."""
     if isinstance(module, type):
         raise TypeError(f"module: expected a module, got the class {module.__name__}: build one first.")
     if not isinstance(module, nn.Module):
         raise TypeError(f"module: expected an nn.Module, got {type(module).__name__}. Write trace(model).")
-    found, sealed, inside = {}, {}, []
+    found: dict[str, Recurrent] = {}
+    sealed: dict[str, str] = {}
+    inside: list[str] = []
     for name, inner in module.named_modules(remove_duplicate=False):
         if any(name.startswith(f"{outer}.") or outer == "" for outer in sealed):
             continue
         why = _why_sealed(inner)
         if why:
             sealed[name] = f"trace: {repr(name) if name else 'the model'} {why}"
-        elif isinstance(inner, LAYERS + CELLS):
+        elif isinstance(inner, Recurrent):
             found[name] = inner
         elif not any(inner.children()):
             inside.append(type(inner).__name__)
@@ -212,7 +216,7 @@ def _why_sealed(module: nn.Module) -> str:
     return ""
 
 
-def _wanted_layers(layers, plans: dict[str, Plan]) -> set[int] | None:
+def _wanted_layers(layers: object, plans: dict[str, Plan]) -> set[int] | None:
     if layers is None:
         return None
     wanted = list(layers) if isinstance(layers, Iterable) else []
@@ -228,7 +232,7 @@ def _wanted_layers(layers, plans: dict[str, Plan]) -> set[int] | None:
     return set(wanted)
 
 
-def _wanted_names(names, plans: dict[str, Plan]) -> set[str] | None:
+def _wanted_names(names: object, plans: dict[str, Plan]) -> set[str] | None:
     if names is None:
         return None
     wanted = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else []

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,7 +24,7 @@ def difference(own: Sequence[Tensor], again: Sequence[Tensor]) -> float:
     return largest
 
 
-def allowed(own: Sequence[Tensor], autocast: dict) -> float:
+def allowed(own: Sequence[Tensor], autocast: dict[str, Any]) -> float:
     """The difference that rounding explains."""
     dtypes = {tensor.dtype for tensor in own} | ({autocast["dtype"]} if autocast["enabled"] else set())
     tolerance = max(TOLERANCE.get(dtype, 0.0) for dtype in dtypes)

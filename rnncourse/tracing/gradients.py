@@ -1,13 +1,19 @@
 """The gradient of every value of a call, from the gradients that reached what the call returned."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import Node
+from torch.utils.hooks import RemovableHandle
 
-from rnncourse.tracing.recompute import Inputs, Layout, Outputs, Place, Plan, Values, recompute
+from rnncourse.tracing.equations import Values
+from rnncourse.tracing.recompute import Inputs, Layout, Outputs, Place, Plan, recompute
+
+Result = TypeVar("Result", Tensor, Tensor | None)
 
 
 @dataclass
@@ -15,14 +21,14 @@ class Replay:
     """What it takes to compute a call again under autograd, and the gradients that reached its results."""
 
     inputs: Inputs  # copies: the user or an optimizer may change the originals before the block ends
-    autocast: dict  # torch.autocast's arguments
+    autocast: dict[str, Any]  # torch.autocast's arguments
     results: int
     arrived: dict[int, Tensor] = field(default_factory=dict)  # by result, the sum over all backward passes
     h_reads_c: bool = False  # of a cell: whether what arrives at c comes in part through h
-    handles: list = field(default_factory=list)
+    handles: list[RemovableHandle] = field(default_factory=list)
 
     @classmethod
-    def of(cls, plan: Plan, inputs: Inputs, autocast: dict, results: Sequence[Tensor]) -> "Replay":
+    def of(cls, plan: Plan, inputs: Inputs, autocast: dict[str, Any], results: Sequence[Tensor]) -> "Replay":
         """A replay of the call with these results, which begins to listen for their gradients."""
         replay = cls(inputs, autocast, len(results))
         if plan.is_cell and plan.has_cell_state:
@@ -58,12 +64,13 @@ def gradients(
         for leaf in (inputs.rows, *(state for states in inputs.starts.values() for state in states)):
             leaf.requires_grad_()
         again = recompute(plan, layout, inputs, {layer for layer, _ in places}, plan.names)
-        if replay.h_reads_c and len(replay.arrived) == 2:
+        dh, dc = arrived if replay.h_reads_c else (None, None)
+        if dh is not None and dc is not None:
             # Where a cell is made of torch's single operations, h = o * tanh(c) reads the very c that it
             # returns, and c's gradient has that part in it already. Its own comes back through h below.
             h, c = (again.steps[places[0]][0][name] for name in ("h", "c"))
-            (through_h,) = torch.autograd.grad(h, c, arrived[0].squeeze(0), retain_graph=True)
-            arrived[1] = arrived[1] - through_h
+            (through_h,) = torch.autograd.grad(h, c, dh.squeeze(0), retain_graph=True)
+            arrived[1] = dc - through_h
         ends = [(end, d) for end, d in zip(results_of(plan, again), arrived, strict=True) if d is not None]
         results, upstream = zip(*((end, d.to(end.dtype)) for end, d in ends), strict=True)
         wanted = [step[name] for place in places for name in names for step in again.steps[place]]
@@ -84,15 +91,15 @@ def results_of(plan: Plan, outputs: Outputs) -> list[Tensor]:
     return outputs.ends if plan.is_cell else [outputs.rows, *outputs.ends]
 
 
-def packed(plan: Plan, layout: Layout, results: Sequence[Tensor | None]) -> list[Tensor | None]:
+def packed(plan: Plan, layout: Layout, results: Sequence[Result]) -> list[Result]:
     """The module's own results, or their gradients, laid out as `results_of` gives them."""
-    forms = [layout.states] * len(results)
+    forms: list[Callable[[Tensor], Tensor]] = [layout.states] * len(results)
     if not plan.is_cell:
         forms[0] = layout.rows
     return [None if tensor is None else form(tensor) for form, tensor in zip(forms, results, strict=True)]
 
 
-def _reads(node, other) -> bool:
+def _reads(node: Node | None, other: Node | None) -> bool:
     """Whether `other`, a node of autograd's graph, lies shortly below `node`, as c does below h."""
     level = {node}
     for _ in range(4):  # in h = o * tanh(c) two below; autocast may put a cast between

@@ -4,8 +4,9 @@ As in layers.py every batch is packed: rows (N, ·) of all steps, batch_sizes[t]
 (B, ·) with the longest sequence first. A cell's call is a layer's over one step.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +14,12 @@ from torch.nn.functional import dropout
 from torch.nn.utils.rnn import PackedSequence
 
 from rnncourse import cells, layers
-from rnncourse.layers import unroll
+from rnncourse.layers import State, unroll
 from rnncourse.tracing.equations import EQUATIONS, Values, names_of
 
-LAYERS = (nn.RNN, nn.LSTM, nn.GRU, layers.RNN, layers.LSTM, layers.GRU)
-CELLS = (nn.RNNCell, nn.LSTMCell, nn.GRUCell, cells.RNNCell, cells.LSTMCell, cells.GRUCell)
+Layer = nn.RNN | nn.LSTM | nn.GRU | layers.RNN | layers.LSTM | layers.GRU
+Cell = nn.RNNCell | nn.LSTMCell | nn.GRUCell | cells.RNNCell | cells.LSTMCell | cells.GRUCell
+Recurrent = Layer | Cell
 
 Place = tuple[int, bool]  # a layer's index, and whether it runs backward in time
 Weights = dict[Place, dict[str, Tensor]]  # by the names of a step's arguments
@@ -34,8 +36,8 @@ class Plan:
     projected: bool = False
 
     @classmethod
-    def of(cls, module: nn.Module) -> "Plan":
-        if isinstance(module, LAYERS):
+    def of(cls, module: Recurrent) -> "Plan":
+        if isinstance(module, Layer):
             return cls(module.mode, False, module.num_layers, module.bidirectional, bool(module.proj_size))
         if isinstance(module, nn.LSTMCell | cells.LSTMCell):
             return cls("LSTM", is_cell=True)
@@ -57,7 +59,7 @@ class Plan:
         directions = (False, True) if self.bidirectional else (False,)
         return [(layer, reverse) for layer in range(self.num_layers) for reverse in directions]
 
-    def weights(self, module: nn.Module) -> Weights:
+    def weights(self, module: Recurrent) -> Weights:
         """The module's present weights."""
         names = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if module.bias else [])]
         names += ["weight_hr"] if self.projected else []
@@ -67,9 +69,11 @@ class Plan:
             found[layer, reverse] = {name: getattr(module, name + suffix).detach() for name in names}
         return found
 
-    def dropout(self, module: nn.Module) -> float:
+    def dropout(self, module: Recurrent) -> float:
         """The probability with which a call now drops an entry between two layers."""
-        return module.dropout if not self.is_cell and module.training and self.num_layers > 1 else 0.0
+        if isinstance(module, Layer) and module.training and self.num_layers > 1:
+            return module.dropout
+        return 0.0
 
 
 @dataclass(frozen=True)
@@ -85,11 +89,11 @@ class Layout:
     unsorted_indices: Tensor | None = None
 
     @classmethod
-    def of(cls, module: nn.Module, input: Tensor | PackedSequence) -> "Layout":
+    def of(cls, module: Recurrent, input: Tensor | PackedSequence) -> "Layout":
         if isinstance(input, PackedSequence):
             sizes = tuple(input.batch_sizes.tolist())
             return cls(sizes, False, False, False, True, input.sorted_indices, input.unsorted_indices)
-        if isinstance(module, CELLS):
+        if isinstance(module, Cell):
             unbatched = input.dim() == 1
             return cls((1 if unbatched else len(input),), unbatched=unbatched, is_cell=True)
         if input.dim() == 2:
@@ -99,8 +103,10 @@ class Layout:
 
     def rows(self, sequence: Tensor | PackedSequence) -> Tensor:
         """A layer's input or output, or a cell's, as rows (N, ·)."""
+        if isinstance(sequence, PackedSequence):
+            return sequence.data
         if self.packed:
-            return sequence.data if isinstance(sequence, PackedSequence) else sequence
+            return sequence
         if self.is_cell:
             return sequence.unsqueeze(0) if self.unbatched else sequence
         if self.unbatched:
@@ -168,7 +174,9 @@ class Outputs:
     steps: dict[Place, list[Values]]  # for each time step, in the order of time, the values kept
 
 
-def first_states(plan: Plan, layout: Layout, weights: Weights, rows: Tensor, hx) -> dict[Place, list[Tensor]]:
+def first_states(
+    plan: Plan, layout: Layout, weights: Weights, rows: Tensor, hx: Any
+) -> dict[Place, list[Tensor]]:
     """h, or h and c, before each layer and direction's first step, (B, ·) each: of hx, or zeros."""
     if hx is None:
         widths = {place: state_widths(plan, w) for place, w in weights.items()}
@@ -191,7 +199,8 @@ def recompute(
 
     Dropout's masks that `inputs` lacks are drawn as torch draws them on a CPU, and left there.
     """
-    rows, ends, steps = inputs.rows, [], {}
+    rows, ends = inputs.rows, []
+    steps: dict[Place, list[Values]] = {}
     for layer in range(plan.num_layers):
         if layer > 0 and inputs.drop > 0:
             if layer not in inputs.masks:
@@ -211,11 +220,12 @@ def recompute(
     return Outputs(rows, [torch.stack(parts) for parts in zip(*ends, strict=True)], steps)
 
 
-def _recorder(plan: Plan, names: Collection[str]) -> tuple[Callable, list[Values]]:
+def _recorder(plan: Plan, names: Collection[str]) -> tuple[Callable[..., State], list[Values]]:
     """A step for `unroll`, and the list to which it appends each step's values of these names."""
-    equations, kept = EQUATIONS[plan.mode], []
+    equations = EQUATIONS[plan.mode]
+    kept: list[Values] = []
 
-    def step(x_t: Tensor, state: Sequence[Tensor], weights: dict[str, Tensor]) -> list[Tensor]:
+    def step(x_t: Tensor, state: State, weights: Mapping[str, Tensor]) -> State:
         values = equations(x_t, *state, **weights)
         kept.append({name: values[name] for name in names})
         return [values["h"], values["c"]] if plan.has_cell_state else [values["h"]]

@@ -11,28 +11,29 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
+from typing import Any, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
+from torch.utils.hooks import RemovableHandle
 
 from rnncourse.tracing.compare import allowed, difference
 from rnncourse.tracing.equations import GATES, Values
 from rnncourse.tracing.gradients import Replay, gradients, packed, results_of
 from rnncourse.tracing.recompute import (
-    CELLS,
-    LAYERS,
     Inputs,
     Layout,
     Place,
     Plan,
+    Recurrent,
     Weights,
     first_states,
     recompute,
 )
 
 LIMIT = 2**30  # bytes. A block that comes to keep more says so before it does
-FORWARDS = {kind.forward for kind in LAYERS + CELLS}
+FORWARDS = {kind.forward for kind in get_args(Recurrent)}
 
 
 @dataclass
@@ -64,14 +65,14 @@ class Call:
 class Watched:
     """A recurrent module under watch, by its first name."""
 
-    module: nn.Module
+    module: Recurrent
     name: str
     plan: Plan
     layers: Collection[int]  # what to keep: of these layers
     names: Sequence[str]  # the values of these names
     calls: list[Call] = field(default_factory=list)
     untraced: list[str] = field(default_factory=list)  # why a call could not be traced
-    random: tuple | None = None  # the generators' states before the present call
+    random: tuple[Tensor, Tensor | None] | None = None  # the generators' states before the present call
     weights: Weights | None = None  # copies, shared by the calls that found the same numbers
     warned: bool = False
 
@@ -95,7 +96,7 @@ class Recorder:
 
     def __init__(self, watched: Sequence[Watched]) -> None:
         self.watched = watched
-        self._handles: list = []
+        self._handles: list[RemovableHandle] = []
         self._bytes = 0  # kept so far, about
 
     def start(self) -> None:
@@ -133,16 +134,20 @@ class Recorder:
                 names = list(next(iter(call.values.values()), ()))
                 call.gradients = gradients(call.plan, call.layout, replay, list(call.values), names)
 
-    def _before(self, watched: Watched, module: nn.Module, args: tuple, kwargs: dict) -> None:
+    def _before(
+        self, watched: Watched, module: Recurrent, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
         drops = watched.plan.dropout(module) and not _in_backward()
         watched.random = _random_state(module) if drops else None
 
-    def _after(self, watched: Watched, module: nn.Module, args: tuple, kwargs: dict, result) -> None:
+    def _after(
+        self, watched: Watched, module: Recurrent, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
+    ) -> None:
         if _in_backward():  # torch.utils.checkpoint runs a call again on the way back: it is recorded already
             return
         if torch._C._are_functorch_transforms_active():
             raise RuntimeError(
-                f"trace: {watched.label} was called under a transform of torch.func (vmap, grad, …), where "
+                f"trace: {watched.label} was called under a transform of torch.func (vmap, grad, ...), where "
                 "values are not plain numbers. Trace a call outside of it."
             )
         if any(tensor.is_meta for tensor in module.parameters()):
@@ -164,7 +169,7 @@ class Recorder:
             )
             watched.warn_once(f"trace: {watched.untraced[-1]}")
 
-    def _record(self, watched: Watched, result, input: Tensor | PackedSequence, hx=None) -> Call:
+    def _record(self, watched: Watched, result: Any, input: Tensor | PackedSequence, hx: Any = None) -> Call:
         plan, layers, names = watched.plan, watched.layers, watched.names
         layout = Layout.of(watched.module, input)
         results = _results(plan, layout, result)
@@ -183,7 +188,10 @@ class Recorder:
                 f"trace: {watched.label} gave other numbers than its equations, by up to {apart:.1e}. The "
                 f"trace holds the equations' own.{_likely_cause(watched)}"
             )
-        output = None if plan.is_cell else own.pop(0)
+        output: Tensor | PackedSequence | None = None
+        if not plan.is_cell:
+            rows_out = own.pop(0)
+            output = input._replace(data=rows_out) if isinstance(input, PackedSequence) else rows_out
         return Call(
             plan,
             layout,
@@ -198,7 +206,7 @@ class Recorder:
                 for k, m in inputs.masks.items()
                 if k in layers
             },
-            output=input._replace(data=output) if layout.packed else output,
+            output=output,
             states=own,
             difference=apart,
             replay=Replay.of(plan, _copies(watched, inputs), autocast, results) if differentiable else None,
@@ -224,7 +232,7 @@ class Recorder:
             )
 
 
-def _results(plan: Plan, layout: Layout, result) -> list[Tensor]:
+def _results(plan: Plan, layout: Layout, result: Any) -> list[Tensor]:
     """What a module returned, as a flat list: of a layer output, h_n, c_n, of a cell h, c."""
     output = []
     if not plan.is_cell:
@@ -272,26 +280,26 @@ def _in_backward() -> bool:
 
 
 @contextmanager
-def _aside(module: nn.Module) -> Iterator[None]:
+def _aside(module: Recurrent) -> Iterator[None]:
     """In here autograd records nothing, no inference tensor is made, and no random generator moves on."""
     devices = {parameter.device for parameter in module.parameters() if parameter.is_cuda}
     with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices):
         yield
 
 
-def _random_state(module: nn.Module) -> tuple[Tensor, Tensor | None]:
+def _random_state(module: Recurrent) -> tuple[Tensor, Tensor | None]:
     """The generators' states: the CPU's, and that of the module's GPU if it is on one."""
     device = next(module.parameters()).device
     return torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == "cuda" else None
 
 
-def _set_random_state(module: nn.Module, states: tuple[Tensor, Tensor | None]) -> None:
+def _set_random_state(module: Recurrent, states: tuple[Tensor, Tensor | None]) -> None:
     torch.set_rng_state(states[0])
     if states[1] is not None:
         torch.cuda.set_rng_state(states[1], next(module.parameters()).device)
 
 
-def _autocast(device: str) -> dict:
+def _autocast(device: str) -> dict[str, Any]:
     """The present autocast, as the arguments that bring it back."""
     return {
         "device_type": device,

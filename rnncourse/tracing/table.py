@@ -4,6 +4,8 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rnncourse.printing import printable
+
 
 @dataclass
 class Table:
@@ -12,14 +14,15 @@ class Table:
     rows: Sequence[Sequence[str]]
 
     def __str__(self) -> str:
+        title = printable(self.title)
         if not self.rows:
-            return self.title
-        lines = [self.header, *self.rows]
+            return title
+        lines = [[printable(cell) for cell in line] for line in (self.header, *self.rows)]
         widths = [max(len(line[column]) for line in lines) for column in range(len(self.header))]
         shown = [
             "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines
         ]
-        return "\n".join([self.title, *(f"  {line}".rstrip() for line in shown)])
+        return "\n".join([title, *(f"  {line}".rstrip() for line in shown)])
 
     def html(self) -> str:
         """No colours of its own: it must be readable on a light and on a dark page."""
@@ -49,13 +52,13 @@ class Tabled:
         return self._table().html()
 
 
-def in_words(names: Sequence) -> str:
+def in_words(names: Sequence[object]) -> str:
     """'a', 'a and b', 'a, b and c'."""
     *most, last = (str(name) for name in names)
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def in_units(size: int) -> str:
+def in_units(size: float) -> str:
     """Bytes as a reader says them: 320 B, 1.5 KiB."""
     for unit in ("B", "KiB", "MiB"):
         if size < 1000:

@@ -1,6 +1,6 @@
 """What a trace shows of the calls that it recorded: a call, its layers, a layer in one direction."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 
 import torch
@@ -16,18 +16,50 @@ EVERY_NAME = {name for mode in GATES for name in (*names_of(mode, projected=True
 KINDS = {"LSTM": "an LSTM", "GRU": "a GRU", "RNN_TANH": "an RNN", "RNN_RELU": "an RNN"}
 
 
-class Gradients(Tabled):
+class NamedValues(Tabled):
+    """Tensors by name. Which of them are there depends on the cell, and on what `trace` was asked to keep."""
+
+    x: Tensor
+    # the pre-activations: an RNN's, an LSTM's, a GRU's
+    a: Tensor
+    a_i: Tensor
+    a_f: Tensor
+    a_g: Tensor
+    a_o: Tensor
+    a_r: Tensor
+    a_z: Tensor
+    a_n: Tensor
+    # the gates
+    i: Tensor
+    f: Tensor
+    g: Tensor
+    o: Tensor
+    r: Tensor
+    z: Tensor
+    n: Tensor
+    hh_n: Tensor
+    # the states
+    q: Tensor
+    h: Tensor
+    c: Tensor
+    h_0: Tensor
+    c_0: Tensor
+
+
+class Gradients(NamedValues):
     """d loss / d value by the value's name, laid out as the value: `d.grad.f`. Of h_0 and c_0 too.
 
     The loss is the sum of all that ran backward inside the block. x's gradient is what comes back to it
     through this layer and direction.
     """
 
-    def __init__(self, values: Values, kept: Sequence[str], reason: str, sentence) -> None:
+    def __init__(
+        self, values: Values, kept: Sequence[str], reason: str, sentence: Callable[[str], str]
+    ) -> None:
         self._names, self._kept, self._reason, self._sentence = tuple(values), kept, reason, sentence
         vars(self).update(values)
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> object:
         if name.startswith("_"):
             raise AttributeError(name)
         no_gradient = self._reason and name in self._kept
@@ -39,7 +71,37 @@ class Gradients(Tabled):
         return Table("gradients", *_statistics({name: getattr(self, name) for name in self._names}))
 
 
-class DirectionTrace(Tabled):
+class Direction(NamedValues):
+    """What can be read of one layer in one direction: from a DirectionTrace, or from what holds only one."""
+
+    names: tuple[str, ...]
+    mode: str
+    is_reverse: bool
+    grad: Gradients
+    mask: Tensor | None
+    lengths: Tensor | None
+    difference: float
+
+    @property
+    def nbytes(self) -> int:
+        """The memory that the values take."""
+        raise NotImplementedError
+
+
+class ModuleTrace(Direction):
+    """What can be read of one module. A LayerTrace or a CellTrace: their docstrings say what is there."""
+
+    num_layers: int
+    bidirectional: bool
+    output: Tensor | PackedSequence
+    h_n: Tensor
+    c_n: Tensor
+    forward: "DirectionTrace"
+    reverse: "DirectionTrace"
+    layer: Callable[[int], "LayerDirections"]
+
+
+class DirectionTrace(Direction):
     """One layer in one direction over all time steps, or all calls of a cell.
 
     Each value is a tensor under its name, (T, B, ·) in forward time order, whatever batch_first is, or (T, ·)
@@ -80,7 +142,7 @@ class DirectionTrace(Tabled):
         held = [*vars(self).values(), *vars(self.grad).values()]
         return sum(value.nbytes for value in held if isinstance(value, Tensor))
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> object:
         if name.startswith("_"):
             raise AttributeError(name)
         raise AttributeError(self._lacks(name))
@@ -116,7 +178,11 @@ class DirectionTrace(Tabled):
         )
 
 
-class LayerDirections(Tabled):
+class CellTrace(DirectionTrace, ModuleTrace):
+    """The calls of an RNNCell, LSTMCell or GRUCell, one time step each, stacked over time."""
+
+
+class LayerDirections(Direction):
     """One layer of a call: `.forward` and, of a bidirectional one, `.reverse`, a DirectionTrace each.
 
     With one direction alone, that one's attributes are reached from here.
@@ -128,7 +194,7 @@ class LayerDirections(Tabled):
         if len(directions) == 2:
             self.reverse = directions[1]
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> object:
         if name.startswith("_"):
             raise AttributeError(name)
         if name == "reverse":
@@ -138,11 +204,15 @@ class LayerDirections(Tabled):
             raise AttributeError(f"{where}: say .forward or .reverse, as in .forward.{name}")
         return getattr(self.forward, name)
 
+    @property
+    def nbytes(self) -> int:
+        return sum(direction.nbytes for direction in self._directions)
+
     def _table(self) -> Table:
         return _layers_table(f"layer {self._index}", [(self._index, self._directions)])
 
 
-class LayerTrace(Tabled):
+class LayerTrace(ModuleTrace):
     """One call of an RNN, LSTM or GRU.
 
     layer(k): layer k, a LayerDirections. output, h_n, and of an LSTM c_n: copies of what the module gave.
@@ -154,13 +224,18 @@ class LayerTrace(Tabled):
     def __init__(self, call: Call) -> None:
         plan = call.plan
         self.mode, self.num_layers, self.bidirectional = plan.mode, plan.num_layers, plan.bidirectional
+        assert call.output is not None  # a layer's call has one
         self.output, self.lengths, self.difference = call.output, call.layout.lengths, call.difference
         vars(self).update(zip(("h_n", "c_n"), call.states, strict=False))
-        self.nbytes = call.nbytes
+        self._nbytes = call.nbytes
         self._layers: dict[int, LayerDirections] = {}
         for layer in sorted({layer for layer, _ in call.values}):
             places = [place for place in call.values if place[0] == layer]
             self._layers[layer] = LayerDirections(layer, [_direction(call, place) for place in places])
+
+    @property
+    def nbytes(self) -> int:
+        return self._nbytes
 
     def layer(self, k: int) -> LayerDirections:
         """Layer k, from 0 below to num_layers - 1; -1 is the top one."""
@@ -170,11 +245,11 @@ class LayerTrace(Tabled):
         if k % L not in self._layers:
             kept = ", ".join(str(layer) for layer in self._layers) or "none"
             raise IndexError(
-                f"layer {k % L} was not kept: trace(…, layers=…) asked for {kept} of this module."
+                f"layer {k % L} was not kept: trace(..., layers=...) asked for {kept} of this module."
             )
         return self._layers[k % L]
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> object:
         if name.startswith("_"):
             raise AttributeError(name)
         if name == "c_n":
@@ -193,7 +268,7 @@ class LayerTrace(Tabled):
         return _layers_table(title, [(k, layer._directions) for k, layer in self._layers.items()])
 
 
-def cell_trace(label: str, calls: Sequence[Call]) -> DirectionTrace:
+def cell_trace(label: str, calls: Sequence[Call]) -> CellTrace:
     """A cell's calls, one time step each, stacked over time.
 
     Where the batch gets smaller from call to call, as in a loop over packed steps, the rows that have ended
@@ -218,7 +293,7 @@ def cell_trace(label: str, calls: Sequence[Call]) -> DirectionTrace:
         by_call = [call.gradients[place] if call.gradients else _zeros(call, place) for call in calls]
         gradients = stacked(by_call, names) | {n: by_call[0][n] for n in by_call[0] if n not in names}
     lengths = [sum(size > b for size in sizes) for b in range(sizes[0])]
-    return DirectionTrace(
+    return CellTrace(
         first.plan,
         stacked([call.values[place] for call in calls], names),
         first.starts[place],
@@ -250,7 +325,7 @@ def _direction(call: Call, place: Place) -> DirectionTrace:
         call.plan,
         call.values[place],
         call.starts[place],
-        call.gradients and call.gradients[place],
+        call.gradients[place] if call.gradients else None,
         call.without,
         is_reverse=place[1],
         mask=call.masks.get(place[0]),
@@ -271,7 +346,7 @@ def _statistics(values: Values) -> tuple[tuple[str, ...], list[tuple[str, ...]]]
     return ("value", "shape", "min", "mean", "max"), rows
 
 
-def _layers_table(title: str, layers) -> Table:
+def _layers_table(title: str, layers: Sequence[tuple[int, Sequence[DirectionTrace]]]) -> Table:
     rows = [
         (
             str(index),

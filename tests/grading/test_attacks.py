@@ -4,7 +4,9 @@
 
 import json
 import os
+import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +28,9 @@ from rnncourse.grading.wire import WireError, pack_answers, unpack_answers, unpa
 if sys.platform != "linux":
     pytest.skip("the sandbox needs Linux", allow_module_level=True)
 
-SHORT = Limits(memory=200 * 2**20, cpu=2, wall=1.5)  # for what runs until it is stopped
+SMALL = Limits(memory=200 * 2**20)
+# For what may be stopped, and nothing else: on a busy machine anything would be.
+SHORT = replace(SMALL, cpu=2, wall=1.5)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +57,7 @@ def processes(host):
     return found
 
 
-def attack(host, notebook, limits=SHORT):
+def attack(host, notebook, limits=SMALL):
     """Its result, after it was seen that host, folder and the next student are as they were."""
     server = host._process.pid
     result = grade("mallory", LSTM_GATES, notebook, host, limits)
@@ -231,7 +235,7 @@ CELLS = {
 @pytest.mark.parametrize("name", CELLS)
 def test_a_cell(host, name):
     source, states, most = CELLS[name]
-    result = attack(host, with_cell(source))
+    result = attack(host, with_cell(source), SHORT if "timeout" in states else SMALL)
     assert result.state in states.split(), result
     assert earned(result) <= most
     if result.state == "graded" and states == "graded":
@@ -350,7 +354,7 @@ ANSWERS = {
 @pytest.mark.parametrize("name", ANSWERS)
 def test_an_answer(host, name):
     source, states = ANSWERS[name]
-    result = attack(host, answered(gates=source))
+    result = attack(host, answered(gates=source), SHORT if "timeout" in states else SMALL)
     assert result.state in states.split(), result
     assert earned(result) <= OTHERS
     if states == "graded":
@@ -681,6 +685,8 @@ def test_nothing_of_a_student_is_left_for_the_next(host):
 
 def _memory(pid):
     parts = []
+    os.kill(pid, signal.SIGSTOP)  # or its memory would change while it is read
+    os.waitpid(pid, os.WUNTRACED)
     try:
         with open(f"/proc/{pid}/mem", "rb", 0) as memory:
             for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
@@ -691,6 +697,8 @@ def _memory(pid):
                     parts.append(memory.read(end - begin))
     except PermissionError:
         pytest.skip("another process's memory can't be read here")
+    finally:
+        os.kill(pid, signal.SIGCONT)
     return b"".join(parts)
 
 
@@ -699,8 +707,8 @@ def test_processes_that_multiply_are_ended(host):
     crowd = """
 for _ in range(5):
     if syscall(56, 0x8000 | 17, 0, 0, 0, 0, 0) == 0:
-        time.sleep(30); os._exit(0)
-time.sleep(2)
+        time.sleep(60); os._exit(0)
+time.sleep(60)
 """
     result = attack(host, with_cell(SYSCALL + crowd, before=None), Limits())
     assert (result.state, result.points) == ("graded", 17)
@@ -726,7 +734,7 @@ def test_points_in_the_notebook_count_for_nothing(host):
     PERFECT[: len(PERFECT) // 2], b"PK\x03\x04" + bytes(100), b'{"cells": ' + b"9" * 5000,
 ], ids=lambda data: repr(data[:30]))  # fmt: skip
 def test_what_is_no_notebook_is_invalid(host, data):
-    result = grade("mallory", LSTM_GATES, data, host, SHORT)
+    result = grade("mallory", LSTM_GATES, data, host, SMALL)
     assert result.state == "invalid"
     assert result.points is None
     assert result.reason.endswith(".")

@@ -150,6 +150,13 @@ def test_what_was_not_judged_is_said_and_is_not_0(tmp_path, keys):
         assert data["points"] is data["tasks"][0]["points"] is None
 
 
+def test_a_bar_is_as_long_as_its_share(tmp_path, keys):
+    tasks = [replace(right(keys["gates"])[1], points=points) for points in (0, 1, 4)]  # of 4
+    page, _ = student_page(tmp_path, result(tasks))
+    widths = [float(attributes["width"]) for tag, attributes in page.tags if tag == "rect"]
+    assert widths == [100, 0, 100, 25, 100, 100]  # each bar upon its empty one
+
+
 def test_nothing_of_the_cases_is_in_the_feedback(tmp_path, keys):
     """Who raises, prints or warns the inputs gets none of them back; no digest, no mistake's name."""
     tasks, numbers = [], set()

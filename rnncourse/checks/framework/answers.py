@@ -70,8 +70,8 @@ class Comparison:
         self.names = [part.name for part in self.parts]
         self.answers = [key.derived(case, answer) for case, answer in zip(self.cases, answers, strict=True)]
         self.read = [self._read(answer) for answer in self.answers]
-        self.found = [row and row.values for row in self.read]
-        self.expected = [self._read(answer).values for answer in key.truths]
+        self.found = [None if row is None else row.values for row in self.read]
+        self.expected = [self._values(answer) for answer in key.truths]
         self.right = [
             [found is not None and part.right(found, expected) for found, expected in self.pairs(k)]
             for k, part in enumerate(self.parts)
@@ -83,6 +83,12 @@ class Comparison:
     def _read(self, answer: Answer) -> Read | None:
         return None if answer.failure else read(self.parts, answer.returned)
 
+    def _values(self, truth: Answer) -> list[Any]:
+        row = self._read(truth)
+        if row is None:
+            raise ValueError(f"{self.check.name}: the truth cannot be read: {truth}")
+        return row.values
+
     def pairs(self, k: int) -> list[tuple[Any, Any]]:
         """Part k in each case: what came, None where it cannot be read, and what is right."""
         return [(f and f[k], e[k]) for f, e in zip(self.found, self.expected, strict=True)]
@@ -92,8 +98,10 @@ class Comparison:
 
         def agrees(n: int, wrong: Answer) -> bool:
             a, b = self.answers[n].failure, wrong.failure
-            if a or b:
-                return bool(a and b) and (a.kind, a.error) == (b.kind, b.error)
+            if a is not None and b is not None:
+                return (a.kind, a.error) == (b.kind, b.error)
+            if a is not None or b is not None:
+                return False
             mine, theirs = self.read[n], self._read(wrong)
             if not mine or not theirs or mine.unread or theirs.unread:
                 return same(wrong.returned, self.answers[n].returned)
@@ -140,16 +148,23 @@ class Comparison:
                 said.append(part.report(*(wrong or pairs)[0]))
         return "; ".join(said)
 
-    def right_with(self, change: Callable[[list], list]) -> bool:
+    def right_with(self, change: Callable[[list[Any]], list[Any]]) -> bool:
         """Would all be right if each case's values were changed so?"""
+
+        def right(found: list[Any], expected: list[Any]) -> bool:
+            each = zip(self.parts, change(found), expected, strict=True)
+            return all(part.right(value, wanted) for part, value, wanted in each)
+
         try:
-            return all(
-                part.right(value, wanted)
-                for found, expected in zip(self.found, self.expected, strict=True)
-                for part, value, wanted in zip(self.parts, change(found), expected, strict=True)
-            )
+            rows = zip(self.found, self.expected, strict=True)
+            return all(found is not None and right(found, expected) for found, expected in rows)
         except (RuntimeError, IndexError, ValueError):
             return False
+
+    def axes(self, k: int) -> list[str]:
+        """The letters of a tensor's axes."""
+        part = self.parts[k]
+        return part.axes.split() if isinstance(part, Part) else []
 
     def difference(self, k: int) -> float:
         """The largest difference of a tensor over all cases; infinite where a shape is wrong."""
@@ -160,7 +175,7 @@ class Comparison:
 
     def place(self, k: int) -> str:
         """Which part of an axis of a tensor is wrong, if it is the same part in every wrong case."""
-        axes = self.parts[k].axes.split()
+        axes = self.axes(k)
         pairs = [pair for pair, right in zip(self.pairs(k), self.right[k], strict=True) if not right]
         for axis, letter in enumerate(axes):
             places = []

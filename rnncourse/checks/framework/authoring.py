@@ -23,7 +23,19 @@ from rnncourse.checks.framework.cases import (
     step_case,
 )
 from rnncourse.checks.framework.check import Check, Criterion
-from rnncourse.checks.framework.loops import LAYER, flat, small_cell, small_head
+from rnncourse.checks.framework.drawn import cases
+from rnncourse.checks.framework.loops import (
+    LAYER,
+    cell_of,
+    flat,
+    random_cell,
+    random_cells,
+    random_head,
+    random_state,
+    small_cell,
+    small_head,
+    small_parameters,
+)
 from rnncourse.checks.framework.mistakes import Mistake, Mistakes
 from rnncourse.checks.framework.parts import Flag, Number, Part, Score, Shape, Whole, Word
 from rnncourse.checks.framework.plain import Plain, kinds, type_name
@@ -65,18 +77,25 @@ __all__ = [
     "Trait",
     "Whole",
     "Word",
+    "cases",
+    "cell_of",
     "check_parameters",
     "flat",
     "kinds",
     "load_and_call",
     "predicted",
+    "random_cell",
+    "random_cells",
+    "random_head",
     "random_module",
     "random_numbers",
+    "random_state",
     "random_weights",
     "row",
     "rows",
     "small_cell",
     "small_head",
+    "small_parameters",
     "step_case",
     "task",
     "type_name",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from rnncourse.checks.framework.plain import Plain
 from rnncourse.checks.framework.use import Use, call, value
 from rnncourse.checks.framework.verdict import Verdict, show, show_rich
 from rnncourse.checks.framework.watch import RECURRENT
+from rnncourse.printing import printable
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Check:
     parts: tuple[AnyPart, ...]
     criteria: tuple[Criterion, ...]
     truth: Any
-    mistakes: Iterable[Mistake] = ()
+    mistakes: Sequence[Mistake] = ()
     cases: Callable[[int], list[Case]] = one_case
     example_case: Case | None = None
     use: Use = call
@@ -127,7 +128,7 @@ class Check:
             rows += [("yours", f"{answer.failure.error} {answer.failure.message}".strip())]
         width = max(len(name) for name, _ in rows)
         for name, words in rows:
-            print(f"{name:<{width}}  {words}")
+            print(printable(f"{name:<{width}}  {words}"))
         self._picture(answer.returned, wanted.returned)
 
     def _picture(self, yours: Plain, wanted: Plain) -> None:

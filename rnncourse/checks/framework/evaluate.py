@@ -163,5 +163,5 @@ def _their_line(error: BaseException) -> tuple[str, str]:
     if not theirs:
         return "", ""
     last = theirs[-1]
-    line = (last.line or linecache.getline(last.filename, last.lineno)).strip()[:100]
+    line = (last.line or linecache.getline(last.filename, last.lineno or 0)).strip()[:100]
     return line, last.name if last.name != theirs[0].name else ""

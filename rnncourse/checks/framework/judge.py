@@ -16,7 +16,7 @@ from torch import Tensor
 from rnncourse.checks.framework import tensors, values
 from rnncourse.checks.framework.answers import AnswerKey, Comparison
 from rnncourse.checks.framework.evaluate import Answer
-from rnncourse.checks.framework.parts import TOLERANCE
+from rnncourse.checks.framework.parts import TOLERANCE, Part
 from rnncourse.checks.framework.verdict import Finding, Verdict
 from rnncourse.checks.framework.words import likely_slip, listed, quotable
 
@@ -32,7 +32,7 @@ def _verdict(c: Comparison, found: Finding) -> Verdict:
     """With the points of the criteria that are met, and the remarks."""
     check, mistake = c.check, found.mistake
     met = [criterion for criterion in check.criteria if found.counted and _met(c, criterion)]
-    section = (mistake and mistake.section) or check.section
+    section = (mistake.section if mistake else "") or check.section
     explained = section and found.state not in ("right", "forbidden", "not written")
     return Verdict(
         task=check.name,
@@ -40,7 +40,7 @@ def _verdict(c: Comparison, found: Finding) -> Verdict:
         text=found.text,
         points=sum(criterion.points for criterion in met),
         total=check.points,
-        mistake=mistake and mistake.name,
+        mistake=mistake.name if mistake else None,
         earned=tuple(criterion.words for criterion in met),
         remarks=tuple(_remarks(c)) if found.state != "not written" else (),
         look=mistake.look if mistake else found.look,
@@ -88,8 +88,9 @@ def _coarser(found: Any, expected: Any) -> bool:
 
 def _unusable(c: Comparison) -> Finding | None:
     failure = c.answers[0].failure
-    unusable = failure is not None and failure.kind == "not a function"
-    return Finding("type", f": {failure.message}") if unusable else None
+    if failure is None or failure.kind != "not a function":
+        return None
+    return Finding("type", f": {failure.message}")
 
 
 def _forbidden(c: Comparison) -> Finding | None:
@@ -102,8 +103,9 @@ def _forbidden(c: Comparison) -> Finding | None:
 
 
 def _not_written(c: Comparison) -> Finding | None:
-    if all(answer.failure is not None and answer.failure.kind == "not written" for answer in c.answers):
-        inner = c.answers[0].failure.inner
+    failures = [answer.failure for answer in c.answers if answer.failure is not None]
+    if len(failures) == len(c.answers) and all(failure.kind == "not written" for failure in failures):
+        inner = failures[0].inner
         return Finding("not written", f"{f' calls {inner}, which' if inner else ''} is not written yet.")
     if c.check.use.wants == "a value" and values.blank(c.answers[0].returned):
         return Finding("not written", " is not written yet.")
@@ -122,7 +124,8 @@ def _right(c: Comparison) -> Finding | None:
     elif not c.tensors:
         words = f"{what} {'is' if total == 1 else 'are'} right"
     else:
-        tolerance = max(part.tolerance or _tolerance(c, k) for k, part in enumerate(c.parts))
+        parts = [part for part in c.parts if isinstance(part, Part)]  # as all are
+        tolerance = max(part.tolerance or _tolerance(c, k) for k, part in enumerate(parts))
         to = f" to {tolerance:.0e}".replace("e-0", "e-") if tolerance else ""
         words = f"{what} {'agrees' if total == 1 else 'agree'} with {c.check.agree}{to}"
     return Finding("right", f": {words}.")
@@ -153,7 +156,8 @@ def _known_mistake(c: Comparison) -> Finding | None:
 
 def _how_often(c: Comparison) -> str:
     """How often each part is right: "h is right in no case, c in every case: "."""
-    total, groups = len(c.cases), {}
+    total = len(c.cases)
+    groups: dict[str, list[str]] = {}
     for name, row in zip(c.names, c.right, strict=True):
         count = sum(row)
         words = "no case" if count == 0 else "every case" if count == total else f"{count} of {total} cases"
@@ -177,10 +181,11 @@ def _known_mistake_in_a_part(c: Comparison) -> Finding | None:
 
 
 def _failed(c: Comparison) -> Finding | None:
-    failed = [n for n, answer in enumerate(c.answers) if answer.failure is not None]
+    failed = {n: answer.failure for n, answer in enumerate(c.answers) if answer.failure is not None}
     if not failed:
         return None
-    failure, case, trait = c.answers[failed[0]].failure, c.cases[failed[0]], c.trait_of(failed)
+    first, failure = next(iter(failed.items()))
+    case, trait = c.cases[first], c.trait_of(list(failed))
     where = f" where {trait.name}" if trait else ""
     line = f" in your line `{failure.line}`" if failure.line else ""
     if failure.kind == "too slow":

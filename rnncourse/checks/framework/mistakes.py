@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,7 +26,7 @@ class Mistake:
     look: str = ""
 
 
-class Mistakes:
+class Mistakes(list[Mistake]):
     '''A task's bank of mistakes, in the order in which they are tried. `section` where none is given.
 
     wrong = Mistakes("The equations", truth=_cell_state)
@@ -43,16 +43,14 @@ class Mistakes:
     '''
 
     def __init__(self, section: str, truth: Callable | Mapping[str, Any] | None = None) -> None:
-        self.section, self._truth, self._all = section, truth, []
-
-    def __iter__(self) -> Iterator[Mistake]:
-        return iter(self._all)
+        super().__init__()
+        self.section, self._truth = section, truth
 
     def __call__(self, name: str, hint: str, section: str = "", look: str = "") -> Callable[[Any], Any]:
         """A decorator: the hint stands above the wrong code. For a value: `wrong(name, hint)(value)`."""
 
         def add(function: Any) -> Any:
-            self._all.append(Mistake(name, function, hint, section or self.section, look))
+            self.append(Mistake(name, function, hint, section or self.section, look))
             return function
 
         return add
@@ -61,8 +59,9 @@ class Mistakes:
         """Add mistakes written as text: what is done to the truth to make each (notation.py)."""
         frame = sys._getframe(1)
         for entry in parse(text, frame.f_code.co_filename, frame.f_lineno):
-            make = entry.values if isinstance(self._truth, Mapping) else entry.edited
-            self(entry.name, entry.hint, entry.section, entry.look)(make(self._truth))
+            truth = self._truth
+            wrong = entry.values(truth) if isinstance(truth, Mapping) else entry.edited(truth)
+            self(entry.name, entry.hint, entry.section, entry.look)(wrong)
 
     def through(self, change: Callable[[Any], Any], but: tuple[str, ...] = (), **words: str) -> list[Mistake]:
         """The same mistakes in a larger task: change(function) builds the wrong way on the wrong step.
@@ -76,6 +75,6 @@ class Mistakes:
             if m.name not in but
         ]
 
-    def add(self, mistakes: Iterator[Mistake] | list[Mistake] | Mistakes) -> None:
+    def add(self, mistakes: Iterable[Mistake]) -> None:
         """Those of another bank, after its own so far."""
-        self._all.extend(mistakes)
+        self.extend(mistakes)

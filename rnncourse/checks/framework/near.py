@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -32,7 +33,7 @@ def changes(axes: Sequence[str]) -> Iterator[tuple[Change, str]]:
     yield lambda v: -v, "right after changing the sign."
     for a, b in itertools.combinations(range(len(axes)), 2):
         yield (
-            lambda v, a=a, b=b: v.transpose(a, b) if v.ndim == len(axes) else v,
+            partial(_exchanged, a=a, b=b, ndim=len(axes)),
             f"right after exchanging axes {a} and {b}; asked was ({', '.join(axes)}): "
             + ", then ".join(AXIS_WORDS.get(axis, axis) for axis in axes)
             + ".",
@@ -41,9 +42,13 @@ def changes(axes: Sequence[str]) -> Iterator[tuple[Change, str]]:
     yield lambda v: v.squeeze(-1), "right, but for an extra last axis of size 1."
     for at, axis in enumerate(axes):
         if axis == "T":
-            yield lambda v, at=at: v.flip(at), "right when read backwards in time."
+            yield partial(torch.flip, dims=(at,)), "right when read backwards in time."
         if axis in GATES:
             yield from _gate_orders(at, GATES[axis])
+
+
+def _exchanged(v: Tensor, a: int, b: int, ndim: int) -> Tensor:
+    return v.transpose(a, b) if v.ndim == ndim else v
 
 
 def _gate_orders(at: int, order: str) -> Iterator[tuple[Change, str]]:

@@ -30,6 +30,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ARROW = re.compile(r"(?:^|\s)=>(?:\s|$)")
+DIFF = re.compile(r"([-+])(?: (.*))?")
 
 
 class NotationError(ValueError):
@@ -46,6 +47,35 @@ class Entry:
     place: str
     look: str = ""
     changes: list[tuple[str, str]] = field(default_factory=list)
+
+    def read(self, words: str) -> None:
+        """Take in one of the indented lines below the name."""
+        if ARROW.search(words):
+            old, new = ARROW.split(words, maxsplit=1)
+            self.changes.append((old.strip(), new.strip()))
+        elif line := DIFF.fullmatch(words):
+            self._add_line(*line.groups())
+        elif words.startswith("look: "):
+            self.look = words.removeprefix("look: ")
+        elif self.look:
+            self.look += f" {words}"
+        else:
+            self.hint += f" {words}"
+
+    def _add_line(self, sign: str, text: str) -> None:
+        """Add a line with - or +: lines with -, and after them those with +, make one change."""
+        old, new = self.changes[-1] if self.changes else ("", "")
+        if not old.endswith("\n") or (sign == "-" and new):
+            old, new = "", ""
+        else:
+            self.changes.pop()
+        if sign == "-":
+            old += f"{text}\n"
+        elif old:
+            new += f"{text}\n"
+        else:
+            raise NotationError(f"{self.place}: lines with + need lines with - that they replace.")
+        self.changes.append((old, new))
 
     def edited(self, truth: Callable | None) -> Callable:
         """Return the function or class whose source is the truth's with the changes made.
@@ -102,48 +132,21 @@ class Entry:
 
 def parse(text: str, file: str, line: int) -> Iterator[Entry]:
     """Read the mistakes of a text that begins at that line of that file. Raises NotationError."""
-    section, entry, into = "", None, "hint"
-    removed: list[str] = []
-    added: list[str] = []
-
-    def lines_done() -> None:
-        if added and not removed:
-            raise NotationError(f"{entry.place}: lines with + need lines with - that they replace.")
-        if removed:
-            entry.changes.append(("".join(removed), "".join(added)))
-            removed.clear()
-            added.clear()
-
+    section = ""
+    entries: list[Entry] = []
     for at, raw in enumerate(text.split("\n"), line):
         place, words = f"{file}, line {at}", raw.strip()
         if not words or words.startswith("#"):
             continue
-        if raw[0] != " ":
-            if entry is not None:
-                lines_done()
-                yield entry
-                entry = None
-            if words.startswith("§"):
-                section = words[1:].strip()
-                continue
+        if words.startswith("§"):
+            section = words[1:].strip()
+        elif raw[0] != " ":
             name, bar, hint = words.partition(" | ")
             if not bar:
                 raise NotationError(f"{place}: expected `name | hint`, got `{words}`.")
-            entry, into = Entry(name, hint, section, place), "hint"
-        elif entry is None:
+            entries.append(Entry(name, hint, section, place))
+        elif not entries:
             raise NotationError(f"{place}: `{words}` belongs to no mistake: its name and hint come first.")
-        elif ARROW.search(raw):
-            lines_done()
-            old, new = ARROW.split(words, maxsplit=1)
-            entry.changes.append((old.strip(), new.strip()))
-        elif words[0] in "-+" and (words[1:2] in ("", " ")):
-            if words[0] == "-" and added:
-                lines_done()
-            (removed if words[0] == "-" else added).append(raw.lstrip()[2:].rstrip() + "\n")
-        elif words.startswith("look: "):
-            entry.look, into = words.removeprefix("look: "), "look"
         else:
-            setattr(entry, into, f"{getattr(entry, into)} {words}")
-    if entry is not None:
-        lines_done()
-        yield entry
+            entries[-1].read(words)
+    yield from entries

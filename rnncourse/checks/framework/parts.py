@@ -6,6 +6,7 @@ A learner's NumPy array or list of numbers in the place of a tensor is read as o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -97,7 +98,7 @@ def _tensor(value: Plain) -> Tensor:
     raise TypeError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Score(Part):
     """Predictions, right when they are good enough by `measure(predictions, targets)`, a number.
 
@@ -105,9 +106,9 @@ class Score(Part):
     baseline: what it is compared with, in words and number, e.g. "always the commonest tag: 0.61".
     """
 
-    measure: Callable[[Tensor, Tensor], float] | None = None
+    measure: Callable[[Tensor, Tensor], float]
     words: str = "accuracy"
-    at_least: float | None = None
+    at_least: float = math.nan
     at_most: float | None = None
     baseline: str = ""
 
@@ -134,9 +135,10 @@ class Number:
     def read(self, value: Plain) -> tuple[Any, str]:
         if isinstance(value, Tensor | np.ndarray):
             value = value.tolist() if value.ndim == 0 else None
-        ok = isinstance(value, int | float) and not isinstance(value, bool)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            return None, ""
         try:
-            return (float(value), "") if ok else (None, "")
+            return float(value), ""
         except OverflowError:  # an int beyond all floats
             return None, ""
 

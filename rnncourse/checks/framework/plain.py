@@ -60,7 +60,11 @@ def plain(value: Any, depth: int = 0) -> Plain:
         return {key: plain(item, depth + 1) for key, item in dict.items(value) if type(key) in (str, int)}
     if found[0] is types.CoroutineType:
         value.close()  # or Python warns that nobody awaited it
-    for kind in (int, float, str):  # a subclass: an IntEnum, a numpy.str_
-        if kind in found:
-            return kind.__str__(value) if kind is str else kind.__add__(value, kind())
+    # A subclass: an IntEnum, a numpy.float64, a numpy.str_
+    if int in found:
+        return int.__add__(value, 0)
+    if float in found:
+        return float.__add__(value, 0.0)
+    if str in found:
+        return str.__str__(value)
     return Other(type_name(value))

@@ -1,11 +1,11 @@
 """Tasks that ask for values: shapes and counts predicted, numbers found on paper."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.mistakes import Mistake
-from rnncourse.checks.framework.parts import Flag, Number, Shape, Whole
+from rnncourse.checks.framework.parts import AnyPart, Flag, Number, Shape, Whole
 from rnncourse.checks.framework.use import value
 from rnncourse.checks.framework.watch import RECURRENT
 
@@ -14,8 +14,8 @@ def predicted(
     name: str,
     lesson: str,
     section: str,
-    truth: Mapping[str, tuple[int, ...] | int | float | bool],
-    mistakes: Iterable[Mistake],
+    truth: Mapping[str, object],
+    mistakes: Sequence[Mistake],
     tolerance: float = 1e-3,
     criteria: tuple[Criterion, ...] = (),
     forbid: frozenset[str] = RECURRENT,
@@ -24,7 +24,12 @@ def predicted(
 
     A tuple is asked as a Shape, an int as a Whole, a bool as a Flag, a float as a Number to `tolerance`.
     """
-    kinds = {tuple: Shape, int: Whole, bool: Flag, float: partial(Number, tolerance=tolerance)}
+    kinds: dict[type, Callable[[str], AnyPart]] = {
+        tuple: Shape,
+        int: Whole,
+        bool: Flag,
+        float: partial(Number, tolerance=tolerance),
+    }
     return Check(
         name=name,
         lesson=lesson,

@@ -14,6 +14,9 @@ import os
 import pathlib
 import pkgutil
 import tempfile
+from typing import Any
+
+from rnncourse.printing import printable
 
 VARIABLE = "RNNCOURSE_PROGRESS"
 
@@ -85,7 +88,7 @@ class Progress:
             if lesson != lesson_before:
                 lines.append(f"{lesson} {name.replace('_', ' ')}")
                 lesson_before = lesson
-            lines.append(f"   {_words(points, total):<14}{task:<24}{points or 0} of {total}")
+            lines.append(f"   {printable(_words(points, total)):<14}{task:<24}{points or 0} of {total}")
         return "\n".join([*lines, self.total])
 
     def _repr_html_(self) -> str:
@@ -126,7 +129,7 @@ def progress() -> Progress:
     )
 
 
-def all_sets() -> dict[str, tuple]:
+def all_sets() -> dict[str, tuple[Any, ...]]:
     """The exercise sets: each module of rnncourse/checks and its CHECKS, by lesson."""
     package = importlib.import_module("rnncourse.checks")
     names = [found.name for found in pkgutil.iter_modules(package.__path__) if not found.ispkg]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,6 @@ from rnncourse.checks.framework.evaluate import SECONDS
 from rnncourse.checks.framework.mistakes import Mistake
 from rnncourse.checks.framework.notation import NotationError
 from rnncourse.checks.framework.parts import AnyPart, Flag, Number, Part, Shape, Whole
-from rnncourse.checks.framework.plain import Plain
 from rnncourse.checks.framework.use import Use, call
 from rnncourse.checks.framework.watch import RECURRENT
 
@@ -32,12 +31,12 @@ def task(
     returns: str | Iterable[AnyPart],
     points: str,
     truth: Any,
-    mistakes: Iterable[Mistake] = (),
+    mistakes: Sequence[Mistake] = (),
     cases: Callable[[int], list[Case]] = one_case,
     example: dict[str, Any] | None = None,
     use: Use = call,
     forbid: frozenset[str] = RECURRENT,
-    derive: Callable[[Plain, dict[str, Any]], Any] | None = None,
+    derive: Callable[[Any, dict[str, Any]], Any] | None = None,
     tells: bool = True,
     agree: str = "the equations",
     seconds: float = SECONDS,
@@ -77,7 +76,7 @@ def task(
 
 
 def _parts(task_name: str, text: str) -> Iterable[AnyPart]:
-    kinds = {"shape": Shape, "whole": Whole, "flag": Flag}
+    kinds: dict[str, Callable[[str], AnyPart]] = {"shape": Shape, "whole": Whole, "flag": Flag}
     for words in re.split(r",\s+(?![^(]*\))", text.strip()):
         if found := TENSOR.fullmatch(words):
             tolerance = None if found["tolerance"] is None else float(found["tolerance"])

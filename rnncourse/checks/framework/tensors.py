@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Collection, Sequence
+from functools import partial
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from rnncourse.checks.framework.answers import Comparison
-from rnncourse.checks.framework.near import AXIS_WORDS, changes, factor, shifted
+from rnncourse.checks.framework.near import AXIS_WORDS, Change, changes, factor, shifted
 from rnncourse.checks.framework.parts import Score
 from rnncourse.checks.framework.verdict import Finding
 from rnncourse.checks.framework.words import kind_of, listed
@@ -37,7 +41,10 @@ def _stacked(c: Comparison, k: int) -> str:
     """Would it be right if a list of tensors were one tensor?"""
     try:
         for row, expected in zip(c.read, c.expected, strict=True):
-            if not c.parts[k].right(torch.stack(list(row.raw[k])), expected[k]):
+            raw = None if row is None else row.raw[k]
+            if not isinstance(raw, list | tuple | Tensor):
+                return ""
+            if not c.parts[k].right(torch.stack(list(raw)), expected[k]):
                 return ""
     except (TypeError, ValueError, RuntimeError, AttributeError):
         return ""
@@ -46,7 +53,7 @@ def _stacked(c: Comparison, k: int) -> str:
 
 def wrong_dtype(c: Comparison) -> Finding | None:
     for k in c.wrong:
-        remark = next((row.remarks[k] for row in c.read if "holds" in row.remarks[k]), "")
+        remark = next((row.remarks[k] for row in c.read if row and "holds" in row.remarks[k]), "")
         if remark:
             return Finding("type", f": {c.names[k]} {remark}.")
     return None
@@ -63,7 +70,7 @@ def not_finite(c: Comparison) -> Finding | None:
 def other_order(c: Comparison) -> Finding | None:
     """Right results, but in another order."""
     for order in itertools.permutations(range(len(c.names))) if len(c.names) <= 5 else ():
-        if c.right_with(lambda found, order=order: [found[k] for k in order]):
+        if c.right_with(partial(_in_order, order)):
             yours = ", ".join(c.names[order.index(k)] for k in range(len(order)))
             what = "exchanging your two results" if len(order) == 2 else "putting your results in order"
             asked = ", ".join(c.names)
@@ -71,15 +78,21 @@ def other_order(c: Comparison) -> Finding | None:
     return None
 
 
+def _in_order(order: Sequence[int], found: list[Any]) -> list[Any]:
+    return [found[k] for k in order]
+
+
 def one_change(c: Comparison) -> Finding | None:
     """Right but for one small change, the same in all that is wrong."""
-    longest = max((c.parts[k].axes.split() for k in c.wrong), key=len)
+    longest = max((c.axes(k) for k in c.wrong), key=len)
     for change, words in changes(longest):
-        if c.right_with(
-            lambda found, change=change: [change(v) if k in c.wrong else v for k, v in enumerate(found)]
-        ):
+        if c.right_with(partial(_changed, change, c.wrong)):
             return Finding("close", f": {listed([c.names[k] for k in c.wrong])}: {words}")
     return None
+
+
+def _changed(change: Change, wrong: Collection[int], found: list[Any]) -> list[Any]:
+    return [change(v) if k in wrong else v for k, v in enumerate(found)]
 
 
 def one_step_or_factor(c: Comparison) -> Finding | None:
@@ -87,7 +100,7 @@ def one_step_or_factor(c: Comparison) -> Finding | None:
     found, expected = zip(*c.pairs(k), strict=True)
     if others or [f.shape for f in found] != [e.shape for e in expected]:
         return None
-    axes = c.parts[k].axes.split()
+    axes = c.axes(k)
     if "T" in axes and all(e.ndim == len(axes) for e in expected):
         side = shifted(found, expected, axes.index("T"))
         if side:
@@ -111,8 +124,8 @@ def wrong_shape(c: Comparison) -> Finding | None:
         if not wrong:
             continue
         n = wrong[0]
-        found, expected = tuple(c.found[n][k].shape), tuple(c.expected[n][k].shape)
-        axes = part.axes.split()
+        found, expected = (tuple(tensor.shape) for tensor in c.pairs(k)[n])
+        axes = c.axes(k)
         axes = axes if len(axes) == len(expected) else [axis for axis in axes if axis != "B"]
         pairs = zip(axes, expected, strict=False)
         named = [f"{AXIS_WORDS.get(axis, '')} {axis}={size}".strip() for axis, size in pairs]

@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from rnncourse.checks.framework.answers import Comparison
-from rnncourse.checks.framework.parts import UNANSWERED, Part
+from rnncourse.checks.framework.parts import UNANSWERED, AnyPart, Part
 from rnncourse.checks.framework.plain import Plain
 from rnncourse.checks.framework.verdict import Finding
 from rnncourse.checks.framework.words import kind_of, listed, quotable
@@ -33,12 +33,12 @@ def unreadable(c: Comparison) -> Finding | None:
     if n is None:
         return None
     other = f"it is {kind_of(c.answers[n].returned)}; asked are {listed(c.names)}."
-    words = _unread(c, c.read[n].unread[0], n) if c.read[n] else other
+    row = c.read[n]
+    words = other if row is None else _unread(c.parts[row.unread[0]], row.raw[row.unread[0]])
     return Finding("type", f": {words}", counted=False)
 
 
-def _unread(c: Comparison, k: int, n: int) -> str:
-    raw, part = c.read[n].raw[k], c.parts[k]
+def _unread(part: AnyPart, raw: Plain) -> str:
     if _unanswered(raw):
         return f"{part.name} is not answered yet."
     came = f'"{quotable(raw)}"' if isinstance(raw, str) else kind_of(raw)
@@ -47,14 +47,16 @@ def _unread(c: Comparison, k: int, n: int) -> str:
 
 def each_wrong(c: Comparison) -> Finding | None:
     """A sentence for each answer that is wrong: what came, and the hint if the slip is known."""
-    if None in c.read:
+    rows = [row for row in c.read if row is not None]
+    if len(rows) < len(c.read):
         return unreadable(c)
     lines, named = [], []
     for k in c.wrong:
         part, wrong = c.parts[k], [n for n, right in enumerate(c.right[k]) if not right]
         n = wrong[0]
-        if c.found[n][k] is None:
-            lines.append(_unread(c, k, n))
+        found = rows[n].values[k]
+        if found is None:
+            lines.append(_unread(part, rows[n].raw[k]))
             continue
         mistake = c.mistake_in(k)
         hint = f" {mistake.hint}" if mistake else ""
@@ -64,7 +66,7 @@ def each_wrong(c: Comparison) -> Finding | None:
             continue
         where = f" ({c.cases[n]})" if c.cases[n].sizes else ""
         often = f" in {len(wrong)} of {len(c.cases)} cases" if len(c.cases) > 1 else ""
-        lines.append(f"{part.name}: {_shown(c.found[n][k])}{where} is not right{often}.{hint}")
+        lines.append(f"{part.name}: {_shown(found)}{where} is not right{often}.{hint}")
     total = len(c.parts)
     count = f"{total - len(lines)} of {total} are right.\n  " if total > 1 else ""
     text = f": {count}" + "\n  ".join(lines)

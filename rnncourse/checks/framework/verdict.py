@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from rnncourse.checks.framework.mistakes import Mistake
+from rnncourse.printing import printable
 
 MARKS = {"right": "✓", "not written": "…"}  # all else is ✗
 WORDS = {"✓": "right", "…": "to do", "✗": "not right yet"}
@@ -60,10 +61,15 @@ class Verdict:
         for_what = f" ({'; '.join(self.earned)})" if 0 < self.points < self.total else ""
         return f"{self.points} of {self.total} point{'s' * (self.total != 1)}{for_what}."
 
-    def __str__(self) -> str:
+    @property
+    def words(self) -> str:
+        """The whole verdict, whatever the terminal can show."""
         score = () if self.state == "not written" else (self.score,)
         words = (f"{self.mark} {self.task}{self.text}", self.look, self.lesson, *score, *self.remarks)
         return " ".join(filter(None, words))
+
+    def __str__(self) -> str:
+        return printable(self.words)
 
     __repr__ = __str__  # what a notebook shows where it cannot show the rich form
 

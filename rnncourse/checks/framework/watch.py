@@ -21,7 +21,8 @@ from torch.overrides import TorchFunctionMode
 FRAMEWORK = str(pathlib.Path(__file__).parent)
 CHECKS = str(pathlib.Path(__file__).parents[1]) + os.sep
 LIBRARY = str(pathlib.Path(__file__).parents[2]) + os.sep
-OURS = FRAMEWORK, LIBRARY + "grading" + os.sep  # what runs a learner's code
+# What runs a learner's code; and rnncourse.__getattr__, which pickle calls as it looks through all modules.
+OURS = FRAMEWORK, LIBRARY + "grading" + os.sep, LIBRARY + "__init__.py"
 begins = str.startswith
 NOT_THEIRS = (LIBRARY, *(sysconfig.get_path(name) + os.sep for name in ("stdlib", "purelib")))
 
@@ -141,6 +142,7 @@ def _forbidden(names: frozenset[str]) -> tuple[dict[int, str], dict[str, str]]:
     for name in sorted(name for name in names if not name.startswith("rnncourse")):
         thing = _find(name)
         if isinstance(thing, type):
+            assert issubclass(thing, torch.nn.Module), f"{name}: a class without a forward"
             code[_kept(inspect.unwrap(thing.forward).__code__)] = name
         elif hasattr(thing, "__code__"):
             code[_kept(inspect.unwrap(thing).__code__)] = (

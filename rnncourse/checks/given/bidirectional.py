@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from rnncourse.checks.framework.plain import Plain
 from rnncourse.checks.framework.use import Problem, check_parameters, use
 
 
@@ -80,7 +79,7 @@ def load_set_and_call(module_class: type, arguments: dict[str, Any]) -> Any:
     return module(arguments["x"]) if hx is None else module(arguments["x"], hx)
 
 
-def halves(returned: Plain, arguments: dict[str, Any]) -> dict[str, Any]:
+def halves(returned: Any, arguments: dict[str, Any]) -> dict[str, Any]:
     """Both halves of output, time first, and the two states: each of them has points of its own."""
     try:
         output, (h_n, c_n) = returned

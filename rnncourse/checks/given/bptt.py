@@ -17,6 +17,11 @@ class Array(Part):
     asked = "a NumPy array"
 
 
+def arrays(**axes: str) -> tuple[Array, ...]:
+    """Arrays by name, with their axes: arrays(dx_t="B I", dbias="H")."""
+    return tuple(Array(name, letters) for name, letters in axes.items())
+
+
 @use("a function")
 def call_with_arrays(function, arguments):
     """Tensors go in as NumPy arrays, and the arrays that come back are handed on as tensors.

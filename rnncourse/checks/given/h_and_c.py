@@ -25,10 +25,11 @@ def strange_net() -> nn.LSTM:
     """An LSTM of I = 2 inputs, a value (−1 or 1) and a pulse (0 or 1), and H = 5 units, in float32."""
     units = torch.tensor(_UNITS, dtype=torch.float32).transpose(0, 1)  # (4, H, 4): gates, units, numbers
     lstm = nn.LSTM(2, len(_UNITS)).requires_grad_(False)
-    lstm.weight_ih_l0.copy_(units[..., :2].flatten(0, 1))
-    lstm.weight_hh_l0.copy_(torch.cat([row.diag() for row in units[..., 2]]))
-    lstm.bias_ih_l0.copy_(units[..., 3].flatten())
-    lstm.bias_hh_l0.zero_()
+    parameters = dict(lstm.named_parameters())
+    parameters["weight_ih_l0"].copy_(units[..., :2].flatten(0, 1))
+    parameters["weight_hh_l0"].copy_(torch.cat([row.diag() for row in units[..., 2]]))
+    parameters["bias_ih_l0"].copy_(units[..., 3].flatten())
+    parameters["bias_hh_l0"].zero_()
     return lstm
 
 

@@ -27,7 +27,7 @@ def load_call_and_differentiate(module_class: type, arguments: dict[str, Any]) -
     output, states = returned
     if not isinstance(states, tuple | list) or len(states) != 2:
         raise Problem(ASKED)
-    loss, leaves, gradients = 0, [x], []
+    loss, leaves, gradients = torch.zeros(()), [x], []
     for value in (output, *states):
         if not isinstance(value, Tensor):
             raise Problem(ASKED)

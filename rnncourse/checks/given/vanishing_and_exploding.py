@@ -36,23 +36,26 @@ def _run(rho: float, scale: float, seed: int) -> Run:
     parameters = [*rnn.parameters(), *head.parameters()]
     for parameter in parameters:
         nn.init.uniform_(parameter, -0.2, 0.2, generator=numbers)
-    nn.init.orthogonal_(rnn.weight_hh_l0, gain=rho, generator=numbers)
+    weights = dict(rnn.named_parameters())
+    nn.init.orthogonal_(weights["weight_hh_l0"], gain=rho, generator=numbers)
     with torch.no_grad():
-        rnn.weight_ih_l0 *= scale
+        weights["weight_ih_l0"].mul_(scale)
     before.load_state_dict(rnn.state_dict())
-    first, losses, norms = None, [], []
+    first = torch.empty(0)
+    losses: list[float] = []
+    norms: list[float] = []
     for _ in range(UPDATES):
         bit = torch.randint(2, (32,), generator=numbers).double()
         x = torch.zeros(LAST + 1, 32, 2, dtype=torch.float64)
         x[0, :, 0] = 2 * bit - 1
         x[:, :, 1] = torch.randn(LAST + 1, 32, generator=numbers, dtype=torch.float64)
-        first = x if first is None else first
+        first = first if losses else x
         loss = nn.functional.binary_cross_entropy_with_logits(head(rnn(x)[0][-1])[:, 0], bit)
         gradients = torch.autograd.grad(loss, parameters)
         norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
         with torch.no_grad():
             for parameter, gradient in zip(parameters, gradients, strict=True):
-                parameter -= 0.1 * min(1.0, 1.0 / norm.item()) * gradient
+                parameter.sub_(0.1 * min(1.0, 1.0 / norm.item()) * gradient)
         losses.append(loss.item())
         norms.append(norm.item())
     return Run(before, first, torch.tensor(losses), torch.tensor(norms))

@@ -1,0 +1,245 @@
+"""Plain data in, the whole verdict out: nothing of a learner's runs here."""
+
+import pytest
+import torch
+
+from rnncourse.checks.framework.answers import AnswerKey
+from rnncourse.checks.framework.cases import Case, Trait
+from rnncourse.checks.framework.check import Check, Criterion
+from rnncourse.checks.framework.evaluate import Answer, Failure
+from rnncourse.checks.framework.judge import judge
+from rnncourse.checks.framework.mistakes import Mistake
+from rnncourse.checks.framework.parts import Number, Part, Whole
+from rnncourse.checks.framework.use import value
+
+LONG = Trait("x is long", "what you do with a long x")
+
+
+def cases(*lengths):
+    """x is 1, 2 … , of these lengths."""
+    return [
+        Case({"x": torch.arange(1.0, n + 1).double(), "y": 0}, {"T": n}, frozenset({LONG} if n > 3 else ()))
+        for n in lengths
+    ]
+
+
+def sums(x, y):
+    return x.cumsum(0), x.sum()
+
+
+check = Check(
+    name="sums",
+    lesson="09",
+    section="Loops",
+    parts=(Part("so_far", "T"), Part("whole")),
+    criteria=(
+        Criterion("so_far", 2, ("so_far",)),
+        Criterion("the whole", 1, ("whole",)),
+        Criterion("long ones", 1, where=(LONG,)),
+    ),
+    truth=sums,
+    mistakes=(
+        Mistake("nothing added", lambda x, y: (x, x.sum()), "nothing is added up.", "Sums", "Look at +."),
+        Mistake("twice", lambda x, y: (2 * x, x[0]), "everything is doubled.", ""),
+    ),
+)
+
+
+def said(answers, on=(3, 4, 5), of=check):
+    """The verdict as text on an answer for each case, or on one function that gives them."""
+    given = cases(*on)
+    if callable(answers):
+        answers = [Answer(returned=answers(**case.arguments)) for case in given]
+    return str(judge(AnswerKey(of, given), answers))
+
+
+def failing(on=(3, 4, 5), **failure):
+    return [Answer(failure=Failure(**failure))] * len(on)
+
+
+# ---- right
+
+
+@pytest.mark.parametrize(
+    ("on", "words"),
+    [((4,), "the case agrees"), ((3, 4), "both cases agree"), ((3, 4, 5), "all 3 cases agree")],
+)
+def test_right_in_one_case_in_both_in_all(on, words):
+    assert said(sums, on) == f"✓ sums: {words} with the equations to 1e-6. 4 of 4 points."
+
+
+def test_whole_numbers_have_no_tolerance():
+    whole = Check(
+        "lengths", "09", (Part("n", dtype="int"),), (Criterion("n", 1),), lambda x, y: torch.tensor(len(x))
+    )
+    right = said(lambda x, y: torch.tensor(len(x)), of=whole)
+    assert right == "✓ lengths: all 3 cases agree with the equations. 1 of 1 point."
+
+
+def test_the_tolerance_is_the_coarsest():
+    assert " to 1e-5. " in said(lambda x, y: (x.cumsum(0), x.sum().float()))
+    own = Check(
+        "sum", "09", (Part("a"), Part("b", tolerance=1e-2)), (Criterion("all", 1),), lambda x, y: (x[0], x[0])
+    )
+    assert " to 1e-2. " in said(lambda x, y: (x[0], x[0] + 0.001), of=own)
+
+
+@pytest.mark.parametrize(("on", "words"), [((4,), "the case is right"), ((3, 4), "both cases are right")])
+def test_right_numbers_of_several_cases(on, words):
+    number = Check("length", "09", (Whole("n"),), (Criterion("n", 1),), lambda x, y: len(x))
+    assert said(lambda x, y: len(x), on, number) == f"✓ length: {words}. 1 of 1 point."
+
+
+def test_one_answer_is_right():
+    one = Check("one", "09", (Number("n"),), (Criterion("n", 1),), {"n": 2.5}, use=value)
+    key = AnswerKey(one, one.cases(0))
+    assert str(judge(key, [Answer(returned={"n": 2.5})])) == "✓ one: the answer is right. 1 of 1 point."
+    assert str(judge(key, [Answer(returned={"n": None})])) == "… one is not written yet."
+
+
+# ---- points
+
+
+def test_points_are_for_the_parts_and_cases_that_are_right():
+    def wrong_when_long(x, y):
+        return (x.cumsum(0), x.sum()) if len(x) < 4 else (x.cumsum(0), x.sum() ** 3 + 7)
+
+    assert "2 of 4 points (so_far)." in said(wrong_when_long)
+    assert "1 of 4 points (long ones)." in said(
+        lambda x, y: sums(x, y) if len(x) > 3 else (x.cumsum(0) ** 3 + 7, x.sum() ** 3 + 7)
+    )
+
+
+# ---- a known mistake
+
+
+def test_a_known_mistake_says_how_often_each_part_is_right():
+    assert said(lambda x, y: (x, x.sum())) == (
+        "✗ sums: so_far is right in no case, whole in every case: nothing is added up. Look at +."
+        ' See lesson 09, "Sums". 1 of 4 points (the whole).'
+    )
+    assert said(lambda x, y: (x, x.sum()), (1, 3)).startswith(
+        "✗ sums: so_far is right in 1 of 2 cases, whole in every case: nothing is added up."
+    )
+    assert said(lambda x, y: (x, x.sum()), (1,)).startswith("✓")
+
+
+def test_parts_that_are_right_as_often_are_named_together():
+    three = Check(
+        "three", "09", (Part("a"), Part("b"), Part("c")), (Criterion("all", 1),), lambda x, y: (x[0],) * 3,
+        (Mistake("late", lambda x, y: (x[-1], x[-1], x[0]), "too late.", ""),),
+    )  # fmt: skip
+    assert said(lambda x, y: (x[-1], x[-1], x[0]), of=three).startswith(
+        "✗ three: a and b are right in no case, c in every case: too late."
+    )
+
+
+def test_a_mistake_that_leaves_no_part_right_says_only_its_hint():
+    assert said(lambda x, y: (2 * x, x[0])) == (
+        '✗ sums: everything is doubled. See lesson 09, "Loops". 0 of 4 points.'
+    )
+
+
+def test_a_known_mistake_in_one_part_alone():
+    assert "so_far: nothing" not in said(lambda x, y: (x, x.sum()))
+    assert ": first so_far: nothing is added up. (whole: wrong, too. One thing at a time.) " in said(
+        lambda x, y: (x, x.sum() ** 3 + 7)
+    )
+    assert ": first so_far: everything is doubled. Look" not in said(lambda x, y: (2 * x, x.sum()))
+    assert said(lambda x, y: (2 * x, x.sum())) == (
+        '✗ sums: first so_far: everything is doubled. See lesson 09, "Loops". 1 of 4 points (the whole).'
+    )
+
+
+# ---- what failed
+
+
+def test_an_error_with_and_without_a_line_and_a_message():
+    error = {"kind": "raised", "error": "OddError"}
+    rest = ' Here T=3. See lesson 09, "Loops". 0 of 4 points.'
+    assert said(failing(**error)) == f"✗ sums raised OddError.{rest}"
+    assert said(failing(**error, message="It broke.")) == f"✗ sums raised OddError: It broke.{rest}"
+    assert said(failing(**error, line="x + y", message="no")) == (
+        f"✗ sums raised OddError in your line `x + y`: no.{rest}"
+    )
+
+
+def test_an_error_in_some_cases():
+    right = [Answer(returned=sums(**case.arguments)) for case in cases(3, 4, 5)]
+    broken = Answer(failure=Failure("raised", "OddError", "no"))
+    unwritten = Answer(failure=Failure("not written"))
+    assert "✗ sums raised OddError where x is long: no." in said([right[0], broken, broken])
+    assert "✗ sums raised OddError: no." in said([right[0], right[1], broken])
+    assert "✗ sums is not written yet where x is long." in said([right[0], unwritten, unwritten])
+    assert "✗ sums is not written yet in some cases." in said([right[0], right[1], unwritten])
+
+
+def test_what_does_not_end():
+    slow = said(failing(kind="too slow", message="5"))
+    assert slow.startswith("✗ sums is not done after 5 seconds. Is there a loop that does not end? ")
+    line = said(failing(kind="too slow", message="5", line="while x:"))
+    assert line.startswith("✗ sums is not done after 5 seconds in your line `while x:`. Is there a loop")
+
+
+def test_what_is_not_written():
+    assert said(failing(kind="not written")) == "… sums is not written yet."
+    assert said(failing(kind="not written", inner="f")) == "… sums calls f, which is not written yet."
+
+
+def test_what_is_no_function():
+    text = said(failing(kind="not a function", message="it got None."))
+    assert text == '✗ sums: it got None. See lesson 09, "Loops". 0 of 4 points.'
+
+
+@pytest.mark.parametrize(("at", "where"), [("", ""), ("torch.cumsum(x)", " in your line `torch.cumsum(x)`")])
+def test_what_is_to_be_built_has_no_points_and_no_lesson(at, where):
+    right = [Answer(returned=sums(**case.arguments)) for case in cases(3, 4, 5)]
+    right[1] = Answer(returned=right[1].returned, calls="cumsum", at=at)
+    assert said(right) == f"✗ sums: this calls cumsum{where}: that is the thing to build here. 0 of 4 points."
+
+
+# ---- what costs no points
+
+
+def remarks(**about):
+    """What is said after the points of a right answer about which this is true in the second case."""
+    right = [Answer(returned=sums(**case.arguments)) for case in cases(3, 4, 5)]
+    right[1] = Answer(**{"returned": right[1].returned} | about)
+    verdict, _, rest = said(right).partition("4 of 4 points.")
+    assert verdict.startswith("✓")
+    return rest
+
+
+def test_remarks():
+    assert remarks() == ""
+    assert remarks(changed=("x",)) == (
+        " It changes its argument x in place: what the caller handed in changes."
+    )
+    assert remarks(changed=("y", "x")) == (
+        " It changes its arguments x and y in place: what the caller handed in changes."
+    )
+    so_far, whole = sums(*cases(4)[0].arguments.values())
+    coarse = "float32 though the inputs are float64: digits are lost."
+    assert remarks(returned=(so_far.float(), whole)) == f" so_far is {coarse}"
+    assert remarks(returned=(so_far.float(), whole.float())) == f" so_far and whole are {coarse}"
+    assert remarks(printed=" \n") == remarks(printed="") == ""
+    assert remarks(printed="x is\n`3`") == " It prints: `x is '3'`"
+    assert remarks(warned="old") == " It warns: `old`"
+    assert remarks(seconds=0.9) == ""
+    assert remarks(seconds=1.06) == " It is slow: 1.1 s for one case."  # from a fifth of the limit, 5 s, on
+
+
+def test_a_wrong_answer_has_remarks_too_and_an_unwritten_one_has_none():
+    unwritten = [Answer(failure=Failure("not written"), printed="hello")] * 3
+    assert said(unwritten) == "… sums is not written yet."
+    wrong = [
+        Answer(returned=(case.arguments["x"], case.arguments["x"][0] / 2), printed="hello")
+        for case in cases(3, 4, 5)
+    ]
+    assert said(wrong).endswith(" 0 of 4 points. It prints: `hello`")
+
+
+def test_seconds_of_a_case_that_failed_are_not_slow():
+    right = [Answer(returned=sums(**case.arguments)) for case in cases(3, 4, 5)]
+    right[2] = Answer(failure=Failure("too slow", message="5"), seconds=5.0)
+    assert "It is slow" not in said(right)
