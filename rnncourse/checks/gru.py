@@ -407,7 +407,7 @@ def _case(seed: int, trait: Trait, T: int, B: int, I: int, H: int) -> Case:
     numbers = random_numbers(seed, 1.0)
     while True:
         arguments = {"x": numbers(T, B, I), "h_0": numbers(B, H), **random_weights(numbers, 3, I, H)}
-        gap, _ = _first_difference(*arguments.values(), 0.0)
+        gap, _ = _first_difference(**arguments, tolerance=0.0)
         first = {AT_ONCE: 0, NEVER: T, LATER: T // 3}[trait]
         before = float(gap[:first].max()) if first else 0.0
         at = float(gap[first]) if first < T else 2 * before

@@ -731,7 +731,7 @@ def _draw(numbers, steps: int, B: int, I: int, H: int, V: int, all_end: bool) ->
     arguments = {"cell": cell, "embedding": 2 * numbers(V, I), "head": head}
     arguments |= {"token": numbers(B, V).argmax(dim=-1), "state": random_state(numbers, B, H)}
     built = {**arguments, "cell": cell.build(), "head": head.build()}
-    free, _ = _greedy(*built.values(), end=-1, steps=steps)  # -1: no token ends it
+    free, _ = _greedy(**built, end=-1, steps=steps)  # -1: no token ends it
     for end in range(1, V):
         ends = [row.tolist().index(end) if end in row else steps for row in free.T]
         if end in arguments["token"] or len(free.unique()) < 3:

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -22,7 +24,7 @@ from rnncourse.checks.framework.authoring import (
 LESSON = "01"
 
 
-def _calculated(name: str, truth: Callable, slips: Mistakes, **more: float) -> Check:
+def _calculated(name: str, truth: Callable, slips: Mistakes, **more: Any) -> Check:
     """A task that asks for values. A mistake is the whole calculation with a slip: what comes out wrong."""
     right = truth()
 
@@ -572,7 +574,7 @@ def _lamp(returned: object, arguments: dict) -> list[Tensor]:
     if isinstance(u, bool) or not isinstance(u, int | float):
         raise Problem("asked is one number, u.")
     w, h, last = arguments["w"], 0.0, -1
-    found = {part: [] for part in PARTS}
+    found: dict[str, list[bool]] = {part: [] for part in PARTS}
     for button in BUTTONS:
         h, last = math.tanh(w * button + u * h), button or last
         found[f"{'pressed' if button else 'kept'}_{'on' if last == 1 else 'off'}"].append(h > 0.5)

@@ -149,9 +149,10 @@ def step_case(
     c = 2 * numbers(*batch, H) if gates == 4 else None
     weights = random_weights(numbers, gates, I, H)
     biases = [weights["bias_ih"], weights["bias_hh"]]
+    zeroed = {X_ZERO: [x_t], H_ZERO: [h], C_ZERO: [] if c is None else [c], BIAS_ZERO: biases}
     for trait in zero:
-        for tensor in {X_ZERO: [x_t], H_ZERO: [h], C_ZERO: [c], BIAS_ZERO: biases}[trait]:
+        for tensor in zeroed[trait]:
             tensor.zero_()
-    state = {"h": h} if c is None else {"state": (h, c)}
+    state: dict[str, Any] = {"h": h} if c is None else {"state": (h, c)}
     sizes = {"I": I, "H": H} if B is None else {"B": B, "I": I, "H": H}
     return Case({"x_t": x_t, **state, **weights}, sizes, frozenset({SINGLE if B is None else BATCH, *zero}))
