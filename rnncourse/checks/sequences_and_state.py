@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-
 from typing import Any
 
 import torch
