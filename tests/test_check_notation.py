@@ -127,7 +127,7 @@ def written(**more):
         "returns": "h (B H), mask (T B) bool, dx (T B I) to 1e-4, sizes shape, a count whole",
         "points": "h 2",
     }
-    return task("t", "01", "s", truth=len, cases=some_cases, **words | more)
+    return task("t", "01", Mistakes("s", len), cases=some_cases, **words | more)
 
 
 def test_results_are_read_from_words():

@@ -155,11 +155,9 @@ both steps whole | these are two whole steps, (B, 4H). Of each, one half has see
 both_ends = task(
     "both_ends",
     LESSON,
-    "The trap in the last step",
+    wrong,
     returns="summary (B 2H)",
     points="summary 2",
-    truth=_both_ends,
-    mistakes=wrong,
     cases=_both_ends_cases,
     example={"output": torch.arange(1.0, 7.0).view(3, 1, 2)},
     agree="the last state of each direction",
@@ -210,11 +208,9 @@ batch first | the batch stands first. States keep it second, whatever batch_firs
 merged = task(
     "merged",
     LESSON,
-    "The states interleave",
+    wrong,
     returns="merged (L B 2H)",
     points="merged 2",
-    truth=_merged,
-    mistakes=wrong,
     cases=_merged_cases,
     example={"h_n": torch.arange(1.0, 9.0).view(4, 2, 1)},
     agree="the states, layer by layer",
@@ -281,11 +277,9 @@ time first | the lengths are applied along the batch: x is (B, T, I) here.
 reverse_padded = task(
     "reverse_padded",
     LESSON,
-    "Rows of different length",
+    wrong,
     returns="reversed (B T I)",
     points="reversed 3",
-    truth=_reverse_padded,
-    mistakes=wrong,
     cases=_reverse_padded_cases,
     example={
         "x": torch.tensor([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 0.0, 0.0]])[..., None],
@@ -391,11 +385,9 @@ ONES, MINUS, ZEROS = 4 * [1.0], 4 * [-1.0], 4 * [0.0]
 two_ways = task(
     "two_ways",
     LESSON,
-    "Two passes, lined up in time",
+    wrong,
     returns="output (T B 2H), h_n (D B H), c_n (D B H)",
     points="output 2; h_n 1; c_n 1",
-    truth=_two_ways,
-    mistakes=wrong,
     cases=_two_ways_cases,
     example={
         "x": rows([[1.0]], [[0.0]]),
@@ -590,7 +582,7 @@ dropout on the output | dropout acts after the last layer, too.
 BiLSTM = task(
     "BiLSTM",
     LESSON,
-    "A published class, repaired",
+    wrong,
     returns="forward half (T B H), backward half (T B H), h_n (L*D B H), c_n (L*D B H)",
     points="""
         the axes 1 = forward half where there is one layer and no option but batch_first
@@ -603,7 +595,6 @@ BiLSTM = task(
         all of it together 2
     """,
     truth=_Torch,
-    mistakes=wrong,
     cases=_BiLSTM_cases,
     example={
         "input_size": 1,

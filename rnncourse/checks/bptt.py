@@ -211,11 +211,9 @@ dweights not summed | each row of the batch has weight gradients of its own. The
 rnn_step_backward = task(
     "rnn_step_backward",
     LESSON,
-    "One step, with all its shapes",
+    wrong_step,
     returns=arrays(dx_t="B I", dh="B H", dweight_ih="H I", dweight_hh="H H", dbias="H"),
     points="dx_t 1; dh 1; dweight_ih 1; dweight_hh 1; dbias 1",
-    truth=_rnn_step_backward,
-    mistakes=wrong_step,
     cases=_rnn_step_backward_cases,
     example={
         "dh_t": rows([1, 1], [0, 2]),
@@ -314,11 +312,9 @@ a step of its own | the e that you are given has no part in it: these are the qu
 numerical_gradient = task(
     "numerical_gradient",
     LESSON,
-    "A witness that knows no calculus",
+    wrong,
     returns=arrays(gradient=""),
     points="every quotient 3",
-    truth=_numerical_gradient,
-    mistakes=wrong,
     cases=_numerical_gradient_cases,
     example={"loss": "np.linalg.norm", "v": rows(3, 4), "e": 1.0},
     use=call_with_arrays,
@@ -497,11 +493,9 @@ wrong.add(wrong_step.through(_loop_over, but=tuple(LEFT_OUT.split("; ")), **of_t
 rnn_backward = task(
     "rnn_backward",
     LESSON,
-    "The whole sequence",
+    wrong,
     returns=arrays(dx="T B I", dh_0="B H", dweight_ih="H I", dweight_hh="H H", dbias="H"),
     points="dx 1; dh_0 1; dweight_ih 1; dweight_hh 2; dbias 1",
-    truth=_rnn_backward,
-    mistakes=wrong,
     cases=_rnn_backward_cases,
     example={
         "x": rows([[1]], [[0]], [[-1]]),
@@ -643,11 +637,9 @@ pre-activations | these are the gradients before the gates' own sigmoid and tanh
 memory_backward = task(
     "memory_backward",
     LESSON,
-    "The whole sequence",
+    wrong,
     returns=arrays(df="T B H", di="T B H", dg="T B H", do="T B H", dc_0="B H"),
     points="df 1; di 1; dg 1; do 1; dc_0 1",
-    truth=_memory_backward,
-    mistakes=wrong,
     cases=_memory_backward_cases,
     example={
         "dh": rows([[1]], [[0]], [[2]]),

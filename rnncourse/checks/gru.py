@@ -169,11 +169,9 @@ gates not activated | r and z are the bare sums: they are not squashed.
 gru_step = task(
     "gru_step",
     LESSON,
-    "The equations",
+    step_mistakes,
     returns="h (B H)",
     points="with a batch 2 where there is a batch; without a batch 1 where there is no batch",
-    truth=_step_after,
-    mistakes=step_mistakes,
     cases=_step_cases,
     example=PENCIL,
 )
@@ -233,11 +231,9 @@ W_hr for W_hn | r * h meets the first block of weight_hh, that of r. Which block
 gru_step_before = task(
     "gru_step_before",
     LESSON,
-    "Where the reset gate acts",
+    wrong,
     returns="h (B H)",
     points="with a batch 2 where there is a batch; without a batch 1 where there is no batch",
-    truth=_step_before,
-    mistakes=wrong,
     cases=_step_cases,
     example=PENCIL,
 )
@@ -298,11 +294,9 @@ z's block set to zero | z's block is zero now: then z is 0.5 for every input.
 turn_z = task(
     "turn_z",
     LESSON,
-    "Which way z points",
+    wrong,
     returns="weight_ih (3H I), weight_hh (3H H), bias_ih (3H), bias_hh (3H)",
     points="the weights 1 = weight_ih, weight_hh; the biases 1 = bias_ih, bias_hh",
-    truth=_turn_z,
-    mistakes=wrong,
     cases=_turn_z_cases,
     example=PENCIL_WEIGHTS,
 )
@@ -368,11 +362,9 @@ moved on by one | the blocks lie r, n, z now. torch: r, z, n.
 from_keras = task(
     "from_keras",
     LESSON,
-    "Equal to torch",
+    wrong,
     returns="weight_ih (3H I), weight_hh (3H H), bias_ih (3H), bias_hh (3H)",
     points="weight_ih 1; weight_hh 1; the biases 1 = bias_ih, bias_hh",
-    truth=_from_keras,
-    mistakes=wrong,
     cases=_from_keras_cases,
     example={
         "kernel": rows([1.0, 2.0, 3.0], [4.0, 5.0, 6.0]),
@@ -488,11 +480,9 @@ one variant twice | gap is zero throughout: the same variant runs twice.
 first_difference = task(
     "first_difference",
     LESSON,
-    "Where the reset gate acts",
+    wrong,
     returns="gap (T), first () int",
     points="gap 2; first 1",
-    truth=_first_difference,
-    mistakes=wrong,
     cases=_first_difference_cases,
     example={
         "x": torch.stack([PENCIL["x_t"], -PENCIL["x_t"], PENCIL["x_t"]])[:, None],
@@ -577,11 +567,9 @@ a pair returned | it returns a pair, as an LSTM's cell does. A GRU has one state
 MyGRUCell = task(
     "MyGRUCell",
     LESSON,
-    "Equal to torch",
+    wrong,
     returns="h (B H)",
     points="from a given state 2 where a state is given; with and without a state 1",
-    truth=_MyGRUCell,
-    mistakes=wrong,
     cases=_MyGRUCell_cases,
     example={
         "input_size": 2,
@@ -699,11 +687,9 @@ weight_hh from the new state | dweight_hh is made with the new state. Which stat
 gru_step_backward = task(
     "gru_step_backward",
     LESSON,
-    "Backward of one step",
+    wrong,
     returns="dx_t (B I), dh (B H), dweight_ih (3H I), dweight_hh (3H H), dbias_ih (3H), dbias_hh (3H)",
     points="dx_t 1; dh 2; the weights 2 = dweight_ih, dweight_hh; the biases 1 = dbias_ih, dbias_hh",
-    truth=_gru_step_backward,
-    mistakes=wrong,
     cases=_gru_step_backward_cases,
     example={
         "dh_t": row(1.0)[None],

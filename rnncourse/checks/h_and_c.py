@@ -58,11 +58,9 @@ states are parameters | they are not.
 which_state = task(
     "which_state",
     LESSON,
-    "Who reads which",
+    wrong,
     returns=tuple(Word(name, ("h", "c", "both", "neither")) for name in SENTENCES),
     points="all seven 2",
-    truth=SENTENCES,
-    mistakes=wrong,
     use=value,
     tells=False,
 )
@@ -148,14 +146,12 @@ g not saturated | c becomes ±0.76 = tanh(±1), not ±1: g is not near its bound
 latch = task(
     "latch",
     LESSON,
-    "Weights by hand",
+    wrong,
     returns=(Memory("c", "T"),),
     points="c in short sequences 1 where the sequence is short; c in long ones 2 where the sequence is long",
-    truth=_latch,
-    mistakes=wrong,
     cases=_latch_cases,
     example={"x": rows([-1.0, 0.0], [1.0, 1.0], [-1.0, 0.0], [-1.0, 1.0], [1.0, 0.0])},
-    **BY_HAND,
+    None=BY_HAND,
 )
 
 
@@ -236,14 +232,12 @@ tied gates | c lies between −1 and 1: where you write, you drop the old c. A c
 counter = task(
     "counter",
     LESSON,
-    "Weights by hand",
+    wrong,
     returns=(Memory("c", "T"),),
     points="c in short sequences 1 where the sequence is short; c in long ones 2 where the sequence is long",
-    truth=_counter,
-    mistakes=wrong,
     cases=_counter_cases,
     example={"x": _one_hot([0, 0, 3, 1, 2, 0])},
-    **BY_HAND,
+    None=BY_HAND,
 )
 
 
@@ -310,14 +304,12 @@ i and f exchanged | your first row keeps and your second writes: i and f are exc
 toggle = task(
     "toggle",
     LESSON,
-    "Weights by hand",
+    wrong,
     returns=(Memory("c", "T"),),
     points="c in short sequences 2 where the sequence is short; c in long ones 2 where the sequence is long",
-    truth=_toggle,
-    mistakes=wrong,
     cases=_toggle_cases,
     example={"x": rows([0.0], [1.0], [0.0], [1.0], [0.0], [1.0])},
-    **BY_HAND,
+    None=BY_HAND,
 )
 
 
@@ -368,11 +360,9 @@ tanh's inverse | you turn tanh round. A forget gate is a σ.
 forget_bias = task(
     "forget_bias",
     LESSON,
-    "Weights by hand",
+    wrong,
     returns="bias (H)",
     points="the bias 2",
-    truth=_forget_bias,
-    mistakes=wrong,
     cases=_forget_bias_cases,
     example={"share": row(0.5, 0.99), "T": 40},
 )
@@ -467,11 +457,9 @@ scaled along the columns | your factors scale the columns of the blocks. diag(v)
 state_jacobian = task(
     "state_jacobian",
     LESSON,
-    "The road along c",
+    wrong,
     returns="c_by_c (H H), c_by_h (H H), h_by_c (H H), h_by_h (H H)",
     points="c_by_c 1; c_by_h 1; h_by_c 1; h_by_h 1",
-    truth=_state_jacobian,
-    mistakes=wrong,
     cases=_state_jacobian_cases,
     example={
         "i": row(0.5),
@@ -523,11 +511,9 @@ the last value taken for a latch | it needs no pulse.
 units = task(
     "units",
     LESSON,
-    "A net that remembers",
+    wrong,
     returns=tuple(Word(name, WORDS) for name in TRUTH),
     points="all five units 3",
-    truth=TRUTH,
-    mistakes=wrong,
     use=value,
     forbid=frozenset(),
     tells=False,

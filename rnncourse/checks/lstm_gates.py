@@ -78,11 +78,9 @@ gates applied twice | f, i and g come activated: they go through sigmoid and tan
 cell_state = task(
     "cell_state",
     LESSON,
-    "Ask for a memory",
+    wrong,
     returns="c (B H)",
     points="c 2",
-    truth=_cell_state,
-    mistakes=wrong,
     cases=_cell_state_cases,
     example={"f": row(0.5), "i": row(0.25), "g": row(-1.0), "c": row(3.0)},
 )
@@ -167,11 +165,9 @@ softmax over the gates | your four numbers add up to 1, a softmax. Each gate ope
 gates = task(
     "gates",
     LESSON,
-    "Four gates, one matmul",
+    wrong,
     returns="i (B H), f (B H), g (B H), o (B H)",
     points="i 1; f 1; g 1; o 1",
-    truth=_gates,
-    mistakes=wrong,
     cases=_gates_cases,
     example={"a": row(0.0, 0.0, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0)},
 )
@@ -262,7 +258,7 @@ step_mistakes.edits("§ Four gates, one matmul" + WEIGHTS_EXCHANGED)
 lstm_step = task(
     "lstm_step",
     LESSON,
-    "The equations",
+    step_mistakes,
     returns="h (B H), c (B H)",
     points="""
         h with a batch 1 = h where there is a batch
@@ -270,8 +266,6 @@ lstm_step = task(
         h without a batch 1 = h where there is no batch
         c without a batch 1 = c where there is no batch
     """,
-    truth=_lstm_step,
-    mistakes=step_mistakes,
     cases=_step_cases,
     example={"x_t": row(1.0, 2.0), "state": (row(0.5), row(-1.0)), **PENCIL_WEIGHTS},
 )
@@ -324,11 +318,9 @@ bias halved | the bias is halved. Here all of it goes into bias_ih; bias_hh stay
 from_cs231n = task(
     "from_cs231n",
     LESSON,
-    "Four gates, one matmul",
+    wrong,
     returns="weight_ih (4H I), weight_hh (4H H), bias_ih (4H)",
     points="weight_ih 1; weight_hh 1; bias_ih 1",
-    truth=_from_cs231n,
-    mistakes=wrong,
     cases=_cs231n_cases,
     example={
         "Wx": rows([1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]),
@@ -390,15 +382,13 @@ wrong.edits(STATE_IGNORED)
 MyLSTMCell = task(
     "MyLSTMCell",
     LESSON,
-    "Equal to torch",
+    wrong,
     returns="h (B H), c (B H)",
     points="""
         h from a given state 1 = h where a state is given
         c from a given state 1 = c where a state is given
         with and without a state 2
     """,
-    truth=_MyLSTMCell,
-    mistakes=wrong,
     cases=_class_cases,
     example={
         "input_size": 2,

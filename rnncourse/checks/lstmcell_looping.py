@@ -141,11 +141,9 @@ state with a layer axis | h and c are (1, B, H), as torch.nn.LSTM returns them. 
 run_cell = task(
     "run_cell",
     LESSON,
-    "The loop",
+    run_cell_mistakes,
     returns="output (T B H), h (B H), c (B H)",
     points="output 2; h 1; c 1",
-    truth=_run_cell,
-    mistakes=run_cell_mistakes,
     cases=_run_cell_cases,
     example={"cell": small_cell(), "x": THREE_STEPS.double(), "state": (rows([0.0]), rows([1.0]))},
     derive=flat,
@@ -250,15 +248,13 @@ not stacked | output is a list of tensors. Asked is one tensor, (B, T, H).
 run_batch_first = task(
     "run_batch_first",
     LESSON,
-    "The loop runs over the batch",
+    wrong,
     returns="output (B T H), h (B H), c (B H)",
     points="""
         output from a given state 1 = output where a state is given
         h and c from a given state 1 = h, c where a state is given
         without a state, too 1
     """,
-    truth=_run_batch_first,
-    mistakes=wrong,
     cases=_run_batch_first_cases,
     example={
         "cell": small_cell(torch.float32),
@@ -342,11 +338,9 @@ transposed | the weights are transposed. A cell keeps them in the layer's layout
 cell_weights = task(
     "cell_weights",
     LESSON,
-    "Equal to nn.LSTM",
+    wrong,
     returns="weight_ih (4H I), weight_hh (4H H), bias_ih (4H), bias_hh (4H)",
     points="layer 0 1 where layer is 0; every layer 1",
-    truth=_cell_weights,
-    mistakes=wrong,
     cases=_cell_weights_cases,
     example={
         "lstm": TorchModule("LSTM", {"input_size": 1, "hidden_size": 1, "num_layers": 2}, _numbered()),
@@ -462,11 +456,9 @@ loop over the batch | the loop runs over the batch, axis 1 of x: each sequence i
 run_cells = task(
     "run_cells",
     LESSON,
-    "Two layers from cells",
+    wrong,
     returns="output (T B H), h_n (L B H), c_n (L B H)",
     points="output 2; h_n 1; c_n 1",
-    truth=_run_cells,
-    mistakes=wrong,
     cases=_run_cells_cases,
     example={
         "cells": [small_cell(), small_cell()],
@@ -583,11 +575,9 @@ joined, not stacked | the steps are joined along the batch, (steps*B, I). Time w
 continue_alone = task(
     "continue_alone",
     LESSON,
-    "Feed the prediction back",
+    wrong,
     returns="predictions (T B I)",
     points="the first prediction 1 where one step is asked; all of them 2",
-    truth=_continue_alone,
-    mistakes=wrong,
     cases=_continue_alone_cases,
     example={"cell": small_cell(torch.float32), "head": small_head(), "seen": THREE_STEPS, "steps": 3},
     forbid=LAYER,
@@ -687,11 +677,10 @@ not stacked | predictions is a list of tensors. Asked is one tensor, (T, B, I).
 mixed = task(
     "mixed",
     LESSON,
-    "no_grad or detach",
+    wrong,
     returns="predictions (T B I), gradient (4H H)",
     points="predictions 2; gradient 1",
-    truth=_mixed,
-    mistakes=wrong,
+    section="no_grad or detach",
     cases=_mixed_cases,
     example={
         "cell": small_cell(torch.float32, trains=True),
@@ -833,11 +822,9 @@ not stacked | the tokens are a list of tensors. Asked is one tensor, (steps, B).
 greedy = task(
     "greedy",
     LESSON,
-    "Feed the prediction back",
+    wrong,
     returns="tokens (T B) int, h (B H), c (B H)",
     points="tokens 2; h 1; c 1",
-    truth=_greedy,
-    mistakes=wrong,
     cases=_greedy_cases,
     example={
         "cell": cell_of([-4.0, 2.0, 3.0, 4.0], [2.0, -4.0, 3.0, -3.0], [2.0, 2.0, -2.0, -2.0]),

@@ -181,11 +181,9 @@ cut along time | you cut along time: the first half of the steps and the second.
 split_directions = task(
     "split_directions",
     LESSON,
-    "From one to the other",
+    wrong,
     returns="forward (T B H), backward (T B H)",
     points="time first 1 where time comes first; batch_first 2 where batch_first is True",
-    truth=_split_directions,
-    mistakes=wrong,
     cases=_split_directions_cases,
     example={"output": counted(1, 3, 4), "batch_first": True},
     agree="the right halves",
@@ -262,15 +260,13 @@ the last slice, without rows | this is the last slice of output, as it is: h_n h
 h_n_from_output = task(
     "h_n_from_output",
     LESSON,
-    "From one to the other",
+    wrong,
     returns="rows (D B H)",
     points="""
         one direction 1 where there is one direction
         two directions, time first 1 where there are two directions & time comes first
         two directions, batch_first 2 where there are two directions & batch_first is True
     """,
-    truth=_h_n_from_output,
-    mistakes=wrong,
     cases=_h_n_from_output_cases,
     example={"output": counted(3, 1, 4), "D": 2, "batch_first": False},
     agree="h_n",
@@ -334,11 +330,9 @@ _example = random_numbers(0, 1.0)
 every_state = task(
     "every_state",
     LESSON,
-    "From one to the other",
+    wrong,
     returns="h (T L B H), c (T L B H)",
     points="h 1; c 2",
-    truth=_every_state,
-    mistakes=wrong,
     cases=_every_state_cases,
     example={
         "layer": random_module("LSTM", _example, input_size=1, hidden_size=1),
@@ -449,15 +443,13 @@ output as it is | this is output, with all steps. Asked is one vector for each s
 SentenceVector = task(
     "SentenceVector",
     LESSON,
-    "Which one do you want?",
+    wrong,
     returns="vector (B D*H)",
     points="""
         one direction 1 where there is one direction
         two directions 2 where there are two directions
         batch_first 1 where batch_first is True
     """,
-    truth=_Truth_SentenceVector,
-    mistakes=wrong,
     cases=_SentenceVector_cases,
     example={
         "layer": random_module("RNN", _example, input_size=1, hidden_size=1, bidirectional=True),
@@ -553,15 +545,13 @@ state on the layer | two streams get in each other's way: they keep their states
 Stream = task(
     "Stream",
     LESSON,
-    "A sequence in pieces",
+    wrong,
     returns="outputs (T B H)",
     points="""
         one sequence in pieces 1 where one sequence comes alone
         reset 1 where a stream is reset
         two streams 1 where two streams share the layer
     """,
-    truth=_Truth_Stream,
-    mistakes=wrong,
     cases=_Stream_cases,
     example={
         "layer": random_module("RNN", _example, input_size=1, hidden_size=1),
@@ -666,15 +656,13 @@ joined by reshape | the states are joined on the wrong axis and forced into shap
 Streams = task(
     "Streams",
     LESSON,
-    "A sequence in pieces",
+    wrong,
     returns="outputs (rows H)",
     points="""
         the same batch again 1 where every batch has the same sequences in the same order
         another order 1 where the sequences change places
         absent and new sequences 2 where sequences stay away, or are new
     """,
-    truth=_Truth_Streams,
-    mistakes=wrong,
     cases=_Streams_cases,
     example={
         "layer": random_module("LSTM", _example, input_size=1, hidden_size=1),

@@ -96,11 +96,9 @@ only the last step | one step of each sequence is marked, its last. Asked are al
 valid = task(
     "valid",
     LESSON,
-    "A mask from the lengths",
+    wrong,
     returns="mask (B T) bool",
     points="mask 2",
-    truth=_valid,
-    mistakes=wrong,
     cases=_valid_cases,
     example={"lengths": torch.tensor([1, 3]), "T": 4},
     agree="the lengths",
@@ -195,11 +193,9 @@ batch_first the wrong way round | batch_first is taken for its opposite.
 last_valid = task(
     "last_valid",
     LESSON,
-    "The last valid output",
+    wrong,
     returns="summary (B D*H)",
     points="one direction 2 where there is one direction; two directions 2 where there are two directions",
-    truth=_last_valid,
-    mistakes=wrong,
     cases=_last_valid_cases,
     example={
         "output": rows([[1, 2], [3, 4], [5, 6]], [[7, 8], [9, 0.5], [0, 0]]),
@@ -279,11 +275,9 @@ over the batch | this adds over the batch, not over time.
 mean_valid = task(
     "mean_valid",
     LESSON,
-    "Mean, maximum and loss without the padding",
+    wrong,
     returns="mean (B H)",
     points="finite padding 1 where the padding is finite; nan in the padding 1",
-    truth=_mean_valid,
-    mistakes=wrong,
     cases=_mean_valid_cases,
     example={"output": rows([[1], [2], [6]], [[3], [5], [9]]), "lengths": torch.tensor([3, 2])},
     agree="the mean of each sequence alone",
@@ -373,11 +367,9 @@ one loss for each step | this is the loss of each step. Asked is one number, the
 masked_loss = task(
     "masked_loss",
     LESSON,
-    "Mean, maximum and loss without the padding",
+    wrong,
     returns="loss ()",
     points="finite padding 1 where the padding is finite; nan in the padding 1",
-    truth=_masked_loss,
-    mistakes=wrong,
     cases=_masked_loss_cases,
     example={
         "logits": rows([[0, 0], [0, 1]], [[2, 0], [9, 9]]),
@@ -438,11 +430,9 @@ added up | the sizes are added up over time: these are places in data.
 batch_sizes = task(
     "batch_sizes",
     LESSON,
-    "From the lengths to batch_sizes",
+    wrong,
     returns="sizes (T) int",
     points="sizes 2",
-    truth=_batch_sizes,
-    mistakes=wrong,
     cases=_batch_sizes_cases,
     example={"lengths": torch.tensor([1, 4, 2])},
     forbid=BY_HAND,
@@ -527,11 +517,9 @@ stacked | data is a list of columns. Asked is one tensor, (N, I).
 pack = task(
     "pack",
     LESSON,
-    "Packing: the staircase",
+    wrong,
     returns="data (N I), batch_sizes (T) int, sorted_indices (B) int, unsorted_indices (B) int",
     points="data 2; batch_sizes 1; the indices 1 = sorted_indices, unsorted_indices",
-    truth=_pack,
-    mistakes=wrong,
     cases=_pack_cases,
     example={
         "x": rows([[1], [2], [0]], [[3], [0], [0]], [[4], [5], [6]]),
@@ -623,11 +611,9 @@ total_length for lengths | all lengths are total_length: the padding is counted.
 unpack = task(
     "unpack",
     LESSON,
-    "Back to a padded tensor",
+    wrong,
     returns="padded (B T H), lengths (B) int",
     points="padded 3; lengths 1",
-    truth=_unpack,
-    mistakes=wrong,
     cases=_unpack_cases,
     example={
         "data": rows([4], [1], [3], [5], [2], [6]),
@@ -740,11 +726,9 @@ a row at a time | each step takes a single row of data. A column has as many row
 run_packed = task(
     "run_packed",
     LESSON,
-    "The loop over the staircase",
+    wrong,
     returns="output (N H), h_n (B H), c_n (B H)",
     points="output 2; h_n 2; c_n 1",
-    truth=_run_packed,
-    mistakes=wrong,
     cases=_run_packed_cases,
     example={
         "cell": small_cell(),

@@ -266,11 +266,9 @@ weight_hh not narrower | with a projection weight_hh is counted too wide: what d
 count_parameters = task(
     "count_parameters",
     LESSON,
-    "Count them",
+    wrong,
     returns="count whole",
     points="without a projection 2 where there is no projection; with one 1 where there is a projection",
-    truth=_count_parameters,
-    mistakes=wrong,
     cases=_count_parameters_cases,
     example=_case("LSTM", 10, 20, 2, True).arguments,
     forbid=LAYERS,
@@ -375,11 +373,9 @@ cells of all_weights miscounted | another cell's rows come: all_weights holds a 
 gate_rows = task(
     "gate_rows",
     LESSON,
-    "A gate's rows",
+    wrong,
     returns="rows (H columns)",
     points="of an LSTM 2 where the module is an LSTM; of a GRU 1 where the module is a GRU",
-    truth=_gate_rows,
-    mistakes=wrong,
     cases=_gate_rows_cases,
     example={
         "module": one_unit([1.0, 2, 3, 4], [10.0, 20, 30, 40], [0.1, 0.2, 0.3, 0.4], [0.0, 0, 0, 0]),
@@ -481,15 +477,13 @@ silent without biases | with bias=False it returns as if the bias were set. Aske
 set_forget_bias = task(
     "set_forget_bias",
     LESSON,
-    "The forget bias",
+    wrong,
     returns="forget_bias (L*D H), others (N), refused flag",
     points="""
         the forget bias 2 = forget_bias
         nothing else changed 1
         bias=False 1 = refused where there are no biases
     """,
-    truth=_set_forget_bias,
-    mistakes=wrong,
     cases=_set_forget_bias_cases,
     example={
         "lstm": one_unit(
@@ -591,15 +585,13 @@ biases emptied | the biases are set to 0 as well. Asked is weight_hh.
 orthogonal_per_gate = task(
     "orthogonal_per_gate",
     LESSON,
-    "Gate by gate",
+    wrong,
     returns="blocks (L*D 2) to 0.0001, different (L*D) bool, others_kept (kind) bool",
     points="""
         the blocks of an LSTM 1 = blocks where the module is an LSTM
         the blocks of a GRU 1 = blocks where the module is a GRU
         drawn each for itself, and nothing else changed 1
     """,
-    truth=_orthogonal_per_gate,
-    mistakes=wrong,
     cases=_orthogonal_per_gate_cases,
     use=changed_module,
     forbid=frozenset({"rnncourse"}),
@@ -787,11 +779,9 @@ exchanged | the two are exchanged: asked is bias_ih first.
 fold_biases = task(
     "fold_biases",
     LESSON,
-    "Two biases",
+    wrong,
     returns="bias_ih (GH), bias_hh (GH)",
     points="RNN and LSTM 1 where it is an RNN or an LSTM; GRU 2 where it is a GRU",
-    truth=_fold_biases,
-    mistakes=wrong,
     cases=_fold_biases_cases,
     example={"mode": "RNN", "bias_ih": torch.tensor([1.0, 2.0]), "bias_hh": torch.tensor([0.1, 0.2])},
 )
@@ -879,11 +869,9 @@ biases on two axes | B has an axis for the two biases. Asked are they end to end
 to_onnx = task(
     "to_onnx",
     LESSON,
-    "Weights from elsewhere",
+    wrong,
     returns="W (D gates*H I), R (D gates*H H), B (D 8H)",
     points="W 1; R 1; B 2",
-    truth=_to_onnx,
-    mistakes=wrong,
     cases=_to_onnx_cases,
     example={
         "lstm": one_unit([1.0, 2, 3, 4], [10.0, 20, 30, 40], [0.1, 0.2, 0.3, 0.4], [0.5, 0.6, 0.7, 0.8])

@@ -101,11 +101,9 @@ tanh applied | these are the values after tanh. Asked is what goes into it.
 pre_activation = task(
     "pre_activation",
     LESSON,
-    "The equation",
+    wrong,
     returns="a (B H)",
     points="with a batch 1 where there is a batch; without a batch 1 where there is no batch",
-    truth=_pre_activation,
-    mistakes=wrong,
     cases=_step_cases,
     example=PENCIL,
 )
@@ -168,7 +166,7 @@ old state added | the old state is added to the new one. Here the new state take
 rnn_step = task(
     "rnn_step",
     LESSON,
-    "The equation",
+    step_mistakes,
     returns="h (B H)",
     points="""
         tanh with a batch 1 where nonlinearity is tanh & there is a batch
@@ -176,8 +174,6 @@ rnn_step = task(
         relu with a batch 1 where nonlinearity is relu & there is a batch
         relu without a batch 1 where nonlinearity is relu & there is no batch
     """,
-    truth=_rnn_step,
-    mistakes=step_mistakes,
     cases=_both_cases,
     example=PENCIL,
 )
@@ -276,11 +272,9 @@ wrong.add(
 unroll = task(
     "unroll",
     LESSON,
-    "Over time",
+    wrong,
     returns="outputs (T B H), h_T (B H)",
     points="outputs 2; h_T 2",
-    truth=_unroll,
-    mistakes=wrong,
     cases=_unroll_cases,
     example={
         "x": rows([[1.0]], [[0.0]], [[0.0]]),
@@ -336,15 +330,13 @@ needs biases, always tanh | cell.nonlinearity is not looked at, and a cell built
 next_state = task(
     "next_state",
     LESSON,
-    "Equal to nn.RNNCell",
+    wrong,
     returns="h (B H)",
     points="""
         tanh 1 where nonlinearity is tanh
         relu 1 where nonlinearity is relu
         bias=False 1 where there are no biases
     """,
-    truth=_next_state,
-    mistakes=wrong,
     cases=_cell_cases,
     example={"cell": _cell(random_numbers(2, 0.6), 2, 1), "x_t": rows([1.0, 2.0]), "h": rows([0.5])},
 )
@@ -402,11 +394,9 @@ weight_ih unchanged | weight_ih is as it was. Which unit does each of its rows m
 reorder_units = task(
     "reorder_units",
     LESSON,
-    "The equation",
+    wrong,
     returns="weight_ih (H I), weight_hh (H H), bias_ih (H), bias_hh (H)",
     points="weight_ih and the biases 1 = weight_ih, bias_ih, bias_hh; weight_hh 2",
-    truth=_reorder_units,
-    mistakes=wrong,
     cases=_order_cases,
     example={
         "order": torch.tensor([2, 0, 1]),

@@ -216,15 +216,13 @@ h_T from the states | it fails where T = 0: there is no last state in `states`. 
 run = task(
     "run",
     LESSON,
-    "It is a fold",
+    wrong,
     returns="states (T), h_T ()",
     points="""
         states 2 where there are several time steps
         h_T 1 where there are several time steps
         T = 1 and T = 0, too 1
     """,
-    truth=_run,
-    mistakes=wrong,
     cases=_run_cases,
     example={
         "x": torch.tensor([1.0, 2.0, 5.0]),
@@ -313,11 +311,10 @@ where, not what | these are places, not numbers: the place of the largest so far
 running_max = task(
     "running_max",
     LESSON,
-    "It is a fold",
+    wrong,
     returns="states (T)",
     points="inputs of both signs 1 where inputs of both signs come; negative inputs, too 1",
-    truth=_running_max,
-    mistakes=wrong,
+    section="It is a fold",
     cases=_running_max_cases,
     example={"x": torch.tensor([2.0, -1.0, 3.0, 1.0])},
     forbid=frozenset({"torch.cummax", "torch.cummin", "rnncourse"}),
@@ -416,11 +413,9 @@ h_0 among the states | there are T + 1 states: h_0 is there, too.
 alarm = task(
     "alarm",
     LESSON,
-    "What must a state hold?",
+    wrong,
     returns="states (T) int",
     points="from h_0 = 0 2 where h_0 is 0; from any h_0 1",
-    truth=_alarm,
-    mistakes=wrong,
     cases=_alarm_cases,
     example={"x": torch.tensor([1, 0, 1, 1, 1, 0, 1]), "h_0": torch.tensor(0)},
     agree="the table",
@@ -542,11 +537,9 @@ all inputs from k on | these are the shares of the inputs k to T together. Asked
 weight_of = task(
     "weight_of",
     LESSON,
-    "Unrolled with letters",
+    wrong,
     returns="share (H I)",
     points="earlier inputs 2 where k is an earlier step; the last input, too 1",
-    truth=_weight_of,
-    mistakes=wrong,
     cases=_weight_of_cases,
     example={"k": 1, "T": 3, "W_ih": rows([1.0], [2.0]), "W_hh": rows([0.5, 0.0], [1.0, -1.0])},
 )
@@ -613,11 +606,9 @@ it blinks and fades | with a negative u the state changes its sign at each step,
 memory_weight = task(
     "memory_weight",
     LESSON,
-    "The lamp, answered by a net",
+    wrong,
     returns="pressed_on (T) bool, pressed_off (T) bool, kept_on (T) bool, kept_off (T) bool",
     points="the lamp right after each step 3",
-    truth=_memory_weight,
-    mistakes=wrong,
     cases=_memory_weight_cases,
     derive=_lamp,
     agree="the lamp",

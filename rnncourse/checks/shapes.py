@@ -331,11 +331,9 @@ a cell walks along time | It does not.
 outcomes = task(
     "outcomes",
     LESSON,
-    "What batch_first moves",
+    wrong,
     returns=tuple(Word(call, ("right", "raises", "silent")) for call in OUTCOMES),
     points="all eight 3",
-    truth=OUTCOMES,
-    mistakes=wrong,
     use=value,
     tells=False,
 )
@@ -386,11 +384,9 @@ one sequence | that is the first sequence alone.
 time_first = task(
     "time_first",
     LESSON,
-    "Transpose, not view",
+    wrong,
     returns="x (T B I)",
     points="x 2",
-    truth=_time_first,
-    mistakes=wrong,
     cases=_time_first_cases,
     example={"rows": torch.tensor([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]]), "T": 3},
     agree="the stored sequences",
@@ -466,14 +462,12 @@ the order not looked at | the missing axes are there; the others stay in x's ord
 arrange = task(
     "arrange",
     LESSON,
-    "Transpose, not view",
+    wrong,
     returns="result ()",
     points="""
         axes in another order 2 where no axis is missing
         axes that are missing 2 where an axis is missing
     """,
-    truth=_arrange,
-    mistakes=wrong,
     cases=_arrange_cases,
     example={"x": random_numbers(0, 1.0)(2, 3).round(decimals=1), "axes": "TI", "wanted": "BIT"},
     agree="what the letters say",
@@ -611,11 +605,9 @@ states with time | your states have a time axis: they are from one moment.
 expected_shapes = task(
     "expected_shapes",
     LESSON,
-    "From a step to a layer",
+    wrong,
     returns="input shape, output shape, h_n shape, c_n shape, weight_ih shape",
     points="input 1; output 1; h_n 1; c_n 1; weight_ih 1",
-    truth=_expected_shapes,
-    mistakes=wrong,
     cases=_expected_shapes_cases,
     example={
         "module": random_module("RNN", random_numbers(0, 1.0), input_size=2, hidden_size=1),

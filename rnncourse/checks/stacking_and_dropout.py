@@ -183,11 +183,9 @@ all together | this is the sum over the layers. Asked is each layer's own count.
 parameters_by_layer = task(
     "parameters_by_layer",
     LESSON,
-    "What a layer costs",
+    wrong,
     returns="counts (L) int",
     points="counts 3",
-    truth=_parameters_by_layer,
-    mistakes=wrong,
     cases=_parameters_by_layer_cases,
     example=_parameters_by_layer_case(4, 10, 20, 3, False).arguments,
     forbid=frozenset({"torch.nn.RNN", "torch.nn.LSTM", "torch.nn.GRU", "rnncourse"}),
@@ -325,11 +323,10 @@ collected states overwritten | output is the last step's h at every step: what i
 stack_cells = task(
     "stack_cells",
     LESSON,
-    "The whole recurrence",
+    wrong,
     returns="output (T B H), h_n (L B H), c_n (L B H)",
     points="output 2; h_n 1; c_n 1",
-    truth=_stack_cells,
-    mistakes=wrong,
+    section="The whole recurrence",
     cases=_stack_cells_cases,
     example=_stack_cells_arguments(random_numbers(1, 0.7), 2, 1, 1, 1, 2),
     forbid=LAYER,
@@ -446,15 +443,13 @@ h_n is output's | h_n is taken from output. Which layers' final h does output ha
 run_with_masks = task(
     "run_with_masks",
     LESSON,
-    "Where dropout goes",
+    wrong,
     returns="output (T B H), h_n (L B H)",
     points="""
         output in training 2 = output where training is True
         h_n in training 1 = h_n where training is True
         in training and in evaluation 1
     """,
-    truth=_run_with_masks,
-    mistakes=wrong,
     cases=_run_with_masks_cases,
     example=_run_with_masks_arguments(random_numbers(8, 0.7), 3, 1, 1, 1, 2, 0.5, True),
     forbid=frozenset({"rnncourse"}),
@@ -531,19 +526,15 @@ functional.dropout of x | functional.dropout acts here without `training`: it dr
 locked_dropout = task(
     "locked_dropout",
     LESSON,
-    "Why not in time?",
-    returns=(
-        "evaluation flag, share_dropped number to 0.05, scale number, steps_share_it flag, "
-        "sequences_share_it flag, units_share_it flag, calls_share_it flag"
-    ),
+    wrong,
+    returns="evaluation flag, share_dropped number to 0.05, scale number, steps_share_it flag, "
+    "sequences_share_it flag, units_share_it flag, calls_share_it flag",
     points="""
         x itself in evaluation, dropout in training 1 = evaluation, share_dropped
         scaled 1 = scale, share_dropped
         one mask for all steps 1 = steps_share_it, share_dropped
         drawn anew for each sequence, unit and call 1 = sequences_share_it, units_share_it, calls_share_it
     """,
-    truth=_locked_dropout,
-    mistakes=wrong,
     cases=_locked_dropout_cases,
     use=described_mask,
     forbid=frozenset({"rnncourse"}),
@@ -616,11 +607,9 @@ each layer reads x | every layer reads x where it can.
 residual_stack = task(
     "residual_stack",
     LESSON,
-    "Counting the paths",
+    wrong,
     returns="output (T B H), h_n (L B H)",
     points="output 2; h_n 1",
-    truth=_residual_stack,
-    mistakes=wrong,
     cases=_residual_stack_cases,
     example=_residual_stack_arguments(random_numbers(0, 0.7), 2, 1, 1, 1, 2),
     forbid=frozenset({"rnncourse"}),

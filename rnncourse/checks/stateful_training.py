@@ -79,11 +79,9 @@ the last token for a target | the last token of the text is kept back. Targets a
 batchify = task(
     "batchify",
     LESSON,
-    "Lay out the batch",
+    wrong,
     returns="rows (n B) int",
     points="the layout 1 where the tokens fill the rows; with tokens left over, too 1",
-    truth=_batchify,
-    mistakes=wrong,
     cases=_batchify_cases,
     example={"data": torch.arange(10, 21), "B": 2},
     agree="the layout asked for",
@@ -149,15 +147,13 @@ in place | the state that was given is cut, too: it has lost its past in place.
 detach = task(
     "detach",
     LESSON,
-    "Detach the state",
+    wrong,
     returns="numbers (N), cut (S) bool, original (S) bool, noticed (S) bool",
     points="""
         a tensor 1 where the state is one tensor
         a pair 1 where the state is a pair
         a state for each layer 1 where each layer has a state
     """,
-    truth=_detach,
-    mistakes=wrong,
     cases=_detach_cases,
     example={"state": (rows([1, 2]), rows([3, 4]))},
     use=cut_state,
@@ -230,11 +226,10 @@ wrong("retain_graph without steps", "T has no optimizer step.")({"T": "fails"})
 loops = task(
     "loops",
     LESSON,
-    "`retain_graph=True` is the wrong medicine",
+    wrong,
     returns=tuple(Word(loop, WORDS) for loop in "PQRST"),
     points="all five loops 3",
     truth={"P": "fails", "Q": "no past", "R": "grows", "S": "right", "T": "grows"},
-    mistakes=wrong,
     use=value,
     forbid=frozenset(),
     tells=False,
@@ -331,11 +326,10 @@ one_unit = {f"{name}_l0": value for name, value in small_cell().parameters.items
 train_epoch = task(
     "train_epoch",
     LESSON,
-    "Detach the state",
+    wrong,
     returns="losses (n), weights (P)",
     points="the losses 2 = losses; the weights afterwards 2 = weights",
-    truth=_train_epoch,
-    mistakes=wrong,
+    section="Detach the state",
     cases=_train_epoch_cases,
     example={
         "lstm": TorchModule("LSTM", {"input_size": 1, "hidden_size": 1}, one_unit, trains=True),
@@ -441,7 +435,7 @@ h and c exchanged | h is kept as c, and c as h.
 Reader = task(
     "Reader",
     LESSON,
-    "Epochs and evaluation",
+    wrong,
     returns="output (T B H), gradient (P), after reset (K B H)",
     points="""
         the outputs 1 = output where the module is as it was built
@@ -449,8 +443,6 @@ Reader = task(
         the reset 1 = after reset where the module is as it was built
         all of it, after .double() too 2
     """,
-    truth=_Reader,
-    mistakes=wrong,
     cases=_Reader_cases,
     use=read_twice,
     forbid=frozenset(),
@@ -539,11 +531,9 @@ zeros at every step | every step starts from zeros.
 read_documents = task(
     "read_documents",
     LESSON,
-    "When to reset",
+    wrong,
     returns="output (T B H), h (B H), c (B H)",
     points="output 2; the state 1 = h, c",
-    truth=_read_documents,
-    mistakes=wrong,
     cases=_read_documents_cases,
     example={
         "cell": small_cell(),

@@ -183,11 +183,9 @@ squashed | the gates' squashing is applied already. Without the state's part it 
 input_part = task(
     "input_part",
     LESSON,
-    "The input's part, for all steps at once",
+    wrong,
     returns="a (T B 4H)",
     points="the input's part 2",
-    truth=_input_part,
-    mistakes=wrong,
     cases=_input_part_cases,
     example={
         "x": rows([[1.0, 0.0]], [[0.0, 2.0]]),
@@ -282,7 +280,7 @@ last step left out | the loop never visits the last step.
 one_way = task(
     "one_way",
     LESSON,
-    "The loop",
+    wrong,
     returns="output (T B H), h_n (B H), c_n (B H)",
     points="""
         output, forward 1 = output where time runs forward
@@ -290,8 +288,6 @@ one_way = task(
         h_n 1
         c_n 1
     """,
-    truth=_one_way,
-    mistakes=wrong,
     cases=_one_way_cases,
     example={
         "a": rows([[0.0, 0.0, 1.0, 0.0]], [[0.0, 0.0, 2.0, 0.0]]),
@@ -434,7 +430,7 @@ da in the order of the way there | with reverse, da lies in the order of the for
 backward_loop = task(
     "backward_loop",
     LESSON,
-    "The backward of a whole sequence",
+    wrong,
     returns="da (T B 4H), dh_0 (B H), dc_0 (B H)",
     points="""
         da, time forward 2 = da where time runs forward
@@ -442,8 +438,6 @@ backward_loop = task(
         dh_0 1
         dc_0 1
     """,
-    truth=_backward_loop,
-    mistakes=wrong,
     cases=_backward_loop_cases,
     example={
         "doutput": rows([[1.0]], [[2.0]]),
@@ -539,7 +533,7 @@ batch and time exchanged | the rows of x and of da are in different orders: one 
 after_loop = task(
     "after_loop",
     LESSON,
-    "The backward of a whole sequence",
+    wrong,
     returns="dx (T B I), dweight_ih (4H I), dweight_hh (4H H), dbias (4H)",
     points="""
         dx 1
@@ -547,8 +541,6 @@ after_loop = task(
         dweight_hh, time forward 1 = dweight_hh where time runs forward
         dweight_hh, time backward 1 = dweight_hh where time runs backward
     """,
-    truth=_after_loop,
-    mistakes=wrong,
     cases=_after_loop_cases,
     example={
         "da": rows([[1.0, 0.0, 0.0, 0.0]], [[10.0, 0.0, 0.0, 1.0]]),
@@ -763,10 +755,8 @@ order i f o g | the gates are cut in another order than torch's.
 MyLSTM = task(
     "MyLSTM",
     LESSON,
-    "The contract, as tests",
-    returns=(
-        "output (T B D*H), h_n (L*D B H), c_n (L*D B H), dx (T B I) to 0.0001, dparameters (all) to 0.0001"
-    ),
+    wrong,
+    returns="output (T B D*H), h_n (L*D B H), c_n (L*D B H), dx (T B I) to 0.0001, dparameters (all) to 0.0001",
     points="""
         one layer, no options 1 = output, h_n, c_n where there is one layer, one direction and no option
         hx 1 = output, h_n, c_n where a state is given
@@ -779,7 +769,6 @@ MyLSTM = task(
         all of it together, gradients too 2
     """,
     truth=nn.LSTM,
-    mistakes=wrong,
     cases=_MyLSTM_cases,
     example={
         "input_size": 1,

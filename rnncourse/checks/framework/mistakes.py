@@ -44,7 +44,7 @@ class Mistakes(list[Mistake]):
 
     def __init__(self, section: str, truth: Callable | Mapping[str, Any] | None = None) -> None:
         super().__init__()
-        self.section, self._truth = section, truth
+        self.section, self.truth = section, truth
 
     def __call__(self, name: str, hint: str, section: str = "", look: str = "") -> Callable[[Any], Any]:
         """A decorator: the hint stands above the wrong code. For a value: `wrong(name, hint)(value)`."""
@@ -59,7 +59,7 @@ class Mistakes(list[Mistake]):
         """Add mistakes written as text: what is done to the truth to make each (notation.py)."""
         frame = sys._getframe(1)
         for entry in parse(text, frame.f_code.co_filename, frame.f_lineno):
-            truth = self._truth
+            truth = self.truth
             wrong = entry.values(truth) if isinstance(truth, Mapping) else entry.edited(truth)
             self(entry.name, entry.hint, entry.section, entry.look)(wrong)
 

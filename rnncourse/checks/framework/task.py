@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
 from rnncourse.checks.framework.cases import Case, Trait
 from rnncourse.checks.framework.check import Check, Criterion, one_case
 from rnncourse.checks.framework.evaluate import SECONDS
-from rnncourse.checks.framework.mistakes import Mistake
+from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.notation import NotationError
 from rnncourse.checks.framework.parts import AnyPart, Flag, Number, Part, Shape, Whole
 from rnncourse.checks.framework.use import Use, call
@@ -26,12 +26,12 @@ POINTS = re.compile(r"(?P<words>.+?) (?P<points>\d+)(?: = (?P<parts>.+?))?(?: wh
 def task(
     name: str,
     lesson: str,
-    section: str,
+    mistakes: Mistakes,
     *,
     returns: str | Iterable[AnyPart],
     points: str,
-    truth: Any,
-    mistakes: Sequence[Mistake] = (),
+    truth: Any = None,
+    section: str = "",
     cases: Callable[[int], list[Case]] = one_case,
     example: dict[str, Any] | None = None,
     use: Use = call,
@@ -44,7 +44,8 @@ def task(
     """Return the check of one task.
 
     Args:
-        name, lesson, section, truth, mistakes, cases, use, forbid, derive, tells, agree, seconds: in Check.
+        name, lesson, cases, use, forbid, derive, tells, agree, seconds: as in Check.
+        mistakes: the bank; truth, section: where they are not the bank's own.
         returns: the results in their order, as `h (B H), mask (T B) bool, dx (T B I) to 1e-4`: a tensor with
             its axes; a single value has `shape`, `whole`, `flag` or `number to 1e-3` instead. Or the parts.
         points: what they are for, as `h 2; the weights 1 = dweight_ih, dweight_hh; c in a batch 1 = c where
@@ -59,10 +60,10 @@ def task(
     return Check(
         name=name,
         lesson=lesson,
-        section=section,
+        section=section or mistakes.section,
         parts=parts,
         criteria=tuple(_criteria(name, points, [part.name for part in parts], cases)),
-        truth=truth,
+        truth=mistakes.truth if truth is None else truth,
         mistakes=mistakes,
         cases=cases,
         example_case=None if example is None else Case(example, {}),
