@@ -151,7 +151,7 @@ latch = task(
     points="c in short sequences 1 where the sequence is short; c in long ones 2 where the sequence is long",
     cases=_latch_cases,
     example={"x": rows([-1.0, 0.0], [1.0, 1.0], [-1.0, 0.0], [-1.0, 1.0], [1.0, 0.0])},
-    None=BY_HAND,
+    **BY_HAND,
 )
 
 
@@ -237,7 +237,7 @@ counter = task(
     points="c in short sequences 1 where the sequence is short; c in long ones 2 where the sequence is long",
     cases=_counter_cases,
     example={"x": _one_hot([0, 0, 3, 1, 2, 0])},
-    None=BY_HAND,
+    **BY_HAND,
 )
 
 
@@ -309,7 +309,7 @@ toggle = task(
     points="c in short sequences 2 where the sequence is short; c in long ones 2 where the sequence is long",
     cases=_toggle_cases,
     example={"x": rows([0.0], [1.0], [0.0], [1.0], [0.0], [1.0])},
-    None=BY_HAND,
+    **BY_HAND,
 )
 
 

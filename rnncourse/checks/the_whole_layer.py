@@ -756,7 +756,7 @@ MyLSTM = task(
     "MyLSTM",
     LESSON,
     wrong,
-    returns="output (T B D*H), h_n (L*D B H), c_n (L*D B H), dx (T B I) to 0.0001, dparameters (all) to 0.0001",
+    returns="output (T B D*H), h_n (L*D B H), c_n (L*D B H), dx (T B I) to 1e-4, dparameters (all) to 1e-4",
     points="""
         one layer, no options 1 = output, h_n, c_n where there is one layer, one direction and no option
         hx 1 = output, h_n, c_n where a state is given
