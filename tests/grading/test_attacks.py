@@ -30,7 +30,7 @@ if sys.platform != "linux":
 
 SMALL = Limits(memory=200 * 2**20)
 # For what may be stopped, and nothing else: on a busy machine anything would be.
-SHORT = replace(SMALL, cpu=2, wall=1.5)
+SHORT = replace(SMALL, cpu=1, wall=1.0)
 
 
 @pytest.fixture(scope="module")
