@@ -325,8 +325,6 @@ time and layers in one axis | time and layers share one axis. Which of torch.cat
     torch.stack(every_h), torch.stack(every_c) => torch.cat(every_h), torch.cat(every_c)
 """)
 
-_example = random_numbers(0, 1.0)
-
 every_state = task(
     "every_state",
     LESSON,
@@ -335,7 +333,7 @@ every_state = task(
     points="h 1; c 2",
     cases=_every_state_cases,
     example={
-        "layer": random_module("LSTM", _example, input_size=1, hidden_size=1),
+        "layer": random_module("LSTM", random_numbers(0, 1.0), input_size=1, hidden_size=1),
         "x": rows([[1.0]], [[2.0]]),
         "state": (rows([[0.5]]), rows([[-1.0]])),
     },
@@ -452,7 +450,9 @@ SentenceVector = task(
     """,
     cases=_SentenceVector_cases,
     example={
-        "layer": random_module("RNN", _example, input_size=1, hidden_size=1, bidirectional=True),
+        "layer": random_module(
+            "RNN", random_numbers(0, 1.0), input_size=1, hidden_size=1, bidirectional=True
+        ),
         "x": rows([[1.0]], [[-1.0]], [[0.5]]),
     },
     use=build_and_call,
@@ -554,7 +554,7 @@ Stream = task(
     """,
     cases=_Stream_cases,
     example={
-        "layer": random_module("RNN", _example, input_size=1, hidden_size=1),
+        "layer": random_module("RNN", random_numbers(0, 1.0), input_size=1, hidden_size=1),
         "calls": [(0, rows([[1.0]])), (0, rows([[0.5]])), (0, None), (0, rows([[1.0]]))],
     },
     use=push_pieces,
@@ -665,7 +665,7 @@ Streams = task(
     """,
     cases=_Streams_cases,
     example={
-        "layer": random_module("LSTM", _example, input_size=1, hidden_size=1),
+        "layer": random_module("LSTM", random_numbers(0, 1.0), input_size=1, hidden_size=1),
         "calls": [(("a", "b"), rows([[1.0], [2.0]])), (("b", "c"), rows([[1.0], [1.0]]))],
     },
     use=push_batches,
