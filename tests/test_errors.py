@@ -156,6 +156,17 @@ TWO_STATE_REFUSALS = [  # of LSTM
     Refused(
         "c_0 an array", "hx|c_0", ("ndarray",), lambda m, k: m(x(T, B, I), (x(S, B, H), np.zeros((S, B, H))))
     ),
+    Refused("packed hx of one state", "hx", (), lambda m, k: m(pack(x(T, B, I)), (x(S, B, H),))),
+    Refused(
+        "sorted hx of one state", "hx", (), lambda m, k: m(pack(x(T, B, I), [T] * B, True), (x(S, B, H),))
+    ),
+    Refused("packed c_0 None", "c_0", ("None",), lambda m, k: m(pack(x(T, B, I)), (x(S, B, H), None))),
+    Refused(
+        "sorted c_0 None",
+        "c_0",
+        ("None",),
+        lambda m, k: m(pack(x(T, B, I), [T] * B, True), (x(S, B, H), None)),
+    ),
     Refused(
         "packed c_0 too wide", "c_0", (S, B, H, I), lambda m, k: m(pack(x(T, B, I)), (x(S, B, H), x(S, B, I)))
     ),
@@ -364,6 +375,14 @@ def test_constructors_refuse(kind, name, options):
     assert type(raised.value) is expected, f"ours: {raised.value!r}, torch's: {wanted.value!r}"
     if name is not None:
         assert re.search(rf"\b{name}\b", str(raised.value)), str(raised.value)
+
+
+def test_the_sentence_of_a_projection_that_is_too_wide():
+    with pytest.raises(ValueError, match="proj_size") as raised:
+        rnncourse.LSTM(4, 6, proj_size=6)
+    assert str(raised.value) == (
+        "proj_size: expected from 1 to hidden_size - 1 = 5, or 0 for no projection, got 6."
+    )
 
 
 @pytest.mark.parametrize("kind", LAYERS + CELLS)

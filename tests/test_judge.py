@@ -78,6 +78,7 @@ def test_whole_numbers_have_no_tolerance():
 
 def test_the_tolerance_is_the_coarsest():
     assert " to 1e-5. " in said(lambda x, y: (x.cumsum(0), x.sum().float()))
+    assert " to 1e-5. " in said(lambda x, y: (x.cumsum(0).half(), x.sum()))
     own = Check(
         "sum", "09", (Part("a"), Part("b", tolerance=1e-2)), (Criterion("all", 1),), lambda x, y: (x[0], x[0])
     )
@@ -95,6 +96,16 @@ def test_one_answer_is_right():
     key = AnswerKey(one, one.cases(0))
     assert str(judge(key, [Answer(returned={"n": 2.5})])) == "✓ one: the answer is right. 1 of 1 point."
     assert str(judge(key, [Answer(returned={"n": None})])) == "… one is not written yet."
+
+
+def test_several_answers():
+    two = Check(
+        "two", "09", (Number("a"), Number("b")), (Criterion("all", 1),), {"a": 1.5, "b": 2}, use=value
+    )
+    key = AnswerKey(two, two.cases(0))
+    assert str(judge(key, [Answer(returned=[1.5, 2])])) == "✓ two: all 2 answers are right. 1 of 1 point."
+    wrong = str(judge(key, [Answer(returned={"a": 1.5, "b": 3})]))
+    assert wrong == "✗ two: 1 of 2 are right.\n  b: 3 is not right. 0 of 1 point."
 
 
 # ---- points
@@ -132,6 +143,14 @@ def test_parts_that_are_right_as_often_are_named_together():
     assert said(lambda x, y: (x[-1], x[-1], x[0]), of=three).startswith(
         "✗ three: a and b are right in no case, c in every case: too late."
     )
+
+
+def test_a_known_mistake_has_a_name():
+    given = cases(3, 4)
+    key = AnswerKey(check, given)
+    mistaken = [Answer(returned=(case.arguments["x"], case.arguments["x"].sum())) for case in given]
+    assert judge(key, mistaken).mistake == "nothing added"
+    assert judge(key, key.truths).mistake is None
 
 
 def test_a_mistake_that_leaves_no_part_right_says_only_its_hint():
@@ -183,6 +202,7 @@ def test_what_does_not_end():
 
 def test_what_is_not_written():
     assert said(failing(kind="not written")) == "… sums is not written yet."
+    assert said(failing((3,), kind="not written"), (3,)) == "… sums is not written yet."
     assert said(failing(kind="not written", inner="f")) == "… sums calls f, which is not written yet."
 
 
@@ -225,7 +245,7 @@ def test_remarks():
     assert remarks(printed=" \n") == remarks(printed="") == ""
     assert remarks(printed="x is\n`3`") == " It prints: `x is '3'`"
     assert remarks(warned="old") == " It warns: `old`"
-    assert remarks(seconds=0.9) == ""
+    assert remarks(seconds=1.0) == ""
     assert remarks(seconds=1.06) == " It is slow: 1.1 s for one case."  # from a fifth of the limit, 5 s, on
 
 
@@ -243,3 +263,12 @@ def test_seconds_of_a_case_that_failed_are_not_slow():
     right = [Answer(returned=sums(**case.arguments)) for case in cases(3, 4, 5)]
     right[2] = Answer(failure=Failure("too slow", message="5"), seconds=5.0)
     assert "It is slow" not in said(right)
+    quick = Check("sums", "09", check.parts, check.criteria, sums, seconds=2)
+    assert "It is slow" not in said(failing(kind="raised", error="OddError"), of=quick)
+
+
+def test_a_remark_may_end_in_a_question():
+    whole = Check("whole", "09", (Part("n"),), (Criterion("n", 1),), lambda x, y: x.sum())
+    assert said(lambda x, y: (x.sum(),), of=whole).endswith(
+        " 1 of 1 point. n comes in a tuple of 1: a stray comma or bracket?"
+    )

@@ -59,7 +59,7 @@ def _remarks(c: Comparison) -> Iterator[str]:
     for k, name in enumerate(c.names):
         odd = next((row.remarks[k] for row in c.read if row is not None and row.remarks[k]), "")
         if odd:
-            yield f"{name} {odd}.".replace("..", ".").replace("?.", "?")
+            yield f"{name} {odd}.".replace("?.", "?")
     changed = sorted({name for answer in c.answers for name in answer.changed})
     if changed:
         arguments = f"argument{'s' * (len(changed) > 1)} {listed(changed)}"
