@@ -50,8 +50,8 @@ CUDA = f"""\
 An NVIDIA driver was found, so PyTorch comes with CUDA (3 GB to download). If you don't want CUDA, press
 Ctrl-C, set PIP_EXTRA_INDEX_URL={PYTORCH_INDEX}cpu and start again."""
 NO_CPU = """\
-PyTorch without CUDA could not be had from its own index. pip now looks for PyTorch in the index that it is
-set to; from PyPI it comes with CUDA (3 GB to download, 6 GB on the disk)."""
+PyTorch without CUDA could not be installed from its own index. pip now uses the index that it is set to;
+PyTorch from PyPI comes with CUDA (3 GB to download, 6 GB on the disk)."""
 TRY_AGAIN = "Fix that and run the same command again."
 
 
@@ -76,7 +76,7 @@ def main(words):
     except OSError as error:
         sys.exit(f"course.py: {error.filename or 'the system'}: {error.strerror}. {TRY_AGAIN}")
     except KeyboardInterrupt:
-        print("\nStopped before the end. The same command starts the installation afresh.")
+        print("\nStopped before the end. To begin again, run the same command.")
         sys.exit(130)
     exec_in_venv(COMMANDS[words[0]] + words[1:])
 

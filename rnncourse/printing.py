@@ -31,6 +31,7 @@ ASCII = {
     "ᵀ": "^T",
     "°": " degrees",
     "ρ": "rho",
+    "§": "section",
     "σ": "sigma",
     "τ": "tau",
 }

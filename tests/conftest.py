@@ -39,6 +39,11 @@ def _alone():
     matplotlib.pyplot.close("all")
 
 
+def pytest_itemcollected(item):
+    if hasattr(item, "output_timeout"):  # a notebook's cell: nbval would give a busy machine 5 seconds
+        item.output_timeout = 900
+
+
 # ---- the run's number: what would be too much for each run is drawn from it, so that many runs see all of it
 
 

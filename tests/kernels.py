@@ -15,7 +15,8 @@ from jupyter_client.provisioning import local_provisioner
 
 SERVER = """
 import json, os, signal, sys
-os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"  # as ipykernel has it
+del sys.path[0]  # the current folder: as in ipykernel_launcher
+os.environ["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"  # as in ipykernel
 import ipykernel.ipkernel, ipykernel.kernelapp, ipywidgets, matplotlib.pyplot, torch
 
 for line in sys.stdin:
@@ -70,14 +71,16 @@ class Kernel:
         self.send_signal(signal.SIGKILL)
 
 
+ordinary = local_provisioner.launch_kernel
+
+
+def launch_kernel(command, cwd=None, env=None, **more):
+    if command[0] != sys.executable or "ipykernel_launcher" not in command:
+        return ordinary(command, cwd=cwd, env=env, **more)
+    file = command[command.index("-f") + 1]
+    return Kernel(file=file, cwd=cwd or os.getcwd(), env=dict(env or os.environ))
+
+
 def use_forks():
-    start = local_provisioner.launch_kernel
-
-    def launch_kernel(command, cwd=None, env=None, **more):
-        if command[0] != sys.executable or "ipykernel_launcher" not in command:
-            return start(command, cwd=cwd, env=env, **more)
-        file = command[command.index("-f") + 1]
-        return Kernel(file=file, cwd=cwd or os.getcwd(), env=dict(env or os.environ))
-
     if sys.platform == "linux":
         local_provisioner.launch_kernel = launch_kernel

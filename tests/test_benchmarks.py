@@ -13,7 +13,6 @@ import pytest
 LAYERS = Path(__file__).parents[1] / "benchmarks" / "layers.py"
 
 
-@pytest.mark.timeout(120)
 def test_layers(tmp_path):
     command = [sys.executable, LAYERS, "--tiny", "--rounds", "2", "--threads", "1", "--out", tmp_path]
     done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "MPLBACKEND": "agg"})

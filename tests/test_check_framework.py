@@ -386,7 +386,7 @@ def only_without_a_batch(x_t, state, *weights):
         ),
         (rnncourse.steps.lstm_step, "rnncourse.steps.lstm_step"),
         (hidden_in_try, "rnncourse.steps.lstm_step"),
-        (lstm_gates.lstm_step.truth, "rnncourse.steps.lstm_step"),
+        (lstm_gates.lstm_step.truth, "rnncourse.checks.lstm_gates._lstm_step"),
     ],
 )
 def test_forbidden_in_lstm_step(learner, name):

@@ -33,6 +33,7 @@ SYSTEMS = {
 CONDA_NAMES = {
     "torch": "pytorch-cpu",
     "matplotlib": "matplotlib-base",
+    "jupyter-client": "jupyter_client",
     "playwright": "playwright-python",
 }
 BY_PIP = {"pyseccomp"}

@@ -222,7 +222,7 @@ WRONG = [
     Wrong("features in the middle", "GRU", {}, (zeros(T, I, B),), "Its axis 1 is 8: are the axes exchanged?"),
     # a state is laid out as the output
     Wrong("joined directions", "GRU", TWO_WAY, (x, zeros(2, B, 2 * H)), "The output joins both directions"),
-    Wrong("output for h_0", "GRU", {}, (x, zeros(T, B, H)), "num_layers=1 and 1 direction make 1 row"),
+    Wrong("output for h_0", "GRU", {}, (x, zeros(T, B, H)), "num_layers=1 and 1 direction make 1 row."),
     # a bidirectional layer has one row for each layer
     Wrong("rows for one direction", "LSTM", TWO_WAY, (x, twice(2, B, H)), "two rows for each layer"),
     Wrong(

@@ -165,7 +165,7 @@ def _places(wishes: Wishes) -> None:
 
 def _with_checks(submissions: list[Submission], stems: dict[str, str]) -> list[Submission]:
     """Without those of a teacher's own exercises, that these checks don't know; Refused if none is left."""
-    own = {each.assignment for each in submissions if not (CHECKS / stems[each.assignment]).is_dir()}
+    own = {each.assignment for each in submissions if not (CHECKS / f"{stems[each.assignment]}.py").is_file()}
     left = [each for each in submissions if each.assignment not in own]
     for name in sorted(own):
         why = f"{name} is not graded: the course has no checks for it. `nbgrader autograde {name}` grades it"
@@ -198,7 +198,10 @@ def _exercises(course: Path) -> dict[str, Path]:
             f"there is no solutions/ and no exercises/ in {course.resolve()}. "
             "Start in the course's folder, or say --course FOLDER."
         )
-    found = sorted(folder.glob("[!.]*/*.ipynb"), key=lambda path: ((CHECKS / path.stem).is_dir(), path))
+    found = sorted(
+        folder.glob("[!.]*/*.ipynb"),
+        key=lambda path: ((CHECKS / path.with_suffix(".py").name).is_file(), path),
+    )
     return {path.parent.name: path for path in found}  # of two in one folder, the one with checks
 
 

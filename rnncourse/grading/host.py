@@ -31,12 +31,12 @@ ENVIRONMENT = {
 class Host:
     """`with Host(hidden) as host: host.run(job)`. Callers in several threads wait for one another.
 
-    hidden: what no student's code may read, beside the checks' own packages. Only Python, its packages and
+    hidden: what no student's code may read, beside the exercise sets. Only Python, its packages and
     the system's libraries can be read at all.
     """
 
     def __init__(self, hidden: Iterable[Path] = ()) -> None:
-        sets = [path for path in CHECKS.iterdir() if path.is_dir() and path.name != "framework"]
+        sets = [path for path in CHECKS.glob("*.py") if path.name != "__init__.py"]
         self.hidden = [*sets, *hidden]
         self._one_at_a_time = threading.Lock()
 

@@ -6,20 +6,18 @@ notebook, a case's inputs or an answer in memory that a fork could inherit: they
 
 from __future__ import annotations
 
-import functools
 import importlib
-import importlib.util
 import mmap
 import os
+import pkgutil
 import resource
 import select
 import signal
 import time
 from contextlib import suppress
-from pathlib import Path
 from types import ModuleType
 
-import rnncourse.checks
+from rnncourse.checks import given
 from rnncourse.checks.framework.limit import PATIENCE
 from rnncourse.checks.framework.use import Use
 from rnncourse.checks.framework.watch import ANSWERS, Watch
@@ -30,7 +28,6 @@ from rnncourse.grading.student import DONE, HERE, Channel, read, run
 from rnncourse.grading.warm import warm_up_optimizers
 from rnncourse.grading.wire import MOST_BYTES
 
-CHECKS = Path(rnncourse.checks.__file__).parent
 SLACK = 5.0  # seconds for an answerer beyond the sum of its cases' own limits
 MOST_LEFT_IN_PIPE = 2**20
 CROWD, LOOK = 2, 0.25  # of children: the runner and an answerer. seconds until they are counted again
@@ -41,7 +38,7 @@ class Overseer:
 
     def __init__(self, box: Box) -> None:
         self.box = box
-        self.given = {path.parent.name: _load(str(path)) for path in sorted(CHECKS.glob("*/given.py"))}
+        self.given = {found.name: _given(found.name) for found in pkgutil.iter_modules(given.__path__)}
 
     def run(self, plan: Plan, requests: int) -> JobResult:
         if plan.optimizers:
@@ -82,14 +79,14 @@ class Overseer:
     def _oversee(
         self,
         groups: tuple[Group, ...],
-        given: list[mmap.mmap],
+        messages: list[mmap.mmap],
         wall: float,
         result: JobResult,
         runner: Process,
         go: int,
     ) -> None:
         left = wall
-        for group, inputs in zip(groups, given, strict=True):
+        for group, inputs in zip(groups, messages, strict=True):
             begin = time.monotonic()
             here = self._take(len(HERE), runner, begin + left)
             left -= time.monotonic() - begin
@@ -230,20 +227,10 @@ def _close_all_but(*keep: int) -> None:
     os.closerange(at, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 
 
-@functools.cache
-def _load(file: str) -> ModuleType:
-    """Load a module of a set from its file alone: the package around it holds the answers."""
-    spec = importlib.util.spec_from_file_location(Path(file).stem, file)
-    if spec is None or spec.loader is None:
-        raise ImportError(file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def _given(name: str) -> ModuleType:
+    return importlib.import_module(f"{given.__name__}.{name}")
 
 
 def find_use(module: str, name: str) -> Use:
-    """Return the Use of that name; a set's own module is loaded without its package."""
-    if module.startswith("rnncourse.checks.framework."):
-        return getattr(importlib.import_module(module), name)
-    _, _, *parts = module.split(".")
-    return getattr(_load(str(CHECKS.joinpath(*parts).with_suffix(".py"))), name)
+    """Return the Use of that name. Its module holds no answers: it is of the framework, or of `given`."""
+    return getattr(importlib.import_module(module), name)

@@ -59,8 +59,8 @@ def warm_up() -> None:
         twice = [torch._C._dispatch_library("IMPL", "rnncourse_grading", "CPU", "grading") for _ in range(2)]
         for library in twice:
             library.impl("nothing", torch._C.DispatchKey.CPU, lambda: None)
-    # By this an operation could be kept that is to be taken out of the dispatcher later.
-    del torch._C._dispatch_get_computed_kernel_for_dispatch_key
+    # By this, which torch 2.6 lacks, an operation could be kept that is later taken from the dispatcher.
+    vars(torch._C).pop("_dispatch_get_computed_kernel_for_dispatch_key", None)
     no_recordings()
 
 

@@ -30,7 +30,7 @@ if sys.platform != "linux":
 
 SMALL = Limits(memory=200 * 2**20)
 # For what may be stopped, and nothing else: on a busy machine anything would be.
-SHORT = replace(SMALL, cpu=2, wall=1.5)
+SHORT = replace(SMALL, cpu=1, wall=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -382,7 +382,7 @@ PROBES = {
     "solutions": "open(ROOT + '/solutions/06_lstm_gates/lstm_gates.ipynb').read()",
     "solutions' folder": "os.listdir(ROOT + '/solutions')",
     "checks": "open(ROOT + '/rnncourse/checks/lstm_gates/step.py').read()",
-    "checks, by import": "from rnncourse.checks.lstm_gates.step import lstm_step; lstm_step.truth.__code__",
+    "checks, by import": "from rnncourse.checks.lstm_gates import lstm_step; lstm_step.truth.__code__",
     "checks, by path": "import runpy; runpy.run_path(ROOT + '/rnncourse/checks/lstm_gates/step.py')",
     "checks, by pkgutil": "import pkgutil; len(pkgutil.get_data('rnncourse', 'checks/lstm_gates/step.py'))",
     "tests": "open(ROOT + '/tests/conftest.py').read()",

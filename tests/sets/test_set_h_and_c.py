@@ -8,8 +8,7 @@ from torch import nn
 from rnncourse import trace
 from rnncourse.checks import h_and_c
 from rnncourse.checks.framework.evaluate import evaluate
-from rnncourse.checks.h_and_c import holding
-from rnncourse.checks.h_and_c.by_hand import unit
+from rnncourse.checks.given.h_and_c import unit
 
 # ---- the truth, compared with torch.nn and with plain Python
 
@@ -82,7 +81,7 @@ def test_a_mistake_is_named_whatever_a_learner_takes_for_large(check):
 
 
 def test_a_memory_that_leaks_gets_the_points_of_the_short_sequences():
-    weights = unit(**holding.RIGHT | {"f": (0.0, -40.0, 0.0, 5.0)})()
+    weights = unit(i=(0, 40, 0, -20), f=(0, -40, 0, 5), g=(20, 0, 0, 0), o=(0, 0, 0, 20))
     verdict = h_and_c.latch.verdict(lambda: weights)
     assert verdict.mistake is None
     assert "right where the sequence is short" in str(verdict)

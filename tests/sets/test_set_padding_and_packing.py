@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequence, pad_packed_sequence
 
 from rnncourse.checks import padding_and_packing as check
-from rnncourse.checks.padding_and_packing.batches import padding, some_lengths
+from rnncourse.checks.padding_and_packing import padding, some_lengths
 
 SEEDS = range(3)
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from rnncourse.checks import stateful_training
-from rnncourse.checks.stateful_training import given
+from rnncourse.checks.given import stateful_training as given
 
 # ---- the truth, compared with what defines it
 

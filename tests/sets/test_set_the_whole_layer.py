@@ -12,10 +12,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from rnncourse.checks import the_whole_layer
 from rnncourse.checks.framework.answers import AnswerKey
 from rnncourse.checks.framework.judge import judge
-from rnncourse.checks.framework.mistakes import edited
-from rnncourse.checks.the_whole_layer import whole
-from rnncourse.checks.the_whole_layer.using import load_call_and_differentiate
-from rnncourse.checks.the_whole_layer.way_back import forward
+from rnncourse.checks.framework.notation import Entry
+from rnncourse.checks.given.the_whole_layer import load_call_and_differentiate
+from rnncourse.checks.the_whole_layer import forward
 from rnncourse.steps import lstm_step
 
 input_part, one_way, backward_loop, after_loop = (
@@ -140,7 +139,8 @@ def test_each_property_has_its_own_point():
     ],
 )
 def test_what_is_no_lstm_ends_in_a_sentence(new, words):
-    Odd = edited(whole._MyLSTM, "(x.transpose(0, 1) if self.batch_first else x), (h_n, c_n)", new)
+    old = "(x.transpose(0, 1) if self.batch_first else x), (h_n, c_n)"
+    Odd = Entry("odd", "", "", "here", changes=[(old, new)]).edited(the_whole_layer._MyLSTM)
     check = the_whole_layer.MyLSTM
     (answer,) = check.evaluate(Odd, check.cases(0)[1:2])
     assert answer.failure.kind == "problem"

@@ -97,6 +97,16 @@ def random_numbers(seed: int, scale: float, dtype: torch.dtype = torch.float64) 
     return lambda *shape: scale * torch.randn(*shape, generator=generator, dtype=dtype)
 
 
+def row(*numbers: float) -> Tensor:
+    """For examples, numbers small enough for a pencil: row(1.0, -2.0)."""
+    return torch.tensor(numbers, dtype=torch.float64)
+
+
+def rows(*lists: Any) -> Tensor:
+    """A matrix for an example, rows([1.0, 2.0], [0.0, 1.0]); of deeper lists, a tensor with more axes."""
+    return torch.tensor(lists, dtype=torch.float64)
+
+
 def random_weights(numbers: Callable[..., Tensor], gates: int, I: int, H: int) -> dict[str, Tensor]:
     """A cell's four parameters by torch's names, each gate with its H rows."""
     return {name: numbers(*shape) for name, shape in parameter_shapes(gates, I, H, bias=True)}
@@ -125,3 +135,24 @@ STATE = Trait("a state is given", "what you do without a state")
 NO_STATE = Trait("no state is given", "what you do with the state that is given")
 ONE_STEP = Trait("there is one time step", "what is carried from step to step")
 MORE_STEPS = Trait("there are several time steps", "what you do at the first step")
+
+
+def step_case(
+    numbers: Callable[..., Tensor], gates: int, B: int | None, I: int, H: int, *zero: Trait
+) -> Case:
+    """One step of a cell: x_t, then h (of an LSTM's four gates state, (h, c)), then the weights.
+
+    B: None for rows without a batch. zero: H_ZERO and the like.
+    """
+    batch = () if B is None else (B,)
+    x_t, h = numbers(*batch, I), numbers(*batch, H)
+    c = 2 * numbers(*batch, H) if gates == 4 else None
+    weights = random_weights(numbers, gates, I, H)
+    biases = [weights["bias_ih"], weights["bias_hh"]]
+    zeroed = {X_ZERO: [x_t], H_ZERO: [h], C_ZERO: [] if c is None else [c], BIAS_ZERO: biases}
+    for trait in zero:
+        for tensor in zeroed[trait]:
+            tensor.zero_()
+    state: dict[str, Any] = {"h": h} if c is None else {"state": (h, c)}
+    sizes = {"I": I, "H": H} if B is None else {"B": B, "I": I, "H": H}
+    return Case({"x_t": x_t, **state, **weights}, sizes, frozenset({SINGLE if B is None else BATCH, *zero}))

@@ -60,6 +60,7 @@ def _by_signal(seconds: float) -> Iterator[None]:
 
     handler_before = signal.signal(signal.SIGALRM, ring)
     rest, interval = signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+    begin = time.monotonic()
     try:
         try:
             yield
@@ -67,10 +68,10 @@ def _by_signal(seconds: float) -> Iterator[None]:
             armed = False
     finally:
         armed = False
-        left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler_before)
         if rest:  # an outer limit (pytest-timeout's, say) goes on from where it was
-            signal.setitimer(signal.ITIMER_REAL, max(rest - (seconds - left), 0.001), interval)
+            signal.setitimer(signal.ITIMER_REAL, max(rest - (time.monotonic() - begin), 0.001), interval)
 
 
 @contextlib.contextmanager

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
-import textwrap
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+
+from rnncourse.checks.framework.notation import parse
 
 
 @dataclass(frozen=True)
@@ -26,19 +27,24 @@ class Mistake:
 
 
 class Mistakes(list[Mistake]):
-    """A task's bank of mistakes, in the order in which they are tried. `section` where none is given.
+    '''A task's bank of mistakes, in the order in which they are tried. `section` where none is given.
 
     wrong = Mistakes("The equations", truth=_cell_state)
-    wrong.edit("i left out", "i has no part in it: all of g is written.", "i * g", "g")
+    wrong.edits("""
+    i left out | i has no part in it: all of g is written.
+        i * g => g
+    """)
 
     @wrong("sums and products exchanged", "sums and products are exchanged.")
     def _(f, i, g, c):
         return (f + c) * (i + g)
-    """
 
-    def __init__(self, section: str, truth: Callable | None = None) -> None:
+    truth: the function or class that edits change, or the dict of values of a task that asks for values.
+    '''
+
+    def __init__(self, section: str, truth: Callable | Mapping[str, Any] | None = None) -> None:
         super().__init__()
-        self.section, self._truth = section, truth
+        self.section, self.truth = section, truth
 
     def __call__(self, name: str, hint: str, section: str = "", look: str = "") -> Callable[[Any], Any]:
         """A decorator: the hint stands above the wrong code. For a value: `wrong(name, hint)(value)`."""
@@ -49,10 +55,13 @@ class Mistakes(list[Mistake]):
 
         return add
 
-    def edit(self, name: str, hint: str, *old_new: str, section: str = "", look: str = "") -> None:
-        """The truth's own source with `old` replaced by `new` (by pairs), each there exactly once."""
-        assert self._truth is not None, "edit: which source? Mistakes(section, truth=…) says it."
-        self(name, hint, section, look)(edited(self._truth, *old_new))
+    def edits(self, text: str) -> None:
+        """Add mistakes written as text: what is done to the truth to make each (notation.py)."""
+        frame = sys._getframe(1)
+        for entry in parse(text, frame.f_code.co_filename, frame.f_lineno):
+            truth = self.truth
+            wrong = entry.values(truth) if isinstance(truth, Mapping) else entry.edited(truth)
+            self(entry.name, entry.hint, entry.section, entry.look)(wrong)
 
     def through(self, change: Callable[[Any], Any], but: tuple[str, ...] = (), **words: str) -> list[Mistake]:
         """The same mistakes in a larger task: change(function) builds the wrong way on the wrong step.
@@ -69,19 +78,3 @@ class Mistakes(list[Mistake]):
     def add(self, mistakes: Iterable[Mistake]) -> None:
         """Those of another bank, after its own so far."""
         self.extend(mistakes)
-
-
-def edited(truth: Callable, *old_new: str) -> Callable:
-    """The function or class whose source is the truth's with each `old` replaced by its `new`.
-
-    Raises ValueError where an `old` is not found exactly once. The truth must not be a closure.
-    """
-    source = textwrap.dedent(inspect.getsource(truth))
-    for old, new in zip(old_new[::2], old_new[1::2], strict=True):
-        if source.count(old) != 1:
-            raise ValueError(f"{truth.__name__}: {old!r} is there {source.count(old)} times, not once")
-        source = source.replace(old, new)
-    module = inspect.getmodule(truth)
-    names = dict(vars(module))  # a copy: the truth itself stays
-    exec(compile(source, f"<{truth.__name__}, edited>", "exec"), names)
-    return names[truth.__name__]

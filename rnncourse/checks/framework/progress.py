@@ -130,8 +130,8 @@ def progress() -> Progress:
 
 
 def all_sets() -> dict[str, tuple[Any, ...]]:
-    """The exercise sets: each module (or package) of rnncourse/checks and its CHECKS, by lesson."""
+    """The exercise sets: each module of rnncourse/checks and its CHECKS, by lesson."""
     package = importlib.import_module("rnncourse.checks")
-    names = [found.name for found in pkgutil.iter_modules(package.__path__) if found.name != "framework"]
+    names = [found.name for found in pkgutil.iter_modules(package.__path__) if not found.ispkg]
     sets = {name: importlib.import_module(f"{package.__name__}.{name}").CHECKS for name in names}
     return dict(sorted(sets.items(), key=lambda item: item[1][0].lesson))

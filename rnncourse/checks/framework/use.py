@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from rnncourse.checks.framework.plain import class_name, kinds, type_name
-
-STEPS = 10_000  # of a generator
 
 
 class Problem(Exception):
@@ -52,19 +48,6 @@ def call(function: Callable, arguments: dict[str, Any]) -> Any:
 def value(given: Any, arguments: dict[str, Any]) -> Any:
     """A dict, list or number that the learner filled in, or a function without arguments that returns it."""
     return given() if types.FunctionType in kinds(given) else given
-
-
-@use("a function")
-def iterate(function: Callable, arguments: dict[str, Any]) -> Any:
-    """A generator, run to its end: what it yields, stacked along a new first axis."""
-    items = list(itertools.islice(function(*arguments.values()), STEPS))
-    if not items:
-        raise Problem("it yields nothing.")
-    if not all(Tensor in kinds(item) for item in items):
-        raise Problem(f"it yields a {type_name(items[0])}; asked is a tensor at each step.")
-    if len({item.shape for item in items}) > 1:
-        raise Problem("the tensors that it yields have different shapes.")
-    return torch.stack(items)
 
 
 @use("a class")

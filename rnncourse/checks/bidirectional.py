@@ -1,0 +1,616 @@
+"""The checks of exercise set 12: two directions, and a published class repaired until it is nn.LSTM."""
+
+import dataclasses
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from rnncourse.checks.framework.authoring import (
+    LAYER,
+    NO_BIAS,
+    ONE_STEP,
+    STATE,
+    Case,
+    Criterion,
+    Mistakes,
+    Trait,
+    cases,
+    cell_of,
+    predicted,
+    random_cell,
+    random_module,
+    random_numbers,
+    rows,
+    small_parameters,
+    task,
+)
+from rnncourse.checks.framework.notation import parse
+from rnncourse.checks.given import bidirectional as given
+from rnncourse.checks.given.bidirectional import PUBLISHED, halves, load_set_and_call
+
+LESSON = "12"
+
+
+# ---- Task 1, seen: what has seen how much, and where it stands.
+
+COUNTS = "forward_half", "backward_half", "last_backward"
+TRUTH = {
+    "forward_half": 3,
+    "backward_half": 5,
+    "last_backward": 1,
+    "row": 3,
+    "step": 0,
+    "h_n": (6, 4, 20),
+    "weight_ih_l2": (80, 40),
+    "output": (7, 4, 40),
+}
+
+wrong = Mistakes("What each half has seen", TRUTH)
+wrong.edits("""
+forward, from 0 | The count leaves out an input: the step's own is read, too.
+    forward_half => 2
+forward, all | The forward half has not read what comes after its step.
+    forward_half => 7
+backward, own step left out | The count leaves out an input: the step's own is read, too.
+    backward_half => 4
+backward, from the left | This counts from the left end. From which end does this half come?
+    backward_half => 3
+last backward, all | The backward direction has only begun there.
+    last_backward => 7
+last backward, none | It has read something: the step's own input.
+    last_backward => 0
+§ The states interleave
+all forward first | This is the row if all forward states came first. They do not.
+    row => 4
+one row too early | This row is the forward state of the layer.
+    row => 2
+row from the end | It is the row, but counted from the end. Asked is its number from 0.
+    row => -3
+counted from 1 | Layers are counted from 0: this row belongs to layer 2.
+    row => 5
+the last step | Row 5 is a backward state. At which end does the backward direction stop?
+    step => 6
+the last step, from the end | Row 5 is a backward state. At which end does the backward direction stop?
+    step => -1
+directions forgotten in h_n | Only one direction of each layer is counted.
+    h_n => (3, 4, 20)
+directions joined in h_n | A state is not joined as an output is: each direction has its row.
+    h_n => (3, 4, 40)
+h_n of one layer | h_n has the states of all layers, not of the last alone.
+    h_n => (2, 4, 20)
+§ Both halves go up
+one half goes up | Layer 2 reads both halves of layer 1's output.
+    weight_ih_l2 => (80, 20)
+every layer reads x | Only layer 0 reads the input. What does layer 2 read?
+    weight_ih_l2 => (80, 10)
+turned round | The rows are what comes out, the columns what goes in.
+    weight_ih_l2 => (40, 80)
+§ Two passes, lined up in time
+one direction in output | This is one half of the output.
+    output => (7, 4, 20)
+output of all layers | Only the last layer's two halves are in output.
+    output => (7, 4, 120)
+batch first | The layer is not batch_first: time comes first.
+    output => (4, 7, 40)
+""")
+
+seen = predicted(
+    "seen",
+    LESSON,
+    "What each half has seen",
+    TRUTH,
+    wrong,
+    criteria=(
+        Criterion("the three counts", 1, COUNTS),
+        Criterion("the row and the step", 1, ("row", "step")),
+        Criterion("the shapes", 1, ("h_n", "weight_ih_l2", "output")),
+    ),
+)
+
+
+# ---- Task 2, both_ends: one vector for a whole sequence, out of the output of two directions.
+
+
+def _both_ends(output):
+    H = output.shape[-1] // 2
+    forward, backward = output[-1, :, :H], output[0, :, H:]
+    return torch.cat([forward, backward], dim=-1)
+
+
+@cases(1.0, "T5 B3 H2; T4 B2 H5; T3 B3 H4")
+def _both_ends_cases(numbers, T, B, H):
+    return {"output": numbers(T, B, 2 * H)}
+
+
+wrong = Mistakes("The trap in the last step", _both_ends)
+wrong.edits("""
+the last step | this is the last step whole. How much has its backward half seen?
+    torch.cat([forward, backward], dim=-1) => output[-1]
+the first step | this is the first step whole. How much has its forward half seen?
+    torch.cat([forward, backward], dim=-1) => output[0]
+the wrong ends | each half is taken where it has just begun.
+    output[-1, :, :H], output[0, :, H:] => output[0, :, :H], output[-1, :, H:]
+§ Two passes, lined up in time
+halves exchanged | both numbers are the right ones, but the backward half stands first.
+    [forward, backward] => [backward, forward]
+halves taken for each other | the first H numbers of a step are its forward half; here they are taken for the
+    backward half.
+    output[-1, :, :H], output[0, :, H:] => output[-1, :, H:], output[0, :, :H]
+§
+both ends added | the two halves are added. Asked are both, side by side.
+    torch.cat([forward, backward], dim=-1) => forward + backward
+forward only | this is the forward half alone.
+    torch.cat([forward, backward], dim=-1) => forward
+batch first | this takes the last sequence of the batch: `[:, -1]` is for batch_first=True.
+    torch.cat([forward, backward], dim=-1) => output[:, -1]
+the mean | this is the mean over all steps. Asked are the two last states.
+    torch.cat([forward, backward], dim=-1) => output.mean(0)
+stacked | the two halves are stacked on an axis of their own. Asked are they side by side, (B, 2H).
+    torch.cat([forward, backward], dim=-1) => torch.stack([forward, backward])
+both steps whole | these are two whole steps, (B, 4H). Of each, one half has seen everything.
+    [forward, backward] => [output[-1], output[0]]
+""")
+
+both_ends = task(
+    "both_ends",
+    LESSON,
+    wrong,
+    returns="summary (B 2H)",
+    points="summary 2",
+    cases=_both_ends_cases,
+    example={"output": torch.arange(1.0, 7.0).view(3, 1, 2)},
+    agree="the last state of each direction",
+)
+
+
+# ---- Task 3, merged: the states of two directions side by side, layer by layer.
+
+
+def _merged(h_n):
+    forward, backward = h_n[0::2], h_n[1::2]
+    return torch.cat([forward, backward], dim=-1)
+
+
+@cases(1.0, "L3 B4 H2; L2 B3 H5; L1 B3 H4; L2 B2 H3")
+def _merged_cases(numbers, L, B, H):
+    return {"h_n": numbers(2 * L, B, H)}
+
+
+wrong = Mistakes("The states interleave", _merged)
+wrong.edits("""
+reshaped | the shape is right, but the sequences of the batch are mixed: a row holds numbers of two of them.
+    torch.cat([forward, backward], dim=-1) => h_n.reshape(*forward.shape[:2], -1)
+    look: reshape keeps the order of the numbers in memory. Which axes must be neighbours before it?
+all forward first | this takes the first half of the rows for the forward ones. Which row is layer 0,
+    backward?
+    h_n[0::2], h_n[1::2] => h_n.chunk(2)
+backward first | the backward state stands before the forward one.
+    [forward, backward] => [backward, forward]
+added | the two directions are added. Asked are they side by side.
+    torch.cat([forward, backward], dim=-1) => forward + backward
+last layer only | this is the last layer alone, (B, 2H).
+    [forward, backward] => [forward[-1], backward[-1]]
+last layer only, with an axis | this is the last layer alone. Asked are all L of them.
+    [forward, backward] => [forward[-1:], backward[-1:]]
+forward only | these are the forward states alone.
+    torch.cat([forward, backward], dim=-1) => forward
+joined along the layers | the two directions are joined along the layers. Asked are they side by side.
+    dim=-1 => dim=0
+joined along the batch | the two directions are joined along the batch. Asked are they side by side.
+    dim=-1 => dim=1
+units interleaved | forward and backward numbers take turns in a row. Asked are two blocks of H.
+    torch.cat([forward, backward], dim=-1) => torch.stack([forward, backward], dim=-1).flatten(-2)
+batch first | the batch stands first. States keep it second, whatever batch_first is.
+    [forward, backward], dim=-1) => [forward, backward], dim=-1).transpose(0, 1)
+""")
+
+merged = task(
+    "merged",
+    LESSON,
+    wrong,
+    returns="merged (L B 2H)",
+    points="merged 2",
+    cases=_merged_cases,
+    example={"h_n": torch.arange(1.0, 9.0).view(4, 2, 1)},
+    agree="the states, layer by layer",
+)
+
+
+# ---- Task 4, reverse_padded: each sequence turned round within its own length.
+
+
+def _reverse_padded(x, lengths):
+    reversed_x = x.clone()
+    for b, n in enumerate(lengths.tolist()):
+        reversed_x[b, :n] = x[b, :n].flip(0)
+    return reversed_x
+
+
+@cases(
+    1.0,
+    "B4 T6 I3 lengths=[3,6,2,5]; B3 T5 I2 lengths=[5,1,4]",
+    "B5 T6 I4 lengths=[2,4,4,3,1]",  # no sequence fills all T steps
+    "B4 T4 I4 lengths=[4,2,3,3]",  # all sizes equal: a flip along another axis runs
+)
+def _reverse_padded_cases(numbers, B, T, I, lengths):
+    """The padding is not zero, so that it shows where it goes."""
+    return {"x": numbers(B, T, I), "lengths": torch.tensor(lengths)}
+
+
+wrong = Mistakes("Rows of different length", _reverse_padded)
+wrong.edits("""
+flipped whole | the padding is turned to the front: every sequence is turned round over all T steps.
+    return reversed_x => return x.flip(1)
+flipped along the batch | this turns the batch round: the sequences change places.
+    return reversed_x => return x.flip(0)
+nothing turned | nothing is turned round.
+    return reversed_x => return x
+padding set to zero | the padding has become zero. Asked is that it stays.
+    x.clone() => x * 0
+features flipped | the numbers of each step are turned round, not the steps.
+    flip(0) => flip(1)
+both flipped | the numbers of each step are turned round, too.
+    flip(0) => flip(0, 1)
+padding turned, too | the padding stands behind the sequence, but in reverse order.
+    x[b, :n].flip(0) => x[b, :n].flip(0); reversed_x[b, n:] = x[b, n:].flip(0)
+one step too few | the last step of each sequence has stayed where it was. A slice ends before its end.
+    lengths.tolist() => (lengths - 1).tolist()
+one step too many | a step of padding is turned, too, where there is one.
+    lengths.tolist() => (lengths + 1).tolist()
+the longest for all | all sequences are turned over the longest length.
+    lengths.tolist() => [int(lengths.max())] * len(x)
+the first for all | all sequences are turned over the length of the first.
+    lengths.tolist() => [int(lengths[0])] * len(x)
+overwritten while read | the second half of each sequence mirrors the first: the tensor is overwritten while
+    it is read.
+    - reversed_x[b, :n] = x[b, :n].flip(0)
+    + for t in range(n):
+    +     reversed_x[b, t] = reversed_x[b, n - 1 - t]
+    look: Read from the tensor that came in, write to a copy.
+rolled | the steps keep their order and are moved along. Asked is the reverse order.
+    reversed_x[b, :n] = x[b, :n].flip(0) => reversed_x[b] = x[b].roll(-n, 0)
+time first | the lengths are applied along the batch: x is (B, T, I) here.
+    reversed_x[b, :n] = x[b, :n].flip(0) => reversed_x[:n, b] = x[:n, b].flip(0)
+""")
+
+reverse_padded = task(
+    "reverse_padded",
+    LESSON,
+    wrong,
+    returns="reversed (B T I)",
+    points="reversed 3",
+    cases=_reverse_padded_cases,
+    example={
+        "x": torch.tensor([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 0.0, 0.0]])[..., None],
+        "lengths": torch.tensor([4, 2]),
+    },
+    agree="each sequence turned round by itself",
+)
+
+
+# ---- Task 5, two_ways: a bidirectional layer from two cells.
+
+
+def _pass(cell, steps, state=None):
+    outputs = []
+    for x_t in steps:
+        state = cell(x_t, state)
+        outputs.append(state[0])
+    return torch.stack(outputs), state
+
+
+def _two_ways(x, ahead, back):
+    forward, (h, c) = _pass(ahead, x)
+    backward, (h_back, c_back) = _pass(back, x.flip(0))
+    output = torch.cat([forward, backward.flip(0)], dim=-1)
+    h_n, c_n = torch.stack([h, h_back]), torch.stack([c, c_back])
+    return output, h_n, c_n
+
+
+@cases(
+    0.8,
+    "T5 B3 I2 H4; T4 B2 I5 H3",
+    "T3 B3 I4 H2",  # T = B: what runs over the wrong axis fits
+    "T1 B4 I3 H2",
+)
+def _two_ways_cases(numbers, T, B, I, H):
+    ahead, back = random_cell(numbers, I, H), random_cell(numbers, I, H)
+    return {"x": numbers(T, B, I), "ahead": ahead, "back": back}, T == 1 and ONE_STEP
+
+
+wrong = Mistakes("Two passes, lined up in time", _two_ways)
+wrong.edits("""
+not flipped back | the backward half stands in the order in which it was made: each step is beside another
+    step's input.
+    backward.flip(0) => backward
+never flipped | both passes run from the first step to the last.
+    x.flip(0) => x
+    backward.flip(0) => backward
+flipped once, too late | the backward pass runs forward; only its outputs are flipped.
+    x.flip(0) => x
+flipped along the batch | the batch is flipped, not the time.
+    x.flip(0) => x.flip(1)
+    backward.flip(0) => backward.flip(1)
+one cell for both | both passes use `ahead`: each direction has weights of its own.
+    _pass(back, => _pass(ahead,
+cells exchanged | `back` runs forward, and `ahead` backward.
+    _pass(ahead, x) => _pass(back, x)
+    _pass(back, x.flip(0)) => _pass(ahead, x.flip(0))
+state handed over | the backward pass starts from the state in which the forward pass ended. Each starts from
+    zeros.
+    x.flip(0)) => x.flip(0), (h, c))
+added | the two halves are added in output. Asked are they side by side.
+    torch.cat([forward, backward.flip(0)], dim=-1) => forward + backward.flip(0)
+backward first | the backward half stands first in output.
+    [forward, backward.flip(0)] => [backward.flip(0), forward]
+joined along time | output has 2T steps: the halves are joined along time.
+    backward.flip(0)], dim=-1 => backward.flip(0)]
+forward only | output has the forward half alone.
+    torch.cat([forward, backward.flip(0)], dim=-1) => forward
+§ The states interleave
+backward state of the last step | the backward rows of the states are taken at the last step, where that
+    direction begins.
+    h_n, c_n = torch => _, (h_back, c_back) = _pass(back, x[-1:]); h_n, c_n = torch
+states at both first steps | the forward rows of the states are taken at the first step, where that direction
+    begins.
+    h_n, c_n = torch => _, (h, c) = _pass(ahead, x[:1]); h_n, c_n = torch
+states exchanged | the backward state is the first row of h_n and c_n.
+    [h, h_back] => [h_back, h]
+    [c, c_back] => [c_back, c]
+forward state only | h_n and c_n have the forward state alone, without a row for each direction.
+    torch.stack([h, h_back]), torch.stack([c, c_back]) => h, c
+states side by side | h_n and c_n are (B, 2H). Asked is a row for each direction.
+    torch.stack([h, h_back]) => torch.cat([h, h_back], dim=-1)
+    torch.stack([c, c_back]) => torch.cat([c, c_back], dim=-1)
+h and c mixed | h_n holds h and c of the forward direction, c_n those of the backward one.
+    [h, h_back] => [h, c]
+    [c, c_back] => [h_back, c_back]
+h for c | c_n is h_n once more.
+    [c, c_back] => [h, h_back]
+§
+c collected | output is made of c. What a cell shows is h.
+    - output = torch.cat([forward, backward.flip(0)], dim=-1)
+    + def memories(cell, steps):
+    +     return torch.stack([_pass(cell, steps[: t + 1])[1][1] for t in range(len(steps))])
+    + output = torch.cat([memories(ahead, x), memories(back, x.flip(0)).flip(0)], dim=-1)
+§ What each half has seen
+nothing carried | each step starts from zeros: no state is carried from step to step.
+    _pass(ahead, x) => torch.stack([ahead(x_t)[0] for x_t in x]), ahead(x[-1])
+    _pass(back, x.flip(0)) => torch.stack([back(x_t)[0] for x_t in x.flip(0)]), back(x[0])
+""")
+
+ONES, MINUS, ZEROS = 4 * [1.0], 4 * [-1.0], 4 * [0.0]
+
+two_ways = task(
+    "two_ways",
+    LESSON,
+    wrong,
+    returns="output (T B 2H), h_n (D B H), c_n (D B H)",
+    points="output 2; h_n 1; c_n 1",
+    cases=_two_ways_cases,
+    example={
+        "x": rows([[1.0]], [[0.0]]),
+        "ahead": cell_of(ONES, ONES, ZEROS, torch.float64),
+        "back": cell_of(MINUS, ONES, ZEROS, torch.float64),
+    },
+    forbid=LAYER,
+    agree="two passes lined up in time",
+)
+
+
+# ---- Task 6, BiLSTM: a published class, repaired fault by fault until it equals torch.nn.LSTM.
+
+PLAIN = Trait("there is one layer and no option but batch_first", "what several layers and the options need")
+DEEP = Trait("there are several layers", "what goes from one layer to the next")
+DROPS = Trait("there is dropout", "when dropout acts, and where")
+
+
+class _Torch(nn.LSTM):
+    """The oracle: torch's own."""
+
+    def __init__(self, input_size, hidden_size, **options):
+        super().__init__(input_size, hidden_size, bidirectional=True, **options)
+
+
+class _BiLSTM(nn.Module):
+    """The published class repaired, from which the mistakes are made."""
+
+    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0):
+        super().__init__()
+        self.hidden_size, self.num_layers, self.bias = hidden_size, num_layers, bias
+        self.batch_first, self.dropout = batch_first, dropout
+        for layer in range(num_layers):
+            width = 2 * hidden_size if layer else input_size
+            for end in (f"_l{layer}", f"_l{layer}_reverse"):
+                self.add("weight_ih" + end, 4 * hidden_size, width)
+                self.add("weight_hh" + end, 4 * hidden_size, hidden_size)
+                if bias:
+                    self.add("bias_ih" + end, 4 * hidden_size)
+                    self.add("bias_hh" + end, 4 * hidden_size)
+
+    def add(self, name, *shape):
+        self.register_parameter(name, nn.Parameter(torch.zeros(shape)))
+
+    def run(self, x, end, h, c):
+        bias = getattr(self, "bias_ih" + end) + getattr(self, "bias_hh" + end) if self.bias else None
+        recurrent, outputs = getattr(self, "weight_hh" + end).T, []
+        for a in F.linear(x, getattr(self, "weight_ih" + end), bias):  # all steps' inputs at once
+            i, f, g, o = (a + h @ recurrent).chunk(4, dim=-1)  # (B, H) each
+            c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+            h = torch.sigmoid(o) * torch.tanh(c)
+            outputs.append(h)
+        return torch.stack(outputs), h, c
+
+    def forward(self, x, hx=None):
+        if self.batch_first:
+            x = x.transpose(0, 1)
+        zeros = x.new_zeros(2 * self.num_layers, x.shape[1], self.hidden_size)
+        h_0, c_0 = (zeros, zeros) if hx is None else hx
+        states = []
+        for layer in range(self.num_layers):
+            if layer > 0:
+                x = F.dropout(x, self.dropout, self.training)
+            k = 2 * layer
+            forward, *ahead = self.run(x, f"_l{layer}", h_0[k], c_0[k])
+            backward, *back = self.run(x.flip(0), f"_l{layer}_reverse", h_0[k + 1], c_0[k + 1])
+            x = torch.cat([forward, backward.flip(0)], dim=-1)
+            states += [ahead, back]
+        h_n, c_n = (torch.stack(parts) for parts in zip(*states, strict=True))
+        return (x.transpose(0, 1) if self.batch_first else x), (h_n, c_n)
+
+
+def _BiLSTM_cases(seed):
+    numbers = random_numbers(seed, 0.8, torch.float32)
+
+    def case(T, B, I, H, L, *traits, state=False, train=False, **options):
+        options = {"num_layers": L, **options}
+        sizes = {"input_size": I, "hidden_size": H}
+        parameters = random_module("LSTM", numbers, **sizes, **options, bidirectional=True).parameters
+        x = numbers(B, T, I) if options.get("batch_first") else numbers(T, B, I)
+        hx = (numbers(2 * L, B, H), numbers(2 * L, B, H)) if state else None
+        arguments = sizes | {"options": options, "parameters": parameters, "train": train, "x": x, "hx": hx}
+        return Case(arguments, {"T": T, "B": B, "I": I, "H": H, "L": L}, frozenset(traits))
+
+    # The first cases tell most mistakes apart. All or nothing is dropped: no draw of a mask plays a part.
+    return [
+        case(2, 3, 5, 6, 2, state=True, batch_first=True, bias=False, dropout=1.0),
+        case(2, 5, 3, 6, 2, STATE, state=True, batch_first=True),
+        case(3, 4, 6, 5, 2, DROPS, dropout=1.0, train=True),
+        case(2, 4, 5, 6, 2, DROPS, dropout=1.0),
+        case(4, 2, 3, 5, 1, NO_BIAS, bias=False),
+        case(2, 4, 5, 6, 3, DEEP, batch_first=True),
+        case(3, 5, 2, 4, 1, STATE, state=True),
+        case(5, 3, 4, 2, 1, PLAIN),
+        case(4, 5, 3, 2, 1, PLAIN, batch_first=True),
+    ]
+
+
+# The seven faults in the lesson's order.
+FAULTS = """
+§ The axes
+axes | time and batch are exchanged: the loop runs over the batch.
+    if self.batch_first: => if not self.batch_first:
+    if self.batch_first else x => if not self.batch_first else x
+§ The backward half, flipped back
+flip | the backward half stands in the order in which it was made, not in the order of the input.
+    backward.flip(0) => backward
+§ Both halves go up
+layers | the weights of nn.LSTM do not fit a second layer: there each direction reads its own outputs only.
+    width = 2 * hidden_size if => width = hidden_size if
+§ All states come out
+states | h_n and c_n are those of one direction of one layer, without an axis for the others.
+    (h_n, c_n) => tuple(ahead)
+§ A state goes in
+start | the states that are given have no part in it.
+    else hx => else (zeros, zeros)
+§ Without biases
+bias | with bias=False there are biases all the same.
+    if bias: => if True:
+§ No dropout in eval
+eval | dropout acts in eval, too.
+    self.dropout, self.training) => self.dropout)
+"""
+faults = list(parse(FAULTS, __file__, 0))
+
+wrong = Mistakes("A published class, repaired", _BiLSTM)
+wrong(
+    "as given",
+    "it gives what the class as given gives: no repair shows yet.",
+    look="The lesson begins with the axes, since all else stands on them.",
+)(given.BiLSTM)
+for at, fault in enumerate(faults):
+    wrong(fault.name, fault.hint, fault.section)(fault.edited(_BiLSTM))
+    if 0 < at < len(faults) - 1:  # this one and all after it are left
+        left = dataclasses.replace(fault, changes=[change for each in faults[at:] for change in each.changes])
+        hint = f"{fault.hint} And it is not the last fault."
+        wrong(f"{fault.name}, and more", hint, fault.section)(left.edited(_BiLSTM))
+wrong.edits("""
+§ The axes
+batch_first ignored | batch_first makes no difference.
+    if self.batch_first: => if False:
+    if self.batch_first else x => if False else x
+output not turned back | with batch_first, output is time-first: it is not turned back.
+    if self.batch_first else x => if False else x
+§ All states come out
+states batch first | with batch_first, h_n and c_n come batch-first. States keep the batch second.
+    (h_n, c_n) => tuple(s.transpose(0, 1) if self.batch_first else s for s in (h_n, c_n))
+§ Two passes, lined up in time
+never flipped | both directions run from the first step to the last.
+    x.flip(0) => x
+    backward.flip(0) => backward
+flipped along the batch | the batch is flipped, not the time.
+    x.flip(0) => x.flip(1)
+    backward.flip(0) => backward.flip(1)
+halves exchanged | the backward half stands first in output.
+    [forward, backward.flip(0)] => [backward.flip(0), forward]
+§ The states interleave
+all forward first | the rows of h_n and c_n are in another order: all forward ones come first.
+    zip(*states, strict=True) => zip(*states[0::2], *states[1::2], strict=True)
+§ All states come out
+last layer's states only | h_n and c_n have the two rows of the last layer only.
+    zip(*states, strict=True) => zip(*states[-2:], strict=True)
+h for c | c_n is h_n once more.
+    (h_n, c_n) => (h_n, h_n)
+§ A state goes in
+hx all forward first | the rows of hx are read in another order: all forward ones first.
+    h_0[k], c_0[k] => h_0[layer], c_0[layer]
+    h_0[k + 1], c_0[k + 1] => h_0[layer + self.num_layers], c_0[layer + self.num_layers]
+§ The states interleave
+all forward first, hx too | the rows of h_n, c_n and hx are in another order: all forward ones come first.
+    zip(*states, strict=True) => zip(*states[0::2], *states[1::2], strict=True)
+    h_0[k], c_0[k] => h_0[layer], c_0[layer]
+    h_0[k + 1], c_0[k + 1] => h_0[layer + self.num_layers], c_0[layer + self.num_layers]
+§ A state goes in
+hx for forward only | the backward direction starts from zeros, though a state is given.
+    h_0[k + 1], c_0[k + 1] => zeros[0], zeros[0]
+hx of the first layer for all | every layer starts from the states of layer 0.
+    k = 2 * layer => k = 0
+§ No dropout in eval
+no dropout at all | dropout acts nowhere, in training neither.
+    self.dropout, self.training) => 0.0)
+dropout on the input | dropout acts on the input of layer 0, too.
+    if layer > 0: => if True:
+dropout on the output | dropout acts after the last layer, too.
+    - if layer > 0:
+    + if False:
+    - states += [ahead, back]
+    + states += [ahead, back]
+    + x = F.dropout(x, self.dropout, self.training)
+""")
+
+BiLSTM = task(
+    "BiLSTM",
+    LESSON,
+    wrong,
+    returns="forward half (T B H), backward half (T B H), h_n (L*D B H), c_n (L*D B H)",
+    points="""
+        the axes 1 = forward half where there is one layer and no option but batch_first
+        the backward half in order 1 = backward half where there is one layer and no option but batch_first
+        both halves go up 1 = forward half, backward half where there are several layers
+        all states 1 = h_n, c_n where there are several layers
+        hx 1 = forward half, backward half where a state is given
+        bias=False 1 = forward half, backward half where there are no biases
+        dropout in training alone 1 = forward half, backward half where there is dropout
+        all of it together 2
+    """,
+    truth=_Torch,
+    cases=_BiLSTM_cases,
+    example={
+        "input_size": 1,
+        "hidden_size": 1,
+        "options": {"batch_first": True},
+        "parameters": small_parameters("_l0") | small_parameters("_l0_reverse", -1.0),
+        "train": False,
+        "x": torch.tensor([[[2.0], [1.0], [0.0]]]),
+        "hx": None,
+    },
+    use=load_set_and_call,
+    derive=halves,
+    agree="torch.nn.LSTM",
+)
+
+
+CHECKS = (seen, both_ends, merged, reverse_padded, two_ways, BiLSTM)
+
+__all__ = ["CHECKS", "PUBLISHED", *(check.name for check in CHECKS)]

@@ -1,0 +1,51 @@
+"""A task's cases, each from a few words: what is drawn for one of them is written once."""
+
+import ast
+import re
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from rnncourse.checks.framework.cases import Case, random_numbers
+
+SIZE = re.compile(r"([A-Za-z_]+)(\d+)")
+
+
+def cases(scale: float, *texts: str, dtype: torch.dtype = torch.float64) -> Callable[..., Any]:
+    """Make of a function that draws the arguments of one case the cases of a task (a decorator).
+
+    @cases(0.8, "B3 I5 H4; B2 I4 H6; B3 I2 H5 h_zero")
+    def _step_cases(numbers, B, I, H, h_zero=False):
+        arguments = {"x_t": numbers(B, I), "h": numbers(B, H) * (not h_zero)}
+        return arguments, h_zero and H_ZERO
+
+    texts: the cases, by semicolons. B3 is a size, which verdicts name, too; `p=0.5` is a value, and a word
+        alone is True.
+    The function is called with random numbers of that scale and with those, by name. It returns the
+    arguments, or them and the case's traits; what is False among these is left out.
+    """
+    wanted = [words.split() for text in texts for words in text.split(";")]
+
+    def decorate(draw: Callable[..., Any]) -> Callable[[int], list[Case]]:
+        def all_cases(seed: int) -> list[Case]:
+            numbers = random_numbers(seed, scale, dtype)
+            return [_case(draw, numbers, words) for words in wanted]
+
+        return all_cases
+
+    return decorate
+
+
+def _case(draw: Callable[..., Any], numbers: Callable[..., torch.Tensor], words: list[str]) -> Case:
+    sizes: dict[str, int] = {}
+    others: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if size := SIZE.fullmatch(word):
+            sizes[size[1]] = int(size[2])
+        else:
+            others[name] = ast.literal_eval(value) if equals else True
+    drawn = draw(numbers, **sizes, **others)
+    arguments, *traits = drawn if isinstance(drawn, tuple) else (drawn,)
+    return Case(arguments, sizes, frozenset(filter(None, traits)))

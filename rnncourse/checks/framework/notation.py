@@ -1,0 +1,152 @@
+"""Read mistakes that are written as text: a name, a hint, and what is done to the right answer.
+
+    dz: sign | dz has the wrong sign: z multiplies h, and minus z multiplies n.
+        (h - n) => (n - h)
+    a step late | the state begins anew after the first step of a document,
+        not before it.
+        - h, c = cell(x_t, (h * keep, c * keep))
+        - outputs.append(h)
+        + h, c = cell(x_t, (h, c))
+        + outputs.append(h)
+        + h, c = h * keep, c * keep
+        look: How many steps has the new document had by then?
+
+`old => new` replaces what stands exactly once in the source of the truth; `old =>` removes it. Lines with -
+and + replace whole lines, as in a diff. Where the truth is a dict of values, `name => value` changes an
+entry. `look:` says where to look, folded in a notebook. Any other indented line continues the hint. A line
+`§ The loop` names the lesson's section for the mistakes after it, and `§` alone goes back to the bank's own.
+Empty lines, and lines that begin with #, say nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import itertools
+import re
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+ARROW = re.compile(r"(?:^|\s)=>(?:\s|$)")
+DIFF = re.compile(r"([-+])(?: (.*))?")
+
+
+class NotationError(ValueError):
+    """A mistake's text does not fit: where it stands, and why."""
+
+
+@dataclass
+class Entry:
+    """One mistake as it is written. changes: pairs of old and new source; of a dict, of name and value."""
+
+    name: str
+    hint: str
+    section: str
+    place: str
+    look: str = ""
+    changes: list[tuple[str, str]] = field(default_factory=list)
+
+    def read(self, words: str) -> None:
+        """Take in one of the indented lines below the name."""
+        if ARROW.search(words):
+            old, new = ARROW.split(words, maxsplit=1)
+            self.changes.append((old.strip(), new.strip()))
+        elif line := DIFF.fullmatch(words):
+            self._add_line(*line.groups())
+        elif words.startswith("look: "):
+            self.look = words.removeprefix("look: ")
+        elif self.look:
+            self.look += f" {words}"
+        else:
+            self.hint += f" {words}"
+
+    def _add_line(self, sign: str, text: str) -> None:
+        """Add a line with - or +: lines with -, and after them those with +, make one change."""
+        old, new = self.changes[-1] if self.changes else ("", "")
+        if not old.endswith("\n") or (sign == "-" and new):
+            old, new = "", ""
+        else:
+            self.changes.pop()
+        if sign == "-":
+            old += f"{text}\n"
+        elif old:
+            new += f"{text}\n"
+        else:
+            raise NotationError(f"{self.place}: lines with + need lines with - that they replace.")
+        self.changes.append((old, new))
+
+    def edited(self, truth: Callable | None) -> Callable:
+        """Return the function or class whose source is the truth's with the changes made.
+
+        The truth must not be a closure.
+        """
+        if truth is None:
+            raise NotationError(f"{self.place}: this bank has no truth that could be edited.")
+        source = self.applied_to(textwrap.dedent(inspect.getsource(truth)))
+        names = dict(vars(inspect.getmodule(truth)))  # a copy: the truth itself stays
+        try:
+            exec(compile(source, f"<{truth.__name__}, {self.name}>", "exec"), names)
+        except SyntaxError as error:
+            raise NotationError(f"{self.place}: edited so, the truth is not Python: {error}.") from None
+        return names[truth.__name__]
+
+    def applied_to(self, source: str) -> str:
+        """Return the source with all changes made; each is looked for in the source as it is here."""
+        if not self.changes:
+            raise NotationError(f"{self.place}: the mistake {self.name!r} changes nothing.")
+        spans = sorted((*self._span(source, old), new) for old, new in self.changes)
+        for (_, end, _), (begin, _, _) in itertools.pairwise(spans):
+            if begin < end:
+                raise NotationError(f"{self.place}: two changes of {self.name!r} overlap.")
+        for begin, end, new in reversed(spans):
+            if new.endswith("\n"):  # whole lines: as far in as those that they replace
+                line = source[begin:end]
+                new = textwrap.indent(new, line[: len(line) - len(line.lstrip())])
+            source = source[:begin] + new + source[end:]
+        return source
+
+    def _span(self, source: str, old: str) -> tuple[int, int]:
+        """Where the old text begins and ends, which must be there once."""
+        pattern = re.escape(old)
+        if old.endswith("\n"):
+            first, *rest = (re.escape(line) for line in old.splitlines(keepends=True))
+            pattern = "".join([rf"^(?P<indent> *){first}", *(rf"(?P=indent){line}" for line in rest)])
+        found = list(re.finditer(pattern, source, re.MULTILINE))
+        if len(found) != 1:
+            text = old.rstrip()
+            raise NotationError(
+                f"{self.place}: expected once in the truth, found {len(found)} times: `{text}`."
+            )
+        return found[0].span()
+
+    def values(self, truth: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the wrong entries of a dict of values."""
+        wrong = {name: ast.literal_eval(value) for name, value in self.changes}
+        for name in wrong:
+            if name not in truth:
+                raise NotationError(f"{self.place}: no value is called {name}: {', '.join(truth)}.")
+        return wrong
+
+
+def parse(text: str, file: str, line: int) -> Iterator[Entry]:
+    """Read the mistakes of a text that begins at that line of that file. Raises NotationError."""
+    section = ""
+    entries: list[Entry] = []
+    for at, raw in enumerate(text.split("\n"), line):
+        place, words = f"{file}, line {at}", raw.strip()
+        if not words or words.startswith("#"):
+            continue
+        if words.startswith("§"):
+            section = words[1:].strip()
+        elif raw[0] != " ":
+            name, bar, hint = words.partition(" | ")
+            if not bar:
+                raise NotationError(f"{place}: expected `name | hint`, got `{words}`.")
+            entries.append(Entry(name, hint, section, place))
+        elif not entries:
+            raise NotationError(f"{place}: `{words}` belongs to no mistake: its name and hint come first.")
+        else:
+            entries[-1].read(words)
+    yield from entries

@@ -1,0 +1,91 @@
+"""What the exercise gives: a bidirectional LSTM "with the same interface as nn.LSTM", with seven faults.
+
+Written for the course from the faults of a class that is published elsewhere."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from rnncourse.checks.framework.use import Problem, check_parameters, use
+
+
+class BiLSTM(nn.Module):
+    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0):
+        super().__init__()
+        self.hidden_size, self.num_layers, self.bias = hidden_size, num_layers, bias
+        self.batch_first, self.dropout = batch_first, dropout
+        for layer in range(num_layers):
+            width = hidden_size if layer else input_size
+            for end in (f"_l{layer}", f"_l{layer}_reverse"):
+                self.add("weight_ih" + end, 4 * hidden_size, width)
+                self.add("weight_hh" + end, 4 * hidden_size, hidden_size)
+                self.add("bias_ih" + end, 4 * hidden_size)
+                self.add("bias_hh" + end, 4 * hidden_size)
+
+    def add(self, name, *shape):
+        self.register_parameter(name, nn.Parameter(torch.zeros(shape)))
+
+    def step(self, x_t, h, c, end):
+        a = x_t @ getattr(self, "weight_ih" + end).T + h @ getattr(self, "weight_hh" + end).T
+        a = a + getattr(self, "bias_ih" + end) + getattr(self, "bias_hh" + end)  # (B, 4H)
+        i, f, g, o = a.chunk(4, dim=-1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        return torch.sigmoid(o) * torch.tanh(c), c
+
+    def run(self, x, end):
+        """One direction of one layer over x (T, B, ·): its outputs (T, B, H), and its last h and c."""
+        h = c = torch.zeros(x.shape[1], self.hidden_size)
+        outputs = []
+        for x_t in x:
+            h, c = self.step(x_t, h, c, end)
+            outputs.append(h)
+        return torch.stack(outputs), h, c
+
+    def forward(self, x, hx=None):
+        if not self.batch_first:
+            x = x.transpose(0, 1)  # from here on time comes first
+        forward = backward = x
+        for layer in range(self.num_layers):
+            if layer > 0:
+                forward, backward = F.dropout(forward, self.dropout), F.dropout(backward, self.dropout)
+            forward, h_n, c_n = self.run(forward, f"_l{layer}")
+            backward, _, _ = self.run(backward.flip(0), f"_l{layer}_reverse")
+        output = torch.cat([forward, backward], dim=-1)
+        if not self.batch_first:
+            output = output.transpose(0, 1)
+        return output, (h_n, c_n)
+
+
+# Its source, to be read, copied and repaired.
+PUBLISHED = (
+    "class BiLSTM" + Path(__file__).read_text("utf-8").split("\nclass BiLSTM")[1].split("\n\n\n#")[0] + "\n"
+)
+
+
+# How a bidirectional LSTM is used in task 6: built, loaded, set to train or eval, called. No answer here.
+
+
+@use("a class")
+def load_set_and_call(module_class: type, arguments: dict[str, Any]) -> Any:
+    """Called without hx where it is None."""
+    module = module_class(arguments["input_size"], arguments["hidden_size"], **arguments["options"])
+    check_parameters(module, arguments["parameters"])
+    module.load_state_dict(arguments["parameters"])
+    module.train(arguments["train"])
+    hx = arguments["hx"]
+    return module(arguments["x"]) if hx is None else module(arguments["x"], hx)
+
+
+def halves(returned: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Both halves of output, time first, and the two states: each of them has points of its own."""
+    try:
+        output, (h_n, c_n) = returned
+        H = arguments["hidden_size"]
+        if arguments["options"].get("batch_first"):
+            output = output.transpose(0, 1)
+        return {"forward half": output[..., :H], "backward half": output[..., H:], "h_n": h_n, "c_n": c_n}
+    except (TypeError, ValueError, AttributeError, IndexError):
+        raise Problem("asked is the return of nn.LSTM: output, (h_n, c_n).") from None

@@ -1,0 +1,47 @@
+"""How the tasks of this set are called: in NumPy, as the lesson is written. No answer is imported here."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rnncourse.checks.framework.parts import Part
+from rnncourse.checks.framework.use import use
+
+
+@dataclass(frozen=True)
+class Array(Part):
+    """A tensor to the check, a NumPy array to the learner, who is told so."""
+
+    asked = "a NumPy array"
+
+
+def arrays(**axes: str) -> tuple[Array, ...]:
+    """Arrays by name, with their axes: arrays(dx_t="B I", dbias="H")."""
+    return tuple(Array(name, letters) for name, letters in axes.items())
+
+
+@use("a function")
+def call_with_arrays(function, arguments):
+    """Tensors go in as NumPy arrays, and the arrays that come back are handed on as tensors.
+
+    A loss is given by its name, {"loss": "np.linalg.norm"}.
+    """
+    # One function, without any other inside: a frame of rnncourse.checks is forbidden to a learner's call.
+    given = []
+    for name, value in arguments.items():
+        if isinstance(value, Tensor):
+            given.append(value.numpy())
+        else:
+            given.append(getattr(np.linalg, value.removeprefix("np.linalg.")) if name == "loss" else value)
+    returned = function(*given)
+    if type(returned) in (np.ndarray, np.float64):  # a float64 is what NumPy makes of one number
+        return torch.from_numpy(np.array(returned))
+    if type(returned) not in (tuple, list, dict):
+        return returned
+    results = {}
+    for key, item in returned.items() if type(returned) is dict else enumerate(returned):
+        array = type(item) in (np.ndarray, np.float64)
+        results[key] = torch.from_numpy(np.array(item)) if array else item
+    return results if type(returned) is dict else tuple(results.values())

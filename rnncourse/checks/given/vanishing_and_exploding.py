@@ -1,0 +1,94 @@
+"""What the exercise gives: four runs, to be diagnosed.
+
+The nets are trained where the exercise is done: nothing of them is stored."""
+
+import copy
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from rnncourse.checks.framework.plain import kinds
+from rnncourse.checks.framework.use import Problem, use
+
+UPDATES, LAST = 80, 20  # the last input is at step T - 1
+
+
+class Run(NamedTuple):
+    """One training run: the net as it was before the first update, and a number for each update.
+
+    rnn: a torch.nn.RNN, float64. x: its first batch of inputs, (T, B, 2). loss, norm: (updates,), the norm
+    of the whole gradient before it is clipped.
+    """
+
+    rnn: nn.RNN
+    x: Tensor
+    loss: Tensor
+    norm: Tensor
+
+
+def _run(rho: float, scale: float, seed: int) -> Run:
+    """The bit task of the lesson: the sign of the first input is to be told after the last."""
+    numbers = torch.Generator().manual_seed(seed)
+    before, rnn = (nn.RNN(2, 24, dtype=torch.float64) for _ in range(2))
+    head = nn.Linear(24, 1, dtype=torch.float64)
+    parameters = [*rnn.parameters(), *head.parameters()]
+    for parameter in parameters:
+        nn.init.uniform_(parameter, -0.2, 0.2, generator=numbers)
+    weights = dict(rnn.named_parameters())
+    nn.init.orthogonal_(weights["weight_hh_l0"], gain=rho, generator=numbers)
+    with torch.no_grad():
+        weights["weight_ih_l0"].mul_(scale)
+    before.load_state_dict(rnn.state_dict())
+    first = torch.empty(0)
+    losses: list[float] = []
+    norms: list[float] = []
+    for _ in range(UPDATES):
+        bit = torch.randint(2, (32,), generator=numbers).double()
+        x = torch.zeros(LAST + 1, 32, 2, dtype=torch.float64)
+        x[0, :, 0] = 2 * bit - 1
+        x[:, :, 1] = torch.randn(LAST + 1, 32, generator=numbers, dtype=torch.float64)
+        first = first if losses else x
+        loss = nn.functional.binary_cross_entropy_with_logits(head(rnn(x)[0][-1])[:, 0], bit)
+        gradients = torch.autograd.grad(loss, parameters)
+        norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
+        with torch.no_grad():
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.sub_(0.1 * min(1.0, 1.0 / norm.item()) * gradient)
+        losses.append(loss.item())
+        norms.append(norm.item())
+    return Run(before, first, torch.tensor(losses), torch.tensor(norms))
+
+
+def four_runs() -> dict[str, Run]:
+    """The runs P, Q, R and S, trained on the spot, always the same."""
+    return {
+        "P": _run(0.4, 1.0, 4),
+        "Q": _run(4.0, 0.1, 2),
+        "R": _run(1.0, 150.0, 1),
+        "S": _run(1.0, 1.0, 3),
+    }
+
+
+# How the learner's training loop of task 5 is used: with a net, an optimizer, batches. No answer here.
+
+
+@use("a function")
+def train(function: Callable, arguments: dict[str, Any]) -> tuple[Tensor, Tensor]:
+    """The norms that the function returns, and all weights when it is done, end to end.
+
+    It has no helpers: only its own code may run beside the learner's.
+    """
+    rnn, head = copy.deepcopy(arguments["rnn"]), copy.deepcopy(arguments["head"])
+    parameters = [*rnn.parameters(), *head.parameters()]
+    optimizer = torch.optim.SGD(parameters, lr=arguments["lr"])
+    norms = function(rnn, head, optimizer, arguments["batches"], arguments["max_norm"])
+    if norms is None:
+        raise Problem("it returns None; asked are the norms, one for each batch.")
+    if Tensor not in kinds(norms):
+        try:
+            norms = torch.tensor(list(map(float, norms)), dtype=torch.float64)
+        except (TypeError, ValueError, RuntimeError):
+            raise Problem("what it returns is no list of numbers, one norm for each batch.") from None
+    return norms, nn.utils.parameters_to_vector(parameters)

@@ -1,0 +1,704 @@
+"""The checks of exercise set 08: the GRU's step in both variants, two conventions, a cell, the way back."""
+
+import functools
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.functional import linear
+
+from rnncourse.checks.framework.authoring import (
+    AUTOGRAD,
+    BIAS_ZERO,
+    H_ZERO,
+    NO_STATE,
+    RECURRENT,
+    STATE,
+    X_ZERO,
+    Case,
+    Mistakes,
+    Plain,
+    Problem,
+    Trait,
+    load_and_call,
+    random_numbers,
+    random_weights,
+    row,
+    rows,
+    step_case,
+    task,
+)
+from rnncourse.checks.framework.slips import NEEDS_A_STATE, STATE_IGNORED, WEIGHTS_EXCHANGED
+
+LESSON = "08"
+
+
+# The lesson's own pencil example: I = 2, H = 1, rows r, z, n.
+PENCIL_WEIGHTS = {
+    "weight_ih": rows([1.0, 1.0], [0.0, -1.0], [0.5, 1.0]),
+    "weight_hh": rows([2.0], [0.0], [1.0]),
+    "bias_ih": row(-1.0, 0.0, -1.0),
+    "bias_hh": row(0.0, 0.0, 0.5),
+}
+PENCIL = {"x_t": row(1.0, -1.0), "h": row(0.5), **PENCIL_WEIGHTS}
+
+
+# ---- Task 1, gru_step: torch's step, the reset gate after the matmul.
+
+
+def _step_after(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
+    ih_r, ih_z, ih_n = linear(x_t, weight_ih, bias_ih).chunk(3, dim=-1)
+    hh_r, hh_z, hh_n = linear(h, weight_hh, bias_hh).chunk(3, dim=-1)
+    r = torch.sigmoid(ih_r + hh_r)
+    z = torch.sigmoid(ih_z + hh_z)
+    n = torch.tanh(ih_n + r * hh_n)
+    return (1 - z) * n + z * h
+
+
+def _step_cases(seed: int) -> list[Case]:
+    case = functools.partial(step_case, random_numbers(seed, 0.8), 3)
+    batches = [case(3, 5, 4), case(2, 4, 6), case(4, 3, 3)]  # I = H: exchanged weights run
+    zeros = [case(3, 2, 5, H_ZERO), case(5, 4, 3, X_ZERO), case(2, 5, 3, BIAS_ZERO)]
+    return batches + zeros + [case(None, 5, 4), case(None, 3, 6, H_ZERO), case(None, 4, 2)]
+
+
+# Of both variants of the step.
+COMMON = """
+§ Which way z points
+z the other way | z and 1 - z are exchanged: with z = 1 torch's GRU keeps the old state.
+    (1 - z) * n + z * h => (1 - z) * h + z * n
+§ What can one leave out of an LSTM?
+h not mixed in | the old state is not mixed in: only 1 - z of the candidate is left.
+    + z * h =>
+old state kept whole | the old state is kept whole, whatever z is.
+    + z * h => + h
+candidate written whole | the candidate is written whole: nothing ties what is written to what is kept.
+    (1 - z) * n => n
+§
+candidate alone | this is the candidate n: z has no part in it.
+    (1 - z) * n + z * h => n
+r mixes | r stands where z should: which gate says how much is kept?
+    (1 - z) * n + z * h => (1 - r) * n + r * h
+reset h kept | what is kept is r * h. The reset gate is for the candidate alone.
+    + z * h => + z * r * h
+§ What can one leave out of an LSTM?
+tanh over the mix | the new state is squashed once more: it has a bound already.
+    (1 - z) * n + z * h => torch.tanh((1 - z) * n + z * h)
+§
+sigmoid for n | n has been through a sigmoid: what range should it have?
+    n = torch.tanh => n = torch.sigmoid
+n not activated | n is the bare sum: it is not squashed.
+    n = torch.tanh => n =
+tanh for r | r has been through tanh: a gate lies between 0 and 1.
+    r = torch.sigmoid => r = torch.tanh
+tanh for z | z has been through tanh: a gate lies between 0 and 1.
+    z = torch.sigmoid => z = torch.tanh
+tanh for both gates | r and z have been through tanh: a gate lies between 0 and 1.
+    r = torch.sigmoid => r = torch.tanh
+    z = torch.sigmoid => z = torch.tanh
+r over the whole | r multiplies the input's part, too.
+    tanh(ih_n => tanh(r * ih_n
+§ Four biases, not three and not six
+bias_hh missing | a bias is missing: bias_hh is not added.
+    (h, weight_hh, bias_hh) => (h, weight_hh)
+bias_ih missing | a bias is missing: bias_ih is not added.
+    (x_t, weight_ih, bias_ih) => (x_t, weight_ih)
+bias_ih twice | bias_ih is added twice and bias_hh never: a slip of the keyboard?
+    (h, weight_hh, bias_hh) => (h, weight_hh, bias_ih)
+bias_hh twice | bias_hh is added twice and bias_ih never: a slip of the keyboard?
+    (x_t, weight_ih, bias_ih) => (x_t, weight_ih, bias_hh)
+§
+x left out | x_t has no part in it.
+    (x_t, weight_ih, bias_ih) => (0 * x_t, weight_ih, bias_ih)
+§ Equal to torch
+order z, r, n | your numbers are those of blocks in the order z, r, n. torch stacks them r, z, n.
+    ih_r, ih_z, ih_n = => ih_z, ih_r, ih_n =
+    hh_r, hh_z, hh_n = => hh_z, hh_r, hh_n =
+"""
+
+step_mistakes = Mistakes("The equations", _step_after)
+step_mistakes.edits("""
+§ Four biases, not three and not six
+b_hn outside the reset | b_hn is added outside the product with r: it belongs to the part that r multiplies.
+    r * hh_n => r * (hh_n - bias_hh.chunk(3)[2]) + bias_hh.chunk(3)[2]
+§ Where the reset gate acts
+reset before the matmul | your reset gate acts before the matmul, W_hn (r * h): the published paper's GRU.
+    torch's acts after it.
+    r * hh_n => linear(r * h, weight_hh.chunk(3)[2], bias_hh.chunk(3)[2])
+reset before, bias too | your reset gate acts before the matmul, and on the bias after it: it belongs after,
+    on both.
+    r * hh_n => linear(r * h, weight_hh.chunk(3)[2]) + r * bias_hh.chunk(3)[2]
+""")
+step_mistakes.edits(COMMON)
+step_mistakes.edits("""
+§ Equal to torch
+order n, r, z | your numbers are those of blocks in the order n, r, z. torch stacks them r, z, n.
+    ih_r, ih_z, ih_n = => ih_n, ih_r, ih_z =
+    hh_r, hh_z, hh_n = => hh_n, hh_r, hh_z =
+order r, n, z | your numbers are those of blocks in the order r, n, z. torch stacks them r, z, n.
+    ih_r, ih_z, ih_n = => ih_r, ih_n, ih_z =
+    hh_r, hh_z, hh_n = => hh_r, hh_n, hh_z =
+§
+r left out | r has no part in it: the candidate reads the whole old state.
+    r * hh_n => hh_n
+z for r | z stands where r should: which gate says how much n reads?
+    r * hh_n => z * hh_n
+r on the input | r multiplies the input's part. It says how much of the old state is read.
+    ih_n + r * hh_n => r * ih_n + hh_n
+r outside the tanh | r multiplies the tanh, not what goes into it.
+    torch.tanh(ih_n + r * hh_n) => r * torch.tanh(ih_n + hh_n)
+h left out | the gates and the candidate do not look at h.
+    linear(h, weight_hh, bias_hh) => linear(0 * h, weight_hh, bias_hh)
+§ Four biases, not three and not six
+no bias | neither bias is added.
+    (x_t, weight_ih, bias_ih) => (x_t, weight_ih)
+    (h, weight_hh, bias_hh) => (h, weight_hh)
+""")
+step_mistakes.edits("§ Equal to torch" + WEIGHTS_EXCHANGED)
+step_mistakes.edits("""
+§ Equal to torch
+every third entry | you take every third entry for a block. The blocks are H neighbours each.
+    bias_ih).chunk(3, dim=-1) => bias_ih).unflatten(-1, (-1, 3)).unbind(-1)
+    bias_hh).chunk(3, dim=-1) => bias_hh).unflatten(-1, (-1, 3)).unbind(-1)
+§
+gates not activated | r and z are the bare sums: they are not squashed.
+    r = torch.sigmoid => r =
+    z = torch.sigmoid => z =
+""")
+
+gru_step = task(
+    "gru_step",
+    LESSON,
+    step_mistakes,
+    returns="h (B H)",
+    points="with a batch 2 where there is a batch; without a batch 1 where there is no batch",
+    cases=_step_cases,
+    example=PENCIL,
+)
+
+
+# ---- Task 2, gru_step_before: the published paper's step, the reset gate before the matmul.
+
+
+def _step_before(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
+    ih_r, ih_z, ih_n = linear(x_t, weight_ih, bias_ih).chunk(3, dim=-1)
+    hh_r, hh_z, hh_n = linear(h, weight_hh, bias_hh).chunk(3, dim=-1)  # noqa: RUF059 (for the mistakes)
+    r = torch.sigmoid(ih_r + hh_r)
+    z = torch.sigmoid(ih_z + hh_z)
+    W_n, b_n = weight_hh.chunk(3)[2], bias_hh.chunk(3)[2]
+    n = torch.tanh(ih_n + linear(r * h, W_n, b_n))
+    return (1 - z) * n + z * h
+
+
+wrong = Mistakes("Where the reset gate acts", _step_before)
+wrong.edits("""
+reset after the matmul | your reset gate acts after the matmul: these are torch's numbers. Asked is the other
+    variant.
+    linear(r * h, W_n, b_n) => r * hh_n
+reset after, bias outside | your reset gate acts after the matmul, on all but the bias. In this variant it
+    acts on h.
+    linear(r * h, W_n, b_n) => r * linear(h, W_n) + b_n
+r on the bias, too | r multiplies b_hn, too. Here it acts on h alone, before the matmul.
+    linear(r * h, W_n, b_n) => linear(r * h, W_n) + r * b_n
+reset twice | the reset gate acts twice, before the matmul and after it.
+    linear(r * h, W_n, b_n) => r * linear(r * h, W_n, b_n)
+§ Four biases, not three and not six
+b_hn missing | b_hn is not added.
+    linear(r * h, W_n, b_n) => linear(r * h, W_n)
+""")
+wrong.edits(COMMON)
+wrong.edits("""
+§ Equal to torch
+order n, r, z | your numbers are those of blocks in the order n, r, z. torch stacks them r, z, n.
+    ih_r, ih_z, ih_n = => ih_n, ih_r, ih_z =
+    hh_r, hh_z, hh_n = => hh_n, hh_r, hh_z =
+    weight_hh.chunk(3)[2], bias_hh.chunk(3)[2] => weight_hh.chunk(3)[0], bias_hh.chunk(3)[0]
+order r, n, z | your numbers are those of blocks in the order r, n, z. torch stacks them r, z, n.
+    ih_r, ih_z, ih_n = => ih_r, ih_n, ih_z =
+    hh_r, hh_z, hh_n = => hh_r, hh_n, hh_z =
+    weight_hh.chunk(3)[2], bias_hh.chunk(3)[2] => weight_hh.chunk(3)[1], bias_hh.chunk(3)[1]
+§
+r left out | r has no part in it: the candidate reads the whole old state.
+    linear(r * h, W_n, b_n) => hh_n
+z for r | z stands where r should: which gate says how much n reads?
+    r * h, => z * h,
+the gates read r * h, too | the gates read r * h as well. z reads the old state as it is.
+    sigmoid(ih_z + hh_z) => sigmoid(ih_z + linear(r * h, weight_hh, bias_hh).chunk(3, dim=-1)[1])
+W_hr for W_hn | r * h meets the first block of weight_hh, that of r. Which block is n's?
+    weight_hh.chunk(3)[2], bias_hh.chunk(3)[2] => weight_hh.chunk(3)[0], bias_hh.chunk(3)[0]
+""")
+
+gru_step_before = task(
+    "gru_step_before",
+    LESSON,
+    wrong,
+    returns="h (B H)",
+    points="with a batch 2 where there is a batch; without a batch 1 where there is no batch",
+    cases=_step_cases,
+    example=PENCIL,
+)
+
+
+# ---- Task 3, turn_z: weights from the other convention of z.
+
+
+def _turn_z(weight_ih, weight_hh, bias_ih, bias_hh):
+    def turned(weight):
+        r, z, n = weight.chunk(3)
+        return torch.cat([r, -z, n])
+
+    return turned(weight_ih), turned(weight_hh), turned(bias_ih), turned(bias_hh)
+
+
+def _turn_z_cases(seed: int) -> list[Case]:
+    numbers = random_numbers(seed, 0.8)
+    sizes = (5, 3), (2, 4), (6, 2), (3, 1)
+    return [Case(random_weights(numbers, 3, I, H), {"I": I, "H": H}) for I, H in sizes]
+
+
+wrong = Mistakes("Which way z points", _turn_z)
+wrong.edits("""
+biases as they were | the weights are turned, the biases are not. What else goes into z's sum?
+    turned(bias_ih), turned(bias_hh) => bias_ih, bias_hh
+one bias as it was | bias_hh is as it was. It goes into z's sum as bias_ih does.
+    turned(bias_hh) => bias_hh
+bias_ih as it was | bias_ih is as it was.
+    turned(bias_ih) => bias_ih
+weight_hh as it was | weight_hh is as it was: z reads the state, too.
+    turned(weight_hh) => weight_hh
+weight_ih as it was | weight_ih is as it was: z reads the input, too.
+    turned(weight_ih) => weight_ih
+§ Equal to torch
+r's block | it is r's block that you turn. In which order do the blocks lie?
+    [r, -z, n] => [-r, z, n]
+n's block | it is n's block that you turn. In which order do the blocks lie?
+    [r, -z, n] => [r, z, -n]
+§
+all blocks | all three blocks are turned. Only z changes its meaning.
+    [r, -z, n] => [-r, -z, -n]
+r and z | r's block is turned, too. Only z changes its meaning.
+    [r, -z, n] => [-r, -z, n]
+1 - weights | you take 1 minus the weights. It is the gate that becomes 1 - z, after the sigmoid; what goes
+    into it?
+    -z => 1 - z
+1 - all weights | you take 1 minus all the weights. It is the gate that becomes 1 - z, after the sigmoid.
+    [r, -z, n] => [1 - r, 1 - z, 1 - n]
+blocks exchanged | r and z change places. The order of the blocks is the same in both.
+    [r, -z, n] => [z, r, n]
+nothing changed | the weights are as they were.
+    -z => z
+z's block set to zero | z's block is zero now: then z is 0.5 for every input.
+    -z => 0 * z
+""")
+
+turn_z = task(
+    "turn_z",
+    LESSON,
+    wrong,
+    returns="weight_ih (3H I), weight_hh (3H H), bias_ih (3H), bias_hh (3H)",
+    points="the weights 1 = weight_ih, weight_hh; the biases 1 = bias_ih, bias_hh",
+    cases=_turn_z_cases,
+    example=PENCIL_WEIGHTS,
+)
+
+
+# ---- Task 4, from_keras: weights of another layout and order.
+
+
+def _from_keras(kernel, recurrent_kernel, bias):
+    def rzn(blocks):
+        z, r, n = blocks.chunk(3, dim=-1)
+        return torch.cat([r, z, n], dim=-1)
+
+    return rzn(kernel).T, rzn(recurrent_kernel).T, rzn(bias[0]), rzn(bias[1])
+
+
+def _from_keras_cases(seed: int) -> list[Case]:
+    numbers = random_numbers(seed, 0.8)
+
+    def case(I: int, H: int) -> Case:
+        kernel, recurrent_kernel, bias = numbers(I, 3 * H), numbers(H, 3 * H), numbers(2, 3 * H)
+        arguments = {"kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": bias}
+        return Case(arguments, {"I": I, "H": H})
+
+    return [case(5, 3), case(2, 4), case(6, 2), case(4, 1)]  # I = 3H: a forgotten transposition fits
+
+
+wrong = Mistakes("Equal to torch", _from_keras)
+wrong.edits("""
+order kept | all is transposed as it should be, but the blocks lie as before, z, r, n.
+    [r, z, n] => [z, r, n]
+not transposed | the blocks are in torch's order, but not transposed: Keras writes x @ kernel, and torch?
+    rzn(kernel).T, rzn(recurrent_kernel).T => rzn(kernel), rzn(recurrent_kernel)
+nothing changed | these are Keras's own: compare the two layouts first, then the two orders.
+    [r, z, n] => [z, r, n]
+    rzn(kernel).T, rzn(recurrent_kernel).T => rzn(kernel), rzn(recurrent_kernel)
+reshaped | the shapes fit, but reshape keeps the numbers in their row order: that is not a transposition.
+    rzn(kernel).T => rzn(kernel).reshape(-1, len(kernel))
+    rzn(recurrent_kernel).T => rzn(recurrent_kernel).reshape(-1, len(recurrent_kernel))
+biases in the old order | the weights are in torch's order, the biases are not: they have three blocks, too.
+    rzn(bias[0]), rzn(bias[1]) => bias[0], bias[1]
+§ Four biases, not three and not six
+biases exchanged | the two biases are exchanged. For r and z it would not matter, for n it does.
+    rzn(bias[0]), rzn(bias[1]) => rzn(bias[1]), rzn(bias[0])
+biases added up | the biases are added into one, and the other is zero. For n the two do different things.
+    rzn(bias[0]), rzn(bias[1]) => rzn(bias[0] + bias[1]), torch.zeros_like(bias[1])
+one bias twice | bias_hh is the input's bias once more.
+    rzn(bias[1]) => rzn(bias[0])
+§ Which way z points
+z turned | z's block has its sign changed. In Keras z keeps, as in torch.
+    [r, z, n] => [r, -z, n]
+§
+z and n exchanged | the wrong blocks change places. Write both orders down, one below the other.
+    [r, z, n] => [n, r, z]
+r and n exchanged | the wrong blocks change places. Write both orders down, one below the other.
+    [r, z, n] => [z, n, r]
+turned round | the blocks lie n, z, r now. Write both orders down, one below the other.
+    [r, z, n] => [n, z, r]
+moved on by one | the blocks lie r, n, z now. torch: r, z, n.
+    [r, z, n] => [r, n, z]
+""")
+
+from_keras = task(
+    "from_keras",
+    LESSON,
+    wrong,
+    returns="weight_ih (3H I), weight_hh (3H H), bias_ih (3H), bias_hh (3H)",
+    points="weight_ih 1; weight_hh 1; the biases 1 = bias_ih, bias_hh",
+    cases=_from_keras_cases,
+    example={
+        "kernel": rows([1.0, 2.0, 3.0], [4.0, 5.0, 6.0]),
+        "recurrent_kernel": rows([10.0, 20.0, 30.0]),
+        "bias": rows([0.1, 0.2, 0.3], [0.4, 0.5, 0.6]),
+    },
+)
+
+
+# ---- Task 5, first_difference: where the two variants part over a sequence.
+
+LATER = Trait("they part later than at the first step", "which step you report")
+AT_ONCE = Trait("they part at the first step", "how you count the steps")
+NEVER = Trait("they never part so far", "what you report where no step is above the tolerance")
+
+
+def _first_difference(x, h_0, weight_ih, weight_hh, bias_ih, bias_hh, tolerance):
+    weights = weight_ih, weight_hh, bias_ih, bias_hh
+    a, b, gap = h_0, h_0, []
+    for x_t in x:
+        a, b = _step_after(x_t, a, *weights), _step_before(x_t, b, *weights)
+        gap.append((a - b).abs().max())
+    gap = torch.stack(gap)
+    above = (gap > tolerance).nonzero().flatten().tolist()
+    first = above[0] if above else len(gap)
+    return gap, torch.tensor(first)
+
+
+@functools.cache
+def _case(seed: int, trait: Trait, T: int, B: int, I: int, H: int) -> Case:
+    """LATER: drawn until the first step above the tolerance is no other one that could be meant."""
+    numbers = random_numbers(seed, 1.0)
+    while True:
+        arguments = {"x": numbers(T, B, I), "h_0": numbers(B, H), **random_weights(numbers, 3, I, H)}
+        gap, _ = _first_difference(**arguments, tolerance=0.0)
+        first = {AT_ONCE: 0, NEVER: T, LATER: T // 3}[trait]
+        before = float(gap[:first].max()) if first else 0.0
+        at = float(gap[first]) if first < T else 2 * before
+        tolerance = (before + at) / 2
+        above = gap > tolerance
+        last = above.nonzero().flatten()[-1:].tolist()
+        told = gap.argmax() not in (first, *last) and above.sum() not in (1, first)
+        if trait is not LATER or (told and at > 1.1 * before):
+            sizes = {"T": T, "B": B, "I": I, "H": H}
+            return Case(arguments | {"tolerance": tolerance}, sizes, frozenset({trait}))
+
+
+def _first_difference_cases(seed: int) -> list[Case]:
+    return [
+        _case(seed, LATER, 6, 3, 2, 4),
+        _case(seed + 100, LATER, 9, 2, 3, 5),
+        _case(seed + 200, AT_ONCE, 5, 4, 3, 2),
+        _case(seed + 300, NEVER, 4, 2, 5, 3),
+    ]
+
+
+def _derive(returned: Plain, arguments: dict[str, Any]) -> Plain:
+    """A whole number in the place of `first` is as good as a tensor."""
+    if isinstance(returned, tuple | list) and len(returned) == 2:
+        if returned[1] is None:
+            raise Problem("first is None; asked is T where no step is above the tolerance.")
+        if type(returned[1]) is int:
+            return returned[0], torch.tensor(returned[1])
+    return returned
+
+
+wrong = Mistakes("Where the reset gate acts", _first_difference)
+wrong.edits("""
+one state for both | both variants go on from one state: these are the errors of single steps. Each has its
+    own state.
+    _step_before(x_t, b, => _step_before(x_t, a,
+one state for both, the other | both variants go on from one state: the other's. Each has its own state.
+    _step_after(x_t, a, => _step_after(x_t, b,
+h_0 at each step | each step starts from h_0: nothing is carried.
+    _step_after(x_t, a, => _step_after(x_t, h_0,
+    _step_before(x_t, b, => _step_before(x_t, h_0,
+h_0 ignored | h_0 has no part in it: the states start from zeros.
+    a, b, gap = h_0, h_0 => a, b, gap = 0 * h_0, 0 * h_0
+mean | gap is the mean of the differences. Asked is the largest.
+    .abs().max() => .abs().mean()
+sum | gap is the sum of the differences. Asked is the largest.
+    .abs().max() => .abs().sum()
+no absolute value | a difference may be negative: its absolute value is missing.
+    .abs().max() => .max()
+norm | gap is the norm of the differences. Asked is the largest.
+    (a - b).abs().max() => (a - b).norm()
+first row of the batch | only the first row of the batch is looked at.
+    (a - b).abs() => (a - b)[0].abs()
+largest so far | each gap is the largest so far: a gap may become smaller again.
+    torch.stack(gap) => torch.stack(gap).cummax(0)[0]
+added up | the gaps are added up over time.
+    torch.stack(gap) => torch.stack(gap).cumsum(0)
+counted from 1 | first is one too large: steps are counted from 0.
+    above[0] => above[0] + 1
+last step above | first is the last step above the tolerance.
+    above[0] => above[-1]
+number of steps above | first is the number of steps above the tolerance.
+    above[0] if above else len(gap) => len(above)
+largest gap's step | first is the step of the largest gap.
+    above[0] if => int(gap.argmax()) if
+0 where none | where no step is above the tolerance, first is 0: argmax of nothing but False is 0.
+    else len(gap) => else 0
+-1 where none | where no step is above the tolerance, first is -1; asked is T.
+    else len(gap) => else -1
+T - 1 where none | where no step is above the tolerance, first is the last step; asked is T.
+    else len(gap) => else len(gap) - 1
+first step below | first is the first step that is not above the tolerance.
+    gap > tolerance => gap <= tolerance
+one variant twice | gap is zero throughout: the same variant runs twice.
+    _step_before => _step_after
+""")
+
+first_difference = task(
+    "first_difference",
+    LESSON,
+    wrong,
+    returns="gap (T), first () int",
+    points="gap 2; first 1",
+    cases=_first_difference_cases,
+    example={
+        "x": torch.stack([PENCIL["x_t"], -PENCIL["x_t"], PENCIL["x_t"]])[:, None],
+        "h_0": PENCIL["h"][None],
+        **PENCIL_WEIGHTS,
+        "tolerance": 0.07,
+    },
+    derive=_derive,
+)
+
+
+# ---- Task 6, MyGRUCell: a class that torch's weights fit into.
+
+
+class _MyGRUCell(nn.Module):
+    step = staticmethod(_step_after)
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.hidden_size = hidden_size
+        self.weight_ih = nn.Parameter(torch.zeros(3 * hidden_size, input_size))
+        self.weight_hh = nn.Parameter(torch.zeros(3 * hidden_size, hidden_size))
+        self.bias_ih = nn.Parameter(torch.zeros(3 * hidden_size))
+        self.bias_hh = nn.Parameter(torch.zeros(3 * hidden_size))
+
+    def forward(self, x_t, state=None):
+        if state is None:
+            state = torch.zeros(len(x_t), self.hidden_size)
+        h = self.step(x_t, state, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+        return h
+
+
+def _MyGRUCell_cases(seed: int) -> list[Case]:
+    numbers = random_numbers(seed, 0.8, torch.float32)  # in a learner's class, parameters are float32
+
+    def case(B: int, I: int, H: int, state: bool) -> Case:
+        arguments = {
+            "input_size": I,
+            "hidden_size": H,
+            "parameters": random_weights(numbers, 3, I, H),
+            "x_t": numbers(B, I),
+            "h": numbers(B, H) if state else None,
+        }
+        return Case(arguments, {"B": B, "I": I, "H": H}, frozenset({STATE if state else NO_STATE}))
+
+    given = [case(3, 5, 4, True), case(2, 4, 6, True), case(4, 3, 3, True)]
+    return [*given, case(3, 2, 4, False), case(2, 5, 3, False)]
+
+
+wrong = Mistakes("Equal to torch", _MyGRUCell)
+wrong.add(
+    step_mistakes.through(
+        lambda step: type("MyGRUCell", (_MyGRUCell,), {"step": staticmethod(step)}),
+        hint="the step in it is not right: {}",
+        but=(  # the rarer ones, which are known in gru_step
+            "order n, r, z",
+            "order r, n, z",
+            "reset before, bias too",
+            "old state kept whole",
+            "candidate written whole",
+            "reset h kept",
+            "tanh over the mix",
+            "tanh for r",
+            "tanh for z",
+            "r over the whole",
+            "r outside the tanh",
+            "bias_ih twice",
+            "bias_hh twice",
+        ),
+    )
+)
+wrong.edits("""
+starts from ones | without a state it starts from ones. Which state does torch's cell start from?
+    state = torch.zeros => state = torch.ones
+""")
+wrong.edits(NEEDS_A_STATE + STATE_IGNORED)
+wrong.edits("""
+a pair returned | it returns a pair, as an LSTM's cell does. A GRU has one state.
+    return h => return h, h
+""")
+
+MyGRUCell = task(
+    "MyGRUCell",
+    LESSON,
+    wrong,
+    returns="h (B H)",
+    points="from a given state 2 where a state is given; with and without a state 1",
+    cases=_MyGRUCell_cases,
+    example={
+        "input_size": 2,
+        "hidden_size": 1,
+        "parameters": {name: weight.float() for name, weight in PENCIL_WEIGHTS.items()},
+        "x_t": PENCIL["x_t"][None].float(),
+        "h": None,
+    },
+    use=load_and_call,
+)
+
+
+# ---- Task 7, gru_step_backward: the way back through one step.
+
+
+def _gru_step_backward(dh_t, x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
+    ih_r, ih_z, ih_n = linear(x_t, weight_ih, bias_ih).chunk(3, dim=-1)
+    hh_r, hh_z, hh_n = linear(h, weight_hh, bias_hh).chunk(3, dim=-1)
+    r, z = torch.sigmoid(ih_r + hh_r), torch.sigmoid(ih_z + hh_z)
+    n = torch.tanh(ih_n + r * hh_n)
+    dz = dh_t * (h - n)
+    dn = dh_t * (1 - z)
+    dih_n = dn * (1 - n**2)
+    dr = dih_n * hh_n
+    dhh_n = dih_n * r
+    dih_r = dhh_r = dr * (r * (1 - r))
+    dih_z = dhh_z = dz * (z * (1 - z))
+    dih = torch.cat([dih_r, dih_z, dih_n], dim=-1)
+    dhh = torch.cat([dhh_r, dhh_z, dhh_n], dim=-1)
+    dh = dh_t * z + dhh @ weight_hh
+    dx_t = dih @ weight_ih
+    return dx_t, dh, dih.T @ x_t, dhh.T @ h, dih.sum(0), dhh.sum(0)
+
+
+def _gru_step_backward_cases(seed: int) -> list[Case]:
+    numbers = random_numbers(seed, 0.8)
+
+    def case(B: int, I: int, H: int) -> Case:
+        arguments = {"dh_t": numbers(B, H), "x_t": numbers(B, I), "h": numbers(B, H)}
+        return Case(arguments | random_weights(numbers, 3, I, H), {"B": B, "I": I, "H": H})
+
+    return [case(3, 5, 4), case(2, 4, 6), case(5, 2, 3), case(4, 3, 2)]
+
+
+wrong = Mistakes("Backward of one step", _gru_step_backward)
+wrong.edits("""
+dz: sign | dz has the wrong sign: z stands with h, and with a minus with n.
+    (h - n) => (n - h)
+dz: h alone | dz forgets that z stands with n, too, in 1 - z.
+    dh_t * (h - n) => dh_t * h
+dz: n alone | dz forgets that z stands with h, too.
+    dh_t * (h - n) => dh_t * -n
+dn: z | dn has the factor z. With which share is n written?
+    dh_t * (1 - z) => dh_t * z
+dn: whole | dn is dh_t whole: n is written with a factor.
+    dh_t * (1 - z) => dh_t
+tanh's slope: 1 - n | the slope of tanh is taken as 1 - n. It is 1 - n².
+    (1 - n**2) => (1 - n)
+tanh's slope left out | the tanh's slope is left out on the way to n's sum.
+    dn * (1 - n**2) => dn
+tanh's slope as sigmoid's | n * (1 - n) is the slope of a sigmoid. n comes out of a tanh.
+    (1 - n**2) => (n * (1 - n))
+dr: h for hh_n | dr has h as its partner. What does r multiply?
+    dih_n * hh_n => dih_n * h
+dr: whole sum | dr has the whole sum of n as its partner. r multiplies one part of it.
+    dih_n * hh_n => dih_n * (ih_n + r * hh_n)
+dr: before the tanh | dr comes from dn: the tanh's slope lies between.
+    dih_n * hh_n => dn * hh_n
+one da for both parts | dih and dhh are the same in your code. In n's block r stands between the sum and the
+    state's part.
+    dhh_n = dih_n * r => dhh_n = dih_n
+r on both parts | both parts of n get the factor r. It multiplies one of them.
+    [dih_r, dih_z, dih_n] => [dih_r, dih_z, dhh_n]
+r's slope left out | the sigmoid's slope is left out for r.
+    dr * (r * (1 - r)) => dr
+z's slope left out | the sigmoid's slope is left out for z.
+    dz * (z * (1 - z)) => dz
+both slopes left out | the sigmoid's slope is left out for r and for z.
+    dr * (r * (1 - r)) => dr
+    dz * (z * (1 - z)) => dz
+sigmoid's slopes as tanh's | 1 - r² and 1 - z² are slopes of a tanh. Gates come out of a sigmoid.
+    dr * (r * (1 - r)) => dr * (1 - r**2)
+    dz * (z * (1 - z)) => dz * (1 - z**2)
+dh: no direct way | dh lacks the direct way, from the mix: h is read there, too.
+    dh_t * z + =>
+dh: direct way alone | dh is the direct way alone: gates and candidate read h, too.
+    + dhh @ weight_hh =>
+dh: 1 - z | the direct way has the factor 1 - z. With which share is h kept?
+    dh_t * z => dh_t * (1 - z)
+dh: whole | the direct way has no factor: h is kept with a share.
+    dh_t * z + => dh_t +
+dh from dih | dh is made with dih. Which of the two belongs to the state's part?
+    dhh @ weight_hh => dih @ weight_hh
+dx_t from dhh | dx_t is made with dhh. Which of the two belongs to the input's part?
+    dih @ weight_ih => dhh @ weight_ih
+dh without n's part | dh lacks what the candidate sends back.
+    dhh @ weight_hh => dhh[:, : 2 * h.shape[1]] @ weight_hh[: 2 * h.shape[1]]
+biases: mean | the biases' gradients are means over the batch. Each row has its say: add.
+    dih.sum(0), dhh.sum(0) => dih.mean(0), dhh.mean(0)
+biases: not summed | the biases' gradients still have a row for each sample: add them up.
+    dih.sum(0), dhh.sum(0) => dih, dhh
+biases the same | both biases get the same. They do in r's and z's block; in n's?
+    dhh.sum(0) => dih.sum(0)
+weight_hh from dih | dweight_hh is made with dih. Which of the two belongs to the state's part?
+    dhh.T @ h => dih.T @ h
+weights transposed | the weights' gradients are transposed: each has its weight's shape.
+    dih.T @ x_t, dhh.T @ h => x_t.T @ dih, h.T @ dhh
+blocks z, r, n | the blocks of your gradients lie z, r, n. torch stacks them r, z, n.
+    [dih_r, dih_z, dih_n] => [dih_z, dih_r, dih_n]
+    [dhh_r, dhh_z, dhh_n] => [dhh_z, dhh_r, dhh_n]
+weight_hh from the new state | dweight_hh is made with the new state. Which state did the step read?
+    dhh.T @ h, => dhh.T @ ((1 - z) * n + z * h),
+""")
+
+gru_step_backward = task(
+    "gru_step_backward",
+    LESSON,
+    wrong,
+    returns="dx_t (B I), dh (B H), dweight_ih (3H I), dweight_hh (3H H), dbias_ih (3H), dbias_hh (3H)",
+    points="dx_t 1; dh 2; the weights 2 = dweight_ih, dweight_hh; the biases 1 = dbias_ih, dbias_hh",
+    cases=_gru_step_backward_cases,
+    example={
+        "dh_t": row(1.0)[None],
+        "x_t": PENCIL["x_t"][None],
+        "h": PENCIL["h"][None],
+        **PENCIL_WEIGHTS,
+    },
+    forbid=RECURRENT | AUTOGRAD,
+)
+
+
+CHECKS = (gru_step, gru_step_before, turn_z, from_keras, first_difference, MyGRUCell, gru_step_backward)

@@ -1,0 +1,411 @@
+"""The checks of exercise set 02: the RNN cell, one step and many."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear
+
+from rnncourse.checks.framework.authoring import (
+    BIAS_ZERO,
+    H_ZERO,
+    NO_BIAS,
+    X_ZERO,
+    Case,
+    Mistakes,
+    TorchModule,
+    Trait,
+    random_numbers,
+    random_weights,
+    row,
+    rows,
+    step_case,
+    task,
+)
+from rnncourse.checks.framework.slips import BIASES, WEIGHTS_EXCHANGED
+
+LESSON = "02"
+
+TANH = Trait("nonlinearity is tanh", "what you do for relu")
+RELU = Trait("nonlinearity is relu", "what you do for tanh")
+
+
+# ---- Task 1, pre_activation: the sum that goes into the nonlinearity.
+
+
+def _pre_activation(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
+    a = linear(x_t, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)
+    return a
+
+
+def _step_cases(seed: int, *traits: Trait, **more: str) -> list[Case]:
+    numbers = random_numbers(seed, 0.6)
+
+    def case(B: int | None, I: int, H: int, *zero: Trait) -> Case:
+        case = step_case(numbers, 1, B, I, H, *zero)
+        return dataclasses.replace(
+            case, arguments=case.arguments | more, traits=case.traits | frozenset(traits)
+        )
+
+    batches = [case(3, 5, 4), case(2, 4, 7), case(4, 3, 3)]  # I = H: exchanged weights run
+    zeros = [case(3, 2, 5, H_ZERO), case(2, 5, 3, X_ZERO), case(5, 3, 2, BIAS_ZERO)]
+    return batches + zeros + [case(None, 5, 4), case(None, 3, 6, H_ZERO)]
+
+
+PENCIL = {
+    "x_t": row(1.0, 2.0),
+    "h": row(0.5),
+    "weight_ih": rows([0.5, -1.0]),
+    "weight_hh": rows([0.8]),
+    "bias_ih": row(0.1),
+    "bias_hh": row(0.2),
+}
+
+# Of rnn_step, too, whose truth has the same line.
+SUM = f"""
+{BIASES}
+h without its weights | the previous state is added as it is: no weight is applied to h.
+    linear(h, weight_hh, bias_hh) => h + bias_hh
+h left out | the previous state has no part in it: your numbers do not depend on h.
+    linear(h, weight_hh, bias_hh) => bias_hh
+h and its bias left out | only the input's half is there: what of the state's half?
+    + linear(h, weight_hh, bias_hh) =>
+x left out | the input has no part in it: your numbers do not depend on x_t.
+    linear(x_t, weight_ih, bias_ih) => bias_ih
+§ One step in NumPy
+weight_hh transposed | weight_hh is used the other way round. It is square, so no shape complains. Each row of
+    it makes one new unit: on which side of the product, and transposed or not?
+    (h, weight_hh, => (h, weight_hh.T,
+both weights transposed | both weights are used the other way round; only a square case (I = H) runs at all.
+    Each row of a weight makes one new unit: on which side of the product, and transposed or not?
+    (x_t, weight_ih, => (x_t, weight_ih.T,
+    (h, weight_hh, => (h, weight_hh.T,
+weight_ih transposed | weight_ih is used the other way round; only a square case (I = H) runs at all. Compare
+    its shape (H, I) with the input's.
+    (x_t, weight_ih, => (x_t, weight_ih.T,
+§
+{WEIGHTS_EXCHANGED}
+a difference | the state's half is subtracted; the equation has a sum.
+    + linear(h, => - linear(h,
+"""
+
+wrong = Mistakes("The equation", _pre_activation)
+wrong.edits(SUM)
+wrong.edits("""
+tanh applied | these are the values after tanh. Asked is what goes into it.
+    return a => return torch.tanh(a)
+""")
+
+pre_activation = task(
+    "pre_activation",
+    LESSON,
+    wrong,
+    returns="a (B H)",
+    points="with a batch 1 where there is a batch; without a batch 1 where there is no batch",
+    cases=_step_cases,
+    example=PENCIL,
+)
+
+
+# ---- Task 2, rnn_step: the sum, and the nonlinearity.
+
+
+def _rnn_step(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity="tanh"):
+    squash = torch.relu if nonlinearity == "relu" else torch.tanh
+    a = linear(x_t, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)
+    return squash(a)
+
+
+def _both_cases(seed: int) -> list[Case]:
+    # tanh is the default, so it is not passed.
+    return _step_cases(seed, TANH) + _step_cases(seed + 1000, RELU, nonlinearity="relu")
+
+
+step_mistakes = Mistakes("The equation", _rnn_step)
+step_mistakes.edits(SUM)
+step_mistakes.edits("""
+no nonlinearity | this is the pre-activation: the nonlinearity is missing.
+    squash(a) => a
+§ tanh or relu
+always tanh | nonlinearity makes no difference: the numbers are tanh's, for relu as well.
+    squash(a) => torch.tanh(a)
+always relu | nonlinearity makes no difference: the numbers are relu's, for tanh as well.
+    squash(a) => torch.relu(a)
+tanh and relu exchanged | tanh where relu is asked, and relu where tanh is.
+    == "relu" => != "relu"
+tanh, then relu | for relu the numbers have been through tanh first.
+    squash(a) => squash(torch.tanh(a))
+no nonlinearity for relu | where relu is asked, this is the bare pre-activation.
+    squash(a) => a if nonlinearity == "relu" else torch.tanh(a)
+§
+sigmoid for tanh | where tanh is asked, the numbers are those of a sigmoid (between 0 and 1).
+    else torch.tanh => else torch.sigmoid
+nonlinearity inside the sum | the nonlinearity is applied to each half and then they are added. What does the
+    equation do first?
+    linear(x_t, weight_ih, bias_ih) => squash(linear(x_t, weight_ih, bias_ih))
+    linear(h, weight_hh, bias_hh) => squash(linear(h, weight_hh, bias_hh))
+    squash(a) => a
+nonlinearity on the input's half only | only the input's half goes through the nonlinearity; the state's half
+    is added after it.
+    linear(x_t, weight_ih, bias_ih) => squash(linear(x_t, weight_ih, bias_ih))
+    squash(a) => a
+nonlinearity on the state's half only | only the state's half goes through the nonlinearity; the input's half
+    is added after it.
+    linear(h, weight_hh, bias_hh) => squash(linear(h, weight_hh, bias_hh))
+    squash(a) => a
+biases outside | the biases are added after the nonlinearity.
+    (x_t, weight_ih, bias_ih) => (x_t, weight_ih)
+    (h, weight_hh, bias_hh) => (h, weight_hh)
+    squash(a) => squash(a) + bias_ih + bias_hh
+old state added | the old state is added to the new one. Here the new state takes its place.
+    squash(a) => h + squash(a)
+""")
+
+rnn_step = task(
+    "rnn_step",
+    LESSON,
+    step_mistakes,
+    returns="h (B H)",
+    points="""
+        tanh with a batch 1 where nonlinearity is tanh & there is a batch
+        tanh without a batch 1 where nonlinearity is tanh & there is no batch
+        relu with a batch 1 where nonlinearity is relu & there is a batch
+        relu without a batch 1 where nonlinearity is relu & there is no batch
+    """,
+    cases=_both_cases,
+    example=PENCIL,
+)
+
+
+# ---- Task 3, unroll: the step over time.
+
+
+def _unroll(x, h_0, *weights, step=_rnn_step):
+    h, outputs = h_0, []
+    for x_t in x:
+        h = step(x_t, h, *weights)
+        outputs.append(h)
+    outputs = torch.stack(outputs)
+    return outputs, h
+
+
+def _unroll_cases(seed: int) -> list[Case]:
+    numbers = random_numbers(seed, 0.6)
+
+    def case(T: int, B: int, I: int, H: int, *traits: Trait) -> Case:
+        arguments = {"x": numbers(T, B, I), "h_0": numbers(B, H), **random_weights(numbers, 1, I, H)}
+        if H_ZERO in traits:
+            arguments["h_0"].zero_()
+        return Case(arguments, {"T": T, "B": B, "I": I, "H": H}, frozenset(traits))
+
+    different = [case(5, 3, 2, 4), case(4, 2, 5, 3)]
+    square = case(3, 3, 4, 4)  # T = B, I = H: a loop over the wrong axis runs, and so do exchanged weights
+    return [*different, square, case(6, 2, 3, 5, H_ZERO), case(1, 4, 2, 3)]
+
+
+wrong = Mistakes("Over time", _unroll)
+wrong.edits("""
+h reset at each step | each step starts from zeros: nothing is carried from step to step.
+    step(x_t, h, => step(x_t, 0 * h,
+h_0 at each step | each step starts from h_0. Which state should step 2 start from?
+    step(x_t, h, => step(x_t, h_0,
+h_0 ignored | the run starts from zeros, not from h_0.
+    h, outputs = h_0 => h, outputs = 0 * h_0
+not stacked | outputs is a list of tensors. Asked is one tensor, time first: (T, B, H).
+    torch.stack(outputs) => outputs
+joined, not stacked | the steps are joined along the batch: (T*B, H). Time wants an axis of its own.
+    torch.stack(outputs) => torch.cat(outputs)
+stacked on axis 1 | outputs is (B, T, H): stacked along the wrong axis. Time comes first.
+    torch.stack(outputs) => torch.stack(outputs, 1)
+stacked on the last axis | outputs is (B, H, T): stacked along the last axis. Time comes first.
+    torch.stack(outputs) => torch.stack(outputs, -1)
+loop over the batch | the loop runs over the batch, axis 1 of x: each sequence is taken for a step. It runs
+    only where T = B.
+    in x: => in x.transpose(0, 1):
+last state only | outputs is the last state alone. Asked are the states of all T steps.
+    return outputs, h => return h, h
+last state T times | outputs holds the last state T times: the list's entries are one tensor that each step
+    overwrites.
+    return outputs, h => return h.expand_as(outputs).clone(), h
+collected before the step | outputs begins with h_0: each state is collected before its step, so all come one
+    step late.
+    h = step => outputs.append(h); h = step
+    - outputs.append(h)
+h_0 among the outputs | outputs has T + 1 states: h_0 is not the output of a step.
+    h_0, [] => h_0, [h_0]
+return inside the loop | the loop ends after its first step. How far is the `return` indented?
+    in x: => in x[:1]:
+first state returned | h_T is the state after the first step, not after the last.
+    return outputs, h => return outputs, outputs[0]
+h_0 returned | h_T is h_0, unchanged: the loop's state has another name than the one returned.
+    return outputs, h => return outputs, h_0
+h_T with a layer axis | h_T is (1, B, H), as torch.nn.RNN returns it (the first axis counts layers). Asked is
+    (B, H).
+    return outputs, h => return outputs, h[None]
+time backwards | the loop runs from the last step to the first.
+    in x: => in x.flip(0):
+the first input at each step | each step is given the first input.
+    step(x_t, h, => step(x[0], h,
+one step too few | the loop stops one step early: T - 1 states.
+    in x: => in x[:-1]:
+""")
+wrong.add(
+    step_mistakes.through(
+        lambda step: functools.partial(_unroll, step=step),
+        name="step: {}",
+        hint="the loop is right, the step in it is not: {}",
+        but=(
+            "h left out",  # which is "h reset at each step"
+            "always tanh",  # and the others show for relu alone, which is not asked here, or are rare
+            "always relu",
+            "tanh and relu exchanged",
+            "tanh, then relu",
+            "no nonlinearity for relu",
+            "nonlinearity on the state's half only",
+            "biases outside",
+        ),
+    )
+)
+
+unroll = task(
+    "unroll",
+    LESSON,
+    wrong,
+    returns="outputs (T B H), h_T (B H)",
+    points="outputs 2; h_T 2",
+    cases=_unroll_cases,
+    example={
+        "x": rows([[1.0]], [[0.0]], [[0.0]]),
+        "h_0": rows([0.0]),
+        "weight_ih": rows([1.0]),
+        "weight_hh": rows([0.5]),
+        "bias_ih": row(0.0),
+        "bias_hh": row(0.0),
+    },
+)
+
+
+# ---- Task 4, next_state: a step with the weights of torch's cell.
+
+
+def _next_state(cell, x_t, h, step=_rnn_step):
+    zeros = torch.zeros(cell.hidden_size, dtype=h.dtype)
+    bias_ih, bias_hh = (cell.bias_ih, cell.bias_hh) if cell.bias else (zeros, zeros)
+    return step(x_t, h, cell.weight_ih, cell.weight_hh, bias_ih, bias_hh, cell.nonlinearity)
+
+
+def _cell(numbers: Callable[..., Tensor], I: int, H: int, **options: object) -> TorchModule:
+    weights = random_weights(numbers, 1, I, H)
+    if options.get("bias") is False:
+        del weights["bias_ih"], weights["bias_hh"]
+    return TorchModule("RNNCell", {"input_size": I, "hidden_size": H, **options}, weights)
+
+
+def _cell_cases(seed: int) -> list[Case]:
+    numbers = random_numbers(seed, 0.6)
+
+    def case(B: int, I: int, H: int, trait: Trait, **options: object) -> Case:
+        arguments = {"cell": _cell(numbers, I, H, **options), "x_t": numbers(B, I), "h": numbers(B, H)}
+        return Case(arguments, {"B": B, "I": I, "H": H}, frozenset({trait}))
+
+    # More than one nonlinearity, and biases in some: else two of the step's mistakes would be one.
+    tanh = [case(B, I, H, TANH) for B, I, H in ((3, 5, 4), (2, 3, 6), (4, 3, 3))]
+    relu = [case(B, I, H, RELU, nonlinearity="relu") for B, I, H in ((3, 5, 4), (2, 4, 5), (4, 3, 3))]
+    return tanh + relu + [case(B, I, H, NO_BIAS, bias=False) for B, I, H in ((3, 4, 2), (2, 5, 3))]
+
+
+wrong = Mistakes("Equal to nn.RNNCell", _next_state)
+wrong.add(step_mistakes.through(lambda step: functools.partial(_next_state, step=step)))
+wrong.edits("""
+needs biases | it fails where the cell was built with bias=False: its bias_ih and bias_hh are None then.
+    (cell.bias_ih, cell.bias_hh) if cell.bias else (zeros, zeros) => cell.bias_ih + cell.bias_hh, zeros
+needs biases, always tanh | cell.nonlinearity is not looked at, and a cell built with bias=False (bias_ih is
+    None then) fails.
+    (cell.bias_ih, cell.bias_hh) if cell.bias else (zeros, zeros) => cell.bias_ih + cell.bias_hh, zeros
+    , cell.nonlinearity) => )
+""")
+
+next_state = task(
+    "next_state",
+    LESSON,
+    wrong,
+    returns="h (B H)",
+    points="""
+        tanh 1 where nonlinearity is tanh
+        relu 1 where nonlinearity is relu
+        bias=False 1 where there are no biases
+    """,
+    cases=_cell_cases,
+    example={"cell": _cell(random_numbers(2, 0.6), 2, 1), "x_t": rows([1.0, 2.0]), "h": rows([0.5])},
+)
+
+
+# ---- Task 5, reorder_units: the same net with its units in another order.
+
+
+def _reorder_units(order, weight_ih, weight_hh, bias_ih, bias_hh):
+    return weight_ih[order], weight_hh[order][:, order], bias_ih[order], bias_hh[order]
+
+
+def _order_cases(seed: int) -> list[Case]:
+    numbers = random_numbers(seed, 0.6)
+    generator = torch.Generator().manual_seed(seed)
+
+    def case(I: int, H: int) -> Case:
+        order = torch.randperm(H, generator=generator)
+        while torch.equal(order, order.argsort()):  # an order that is its own inverse would hide a mistake
+            order = torch.randperm(H, generator=generator)
+        return Case({"order": order, **random_weights(numbers, 1, I, H)}, {"I": I, "H": H})
+
+    return [case(2, 3), case(5, 4), case(3, 6), case(4, 5)]
+
+
+wrong = Mistakes("The equation", _reorder_units)
+wrong.edits("""
+weight_hh: rows only | weight_hh has its rows in the new order, its columns not. A row makes a unit; what does
+    a column read?
+    weight_hh[order][:, order] => weight_hh[order]
+weight_hh: columns only | weight_hh has its columns in the new order, its rows not. A column reads a unit;
+    what does a row make?
+    weight_hh[order][:, order] => weight_hh[:, order]
+weight_hh unchanged | weight_hh is as it was. Do its rows and columns not belong to units?
+    weight_hh[order][:, order] => weight_hh
+the inverse order | your order is the inverse one: old unit k is at order[k]. Asked: new unit k is old unit
+    order[k].
+    return => order = order.argsort(); return
+weight_hh: columns by the inverse | weight_hh has its rows in the new order, but its columns in the inverse
+    order.
+    [:, order] => [:, order.argsort()]
+biases unchanged | the biases are as they were. Each of their entries belongs to a unit, too.
+    bias_ih[order], bias_hh[order] => bias_ih, bias_hh
+§ One step in NumPy
+weight_hh transposed | weight_hh comes back transposed.
+    [:, order] => [:, order].T
+§
+weight_hh[order, order] | weight_hh[order, order] takes H single entries, one for each pair of places. Asked
+    are H rows of H.
+    weight_hh[order][:, order] => weight_hh[order, order]
+weight_ih unchanged | weight_ih is as it was. Which unit does each of its rows make?
+    weight_ih[order] => weight_ih
+""")
+
+reorder_units = task(
+    "reorder_units",
+    LESSON,
+    wrong,
+    returns="weight_ih (H I), weight_hh (H H), bias_ih (H), bias_hh (H)",
+    points="weight_ih and the biases 1 = weight_ih, bias_ih, bias_hh; weight_hh 2",
+    cases=_order_cases,
+    example={
+        "order": torch.tensor([2, 0, 1]),
+        "weight_ih": rows([10.0], [20.0], [30.0]),
+        "weight_hh": rows([11.0, 12.0, 13.0], [21.0, 22.0, 23.0], [31.0, 32.0, 33.0]),
+        "bias_ih": row(1.0, 2.0, 3.0),
+        "bias_hh": row(4.0, 5.0, 6.0),
+    },
+)
+
+
+CHECKS = (pre_activation, rnn_step, unroll, next_state, reorder_units)

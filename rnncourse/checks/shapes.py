@@ -1,0 +1,630 @@
+"""The checks of exercise set 03: shapes predicted, axes moved, and a function that knows them all."""
+
+import torch
+
+from rnncourse.checks.framework.authoring import (
+    BATCH,
+    SINGLE,
+    Case,
+    Mistakes,
+    Plain,
+    Problem,
+    Trait,
+    Word,
+    predicted,
+    random_module,
+    random_numbers,
+    task,
+    value,
+)
+
+LESSON = "03"
+
+
+# ---- Task 1, layer_shapes: one layer, time first: nn.GRU(10, 4) reads 9 steps of 2 sequences.
+
+right = {
+    "output": (9, 2, 4),  # (T, B, H)
+    "h_n": (1, 2, 4),  # (L*D, B, H)
+    "weight_ih_l0": (12, 10),  # (3H, I)
+    "weight_hh_l0": (12, 4),  # (3H, H)
+}
+
+wrong = Mistakes("From a step to a layer", right)
+wrong.edits("""
+§ Three axes, three names
+output batch first | The axes T and B are exchanged: the layer was made without batch_first.
+    output => (2, 9, 4)
+§
+output of the last step | That is one step alone. output has every step.
+    output => (2, 4)
+output without the batch | The batch is missing: two sequences are read.
+    output => (9, 4)
+output as wide as the input | It is as wide as the input. What comes out is the state, of H units.
+    output => (9, 2, 10)
+output as wide as three blocks | Three blocks of H numbers are computed inside; the state that they make is
+    narrower.
+    output => (9, 2, 12)
+no layer axis | An axis is missing in front, the one that counts layers and directions.
+    h_n => (2, 4)
+h_n of every step | That is the state at every step. h_n is from one moment: the last.
+    h_n => (9, 2, 4)
+h_n batch first | Its first axis counts layers and directions; the batch is not in front.
+    h_n => (2, 1, 4)
+h_n with time for batch | Time stands where the batch should: a state has no time axis.
+    h_n => (1, 9, 4)
+h_n without the batch | The batch is missing: each of the two sequences has a state.
+    h_n => (1, 4)
+h_n as wide as the input | A state is as wide as the layer has units, not as the input.
+    h_n => (1, 2, 10)
+transposed | It is transposed: a weight has a row for each number that it computes.
+    weight_ih_l0 => (10, 12)
+    weight_hh_l0 => (4, 12)
+one block | That is one block of H rows, as in a simple RNN. How many has a GRU?
+    weight_ih_l0 => (4, 10)
+    weight_hh_l0 => (4, 4)
+one block, transposed | One block is not all that a GRU has; and rows and columns are exchanged.
+    weight_ih_l0 => (10, 4)
+four blocks | Four blocks are an LSTM's. How many has a GRU?
+    weight_ih_l0 => (16, 10)
+    weight_hh_l0 => (16, 4)
+the weights exchanged | That is the shape of the other weight: which of the two reads the input?
+    weight_ih_l0 => (12, 4)
+    weight_hh_l0 => (12, 10)
+two blocks | Two blocks? r and z are gates, and n, the new content, needs weights as well.
+    weight_ih_l0 => (8, 10)
+    weight_hh_l0 => (8, 4)
+""")
+
+layer_shapes = predicted("layer_shapes", LESSON, "From a step to a layer", right, wrong)
+
+
+# ---- Task 2, batch_first_shapes: nn.LSTM(5, 8, num_layers=2, batch_first=True), 4 sequences of 11 steps.
+
+right = {
+    "input": (4, 11, 5),  # (B, T, I)
+    "output": (4, 11, 8),  # (B, T, H)
+    "last_step": (4, 8),  # output[:, -1]
+    "h_0": (2, 4, 8),  # (L*D, B, H)
+    "c_n": (2, 4, 8),
+}
+
+wrong = Mistakes("What batch_first moves", right)
+wrong.edits("""
+time first | That is time first: batch_first=True is not looked at.
+    input => (11, 4, 5)
+    output => (11, 4, 8)
+states batch first | The batch is in front. What does batch_first move, and what does it not?
+    h_0 => (4, 2, 8)
+    c_n => (4, 2, 8)
+§ From a step to a layer
+one row | That is the state of one layer; there are two.
+    h_0 => (1, 4, 8)
+    c_n => (1, 4, 8)
+no layer axis | The axis that counts layers and directions is missing.
+    h_0 => (4, 8)
+    c_n => (4, 8)
+states with time | It has a time axis. A state is from one moment.
+    h_0 => (4, 11, 8)
+    c_n => (4, 11, 8)
+time for batch in states | Time stands where the batch should.
+    h_0 => (2, 11, 8)
+    c_n => (2, 11, 8)
+states as wide as the input | It is as wide as the input; a state has H numbers.
+    h_0 => (2, 4, 5)
+    c_n => (2, 4, 5)
+states without the batch | The batch is missing: each sequence has states.
+    h_0 => (2, 8)
+    c_n => (2, 8)
+both layers side by side | Layers are not laid side by side: only directions are.
+    output => (4, 11, 16)
+an output for each layer | The lower layer's steps are not handed out: of how many layers is output?
+    output => (2, 4, 11, 8)
+output as wide as the input | It is as wide as the input. The last axis of output is the state's.
+    output => (4, 11, 5)
+output of one step | That is one step; output has every step.
+    output => (4, 8)
+§ Three axes, three names
+input as wide as the state | It is as wide as the state: which number is input_size?
+    input => (4, 11, 8)
+the axis kept | A number as index takes its axis away; a range would keep it.
+    last_step => (4, 1, 8)
+§
+the last sequence | That is output[-1]: the last sequence, at every step.
+    last_step => (11, 8)
+§ Three axes, three names
+last step of one sequence | That is one sequence's; output[:, -1] has all of them.
+    last_step => (8,)
+§ From a step to a layer
+h_n for the last step | That is h_n, which has all layers; output has the last layer alone.
+    last_step => (2, 4, 8)
+""")
+
+batch_first_shapes = predicted("batch_first_shapes", LESSON, "What batch_first moves", right, wrong)
+
+
+# ---- Task 3, unbatched_shapes: a layer on one sequence, a cell on one step, and an input misread.
+
+right = {
+    "output": (10, 7),  # (T, H)
+    "h_n": (2, 7),  # (L*D, H)
+    "cell_h": (4, 7),  # (B, H)
+    "cell_c": (7,),  # (H)
+    "misread_h_n": (2, 7),  # (B, I) is read as (T, I)
+}
+
+wrong = Mistakes("Without a batch", right)
+wrong.edits("""
+a batch of one | It has a batch axis of size 1. The input has none, so no result has one.
+    output => (10, 1, 7)
+    h_n => (2, 1, 7)
+a batch of one, in front | It has a batch axis, in front; the input has none.
+    output => (1, 10, 7)
+as wide as the input | It is as wide as the input; what comes out are the H units of the state.
+    output => (10, 3)
+    h_n => (2, 3)
+the last step alone | That is one step of one layer. output has every step, h_n every layer.
+    output => (7,)
+    h_n => (7,)
+both layers side by side | The two layers are not laid side by side: output is the last one's.
+    output => (10, 14)
+an output for each layer | The lower layer's steps are not handed out.
+    output => (2, 10, 7)
+one layer's h_n | That is one layer's; there are two.
+    h_n => (1, 7)
+time in h_n | It has a time axis. h_n is the state after the last step, of each layer.
+    h_n => (2, 10, 7)
+h_n of every step | That is output's shape. Along what does h_n's first axis count?
+    h_n => (10, 7)
+§ A cell reads one step
+a layer axis in a cell | An axis of size 1 stands in front. A cell has no layers to count.
+    cell_h => (1, 4, 7)
+    cell_c => (1, 7)
+a cell's state as wide as its input | It is as wide as the input; a state has H numbers.
+    cell_h => (4, 3)
+    cell_c => (3,)
+four blocks in a cell | Four blocks of H are computed inside; the state that they make has H.
+    cell_h => (4, 28)
+    cell_c => (28,)
+the cell's batch lost | The batch is missing: a cell reads two axes as (B, I).
+    cell_h => (7,)
+a batch in the unbatched cell | It has a batch axis, but the input was one vector, (I).
+    cell_c => (4, 7)
+§
+read as meant | So it was meant. But how does a layer read an input of two axes?
+    misread_h_n => (2, 4, 7)
+read as meant, one layer | A layer reads two axes otherwise; and there are two layers.
+    misread_h_n => (1, 4, 7)
+output for the misread h_n | That would be output. What is the first axis of h_n?
+    misread_h_n => (4, 7)
+one layer misread | There are two layers, each with a state.
+    misread_h_n => (1, 7)
+""")
+
+unbatched_shapes = predicted("unbatched_shapes", LESSON, "Without a batch", right, wrong)
+
+
+# ---- Task 4, wide_shapes: three layers, two directions, a projection: nn.LSTM(7, 10, 3, …, proj_size=4).
+
+right = {
+    "output": (9, 5, 8),  # (T, B, D*P)
+    "h_n": (6, 5, 4),  # (L*D, B, P)
+    "c_n": (6, 5, 10),  # (L*D, B, H)
+    "weight_ih_l0": (40, 7),  # (4H, I)
+    "weight_hh_l0": (40, 4),  # (4H, P)
+    "weight_ih_l2_reverse": (40, 8),  # (4H, D*P)
+}
+
+wrong = Mistakes("From a step to a layer", right)
+wrong.edits("""
+one direction in output | That is one direction's width; two lie side by side.
+    output => (9, 5, 4)
+§ Move it
+the projection left out | H stands where h is meant: the projection has made it narrower.
+    output => (9, 5, 20)
+    h_n => (6, 5, 10)
+    weight_hh_l0 => (40, 10)
+    weight_ih_l2_reverse => (40, 20)
+neither direction nor projection | Both are left out: two directions, and the projection.
+    output => (9, 5, 10)
+    weight_ih_l2_reverse => (40, 10)
+c projected | Only h is projected, c is not.
+    c_n => (6, 5, 4)
+§
+one row for each layer | Each layer has a row for each of its directions.
+    h_n => (3, 5, 4)
+    c_n => (3, 5, 10)
+one layer's rows | Those are one layer's rows; there are three layers.
+    h_n => (2, 5, 4)
+    c_n => (2, 5, 10)
+directions joined in the states | In output the directions are joined in the last axis; in a state they are
+    rows.
+    h_n => (3, 5, 8)
+    c_n => (3, 5, 20)
+directions counted twice | The directions are counted twice, in the rows and in the width.
+    h_n => (6, 5, 8)
+    c_n => (6, 5, 20)
+states batch first | The first axis of a state counts layers and directions, not the batch.
+    h_n => (5, 6, 4)
+    c_n => (5, 6, 10)
+time in the states | Time stands where the batch should.
+    h_n => (6, 9, 4)
+    c_n => (6, 9, 10)
+batch first | The layer was made without batch_first.
+    output => (5, 9, 8)
+layers side by side | Only directions lie side by side; layers lie one above the other.
+    output => (9, 5, 24)
+transposed | It is transposed: a weight has a row for each number that it computes.
+    weight_ih_l0 => (7, 40)
+    weight_hh_l0 => (4, 40)
+    weight_ih_l2_reverse => (8, 40)
+one block | That is one block of H rows. How many has an LSTM?
+    weight_ih_l0 => (10, 7)
+    weight_hh_l0 => (10, 4)
+    weight_ih_l2_reverse => (10, 8)
+three blocks | Three blocks are a GRU's. How many has an LSTM?
+    weight_ih_l0 => (30, 7)
+    weight_hh_l0 => (30, 4)
+    weight_ih_l2_reverse => (30, 8)
+§ Move it
+blocks of P rows | The blocks have P rows. The projection comes after the gates, which are H wide.
+    weight_ih_l0 => (16, 7)
+    weight_hh_l0 => (16, 4)
+    weight_ih_l2_reverse => (16, 8)
+§
+both directions in one weight | Each direction has weights of its own.
+    weight_ih_l0 => (80, 7)
+    weight_hh_l0 => (80, 4)
+    weight_ih_l2_reverse => (80, 8)
+layer 0 reads a layer | Layer 0 has no layer below it: what does it read?
+    weight_ih_l0 => (40, 8)
+the input doubled | Both directions read the same input; nothing doubles it.
+    weight_ih_l0 => (40, 14)
+a direction reads both states | Each direction carries its own state on, and reads no other.
+    weight_hh_l0 => (40, 8)
+weight_hh reads the input | That is as wide as the input; weight_hh reads the state.
+    weight_hh_l0 => (40, 7)
+layer 2 reads the input | Only layer 0 reads the input.
+    weight_ih_l2_reverse => (40, 7)
+layer 2 reads one direction | Also the backward direction reads both directions of the layer below.
+    weight_ih_l2_reverse => (40, 4)
+""")
+
+wide_shapes = predicted("wide_shapes", LESSON, "From a step to a layer", right, wrong)
+
+
+# ---- Task 5, outcomes: of eight calls, which do what was meant, which raise, which are silently wrong.
+
+# gru = nn.GRU(6, 5, batch_first=True), x (B=4, T=7, I=6): four sequences of seven steps.
+OUTCOMES = {
+    "a": "right",  # gru(x, zeros(1, 4, 5))
+    "b": "raises",  # gru(x, zeros(4, 1, 5))
+    "c": "silent",  # gru(x.transpose(0, 1))
+    "d": "silent",  # gru(x_t.reshape(4, 7, 6)), x_t (T, B, I)
+    "e": "right",  # gru(x_t.transpose(0, 1))
+    "f": "right",  # gru(x[0])
+    "g": "silent",  # gru(x[:, 0])
+    "h": "raises",  # nn.GRUCell(6, 5)(x)
+}
+
+wrong = Mistakes("What batch_first moves", OUTCOMES)
+wrong.edits("""
+a state given batch first | A state is never batch first.
+    a => 'raises'
+    b => 'right'
+time first is noticed | Nothing in the shapes tells.
+    c => 'raises'
+§ Transpose, not view
+reshape transposes | It does not.
+    d => 'right'
+§ Without a batch
+two axes raise | A layer takes them as one sequence.
+    f => 'raises'
+    g => 'raises'
+two axes are a batch | Not to a layer.
+    g => 'right'
+§ A cell reads one step
+a cell walks along time | It does not.
+    h => 'right'
+""")
+
+outcomes = task(
+    "outcomes",
+    LESSON,
+    wrong,
+    returns=tuple(Word(call, ("right", "raises", "silent")) for call in OUTCOMES),
+    points="all eight 3",
+    use=value,
+    tells=False,
+)
+
+
+# ---- Task 6, time_first: from rows stored sequence after sequence to (T, B, I): split an axis, exchange two.
+def _time_first(rows, T):
+    x = rows.unflatten(0, (-1, T))  # (B, T, I)
+    x = x.transpose(0, 1)
+    return x
+
+
+def _time_first_cases(seed):
+    numbers = random_numbers(seed, 1.0)
+    sizes = [(4, 3, 2), (3, 5, 4), (6, 2, 3), (2, 4, 5), (5, 4, 1)]
+    return [Case({"rows": numbers(B * T, I), "T": T}, {"T": T, "B": B, "I": I}) for T, B, I in sizes]
+
+
+wrong = Mistakes("Transpose, not view", _time_first)
+wrong.edits("""
+batch first | the axis is split as it should be, and then left: this is batch first.
+    x = x.transpose(0, 1) =>
+split by T in front | the shape is right and the sequences are mixed. Which axis do the stored rows walk along
+    first?
+    (-1, T) => (T, -1)
+    x = x.transpose(0, 1) =>
+    look: Look at result[:, 0]: of how many sequences does it hold rows?
+split by T in front, transposed | the rows are split as if all sequences' first steps came first; how are they
+    stored?
+    (-1, T) => (T, -1)
+§ Three axes, three names
+features second | the features come last, in the input of every recurrent layer.
+    transpose(0, 1) => permute(1, 2, 0)
+features first | the features are in front; they come last.
+    transpose(0, 1) => permute(2, 1, 0)
+§
+transposed, then viewed | you exchange the axes and then cut the numbers anew: one of the two is enough.
+    return x => return x.reshape(x.shape[1], T, -1)
+§ Three axes, three names
+backward in time | the steps come in reversed order.
+    return x => return x.flip(0)
+the batch joined to the features | there are two axes: the batch has become part of the features.
+    return x => return x.flatten(1)
+one sequence | that is the first sequence alone.
+    return x => return x[:, :1]
+""")
+
+time_first = task(
+    "time_first",
+    LESSON,
+    wrong,
+    returns="x (T B I)",
+    points="x 2",
+    cases=_time_first_cases,
+    example={"rows": torch.tensor([[0.0], [1.0], [2.0], [10.0], [11.0], [12.0]]), "T": 3},
+    agree="the stored sequences",
+)
+
+
+# ---- Task 7, arrange: a tensor's axes, named by letters, in another order; what is missing is added.
+
+COMPLETE = Trait("no axis is missing", "what you do where an axis is missing")
+MISSING = Trait("an axis is missing", "how you exchange the axes that are there")
+
+
+def _arrange(x, axes, wanted):
+    missing = [letter for letter in wanted if letter not in axes]
+    for letter in missing:
+        x, axes = x.unsqueeze(-1), axes + letter
+    order = [axes.index(letter) for letter in wanted]
+    return x.permute(order)
+
+
+def _arrange_cases(seed):
+    numbers = random_numbers(seed, 1.0)
+
+    def case(axes, wanted, digits):
+        sizes = dict(zip(axes, map(int, digits), strict=True))
+        arguments = {"x": numbers(*sizes.values()), "axes": axes, "wanted": wanted}
+        return Case(arguments, sizes, frozenset({COMPLETE if len(axes) == len(wanted) else MISSING}))
+
+    # Axes, those wanted, sizes. TBI ITB is a cycle: its inverse is another order.
+    complete = "TBI BTI 432, BTI TBI 253, TBI ITB 345, BTI IBT 423, LBH BLH 254, BTHD DTBH 3452"
+    missing = "TI TBI 43, TI BTI 52, BT TBI 34, BI TBI 45, T TBI 6, IT BTI 34"
+    return [case(*words.split()) for words in f"{complete}, {missing}".split(", ")]
+
+
+wrong = Mistakes("Transpose, not view", _arrange)
+wrong.edits("""
+§ Three axes, three names
+unchanged | x comes back as it was.
+    missing = => return x; missing =
+§
+cut anew | the shape is right and the numbers are not: they are cut anew, and no axis is exchanged.
+    x.permute(order) => x.reshape([x.shape[place] for place in order])
+    look: Look at your use of view or reshape.
+the inverse order | you give permute the way back: where each old axis goes, and not where each new one comes
+    from.
+    axes.index(letter) for letter in wanted => wanted.index(letter) for letter in axes
+the inverse order, needs all axes | it fails where x lacks an axis that is wanted; and permute is given the
+    way back.
+    if letter not in axes => if False
+    axes.index(letter) for letter in wanted => wanted.index(letter) for letter in axes
+    look: Look at what each number given to permute means: an old place, or a new one?
+§ Without a batch
+the missing axis in front | a missing axis goes where `wanted` has it, not always to the front.
+    letter in wanted] => letter in sorted(wanted, key=lambda letter: letter not in missing)]
+the missing axis at the end | a missing axis goes where `wanted` has it, not always to the end.
+    letter in wanted] => letter in sorted(wanted, key=lambda letter: letter in missing)]
+the missing axis left out | an axis that is missing in x is missing in your result, too.
+    if letter not in axes => if False
+    letter in wanted] => letter in wanted if letter in axes]
+needs all axes | it fails where x lacks an axis that is wanted.
+    if letter not in axes => if False
+one missing axis at most | it adds one axis; where two are missing, one is still missing.
+    in missing: => in missing[:1]:
+    letter in wanted] => letter in wanted if letter in axes]
+§
+the first two exchanged | you always exchange the first two axes, whatever the letters say.
+    missing = => return x.transpose(0, 1); missing =
+the order not looked at | the missing axes are there; the others stay in x's order.
+    unsqueeze(-1) => unsqueeze(wanted.index(letter))
+    x.permute(order) => x
+""")
+
+arrange = task(
+    "arrange",
+    LESSON,
+    wrong,
+    returns="result ()",
+    points="""
+        axes in another order 2 where no axis is missing
+        axes that are missing 2 where an axis is missing
+    """,
+    cases=_arrange_cases,
+    example={"x": random_numbers(0, 1.0)(2, 3).round(decimals=1), "axes": "TI", "wanted": "BIT"},
+    agree="what the letters say",
+)
+
+
+# ---- Task 8, expected_shapes: the shapes of any recurrent layer, from its attributes alone.
+def _expected_shapes(module, T, B):
+    G = {"RNN": 1, "GRU": 3, "LSTM": 4}[type(module).__name__]
+    D = 2 if module.bidirectional else 1
+    I, H, L = module.input_size, module.hidden_size, module.num_layers
+    P = module.proj_size or H  # the width of h
+    batch = () if B is None else (B,)
+    steps = (*batch, T) if module.batch_first else (T, *batch)
+    state = (L * D, *batch)
+    width = D * P if L > 1 else I  # what the last layer reads
+    return {
+        "input": (*steps, I),
+        "output": (*steps, D * P),
+        "h_n": (*state, P),
+        "c_n": (*state, H) if G == 4 else (),
+        "weight_ih": (G * H, width),
+    }
+
+
+def _expected_shapes_cases(seed):
+    numbers = random_numbers(seed, 0.5)
+    more = seed % 3  # other sizes for another seed
+
+    def case(name, T, B, I, H, **options):
+        T, I, H = T + more, I + more, H + more
+        if "proj_size" in options:
+            options["proj_size"] += more
+        module = random_module(name, numbers, input_size=I, hidden_size=H, **options)
+        sizes = {"T": T, "I": I, "H": H} if B is None else {"T": T, "B": B, "I": I, "H": H}
+        traits = frozenset({SINGLE if B is None else BATCH})
+        return Case({"module": module, "T": T, "B": B}, sizes, traits)
+
+    return [
+        case("RNN", 7, 2, 9, 6),
+        case("GRU", 5, 3, 11, 8, batch_first=True),
+        case("LSTM", 6, 4, 10, 7, num_layers=3),
+        case("RNN", 8, 4, 5, 10, num_layers=3, bidirectional=True, batch_first=True),
+        case("LSTM", 9, 2, 7, 12, num_layers=2, proj_size=4),
+        case("LSTM", 6, 3, 8, 11, num_layers=2, bidirectional=True, batch_first=True, proj_size=5),
+        case("GRU", 8, None, 5, 7, num_layers=2),
+        case("LSTM", 6, None, 9, 11, num_layers=2, bidirectional=True, batch_first=True),
+    ]
+
+
+def _as_shapes(returned: Plain, arguments: dict) -> Plain:
+    """None for the c of a module that has none is an answer, too; None within a shape is not."""
+    if not isinstance(returned, dict | tuple | list):
+        return returned
+    shapes = list(returned.values()) if isinstance(returned, dict) else returned
+    if any(None in shape for shape in shapes if isinstance(shape, tuple | list)):
+        raise Problem("a shape has None in it: B is None where there is no batch, and no axis, then.")
+    if isinstance(returned, dict) and arguments["module"].name != "LSTM" and returned.get("c_n", 0) is None:
+        return returned | {"c_n": ()}
+    return returned
+
+
+wrong = Mistakes("From a step to a layer", _expected_shapes)
+wrong.edits("""
+D left out of output | output is as wide as one direction.
+    (*steps, D * P) => (*steps, P)
+§ Move it
+output without the projection | output is H wide in each direction, also where proj_size makes h narrower.
+    (*steps, D * P) => (*steps, D * H)
+§
+D left out of the states | the states have a row for each layer, but a layer has a state for each direction.
+    (L * D, => (L,
+L left out of the states | the states have the rows of one layer, however many there are.
+    (L * D, => (D,
+directions joined in the states | the directions are side by side in your states, as in output. A state has
+    rows for them.
+    (L * D, => (L,
+    (*state, P) => (*state, D * P)
+    (*state, H) => (*state, D * H)
+§ Move it
+no proj_size | proj_size is not looked at.
+    module.proj_size or H => H
+h_n without the projection | h_n is H wide, also where proj_size makes h narrower.
+    (*state, P) => (*state, H)
+c projected | c_n is as wide as h: is c projected, too?
+    (*state, H) => (*state, P)
+§ What batch_first moves
+batch_first not looked at | input and output are time first also where batch_first=True.
+    (*batch, T) if module.batch_first else (T, *batch) => (T, *batch)
+always batch first | input and output are batch first also where batch_first=False.
+    (*batch, T) if module.batch_first else (T, *batch) => (*batch, T)
+batch_first turned round | batch_first is turned round: True means (B, T, I).
+    if module.batch_first => if not module.batch_first
+output time first | batch_first moves your input and leaves your output.
+    (*steps, D * P) => (T, *batch, D * P)
+states moved by batch_first | batch_first has moved your states. What does it move?
+    (L * D, *batch) => (*batch, L * D) if module.batch_first else (L * D, *batch)
+§
+states always batch first | your states begin with the batch. What does the first axis of a state count?
+    (L * D, *batch) => (*batch, L * D)
+§ Without a batch
+a batch of one | without a batch your shapes have a batch axis of size 1.
+    () if B is None => (1,) if B is None
+None as a size | where B is None you have None in your shapes. Without a batch, is there an axis for it?
+    () if B is None else (B,) => (B,)
+§
+the last layer reads the input | weight_ih is as wide as the input in every layer: what does a layer above the
+    first read?
+    D * P if L > 1 else I => I
+the last layer reads one direction | the last layer reads one direction of the layer below. Is that all of it?
+    D * P if L > 1 else I => P if L > 1 else I
+the only layer reads a layer | weight_ih of a module with one layer reads no layer: there is none below it.
+    D * P if L > 1 else I => D * P
+§ Move it
+the last layer reads H | weight_ih of an upper layer is wider than what comes up to it: proj_size makes h
+    narrower.
+    D * P if L > 1 else I => D * H if L > 1 else I
+§
+four blocks | every weight has four blocks: only an LSTM's has.
+    (G * H, width) => (4 * H, width)
+one block | every weight has one block: only a simple RNN's has.
+    (G * H, width) => (H, width)
+§ Move it
+blocks of P rows | the blocks of weight_ih have P rows; the projection comes after the gates.
+    (G * H, width) => (G * P, width)
+§
+transposed | weight_ih is transposed: it has a row for each number that it computes.
+    (G * H, width) => (width, G * H)
+c for all | c_n has a shape also where there is no c: only an LSTM has one.
+    if G == 4 else () =>
+states with time | your states have a time axis: they are from one moment.
+    (L * D, => (L * D, T,
+""")
+
+expected_shapes = task(
+    "expected_shapes",
+    LESSON,
+    wrong,
+    returns="input shape, output shape, h_n shape, c_n shape, weight_ih shape",
+    points="input 1; output 1; h_n 1; c_n 1; weight_ih 1",
+    cases=_expected_shapes_cases,
+    example={
+        "module": random_module("RNN", random_numbers(0, 1.0), input_size=2, hidden_size=1),
+        "T": 4,
+        "B": 3,
+    },
+    derive=_as_shapes,
+)
+
+
+CHECKS = (
+    layer_shapes,
+    batch_first_shapes,
+    unbatched_shapes,
+    wide_shapes,
+    outcomes,
+    time_first,
+    arrange,
+    expected_shapes,
+)

@@ -1,0 +1,639 @@
+"""The checks of exercise set 05: Jacobians and their product, clipping, four runs, the road along c."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss
+
+from rnncourse.checks.framework.authoring import (
+    AUTOGRAD,
+    CLIPPING,
+    RECURRENT,
+    Case,
+    Mistakes,
+    Problem,
+    TorchModule,
+    Trait,
+    Word,
+    random_module,
+    random_numbers,
+    row,
+    rows,
+    task,
+    value,
+)
+from rnncourse.checks.given.vanishing_and_exploding import four_runs, train
+
+LESSON = "05"
+
+
+# ---- Task 1, step_jacobian: the Jacobian of one step of the tanh cell.
+def _step_jacobian(h_t, weight_hh):
+    slopes = 1 - h_t**2
+    J = torch.diag(slopes) @ weight_hh
+    return J
+
+
+def _step_jacobian_cases(seed):
+    numbers = random_numbers(seed, 0.8)
+    return [Case({"h_t": torch.tanh(numbers(H)), "weight_hh": numbers(H, H)}, {"H": H}) for H in (4, 3, 6, 2)]
+
+
+wrong = Mistakes("Many units: a product of Jacobians", _step_jacobian)
+wrong.edits("""
+slope 1 - h | the slope of tanh is taken as 1 - h. It is 1 - tanh².
+    h_t**2 => h_t
+tanh once more | h_t is squashed a second time: it is the tanh already.
+    h_t**2 => torch.tanh(h_t) ** 2
+columns scaled | the columns are multiplied by the slopes. Row k belongs to unit k of the new state; whose
+    slope is it?
+    torch.diag(slopes) @ weight_hh => weight_hh * slopes
+no slope | this is W_hh alone: the tanh has no part in it.
+    torch.diag(slopes) @ =>
+no weights | these are the slopes alone: W_hh has no part in it.
+    @ weight_hh =>
+elementwise product | diag(slopes) is multiplied entry by entry: all off the diagonal becomes 0. Asked is a
+    matrix product.
+    @ => *
+transposed weights | W_hh is transposed in it.
+    @ weight_hh => @ weight_hh.T
+transposed | this is Jᵀ, which carries a gradient back. Row k of J is for unit k of the new state.
+    return J => return J.T
+1 + h² | the slope has the wrong sign in it: it is at most 1.
+    1 - h_t**2 => 1 + h_t**2
+h² for the slope | h² alone is no slope: where h is 0, tanh is steepest.
+    1 - h_t**2 => h_t**2
+sigmoid's slope | h * (1 - h) is the slope of a sigmoid.
+    1 - h_t**2 => h_t * (1 - h_t)
+""")
+
+step_jacobian = task(
+    "step_jacobian",
+    LESSON,
+    wrong,
+    returns="J (H H)",
+    points="J 2",
+    cases=_step_jacobian_cases,
+    example={"h_t": row(0.5, 0), "weight_hh": rows([4, 8], [1, 2])},
+    forbid=RECURRENT | AUTOGRAD,
+)
+
+
+# ---- Task 2, product_norms: the norm of the product of Jacobians against the distance.
+def _product_norms(states, weight_hh):
+    product = torch.eye(len(weight_hh), dtype=weight_hh.dtype)
+    norms = []
+    for h_t in states:
+        J = torch.diag(1 - h_t**2) @ weight_hh
+        product = J @ product
+        norms.append(torch.linalg.matrix_norm(product, 2))
+    return torch.stack(norms)
+
+
+def _product_norms_cases(seed):
+    numbers = random_numbers(seed, 0.8)
+
+    def case(T, H):
+        return Case({"states": torch.tanh(numbers(T, H)), "weight_hh": numbers(H, H)}, {"T": T, "H": H})
+
+    return [case(5, 3), case(4, 6), case(6, 2), case(3, 4), case(4, 4)]  # T = H: rows taken for columns
+
+
+wrong = Mistakes("Many units: a product of Jacobians", _product_norms)
+wrong.edits("""
+latest on the right | the factors stand in the wrong order: the latest Jacobian is on the right.
+    J @ product => product @ J
+§ How large can the product be?
+Frobenius norm | this is the Frobenius norm, the root of all squares added up. Asked is the largest singular
+    value.
+    (product, 2) => (product)
+largest column sum | this is the largest column sum, another norm. Asked is the largest singular value.
+    (product, 2) => (product, 1)
+largest entry | this is the largest entry of the product. Asked is the most that it can stretch a vector.
+    torch.linalg.matrix_norm(product, 2) => product.abs().max()
+smallest singular value | this is the smallest singular value: the least that it stretches a vector.
+    matrix_norm(product, 2) => svdvals(product)[-1]
+spectral radius | this is the spectral radius of the product: its eigenvalues. The norm is another number.
+    matrix_norm(product, 2) => eigvals(product).abs().max()
+§
+each step alone | each norm is that of one step's Jacobian: nothing is multiplied.
+    J @ product => J
+slopes left out | the slopes are left out: these are the norms of the powers of W_hh.
+    torch.diag(1 - h_t**2) @ =>
+slope 1 - h | the slope of tanh is taken as 1 - h. It is 1 - tanh².
+    h_t**2 => h_t
+columns scaled | the slopes multiply the columns of W_hh. Row k belongs to unit k of the new state; whose
+    slope is it?
+    torch.diag(1 - h_t**2) @ weight_hh => weight_hh * (1 - h_t**2)
+weights transposed | W_hh is transposed in each factor.
+    @ weight_hh => @ weight_hh.T
+§ How large can the product be?
+product of norms | the norms of the steps are multiplied: that is a bound. Multiply the matrices, then take
+    the norm.
+    J @ product => torch.linalg.matrix_norm(J, 2) * product
+the bound | these are the powers of the norm of W_hh: the bound, not the norm itself.
+    J @ product => torch.linalg.matrix_norm(weight_hh, 2) * product
+§
+first slope left out | the first factor is W_hh alone: the slopes of the first step are not in it.
+    in states: => in [0 * states[0], *states[1:]]:
+slopes one step late | each factor has the slopes of the step before, the first has none.
+    in states: => in [0 * states[0], *states[:-1]]:
+first factor twice | the first Jacobian is in it twice. What is the product before any step?
+    torch.eye(len(weight_hh), dtype=weight_hh.dtype) => torch.diag(1 - states[0] ** 2) @ weight_hh
+one step late | it begins with a norm of 1, before any step: all come one step late.
+    norms = [] => norms = [product[0, 0]]
+    torch.stack(norms) => torch.stack(norms[:-1])
+the norm before any step, too | there are T + 1 norms: the first, before any step, is not asked.
+    norms = [] => norms = [product[0, 0]]
+from the end | you go from the last step to the first: the distance is counted from h_T.
+    in states: => in states.flip(0):
+from the end, order kept | these are the norms of J_T … J_k, counted from the last step back.
+    in states: => in states.flip(0):
+    J @ product => product @ J
+last norm only | this is the norm of the whole product alone. Asked is one for each distance.
+    torch.stack(norms) => norms[-1]
+return inside the loop | the loop ends after its first step. How far is the `return` indented?
+    in states: => in states[:1]:
+logarithm | these are the logarithms of the norms: the axis is logarithmic, the numbers are not.
+    torch.stack(norms) => torch.stack(norms).log10()
+""")
+
+product_norms = task(
+    "product_norms",
+    LESSON,
+    wrong,
+    returns="norms (T)",
+    points="norms 3",
+    cases=_product_norms_cases,
+    example={"states": rows([0, 0], [0, 0.5]), "weight_hh": rows([0, 2], [1, 0])},
+    forbid=RECURRENT | AUTOGRAD,
+)
+
+
+# ---- Task 3, scale_to_radius: a recurrent matrix brought to a spectral radius.
+
+COMPLEX = Trait("the largest eigenvalue is complex", "how you compare complex numbers")
+NEGATIVE = Trait("the largest eigenvalue is negative", "what you do with a negative eigenvalue")
+
+
+def _scale_to_radius(weight_hh, rho):
+    eigenvalues = torch.linalg.eigvals(weight_hh)
+    radius = eigenvalues.abs().max()
+    return weight_hh * (rho / radius)
+
+
+def _scale_to_radius_cases(seed):
+    numbers = random_numbers(seed, 0.8)
+
+    def case(H, rho, trait):
+        while True:
+            weight_hh = numbers(H, H)
+            values = torch.linalg.eigvals(weight_hh)
+            top = values[values.abs().argmax()]
+            if (top.imag.abs() > 1e-9) == (trait is COMPLEX):
+                weight_hh = weight_hh if top.real < 0 else -weight_hh
+                return Case({"weight_hh": weight_hh, "rho": rho}, {"H": H}, frozenset({trait}))
+
+    return [case(4, 0.9, COMPLEX), case(3, 6.0, COMPLEX), case(5, 1.1, NEGATIVE), case(2, 7.5, NEGATIVE)]
+
+
+wrong = Mistakes("How large can the product be?", _scale_to_radius)
+wrong.edits("""
+largest singular value | the largest singular value is rho now. That is the norm; the spectral radius is never
+    above it.
+    eigenvalues.abs().max() => torch.linalg.matrix_norm(weight_hh, 2)
+Frobenius norm | the root of all squares added up is rho now: a norm, not the spectral radius.
+    eigenvalues.abs().max() => weight_hh.norm()
+largest entry | the largest entry is rho now. An entry is no eigenvalue.
+    eigenvalues.abs().max() => weight_hh.abs().max()
+largest real part | you divide by the largest real part. Eigenvalues may be negative or complex: what is
+    compared?
+    abs() => real
+absolute real parts | the imaginary parts are dropped before the absolute value is taken.
+    abs() => real.abs()
+symmetric matrix assumed | eigvalsh is for symmetric matrices: it reads one half of the matrix only.
+    eigvals => eigvalsh
+mean of the absolute values | you divide by the mean of the absolute values. Which of the eigenvalues decides
+    in the end?
+    max() => mean()
+smallest eigenvalue | you divide by the smallest absolute value. Which of the eigenvalues decides in the end?
+    max() => min()
+to 1 | the spectral radius is 1 now, for every rho.
+    rho / => 1 /
+rho times | rho times the matrix: the spectral radius that it had has no part in it.
+    / radius =>
+rho where it was rho | the quotient is upside down: what was large becomes larger.
+    rho / radius => radius / rho
+only made smaller | a matrix whose spectral radius is below rho stays as it was. Here it is to be rho in any
+    case.
+    (rho / radius) => min(1, rho / radius)
+nothing changed | the matrix is as it was.
+    * (rho / radius) =>
+""")
+
+scale_to_radius = task(
+    "scale_to_radius",
+    LESSON,
+    wrong,
+    returns="weight_hh (H H)",
+    points="weight_hh 2",
+    cases=_scale_to_radius_cases,
+    example={"weight_hh": rows([0, -2], [2, 0]), "rho": 0.5},
+)
+
+
+# ---- Task 4, clip_global: gradients clipped by their global norm, by hand.
+
+LARGE = Trait("the norm is above max_norm", "what you do where it is too long")
+SMALL = Trait("the norm is below max_norm", "what you do where nothing is to be clipped")
+
+
+def _clip_global(gradients, max_norm):
+    norms = torch.stack([g.norm() for g in gradients])
+    norm = norms.norm()
+    factor = torch.clamp(max_norm / norm, max=1)
+    clipped = [g * factor for g in gradients]
+    return clipped, norm
+
+
+def _clip_global_cases(seed):
+    numbers = random_numbers(seed, 1.0)
+
+    def case(H, I, max_norm, trait, scale=3.0):
+        gradients = [scale * numbers(*shape) for shape in ((H, I), (H, H), (H,), (1, H), (1,))]
+        gradients[0] *= 0.01  # below the others by far: a clip of its own would leave it alone
+        return Case({"gradients": gradients, "max_norm": max_norm}, {"H": H, "I": I}, frozenset({trait}))
+
+    # Norms are about 3 * sqrt(H² + 2H + 1) = 3 (H + 1), and 0.3 (H + 1).
+    large = [case(4, 3, 1.0, LARGE), case(3, 5, 2.5, LARGE), case(2, 6, 0.5, LARGE)]
+    return [*large, case(3, 4, 10.0, SMALL, 0.3), case(5, 2, 12.0, SMALL, 0.3)]
+
+
+def _derive(returned, arguments):
+    """The clipped gradients end to end, and the norm."""
+    given = arguments["gradients"]
+    if not isinstance(returned, tuple | list) or len(returned) != 2:
+        raise Problem("asked is the pair (clipped, norm).")
+    clipped, norm = returned
+    if isinstance(norm, list | tuple) and not isinstance(clipped, list | tuple):
+        raise Problem("asked is the pair (clipped, norm), in this order: yours comes as (norm, clipped).")
+    if not isinstance(clipped, list | tuple) or not all(isinstance(g, Tensor) for g in clipped):
+        raise Problem("clipped is no list of tensors, one for each gradient.")
+    if [g.shape for g in clipped] != [g.shape for g in given]:
+        raise Problem("clipped is to hold as many tensors as gradients, of the same shapes.")
+    if not isinstance(norm, float | int | Tensor):
+        raise Problem("norm is no number: asked is one for all the gradients.")
+    return torch.cat([g.flatten() for g in clipped]), torch.as_tensor(norm, dtype=torch.float64)
+
+
+wrong = Mistakes("Clipping", _clip_global)
+wrong.edits("""
+each tensor | each tensor is clipped by its own norm: small and large come out alike.
+    g * factor => g * torch.clamp(max_norm / g.norm(), max=1)
+each tensor, norm after | each tensor is clipped by its own norm, and norm is that of the clipped ones.
+    g * factor => g * torch.clamp(max_norm / g.norm(), max=1)
+    return clipped, norm => return clipped, torch.stack([g.norm() for g in clipped]).norm()
+each number | each number is cut to [-max_norm, max_norm]: this changes the direction.
+    g * factor => g.clamp(-max_norm, max_norm)
+always scaled | short gradients are made longer, up to max_norm. Clipping only shortens.
+    torch.clamp(max_norm / norm, max=1) => max_norm / norm
+norm after clipping | norm is that of the clipped gradients. Asked is the one before: it tells of an
+    explosion.
+    clipped, norm => clipped, norm * factor
+the factor for the norm | norm is the factor. Asked is the global norm before clipping.
+    clipped, norm => clipped, factor
+norms added | the tensors' norms are added up. In one long vector it is their squares that are added.
+    norms.norm() => norms.sum()
+largest norm | the norm is the largest of the tensors' norms. What is the norm of one long vector of all?
+    norms.norm() => norms.max()
+mean of the norms | the norm is the mean of the tensors' norms. What is the norm of one long vector of all?
+    norms.norm() => norms.mean()
+no root | the root is missing: norm is the sum of the squares.
+    norms.norm() => norms.square().sum()
+largest number | the norm is the largest absolute value in all the gradients.
+    g.norm() => g.abs().max()
+    norms.norm() => norms.max()
+sum of absolute values | the norm is the sum of all absolute values. Asked is the root of the squares added
+    up.
+    g.norm() => g.abs().sum()
+    norms.norm() => norms.sum()
+first tensor's norm | the norm is that of the first tensor alone.
+    norms.norm() => norms[0]
+last tensor's norm | the norm is that of the last tensor alone: does a loop overwrite it?
+    norms.norm() => norms[-1]
+never above 1 | too long gradients get the norm 1, whatever max_norm is.
+    torch.clamp(max_norm / norm, max=1) => torch.where(norm > max_norm, 1 / norm, 1)
+upside down | the quotient is upside down: what is too long stays, what is short is shortened.
+    max_norm / norm => norm / max_norm
+the larger for the smaller | the factor is the larger of 1 and the quotient: what is too long stays, what is
+    short is made longer.
+    max=1 => min=1
+not clipped | the gradients come back as they were.
+    g * factor => g * 1
+all to zero where too long | where the norm is too large, all gradients become zero: the update is skipped,
+    not shortened.
+    torch.clamp(max_norm / norm, max=1) => (norm <= max_norm).double()
+""")
+
+clip_global = task(
+    "clip_global",
+    LESSON,
+    wrong,
+    returns="clipped (P), norm ()",
+    points="too long gradients 2 = clipped where the norm is above max_norm; norm 1; all cases 1",
+    cases=_clip_global_cases,
+    example={"gradients": [rows([2, -1]), row(2)], "max_norm": 1.5},
+    forbid=RECURRENT | CLIPPING,
+    derive=_derive,
+)
+
+
+# ---- Task 5, train_clipped: the place of clipping in a training loop.
+
+clip = nn.utils.clip_grad_norm_
+
+
+def _net(numbers, I, H):
+    """A recurrent layer and a head, as two arguments."""
+    rnn = random_module("RNN", numbers, input_size=I, hidden_size=H)
+    head = random_module("Linear", numbers, in_features=H, out_features=1)
+    return {"rnn": replace(rnn, trains=True), "head": replace(head, trains=True)}
+
+
+def _train_clipped(rnn, head, optimizer, batches, max_norm):
+    parameters = [*rnn.parameters(), *head.parameters()]
+    norms = []
+    for x, target in batches:
+        optimizer.zero_grad()
+        output, _ = rnn(x)
+        loss = mse_loss(head(output[-1]), target)
+        loss.backward()
+        norm = clip(parameters, max_norm)
+        optimizer.step()
+        norms.append(norm)
+    return norms
+
+
+def _train_clipped_cases(seed):
+    numbers = random_numbers(seed, 1.0)
+
+    def case(updates, T, B, I, H, max_norm, far):
+        batches = [(numbers(T, B, I), far * numbers(B, 1)) for _ in range(updates)]
+        arguments = {**_net(random_numbers(seed + H, 0.7), I, H), "lr": 0.2}
+        arguments |= {"batches": batches, "max_norm": max_norm}
+        return Case(arguments, {"T": T, "B": B, "I": I, "H": H})
+
+    # Large targets: clipped at each update; small ones and a large max_norm: never. One update first: it is
+    # quick, and most mistakes are out after it.
+    return [case(1, 4, 2, 3, 5, 0.6, 5.0), case(3, 3, 5, 2, 6, 0.4, 6.0), case(2, 5, 4, 2, 3, 50.0, 1.0)]
+
+
+wrong = Mistakes("Clipping", _train_clipped)
+wrong.edits("""
+clipped after the step | each update is made with the gradients as they were: the clipping comes too late, or
+    not at all.
+    norm = clip => optimizer.step(); norm = clip
+    - optimizer.step()
+clipped before backward | the clipping comes before backward: there is no gradient yet.
+    loss.backward() =>
+    optimizer.step() => loss.backward(); optimizer.step()
+§ One update is enough
+zero_grad left out | the gradients are never set back: each backward adds to those of the batches before.
+    optimizer.zero_grad() =>
+zero_grad after backward | the gradients are set back right after backward: the norms are 0, and no weight
+    moves.
+    optimizer.zero_grad() =>
+    loss.backward() => loss.backward(); optimizer.zero_grad()
+no step | no weight moves: the step is missing, or the gradients are set back before it.
+    optimizer.step() =>
+§
+recurrent layer only | only the recurrent layer's gradients are clipped, and only they are in the norm.
+    clip(parameters => clip(rnn.parameters()
+head only | only the head's gradients are clipped, and only they are in the norm.
+    clip(parameters => clip(head.parameters()
+layer by layer | the recurrent layer and the head are clipped one by one: two factors where there should be
+    one.
+    clip(parameters, max_norm) => torch.stack([clip(m.parameters(), max_norm) for m in (rnn, head)]).norm()
+each tensor | each tensor is clipped by its own norm: called in a loop, clip_grad_norm_ sees one at a time.
+    clip(parameters, max_norm) => torch.stack([clip([p], max_norm) for p in parameters]).norm()
+each tensor, last norm | each tensor is clipped by its own norm, and the norm you keep is that of the last
+    one.
+    clip(parameters, max_norm) => [clip([p], max_norm) for p in parameters][-1]
+each number | each number is cut off at max_norm (clip_grad_value_): this changes the direction.
+    clip(parameters, max_norm) => clip(parameters, torch.inf)
+    optimizer.step() => nn.utils.clip_grad_value_(parameters, max_norm); optimizer.step()
+norm after clipping | your norms are those after clipping, never above max_norm. Asked are those before.
+    loss.backward() => loss.backward(); clip(parameters, max_norm)
+losses returned | the losses are returned. Asked are the norms of the gradient.
+    append(norm) => append(loss.detach())
+loss clipped | it is the loss that is cut off at max_norm: above it the loss is constant, and its gradient 0.
+    target) => target).clamp(max=max_norm)
+§ One update is enough
+first batch only | the loop ends after the first batch. How far is the `return` indented?
+    in batches: => in batches[:1]:
+§
+last norm alone | only the last norm is returned: asked is one for each batch.
+    return norms => return norms[-1]
+§ One update is enough
+loss at each step | the head reads the outputs of all steps: the prediction is made from the last.
+    head(output[-1]) => head(output)
+first output | the prediction is made from the first output: asked is the last.
+    output[-1] => output[0]
+§
+always scaled | short gradients are made longer, up to max_norm. Clipping only shortens.
+    optimizer.step() => [p.grad.mul_(max(1, max_norm / norm)) for p in parameters]; optimizer.step()
+""")
+
+train_clipped = task(
+    "train_clipped",
+    LESSON,
+    wrong,
+    returns="norms (N), weights (P)",
+    points="norms 1; weights 2",
+    cases=_train_clipped_cases,
+    example={
+        **_net(random_numbers(1, 0.5), 1, 1),
+        "lr": 0.1,
+        "batches": [(rows([[1]], [[2]]), rows([3])), (rows([[0]], [[1]]), rows([2]))],
+        "max_norm": 1.0,
+    },
+    use=train,
+    forbid=frozenset(),
+    agree="the right loop",
+    seconds=20,
+)
+
+
+# ---- Task 6, measure: the reach of a net's gradient, and the share of its states that are saturated.
+def _measure(rnn, x):
+    x = x.clone().requires_grad_()
+    output, _ = rnn(x)
+    (dx,) = torch.autograd.grad(output[-1].sum(), x)
+    first, last = dx[0], dx[-1]
+    reach = first.norm() / last.norm()
+    saturated = (output.abs() > 0.99).double().mean()
+    return reach, saturated
+
+
+def _measure_cases(seed):
+    numbers = random_numbers(seed, 0.8)
+
+    def case(T, B, I, H):
+        rnn = random_module("RNN", numbers, input_size=I, hidden_size=H)
+        return Case({"rnn": rnn, "x": 3 * numbers(T, B, I)}, {"T": T, "B": B, "I": I, "H": H})
+
+    return [case(4, 3, 2, 5), case(3, 6, 4, 2), case(5, 2, 3, 6), case(2, 7, 5, 3)]
+
+
+wrong = Mistakes("One update is enough", _measure)
+wrong.edits("""
+reach upside down | reach is upside down: the last input's gradient by the first's.
+    first.norm() / last.norm() => last.norm() / first.norm()
+along the batch | reach compares the first row of the batch with the last. Along which axis does time run?
+    dx[0], dx[-1] => dx[:, 0], dx[:, -1]
+loss at each step | the outputs of all steps are added up: the first input then reaches its own output
+    directly.
+    output[-1].sum() => output.sum()
+first output | the gradient is that of the first output. What is measured is how the last hears the first
+    input.
+    output[-1].sum() => output[0].sum()
+mean of absolute values | reach compares means of absolute values: what is asked are norms.
+    first.norm() / last.norm() => first.abs().mean() / last.abs().mean()
+squares | reach compares the squares of the norms: a root is missing.
+    first.norm() / last.norm() => first.square().sum() / last.square().sum()
+first norm alone | reach is the norm of the first input's gradient alone. It is asked as a share of that of
+    the last.
+    / last.norm() =>
+share of all | the first input's gradient is compared with that of all inputs together.
+    last.norm() => dx.norm()
+§ Saturation lowers it
+only +1 | only states near 1 are counted. A unit is saturated at -1, too.
+    output.abs() > => output >
+the others | saturated is the share of the units that are not.
+    output.abs() > 0.99 => output.abs() <= 0.99
+last step only | only the last step's states are counted. Asked are those of all steps.
+    output.abs() => output[-1].abs()
+a count | saturated is the number of such states. Asked is their share.
+    .double().mean() => .double().sum()
+any unit | a step counts as a whole where one of its units is saturated. Asked is the share of all states.
+    (output.abs() > 0.99) => (output.abs() > 0.99).any(2)
+mean of |h| | saturated is the mean of the absolute values. Asked is how many are above 0.99.
+    (output.abs() > 0.99).double() => output.abs()
+slope below 0.01 | you count where the slope is below 0.01, which is |h| > 0.995. Asked is |h| > 0.99.
+    output.abs() > 0.99 => 1 - output**2 < 0.01
+percent | saturated is in percent. Asked is a share, from 0 to 1.
+    .mean() => .mean() * 100
+""")
+
+
+weights = {"weight_ih_l0": rows([3]), "weight_hh_l0": rows([0.5]), "bias_ih_l0": row(0), "bias_hh_l0": row(0)}
+one_unit = TorchModule("RNN", {"input_size": 1, "hidden_size": 1}, weights)
+
+measure = task(
+    "measure",
+    LESSON,
+    wrong,
+    returns="reach (), saturated ()",
+    points="reach 2; saturated 1",
+    cases=_measure_cases,
+    example={"rnn": one_unit, "x": rows([[1]], [[0.2]])},
+    forbid=frozenset(),
+    agree="what autograd gives",
+)
+
+
+# ---- Task 7, diagnosis: four runs (given.py), and what is the matter with each.
+
+WORDS = "vanishing", "exploding", "saturated", "well"
+
+wrong = Mistakes("Four runs")
+# No hint is shown here: they say what the tests try.
+wrong("P and R exchanged", "P and R are exchanged.")({"P": "saturated", "R": "vanishing"})
+wrong("Q and S exchanged", "Q and S are exchanged.")({"Q": "well", "S": "exploding"})
+wrong("both quiet runs vanish", "P and R both vanish.")({"R": "vanishing"})
+
+diagnosis = task(
+    "diagnosis",
+    LESSON,
+    wrong,
+    returns=tuple(Word(run, WORDS) for run in "PQRS"),
+    points="all four runs 3",
+    truth={"P": "vanishing", "Q": "exploding", "R": "saturated", "S": "well"},
+    use=value,
+    forbid=frozenset(),
+    tells=False,
+    seconds=30,
+)
+
+
+# ---- Task 8, memory_road: what an LSTM's forget gates let through along c.
+def _memory_road(f):
+    backwards = f.flip(0).cumprod(0)
+    road = backwards.flip(0)
+    return road
+
+
+def _memory_road_cases(seed):
+    numbers = random_numbers(seed, 1.0)
+    sizes = [{"T": T, "B": B, "H": H} for T, B, H in ((4, 3, 2), (5, 2, 6), (3, 5, 4), (2, 4, 3))]
+    return [Case({"f": torch.sigmoid(1 + numbers(*size.values()))}, size) for size in sizes]
+
+
+wrong = Mistakes("What an LSTM solves", _memory_road)
+wrong.edits("""
+from the start | your products run from the first step on. The road from c_k leads on to the end.
+    backwards.flip(0) => f.cumprod(0)
+not turned back | the products are right, but lie backwards in time.
+    backwards.flip(0) => backwards
+along the batch | the product runs along the batch. Along which axis does time run?
+    f.flip(0).cumprod(0) => f.flip(1).cumprod(1)
+    backwards.flip(0) => backwards.flip(1)
+sums | the gates are added up. From step to step c is multiplied.
+    cumprod => cumsum
+1 - f | 1 - f is multiplied. Does f = 1 keep or lose it?
+    f.flip => (1 - f).flip
+sigmoid again | f is squashed a second time: it comes activated.
+    f.flip => f.sigmoid().flip
+one gate alone | each entry is one gate alone: nothing is multiplied.
+    return road => return f.clone()
+logarithm | this is the sum of the logarithms: an exp is missing.
+    cumprod(0) => log().cumsum(0)
+one gate too few | one gate too few: from c_k to c_{k+1} there is a gate, too, f_{k+1}.
+    return road => return torch.cat([road[1:], torch.ones_like(road[:1])])
+one gate too many | there is one gate too many: f_k itself made c_k, and lies before it.
+    return road => return torch.cat([road[:1], road[:-1]])
+T + 1 entries | there are T + 1 entries: that from c_T to itself, 1, is not asked.
+    return road => return torch.cat([road, torch.ones_like(road[:1])])
+the whole road at each step | each entry is the whole product: the road from c_0.
+    return road => return f.prod(0).expand_as(f).clone()
+whole product alone | this is the road from c_0 alone. Asked is one for each step.
+    return road => return f.prod(0)
+a power of one gate | each entry is a power of one step's gate. The gates change from step to step.
+    return road => return f ** torch.arange(len(f), 0, -1)[:, None, None]
+""")
+
+memory_road = task(
+    "memory_road",
+    LESSON,
+    wrong,
+    returns="road (T B H)",
+    points="road 2",
+    cases=_memory_road_cases,
+    example={"f": rows([[0.5]], [[1]], [[0.1]])},
+    forbid=RECURRENT | AUTOGRAD,
+)
+
+
+CHECKS = (
+    step_jacobian,
+    product_norms,
+    scale_to_radius,
+    clip_global,
+    train_clipped,
+    measure,
+    diagnosis,
+    memory_road,
+)
+
+__all__ = ["CHECKS", "four_runs", *(check.name for check in CHECKS)]

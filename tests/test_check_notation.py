@@ -1,0 +1,172 @@
+"""How mistakes and tasks are written as text, and what is said of a text that does not fit."""
+
+import re
+
+import pytest
+import torch
+
+from rnncourse.checks.framework.authoring import BATCH, SINGLE, Case, Mistakes, Part, Shape, Whole, task
+from rnncourse.checks.framework.notation import NotationError, parse
+
+
+def _last_sum(x, y):
+    total = x + y
+    for _ in range(2):
+        total = total * 2
+    return total
+
+
+def made(text, truth=_last_sum):
+    """The mistakes of a text by name."""
+    wrong = Mistakes("Own section", truth)
+    wrong.edits(text)
+    return {mistake.name: mistake for mistake in wrong}
+
+
+def test_an_arrow_replaces_what_stands_once():
+    found = made("""
+minus | the sign is wrong.
+    x + y => x - y
+nothing doubled | neither is doubled,
+    and that shows.
+    total * 2 => total
+    look: Look at the loop.
+""")
+    assert found["minus"].function(7, 2) == (7 - 2) * 4
+    assert found["nothing doubled"].function(7, 2) == 9
+    assert found["nothing doubled"].hint == "neither is doubled, and that shows."
+    assert found["nothing doubled"].look == "Look at the loop."
+
+
+def test_an_empty_side_removes():
+    assert made("y left out | y is missing.\n    + y =>")["y left out"].function(7, 2) == 28
+
+
+def test_lines_are_replaced_as_in_a_diff():
+    found = made("""
+once more | doubled once too often.
+    - return total
+    + total = total * 2
+    + return total
+once | doubled once.
+    - for _ in range(2):
+    -     total = total * 2
+    + total = total * 2
+gone | not doubled.
+    - total = total * 2
+    + pass
+""")
+    assert found["once more"].function(7, 2) == 9 * 8
+    assert found["once"].function(7, 2) == 9 * 2
+    assert found["gone"].function(7, 2) == 9
+
+
+def test_a_section_holds_until_the_next():
+    found = made("""
+a | first.
+    x + y => x
+§ The loop
+b | second.
+    x + y => y
+c | third.
+    x + y => 2 * x
+§
+d | fourth.
+    x + y => 2 * y
+""")
+    sections = [mistake.section for mistake in found.values()]
+    assert sections == ["Own section", "The loop", "The loop", "Own section"]
+
+
+def test_values_are_changed_by_name():
+    found = made("h_n | its axes are exchanged.\n    h_n => (2, 3)", {"h_n": (3, 2), "count": 4})
+    assert found["h_n"].function == {"h_n": (2, 3)}
+
+
+WRONG = {
+    "x + z => x": "expected once in the truth, found 0 times: `x + z`",
+    "total => x": "expected once in the truth, found 4 times: `total`",
+    "x + y => x +": "edited so, the truth is not Python",
+    "x + y => x\n    + y => z": "two changes of 'm' overlap",
+    "and nothing more": "the mistake 'm' changes nothing",
+    "+ a line": r"lines with + need lines with - that they replace",
+    "- no such line\n    + x": "expected once in the truth, found 0 times: `no such line`",
+}
+
+
+@pytest.mark.parametrize("change", WRONG)
+def test_a_text_that_does_not_fit_is_refused_with_its_place(change):
+    with pytest.raises(NotationError, match=re.escape(WRONG[change])) as error:
+        made(f"""
+# a comment
+m | a hint.
+    {change}
+""")
+    line = made.__code__.co_firstlineno + 3  # of wrong.edits, and there the mistake stands in the third line
+    assert str(error.value).startswith(f"{__file__}, line {line + 2}: ")
+
+
+def test_what_is_no_mistake_is_refused():
+    with pytest.raises(NotationError, match=r"sets.py, line 12: expected `name | hint`, got `minus`"):
+        list(parse("\n\nminus\n", "sets.py", 10))
+    with pytest.raises(NotationError, match=r"sets.py, line 10: `x => y` belongs to no mistake"):
+        list(parse("    x => y", "sets.py", 10))
+    with pytest.raises(NotationError, match=r"no value is called z: x"):
+        made("m | hint.\n    z => 1", {"x": 2})
+    with pytest.raises(NotationError, match="no truth that could be edited"):
+        made("m | hint.\n    z => 1", None)
+
+
+def some_cases(seed):
+    x = torch.ones(3)
+    return [Case({"x": x}, {"B": 3}, frozenset({BATCH})), Case({"x": x[0]}, {}, frozenset({SINGLE}))]
+
+
+def written(**more):
+    words = {
+        "returns": "h (B H), mask (T B) bool, dx (T B I) to 1e-4, sizes shape, a count whole",
+        "points": "h 2",
+    }
+    return task("t", "01", Mistakes("s", len), cases=some_cases, **words | more)
+
+
+def test_results_are_read_from_words():
+    assert written().parts == (
+        Part("h", "B H"),
+        Part("mask", "T B", "bool"),
+        Part("dx", "T B I", tolerance=1e-4),
+        Shape("sizes"),
+        Whole("a count"),
+    )
+
+
+def test_points_are_read_from_words():
+    points = """
+        h 2
+        both 1 = h, mask
+        all of it, once more 3
+        h in a batch 1 = h where there is a batch
+    """
+    h, both, everything, batch = written(points=points).criteria
+    assert (h.words, h.points, h.parts, h.where) == ("h", 2, ("h",), ())
+    assert (both.points, both.parts) == (1, ("h", "mask"))
+    assert (everything.words, everything.points, everything.parts) == ("all of it, once more", 3, ())
+    assert (batch.parts, batch.where) == (("h",), (BATCH,))
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"returns": "h, c"}, "t: expected a result such as `h (B H)`, got `h`."),
+        ({"points": "h"}, "t: expected points such as `h 2`, got `h`."),
+        ({"points": "h 2 = hh"}, "t: no result is called hh."),
+        (
+            {"points": "h 2 where it rains"},
+            "t: in no case `it rains`; there are: there is a batch; there is no batch.",
+        ),
+    ],
+)
+def test_a_task_that_does_not_fit_is_refused(more, words):
+    with pytest.raises(NotationError) as error:
+        written(**more)
+    assert str(error.value) == words
