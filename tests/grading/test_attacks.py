@@ -671,16 +671,20 @@ def test_doubled_ids_and_forged_marks(host):
 def test_nothing_of_a_student_is_left_for_the_next(host):
     """The server's memory, which each fork inherits, has no code of theirs, no input, and no answer."""
     group = next(iter(LSTM_GATES._inputs), None)
-    result = attack(host, with_cell(f"{'left' + 'behind'} = 1"), Limits())
+    answer = (
+        "leftbehind = 1\ndef cell_state(f, i, g, c):\n    print('said' 'aloud')\n    return f * c + i * g"
+    )
+    result = attack(host, answered(cell_state=answer), Limits())
     group = group or next(iter(LSTM_GATES._inputs))
     inputs = unpack_inputs(LSTM_GATES.inputs(group))[0][0]
     tensor = next(value for value in inputs.values() if isinstance(value, torch.Tensor) and value.numel() > 3)
     assert result.points == 17
+    assert "It prints: `saidaloud`" in result.tasks[0].remarks
     memory = _memory(host._process.pid)
     assert b"rnncourse" in memory
     assert b"left" + b"behind = 1" not in memory
     assert tensor.numpy().tobytes()[:32] not in memory
-    assert b'{"returned": ["tuple", [["tensor", "float64"' not in memory
+    assert b"said" + b"aloud" not in memory  # an answer tells what was printed
 
 
 def _memory(pid):
