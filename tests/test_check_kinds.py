@@ -17,6 +17,7 @@ import torch
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
+from rnncourse.checks import given
 from rnncourse.checks.framework import limit, watch
 from rnncourse.checks.framework.cases import Case, Trait, fresh, random_module, random_numbers, unchanged
 from rnncourse.checks.framework.check import Check, Criterion
@@ -757,8 +758,15 @@ def test_a_use_runs_without_any_answer():
     loaded, modules = done.stdout.splitlines()
     assert loaded == str([name for _, name in names])
     found = re.findall(r"'rnncourse\.checks\.(\w+)\.?(\w*)'", modules)
-    assert {package for package, _ in found} == {"framework", "given"}  # nothing of the sets
+    assert {package for package, _ in found} == {"framework", "given", "uses"}  # nothing of the sets
     assert not {"judge", "check", "mistakes", "authoring"} & {name for _, name in found}
+
+
+def test_what_a_notebook_is_given_leads_to_no_check():
+    """A student's code can reach these modules, and whatever they import."""
+    files = sorted(pathlib.Path(given.__path__[0]).glob("[!_]*.py"))
+    assert len(files) >= 4
+    assert [file.name for file in files if "rnncourse" in file.read_text("utf-8")] == []
 
 
 # ---- docs/checks.md

@@ -6,6 +6,6 @@ In a notebook:
 
     check.lstm_step(lstm_step)      # shows the verdict, returns the points
 
-One module for each exercise set (`rnn_cell`, `lstm_gates`). given/ has what runs beside a learner's code and
-knows no answer; framework/ is shared by all. docs/checks.md says how a set is written.
+One module for each exercise set (`rnn_cell`, `lstm_gates`). given/ has what notebooks are given, uses/ how
+some answers are used; framework/ is shared by all. docs/checks.md says how a set is written.
 """

@@ -27,7 +27,8 @@ from rnncourse.checks.framework.authoring import (
 )
 from rnncourse.checks.framework.notation import parse
 from rnncourse.checks.given import bidirectional as given
-from rnncourse.checks.given.bidirectional import PUBLISHED, halves, load_set_and_call
+from rnncourse.checks.given.bidirectional import PUBLISHED
+from rnncourse.checks.uses.bidirectional import halves, load_set_and_call
 
 LESSON = "12"
 

@@ -18,7 +18,7 @@ from rnncourse.checks.framework.authoring import (
     rows,
     task,
 )
-from rnncourse.checks.given.bptt import arrays, call_with_arrays
+from rnncourse.checks.uses.bptt import arrays, call_with_arrays
 from rnncourse.steps import rnn_step
 
 LESSON = "04"
@@ -488,7 +488,7 @@ LEFT_OUT = (
     "dweights a mean; dbias summed over the units; dbias one number; dbias with two axes; dweights not summed"
 )
 of_the_step = {"name": "step: {}", "hint": "the loop is right, the step in it is not: {}"}
-wrong.add(wrong_step.through(_loop_over, but=tuple(LEFT_OUT.split("; ")), **of_the_step))
+wrong.extend(wrong_step.through(_loop_over, but=tuple(LEFT_OUT.split("; ")), **of_the_step))
 
 rnn_backward = task(
     "rnn_backward",

@@ -533,7 +533,7 @@ def _MyGRUCell_cases(seed: int) -> list[Case]:
 
 
 wrong = Mistakes("Equal to torch", _MyGRUCell)
-wrong.add(
+wrong.extend(
     step_mistakes.through(
         lambda step: type("MyGRUCell", (_MyGRUCell,), {"step": staticmethod(step)}),
         hint="the step in it is not right: {}",

@@ -16,7 +16,8 @@ from rnncourse.checks.framework.authoring import (
     task,
     value,
 )
-from rnncourse.checks.given.h_and_c import LONG, SHORT, Memory, memory, strange_net, unit
+from rnncourse.checks.given.h_and_c import strange_net
+from rnncourse.checks.uses.h_and_c import LONG, SHORT, Memory, memory, unit
 
 LESSON = "07"
 

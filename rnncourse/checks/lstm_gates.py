@@ -369,7 +369,7 @@ def _class_cases(seed: int) -> list[Case]:
 
 
 wrong = Mistakes("Equal to torch", _MyLSTMCell)
-wrong.add(
+wrong.extend(
     step_mistakes.through(lambda step: type("MyLSTMCell", (_MyLSTMCell,), {"step": staticmethod(step)}))
 )
 wrong.edits(NEEDS_A_STATE)

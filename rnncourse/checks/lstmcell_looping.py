@@ -236,7 +236,7 @@ SAME = (
     "state handed in as (c, h); collected before the step; time backwards; (c, h) returned; "
     "state with a layer axis"
 )
-wrong.add(m for m in run_cell_mistakes.through(_batch_first) if m.name in SAME.split("; "))
+wrong.extend(m for m in run_cell_mistakes.through(_batch_first) if m.name in SAME.split("; "))
 wrong.edits("""
 § The loop
 last step only | output is the last h alone. Asked is the h of each of the T steps.

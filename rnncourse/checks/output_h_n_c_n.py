@@ -17,7 +17,7 @@ from rnncourse.checks.framework.authoring import (
     rows,
     task,
 )
-from rnncourse.checks.given.output_h_n_c_n import build_and_call, push_batches, push_pieces
+from rnncourse.checks.uses.output_h_n_c_n import build_and_call, push_batches, push_pieces
 
 LESSON = "10"
 

@@ -18,7 +18,7 @@ from rnncourse.checks.framework.authoring import (
     random_numbers,
     task,
 )
-from rnncourse.checks.given.parameters_and_init import changed_module, parameters_after
+from rnncourse.checks.uses.parameters_and_init import changed_module, parameters_after
 
 LESSON = "15"
 

@@ -251,7 +251,7 @@ the first input at each step | each step is given the first input.
 one step too few | the loop stops one step early: T - 1 states.
     in x: => in x[:-1]:
 """)
-wrong.add(
+wrong.extend(
     step_mistakes.through(
         lambda step: functools.partial(_unroll, step=step),
         name="step: {}",
@@ -317,7 +317,7 @@ def _cell_cases(seed: int) -> list[Case]:
 
 
 wrong = Mistakes("Equal to nn.RNNCell", _next_state)
-wrong.add(step_mistakes.through(lambda step: functools.partial(_next_state, step=step)))
+wrong.extend(step_mistakes.through(lambda step: functools.partial(_next_state, step=step)))
 wrong.edits("""
 needs biases | it fails where the cell was built with bias=False: its bias_ih and bias_hh are None then.
     (cell.bias_ih, cell.bias_hh) if cell.bias else (zeros, zeros) => cell.bias_ih + cell.bias_hh, zeros

@@ -17,7 +17,7 @@ from rnncourse.checks.framework.authoring import (
     random_numbers,
     task,
 )
-from rnncourse.checks.given.stacking_and_dropout import described_mask
+from rnncourse.checks.uses.stacking_and_dropout import described_mask
 
 LESSON = "11"
 

@@ -25,7 +25,8 @@ from rnncourse.checks.framework.authoring import (
     value,
 )
 from rnncourse.checks.given import stateful_training as given
-from rnncourse.checks.given.stateful_training import LEAKING, LOOPS, cut_state, read_twice, train
+from rnncourse.checks.given.stateful_training import LEAKING, LOOPS
+from rnncourse.checks.uses.stateful_training import cut_state, read_twice, train
 from rnncourse.steps import LSTMState
 
 LESSON = "14"

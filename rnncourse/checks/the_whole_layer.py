@@ -27,7 +27,7 @@ from rnncourse.checks.framework.authoring import (
     small_parameters,
     task,
 )
-from rnncourse.checks.given.the_whole_layer import load_call_and_differentiate
+from rnncourse.checks.uses.the_whole_layer import load_call_and_differentiate
 
 LESSON = "16"
 

@@ -23,7 +23,8 @@ from rnncourse.checks.framework.authoring import (
     task,
     value,
 )
-from rnncourse.checks.given.vanishing_and_exploding import four_runs, train
+from rnncourse.checks.given.vanishing_and_exploding import four_runs
+from rnncourse.checks.uses.vanishing_and_exploding import train
 
 LESSON = "05"
 

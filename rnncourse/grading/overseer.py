@@ -232,5 +232,5 @@ def _given(name: str) -> ModuleType:
 
 
 def find_use(module: str, name: str) -> Use:
-    """Return the Use of that name. Its module holds no answers: it is of the framework, or of `given`."""
+    """Return the Use of that name. Its module holds no answers: it is of the framework, or of `uses`."""
     return getattr(importlib.import_module(module), name)

@@ -308,7 +308,7 @@ def _audit() -> Callable[[str, tuple], None]:
 
 def _hide() -> None:
     """Take this package, and what evaluates, out of a student's reach."""
-    hidden = ("rnncourse.grading", "rnncourse.checks.framework", "pyseccomp")
+    hidden = ("rnncourse.grading", "rnncourse.checks.framework", "rnncourse.checks.uses", "pyseccomp")
     for name in [name for name in sys.modules if name.startswith(hidden)]:
         parent, _, own = name.rpartition(".")
         package = sys.modules.get(parent)

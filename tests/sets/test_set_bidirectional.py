@@ -9,7 +9,7 @@ from rnncourse.checks import bidirectional
 from rnncourse.checks.bidirectional import faults
 from rnncourse.checks.framework.notation import Entry
 from rnncourse.checks.given import bidirectional as given
-from rnncourse.checks.given.bidirectional import load_set_and_call
+from rnncourse.checks.uses.bidirectional import load_set_and_call
 
 # ---- the truth, compared with torch.nn
 

@@ -8,7 +8,7 @@ from torch import nn
 from rnncourse import trace
 from rnncourse.checks import h_and_c
 from rnncourse.checks.framework.evaluate import evaluate
-from rnncourse.checks.given.h_and_c import unit
+from rnncourse.checks.uses.h_and_c import unit
 
 # ---- the truth, compared with torch.nn and with plain Python
 

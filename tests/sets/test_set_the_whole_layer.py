@@ -13,8 +13,8 @@ from rnncourse.checks import the_whole_layer
 from rnncourse.checks.framework.answers import AnswerKey
 from rnncourse.checks.framework.judge import judge
 from rnncourse.checks.framework.notation import Entry
-from rnncourse.checks.given.the_whole_layer import load_call_and_differentiate
 from rnncourse.checks.the_whole_layer import forward
+from rnncourse.checks.uses.the_whole_layer import load_call_and_differentiate
 from rnncourse.steps import lstm_step
 
 input_part, one_way, backward_loop, after_loop = (

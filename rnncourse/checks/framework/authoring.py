@@ -36,12 +36,12 @@ from rnncourse.checks.framework.loops import (
     small_head,
     small_parameters,
 )
-from rnncourse.checks.framework.mistakes import Mistake, Mistakes
+from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Flag, Number, Part, Score, Shape, Whole, Word
-from rnncourse.checks.framework.plain import Plain, kinds, type_name
+from rnncourse.checks.framework.plain import Plain, kinds
 from rnncourse.checks.framework.predict import predicted
 from rnncourse.checks.framework.task import task
-from rnncourse.checks.framework.use import Problem, check_parameters, load_and_call, value
+from rnncourse.checks.framework.use import Problem, load_and_call, value
 from rnncourse.checks.framework.watch import AUTOGRAD, CLIPPING, PACKING, RECURRENT
 
 __all__ = [
@@ -65,7 +65,6 @@ __all__ = [
     "Check",
     "Criterion",
     "Flag",
-    "Mistake",
     "Mistakes",
     "Number",
     "Part",
@@ -79,7 +78,6 @@ __all__ = [
     "Word",
     "cases",
     "cell_of",
-    "check_parameters",
     "flat",
     "kinds",
     "load_and_call",
@@ -98,6 +96,5 @@ __all__ = [
     "small_parameters",
     "step_case",
     "task",
-    "type_name",
     "value",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,7 +74,3 @@ class Mistakes(list[Mistake]):
             for m in self
             if m.name not in but
         ]
-
-    def add(self, mistakes: Iterable[Mistake]) -> None:
-        """Those of another bank, after its own so far."""
-        self.extend(mistakes)

@@ -2,15 +2,10 @@
 
 The nets are trained where the exercise is done: nothing of them is stored."""
 
-import copy
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-
-from rnncourse.checks.framework.plain import kinds
-from rnncourse.checks.framework.use import Problem, use
 
 UPDATES, LAST = 80, 20  # the last input is at step T - 1
 
@@ -69,26 +64,3 @@ def four_runs() -> dict[str, Run]:
         "R": _run(1.0, 150.0, 1),
         "S": _run(1.0, 1.0, 3),
     }
-
-
-# How the learner's training loop of task 5 is used: with a net, an optimizer, batches. No answer here.
-
-
-@use("a function")
-def train(function: Callable, arguments: dict[str, Any]) -> tuple[Tensor, Tensor]:
-    """The norms that the function returns, and all weights when it is done, end to end.
-
-    It has no helpers: only its own code may run beside the learner's.
-    """
-    rnn, head = copy.deepcopy(arguments["rnn"]), copy.deepcopy(arguments["head"])
-    parameters = [*rnn.parameters(), *head.parameters()]
-    optimizer = torch.optim.SGD(parameters, lr=arguments["lr"])
-    norms = function(rnn, head, optimizer, arguments["batches"], arguments["max_norm"])
-    if norms is None:
-        raise Problem("it returns None; asked are the norms, one for each batch.")
-    if Tensor not in kinds(norms):
-        try:
-            norms = torch.tensor(list(map(float, norms)), dtype=torch.float64)
-        except (TypeError, ValueError, RuntimeError):
-            raise Problem("what it returns is no list of numbers, one norm for each batch.") from None
-    return norms, nn.utils.parameters_to_vector(parameters)
