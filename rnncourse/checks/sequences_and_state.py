@@ -564,7 +564,7 @@ def _lamp(returned: object, arguments: dict) -> list[Tensor]:
     """
     u = returned.item() if isinstance(returned, Tensor) and returned.numel() == 1 else returned
     if isinstance(u, bool) or not isinstance(u, int | float):
-        raise Problem("asked is one number, u.")
+        raise Problem("expected one number, u.")
     w, h, last = arguments["w"], 0.0, -1
     found: dict[str, list[bool]] = {part: [] for part in PARTS}
     for button in BUTTONS:

@@ -88,7 +88,7 @@ def test_memory_weight_takes_whatever_works(u, right):
     check = sequences_and_state.memory_weight
     assert (check.verdict(lambda w: u).state == "right") is right
     assert check.verdict(lambda w: torch.tensor([[u]])).state == check.verdict(lambda w: u).state
-    assert "asked is one number" in str(check.verdict(lambda w: "strong"))
+    assert "expected one number" in str(check.verdict(lambda w: "strong"))
 
 
 # ---- honest work, written in several ways
