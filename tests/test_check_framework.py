@@ -127,7 +127,7 @@ def fault_in_both(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
             right_step,
             "right",
             4,
-            "✓ lstm_step: all 12 cases agree with the equations to 1e-6. 4 of 4 points.",
+            "✓ lstm_step: all 14 cases agree with the equations to 1e-6. 4 of 4 points.",
         ),
         (not_written, "not written", 0, "… lstm_step: not written yet."),
         (
@@ -179,7 +179,7 @@ def fault_in_both(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
             2,
             "h is a list; expected a torch.Tensor. The numbers in it are right.",
         ),
-        (spoiled(lambda h, c: {"c": c, "h": h}), "right", 4, "all 12 cases agree"),
+        (spoiled(lambda h, c: {"c": c, "h": h}), "right", 4, "all 14 cases agree"),
         (
             spoiled(lambda h, c: (x for x in (h, c))),
             "type",
@@ -274,7 +274,7 @@ def test_place_along_the_time_axis():
         return outputs, h_T
 
     verdict = rnn_cell.unroll.verdict(wrong_from_step_2_on)
-    assert "outputs is wrong in 4 of 5 cases. It is wrong from step 2 on, counted from 0." in str(verdict)
+    assert "outputs is wrong in 6 of 7 cases. It is wrong from step 2 on, counted from 0." in str(verdict)
     assert verdict.points == 2
 
 
@@ -519,7 +519,7 @@ def test_in_a_terminal_one_line_and_no_ipython():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.splitlines() == [
-        "✓ cell_state: all 4 cases agree with the equations to 1e-6. 2 of 2 points.",
+        "✓ cell_state: all 6 cases agree with the equations to 1e-6. 2 of 2 points.",
         "int 2 False False",
     ]
 
@@ -564,4 +564,4 @@ def test_a_place_in_a_result_of_one_axis():
 
     verdict = sequences_and_state.run.verdict(run)
     assert verdict.state == "wrong"
-    assert "states is wrong in 5 of 6 cases. Only the last step is wrong." in str(verdict)
+    assert "states is wrong in 6 of 7 cases. Only the last step is wrong." in str(verdict)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rnncourse.checks.framework.cases import Case, Trait
+from rnncourse.checks.framework.completed import ONE_ROW
 from rnncourse.checks.framework.evaluate import Answer, Failure, evaluate
 from rnncourse.checks.framework.language import sentences
 from rnncourse.checks.framework.mistakes import Mistake
@@ -140,15 +141,18 @@ class Comparison:
         return None
 
     def trait_of(self, cases: list[int]) -> Trait | None:
-        """The trait that just these cases have; None if there is none, or more than one, or all have it."""
-        traits = {trait for case in self.cases for trait in case.traits}
-        fits = [
-            trait
-            for trait in traits
-            if [n for n, case in enumerate(self.cases) if case.has(trait)]
-            == cases
-            != list(range(len(self.cases)))
-        ]
+        """The trait that just these cases have; None if there is none, or more than one, or all have it.
+
+        Whether a batch of one row is among them is asked for that trait alone: much that is wrong is right
+        for one row.
+        """
+        one_row = {n for n, case in enumerate(self.cases) if case.has(ONE_ROW)}
+        fits = []
+        for trait in {trait for case in self.cases for trait in case.traits}:
+            has = {n for n, case in enumerate(self.cases) if case.has(trait)}
+            beside = set() if trait == ONE_ROW else one_row
+            if has - beside == set(cases) - beside and has - beside and len(has) < len(self.cases):
+                fits.append(trait)
         return fits[0] if len(fits) == 1 else None
 
     def scores(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from rnncourse.checks.framework.cases import Case, Trait
 from rnncourse.checks.framework.check import Check
+from rnncourse.checks.framework.completed import completed
 from rnncourse.checks.framework.evaluate import SECONDS
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.notation import NotationError
@@ -66,7 +67,7 @@ def task(
         criteria=tuple(_criteria(name, points, [part.name for part in parts], cases)),
         truth=mistakes.truth if truth is None else truth,
         mistakes=mistakes,
-        cases=cases,
+        cases=cases if cases is one_case else completed(cases),
         example_case=None if example is None else Case(example, {}),
         use=use,
         forbid=forbid,

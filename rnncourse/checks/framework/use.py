@@ -51,7 +51,12 @@ def call(function: Callable, arguments: dict[str, Any]) -> Any:
 @use("a value")
 def value(given: Any, arguments: dict[str, Any]) -> Any:
     """A dict, list or number that the learner filled in, or a function without arguments that returns it."""
-    return given() if types.FunctionType in kinds(given) else given
+    if types.FunctionType not in kinds(given):
+        return given
+    returned = given()
+    if returned is None:
+        raise Problem("it returns None: is a `return` missing?")
+    return returned
 
 
 @use("a class")
