@@ -14,7 +14,7 @@ from rnncourse.checks.framework.evaluate import SECONDS
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.notation import NotationError
 from rnncourse.checks.framework.parts import AnyPart, Flag, Number, Part, Shape, Whole
-from rnncourse.checks.framework.task import Criterion, one_case
+from rnncourse.checks.framework.task import ARGUMENTS, Criterion, one_case
 from rnncourse.checks.framework.use import Use, call
 from rnncourse.checks.framework.watch import RECURRENT
 
@@ -52,7 +52,8 @@ def task(
             its axes; a single value has `shape`, `whole`, `flag` or `number to 1e-3` instead. Or the parts.
         points: what they are for, as `h 2; the weights 1 = dweight_ih, dweight_hh; c in a batch 1 = c where
             there is a batch`, by semicolons or each on its line. A criterion that is called like a part is
-            for that part; otherwise, without `=`, for all. Several traits are joined by &.
+            for that part; otherwise, without `=`, for all. `arguments` among the parts asks that the given
+            tensors stay as they are. Several traits are joined by &.
         example: the arguments of one small case.
 
     Raises:
@@ -101,8 +102,8 @@ def _criteria(
         of = tuple(found["parts"].split(", ")) if found["parts"] else ()
         if not of and found["words"] in parts and len(parts) > 1:
             of = (found["words"],)
-        if not set(of) <= set(parts):
-            raise NotationError(f"{task_name}: no result is called {', '.join(set(of) - set(parts))}.")
+        if unknown := set(of) - {*parts, ARGUMENTS}:
+            raise NotationError(f"{task_name}: no result is called {', '.join(sorted(unknown))}.")
         where = tuple(_trait(task_name, each, cases) for each in (found["where"] or "").split(" & ") if each)
         yield Criterion(found["words"], int(found["points"]), of, where)
 

@@ -18,7 +18,7 @@ from rnncourse.checks.framework.answers import AnswerKey, Comparison
 from rnncourse.checks.framework.evaluate import Answer, Failure
 from rnncourse.checks.framework.language import listed, say, say_count, sentences
 from rnncourse.checks.framework.parts import TOLERANCE, Part
-from rnncourse.checks.framework.task import Criterion
+from rnncourse.checks.framework.task import ARGUMENTS, Criterion
 from rnncourse.checks.framework.verdict import Finding, Verdict
 from rnncourse.checks.framework.words import here, likely_slip, quotable
 
@@ -62,21 +62,16 @@ def _shown(text: str) -> str:
 def _met(c: Comparison, criterion: Criterion) -> bool:
     parts = [k for k, name in enumerate(c.names) if not criterion.parts or name in criterion.parts]
     where = [n for n, case in enumerate(c.cases) if case.has(*criterion.where)]
-    return all(c.right[k][n] for k in parts for n in where)
+    kept = ARGUMENTS not in criterion.parts or not any(c.answers[n].changed for n in where)
+    return kept and all(c.right[k][n] for k in parts for n in where)
 
 
 def _remarks(c: Comparison) -> Iterator[str]:
     """What costs no points, but is said."""
     for k in range(len(c.names)):
         yield from [row.remarks[k] for row in c.read if row is not None and row.remarks[k]][:1]
-    changed = sorted({name for answer in c.answers for name in answer.changed})
-    if changed:
-        yield say_count(
-            "It changes its argument {names} in place: what the caller handed in changes.",
-            "It changes its arguments {names} in place: what the caller handed in changes.",
-            len(changed),
-            names=listed(changed),
-        )
+    if not c.task.keeps_arguments or c.wrong:
+        yield from filter(None, [_changes(c)])
     coarser = [name for k, name in enumerate(c.names) if any(_coarser(*pair) for pair in c.pairs(k))]
     if coarser:
         yield say_count(
@@ -94,6 +89,18 @@ def _remarks(c: Comparison) -> Iterator[str]:
     slowest = max((answer.seconds for answer in c.answers if answer.failure is None), default=0)
     if slowest > c.task.seconds / 5:
         yield say("It is slow: {seconds:.1f} s for one case.", seconds=slowest)
+
+
+def _changes(c: Comparison) -> str:
+    changed = sorted({name for answer in c.answers for name in answer.changed})
+    if not changed:
+        return ""
+    return say_count(
+        "It changes its argument {names} in place: what the caller handed in changes.",
+        "It changes its arguments {names} in place: what the caller handed in changes.",
+        len(changed),
+        names=listed(changed),
+    )
 
 
 def _coarser(found: Any, expected: Any) -> bool:
@@ -135,6 +142,12 @@ def _not_written(c: Comparison) -> Finding | None:
     if c.task.use.wants == "a value" and first.failure is None and values.blank(first.returned):
         return Finding("not written", say("not written yet."))
     return None
+
+
+def _changed(c: Comparison) -> Finding | None:
+    if c.wrong or not c.task.keeps_arguments or not _changes(c):
+        return None
+    return Finding("wrong", sentences(_changes(c), say("The given tensors are to stay as they are.")))
 
 
 def _right(c: Comparison) -> Finding | None:
@@ -265,7 +278,7 @@ def _failure(c: Comparison, failed: list[int]) -> Finding:
 
 # The order of the questions is the order in which an answer helps most. One of them always finds something.
 Question = Callable[[Comparison], Finding | None]
-FIRST = (_unusable, _forbidden, _not_written, _right, _untold, _known_mistake, _failed)
+FIRST = (_unusable, _forbidden, _not_written, _changed, _right, _untold, _known_mistake, _failed)
 ON_TENSORS = (
     tensors.wrong_type,
     tensors.wrong_dtype,

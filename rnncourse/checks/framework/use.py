@@ -8,10 +8,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from rnncourse.checks.framework.language import say
 from rnncourse.checks.framework.plain import class_name, kind_named, kinds, type_name
+
+
+def first_optimizer() -> None:
+    """Make one for the modules in which learners train: torch's first imports much, for a second or more.
+
+    It is not to be on a learner's time.
+    """
+    torch.optim.SGD([torch.zeros(1, requires_grad=True)])
 
 
 class Problem(Exception):
