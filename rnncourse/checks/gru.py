@@ -29,6 +29,7 @@ from rnncourse.checks.framework.authoring import (
     task,
 )
 from rnncourse.checks.framework.slips import NEEDS_A_STATE, STATE_IGNORED, WEIGHTS_EXCHANGED
+from rnncourse.checks.framework.variants import BIAS_SIGNS, GRU_CANDIDATE, GRU_GATES, GRU_MIX
 
 LESSON = "08"
 
@@ -165,6 +166,8 @@ gates not activated | r and z are the bare sums: they are not squashed.
     r = torch.sigmoid => r =
     z = torch.sigmoid => z =
 """)
+SAME = "r from the block of z; z from the block of r"  # as z for r, and as r for z
+step_mistakes.edits(GRU_GATES + GRU_CANDIDATE + GRU_MIX + BIAS_SIGNS, but=f"{SAME}; candidate squashed twice")
 
 gru_step = task(
     "gru_step",
@@ -227,6 +230,7 @@ the gates read r * h, too | the gates read r * h as well. z reads the old state 
 W_hr for W_hn | r * h meets the first block of weight_hh, that of r. Which block is n's?
     weight_hh.chunk(3)[2], bias_hh.chunk(3)[2] => weight_hh.chunk(3)[0], bias_hh.chunk(3)[0]
 """)
+wrong.edits(GRU_GATES + GRU_MIX, but=SAME)
 
 gru_step_before = task(
     "gru_step_before",

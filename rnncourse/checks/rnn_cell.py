@@ -25,6 +25,7 @@ from rnncourse.checks.framework.authoring import (
     task,
 )
 from rnncourse.checks.framework.slips import BIASES, WEIGHTS_EXCHANGED
+from rnncourse.checks.framework.variants import BIAS_SIGNS, PRE_ACTIVATION, RNN_STATE
 
 LESSON = "02"
 
@@ -96,7 +97,12 @@ wrong.edits(SUM)
 wrong.edits("""
 tanh applied | these are the values after tanh. Asked is what goes into it.
     return a => return torch.tanh(a)
+relu applied | these are the values after relu. Return what goes into it.
+    return a => return torch.relu(a)
+sigmoid applied | these are the values after a sigmoid. Return what goes into the nonlinearity.
+    return a => return torch.sigmoid(a)
 """)
+wrong.edits(PRE_ACTIVATION + BIAS_SIGNS, but="a difference of the halves")
 
 pre_activation = task(
     "pre_activation",
@@ -162,6 +168,7 @@ biases outside | the biases are added after the nonlinearity.
 old state added | the old state is added to the new one. Here the new state takes its place.
     squash(a) => h + squash(a)
 """)
+step_mistakes.edits(PRE_ACTIVATION + BIAS_SIGNS + RNN_STATE, but="a difference of the halves")
 
 rnn_step = task(
     "rnn_step",
@@ -265,6 +272,7 @@ wrong.extend(
             "no nonlinearity for relu",
             "nonlinearity on the state's half only",
             "biases outside",
+            "sigmoid for the nonlinearity",
         ),
     )
 )
