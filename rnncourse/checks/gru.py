@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn.functional import linear
 
+from rnncourse.checks.framework import explain
 from rnncourse.checks.framework.authoring import (
     AUTOGRAD,
     BIAS_ZERO,
@@ -176,6 +177,7 @@ gru_step = task(
     returns="h (B H)",
     points="with a batch 2 where there is a batch; without a batch 1 where there is no batch",
     cases=_step_cases,
+    explain=explain.gru_step,
     example=PENCIL,
 )
 
@@ -239,6 +241,7 @@ gru_step_before = task(
     returns="h (B H)",
     points="with a batch 2 where there is a batch; without a batch 1 where there is no batch",
     cases=_step_cases,
+    explain=explain.gru_step_before,
     example=PENCIL,
 )
 
@@ -583,6 +586,7 @@ MyGRUCell = task(
         "h": None,
     },
     use=load_and_call,
+    explain=explain.gru_step,
 )
 
 

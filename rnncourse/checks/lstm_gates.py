@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn.functional import linear
 
+from rnncourse.checks.framework import explain
 from rnncourse.checks.framework.authoring import (
     BATCH,
     BIAS_ZERO,
@@ -280,6 +281,7 @@ lstm_step = task(
         c without a batch 1 = c where there is no batch
     """,
     cases=_step_cases,
+    explain=explain.lstm_step,
     example={"x_t": row(1.0, 2.0), "state": (row(0.5), row(-1.0)), **PENCIL_WEIGHTS},
 )
 
@@ -411,6 +413,7 @@ MyLSTMCell = task(
         "state": None,
     },
     use=load_and_call,
+    explain=explain.lstm_step,
 )
 
 

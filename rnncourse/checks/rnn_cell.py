@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
+from rnncourse.checks.framework import explain
 from rnncourse.checks.framework.authoring import (
     BIAS_ZERO,
     H_ZERO,
@@ -111,6 +112,7 @@ pre_activation = task(
     returns="a (B H)",
     points="with a batch 1 where there is a batch; without a batch 1 where there is no batch",
     cases=_step_cases,
+    explain=explain.pre_activation,
     example=PENCIL,
 )
 
@@ -182,6 +184,7 @@ rnn_step = task(
         relu without a batch 1 where nonlinearity is relu & there is no batch
     """,
     cases=_both_cases,
+    explain=explain.rnn_step,
     example=PENCIL,
 )
 
@@ -284,6 +287,7 @@ unroll = task(
     returns="outputs (T B H), h_T (B H)",
     points="outputs 2; h_T 2",
     cases=_unroll_cases,
+    explain=explain.unroll,
     example={
         "x": rows([[1.0]], [[0.0]], [[0.0]]),
         "h_0": rows([0.0]),
@@ -346,6 +350,7 @@ next_state = task(
         bias=False 1 where there are no biases
     """,
     cases=_cell_cases,
+    explain=explain.rnn_step,
     example={"cell": _cell(random_numbers(2, 0.6), 2, 1), "x_t": rows([1.0, 2.0]), "h": rows([0.5])},
 )
 

@@ -24,6 +24,7 @@ from rnncourse.checks.framework.cases import (
 )
 from rnncourse.checks.framework.check import Check, Criterion
 from rnncourse.checks.framework.drawn import cases
+from rnncourse.checks.framework.explain import Seen
 from rnncourse.checks.framework.loops import (
     LAYER,
     cell_of,
@@ -71,6 +72,7 @@ __all__ = [
     "Plain",
     "Problem",
     "Score",
+    "Seen",
     "Shape",
     "TorchModule",
     "Trait",

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnncourse.checks.framework import tensors, values
+from rnncourse.checks.framework import explain, tensors, values
 from rnncourse.checks.framework.answers import AnswerKey, Comparison
 from rnncourse.checks.framework.evaluate import Answer
 from rnncourse.checks.framework.parts import TOLERANCE, Part
@@ -214,6 +214,7 @@ ON_TENSORS = (
     tensors.nearly,
     _known_mistake_in_a_part,
     tensors.wrong_shape,
+    explain.explained,
     tensors.wrong_place,
 )
 ON_VALUES = (_known_mistake_in_a_part, values.each_wrong)
