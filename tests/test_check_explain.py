@@ -88,7 +88,7 @@ FOLLOWS = "Your h follows from your c as it should: look at c first."
             lstm(lambda v: {"o": v["o"] ** 2}),
             ["c is right in every case", "if o alone differs", "look at how o is made."],
         ),
-        (lstm(lambda v: {"i": v["i"] ** 2}), ["c fits the equations if i or g alone differs", FOLLOWS]),
+        (lstm(lambda v: {"i": v["i"] ** 2}), ["if i alone or g alone differs", FOLLOWS]),
         (
             lstm(lambda v: {"f": v["i"] * v["f"], "i": v["i"] ** 3}),
             ["No other value of f, i or g alone", FOLLOWS],
@@ -138,7 +138,7 @@ def test_an_lstm_step_is_told_its_gate(step, sentences):
             ["r is then the tanh of r's weight_ih x_t + r's bias_ih."],
         ),
         (gru(lambda v: {"z": v["z"] ** 2}), ["if z alone differs", "look at how z is made."]),
-        (gru(lambda v: {"r": v["r"] ** 2}), ["if r or n alone differs"]),
+        (gru(lambda v: {"r": v["r"] ** 2}), ["if r alone or n alone differs"]),
         (
             gru(lambda v: {"n": torch.sin(v["x_n"] + v["r"] * v["h_n"])}),
             ["if n alone differs", "look at how n is made."],

@@ -432,7 +432,7 @@ def _derive(returned: Plain, arguments: dict[str, Any]) -> Plain:
     """A whole number in the place of `first` is as good as a tensor."""
     if isinstance(returned, tuple | list) and len(returned) == 2:
         if returned[1] is None:
-            raise Problem("first is None; asked is T where no step is above the tolerance.")
+            raise Problem("first is None; expected T where no step is above the tolerance.")
         if type(returned[1]) is int:
             return returned[0], torch.tensor(returned[1])
     return returned

@@ -20,6 +20,7 @@ from rnncourse.checks.framework.authoring import (
     rows,
     task,
 )
+from rnncourse.checks.framework.language import say
 
 LESSON = "01"
 
@@ -565,7 +566,7 @@ def _lamp(returned: object, arguments: dict) -> list[Tensor]:
     """
     u = returned.item() if isinstance(returned, Tensor) and returned.numel() == 1 else returned
     if isinstance(u, bool) or not isinstance(u, int | float):
-        raise Problem("asked is one number, u.")
+        raise Problem("expected one number, u.")
     w, h, last = arguments["w"], 0.0, -1
     found: dict[str, list[bool]] = {part: [] for part in PARTS}
     for button in BUTTONS:
@@ -610,11 +611,13 @@ def _of_the_lamp(seen: Sequence[Seen]) -> str:
     kept_on, kept_off = ([s.found[PARTS.index(part)] for s in seen] for part in ("kept_on", "kept_off"))
     pressed_on = [bool(s.found[0].all()) for s in seen]
     if any(bool(on.any()) for on in kept_off):
-        return "Where the lamp should stay off it comes on by itself: which sign of u keeps a state as it is?"
+        return say(
+            "Where the lamp should stay off it comes on by itself: which sign of u keeps a state as it is?"
+        )
     if any(pressed_on) and not all(pressed_on):
-        return "Your u lets the button win for some w and not for others: how large may it be beside w?"
+        return say("Your u lets the button win for some w and not for others: how large may it be beside w?")
     if all(pressed_on) and all(bool(on[0]) and not bool(on.all()) for on in kept_on):
-        return (
+        return say(
             "The lamp comes on and goes out by itself in the pause, where the state settles below 0.5: too"
             " little of it is left at each step."
         )

@@ -88,7 +88,7 @@ def test_memory_weight_takes_whatever_works(u, right):
     check = sequences_and_state.memory_weight
     assert (check.verdict(lambda w: u).state == "right") is right
     assert check.verdict(lambda w: torch.tensor([[u]])).state == check.verdict(lambda w: u).state
-    assert "asked is one number" in str(check.verdict(lambda w: "strong"))
+    assert "expected one number" in str(check.verdict(lambda w: "strong"))
 
 
 # ---- honest work, written in several ways
@@ -186,6 +186,22 @@ def weight_of_by_running(k, T, W_ih, W_hh):
 
 def weight_of_numpy(k, T, W_ih, W_hh):
     return torch.from_numpy(np.linalg.matrix_power(W_hh.numpy(), T - k) @ W_ih.numpy())
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda w: 0.7, "goes out by itself in the pause"),
+        (lambda w: 0.9, "goes out by itself in the pause"),
+        (lambda w: 1.05, "goes out by itself in the pause"),
+        (lambda w: -0.9, "it comes on by itself"),
+        (lambda w: 5.5, "lets the button win for some w and not for others"),
+    ],
+)
+def test_any_weight_of_the_lamp_is_told_what_it_does(answer, said):
+    verdict = sequences_and_state.memory_weight.verdict(answer)
+    assert (verdict.points, verdict.mistake) == (0, None)
+    assert said in str(verdict), str(verdict)
 
 
 HONEST = {

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from rnncourse.checks.framework import tensors
 from rnncourse.checks.framework.answers import Comparison
+from rnncourse.checks.framework.language import say, sentences
 from rnncourse.checks.framework.verdict import Finding
 
 IFGO, RZN = "ifgo", "rzn"
@@ -35,17 +36,20 @@ def explained(c: Comparison) -> Finding | None:
 
     All results have been read by then, and have the right shapes.
     """
-    if c.check.explain is None:
+    if c.task.explain is None:
         return None
     rows = zip(c.found, c.expected, c.cases, strict=True)
-    sentence = c.check.explain([Seen(found, expected, case.arguments) for found, expected, case in rows])
+    sentence = c.task.explain([Seen(found, expected, case.arguments) for found, expected, case in rows])
     place = tensors.wrong_place(c)
-    return place._replace(text=f"{place.text} {sentence}") if sentence else None
+    return place._replace(text=sentences(place.text, sentence)) if sentence else None
 
 
 # ---- The sentences.
 
-MADE_OF = "Your {result} fits the equations if {gate} alone differs, and {gate} is then {squash} of {sum}."
+BY_SIGMOID = (
+    "Your {result} fits the equations if {gate} alone differs, and {gate} is then the sigmoid of {sum}."
+)
+BY_TANH = "Your {result} fits the equations if {gate} alone differs, and {gate} is then the tanh of {sum}."
 NOT_SQUASHED = (
     "Your {result} fits the equations if {gate} alone differs, and {gate} is then {sum}, not squashed."
 )
@@ -53,7 +57,9 @@ IN_RANGE = (
     "Your {result} fits the equations if {gate} alone differs, between {low:.2f} and {high:.2f}:"
     " look at how {gate} is made."
 )
-IN_RANGE_EITHER = "Your {result} fits the equations if {gates} alone differs: look at how it is made."
+IN_RANGE_EITHER = (
+    "Your {result} fits the equations if {first} alone or {second} alone differs: look at how both are made."
+)
 NO_GATE = (
     "No other value of {gates} alone, within its range, gives your {result}: more than one of them differs,"
     " or what you do with them."
@@ -62,6 +68,8 @@ NO_O = "No value of o between 0 and 1 gives your h from this c: what does o mult
 H_FOLLOWS = "Your h follows from your c as it should: look at c first."
 H_DOES_NOT_FOLLOW = "And your h is not the one that follows from your c: more than one thing differs."
 C_RETURNED = "As h is right, so is the c that it was made from: the c that you return is another one."
+BLOCK = "the block of {gate}"
+TERM_OF_BLOCK = "{gate}'s {term}"
 SUM = "Your numbers fit the sum {sum}."
 SUM_OF_STEPS = "Each of your steps fits the sum {sum}."
 
@@ -74,18 +82,18 @@ def lstm_step(seen: Sequence[Seen]) -> str:
     steps = [_LSTMStep(s) for s in seen]
     h_right, c_right = (all(_near(s.found[k], s.expected[k]) for s in seen) for k in (0, 1))
     if h_right:
-        return C_RETURNED
+        return say(C_RETURNED)
     if c_right:
         o = [_quotient(s.h, torch.tanh(s.c), s.o) for s in steps]
-        return _gate_alone("h", {"o": o}, steps) or NO_O
+        return _gate_alone("h", {"o": o}, steps) or say(NO_O)
     gates = {
         "f": [_quotient(s.c - s.i * s.g, s.c_before, s.f) for s in steps],
         "i": [_quotient(s.c - s.f * s.c_before, s.g, s.i) for s in steps],
         "g": [_quotient(s.c - s.f * s.c_before, s.i, s.g) for s in steps],
     }
-    sentence = _gate_alone("c", gates, steps) or NO_GATE.format(gates="f, i or g", result="c")
+    sentence = _gate_alone("c", gates, steps) or say(NO_GATE, gates="f, i or g", result="c")
     follows = all(_near(s.h, s.o * torch.tanh(s.c)) for s in steps)
-    return f"{sentence} {H_FOLLOWS if follows else H_DOES_NOT_FOLLOW}"
+    return sentences(sentence, say(H_FOLLOWS if follows else H_DOES_NOT_FOLLOW))
 
 
 def gru_step(seen: Sequence[Seen]) -> str:
@@ -93,14 +101,14 @@ def gru_step(seen: Sequence[Seen]) -> str:
     steps = [_GRUStep(s) for s in seen]
     r = [_quotient(_atanh(s.own_n) - s.input_n, s.state_n, s.r) for s in steps]
     gates = {"z": [s.own_z for s in steps], "r": r, "n": [s.own_n for s in steps]}
-    return _gate_alone("h", gates, steps) or NO_GATE.format(gates="r, z or n", result="h")
+    return _gate_alone("h", gates, steps) or say(NO_GATE, gates="r, z or n", result="h")
 
 
 def gru_step_before(seen: Sequence[Seen]) -> str:
     """Explain h of a GRU's step with the reset gate before the matmul."""
     steps = [_GRUStep(s) for s in seen]
     gates = {"z": [s.own_z for s in steps], "n": [s.own_n for s in steps]}
-    return _gate_alone("h", gates, steps) or NO_GATE.format(gates="z or n", result="h")
+    return _gate_alone("h", gates, steps) or say(NO_GATE, gates="z or n", result="h")
 
 
 def rnn_step(seen: Sequence[Seen]) -> str:
@@ -211,33 +219,30 @@ def _atanh(v: Tensor) -> Tensor:
     return _inverse(v, -1.0, torch.atanh)
 
 
-SQUASHED: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = (
-    ("the sigmoid", _logit),
-    ("the tanh", _atanh),
-    ("", lambda v: v),
+MADE_OF: tuple[tuple[str, Callable[[Tensor], Tensor]], ...] = (
+    (BY_SIGMOID, _logit),
+    (BY_TANH, _atanh),
+    (NOT_SQUASHED, lambda v: v),
 )
-
-
-OWN = dict.fromkeys("ifoz", "the sigmoid") | {"g": "the tanh"}
+OWN = dict.fromkeys("ifoz", BY_SIGMOID) | {"g": BY_TANH}
 
 
 def _gate_alone(result: str, gates: dict[str, list[Tensor]], steps: Sequence[Any]) -> str:
     """One gate that explains the result by itself: what it is a sum of, or its range; else ''."""
     terms = [step.terms for step in steps]
     for gate, values in gates.items():
-        for squash, back in SQUASHED:
+        for sentence, back in MADE_OF:
             found = _sum([back(v) for v in values], terms)
-            if found and (squash, found) != (OWN.get(gate), f"the block of {gate}"):
-                sentence = MADE_OF if squash else NOT_SQUASHED
-                return sentence.format(result=result, gate=gate, squash=squash, sum=found)
+            if found and (sentence, found) != (OWN.get(gate), say(BLOCK, gate=gate)):
+                return say(sentence, result=result, gate=gate, sum=found)
     ranges = {gate: _range(values) for gate, values in gates.items()}
     lowest = {gate: -1 if gate in "gn" else 0 for gate in gates}
     fits = [gate for gate, r in ranges.items() if r and lowest[gate] <= r[0] and r[1] <= 1]
     if len(fits) > 1:
-        return IN_RANGE_EITHER.format(result=result, gates=" or ".join(fits))
+        return say(IN_RANGE_EITHER, result=result, first=fits[0], second=fits[1])
     if fits:
         low, high = ranges[fits[0]]
-        return IN_RANGE.format(result=result, gate=fits[0], low=low, high=high)
+        return say(IN_RANGE, result=result, gate=fits[0], low=low, high=high)
     return ""
 
 
@@ -269,9 +274,9 @@ def _in_words(factors: dict[tuple[str, str], float]) -> Iterator[str]:
     for block in dict.fromkeys(gate for gate, _ in factors):
         of = {term: factors[block, term] for term in TERMS}
         if block and max(of.values()) - min(of.values()) < 0.005:
-            of = {f"the block of {block}": of[TERMS[0]]}
+            of = {say(BLOCK, gate=block): of[TERMS[0]]}
         elif block:
-            of = {f"{block}'s {term}": factor for term, factor in of.items()}
+            of = {say(TERM_OF_BLOCK, gate=block, term=term): factor for term, factor in of.items()}
         for term, factor in of.items():
             if abs(factor) > 0.005:
                 size = abs(factor)
@@ -280,4 +285,4 @@ def _in_words(factors: dict[tuple[str, str], float]) -> Iterator[str]:
 
 
 def _said(template: str, found: str) -> str:
-    return template.format(sum=found) if found else ""
+    return say(template, sum=found) if found else ""

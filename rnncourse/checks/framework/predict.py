@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from rnncourse.checks.framework.check import Check, Criterion
+from rnncourse.checks.framework.check import Check
 from rnncourse.checks.framework.mistakes import Mistake
 from rnncourse.checks.framework.parts import AnyPart, Flag, Number, Shape, Whole
+from rnncourse.checks.framework.task import Criterion
 from rnncourse.checks.framework.use import value
 from rnncourse.checks.framework.watch import RECURRENT
 

@@ -22,7 +22,7 @@ def train(function: Callable, arguments: dict[str, Any]) -> tuple[Tensor, Tensor
     optimizer = torch.optim.SGD(parameters, lr=arguments["lr"])
     norms = function(rnn, head, optimizer, arguments["batches"], arguments["max_norm"])
     if norms is None:
-        raise Problem("it returns None; asked are the norms, one for each batch.")
+        raise Problem("it returns None; expected the norms, one for each batch.")
     if Tensor not in kinds(norms):
         try:
             norms = torch.tensor(list(map(float, norms)), dtype=torch.float64)
