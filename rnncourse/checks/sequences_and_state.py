@@ -1,7 +1,7 @@
 """The checks of exercise set 01: a recurrence on paper, as a loop, as a fold, and what its weights do."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -13,12 +13,14 @@ from rnncourse.checks.framework.authoring import (
     Check,
     Mistakes,
     Problem,
+    Seen,
     Trait,
     predicted,
     random_numbers,
     rows,
     task,
 )
+from rnncourse.checks.framework.language import say
 
 LESSON = "01"
 
@@ -603,6 +605,25 @@ it blinks and fades | with a negative u the state changes its sign at each step,
     w / 2 => -1.0
 """)
 
+
+def _of_the_lamp(seen: Sequence[Seen]) -> str:
+    """Say what the lamp does with a u that is none of those above, in all cases or in some."""
+    kept_on, kept_off = ([s.found[PARTS.index(part)] for s in seen] for part in ("kept_on", "kept_off"))
+    pressed_on = [bool(s.found[0].all()) for s in seen]
+    if any(bool(on.any()) for on in kept_off):
+        return say(
+            "Where the lamp should stay off it comes on by itself: which sign of u keeps a state as it is?"
+        )
+    if any(pressed_on) and not all(pressed_on):
+        return say("Your u lets the button win for some w and not for others: how large may it be beside w?")
+    if all(pressed_on) and all(bool(on[0]) and not bool(on.all()) for on in kept_on):
+        return say(
+            "The lamp comes on and goes out by itself in the pause, where the state settles below 0.5: too"
+            " little of it is left at each step."
+        )
+    return ""
+
+
 memory_weight = task(
     "memory_weight",
     LESSON,
@@ -611,6 +632,7 @@ memory_weight = task(
     points="the lamp right after each step 3",
     cases=_memory_weight_cases,
     derive=_lamp,
+    explain=_of_the_lamp,
     agree="the lamp",
 )
 

@@ -188,6 +188,22 @@ def weight_of_numpy(k, T, W_ih, W_hh):
     return torch.from_numpy(np.linalg.matrix_power(W_hh.numpy(), T - k) @ W_ih.numpy())
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda w: 0.7, "goes out by itself in the pause"),
+        (lambda w: 0.9, "goes out by itself in the pause"),
+        (lambda w: 1.05, "goes out by itself in the pause"),
+        (lambda w: -0.9, "it comes on by itself"),
+        (lambda w: 5.5, "lets the button win for some w and not for others"),
+    ],
+)
+def test_any_weight_of_the_lamp_is_told_what_it_does(answer, said):
+    verdict = sequences_and_state.memory_weight.verdict(answer)
+    assert (verdict.points, verdict.mistake) == (0, None)
+    assert said in str(verdict), str(verdict)
+
+
 HONEST = {
     "three_steps": [lambda: (5, -4.5, 8.25), {"h_1": torch.tensor(5), "h_2": -9 / 2, "h_3": 33 / 4}],
     "with_tanh": [

@@ -24,6 +24,7 @@ from rnncourse.checks.framework.cases import (
 )
 from rnncourse.checks.framework.check import Check
 from rnncourse.checks.framework.drawn import cases
+from rnncourse.checks.framework.explain import Seen
 from rnncourse.checks.framework.in_words import task
 from rnncourse.checks.framework.loops import (
     LAYER,
@@ -72,6 +73,7 @@ __all__ = [
     "Plain",
     "Problem",
     "Score",
+    "Seen",
     "Shape",
     "TorchModule",
     "Trait",

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnncourse.checks.framework import tensors, values
+from rnncourse.checks.framework import explain, tensors, values
 from rnncourse.checks.framework.answers import AnswerKey, Comparison
 from rnncourse.checks.framework.evaluate import Answer, Failure
 from rnncourse.checks.framework.language import listed, say, say_count, sentences
@@ -290,6 +290,7 @@ ON_TENSORS = (
     tensors.wrong_shape,
     tensors.not_finite,
     tensors.copied,
+    explain.explained,
     tensors.wrong_place,
 )
 ON_VALUES = (_known_mistake_in_a_part, values.each_wrong)

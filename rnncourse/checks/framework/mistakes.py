@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rnncourse.checks.framework.notation import parse
+from rnncourse.checks.framework.notation import NotationError, parse
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class Mistake:
     function: what a learner would hand in; of a task that asks for a dict, a dict of the wrong entries only.
     hint: what is wrong, never the solution. section: of the lesson, where it is explained.
     look: where to look, if the hint does not say; shown folded.
+    template: the name and the hint with fields, where it is one of several that are written as one.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Mistake:
     hint: str
     section: str
     look: str = ""
+    template: tuple[str, str] | None = None
 
 
 class Mistakes(list[Mistake]):
@@ -55,13 +57,26 @@ class Mistakes(list[Mistake]):
 
         return add
 
-    def edits(self, text: str) -> None:
-        """Add mistakes written as text: what is done to the truth to make each (notation.py)."""
+    def edits(self, text: str, but: str = "") -> None:
+        """Add mistakes written as text: what is done to the truth to make each (notation.py).
+
+        but: the names of those to leave out, by semicolons; of several that are written as one, also those
+        whose names the bank has already are left out.
+        """
         frame = sys._getframe(1)
-        for entry in parse(text, frame.f_code.co_filename, frame.f_lineno):
+        file, line = frame.f_code.co_filename, frame.f_lineno
+        left_out = set(filter(None, map(str.strip, but.split(";"))))
+        entries = list(parse(text, file, line))
+        if unknown := left_out - {entry.name for entry in entries}:
+            raise NotationError(f"{file}, line {line}: no mistake is called {'; '.join(sorted(unknown))}.")
+        taken = {mistake.name for mistake in self}
+        for entry in entries:
+            if entry.name in left_out or (entry.template and entry.name in taken):
+                continue
             truth = self.truth
             wrong = entry.values(truth) if isinstance(truth, Mapping) else entry.edited(truth)
-            self(entry.name, entry.hint, entry.section, entry.look)(wrong)
+            section = entry.section or self.section
+            self.append(Mistake(entry.name, wrong, entry.hint, section, entry.look, entry.template))
 
     def through(self, change: Callable[[Any], Any], but: tuple[str, ...] = (), **words: str) -> list[Mistake]:
         """The same mistakes in a larger task: change(function) builds the wrong way on the wrong step.
@@ -69,8 +84,10 @@ class Mistakes(list[Mistake]):
         but: names to leave out. words: name="step: {}" and hint="the step is wrong: {}" change those.
         """
         name, hint = words.get("name", "{}"), words.get("hint", "{}")
-        return [
-            replace(m, name=name.format(m.name), hint=hint.format(m.hint), function=change(m.function))
-            for m in self
-            if m.name not in but
-        ]
+
+        def changed(m: Mistake) -> Mistake:
+            template = m.template and (name.replace("{}", m.template[0]), hint.replace("{}", m.template[1]))
+            words = {"name": name.format(m.name), "hint": hint.format(m.hint)}
+            return replace(m, function=change(m.function), template=template, **words)
+
+        return [changed(m) for m in self if m.name not in but]

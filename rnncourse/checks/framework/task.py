@@ -50,6 +50,7 @@ class Task:
         the outputs of a cell that has the returned weights, say. It may raise Problem.
     tells: whether a verdict says which part is wrong; not where that would let an answer be guessed.
     agree: completes "all 12 cases agree with ...". seconds: the time for one case.
+    explain: all cases (explain.Seen) -> a sentence on numbers that no known mistake gives, or "".
     """
 
     name: str
@@ -67,6 +68,7 @@ class Task:
     section: str = ""
     agree: str = "the equations"
     seconds: float = SECONDS
+    explain: Callable[[Sequence[Any]], str] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "mistakes", tuple(self.mistakes))
