@@ -143,7 +143,7 @@ def fault_in_both(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
             0,
             "right after exchanging your two results: you return (c, h)",
         ),
-        (spoiled(lambda h, c: (-h, c)), "close", 2, "h: right after changing the sign."),
+        (spoiled(lambda h, c: (h, -c)), "close", 2, "c: right after changing the sign."),
         (spoiled(lambda h, c: (h[None], c)), "close", 2, "h: right, but for an extra first axis of size 1."),
         (
             spoiled(lambda h, c: (h.half(), c)),
@@ -240,7 +240,7 @@ def fault_in_both(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
             h_depends_on_h,
             "wrong",
             2,
-            "c is right in every case. Here B=3, I=5, H=4. Look at what you do with the previous h.",
+            "Look at what you do with the previous h.",
         ),
         (one_for_the_batch, "wrong", 3, "h is right where there is no batch and wrong elsewhere"),
         (fault_in_both, "mistake", 0, "first c: forget and input gate are exchanged"),
