@@ -120,6 +120,11 @@ def fault_in_both(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
     return o.sigmoid() * c, c
 
 
+def one_known_one_not(*arguments):
+    h, c = fault_in_both(*arguments)
+    return h**2 + 7, c
+
+
 @pytest.mark.parametrize(
     ("learner", "state", "points", "words"),
     [
@@ -243,8 +248,10 @@ def fault_in_both(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
             "Look at what you do with the previous h.",
         ),
         (one_for_the_batch, "wrong", 3, "h is right where there is no batch and wrong elsewhere"),
-        (fault_in_both, "mistake", 0, "first c: forget and input gate are exchanged"),
-        (fault_in_both, "mistake", 0, "(h is wrong, too. One thing at a time.)"),
+        (fault_in_both, "mistake", 0, "two mistakes at once. One: forget and input gate are exchanged"),
+        (fault_in_both, "mistake", 0, "Another: your h looks like `o * c`"),
+        (one_known_one_not, "mistake", 0, "first c: forget and input gate are exchanged"),
+        (one_known_one_not, "mistake", 0, "(h is wrong, too. One thing at a time.)"),
         (None, "type", 0, "it got None. Pass a function by its name, without brackets"),
         (3.5, "type", 0, "it got a float; expected a function, passed by its name: no quotes, no brackets."),
         ("lstm_step", "type", 0, "it got a string; expected a function"),

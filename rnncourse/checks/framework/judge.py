@@ -17,8 +17,10 @@ from rnncourse.checks.framework import explain, tensors, values
 from rnncourse.checks.framework.answers import AnswerKey, Comparison
 from rnncourse.checks.framework.evaluate import Answer, Failure
 from rnncourse.checks.framework.language import listed, say, say_count, sentences
+from rnncourse.checks.framework.mistakes import Mistake
 from rnncourse.checks.framework.parts import TOLERANCE, Part
 from rnncourse.checks.framework.task import ARGUMENTS, Criterion
+from rnncourse.checks.framework.use import call
 from rnncourse.checks.framework.verdict import Finding, Verdict
 from rnncourse.checks.framework.words import here, likely_slip, quotable
 
@@ -216,6 +218,26 @@ def _right_elsewhere(c: Comparison) -> Iterator[str]:
             yield say_count(*words, len(names), names=listed(names), right=count, total=total)
 
 
+def _two_known_mistakes(c: Comparison) -> Finding | None:
+    """Two at once, in a function whose results all have the right shape: elsewhere too much could be meant."""
+    if c.task.use is not call or c.unreadable is not None or any(answer.failure for answer in c.answers):
+        return None
+    if not all(found.shape == expected.shape for k in c.wrong for found, expected in c.pairs(k)):
+        return None
+    if any(part.dtype != "float" for part in c.parts if isinstance(part, Part)):
+        return None
+    pair = c.two_mistakes()
+    if pair is None:
+        return None
+    first, second = pair
+    text = say(
+        "these are two mistakes at once. One: {first} Another: {second}", first=first.hint, second=second.hint
+    )
+    name = f"{first.name}, and {second.name}"
+    both = Mistake(name, None, text, first.section, sentences(first.look, second.look))
+    return Finding("mistake", sentences(text, *_right_elsewhere(c)), both)
+
+
 def _known_mistake_in_a_part(c: Comparison) -> Finding | None:
     """A mistake that shows in one result alone, beside another fault in the next."""
     if len(c.names) == 1 or c.unreadable is not None or c.task.use.wants == "a value":
@@ -286,6 +308,7 @@ ON_TENSORS = (
     tensors.one_change,
     tensors.one_step_or_factor,
     tensors.nearly,
+    _two_known_mistakes,
     _known_mistake_in_a_part,
     tensors.wrong_shape,
     tensors.not_finite,
