@@ -219,7 +219,7 @@ def _right_elsewhere(c: Comparison) -> Iterator[str]:
 
 
 def _two_known_mistakes(c: Comparison) -> Finding | None:
-    """Two at once, in a function whose results all have the right shape: elsewhere too much could be meant."""
+    """Two at once, of a function whose results all have the right shape."""
     if c.task.use is not call or c.unreadable is not None or any(answer.failure for answer in c.answers):
         return None
     if not all(found.shape == expected.shape for k in c.wrong for found, expected in c.pairs(k)):

@@ -19,7 +19,7 @@ class Edit:
     builds: tuple[Callable[[Any], Any], ...] = ()
 
     def with_too(self, other: Edit) -> Any:
-        """Return what a learner hands in who makes both mistakes; None where they are not two separate edits."""
+        """Return what a learner who makes both mistakes hands in; None where the edits overlap."""
         if (self.truth, self.builds) != (other.truth, other.builds):
             return None
         try:
