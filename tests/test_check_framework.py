@@ -120,6 +120,11 @@ def fault_in_both(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
     return o.sigmoid() * c, c
 
 
+def one_known_one_not(*arguments):
+    h, c = fault_in_both(*arguments)
+    return h**2 + 7, c
+
+
 @pytest.mark.parametrize(
     ("learner", "state", "points", "words"),
     [
@@ -127,7 +132,7 @@ def fault_in_both(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
             right_step,
             "right",
             4,
-            "✓ lstm_step: all 12 cases agree with the equations to 1e-6. 4 of 4 points.",
+            "✓ lstm_step: all 14 cases agree with the equations to 1e-6. 4 of 4 points.",
         ),
         (not_written, "not written", 0, "… lstm_step: not written yet."),
         (
@@ -143,7 +148,7 @@ def fault_in_both(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
             0,
             "right after exchanging your two results: you return (c, h)",
         ),
-        (spoiled(lambda h, c: (-h, c)), "close", 2, "h: right after changing the sign."),
+        (spoiled(lambda h, c: (h, -c)), "close", 2, "c: right after changing the sign."),
         (spoiled(lambda h, c: (h[None], c)), "close", 2, "h: right, but for an extra first axis of size 1."),
         (
             spoiled(lambda h, c: (h.half(), c)),
@@ -179,7 +184,7 @@ def fault_in_both(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
             2,
             "h is a list; expected a torch.Tensor. The numbers in it are right.",
         ),
-        (spoiled(lambda h, c: {"c": c, "h": h}), "right", 4, "all 12 cases agree"),
+        (spoiled(lambda h, c: {"c": c, "h": h}), "right", 4, "all 14 cases agree"),
         (
             spoiled(lambda h, c: (x for x in (h, c))),
             "type",
@@ -240,11 +245,13 @@ def fault_in_both(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
             h_depends_on_h,
             "wrong",
             2,
-            "c is right in every case. Here B=3, I=5, H=4. Look at what you do with the previous h.",
+            "Look at what you do with the previous h.",
         ),
         (one_for_the_batch, "wrong", 3, "h is right where there is no batch and wrong elsewhere"),
-        (fault_in_both, "mistake", 0, "first c: forget and input gate are exchanged"),
-        (fault_in_both, "mistake", 0, "(h is wrong, too. One thing at a time.)"),
+        (fault_in_both, "mistake", 0, "two mistakes at once. One: forget and input gate are exchanged"),
+        (fault_in_both, "mistake", 0, "Another: your h looks like `o * c`"),
+        (one_known_one_not, "mistake", 0, "first c: forget and input gate are exchanged"),
+        (one_known_one_not, "mistake", 0, "(h is wrong, too. One thing at a time.)"),
         (None, "type", 0, "it got None. Pass a function by its name, without brackets"),
         (3.5, "type", 0, "it got a float; expected a function, passed by its name: no quotes, no brackets."),
         ("lstm_step", "type", 0, "it got a string; expected a function"),
@@ -274,7 +281,7 @@ def test_place_along_the_time_axis():
         return outputs, h_T
 
     verdict = rnn_cell.unroll.verdict(wrong_from_step_2_on)
-    assert "outputs is wrong in 4 of 5 cases. It is wrong from step 2 on, counted from 0." in str(verdict)
+    assert "outputs is wrong in 6 of 7 cases. It is wrong from step 2 on, counted from 0." in str(verdict)
     assert verdict.points == 2
 
 
@@ -519,7 +526,7 @@ def test_in_a_terminal_one_line_and_no_ipython():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.splitlines() == [
-        "✓ cell_state: all 4 cases agree with the equations to 1e-6. 2 of 2 points.",
+        "✓ cell_state: all 6 cases agree with the equations to 1e-6. 2 of 2 points.",
         "int 2 False False",
     ]
 
@@ -564,4 +571,4 @@ def test_a_place_in_a_result_of_one_axis():
 
     verdict = sequences_and_state.run.verdict(run)
     assert verdict.state == "wrong"
-    assert "states is wrong in 5 of 6 cases. Only the last step is wrong." in str(verdict)
+    assert "states is wrong in 6 of 7 cases. Only the last step is wrong." in str(verdict)

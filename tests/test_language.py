@@ -1,7 +1,7 @@
 """All that a verdict says can be translated: each sentence is a whole, found by gettext.
 
-The language of this test writes each sentence as it is, between ⟦ and ⟧. What stands outside of them was never
-given to gettext; a sentence glued from parts leaves its glue outside.
+The language of this test writes each sentence as it is, between ⟦ and ⟧. What stands outside of them was
+never given to gettext; a sentence glued from parts leaves its glue outside.
 """
 
 import dataclasses

@@ -303,7 +303,7 @@ turn_z = task(
     LESSON,
     wrong,
     returns="weight_ih (3H I), weight_hh (3H H), bias_ih (3H), bias_hh (3H)",
-    points="the weights 1 = weight_ih, weight_hh; the biases 1 = bias_ih, bias_hh",
+    points="the weights 1 = weight_ih, weight_hh, arguments; the biases 1 = bias_ih, bias_hh, arguments",
     cases=_turn_z_cases,
     example=PENCIL_WEIGHTS,
 )

@@ -342,7 +342,11 @@ clip_global = task(
     LESSON,
     wrong,
     returns="clipped (P), norm ()",
-    points="too long gradients 2 = clipped where the norm is above max_norm; norm 1; all cases 1",
+    points="""
+        too long gradients 2 = clipped where the norm is above max_norm
+        norm 1
+        all cases 1 = clipped, norm, arguments
+    """,
     cases=_clip_global_cases,
     example={"gradients": [rows([2, -1]), row(2)], "max_norm": 1.5},
     forbid=RECURRENT | CLIPPING,

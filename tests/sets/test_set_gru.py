@@ -1,5 +1,7 @@
 """Exercise set 08: the true answers against torch.nn and autograd, and honest ways to each task."""
 
+import inspect
+
 import numpy as np
 import torch
 from torch import nn
@@ -69,7 +71,7 @@ def test_from_keras_equals_its_formula():
 def test_the_first_difference_is_one():
     for seed in range(3):
         firsts = []
-        for case in gru.first_difference.cases(seed):
+        for case in inspect.unwrap(gru.first_difference.cases)(seed):
             x, h_0, *weights, tolerance = case.arguments.values()
             gap, first = gru.first_difference.truth(*case.arguments.values())
             firsts.append(int(first) / len(x))

@@ -1,5 +1,6 @@
 """Exercise set 05: the true answers against autograd and torch, and honest ways to each task."""
 
+import inspect
 import math
 
 import numpy as np
@@ -56,7 +57,7 @@ def test_clipping_equals_torchs():
 
 def test_clipping_cases_are_of_both_kinds():
     for seed in range(5):
-        for case in exercises.train_clipped.cases(seed):
+        for case in inspect.unwrap(exercises.train_clipped.cases)(seed):
             (answer,) = exercises.train_clipped.evaluate(exercises.train_clipped.truth, [case])
             norms, _ = answer.returned
             quiet = case.arguments["max_norm"] > 10

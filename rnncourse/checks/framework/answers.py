@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rnncourse.checks.framework.cases import Case, Trait
+from rnncourse.checks.framework.completed import ONE_ROW
 from rnncourse.checks.framework.evaluate import Answer, Failure, evaluate
 from rnncourse.checks.framework.language import sentences
 from rnncourse.checks.framework.mistakes import Mistake
@@ -18,6 +20,7 @@ from rnncourse.checks.framework.parts import Part, Read, Score, read, same
 from rnncourse.checks.framework.task import Task
 from rnncourse.checks.framework.use import Problem
 
+PAIRS = 1500  # of mistakes that are tried together: a second or two for a function
 PATIENCE = 300.0  # seconds for the truth, which does end, on a machine however busy
 
 
@@ -44,6 +47,11 @@ class AnswerKey:
             wrong_way = self.task.mistakes[m].function
             self._mistaken[at] = self._run(wrong_way, [self.cases[n]], self.task.seconds)[0]
         return self._mistaken[at]
+
+    def tried(self, way: Any) -> Iterator[tuple[int, Answer]]:
+        """What another way gives, case after case."""
+        for n, case in enumerate(self.cases):
+            yield n, self._run(way, [case], self.task.seconds)[0]
 
     def _run(self, way: Any, cases: Sequence[Case], seconds: float) -> list[Answer]:
         answers = evaluate(way, cases, self.task.use, frozenset(), seconds)  # nothing is forbidden to it
@@ -106,20 +114,29 @@ class Comparison:
 
     def mistake(self) -> Mistake | None:
         """The first known mistake that gives just what the learner has, in every case."""
+        return self._mistake_that(self._agrees)
 
-        def agrees(n: int, wrong: Answer) -> bool:
-            a, b = self.answers[n].failure, wrong.failure
-            if a is not None and b is not None:
-                return (a.kind, a.error) == (b.kind, b.error)
-            if a is not None or b is not None:
-                return False
-            mine, theirs = self.read[n], self._read(wrong)
-            if not mine or not theirs or mine.unread or theirs.unread:
-                return same(wrong.returned, self.answers[n].returned)
-            values = zip(self.parts, mine.values, theirs.values, strict=True)
-            return all(part.same(*both) for part, *both in values)
+    def _agrees(self, n: int, wrong: Answer) -> bool:
+        a, b = self.answers[n].failure, wrong.failure
+        if a is not None and b is not None:
+            return (a.kind, a.error) == (b.kind, b.error)
+        if a is not None or b is not None:
+            return False
+        mine, theirs = self.read[n], self._read(wrong)
+        if not mine or not theirs or mine.unread or theirs.unread:
+            return same(wrong.returned, self.answers[n].returned)
+        values = zip(self.parts, mine.values, theirs.values, strict=True)
+        return all(part.same(*both) for part, *both in values)
 
-        return self._mistake_that(agrees)
+    def two_mistakes(self) -> tuple[Mistake, Mistake] | None:
+        """The first two known mistakes that, made together, give just what the learner has, in every case."""
+        edited = sorted((m for m in self.task.mistakes if m.edit), key=lambda m: m.template is not None)
+        pairs = ((a, b) for at, b in enumerate(edited) for a in edited[:at])
+        for a, b in itertools.islice(pairs, PAIRS):
+            both = a.edit and b.edit and a.edit.with_too(b.edit)
+            if both is not None and all(self._agrees(n, answer) for n, answer in self.key.tried(both)):
+                return a, b
+        return None
 
     def mistake_in(self, k: int) -> Mistake | None:
         """The first known mistake that gives the learner's part k, in every case."""
@@ -140,15 +157,18 @@ class Comparison:
         return None
 
     def trait_of(self, cases: list[int]) -> Trait | None:
-        """The trait that just these cases have; None if there is none, or more than one, or all have it."""
-        traits = {trait for case in self.cases for trait in case.traits}
-        fits = [
-            trait
-            for trait in traits
-            if [n for n, case in enumerate(self.cases) if case.has(trait)]
-            == cases
-            != list(range(len(self.cases)))
-        ]
+        """The trait that just these cases have; None if there is none, or more than one, or all have it.
+
+        Whether a batch of one row is among them is asked for that trait alone: much that is wrong is right
+        for one row.
+        """
+        one_row = {n for n, case in enumerate(self.cases) if case.has(ONE_ROW)}
+        fits = []
+        for trait in {trait for case in self.cases for trait in case.traits}:
+            has = {n for n, case in enumerate(self.cases) if case.has(trait)}
+            beside = set() if trait == ONE_ROW else one_row
+            if has - beside == set(cases) - beside and has - beside and len(has) < len(self.cases):
+                fits.append(trait)
         return fits[0] if len(fits) == 1 else None
 
     def scores(self) -> str:

@@ -9,11 +9,12 @@ from typing import Any
 
 from rnncourse.checks.framework.cases import Case, Trait
 from rnncourse.checks.framework.check import Check
+from rnncourse.checks.framework.completed import completed
 from rnncourse.checks.framework.evaluate import SECONDS
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.notation import NotationError
 from rnncourse.checks.framework.parts import AnyPart, Flag, Number, Part, Shape, Whole
-from rnncourse.checks.framework.task import Criterion, one_case
+from rnncourse.checks.framework.task import ARGUMENTS, Criterion, one_case
 from rnncourse.checks.framework.use import Use, call
 from rnncourse.checks.framework.watch import RECURRENT
 
@@ -52,7 +53,8 @@ def task(
             its axes; a single value has `shape`, `whole`, `flag` or `number to 1e-3` instead. Or the parts.
         points: what they are for, as `h 2; the weights 1 = dweight_ih, dweight_hh; c in a batch 1 = c where
             there is a batch`, by semicolons or each on its line. A criterion that is called like a part is
-            for that part; otherwise, without `=`, for all. Several traits are joined by &.
+            for that part; otherwise, without `=`, for all. `arguments` among the parts asks that the given
+            tensors stay as they are. Several traits are joined by &.
         example: the arguments of one small case.
 
     Raises:
@@ -67,7 +69,7 @@ def task(
         criteria=tuple(_criteria(name, points, [part.name for part in parts], cases)),
         truth=mistakes.truth if truth is None else truth,
         mistakes=mistakes,
-        cases=cases,
+        cases=cases if cases is one_case else completed(cases),
         example_case=None if example is None else Case(example, {}),
         use=use,
         forbid=forbid,
@@ -102,8 +104,8 @@ def _criteria(
         of = tuple(found["parts"].split(", ")) if found["parts"] else ()
         if not of and found["words"] in parts and len(parts) > 1:
             of = (found["words"],)
-        if not set(of) <= set(parts):
-            raise NotationError(f"{task_name}: no result is called {', '.join(set(of) - set(parts))}.")
+        if unknown := set(of) - {*parts, ARGUMENTS}:
+            raise NotationError(f"{task_name}: no result is called {', '.join(sorted(unknown))}.")
         where = tuple(_trait(task_name, each, cases) for each in (found["where"] or "").split(" & ") if each)
         yield Criterion(found["words"], int(found["points"]), of, where)
 

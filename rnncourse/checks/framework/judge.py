@@ -17,8 +17,10 @@ from rnncourse.checks.framework import explain, tensors, values
 from rnncourse.checks.framework.answers import AnswerKey, Comparison
 from rnncourse.checks.framework.evaluate import Answer, Failure
 from rnncourse.checks.framework.language import listed, say, say_count, sentences
+from rnncourse.checks.framework.mistakes import Mistake
 from rnncourse.checks.framework.parts import TOLERANCE, Part
-from rnncourse.checks.framework.task import Criterion
+from rnncourse.checks.framework.task import ARGUMENTS, Criterion
+from rnncourse.checks.framework.use import call
 from rnncourse.checks.framework.verdict import Finding, Verdict
 from rnncourse.checks.framework.words import here, likely_slip, quotable
 
@@ -62,21 +64,16 @@ def _shown(text: str) -> str:
 def _met(c: Comparison, criterion: Criterion) -> bool:
     parts = [k for k, name in enumerate(c.names) if not criterion.parts or name in criterion.parts]
     where = [n for n, case in enumerate(c.cases) if case.has(*criterion.where)]
-    return all(c.right[k][n] for k in parts for n in where)
+    kept = ARGUMENTS not in criterion.parts or not any(c.answers[n].changed for n in where)
+    return kept and all(c.right[k][n] for k in parts for n in where)
 
 
 def _remarks(c: Comparison) -> Iterator[str]:
     """What costs no points, but is said."""
     for k in range(len(c.names)):
         yield from [row.remarks[k] for row in c.read if row is not None and row.remarks[k]][:1]
-    changed = sorted({name for answer in c.answers for name in answer.changed})
-    if changed:
-        yield say_count(
-            "It changes its argument {names} in place: what the caller handed in changes.",
-            "It changes its arguments {names} in place: what the caller handed in changes.",
-            len(changed),
-            names=listed(changed),
-        )
+    if not c.task.keeps_arguments or c.wrong:
+        yield from filter(None, [_changes(c)])
     coarser = [name for k, name in enumerate(c.names) if any(_coarser(*pair) for pair in c.pairs(k))]
     if coarser:
         yield say_count(
@@ -94,6 +91,18 @@ def _remarks(c: Comparison) -> Iterator[str]:
     slowest = max((answer.seconds for answer in c.answers if answer.failure is None), default=0)
     if slowest > c.task.seconds / 5:
         yield say("It is slow: {seconds:.1f} s for one case.", seconds=slowest)
+
+
+def _changes(c: Comparison) -> str:
+    changed = sorted({name for answer in c.answers for name in answer.changed})
+    if not changed:
+        return ""
+    return say_count(
+        "It changes its argument {names} in place: what the caller handed in changes.",
+        "It changes its arguments {names} in place: what the caller handed in changes.",
+        len(changed),
+        names=listed(changed),
+    )
 
 
 def _coarser(found: Any, expected: Any) -> bool:
@@ -135,6 +144,12 @@ def _not_written(c: Comparison) -> Finding | None:
     if c.task.use.wants == "a value" and first.failure is None and values.blank(first.returned):
         return Finding("not written", say("not written yet."))
     return None
+
+
+def _changed(c: Comparison) -> Finding | None:
+    if c.wrong or not c.task.keeps_arguments or not _changes(c):
+        return None
+    return Finding("wrong", sentences(_changes(c), say("The given tensors are to stay as they are.")))
 
 
 def _right(c: Comparison) -> Finding | None:
@@ -203,6 +218,26 @@ def _right_elsewhere(c: Comparison) -> Iterator[str]:
             yield say_count(*words, len(names), names=listed(names), right=count, total=total)
 
 
+def _two_known_mistakes(c: Comparison) -> Finding | None:
+    """Two at once, in a function whose results all have the right shape: elsewhere too much could be meant."""
+    if c.task.use is not call or c.unreadable is not None or any(answer.failure for answer in c.answers):
+        return None
+    if not all(found.shape == expected.shape for k in c.wrong for found, expected in c.pairs(k)):
+        return None
+    if any(part.dtype != "float" for part in c.parts if isinstance(part, Part)):
+        return None
+    pair = c.two_mistakes()
+    if pair is None:
+        return None
+    first, second = pair
+    text = say(
+        "these are two mistakes at once. One: {first} Another: {second}", first=first.hint, second=second.hint
+    )
+    name = f"{first.name}, and {second.name}"
+    both = Mistake(name, None, text, first.section, sentences(first.look, second.look))
+    return Finding("mistake", sentences(text, *_right_elsewhere(c)), both)
+
+
 def _known_mistake_in_a_part(c: Comparison) -> Finding | None:
     """A mistake that shows in one result alone, beside another fault in the next."""
     if len(c.names) == 1 or c.unreadable is not None or c.task.use.wants == "a value":
@@ -265,7 +300,7 @@ def _failure(c: Comparison, failed: list[int]) -> Finding:
 
 # The order of the questions is the order in which an answer helps most. One of them always finds something.
 Question = Callable[[Comparison], Finding | None]
-FIRST = (_unusable, _forbidden, _not_written, _right, _untold, _known_mistake, _failed)
+FIRST = (_unusable, _forbidden, _not_written, _changed, _right, _untold, _known_mistake, _failed)
 ON_TENSORS = (
     tensors.wrong_type,
     tensors.wrong_dtype,
@@ -273,6 +308,7 @@ ON_TENSORS = (
     tensors.one_change,
     tensors.one_step_or_factor,
     tensors.nearly,
+    _two_known_mistakes,
     _known_mistake_in_a_part,
     tensors.wrong_shape,
     tensors.not_finite,

@@ -7,7 +7,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rnncourse.checks.framework.notation import NotationError, parse
+from rnncourse.checks.framework.notation import Entry, NotationError, parse
+
+
+@dataclass(frozen=True)
+class Edit:
+    """How a mistake is made of a truth: edited by an entry, then built into one larger task after another."""
+
+    entry: Entry
+    truth: Callable
+    builds: tuple[Callable[[Any], Any], ...] = ()
+
+    def with_too(self, other: Edit) -> Any:
+        """Return what a learner hands in who makes both mistakes; None where they are not two separate edits."""
+        if (self.truth, self.builds) != (other.truth, other.builds):
+            return None
+        try:
+            wrong = self.entry.joined(other.entry).edited(self.truth)
+        except NotationError:  # both change the same lines
+            return None
+        for build in self.builds:
+            wrong = build(wrong)
+        return wrong
 
 
 @dataclass(frozen=True)
@@ -18,6 +39,7 @@ class Mistake:
     hint: what is wrong, never the solution. section: of the lesson, where it is explained.
     look: where to look, if the hint does not say; shown folded.
     template: the name and the hint with fields, where it is one of several that are written as one.
+    edit: how it was made of the truth, where it was.
     """
 
     name: str
@@ -26,6 +48,7 @@ class Mistake:
     section: str
     look: str = ""
     template: tuple[str, str] | None = None
+    edit: Edit | None = None
 
 
 class Mistakes(list[Mistake]):
@@ -74,9 +97,10 @@ class Mistakes(list[Mistake]):
             if entry.name in left_out or (entry.template and entry.name in taken):
                 continue
             truth = self.truth
-            wrong = entry.values(truth) if isinstance(truth, Mapping) else entry.edited(truth)
+            wrong: Any = entry.values(truth) if isinstance(truth, Mapping) else entry.edited(truth)
+            edit = Edit(entry, truth) if callable(truth) else None
             section = entry.section or self.section
-            self.append(Mistake(entry.name, wrong, entry.hint, section, entry.look, entry.template))
+            self.append(Mistake(entry.name, wrong, entry.hint, section, entry.look, entry.template, edit))
 
     def through(self, change: Callable[[Any], Any], but: tuple[str, ...] = (), **words: str) -> list[Mistake]:
         """The same mistakes in a larger task: change(function) builds the wrong way on the wrong step.
@@ -87,7 +111,8 @@ class Mistakes(list[Mistake]):
 
         def changed(m: Mistake) -> Mistake:
             template = m.template and (name.replace("{}", m.template[0]), hint.replace("{}", m.template[1]))
+            edit = m.edit and replace(m.edit, builds=(*m.edit.builds, change))
             words = {"name": name.format(m.name), "hint": hint.format(m.hint)}
-            return replace(m, function=change(m.function), template=template, **words)
+            return replace(m, function=change(m.function), template=template, edit=edit, **words)
 
         return [changed(m) for m in self if m.name not in but]

@@ -122,6 +122,10 @@ class Entry:
             raise NotationError(f"{self.place}: edited so, the truth is not Python: {error}.") from None
         return names[truth.__name__]
 
+    def joined(self, other: Entry) -> Entry:
+        """Return both mistakes as one."""
+        return Entry(self.name, self.hint, self.section, self.place, changes=self.changes + other.changes)
+
     def applied_to(self, source: str) -> str:
         """Return the source with all changes made; each is looked for in the source as it is here."""
         if not self.changes:

@@ -14,12 +14,15 @@ from rnncourse.checks.framework.plain import Plain
 from rnncourse.checks.framework.use import Use, call, value
 from rnncourse.checks.framework.watch import RECURRENT
 
+ARGUMENTS = "arguments"  # what a criterion may name beside the parts
+
 
 @dataclass(frozen=True)
 class Criterion:
     """Whole points for named parts (all, if none is named) being right in every case of a kind.
 
-    where: the traits of the cases that count; none: all cases.
+    where: the traits of the cases that count; none: all cases. ARGUMENTS among the parts asks that the
+    arguments stay as they were.
     """
 
     words: str
@@ -73,6 +76,11 @@ class Task:
             for mistake in self.mistakes:  # given as the wrong entries only
                 if isinstance(mistake.function, dict):
                     assert mistake.function.keys() <= self.truth.keys(), f"{self.name}: {mistake.name}"
+
+    @property
+    def keeps_arguments(self) -> bool:
+        """Whether a point is lost when an argument is changed in place."""
+        return any(ARGUMENTS in criterion.parts for criterion in self.criteria)
 
     @property
     def points(self) -> int:

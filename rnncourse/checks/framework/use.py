@@ -8,10 +8,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from rnncourse.checks.framework.language import say
 from rnncourse.checks.framework.plain import class_name, kind_named, kinds, type_name
+
+
+def first_optimizer() -> None:
+    """Make one for the modules in which learners train: torch's first imports much, for a second or more.
+
+    It is not to be on a learner's time.
+    """
+    torch.optim.SGD([torch.zeros(1, requires_grad=True)])
 
 
 class Problem(Exception):
@@ -51,7 +60,12 @@ def call(function: Callable, arguments: dict[str, Any]) -> Any:
 @use("a value")
 def value(given: Any, arguments: dict[str, Any]) -> Any:
     """A dict, list or number that the learner filled in, or a function without arguments that returns it."""
-    return given() if types.FunctionType in kinds(given) else given
+    if types.FunctionType not in kinds(given):
+        return given
+    returned = given()
+    if returned is None:
+        raise Problem("it returns None: is a `return` missing?")
+    return returned
 
 
 @use("a class")

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from rnncourse.checks.framework.plain import kinds, type_name
-from rnncourse.checks.framework.use import Problem, use
+from rnncourse.checks.framework.use import Problem, first_optimizer, use
+
+first_optimizer()
 
 # The learner's `detach` of task 2 is looked at on a state with a past.
 

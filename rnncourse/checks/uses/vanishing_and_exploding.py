@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from rnncourse.checks.framework.plain import kinds
-from rnncourse.checks.framework.use import Problem, use
+from rnncourse.checks.framework.use import Problem, first_optimizer, use
+
+first_optimizer()
 
 
 @use("a function")
