@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from rnncourse.checks.bptt import rnn_backward, rnn_step_backward
 from rnncourse.checks.gru import gru_step, gru_step_before
 from rnncourse.checks.lstm_gates import MyLSTMCell, lstm_step
 from rnncourse.checks.rnn_cell import next_state, pre_activation, rnn_step, unroll
@@ -217,3 +218,74 @@ def test_a_gate_is_not_blamed_for_what_it_cannot_change():
 
     for seed in SEEDS:
         assert "alone differs" not in words(lstm_step, step, seed)
+
+
+def loop(change_state=lambda h, t: h, step=torch.tanh):
+    """A plain RNN over time; change_state(h, t) is what step t is given for h."""
+
+    def run(x, h, weight_ih, weight_hh, bias_ih, bias_hh):
+        states = []
+        for t, x_t in enumerate(x):
+            h = step(x_t @ weight_ih.T + bias_ih + change_state(h, t) @ weight_hh.T + bias_hh)
+            states.append(h)
+        return torch.stack(states), h
+
+    return run
+
+
+def test_a_loop_is_told_whether_its_first_step_is_right():
+    for seed in SEEDS:
+        said = words(unroll, loop(lambda h, t: h.sin() if t else h), seed)
+        assert "Step 0 is right and a later one is not" in said, said
+        said = words(unroll, loop(step=torch.sin), seed)
+        assert "Step 0 is wrong already" in said, said
+
+
+def backward(slope=lambda dh_t, h, h_t: dh_t * (1 - h_t**2), dx=lambda da, weight_ih: da @ weight_ih):
+    """A plain RNN's step backward, with da or dx made otherwise."""
+
+    def step(dh_t, x_t, h, h_t, weight_ih, weight_hh):
+        da = slope(dh_t, h, h_t)
+        return dx(da, weight_ih), da @ weight_hh, da.T @ x_t, da.T @ h, da.sum(axis=0)
+
+    return step
+
+
+@pytest.mark.parametrize(
+    ("step", "sentence"),
+    [
+        (
+            backward(lambda dh_t, h, h_t: dh_t * (1 - 3 * h_t)),
+            "Between which numbers does the slope of tanh lie?",
+        ),
+        (backward(lambda dh_t, h, h_t: dh_t * (1 - h_t**4)), "follow from one da, and that is wrong"),
+        (backward(dx=lambda da, weight_ih: da @ weight_ih**2), "look at the line that makes dx_t."),
+    ],
+)
+def test_a_step_backward_is_told_whether_its_da_is_right(step, sentence):
+    for seed in SEEDS:
+        said = words(rnn_step_backward, step, seed)
+        assert sentence in said, said
+
+
+def test_a_loop_backward_is_told_whether_its_last_step_is_right():
+    def back(carry=lambda dh: dh, sums=1, at_last=lambda dh: dh):
+        def rnn_backward(x, h, doutput, dh_n, weight_ih, weight_hh):
+            dx, dh, dweight_ih, dweight_hh, dbias = 0 * x, dh_n, 0, 0, 0
+            for t in reversed(range(len(x))):
+                da = at_last(doutput[t] + dh) * (1 - h[t + 1] ** 2)
+                dx[t], dh = da @ weight_ih, carry(da @ weight_hh)
+                dweight_ih = dweight_ih + da.T @ x[t]
+                dweight_hh = dweight_hh * sums + da.T @ h[t]
+                dbias = dbias + da.sum(axis=0)
+            return dx, dh, dweight_ih, dweight_hh, dbias
+
+        return rnn_backward
+
+    for seed in SEEDS:
+        said = words(rnn_backward, back(carry=lambda dh: dh * abs(dh)), seed)
+        assert "The last step is right and an earlier one is not" in said, said
+        said = words(rnn_backward, back(at_last=lambda dh: dh * abs(dh)), seed)
+        assert "The last step is wrong already" in said, said
+        said = words(rnn_backward, back(sums=0.5), seed)
+        assert "look at the line that makes dweight_hh." in said, said

@@ -404,7 +404,7 @@ def _first_difference(x, h_0, weight_ih, weight_hh, bias_ih, bias_hh, tolerance)
 def _case(seed: int, trait: Trait, T: int, B: int, I: int, H: int) -> Case:
     """LATER: drawn until no two steps that could be meant are the same.
 
-    They are: the first step, the first and the last above the tolerance, the one after the first, the one with the
+    They are: step 0, the first and the last above the tolerance, the one after that first, the one with the
     largest gap, and the one whose number is how many are above.
     """
     numbers = random_numbers(seed, 1.0)

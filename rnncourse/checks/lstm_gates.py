@@ -29,6 +29,7 @@ from rnncourse.checks.framework.authoring import (
 from rnncourse.checks.framework.slips import BIASES, NEEDS_A_STATE, STATE_IGNORED, WEIGHTS_EXCHANGED
 from rnncourse.checks.framework.variants import (
     BIAS_SIGNS,
+    LSTM_FACTORS,
     LSTM_GATES,
     LSTM_MEMORY,
     LSTM_ONE_GATE,
@@ -83,7 +84,7 @@ tanh over c | the new c is squashed by tanh. c itself has no bounds.
 gates applied twice | f, i and g come activated: they go through sigmoid and tanh a second time.
     f * c + i * g => torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
 """)
-wrong.edits(LSTM_MEMORY)
+wrong.edits(LSTM_MEMORY + LSTM_FACTORS)
 
 cell_state = task(
     "cell_state",

@@ -260,6 +260,10 @@ the first input at each step | each step is given the first input.
     step(x_t, h, => step(x[0], h,
 one step too few | the loop stops one step early: T - 1 states.
     in x: => in x[:-1]:
+outputs squashed once more | outputs holds tanh(h): each h is squashed already.
+    outputs.append(h) => outputs.append(torch.tanh(h))
+h_T squashed once more | h_T is tanh(h): the last state is squashed already.
+    return outputs, h => return outputs, torch.tanh(h)
 """)
 wrong.extend(
     step_mistakes.through(
@@ -276,8 +280,14 @@ wrong.extend(
             "nonlinearity on the state's half only",
             "biases outside",
             "sigmoid for the nonlinearity",
+            "no nonlinearity for tanh",
+            "sigmoid for relu",
         ),
     )
+)
+(always_relu,) = (m.function for m in step_mistakes if m.name == "always relu")
+wrong("relu for tanh", "the steps go through relu. Which nonlinearity does the task ask for?")(
+    functools.partial(_unroll, step=always_relu)
 )
 
 unroll = task(

@@ -72,6 +72,23 @@ BLOCK = "the block of {gate}"
 TERM_OF_BLOCK = "{gate}'s {term}"
 SUM = "Your numbers fit the sum {sum}."
 SUM_OF_STEPS = "Each of your steps fits the sum {sum}."
+FIRST_RIGHT = "Step 0 is right and a later one is not: look at what one step hands to the next."
+FIRST_WRONG = (
+    "Step 0 is wrong already, where nothing has been handed on yet: look at the step, and its first state."
+)
+LAST_RIGHT = (
+    "The last step is right and an earlier one is not: look at what a step hands to the one before it."
+)
+LAST_WRONG = "The last step is wrong already, where nothing has been handed back yet: look at what it gets."
+DA_RIGHT = "Your da is right, as all else follows from it: look at the line that makes {part}."
+DA_WRONG = "All your results follow from one da, and that is wrong: look at the line that makes it."
+SLOPE = (
+    "All your results follow from one da, and da / dh_t lies between {low:.2f} and {high:.2f}. Between which"
+    " numbers does the slope of tanh lie?"
+)
+
+
+DPARAMETERS = "dweight_ih", "dweight_hh", "dbias"
 
 
 # ---- The tasks' own.
@@ -113,7 +130,7 @@ def gru_step_before(seen: Sequence[Seen]) -> str:
 
 def rnn_step(seen: Sequence[Seen]) -> str:
     """Explain h of a plain RNN's step: what its pre-activation is a sum of."""
-    terms = [_terms(s.arguments, s.arguments["h"], ("",)) for s in seen]
+    terms = [_plain_terms(s.arguments, s.arguments["h"]) for s in seen]
     return _said(SUM, _sum([_before_squashing(s.found[0], s.arguments) for s in seen], terms))
 
 
@@ -123,14 +140,58 @@ def unroll(seen: Sequence[Seen]) -> str:
         return ""
     values = [_before_squashing(s.found[0], s.arguments) for s in seen]
     before = [torch.cat([s.arguments["h_0"][None], s.found[0][:-1]]) for s in seen]
-    terms = [_terms(s.arguments, h, ("",)) for s, h in zip(seen, before, strict=True)]
-    return _said(SUM_OF_STEPS, _sum(values, terms))
+    terms = [_plain_terms(s.arguments, h) for s, h in zip(seen, before, strict=True)]
+    return _said(SUM_OF_STEPS, _sum(values, terms)) or loop(seen)
 
 
 def pre_activation(seen: Sequence[Seen]) -> str:
     """Explain the sum that goes into a plain RNN's nonlinearity."""
-    terms = [_terms(s.arguments, s.arguments["h"], ("",)) for s in seen]
+    terms = [_plain_terms(s.arguments, s.arguments["h"]) for s in seen]
     return _said(SUM, _sum([s.found[0].double() for s in seen], terms))
+
+
+def loop(seen: Sequence[Seen]) -> str:
+    """Explain a loop over time by whether its first step is right; the first result has time on axis 0."""
+    return _at_one_end(seen, 0, FIRST_RIGHT, FIRST_WRONG)
+
+
+def loop_backward(seen: Sequence[Seen]) -> str:
+    """Explain a loop back through time by whether the last step, where it begins, is right."""
+    return _one_line(seen, ("dx", "dh_0", *DPARAMETERS)) or _at_one_end(seen, -1, LAST_RIGHT, LAST_WRONG)
+
+
+def rnn_step_backward(seen: Sequence[Seen]) -> str:
+    """Explain the gradients of a plain RNN's step: do they follow from one da?"""
+    if said := _one_line(seen, ("dx_t", "dh", *DPARAMETERS)):
+        return said
+    slopes = []
+    for s in seen:
+        dx_t, dh, dweight_ih, dweight_hh, dbias = (found.double() for found in s.found)
+        dh_t, x_t, h, _, weight_ih, weight_hh = (value.double() for value in s.arguments.values())
+        da, singular = torch.linalg.solve_ex(weight_hh.T, dh.T)
+        da = da.T
+        pairs = (da @ weight_ih, dx_t), (da.T @ x_t, dweight_ih), (da.T @ h, dweight_hh), (da.sum(0), dbias)
+        if singular or not all(_near(a, b) for a, b in pairs):
+            return ""
+        slopes.append(torch.where(dh_t.abs() > 0.05, da / dh_t, torch.nan))
+    low, high = _range(slopes) or (0, 1)
+    return say(DA_WRONG) if low >= 0 and high <= 1 else say(SLOPE, low=low, high=high)
+
+
+def _one_line(seen: Sequence[Seen], names: Sequence[str]) -> str:
+    """Where one result alone is wrong, it is the line that makes it."""
+    pairs = [list(zip(s.found, s.expected, strict=True)) for s in seen]
+    wrong = [name for k, name in enumerate(names) if not all(_near(*row[k]) for row in pairs)]
+    return say(DA_RIGHT, part=wrong[0]) if len(wrong) == 1 else ""
+
+
+def _at_one_end(seen: Sequence[Seen], end: int, right: str, wrong: str) -> str:
+    """One of two sentences, if it is true in all cases with several steps."""
+    pairs = [(s.found[0], s.expected[0]) for s in seen if len(s.expected[0]) > 1]
+    begun = {_near(found[end], expected[end]) for found, expected in pairs}
+    if len(begun) != 1 or any(_near(found, expected) for found, expected in pairs):
+        return ""
+    return say(right if begun == {True} else wrong)
 
 
 class _LSTMStep:
@@ -184,6 +245,12 @@ def _terms(arguments: dict[str, Any], h: Tensor, gates: Sequence[str]) -> dict[t
         for term, block in zip(TERMS, blocks, strict=True)
         for k, gate in enumerate(gates)
     }
+
+
+def _plain_terms(arguments: dict[str, Any], h: Tensor) -> dict[tuple[str, str], Tensor]:
+    """Those of a plain RNN, and what does not belong in its sum."""
+    terms = _terms(arguments, h, ("",))
+    return terms | {("", "h"): h.double(), ("", "1"): torch.ones_like(h, dtype=torch.float64)}
 
 
 def _before_squashing(h: Tensor, arguments: dict[str, Any]) -> Tensor:
@@ -272,7 +339,7 @@ def _sum(values: Sequence[Tensor], terms: Sequence[dict[tuple[str, str], Tensor]
 def _in_words(factors: dict[tuple[str, str], float]) -> Iterator[str]:
     """The terms block by block, each with its factor; what has none is left out."""
     for block in dict.fromkeys(gate for gate, _ in factors):
-        of = {term: factors[block, term] for term in TERMS}
+        of = {term: factor for (gate, term), factor in factors.items() if gate == block}
         if block and max(of.values()) - min(of.values()) < 0.005:
             of = {say(BLOCK, gate=block): of[TERMS[0]]}
         elif block:

@@ -158,6 +158,30 @@ sigmoid over c | the new c is squashed by a sigmoid. c itself has no bounds.
     f * c + i * g => torch.sigmoid(f * c + i * g)
 """
 
+# Of `f * c + i * g` alone, where f, i and g are given: in a step such a slip is one of the gates above.
+LSTM_FACTORS = """
+each other: f i g c
+each squash: tanh sigmoid
+{other} for f | {other} multiplies c. Which gate decides what is kept?
+    f * c => {other} * c
+{other} for c | f multiplies {other}. What is to be kept?
+    f * c => f * {other}
+{other} for i | {other} multiplies g. Which gate decides what is written?
+    i * g => {other} * g
+{other} for g | i multiplies {other}. What is to be written?
+    i * g => i * {other}
+{squash} of f | f comes activated: here it goes through a {squash} once more.
+    f * c => torch.{squash}(f) * c
+{squash} of i | i comes activated: here it goes through a {squash} once more.
+    i * g => torch.{squash}(i) * g
+{squash} of g | g comes activated: here it goes through a {squash} once more.
+    i * g => i * torch.{squash}(g)
+nothing written | what is written has no part in it: only the kept share of the old c is left.
+    + i * g =>
+1 - g | i multiplies 1 - g. What is to be written?
+    i * g => i * (1 - g)
+"""
+
 # `h_t = o * torch.tanh(c_t)` and what is returned.
 LSTM_SHOWN = """
 relu for tanh in h | your h squashes the new c with a ReLU: then h could never be negative.
@@ -451,6 +475,10 @@ softmax for the nonlinearity | the new state has been through a softmax, so its 
     squash(a) => a.softmax(-1)
 sigmoid for the nonlinearity | the new state has been through a sigmoid, whatever nonlinearity is asked.
     squash(a) => torch.sigmoid(a)
+no nonlinearity for tanh | where tanh is asked, this is the bare pre-activation.
+    squash(a) => torch.relu(a) if nonlinearity == "relu" else a
+sigmoid for relu | where relu is asked, the numbers are those of a sigmoid (between 0 and 1).
+    squash(a) => torch.sigmoid(a) if nonlinearity == "relu" else torch.tanh(a)
 squashed twice | the nonlinearity is applied twice. Where it is relu that makes no difference, where it is
     tanh it does.
     squash(a) => squash(squash(a))
@@ -469,4 +497,42 @@ the sign of h | h has the wrong sign.
     squash(a) => 1 - squash(a)
 the given state returned | the state that is returned is the one that was given.
     squash(a) => h
+"""
+
+# ---- Backward of a plain RNN's step: `dh_t * (1 - h_t**2)`, and what is made with da.
+
+RNN_SLOPE = """
+doubled, not squared | h_t is doubled in the slope, not squared.
+    h_t**2 => h_t * 2
+1 + h_t squared | the slope is 1 + h_t² in your code: that is never less than 1.
+    (1 - h_t**2) => (1 + h_t**2)
+the slope alone | da is the slope alone: dh_t has no part in it.
+    dh_t * (1 - h_t**2) => (1 - h_t**2)
+the slope added | the slope is added to dh_t. What does the chain rule do with it?
+    dh_t * (1 - h_t**2) => dh_t + (1 - h_t**2)
+h_t for dh_t | da is made from h_t. What comes back to the step?
+    dh_t * (1 - h_t**2) => h_t * (1 - h_t**2)
+h for dh_t | da is made from h. What comes back to the step?
+    dh_t * (1 - h_t**2) => h * (1 - h_t**2)
+a slope from dh_t | the slope is made from dh_t. Which of the numbers that you are given has been through the
+    tanh?
+    h_t**2 => dh_t**2
+"""
+
+RNN_BACK = """
+each other: dh_t h_t h
+dx_t from {other} | dx_t is made with {other}: da has no part in it.
+    da @ weight_ih => {other} @ weight_ih
+dh from {other} | dh is made with {other}: da has no part in it.
+    da @ weight_hh => {other} @ weight_hh
+dweight_ih from {other} | dweight_ih is made with {other}: da has no part in it.
+    da.T @ x_t => {other}.T @ x_t
+dweight_hh from {other} | dweight_hh is made with {other}: da has no part in it.
+    da.T @ h, => {other}.T @ h,
+dbias from {other} | dbias is made with {other}: da has no part in it.
+    da.sum(axis=0) => {other}.sum(axis=0)
+dweight_hh with dh_t | dweight_hh is made with da and dh_t. Which state did weight_hh multiply?
+    da.T @ h, => da.T @ dh_t,
+dweight_hh with da | dweight_hh is made with da alone. Which state did weight_hh multiply?
+    da.T @ h, => da.T @ da,
 """
