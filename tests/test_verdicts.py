@@ -2,10 +2,13 @@
 
 import collections
 import dataclasses
+import inspect
+import linecache
 
 import pytest
 import torch
 from sets.test_set_lstm_gates import lstm_step_split as right_step
+from test_checks import Unwatched
 
 from rnncourse.checks import (
     bptt,
@@ -13,6 +16,7 @@ from rnncourse.checks import (
     lstm_gates,
     output_h_n_c_n,
     padding_and_packing,
+    rnn_cell,
     sequences_and_state,
     shapes,
     vanishing_and_exploding,
@@ -178,3 +182,44 @@ def test_the_hint_comes_before_the_counts():
         cases = check.cases(0)
         answers = [as_own_work(a) for a in check.evaluate(check.made(mistake), cases)]
         assert check.judge(cases, answers).text.startswith(mistake.hint[:20])
+
+
+def test_an_answer_that_only_carries_an_earlier_error_is_told_so():
+    text = said(sequences_and_state.three_steps, lambda: {"h_1": 4.0, "h_2": -4.0, "h_3": 8.0})[1]
+    assert "h_2: -4 is not right. It follows from your h_1: mend that first." in text
+    assert "h_3: 8 is not right. It follows from your h_2: mend that first." in text
+    text = said(bptt.by_hand, lambda: {"dh_2": 2.0, "dh_1": -0.32, "du": 0.0, "dh_0": -0.1024})[1]
+    assert "dh_1: -0.32 is not right. It follows from your dh_2: mend that first." in text
+    assert "dh_0: -0.1024 is not right. It follows from your dh_1: mend that first." in text
+
+
+def test_answers_that_follow_from_right_ones_are_right():
+    for check in (sequences_and_state.three_steps, sequences_and_state.with_tanh, bptt.by_hand):
+        right = check.truth
+        for name, follows in check.follows.items():
+            earlier = inspect.signature(follows).parameters
+            assert follows(**{e: right[e] for e in earlier}) == pytest.approx(right[name])
+
+
+def test_a_mistake_of_an_earlier_task_is_not_told_as_a_new_one(capsys, monkeypatch):
+    monkeypatch.setattr("rnncourse.checks.framework.evaluate.Watch", Unwatched)
+    earlier = next(m for m in rnn_cell.rnn_step.mistakes if not m.template)
+    later = next(m for m in rnn_cell.unroll.mistakes if m.origin == ("rnn_step", earlier.name))
+    rnn_cell.unroll(later.function)
+    assert "again" not in capsys.readouterr().out
+    rnn_cell.rnn_step(earlier.function)
+    rnn_cell.unroll(later.function)
+    assert "this is the mistake of `rnn_step` again: mend it there first." in capsys.readouterr().out
+
+
+def test_an_answer_under_another_name_is_found(capsys):
+    notebook = {"__name__": "notebook", "check": lstm_gates}
+    code = (
+        "def cell_state(f, i, g, c):\n    raise NotImplementedError('not written yet')\n"
+        "def other(f, i, g, c):\n    return f\n"
+        "def my_state(f, i, g, c):\n    return f * c + i * g\n"
+        "check.cell_state(cell_state)"
+    )
+    linecache.cache["notebook"] = len(code), None, code.splitlines(keepends=True), "notebook"
+    exec(compile(code, "notebook", "exec"), notebook)
+    assert "Your `my_state` looks like it: give that one the name `cell_state`." in capsys.readouterr().out

@@ -53,6 +53,7 @@ def _verdict(c: Comparison, found: Finding) -> Verdict:
         remarks=tuple(map(_shown, _remarks(c))) if found.state != "not written" else (),
         look=mistake.look if mistake else found.look,
         lesson=lesson if explained else "",
+        origin=mistake.origin if mistake else None,
     )
 
 
