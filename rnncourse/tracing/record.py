@@ -4,6 +4,7 @@ A call is recomputed at once, without gradients, for its values. Where a backwar
 reaches what it returned, it is recomputed again at the block's end, for the gradients: one call at a time.
 """
 
+import math
 import sys
 import warnings
 from collections.abc import Collection, Iterator, Sequence
@@ -18,7 +19,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
-from rnncourse.tracing.compare import allowed, difference
+from rnncourse.tracing.compare import allowed, max_error
 from rnncourse.tracing.equations import GATES, Values
 from rnncourse.tracing.gradients import Replay, gradients, packed, results_of
 from rnncourse.tracing.recompute import (
@@ -47,7 +48,8 @@ class Call:
     masks: dict[int, Tensor]  # dropout's, by the layer that reads through it
     output: Tensor | PackedSequence | None  # None of a cell
     states: list[Tensor]  # h_n, or h_n and c_n; of a cell h, or h and c
-    difference: float
+    max_error: float
+    given: bool  # whether it was called with a state
     replay: Replay | None
     gradients: dict[Place, Values] | None = None
     without: str = ""  # why there is no gradient
@@ -182,8 +184,8 @@ class Recorder:
         self._announce(watched, layout, inputs, differentiable)
 
         again = recompute(plan, layout, inputs, layers, names)
-        apart = difference(packed(plan, layout, own), results_of(plan, again))
-        if not apart <= allowed(own, autocast):
+        apart, some_nan = max_error(packed(plan, layout, own), results_of(plan, again))
+        if apart > allowed(own, autocast):
             watched.warn_once(
                 f"trace: {watched.label} gave other numbers than its equations, by up to {apart:.1e}. The "
                 f"trace holds the equations' own.{_likely_cause(watched)}"
@@ -208,7 +210,8 @@ class Recorder:
             },
             output=output,
             states=own,
-            difference=apart,
+            max_error=math.nan if some_nan else apart,
+            given=hx is not None,
             replay=Replay.of(plan, _copies(watched, inputs), autocast, results) if differentiable else None,
         )
 
