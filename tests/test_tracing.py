@@ -615,11 +615,11 @@ def test_no_hook_is_left_after_an_exception():
         interrupted()
     assert not any(hooks(model))
     assert t["encoder"].layer(1).forward.f.shape == (T, B, H)
-    says(AttributeError, "grad.f: the block ended in an exception", lambda: t["encoder"].layer(1).grad.f)
+    says(AttributeError, "grad.f: the block was interrupted", lambda: t["encoder"].layer(1).grad.f)
     with pytest.raises(RuntimeError, match="size"), trace(model) as t:
         model.encoder(torch.zeros(B, T, I + 1))
     assert not any(hooks(model))
-    says(LookupError, "'encoder' was not called inside the block", lambda: t["encoder"])
+    says(LookupError, "the call of 'encoder' raised RuntimeError: .*size", lambda: t["encoder"])
 
 
 def test_other_hooks_stay_and_are_seen():

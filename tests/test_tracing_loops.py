@@ -3,8 +3,10 @@
 The oracle is the loop itself: it keeps what it gave to each call and what it got back.
 """
 
+import contextlib
 import math
 import re
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ from torch import Tensor, nn
 
 import rnncourse
 from rnncourse import plots, trace, widgets
+from rnncourse.tracing import record
 
 T, B, I, H = 6, 3, 2, 4
 CELLS = {"RNNCell": "h", "LSTMCell": "hc", "GRUCell": "h"}
@@ -253,3 +256,125 @@ def test_a_trace_and_a_direction_are_mappings():
     assert {"f", "c_n", "layer"} <= set(dir(t))
     assert {"f", "grad"} <= set(dir(t[""])) & set(dir(t.layer(0)))
     assert t[""]["f"] is t.f
+
+
+# --- nothing changes -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("library", [nn, rnncourse])
+@pytest.mark.parametrize("kind", ["LSTM", "LSTMCell"])
+def test_spectral_norm_makes_no_power_iteration_more(kind, library):
+    """Its u and v change with each reading of the weight in training: tracing must add no reading."""
+    found = []
+    for traced in (False, True):
+        torch.manual_seed(3)
+        module = getattr(library, kind)(I, H)
+        name = "weight_hh" if kind == "LSTMCell" else "weight_hh_l0"
+        nn.utils.parametrizations.spectral_norm(module, name)
+        x = rows(T, B, I)
+        x = x[0] if kind == "LSTMCell" else x
+        with trace(module) if traced else contextlib.nullcontext() as t:
+            for _ in range(2):
+                result = module(x)[0]
+        found.append([result, *module.buffers()])
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+    assert len(found[0]) == 3  # with u and v
+    assert t["", 1].max_error < 1e-6
+
+
+class DropWeights(nn.Module):
+    def forward(self, weight):
+        return weight * (torch.rand_like(weight) > 0.5)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "LSTMCell"])
+def test_a_weight_that_is_drawn_at_each_reading_is_the_one_that_was_used(kind):
+    module = getattr(rnncourse, kind)(I, H)
+    name = "weight_hh" if kind == "LSTMCell" else "weight_hh_l0"
+    nn.utils.parametrize.register_parametrization(module, name, DropWeights())
+    x, hx = rows(B, I), (rows(B, H), rows(B, H))
+    with trace(module) as t:
+        module(x, hx) if kind == "LSTMCell" else module(x[None], tuple(s[None] for s in hx))
+    assert t.max_error < 1e-6
+    assert not any(parts._forward_hooks for parts in module.parametrizations.values())
+
+
+class Accelerator:
+    """A stand-in for torch.mps or torch.xpu: a random generator with a state."""
+
+    def __init__(self):
+        self.state = torch.zeros(2, dtype=torch.uint8)
+
+    def get_rng_state(self, device):
+        assert device.type in ("mps", "xpu")
+        return self.state.clone()
+
+    def set_rng_state(self, state, device):
+        self.state = state
+
+
+@pytest.mark.parametrize("kind", ["mps", "xpu"])
+def test_the_random_generators_of_other_accelerators_stay_as_they_were(kind, monkeypatch):
+    there = Accelerator()
+    monkeypatch.setattr(torch, "get_device_module", lambda device: {kind: there}[torch.device(device).type])
+    module = SimpleNamespace(parameters=lambda: [SimpleNamespace(device=torch.device(kind))])
+    before, drawn = torch.get_rng_state(), there.state.clone()
+    with record._aside(module):
+        torch.rand(1)
+        there.state[0] = 7
+    assert torch.equal(there.state, drawn)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+class Float32Only(Tensor):
+    """A tensor as on a device without float64: it can be moved to the CPU, but not widened."""
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        if function is Tensor.double:
+            raise TypeError("there is no float64 on this device")
+        result = super().__torch_function__(function, types, args, kwargs)
+        if function is Tensor.cpu:
+            return result.as_subclass(Tensor)
+        return result
+
+
+def test_tables_and_figures_need_no_float64_on_the_device():
+    layer = nn.LSTM(I, H)
+    with trace(layer) as t:
+        layer(rows(T, B, I))[0].sum().backward()
+    plain = repr(t.forward)
+    for name in t.forward.names:
+        vars(t.forward)[name] = t.forward[name].as_subclass(Float32Only)
+        vars(t.forward.grad)[name] = t.forward.grad[name].as_subclass(Float32Only)
+    with pytest.raises(TypeError):
+        t.forward.f.double()
+    assert repr(t.forward) == plain
+    assert repr(t.forward.grad)
+    assert plots.gates_over_time(t.forward).alt
+
+
+# --- a call that fails -----------------------------------------------------------------------------------
+
+
+def test_a_call_that_fails_leaves_what_ran():
+    model = nn.ModuleDict({"encoder": nn.GRU(I, H), "decoder": nn.LSTMCell(H, H)})
+    t = trace(model)
+
+    def run():
+        with t:
+            output, _ = model["encoder"](rows(T, B, I))
+            output.sum().backward()
+            state = model["decoder"](rows(B, H))
+            state = model["decoder"](rows(B, H), state)
+            model["decoder"](rows(B, I), state)
+
+    with pytest.raises(RuntimeError, match="input has inconsistent input_size"):
+        run()
+    assert t["encoder"].z.shape == (T, B, H)
+    assert t["encoder"].grad.h[-1].eq(1).all()
+    assert t["decoder"].f.shape == (2, B, H)  # two steps ran
+    with pytest.raises(RuntimeError), trace(model) as t:
+        model["encoder"](rows(T, B, H))
+    with pytest.raises(LookupError, match=r"t\['encoder'\]: the call of 'encoder' raised RuntimeError: "):
+        t["encoder"]

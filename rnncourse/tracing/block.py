@@ -77,7 +77,9 @@ class Trace(ModuleTrace):
 
     def __exit__(self, kind: type[BaseException] | None, error: object, traceback: object) -> None:
         self._state = "read"
-        self._recorder.stop(failed=kind is not None)
+        self._recorder.stop(
+            failed=kind is not None, interrupted=kind is not None and not issubclass(kind, Exception)
+        )
 
     def keys(self) -> tuple[str, ...]:
         """Return the names of the recurrent modules, for `t[name]`."""
