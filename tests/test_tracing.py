@@ -744,7 +744,7 @@ def test_nan_and_inf_go_through_without_a_warning(bad):
     assert not said
     assert not t.a[2, 1].isfinite().any()
     assert t.a[:2].isfinite().all()
-    assert math.isnan(t.max_error) if math.isnan(bad) else t.max_error < 1e-5
+    assert math.isnan(t.max_error)  # both have nan in the same places: no number says how far they are apart
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
@@ -1114,7 +1114,7 @@ def test_tables():
         "values",
         "kept",
         "gradients",
-        "difference",
+        "max_error",
     ]
     encoder = lines[2].split("  ")
     assert encoder[1] == "'encoder'"
