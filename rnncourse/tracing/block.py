@@ -184,7 +184,7 @@ class Trace(ModuleTrace):
                     f"{largest(call.max_error for call in calls):.1e}" if calls else "",
                 )
             )
-        header = ("name", "module", "calls", "T", "B", "values kept", "gradients", "max_error")
+        header = ("name", "module", "calls", "T", "B", "kept", "grad", "max_error")
         return Table(f"{title}, {in_units(self.nbytes)}", header, rows)
 
 

@@ -19,6 +19,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
+from rnncourse.explaining import explanation
+from rnncourse.explaining.failing import add_note
 from rnncourse.tracing.compare import allowed, max_error
 from rnncourse.tracing.equations import GATES, Values
 from rnncourse.tracing.gradients import Replay, gradients, packed, results_of
@@ -165,6 +167,7 @@ class Recorder:
         if _in_backward():  # torch.utils.checkpoint runs a call again on the way back: it is recorded already
             return
         if result is None and (error := sys.exception()) is not None:
+            add_note(error, module, watched.name, explanation, args, kwargs)
             watched.untraced.append(f"the call of {watched.label} raised {type(error).__name__}: {error}")
             return
         if torch._C._are_functorch_transforms_active():
