@@ -456,7 +456,7 @@ class Health(Tabled):
                 )
             )
         return Table(
-            "health: the gates whose numbers are < 0.05 or > 0.95, and how many; units that never change; gradients",
+            "health: gates whose numbers are < 0.05 or > 0.95, units that never change, gradients",
             header,
             rows,
         )
