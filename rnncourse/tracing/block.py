@@ -1,10 +1,13 @@
 """`with trace(model) as t:`, the block in which calls are recorded, and `t`, where they are read."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from difflib import get_close_matches
+from typing import Any
 
 from torch import jit, nn
 
+from rnncourse.tracing.equations import NONE, Edits
 from rnncourse.tracing.recompute import Plan, Recurrent
 from rnncourse.tracing.record import Recorder, Watched
 from rnncourse.tracing.table import Table, in_units, in_words
@@ -21,7 +24,10 @@ from rnncourse.tracing.view import (
 
 
 def trace(
-    module: nn.Module, layers: Iterable[int] | None = None, names: Iterable[str] | None = None
+    module: nn.Module,
+    layers: Iterable[int] | None = None,
+    names: Iterable[str] | None = None,
+    set: Edits = NONE,
 ) -> "Trace":
     """See every gate and state of the recurrent modules in a model, torch.nn's or ours:
 
@@ -32,6 +38,9 @@ def trace(
 
     module: any nn.Module that has RNN, LSTM, GRU or their cells inside, or is one. layers: the indices of
     the layers to keep; names: the names of the values to keep ("f", "c" …); all if None.
+    set: run with other values, {"encoder.f": 1.0}: the module's name, a dot, the value's name (of the traced
+    module itself "f" alone), and a number, a tensor that expands to (B, H), or a function of the value. What
+    reads the value reads the one set, in each layer, direction and step, and so do the model's outputs.
     Returns a Trace; its names and shapes are those of LayerTrace and DirectionTrace. Nothing of the model
     changes: not its outputs, its gradients, its parameters, nor the random numbers drawn after it.
 
@@ -40,7 +49,7 @@ def trace(
     Raises TypeError for what is no module, or one that can't be seen into (torch.jit's, torch.compile's,
     quantized), ValueError for one without recurrent modules, and for layers and names that none of them has.
     """
-    return Trace(module, layers, names)
+    return Trace(module, layers, names, set)
 
 
 class Trace(ModuleTrace):
@@ -53,12 +62,18 @@ class Trace(ModuleTrace):
     """
 
     def __init__(
-        self, module: nn.Module, layers: Iterable[int] | None = None, names: Iterable[str] | None = None
+        self,
+        module: nn.Module,
+        layers: Iterable[int] | None = None,
+        names: Iterable[str] | None = None,
+        set: Edits = NONE,
     ) -> None:
         found, self._sealed = _find(module)
         self._of = type(module).__name__
         self._state = "new"
         plans = {name: Plan.of(inner) for name, inner in found.items()}
+        for name, edits in _edits_by_module(set, plans).items():
+            plans[name] = replace(plans[name], edits=edits)
         wanted_layers = _wanted_layers(layers, plans)
         wanted_names = _wanted_names(names, plans)
         self._watched: dict[str, Watched] = {}
@@ -282,6 +297,19 @@ def _wanted_names(names: object, plans: dict[str, Plan]) -> set[str] | None:
             needs = " It needs an LSTM with proj_size." if name == "q" else ""
             raise ValueError(f"names: there is no value {name!r}: {have}.{needs}")
     return set(wanted)
+
+
+def _edits_by_module(edits: Edits, plans: dict[str, Plan]) -> dict[str, Edits]:
+    by_module: dict[str, dict[str, Any]] = {}
+    for key, new in edits.items():
+        name, _, value = key.rpartition(".")
+        if name not in plans:
+            raise ValueError(f"set: {key!r} is of no recurrent module. There {_are(list(plans))}.")
+        if value not in plans[name].names[1:]:
+            kind, have = KINDS[plans[name].mode], ", ".join(plans[name].names[1:])
+            raise ValueError(f"set: {key!r}: {kind} has no value {value!r} to be set. It has {have}.")
+        by_module.setdefault(name, {})[value] = new
+    return dict(by_module)
 
 
 def _are(names: list[str]) -> str:

@@ -21,6 +21,7 @@ from torch.utils.hooks import RemovableHandle
 
 from rnncourse.explaining import explanation
 from rnncourse.explaining.failing import add_note
+from rnncourse.steps import LSTMState
 from rnncourse.tracing.compare import allowed, max_error
 from rnncourse.tracing.equations import GATES, Values
 from rnncourse.tracing.gradients import Replay, gradients, packed, results_of
@@ -165,13 +166,14 @@ class Recorder:
 
     def _after(
         self, watched: Watched, module: Recurrent, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
-    ) -> None:
+    ) -> Any:
+        """Record a call. Return what the module is to have returned, if values were set, else None."""
         if _in_backward():  # torch.utils.checkpoint runs a call again on the way back: it is recorded already
-            return
+            return _edited(watched, *args, **kwargs) if watched.plan.edits else None
         if result is None and (error := sys.exception()) is not None:
             add_note(error, module, watched.name, explanation, args, kwargs)
             watched.untraced.append(f"the call of {watched.label} raised {type(error).__name__}: {error}")
-            return
+            return None
         if torch._C._are_functorch_transforms_active():
             raise RuntimeError(
                 f"trace: {watched.label} was called under a transform of torch.func (vmap, grad, ...), where "
@@ -181,6 +183,8 @@ class Recorder:
             raise RuntimeError(
                 f"trace: {watched.label} is on the device meta, where tensors have no numbers."
             )
+        if watched.plan.edits:
+            result = _edited(watched, *args, **kwargs)
         try:
             with _aside(module):
                 if watched.random is not None:
@@ -195,14 +199,22 @@ class Recorder:
                 f"{built_on} is, or returns something else ({error})."
             )
             watched.warn_once(f"trace: {watched.untraced[-1]}")
+        return result if watched.plan.edits else None
 
     def _record(self, watched: Watched, result: Any, input: Tensor | PackedSequence, hx: Any = None) -> Call:
         plan, layers, names = watched.plan, watched.layers, watched.names
         layout = Layout.of(watched.module, input)
         results = _results(plan, layout, result)
         own = [tensor.detach().clone() for tensor in results]
-        rows, weights = layout.rows(input).detach(), plan.weights(watched.module, watched.computed)
-        starts = first_states(plan, layout, weights, rows, hx)
+        rows = layout.rows(input).detach()
+        weights = {
+            place: {name: weight.detach() for name, weight in named.items()}
+            for place, named in plan.weights(watched.module, watched.computed).items()
+        }
+        starts = {
+            place: [state.detach() for state in states]
+            for place, states in first_states(plan, layout, weights, rows, hx).items()
+        }
         inputs = Inputs(rows, starts, weights, plan.dropout(watched.module))
         autocast = _autocast(rows.device.type)
         differentiable = any(tensor.requires_grad for tensor in results)
@@ -265,6 +277,25 @@ class Recorder:
                 f"{self._bytes / 2**30:.2g} GiB{', gradients included' if differentiable else ''}. To keep "
                 f"less, say what you want: trace(model, layers=[{plan.num_layers - 1}], names={least})."
             )
+
+
+def _edited(watched: Watched, input: Tensor | PackedSequence, hx: Any = None) -> Any:
+    """What the module returns with the values that were set, under autograd as the module's own would be."""
+    plan, layout = watched.plan, Layout.of(watched.module, input)
+    rows, weights = layout.rows(input), plan.weights(watched.module, watched.computed)
+    inputs = Inputs(
+        rows, first_states(plan, layout, weights, rows, hx), weights, plan.dropout(watched.module)
+    )
+    after = _random_states(watched.module)
+    if watched.random is not None:  # dropout's masks are those that the module drew
+        _set_random_states(watched.random)
+    try:
+        again = recompute(plan, layout, inputs, (), ())
+    finally:
+        _set_random_states(after)
+    ends = [layout.state_as_called(end) for end in again.ends]
+    state = LSTMState(*ends) if plan.has_cell_state else ends[0]
+    return state if plan.is_cell else (layout.as_called(again.rows, input), state)
 
 
 def _results(plan: Plan, layout: Layout, result: Any) -> list[Tensor]:
@@ -338,7 +369,7 @@ def _set_random_states(states: dict[torch.device, Tensor]) -> None:
 
 def _keep_computed(watched: Watched, name: str, module: object, args: object, weight: Tensor) -> None:
     """A hook on a parametrization: the weight that a call reads."""
-    watched.computed[name] = weight.detach()
+    watched.computed[name] = weight
 
 
 def _autocast(device: str) -> dict[str, Any]:
