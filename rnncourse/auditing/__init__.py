@@ -1,0 +1,248 @@
+"""Silent bugs of a sequence model, found by computing what depends on what.
+
+    trees.py      nested arguments and outputs
+    inputs.py     the arguments: their axes, cut, lengthened
+    settle.py     which axis is the batch and which is time, and what each argument is
+    untouched.py  the model, put back as it was
+    tape.py       every torch call of a run, with the user's line; where tokens are embedded
+    probe.py      runs of the model, some inputs disturbed, gradients wanted or not
+    outputs.py    the outputs' axes
+    subject.py    what all checks share
+    blame.py      which call is to blame
+    checks/       one module for each check
+    report.py     the findings, and what follows from what
+    view.py       the report as text and as HTML
+"""
+
+import time as clock
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rnncourse.auditing.checks import ALL, FIRST, targets
+from rnncourse.auditing.probe import Probe
+from rnncourse.auditing.report import FACT, Audit, Finding, with_causes
+from rnncourse.auditing.settle import Settled, chosen_rows, settle
+from rnncourse.auditing.subject import Subject, layouts_of, rows_first
+from rnncourse.auditing.tape import Place
+from rnncourse.auditing.untouched import generators_restored
+
+__all__ = ["Audit", "Finding", "Place", "audit"]
+
+
+def audit(
+    model: Any,
+    *inputs: Any,
+    kwargs: Mapping[str, Any] | None = None,
+    loss: Callable[..., Any] | None = None,
+    target: Any = None,
+    lengths: Tensor | Iterable[int] | None = None,
+    causal: bool | None = None,
+    starts: Tensor | None = None,
+    batch: int | None = None,
+    time: int | None = None,
+    call: Callable[..., Any] | None = None,
+    expect: Iterable[str] = (),
+    rows: int = 4,
+) -> Audit:
+    """Find silent bugs of a sequence model: run it with disturbed inputs, and see what depends on what.
+
+        print(rnncourse.audit(model, x))
+        rnncourse.audit(model, x, lengths, lengths=lengths, loss=criterion, target=y).check()  # in a test
+
+    It works on any model: recurrent or not, tokens or numbers, several inputs, states, masks, packed batches.
+    Nothing of the model, its inputs or the random generators changes.
+
+    Args:
+        model: an nn.Module, or anything that `call` can call.
+        *inputs: the model's arguments, as it takes them.
+        kwargs: its keyword arguments.
+        loss: called as loss(outputs, target), or loss(outputs) without a target, with what the model returned.
+        target: what the loss compares the outputs with.
+        lengths: (B,), the real steps of each row; with it, padding is checked.
+        causal: whether the output at a step must not read later inputs. By default True if the target is an
+            input shifted by one step; otherwise it is only reported.
+        starts: (B, T) or (T, B), 1 where an episode begins: nothing from there on may depend on what was before.
+        batch, time: the axes of the first tensor with two axes or more. By default they follow from lengths,
+            target and states, or are taken to be 0 and 1, and then findings about axes are questions.
+        call: call(model, *inputs, **kwargs), by default model(*inputs, **kwargs).
+        expect: kinds of findings that are meant, as "state kept"; they are listed and do not count.
+        rows: the batch is cut to so many rows, the shortest and the longest among them.
+
+    Returns:
+        The report: `print` it, `.check()` it in a test, read its `.findings`.
+
+    Raises:
+        ValueError: if no input has a batch axis and a time axis, or lengths or starts do not fit.
+        Whatever the model itself raises for these inputs.
+    """
+    began = clock.perf_counter()
+    args, options = tuple(inputs), dict(kwargs or {})
+    with generators_restored():
+        subject, settled = _subject(model, call, args, options, loss, target, lengths, starts, batch, time, causal, rows)
+        try:
+            findings = _checked(subject, settled)
+        finally:
+            subject.probe.saved.restore()
+    meant = {kind.lower() for kind in expect}
+    counted = with_causes(f for f in findings if f.kind.lower() not in meant)
+    probe = subject.probe
+    cost = {"forward": probe.forwards, "backward": probe.backwards, "seconds": clock.perf_counter() - began}
+    return Audit(
+        type(model).__name__ if isinstance(model, nn.Module) else getattr(model, "__name__", type(model).__name__),
+        tuple(counted),
+        tuple(f for f in findings if f.kind.lower() in meant),
+        tuple(subject.checked),
+        tuple(dict.fromkeys(subject.gaps)),
+        cost,
+        lambda: _dependence(subject),
+    )
+
+
+def _subject(
+    model: Any,
+    call: Callable[..., Any] | None,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    loss: Callable[..., Any] | None,
+    target: Any,
+    lengths: Any,
+    starts: Tensor | None,
+    batch: int | None,
+    time: int | None,
+    causal: bool | None,
+    most: int,
+) -> tuple[Subject, Settled]:
+    """Settle the axes, run the model once, and find out how its outputs are laid out."""
+
+    def settled_with(axis: int | None) -> Settled:
+        return settle(model, call, args, kwargs, target, lengths, starts, batch, axis)
+
+    settled = settled_with(time)
+    probe, base = _first_run(model, call, settled, loss, most)
+    layouts, gaps, accepted = layouts_of(probe, base)
+    main = settled.inputs.main
+    if not accepted and not settled.time_told and not main.packed and main.value.dim() > 2:
+        first = settled.inputs.main.batch
+        for axis in range(main.value.dim() - 1, 0, -1):
+            if axis in (main.batch, main.time) or main.value.shape[axis] < 2:
+                continue
+            other = settle(model, call, args, kwargs, target, lengths, starts, first if batch is None else batch, axis)
+            second, again = _first_run(model, call, other, loss, most)
+            found, more, fits = layouts_of(second, again)
+            if fits:
+                settled = replace(other, confirmed=settled.confirmed)
+                probe, base, layouts, gaps, accepted = second, again, found, more, fits
+                break
+    subject = Subject(model, probe, base, layouts, settled.confirmed, causal, gaps=list(gaps))
+    if not accepted and probe.inputs.T > 1:
+        subject.gaps.append("output axes by taking a step away (the model refuses): their sizes decide")
+    return subject, settled
+
+
+def _first_run(
+    model: Any, call: Callable[..., Any] | None, settled: Settled, loss: Any, most: int
+) -> tuple[Probe, Any]:
+    """Run the model on a few rows, or on all if it refuses fewer, or its loss does."""
+    whole = settled.inputs
+    chosen = chosen_rows(whole, max(2, most))
+    if len(chosen) < whole.B and not _flattened(settled):
+        probe = Probe(model, call, whole.rows(chosen), loss)
+        try:
+            base = probe.run(record=True)
+            if loss is not None:
+                goal = probe.inputs.target
+                probe.loss_of(base.returned, None if goal is None else goal.value)
+            return probe, base
+        except Exception:  # whatever it raises: with all rows it either works or says why
+            probe.saved.restore()
+    probe = Probe(model, call, whole, loss)
+    try:
+        return probe, probe.run(record=True)
+    except Exception:
+        probe.saved.restore()
+        raise
+
+
+def _flattened(settled: Settled) -> bool:
+    """Whether some tensor can't be cut by rows, as a target of B * T entries."""
+    goal = settled.inputs.target
+    leaves = [*settled.inputs.leaves, *([goal] if goal is not None else [])]
+    return any(
+        isinstance(leaf.value, Tensor) and leaf.batch is None and leaf.value.dim() > 0 and leaf.role == "other"
+        and leaf.value.shape[0] == settled.inputs.B * settled.inputs.T
+        for leaf in leaves
+    )  # fmt: skip
+
+
+def _checked(s: Subject, settled: Settled) -> list[Finding]:
+    """Run the checks one after the other; NaN ends them."""
+    for note in settled.notes:
+        s.found.append(Finding("inferred", FACT, note))
+    s.checked += FIRST.KINDS
+    s.found += FIRST.run(s)
+    if s.has("not finite"):
+        s.gaps.append("all else (the outputs are not finite)")
+        return s.found
+    _settle_batch(s)
+    if s.B > 1:
+        rows_first(s)
+    _settle_causal(s)
+    for check in ALL:
+        s.checked += check.KINDS
+        for finding in check.run(s):
+            s.found.append(finding)
+    if s.causal is None:
+        s.gaps.append("whether the future may be read (say causal=)")
+    return s.found
+
+
+def _settle_batch(s: Subject) -> None:
+    """Where the batch axis is assumed, look whether the outputs say more: what they keep is the batch."""
+    main = s.inputs.main
+    if s.exact or s.B == 1 or main.packed:
+        return
+    kept = [layout for layout in s.layouts if len(layout.shape) > 0]
+    batch = any(layout.batch is not None or layout.joined is not None for layout in kept)
+    time = any(layout.time is not None or layout.joined is not None for layout in kept)
+    if batch and not time:
+        s.exact = True
+
+
+def _settle_causal(s: Subject) -> None:
+    if s.causal is False:
+        return
+    number = targets.shifted_leaf(s)
+    if number is None:
+        return
+    s.options["shifted leaf"] = number
+    if s.causal is None and s.timed:
+        s.causal = True
+        s.options["why causal"] = f"the target is {s.inputs.leaves[number].name} one step on"
+
+
+def _dependence(s: Subject) -> Tensor:
+    if not s.timed and not s.pooled:
+        raise ValueError("dependence: no output has a row for each row of the batch.")
+    k = (s.timed or s.pooled)[0]
+    with generators_restored():
+        s.__dict__.pop("graph", None)
+        out = s.graph.outputs[k]
+        if not out.requires_grad:
+            raise ValueError("dependence: the outputs have no gradient.")
+        canonical = s.layouts[k].canonical(torch.nan_to_num(out))
+        norms = []
+        for t in range(canonical.shape[1]):
+            weight = torch.linspace(0.5, 1.5, canonical.shape[2]).to(canonical)
+            found = s.input_gradients((canonical[:, t] * weight).sum()).get(s.main_number)
+            if found is None or found.dim() != 2:
+                raise ValueError("dependence: the input has no gradient; is it a token that no nn.Embedding takes?")
+            norms.append(found.square().sum(0).sqrt())
+        s.__dict__.pop("graph", None)
+        s.probe.saved.restore()
+    return torch.stack(norms)
+
+

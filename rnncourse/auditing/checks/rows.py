@@ -1,0 +1,160 @@
+"""Rows of a batch that depend on one another in eval, and a recurrent layer that takes the batch for time."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from rnncourse.auditing import blame
+from rnncourse.auditing.probe import LAYERS
+from rnncourse.auditing.report import QUESTION, WRONG, Finding
+from rnncourse.auditing.subject import Subject
+from rnncourse.auditing.tape import Call
+
+KINDS = ("batch as time", "batch mixed", "rows reordered")
+
+
+def run(s: Subject) -> Iterator[Finding]:
+    if s.B == 1:
+        s.gaps.append("whether rows mix (give a batch of two or more)")
+        return
+    if not s.numeric:
+        s.gaps.append("whether rows mix (no output has a row for each row of the batch)")
+        return
+    by_layer = _batch_as_time(s)
+    mixed = _mixed(s)
+    if by_layer is not None and mixed is not None:
+        yield by_layer
+    if mixed is not None:
+        yield mixed
+
+
+def _levels(s: Subject) -> tuple[str, str]:
+    """The level of a finding about axes, and the words for a question."""
+    if s.exact:
+        return WRONG, ""
+    return QUESTION, (
+        f" This holds if the batch is axis {s.inputs.main.batch} of {s.inputs.main.name}, as assumed: "
+        "say batch= or lengths= to be sure."
+    )
+
+
+def _batch_as_time(s: Subject) -> Finding | None:
+    """By the axis of a recurrent layer's input along which the rows lie."""
+    for number, call in enumerate(s.base.recurrent):
+        if call.packed or not isinstance(call.module, LAYERS) or call.input.dim() not in (2, 3):
+            continue
+        masks = _changes(s, number)
+        if masks is None:
+            continue
+        time = 1 if call.module.batch_first and call.input.dim() == 3 else 0
+        if call.input.dim() == 2 and call.input.shape[0] == 1:
+            continue
+        if blame.row_order(masks) is None or call.input.shape[time] != s.B:
+            continue
+        label, _ = blame.row_labels(masks)
+        if blame.axis_of(label) != time:
+            continue
+        level, doubt = _levels(s)
+        shape = tuple(call.input.shape)
+        reason = f"batch_first={call.module.batch_first}"
+        if call.input.dim() == 2:
+            reason = "it has two axes, so it is read as one sequence without a batch"
+        return Finding(
+            "batch as time",
+            level,
+            f"{type(call.module).__name__} {call.name!r} takes the batch for time: its input {shape} has the rows "
+            f"along axis {time}, and {reason}.{doubt}",
+            call.place,
+            call.name,
+            numbers={"axis": float(time)},
+            lesson="03",
+            see=f"rnncourse.explain(model.{call.name})" if call.name in s.probe.modules else "",
+            by="Called",
+        )
+    return None
+
+
+def _changes(s: Subject, number: int) -> list[Tensor] | None:
+    """Where the input of a recurrent call differs in each row's run."""
+    base = s.base.recurrent[number].given
+    found = []
+    for run in s.row_runs:
+        if number >= len(run.recurrent) or run.recurrent[number].given.shape != base.shape:
+            return None
+        found.append(blame.differs(base, run.recurrent[number].given))
+    return found
+
+
+def _mixed(s: Subject) -> Finding | None:
+    worst: tuple[float, int, int, int, float] | None = None
+    for k in s.numeric:
+        matrix = s.matrix(k)
+        own = matrix.diagonal().clone()
+        off = matrix - torch.diag(own)
+        limit = s.tolerance(k)
+        if float(off.max()) <= limit:
+            continue
+        i, j = divmod(int(off.argmax()), s.B)
+        lawful = float(own.max())
+        if worst is None or float(off.max()) / max(lawful, limit) > worst[0]:
+            worst = (float(off.max()) / max(lawful, limit), k, i, j, float(own[i]))
+    if worst is None:
+        return None
+    _, k, i, j, own_effect = worst
+    matrix = s.matrix(k)
+    reordered = _permutation(matrix, s.tolerance(k))
+    level, doubt = _levels(s)
+    story = s.row_story
+    call, by = None, ""
+    if story is not None:
+        output = s.base.outputs[k]
+        if reordered:
+            call, by = _moved(s, story, output), "They change places in"
+        else:
+            at = story.walk(output, blame.mixed)
+            call = story.base[at[0]] if at else None
+            if at and not blame.mixed(story.after(*at)):
+                call = None
+            by = "First mixed by"
+    text = (
+        f"Row {i} of the output depends on row {j} of the input ({float(matrix[i, j]):.2g}; "
+        f"row {i} itself {own_effect:.2g})."
+    )
+    if reordered:
+        text = f"Row {i} of the output belongs to row {j} of the input: the rows change places."
+    finding = Finding(
+        "rows reordered" if reordered else "batch mixed",
+        level,
+        text + doubt,
+        call.place if call else None,
+        call.module if call else "",
+        row=i,
+        numbers={"unlawful": float(matrix[i, j]), "lawful": own_effect},
+        lesson="03",
+        by=f"{by} {call.name}" if call else "",
+    )
+    return replace(finding, level=WRONG, text=text) if reordered else finding
+
+
+def _permutation(matrix: Tensor, limit: float) -> bool:
+    reads = matrix > limit
+    once = bool((reads.sum(0) == 1).all()) and bool((reads.sum(1) == 1).all())
+    return once and not bool(reads.diagonal().all())
+
+
+def _moved(s: Subject, story: blame.Story, output: Tensor) -> Call | None:
+    """The last call, of those that the output is made of, after which the rows lie in another order."""
+    found = None
+    relevant = story.relevant([output])
+    for i, call in enumerate(story.base):
+        if i not in relevant or not call.args:
+            continue
+        befores = [blame.row_order(story.before(i, k)) for k in range(len(call.args))]
+        afters = [blame.row_order(story.after(i, k)) for k in range(len(call.results))]
+        before = next((order for order in befores if order is not None), None)
+        after = next((order for order in afters if order is not None), None)
+        if before is not None and after is not None and before != after:
+            found = call
+    return found
