@@ -1,17 +1,17 @@
 """Silent bugs of a sequence model, found by computing what depends on what.
 
-    trees.py      nested arguments and outputs
-    inputs.py     the arguments: their axes, cut, lengthened
-    settle.py     which axis is the batch and which is time, and what each argument is
-    untouched.py  the model, put back as it was
-    tape.py       every torch call of a run, with the user's line; where tokens are embedded
-    probe.py      runs of the model, some inputs disturbed, gradients wanted or not
-    outputs.py    the outputs' axes
-    subject.py    what all checks share
-    blame.py      which call is to blame
-    checks/       one module for each check
-    report.py     the findings, and what follows from what
-    view.py       the report as text and as HTML
+trees.py      nested arguments and outputs
+inputs.py     the arguments: their axes, cut, lengthened
+settle.py     which axis is the batch and which is time, and what each argument is
+untouched.py  the model, put back as it was
+tape.py       every torch call of a run, with the user's line; where tokens are embedded
+probe.py      runs of the model, some inputs disturbed, gradients wanted or not
+outputs.py    the outputs' axes
+subject.py    what all checks share
+blame.py      which call is to blame
+checks/       one module for each check
+report.py     the findings, and what follows from what
+view.py       the report as text and as HTML
 """
 
 import time as clock
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from rnncourse.auditing.checks import ALL, FIRST, targets
 from rnncourse.auditing.probe import Probe
-from rnncourse.auditing.report import FACT, Audit, Finding, with_causes
+from rnncourse.auditing.report import FACT, QUESTION, WRONG, Audit, Finding, with_causes
 from rnncourse.auditing.settle import Settled, chosen_rows, settle
 from rnncourse.auditing.subject import Subject, layouts_of, rows_first
 from rnncourse.auditing.tape import Place
@@ -82,8 +82,12 @@ def audit(
     began = clock.perf_counter()
     args, options = tuple(inputs), dict(kwargs or {})
     with generators_restored():
-        subject, settled = _subject(model, call, args, options, loss, target, lengths, starts, batch, time, causal, rows)
+        told = (target, lengths, starts, batch, time)
+        subject, settled = _subject(model, call, args, options, loss, told, causal, rows)
         try:
+            other = _read_otherwise(subject, settled, model, call, args, options, loss, told, causal, rows)
+            if other is not None:
+                subject, settled = other
             findings = _checked(subject, settled)
         finally:
             subject.probe.saved.restore()
@@ -92,7 +96,9 @@ def audit(
     probe = subject.probe
     cost = {"forward": probe.forwards, "backward": probe.backwards, "seconds": clock.perf_counter() - began}
     return Audit(
-        type(model).__name__ if isinstance(model, nn.Module) else getattr(model, "__name__", type(model).__name__),
+        type(model).__name__
+        if isinstance(model, nn.Module)
+        else getattr(model, "__name__", type(model).__name__),
         tuple(counted),
         tuple(f for f in findings if f.kind.lower() in meant),
         tuple(subject.checked),
@@ -108,15 +114,12 @@ def _subject(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     loss: Callable[..., Any] | None,
-    target: Any,
-    lengths: Any,
-    starts: Tensor | None,
-    batch: int | None,
-    time: int | None,
+    told: tuple[Any, ...],
     causal: bool | None,
     most: int,
 ) -> tuple[Subject, Settled]:
     """Settle the axes, run the model once, and find out how its outputs are laid out."""
+    target, lengths, starts, batch, time = told
 
     def settled_with(axis: int | None) -> Settled:
         return settle(model, call, args, kwargs, target, lengths, starts, batch, axis)
@@ -130,7 +133,9 @@ def _subject(
         for axis in range(main.value.dim() - 1, 0, -1):
             if axis in (main.batch, main.time) or main.value.shape[axis] < 2:
                 continue
-            other = settle(model, call, args, kwargs, target, lengths, starts, first if batch is None else batch, axis)
+            other = settle(
+                model, call, args, kwargs, target, lengths, starts, first if batch is None else batch, axis
+            )
             second, again = _first_run(model, call, other, loss, most)
             found, more, fits = layouts_of(second, again)
             if fits:
@@ -187,7 +192,6 @@ def _checked(s: Subject, settled: Settled) -> list[Finding]:
     if s.has("not finite"):
         s.gaps.append("all else (the outputs are not finite)")
         return s.found
-    _settle_batch(s)
     if s.B > 1:
         rows_first(s)
     _settle_causal(s)
@@ -195,21 +199,74 @@ def _checked(s: Subject, settled: Settled) -> list[Finding]:
         s.checked += check.KINDS
         for finding in check.run(s):
             s.found.append(finding)
+    if s.has("parameter without gradient"):  # what is cut off from the input learns nothing, and should
+        wrong = any(f.kind == "parameter without gradient" and f.level == WRONG for f in s.found)
+        s.found = [replace(f, level=WRONG) if wrong and f.kind == "gradient cut" and "value" not in f.numbers
+                   and f.numbers.get("whole") else f for f in s.found]
     if s.causal is None:
         s.gaps.append("whether the future may be read (say causal=)")
     return s.found
 
 
-def _settle_batch(s: Subject) -> None:
-    """Where the batch axis is assumed, look whether the outputs say more: what they keep is the batch."""
+def _read_otherwise(
+    s: Subject,
+    settled: Settled,
+    model: Any,
+    call: Callable[..., Any] | None,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    loss: Any,
+    told: tuple[Any, ...],
+    causal: bool | None,
+    most: int,
+) -> tuple[Subject, Settled] | None:
+    """Where the batch axis is assumed and rows mix along it: the other reading, if under it they do not.
+
+    What the outputs keep of the two axes is the batch; if they keep both, the other reading is a question.
+    """
     main = s.inputs.main
-    if s.exact or s.B == 1 or main.packed:
-        return
-    kept = [layout for layout in s.layouts if len(layout.shape) > 0]
-    batch = any(layout.batch is not None or layout.joined is not None for layout in kept)
-    time = any(layout.time is not None or layout.joined is not None for layout in kept)
-    if batch and not time:
+    if s.exact or s.B == 1 or main.packed or main.value.dim() < 2 or not s.numeric:
+        return None
+    target, lengths, starts, _, _ = told
+    kept_batch = any(layout.has_rows for layout in s.layouts)
+    kept_time = any(layout.T is not None for layout in s.layouts)
+    if kept_batch != kept_time:
         s.exact = True
+        if kept_batch:
+            return None
+    if not any(
+        float((m - torch.diag(m.diagonal())).max()) > s.tolerance(k) for k in s.numeric for m in [s.matrix(k)]
+    ):
+        return None
+    try:
+        swapped = (target, lengths, starts, main.time, main.batch)
+        other, resettled = _subject(model, call, args, kwargs, loss, swapped, causal, most)
+        if other.B == 1 or not other.numeric:
+            return None
+        mixed = [m for k in other.numeric for m in [other.matrix(k)]]
+        limit = max(other.tolerance(k) for k in other.numeric)
+    except Exception:  # a model that does not take its inputs so cut
+        return None
+    other.probe.forwards += s.probe.forwards
+    if any(float((m - torch.diag(m.diagonal())).max()) > limit for m in mixed):
+        s.exact = True  # rows mix whichever axis they are
+        return None
+    call_ = next((c for c in s.base.recurrent), None)
+    other.found.append(
+        Finding(
+            "batch as time",
+            QUESTION,
+            f"The batch is axis {main.time} of {main.name} {tuple(main.value.shape)}, it seems: along axis {main.batch} "
+            "the entries depend on one another. If your batch is axis "
+            f"{main.batch}, the model takes it for time. Say batch= or lengths= to be sure.",
+            call_.place if call_ else None,
+            call_.name if call_ else "",
+            lesson="03",
+            see=f"rnncourse.explain(model.{call_.name})" if call_ and call_.name in s.probe.modules else "",
+            by=f"{type(call_.module).__name__} {call_.name!r} is called" if call_ else "",
+        )
+    )
+    return other, resettled
 
 
 def _settle_causal(s: Subject) -> None:
@@ -239,10 +296,10 @@ def _dependence(s: Subject) -> Tensor:
             weight = torch.linspace(0.5, 1.5, canonical.shape[2]).to(canonical)
             found = s.input_gradients((canonical[:, t] * weight).sum()).get(s.main_number)
             if found is None or found.dim() != 2:
-                raise ValueError("dependence: the input has no gradient; is it a token that no nn.Embedding takes?")
+                raise ValueError(
+                    "dependence: the input has no gradient; is it a token that no nn.Embedding takes?"
+                )
             norms.append(found.square().sum(0).sqrt())
         s.__dict__.pop("graph", None)
         s.probe.saved.restore()
     return torch.stack(norms)
-
-

@@ -152,6 +152,32 @@ def row_order(masks: Masks) -> list[int] | None:
     return order if sorted(order) == list(range(len(masks))) else None
 
 
+def moved_into_another_axis(story: Story, i: int) -> bool:
+    """Whether a view puts the rows on an axis together with a part of the axis of steps before it.
+
+    Of (T, B, H) viewed as (B, T, H) with T a multiple of B, each entry still belongs to one row, and the rows
+    still lie along one axis: as 0, 1, 2, 0, 1, 2 …, cut off from the rest of the steps.
+    """
+    call = story.base[i]
+    if call.name not in VIEWS or not call.args:
+        return False
+    before, after = story.before(i, 0), story.after(i, 0)
+    order = row_order(before)
+    label, several = row_labels(after)
+    if order is None or several or label.dim() == 0:
+        return False
+    axis, B = axis_of(label), len(after)
+    first = axis_of(row_labels(before)[0])
+    if axis is None or first is None or first == 0 or label.shape[axis] % B or label.shape[axis] == B:
+        return False
+    along = label.movedim(axis, 0).reshape(label.shape[axis], -1).max(1).values
+    cyclic = bool((along[B:] == along[:-B]).all()) and not bool((along[1:B] == along[: B - 1]).any())
+    outer = 1
+    for size in before[0].shape[:first]:
+        outer *= size
+    return cyclic and label.shape[axis] != outer * B
+
+
 # ---- steps
 
 

@@ -80,17 +80,18 @@ class Inputs:
             if leaf.batch is None:
                 return leaf
             if isinstance(leaf.value, Tensor):
-                return replace(
-                    leaf, value=leaf.value.index_select(leaf.batch, index.to(leaf.value.device))
-                )
+                return replace(leaf, value=leaf.value.index_select(leaf.batch, index.to(leaf.value.device)))
             return replace(leaf, value=type(leaf.value)(leaf.value[k] for k in chosen))
 
         lengths = None if self.lengths is None else self.lengths[index]
         starts = None if self.starts is None else self.starts[index]
         return replace(self.every(cut), lengths=lengths, starts=starts, B=len(chosen))
 
-    def shorter(self, by: int) -> "Inputs":
-        """Return the inputs without the last `by` steps; the lengths are cut with them."""
+    def shorter(self, by: int, all_inputs: bool = True) -> "Inputs":
+        """Return the inputs without the last `by` steps; the lengths are cut with them.
+
+        all_inputs: also those that have another number of steps than the main one.
+        """
 
         def cut(leaf: Leaf) -> Leaf:
             if leaf.role == "lengths":
@@ -100,7 +101,7 @@ class Inputs:
                 return replace(leaf, value=type(leaf.value)(min(v, most) for v in leaf.value))
             if leaf.role == "square":
                 return replace(leaf, value=leaf.value[: self.T - by, : self.T - by])
-            if leaf.time is None or leaf.T <= by:
+            if leaf.time is None or leaf.T <= by or not (all_inputs or leaf.T == self.T):
                 return leaf
             return replace(leaf, value=leaf.value.narrow(leaf.time, 0, leaf.T - by))
 

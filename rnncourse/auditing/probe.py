@@ -83,12 +83,12 @@ class Probe:
         taps: bool = False,
         restore: bool = True,
         scale: float = 1.0,
-        hooks: bool = True,
+        hooks: bool = False,
     ) -> Run:
         """Call the model once.
 
         where: the entries to disturb, by leaf. values: other values for some leaves, by number. taps: make
-        the inputs leaves of the graph. record: keep every torch call. restore: start from the saved state.
+        the inputs leaves of the graph. record: keep every torch call. hooks: keep the recurrent calls alone. restore: start from the saved state.
         """
         inputs = inputs or self.inputs
         if restore:
@@ -99,9 +99,16 @@ class Probe:
         tape = Tape(self.names, record, taps, noise)
         calls: list[RecurrentCall] = []
         args, kwargs = inputs.build(built)
-        given = [value.data if isinstance(value, PackedSequence) else value for value in _leaves(args, kwargs)]
+        given = [
+            value.data if isinstance(value, PackedSequence) else value for value in _leaves(args, kwargs)
+        ]
         for number, (leaf, value) in enumerate(zip(inputs.leaves, given, strict=True)):
-            if leaf.role == "sequence" and not leaf.floating and not leaf.packed and isinstance(value, Tensor):
+            if (
+                leaf.role == "sequence"
+                and not leaf.floating
+                and not leaf.packed
+                and isinstance(value, Tensor)
+            ):
                 count = torch.arange(value[..., 0].numel() * value.shape[-1], device=value.device)
                 tape.follow(value, number, count.view(value.shape))
         seed_all(seed)
@@ -110,9 +117,10 @@ class Probe:
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
             stack.enter_context(torch.enable_grad())
-            if hooks:
+            if hooks or record:
                 stack.enter_context(self._watched(tape, calls))
-            stack.enter_context(tape)
+            if record or tape.origins:
+                stack.enter_context(tape)
             returned = self._call(self.model, *args, **kwargs)
         self.embedded |= tape.embedded
         zeros += [(tap.leaf, tap.origin, tap.zero) for tap in tape.taps if tap.zero is not None]
@@ -130,9 +138,7 @@ class Probe:
             loss = loss[0]
         return loss, tape
 
-    def gradients(
-        self, of: Tensor, wanted: list[Tensor], keep: bool = False
-    ) -> list[Tensor | None]:
+    def gradients(self, of: Tensor, wanted: list[Tensor], keep: bool = False) -> list[Tensor | None]:
         self.backwards += 1
         with torch.backends.cudnn.flags(enabled=False), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -206,14 +212,14 @@ class Probe:
         waiting: list[tuple[list[Tensor], list[Tensor]]] = []
 
         def before(module: nn.Module, args: Any, kwargs: Any) -> None:
-            if not tape.quiet:
+            tape.quiet += 1
+            if tape.quiet == 1:
                 ins = list(flat((args, kwargs)))
                 waiting.append((ins, [copy_of(t) for t in ins]))
-            tape.quiet += 1
 
         def after(module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
-            tape.quiet -= 1
-            if tape.quiet:
+            if tape.quiet > 1:
+                tape.quiet -= 1
                 return
             name = self.names[id(module)]
             ins, values = waiting.pop()
@@ -221,6 +227,7 @@ class Probe:
             tape.module_called(label, name, ins, values, list(flat(result)))
             calls.append(_recurrent(name, module, args, kwargs, result, values))
             calls[-1].place = where_from(self.names)[0]
+            tape.quiet -= 1
 
         for module in self.recurrent.values():
             handles.append(module.register_forward_pre_hook(before, with_kwargs=True))

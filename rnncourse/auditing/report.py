@@ -98,37 +98,32 @@ class Audit:
 
 
 # By the kind of a cause, the kinds that follow from it. A cause that is found takes them in.
+READING = ("future read", "padding read", "starts ignored", "reset too early", "last step unread", "state dropped")
+MATCHING = ("target mispaired", "loss couples rows", "loss on padding", "mask unread", "input unread")
+LEARNING = ("gradient cut", "parameter without gradient")
 FOLLOWS: dict[str, tuple[str, ...]] = {
-    "not finite": ("*",),
     "state kept": ("random in eval", "batch mixed"),
-    "batch as time": (
-        "batch mixed", "state dropped", "future read", "padding read", "last step unread", "starts ignored",
-        "reset too early", "gradient cut", "backward direction", "loss couples rows", "target mispaired",
-        "parameter without gradient", "steps torn", "no dependence", "loss on padding",
-    ),
-    "batch mixed": (
-        "future read", "padding read", "starts ignored", "reset too early", "loss couples rows", "steps torn",
-        "target mispaired", "state dropped", "last step unread", "gradient cut", "softmax axis",
-    ),
-    "steps torn": (
-        "future read", "padding read", "last step unread", "state dropped", "starts ignored",
-        "backward direction",
-    ),
-    "future read": ("target in input",),
-    "padding read": ("loss on padding", "mask unread", "last step unread"),
-    "mask unread": (),
+    "batch as time": ("batch mixed", "steps torn", "backward direction", *READING, *MATCHING, *LEARNING),
+    "batch mixed": ("steps torn", "softmax axis", *READING, *MATCHING, *LEARNING),
+    "rows reordered": (*READING, *MATCHING),
+    "steps torn": ("backward direction", *READING),
+    "gates saturated": ("input unread", "state dropped", "parameter without gradient", "gradient cut", "zero start"),
+    "dead ReLU": ("input unread", "state dropped", "parameter without gradient", "gradient cut", "zero start"),
+    "zero start": ("input unread", "state dropped", "parameter without gradient", "gradient cut"),
+    "softmax of one": ("parameter without gradient", "input unread"),
+    "input unread": ("parameter without gradient", "mask unread", "state dropped", "gradient cut"),
+    "future read": ("target in input", "padding read"),
+    "padding read": ("mask unread", "last step unread", "state dropped"),
+    "no gradient": ("gradient cut", "parameter without gradient"),
     "state dropped": ("parameter without gradient", "gradient cut"),
     "gradient cut": ("parameter without gradient",),
-    "no gradient": ("gradient cut", "parameter without gradient", "state dropped", "last step unread"),
     "unregistered": ("parameter without gradient",),
-    "gates saturated": ("state dropped", "parameter without gradient", "no dependence", "gradient cut"),
-    "dead ReLU": ("state dropped", "no dependence", "parameter without gradient", "gradient cut"),
-    "softmax of one": ("parameter without gradient",),
+    "backward direction": ("last step unread", "parameter without gradient"),
+    "starts ignored": ("mask unread",),
+    "reset too early": ("mask unread",),
+    "dropout in eval": ("random in eval", "padding read"),
     "shapes broadcast": ("target mispaired", "loss couples rows"),
-    "probabilities": (),
-    "backward direction": ("last step unread",),
-    "dropout in eval": ("random in eval",),
-    "zero start": ("parameter without gradient", "no dependence"),
+    "target mispaired": ("loss on padding", "loss couples rows"),
 }
 
 
@@ -146,7 +141,10 @@ def with_causes(found: Iterable[Finding]) -> list[Finding]:
         follows = [
             f
             for f in rest
-            if f is not cause and f.level != FACT and f.kind != cause.kind and (f.kind in below or "*" in below)
+            if f is not cause
+            and f.level != FACT
+            and f.kind != cause.kind
+            and (f.kind in below or "*" in below)
         ]
         if follows:
             rest = [f for f in rest if not any(f is other for other in follows)]

@@ -235,9 +235,7 @@ def _settled_starts(starts: Tensor, B: int, T: int, batch_first: bool) -> Tensor
     flags = starts.detach().cpu().bool()
     flags = flags.squeeze(-1) if flags.dim() == 3 else flags
     if tuple(flags.shape) not in ((B, T), (T, B)):
-        raise ValueError(
-            f"starts: expected (B={B}, T={T}) or (T={T}, B={B}), got {tuple(flags.shape)}."
-        )
+        raise ValueError(f"starts: expected (B={B}, T={T}) or (T={T}, B={B}), got {tuple(flags.shape)}.")
     rows_first = batch_first if B == T else tuple(flags.shape) == (B, T)
     return flags if rows_first else flags.t()
 

@@ -50,6 +50,11 @@ class Subject:
     def has(self, *kinds: str) -> bool:
         return any(finding.kind in kinds for finding in self.found)
 
+    def skip(self, reason: str, *kinds: str) -> None:
+        """Say that something was not checked, and why."""
+        self.gaps.append(reason)
+        self.checked = [kind for kind in self.checked if kind not in kinds]
+
     # ---- outputs
 
     @cached_property
@@ -101,7 +106,7 @@ class Subject:
     @cached_property
     def row_runs(self) -> list[Run]:
         """One run for each row, all that belongs to it disturbed."""
-        return [self.disturb(self.rows([row])) for row in range(self.B)]
+        return [self.disturb(self.rows([row]), hooks=True) for row in range(self.B)]
 
     def disturb(self, where: Where, **options: Any) -> Run:
         return self.probe.run(where, **options)
@@ -154,9 +159,7 @@ class Subject:
     def weights(self) -> list[Tensor]:
         """A random weighting of each output, the loss where none is given."""
         generator = torch.Generator().manual_seed(7)
-        return [
-            torch.randn(out.shape, generator=generator).to(out.device) for out in self.base.outputs
-        ]
+        return [torch.randn(out.shape, generator=generator).to(out.device) for out in self.base.outputs]
 
     def summed(self, run: Run, only: Callable[[int], Tensor | None] | None = None) -> Tensor | None:
         """The weighted sum of all outputs that have a gradient; `only(k)` is a mask (B, T) for output k."""
@@ -182,7 +185,7 @@ class Subject:
     @cached_property
     def graph(self) -> Run:
         """A run with all inputs leaves of its graph."""
-        return self.probe.run(taps=True)
+        return self.probe.run(taps=True, hooks=True)
 
     def input_gradients(self, of: Tensor, keep: bool = True) -> dict[int, Tensor]:
         """By leaf the norm of the gradient at each (row, step), (B, T), or (B,) without time."""
@@ -252,7 +255,7 @@ def layouts_of(probe: Probe, base: Run) -> tuple[list[Layout], list[str], bool]:
 
 def _outputs(probe: Probe, inputs: Inputs, count: int) -> list[Tensor]:
     try:
-        found = probe.run(inputs=inputs, hooks=False).outputs
+        found = probe.run(inputs=inputs).outputs
     except Exception:  # whatever a model raises when it gets fewer rows or steps
         return []
     return found if len(found) == count else []

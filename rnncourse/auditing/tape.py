@@ -53,6 +53,7 @@ class Call:
     given: tuple[Any, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
     writes: bool = False
+    with_graph: bool = True  # whether autograd recorded it: not so under no_grad
 
 
 @dataclass
@@ -131,7 +132,8 @@ class Tape(TorchFunctionMode):
         place, module = where_from(self.names)
         self.held += [*ins, *results]
         after = [copy(t) for t in results]
-        call = Call(name, module, place, ins, before, results, after, func, args, kwargs, writes)
+        with_graph = torch.is_grad_enabled()
+        call = Call(name, module, place, ins, before, results, after, func, args, kwargs, writes, with_graph)
         self.calls.append(call)
 
     def _embedded(
@@ -217,12 +219,12 @@ class Tape(TorchFunctionMode):
             place, _ = where_from(self.names)
             self.held += [*ins, *results]
             after = [copy(t) for t in results]
-            self.calls.append(Call(name, module, place, ins, before, results, after))
+            call = Call(name, module, place, ins, before, results, after)
+            call.with_graph = torch.is_grad_enabled()
+            self.calls.append(call)
 
 
-def _call_moved(
-    func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], swap: Callable[[Any], Any]
-) -> Any:
+def _call_moved(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], swap: Callable[[Any], Any]) -> Any:
     result = func(*swap(args), **{key: swap(value) for key, value in kwargs.items()})
     return list(result) if isinstance(result, Iterator) else result
 
@@ -248,7 +250,7 @@ def function_name(func: Any) -> str:
 def copy(tensor: Tensor) -> Tensor:
     """The values at this moment; a parameter does not change during a run."""
     tensor_now = tensor.detach()
-    return tensor_now if isinstance(tensor, nn.Parameter) else tensor_now.clone()
+    return tensor_now if type(tensor) is nn.Parameter else tensor_now.clone()
 
 
 def _flat(tree: Any) -> Iterator[Tensor]:

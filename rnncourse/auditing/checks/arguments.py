@@ -1,6 +1,7 @@
 """Arguments that change nothing: an input that is not read, a mask that is not applied."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,43 +40,43 @@ def _input(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:
 
 
 def _flags(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:
-    try:
-        run = s.probe.run(values={number: _other(leaf)})
-    except Exception:  # a mask or lengths that the model refuses: then it reads them
-        return
-    if _changes(s, run):
-        return
+    for other in _others(leaf):
+        try:
+            run = s.probe.run(values={number: other})
+        except Exception:  # a mask or lengths that the model refuses: then it reads them
+            return
+        if _changes(s, run):
+            return
     if leaf.role == "lengths":
         yield Finding(
-            "mask unread", QUESTION, f"No output depends on {leaf.name}. Is it meant for the loss alone?", lesson="13"
+            "mask unread",
+            QUESTION,
+            f"No output depends on {leaf.name}. Is it meant for the loss alone?",
+            lesson="13",
         )
         return
     yield Finding(
         "mask unread",
         WRONG,
-        f"{leaf.name} is not applied: its entries may be exchanged, True for False, and no output changes.",
+        f"{leaf.name} is not applied: True and False may be exchanged in it, and no output changes.",
         lesson="13",
     )
 
 
-def _other(leaf: Leaf) -> Tensor | list[int]:
-    """The flags with one entry of each row changed; lengths all at their longest."""
+def _others(leaf: Leaf) -> Iterator[Any]:
+    """Other values: flags with some entries exchanged, then all; lengths that belong to other rows."""
     value = leaf.value
     if leaf.role == "lengths":
         if not isinstance(value, Tensor):
-            return [max(value)] * len(value)  # type: ignore[return-value]
+            yield [max(value)] * len(value)
+            return
         changed = value.roll(1)
-        return changed if not changed.equal(value) else (value - 1).clamp(min=1)
-    assert leaf.batch is not None
-    assert leaf.time is not None
-    rows = value.clone().movedim((leaf.batch, leaf.time), (0, 1))
-    for k in range(rows.shape[0]):
-        flags = rows[k].reshape(rows.shape[1], -1)[:, 0]
-        minority = bool(flags.float().mean() < 0.5)
-        places = (flags.bool() == minority).nonzero().flatten()
-        at = int(places[0]) if len(places) else (k + 1) % rows.shape[1]
-        rows[k, at] = ~rows[k, at] if value.dtype == torch.bool else 1 - rows[k, at]
-    return rows.movedim((0, 1), (leaf.batch, leaf.time)).contiguous()
+        yield changed if not changed.equal(value) else (value - 1).clamp(min=1)
+        return
+    flags = value if value.dtype == torch.bool else value != 0
+    for share in (0.2, 0.5, 1.0):
+        chosen = torch.rand(value.shape, generator=torch.Generator().manual_seed(3)) < share
+        yield (flags ^ chosen.to(flags.device)).to(value.dtype)
 
 
 def _changes(s: Subject, run: object) -> bool:
@@ -83,6 +84,8 @@ def _changes(s: Subject, run: object) -> bool:
     if len(outputs) != len(s.base.outputs):
         return True
     for out, base in zip(outputs, s.base.outputs, strict=True):
-        if out.shape != base.shape or bool((torch.nan_to_num(out.detach()) != torch.nan_to_num(base.detach())).any()):
+        if out.shape != base.shape or bool(
+            (torch.nan_to_num(out.detach()) != torch.nan_to_num(base.detach())).any()
+        ):
             return True
     return False

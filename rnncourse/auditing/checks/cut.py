@@ -47,7 +47,9 @@ def _between_steps(s: Subject, call: Call | None) -> Iterator[Finding]:
     total, value = 0.0, 0.0
     graph = torch.zeros(())
     for k in ks[:2]:
-        canonical = s.layouts[k].canonical(torch.where(torch.isfinite(s.graph.outputs[k]), s.graph.outputs[k], 0.0))
+        canonical = s.layouts[k].canonical(
+            torch.where(torch.isfinite(s.graph.outputs[k]), s.graph.outputs[k], 0.0)
+        )
         T_out = canonical.shape[1]
         at = last.clamp(max=T_out - 1) if T_out >= s.T else torch.full((s.B,), T_out - 1)
         weight = torch.linspace(0.5, 1.5, canonical.shape[2]).to(canonical)
@@ -102,12 +104,24 @@ def _frozen(call: Call | None) -> Finding:
         "No output has a gradient with respect to the input, though all depend on it. Is what comes first frozen?",
         call.place if call else None,
         call.module if call else "",
+        numbers={"whole": 1.0},
         by=f"Cut by {call.name}" if call else "",
     )
 
 
 def _in_part(s: Subject, call: Call) -> Iterator[Finding]:
     """A small change along a random direction, beside what the gradient says of it."""
+    if call.name in ("argmax", "argmin", "topk", "max", "sort", "argsort", "multinomial"):
+        yield Finding(
+            "gradient cut",
+            QUESTION,
+            f"The outputs read what {call.name} chooses, and no gradient passes a choice. Is this meant?",
+            call.place,
+            call.module,
+            lesson="14",
+            by=f"Cut by {call.name}",
+        )
+        return
     directions = s.rows(range(s.B))
     step = 2e-3
     runs = [s.probe.run(directions, scale=sign * step) for sign in (1, -1)]
@@ -119,7 +133,7 @@ def _in_part(s: Subject, call: Call) -> Iterator[Finding]:
         value = s.summed(run)
         if value is None:
             return
-        weighted.append(float(value))
+        weighted.append(float(value.detach()))
     slope = (weighted[0] - weighted[1]) / 2
     said = 0.0
     found = s.probe.gradients(total, [zero for _, _, zero in s.graph.zeros], keep=True)

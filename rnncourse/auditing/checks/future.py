@@ -17,10 +17,11 @@ def run(s: Subject) -> Iterator[Finding]:
     outputs = [k for k in s.timed if (s.layouts[k].T or 0) in (T - 1, T, T + 1) and s.layouts[k].T != 1]
     if not outputs or T < 2:
         if s.causal:
-            s.gaps.append("the future (no output has a step for each step of the input)")
+            s.skip("the future (no output has a step for each step of the input)", *KINDS)
         return
     worst: tuple[float, int, int, int] | None = None
-    for cut in sorted({1, T // 2, T - 1}):
+    cuts = sorted({1, T // 2, T - 1})
+    for cut in cuts:
         nudged = s.nudged(cut, late=True, leaf=None if leaf == s.main_number else leaf)
         for k in outputs:
             effect = s.effect(nudged, k)
@@ -34,7 +35,9 @@ def run(s: Subject) -> Iterator[Finding]:
         return
     effect_size, k, cut, row = worst
     if not s.causal:
-        yield Finding("future read", FACT, f"Outputs depend on later inputs ({effect_size:.2g}): they read both ways.")
+        yield Finding(
+            "future read", FACT, f"Outputs depend on later inputs ({effect_size:.2g}): they read both ways."
+        )
         return
     number = None if leaf == s.main_number else leaf
     nudged = s.nudged(cut, late=True, leaf=number, record=True)
@@ -42,7 +45,7 @@ def run(s: Subject) -> Iterator[Finding]:
     sizes = {T, s.layouts[k].T or T}
     at = blame.first_ahead(story, s.base.outputs[k], cut, sorted(sizes)) if story else None
     call = story.base[at] if story and at is not None else None
-    own = float(s.effect(nudged, k)[:, cut:].max())
+    own = max(float(s.effect(s.nudged(c, late=True, leaf=number), k)[:, c:].max()) for c in cuts)
     ahead = _how_far(s, k, leaf)
     why = s.options.get("why causal", "causal=True was said")
     yield Finding(

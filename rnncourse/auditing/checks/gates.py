@@ -22,16 +22,16 @@ def run(s: Subject) -> Iterator[Finding]:
 
 
 def _gates(s: Subject) -> Iterator[Finding]:
-    names = {module.split(".")[-1] for module in ("LSTM", "GRU")}
-    if not any(type(m).__name__.startswith(tuple(names)) for m in s.probe.recurrent.values()):
+    kinds = {kind for kind in GATES for m in s.probe.recurrent.values() if type(m).__name__.startswith(kind)}
+    if not kinds:
         return
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with trace(s.model, names=["i", "f", "o", "r", "z"]) as t:
+            with trace(s.model, names=sorted(set("".join(GATES[kind] for kind in kinds)))) as t:
                 s.probe.run(hooks=False)
     except (TypeError, ValueError, RuntimeError):
-        s.gaps.append("gates (the recurrent modules can't be traced)")
+        s.skip("gates (the recurrent modules can't be traced)", *KINDS)
         return
     for watched in t._recorder.watched:
         shares: dict[str, list[Tensor]] = {}

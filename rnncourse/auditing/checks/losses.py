@@ -15,7 +15,7 @@ KINDS = ("probabilities", "shapes broadcast", "target mispaired", "loss on paddi
 
 def run(s: Subject) -> Iterator[Finding]:
     if s.probe.loss is None:
-        s.gaps.append("the loss (give loss=)")
+        s.skip("the loss (give loss=)", *KINDS)
         return
     leaf = s.inputs.target
     target = None if leaf is None else leaf.value
@@ -25,7 +25,7 @@ def run(s: Subject) -> Iterator[Finding]:
         s.gaps.append(f"the loss (it raises {type(error).__name__}: {_first_line(error)})")
         return
     if not isinstance(loss, Tensor) or loss.dim() > 0 and loss.numel() > 1:
-        s.gaps.append("the loss (it returns no single number)")
+        s.skip("the loss (it returns no single number)", *KINDS)
         return
     yield from _fed(s, tape.calls)
     yield from _broadcast(s, tape.calls)
@@ -54,14 +54,20 @@ def _fed(s: Subject, calls: list[Call]) -> Iterator[Finding]:
         given = call.before[0]
         if call.name == "cross_entropy" and given.dim() > 1 and given.shape[1] > 1:
             axis = 1
-            likely = bool((given >= 0).all()) and bool(torch.allclose(given.sum(axis), _one(given), atol=1e-4))
+            likely = bool((given >= 0).all()) and bool(
+                torch.allclose(given.sum(axis), _one(given), atol=1e-4)
+            )
             if likely:
-                yield _probabilities(s, call, "probabilities", "it takes logits, and applies log_softmax itself")
+                yield _probabilities(
+                    s, call, "probabilities", "it takes logits, and applies log_softmax itself"
+                )
                 return
         if call.name == "nll_loss" and given.dim() > 1 and given.shape[1] > 1:
             mass = torch.logsumexp(given.double(), 1)
             if float(mass.abs().max()) > 1e-3:
-                positive = bool((given >= 0).all()) and bool(torch.allclose(given.sum(1), _one(given), atol=1e-4))
+                positive = bool((given >= 0).all()) and bool(
+                    torch.allclose(given.sum(1), _one(given), atol=1e-4)
+                )
                 what = "probabilities" if positive else "logits"
                 yield _probabilities(s, call, what, "it takes log-probabilities, what log_softmax gives")
                 return
@@ -71,7 +77,9 @@ def _fed(s: Subject, calls: list[Call]) -> Iterator[Finding]:
         if call.name == "ctc_loss" and given.dim() == 3:
             mass = torch.logsumexp(given.double(), 2)
             if float(mass.abs().max()) > 1e-3:
-                yield _probabilities(s, call, "numbers that are no log-probabilities", "it takes what log_softmax gives")
+                yield _probabilities(
+                    s, call, "numbers that are no log-probabilities", "it takes what log_softmax gives"
+                )
                 return
 
 
@@ -89,7 +97,9 @@ def _is_sigmoid(s: Subject, tensor: Tensor, calls: list[Call]) -> bool:
 
 
 def _probabilities(s: Subject, call: Call, what: str, why: str) -> Finding:
-    soft = next((c for c in reversed(s.base.tape.calls) if c.name in ("softmax", "sigmoid", "log_softmax")), None)
+    soft = next(
+        (c for c in reversed(s.base.tape.calls) if c.name in ("softmax", "sigmoid", "log_softmax")), None
+    )
     place = call.place or (soft.place if soft else None)
     by = f"By {call.name}" if call.place or not soft else f"They come from {soft.name}"
     return Finding(
@@ -189,7 +199,7 @@ def _padding(s: Subject, target: Any) -> Iterator[Finding]:
         return
     gradients = _gradients(s, target)
     if gradients is None:
-        s.gaps.append("the loss on padding (the outputs can't be cut off from the model)")
+        s.skip("the loss on padding (the outputs can't be cut off from the model)", *KINDS)
         return
     on, off = 0.0, 0.0
     for k, gradient in enumerate(gradients):
@@ -212,11 +222,11 @@ def _padding(s: Subject, target: Any) -> Iterator[Finding]:
 
 
 def _mean_over_padding(s: Subject, target: Any) -> Iterator[Finding]:
-    if s.has("padding read") or s.inputs.main.packed:
+    if s.has("padding read", "random in eval", "dropout in eval") or s.inputs.main.packed:
         return
     try:
         longer = s.inputs.longer(2)
-        run = s.probe.run(inputs=longer, hooks=False)
+        run = s.probe.run(inputs=longer)
         more, _ = s.probe.loss_of(run.returned, longer.target.value if longer.target else None)
         now, _ = s.probe.loss_of(s.base.returned, target)
     except Exception:  # a model or a loss with a fixed number of steps
@@ -242,7 +252,7 @@ def _pairs(s: Subject, target: Any) -> Iterator[Finding]:
         return
     first = _gradients(s, target)
     if first is None or all(gradient is None for gradient in first):
-        s.gaps.append("which target meets which output (the loss has no gradient at the outputs)")
+        s.skip("which target meets which output (the loss has no gradient at the outputs)", *KINDS)
         return
     changed = _other_target(s, leaf.value, leaf.batch)
     if changed is None:
@@ -356,7 +366,11 @@ def _coupled(s: Subject, target: Any) -> Iterator[Finding]:
             continue
         mask = torch.zeros(s.B, 1, 1, dtype=torch.float64)
         mask[0] = 1
-        noise = torch.randn(out.shape, generator=torch.Generator().manual_seed(5)).to(out) * 0.1 * (s.size(k) or 1.0)
+        noise = (
+            torch.randn(out.shape, generator=torch.Generator().manual_seed(5)).to(out)
+            * 0.1
+            * (s.size(k) or 1.0)
+        )
         row = _row_mask(s, k)
         if row is None:
             return
@@ -397,5 +411,3 @@ def _row_mask(s: Subject, k: int) -> Tensor | None:
     shape = [1] * out.dim()
     shape[axis] = -1
     return mine.reshape(shape).to(out)
-
-

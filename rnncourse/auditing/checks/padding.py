@@ -16,15 +16,16 @@ KINDS = ("padding read",)
 def run(s: Subject) -> Iterator[Finding]:
     real = s.real
     if real is None or s.inputs.lengths is None:
-        s.gaps.append("padding (give lengths=)")
+        s.skip("padding (give lengths=)", *KINDS)
         return
     if bool(real.all()) or not s.numeric:
-        s.gaps.append("padding (no row is shorter than the batch)")
+        s.skip("padding (no row is shorter than the batch)", *KINDS)
         return
     other = None if s.inputs.main.packed else _disturbed(s, real)
     by_value = None if other is None else _worst(s, other, real, s.base)
-    alone = _alone(s)
-    more = None if s.inputs.main.packed else _more(s)
+    by_chance = s.has("random in eval", "dropout in eval")  # other shapes draw other numbers
+    alone = None if by_chance else _alone(s)
+    more = None if by_chance or s.inputs.main.packed else _more(s)
     real_effects = [e for e in (alone, more) if e is not None]
     found = max((e for e in real_effects), key=lambda e: e[0] / (e[3] or 1), default=None)
     actual = found is not None and found[0] > found[3]
@@ -120,7 +121,7 @@ def _alone(s: Subject) -> Effect | None:
     for row in short:
         length = int(s.inputs.lengths[row])
         try:
-            run = s.probe.run(inputs=s.inputs.rows([row]).shorter(s.T - length), hooks=False)
+            run = s.probe.run(inputs=s.inputs.rows([row]).shorter(s.T - length, all_inputs=False))
         except Exception:  # a model that wants its batch or its steps as they are
             continue
         if len(run.outputs) != len(s.base.outputs):
@@ -133,7 +134,9 @@ def _alone(s: Subject) -> Effect | None:
             if out.dim() != len(layout.shape):
                 continue
             alone = torch.nan_to_num(out, neginf=0.0).movedim(layout.batch or 0, 0)
-            whole = torch.nan_to_num(s.base.outputs[k].detach(), neginf=0.0).movedim(layout.batch or 0, 0)[row : row + 1]
+            whole = torch.nan_to_num(s.base.outputs[k].detach(), neginf=0.0).movedim(layout.batch or 0, 0)[
+                row : row + 1
+            ]
             if alone.shape[0] != 1:
                 continue
             # other axes of time may be in it, as in attention: what both have is compared
@@ -156,7 +159,7 @@ def _more(s: Subject) -> Effect | None:
     """Two more padded steps at the end of each row."""
     assert s.real is not None
     try:
-        run = s.probe.run(inputs=s.inputs.longer(2), hooks=False)
+        run = s.probe.run(inputs=s.inputs.longer(2))
     except Exception:  # a model with a fixed number of steps
         return None
     if len(run.outputs) != len(s.base.outputs):

@@ -33,7 +33,9 @@ def run(s: Subject) -> Iterator[Finding]:
     found = dict(zip(learning, s.probe.gradients(total, list(learning.values()), keep=True), strict=True))
     if not hidden:
         yield from _foreign(s, total, parameters)
-    broken = next((name for name, g in found.items() if g is not None and not bool(torch.isfinite(g).all())), None)
+    broken = next(
+        (name for name, g in found.items() if g is not None and not bool(torch.isfinite(g).all())), None
+    )
     if broken:
         yield Finding(
             "not finite", WRONG, f"The gradient of {broken} has NaN or inf, though the outputs are finite.",
@@ -78,7 +80,9 @@ def _unregistered(s: Subject) -> Iterator[Finding]:
                 path = f"{name}.{key}".lstrip(".")
                 count = sum(p.numel() for p in loose)
                 kind = type(value).__name__
-                what = f"a {kind}" if isinstance(value, list | tuple | dict) else f"an attribute of class {kind}"
+                what = (
+                    f"a {kind}" if isinstance(value, list | tuple | dict) else f"an attribute of class {kind}"
+                )
                 better = "nn.ModuleDict" if isinstance(value, dict) else "nn.ModuleList or nn.ParameterList"
                 from rnncourse.auditing.checks.memory import _place
 
@@ -163,27 +167,27 @@ def _nan_source(s: Subject, total: Tensor) -> tuple[Any, str]:
 def _missing(s: Subject, run: Any, missing: list[str], learning: dict[str, Tensor]) -> Iterator[Finding]:
     if not missing:
         return
-    used = {id(arg) for call in s.base.tape.calls for arg in call.args}
+    recorded = [arg for call in s.base.tape.calls if call.with_graph for arg in call.args]
+    frozen = {id(arg) for call in s.base.tape.calls if not call.with_graph for arg in call.args}
     inside = {id(p) for call in s.base.recurrent for p in call.module.parameters()}
-    owners: dict[str, list[str]] = {}
-    for name in missing:
-        owners.setdefault(name.rpartition(".")[0], []).append(name)
-    unused = [name for name in missing if id(learning[name]) not in used | inside]
-    names = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-    why = (
-        "no call uses them" if len(unused) == len(missing)
-        else "their graph is cut before the outputs" if not unused
-        else "some are not used, of the others the graph is cut"
-    )  # fmt: skip
-    them = "parameter gets" if len(missing) == 1 else "parameters get"
-    yield Finding(
-        "parameter without gradient",
-        WRONG,
-        f"{len(missing)} {them} no gradient from any output: {names} ({why}).",
-        module=next(iter(owners)),
-        numbers={"count": float(len(missing))},
-        lesson="15",
-    )
+    used = {id(arg) for arg in recorded} | (inside - frozen)
+    for level, names, why in (
+        (WRONG, [n for n in missing if id(learning[n]) in used], "they are used, and what they give does not reach an output, or its graph is cut"),
+        (QUESTION, [n for n in missing if id(learning[n]) in frozen - used], "they run under no_grad"),
+        (QUESTION, [n for n in missing if id(learning[n]) not in used | frozen], "no call uses them"),
+    ):
+        if names:
+            shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+            them = "parameter gets" if len(names) == 1 else "parameters get"
+            yield Finding(
+                "parameter without gradient",
+                level,
+                f"{len(names)} {them} no gradient from any output: {shown} ({why})." + (
+                    " Is this meant?" if level == QUESTION else ""),
+                module=names[0].rpartition(".")[0],
+                numbers={"count": float(len(names))},
+                lesson="15",
+            )
 
 
 def _zero(s: Subject, zero: list[str], found: dict[str, Tensor | None]) -> Iterator[Finding]:
@@ -196,10 +200,17 @@ def _zero(s: Subject, zero: list[str], found: dict[str, Tensor | None]) -> Itera
         return
     names = ", ".join(zero[:3]) + (f" and {len(zero) - 3} more" if len(zero) > 3 else "")
     values = dict(s.model.named_parameters())
-    still = all(not bool(values[name].any()) for name in zero if "weight" in name) and any("weight" in n for n in zero)
-    kind = "zero start" if still or not any(g is not None and bool(g.any()) for g in found.values()) else (
+    at_zero = [name for name in zero if not bool(values[name].any())]
+    still = any("weight" in name for name in at_zero)
+    if still:
+        names = ", ".join(at_zero[:3]) + (f" and {len(zero) - len(at_zero[:3])} more" if len(zero) > len(at_zero[:3]) else "")
+    kind = "zero start" if still else (
         "parameter without gradient")  # fmt: skip
-    why = "they start at zero, and nothing moves them" if kind == "zero start" else "also after a step of all others"
+    why = (
+        "they start at zero, and nothing moves them"
+        if kind == "zero start"
+        else "also after a step of all others"
+    )
     yield Finding(
         kind,
         WRONG,
@@ -215,8 +226,10 @@ def _may_be_zero(s: Subject, name: str) -> bool:
     if "weight_hh" in name or "weight_hr" in name:
         owner = name.rpartition(".")[0]
         return all(
-            call.output is None and not any(bool(v.any()) for v in call.state_values)
-            or call.output is not None and s.T == 1
+            call.output is None
+            and not any(bool(v.any()) for v in call.state_values)
+            or call.output is not None
+            and s.T == 1
             for call in s.base.recurrent
             if call.name == owner or call.name == type(s.model).__name__
         )

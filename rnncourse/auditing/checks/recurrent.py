@@ -71,7 +71,12 @@ def _read(s: Subject) -> Iterator[Finding]:
 
 
 def _directions(s: Subject, call: RecurrentCall, found: dict[int, Tensor | None]) -> Iterator[Finding]:
-    if not getattr(call.module, "bidirectional", False) or call.packed or call.output is None or call.output.dim() != 3:
+    if (
+        not getattr(call.module, "bidirectional", False)
+        or call.packed
+        or call.output is None
+        or call.output.dim() != 3
+    ):
         return
     gradient, h_n = found.get(id(call.output)), found.get(id(call.ends[0]))
     if gradient is None or (h_n is not None and bool(h_n[-1].any())):

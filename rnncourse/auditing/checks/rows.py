@@ -17,10 +17,10 @@ KINDS = ("batch as time", "batch mixed", "rows reordered")
 
 def run(s: Subject) -> Iterator[Finding]:
     if s.B == 1:
-        s.gaps.append("whether rows mix (give a batch of two or more)")
+        s.skip("whether rows mix (give a batch of two or more)", *KINDS)
         return
     if not s.numeric:
-        s.gaps.append("whether rows mix (no output has a row for each row of the batch)")
+        s.skip("whether rows mix (no output has a row for each row of the batch)", *KINDS)
         return
     by_layer = _batch_as_time(s)
     mixed = _mixed(s)
@@ -42,7 +42,11 @@ def _levels(s: Subject) -> tuple[str, str]:
 
 def _batch_as_time(s: Subject) -> Finding | None:
     """By the axis of a recurrent layer's input along which the rows lie."""
+    seen: set[str] = set()
     for number, call in enumerate(s.base.recurrent):
+        if call.name in seen:  # a loop over steps: its first call tells
+            continue
+        seen.add(call.name)
         if call.packed or not isinstance(call.module, LAYERS) or call.input.dim() not in (2, 3):
             continue
         masks = _changes(s, number)
@@ -113,10 +117,7 @@ def _mixed(s: Subject) -> Finding | None:
         if reordered:
             call, by = _moved(s, story, output), "They change places in"
         else:
-            at = story.walk(output, blame.mixed)
-            call = story.base[at[0]] if at else None
-            if at and not blame.mixed(story.after(*at)):
-                call = None
+            call = _first_mixed(story, output)
             by = "First mixed by"
     text = (
         f"Row {i} of the output depends on row {j} of the input ({float(matrix[i, j]):.2g}; "
@@ -136,6 +137,16 @@ def _mixed(s: Subject) -> Finding | None:
         by=f"{by} {call.name}" if call else "",
     )
     return replace(finding, level=WRONG, text=text) if reordered else finding
+
+
+def _first_mixed(story: blame.Story, output: Tensor) -> Call | None:
+    at = story.walk(output, blame.mixed)
+    relevant = story.relevant([output])
+    views = [i for i in relevant if blame.moved_into_another_axis(story, i)]
+    if at is None or not blame.mixed(story.after(*at)):
+        return story.base[max(views)] if views else None
+    earlier = [i for i in views if i < at[0]]
+    return story.base[max(earlier)] if earlier else story.base[at[0]]
 
 
 def _permutation(matrix: Tensor, limit: float) -> bool:

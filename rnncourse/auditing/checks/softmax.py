@@ -48,14 +48,21 @@ def _summed_over_another(s: Subject, soft: list[Call]) -> Iterator[Finding]:
         if call.name not in ("bmm", "matmul", "__matmul__") or len(call.before) < 2:
             continue
         left, right = call.before[0], call.before[1]
-        for weights, axis, arg in ((left, left.dim() - 1, call.args[0]), (right, right.dim() - 2, call.args[1])):
+        for weights, axis, arg in (
+            (left, left.dim() - 1, call.args[0]),
+            (right, right.dim() - 2, call.args[1]),
+        ):
             source = storages.get(arg.untyped_storage().data_ptr())
             if source is None or weights.dim() < 3 or axis < 1 or weights.shape[axis] < 2:
                 continue
             if _sums_to_one(weights, axis) or bool((weights < 0).any()):
                 continue
             other = next(
-                (a for a in range(1, weights.dim()) if a != axis and weights.shape[a] > 1 and _sums_to_one(weights, a)),
+                (
+                    a
+                    for a in range(1, weights.dim())
+                    if a != axis and weights.shape[a] > 1 and _sums_to_one(weights, a)
+                ),
                 None,
             )
             if other is not None:

@@ -13,15 +13,15 @@ KINDS = ("starts ignored", "reset too early")
 def run(s: Subject) -> Iterator[Finding]:
     starts = s.inputs.starts
     if starts is None:
-        s.gaps.append("episode starts (give starts=)")
+        s.skip("episode starts (give starts=)", *KINDS)
         return
     outputs = [k for k in s.timed if s.layouts[k].T == s.T]
     if not outputs:
-        s.gaps.append("episode starts (no output has a step for each step of the input)")
+        s.skip("episode starts (no output has a step for each step of the input)", *KINDS)
         return
     inner = [(int(r), int(t) + 1) for r, t in starts[:, 1:].nonzero()]
     if not inner:
-        s.gaps.append("episode starts (none lies after the first step)")
+        s.skip("episode starts (none lies after the first step)", *KINDS)
         return
     yield from _ignored(s, outputs, inner)
     if not s.has("starts ignored"):

@@ -14,7 +14,7 @@ KINDS = ("steps torn", "state dropped", "last step unread")
 
 def run(s: Subject) -> Iterator[Finding]:
     if s.T < 2 or not s.numeric:
-        s.gaps.append("what steps depend on (one step, or no output with rows)")
+        s.skip("what steps depend on (one step, or no output with rows)", *KINDS)
         return
     yield from _torn(s)
     yield from _dropped(s)
@@ -78,13 +78,19 @@ def _dropped(s: Subject) -> Iterator[Finding]:
     if not s.timed and not _reads_last(s, outputs):
         return
     runs = _over_steps(s)
+    if not runs and len(s.base.recurrent) == 1 and not isinstance(s.base.recurrent[0].module, CELLS):
+        runs = [0]
     text = "No output depends on an earlier step: each step is computed by itself."
     if not runs:
-        yield Finding("state dropped", QUESTION, f"{text} The model has no recurrent layer. Is this meant?", lesson="01")
+        yield Finding(
+            "state dropped", QUESTION, f"{text} The model has no recurrent layer. Is this meant?", lesson="01"
+        )
         return
     call = s.base.recurrent[runs[0]]
     drops = f"{type(call.module).__name__} {call.name!r} is called {len(s.base.recurrent)} times"
     why = f"{drops}: is its state passed on from call to call?" if len(s.base.recurrent) > 1 else ""
+    if len(s.base.recurrent) == 1 and _one_step(call):
+        why = f"{type(call.module).__name__} {call.name!r} is given one step of {s.T}."
     yield Finding(
         "state dropped", WRONG, f"{text} {why}".strip(), call.place, call.name, lesson="09", by="Called",
         numbers={"unlawful": 0.0},
@@ -99,7 +105,9 @@ def _reads_last(s: Subject, outputs: list[int]) -> bool:
 
 def _over_steps(s: Subject) -> list[int]:
     """The recurrent calls that go over the steps of the main input, one call for all or one for each."""
-    cells = [k for k, call in enumerate(s.base.recurrent) if isinstance(call.module, CELLS) or _one_step(call)]
+    cells = [
+        k for k, call in enumerate(s.base.recurrent) if isinstance(call.module, CELLS) or _one_step(call)
+    ]
     if len(cells) > 1:
         return cells
     found = []

@@ -24,12 +24,16 @@ def shifts(leaf: Leaf, target: Leaf, lengths: Tensor | None) -> list[int]:
         if stop - start < min(2, G) or (stop - start < G - 2):
             continue
         a, b = goal[:, start:stop], mine[:, start + shift : stop + shift]
-        same = (a == b) if not a.is_floating_point() else torch.isclose(a, b.to(a.dtype), rtol=1e-5, atol=1e-7)
+        same = (
+            (a == b) if not a.is_floating_point() else torch.isclose(a, b.to(a.dtype), rtol=1e-5, atol=1e-7)
+        )
         same = same.reshape(*same.shape[:2], -1).all(2)
         counts = torch.ones_like(same)
         if lengths is not None and G >= T - 1:
             counts = torch.arange(start, stop)[None, :] + max(shift, 0) < lengths[:, None]
-        ignored = (a.reshape(*a.shape[:2], -1) < 0).all(2) if not a.is_floating_point() else torch.zeros_like(same)
+        ignored = (
+            (a.reshape(*a.shape[:2], -1) < 0).all(2) if not a.is_floating_point() else torch.zeros_like(same)
+        )
         counts = counts & ~ignored
         if int(counts.sum()) >= 3 and bool(same[counts].all()) and len(a[counts].unique()) > 1:
             found.append(shift)
@@ -57,11 +61,18 @@ def candidates(s: Subject, target: Leaf) -> list[tuple[int, Leaf, int]]:
         for shift in shifts(leaf, target, s.inputs.lengths):
             found.append((number, leaf, shift))
         value, goal = leaf.value, target.value
-        if value.dim() == 3 and goal.dim() in (2, 3) and leaf.floating and (goal.dim() == 2 or goal.shape[2] == 1):
+        if (
+            value.dim() == 3
+            and goal.dim() in (2, 3)
+            and leaf.floating
+            and (goal.dim() == 2 or goal.shape[2] == 1)
+        ):
             flat = goal if goal.dim() == 2 else goal[:, :, 0]
             for feature in range(min(value.shape[2], 64)):
                 one = Leaf(leaf.name, value[:, :, feature], "sequence", leaf.batch, leaf.time)
-                other = Leaf("target", flat, "sequence", target.batch, 1 if target.time is None else target.time)
+                other = Leaf(
+                    "target", flat, "sequence", target.batch, 1 if target.time is None else target.time
+                )
                 for shift in shifts(one, other, s.inputs.lengths):
                     found.append((number, leaf, shift))
     return found
