@@ -201,8 +201,12 @@ def _checked(s: Subject, settled: Settled) -> list[Finding]:
             s.found.append(finding)
     if s.has("parameter without gradient"):  # what is cut off from the input learns nothing, and should
         wrong = any(f.kind == "parameter without gradient" and f.level == WRONG for f in s.found)
-        s.found = [replace(f, level=WRONG) if wrong and f.kind == "gradient cut" and "value" not in f.numbers
-                   and f.numbers.get("whole") else f for f in s.found]
+        s.found = [
+            replace(f, level=WRONG)
+            if wrong and f.kind == "gradient cut" and "value" not in f.numbers and f.numbers.get("whole")
+            else f
+            for f in s.found
+        ]
     if s.causal is None:
         s.gaps.append("whether the future may be read (say causal=)")
     return s.found

@@ -219,12 +219,14 @@ def first_ahead(story: Story, output: Tensor, s: int, sizes: Sequence[int]) -> i
 VIEWS = {"view", "reshape", "flatten", "unflatten", "view_as", "reshape_as", "_unsafe_view"}
 
 
-def axis_of_steps(late: Tensor) -> int | None:
-    """The one axis by which late entries are late, if there is one alone."""
+def axis_of_steps(late: Tensor, T: int) -> int | None:
+    """The one axis of T entries along which the late entries are the last ones, if there is one alone."""
     found = []
     for axis in range(late.dim()):
-        flat = late.movedim(axis, 0).reshape(late.shape[axis], -1)
-        if bool((flat.all(1) == flat.any(1)).all()) and bool(late.any()) and not bool(late.all()):
+        if late.shape[axis] != T:
+            continue
+        along = late.movedim(axis, 0).reshape(T, -1).any(1)
+        if bool(along.any()) and not bool(along.all()) and bool((along[1:] >= along[:-1]).all()):
             found.append(axis)
     return found[0] if len(found) == 1 else None
 
@@ -235,8 +237,8 @@ def torn_views(story: Story, T: int) -> Iterator[int]:
         if call.name not in VIEWS or not call.args or call.function is None:
             continue
         late = story.before(i, 0)[0]
-        axis = axis_of_steps(late)
-        if axis is None or late.shape[axis] != T or T < 2:
+        axis = axis_of_steps(late, T)
+        if axis is None or T < 2:
             continue
         label = torch.arange(T).reshape([-1 if k == axis else 1 for k in range(late.dim())])
         label = label.expand(late.shape).contiguous()

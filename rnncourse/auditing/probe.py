@@ -150,7 +150,8 @@ class Probe:
     def _values(
         self, inputs: Inputs, where: Where | None, values: dict[int, Tensor], taps: bool, scale: float
     ) -> tuple[list[Any], list[tuple[int, Tensor | None, Tensor]]]:
-        built, zeros = inputs.values(), []
+        built = inputs.values()
+        zeros: list[tuple[int, Tensor | None, Tensor]] = []
         for number, leaf in enumerate(inputs.leaves):
             if number in values:
                 built[number] = values[number].clone()
@@ -289,7 +290,7 @@ def spread(leaf: Leaf, mask: Tensor) -> Tensor:
 
 def others(leaf: Leaf) -> Tensor:
     """For each entry another one that the leaf holds."""
-    value = leaf.value
+    value: Tensor = leaf.value
     known = value.unique()
     if len(known) < 2:
         return value + 1

@@ -98,7 +98,14 @@ class Audit:
 
 
 # By the kind of a cause, the kinds that follow from it. A cause that is found takes them in.
-READING = ("future read", "padding read", "starts ignored", "reset too early", "last step unread", "state dropped")
+READING = (
+    "future read",
+    "padding read",
+    "starts ignored",
+    "reset too early",
+    "last step unread",
+    "state dropped",
+)
 MATCHING = ("target mispaired", "loss couples rows", "loss on padding", "mask unread", "input unread")
 LEARNING = ("gradient cut", "parameter without gradient")
 FOLLOWS: dict[str, tuple[str, ...]] = {
@@ -107,8 +114,20 @@ FOLLOWS: dict[str, tuple[str, ...]] = {
     "batch mixed": ("steps torn", "softmax axis", *READING, *MATCHING, *LEARNING),
     "rows reordered": (*READING, *MATCHING),
     "steps torn": ("backward direction", *READING),
-    "gates saturated": ("input unread", "state dropped", "parameter without gradient", "gradient cut", "zero start"),
-    "dead ReLU": ("input unread", "state dropped", "parameter without gradient", "gradient cut", "zero start"),
+    "gates saturated": (
+        "input unread",
+        "state dropped",
+        "parameter without gradient",
+        "gradient cut",
+        "zero start",
+    ),
+    "dead ReLU": (
+        "input unread",
+        "state dropped",
+        "parameter without gradient",
+        "gradient cut",
+        "zero start",
+    ),
     "zero start": ("input unread", "state dropped", "parameter without gradient", "gradient cut"),
     "softmax of one": ("parameter without gradient", "input unread"),
     "input unread": ("parameter without gradient", "mask unread", "state dropped", "gradient cut"),

@@ -170,7 +170,7 @@ def _prefix_mask(leaves: Sequence[Leaf], main: Leaf) -> tuple[int, Tensor] | Non
             continue
         for batch in (0, 1):
             real = value.bool() if batch == 0 else value.bool().t()
-            if real[:, 0].all() is False or not bool(real[:, 0].all()):
+            if not bool(real[:, 0].all()):
                 real = ~real
             falls = real[:, 1:].long() <= real[:, :-1].long()
             if bool(real[:, 0].all()) and bool(falls.all()) and not bool(real.all()):
@@ -207,7 +207,9 @@ def _settled(
         return replace(leaf, role="square")
     fits = len(shape) > batch and shape[batch] == B
     if fits and len(shape) > time and shape[time] == T:
-        flags = len(shape) <= 3 and _is_flags(value) and (len(shape) == 2 or shape[-1] == 1)
+        flags = value.dtype == torch.bool or (
+            _is_flags(value) and (len(shape) == 2 or (len(shape) == 3 and shape[-1] == 1))
+        )
         return replace(leaf, role="flags" if flags else "sequence", batch=batch, time=time)
     if fits and len(shape) > time and (len(shape) > 2 or not value.is_floating_point()):
         flags = value.dtype == torch.bool

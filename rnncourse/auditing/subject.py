@@ -63,6 +63,11 @@ class Subject:
         return [k for k, layout in enumerate(self.layouts) if layout.has_rows]
 
     @cached_property
+    def learns(self) -> bool:
+        """Whether some output is a number, and not a choice, such as argmax gives."""
+        return any(out.is_floating_point() for out in self.base.outputs)
+
+    @cached_property
     def timed(self) -> list[int]:
         """Of these, the ones with an axis of time; those with gradients first."""
         found = [k for k in self.numeric if self.layouts[k].T is not None]

@@ -29,7 +29,7 @@ class Saved:
             self._undo.append(_setter(module, "training", module.training))
             for own in (module._parameters, module._buffers, module._modules):
                 self._save(own)
-            attributes = {key: value for key, value in vars(module).items() if key not in OWN}
+            attributes = {k: v for k, v in vars(module).items() if k not in OWN and "_hooks" not in k}
             self._undo.append(_attributes(module, attributes))
             for value in attributes.values():
                 self._save(value)
@@ -39,7 +39,7 @@ class Saved:
             return
         self._seen.add(id(value))
         if isinstance(value, Tensor):
-            if not isinstance(value, nn.parameter.UninitializedTensorMixin):
+            if not isinstance(value, nn.UninitializedParameter | nn.UninitializedBuffer):
                 self._undo.append(_tensor(value))
         elif isinstance(value, dict):
             content = dict(value)
@@ -67,7 +67,9 @@ def _setter(module: nn.Module, name: str, value: object) -> Callable[[], None]:
 def _attributes(module: nn.Module, attributes: dict[str, object]) -> Callable[[], None]:
     def undo() -> None:
         now = vars(module)
-        for name in [name for name in now if name not in attributes and name not in OWN]:
+        for name in [
+            name for name in now if name not in attributes and name not in OWN and "_hooks" not in name
+        ]:
             del now[name]
         for name, value in attributes.items():
             if now.get(name) is not value:

@@ -8,7 +8,9 @@ import importlib
 from dataclasses import dataclass
 from pathlib import Path
 
-FAMILIES = sorted(path.stem for path in Path(__file__).with_name("models").glob("*.py") if path.stem != "__init__")
+FAMILIES = sorted(
+    path.stem for path in Path(__file__).with_name("models").glob("*.py") if path.stem != "__init__"
+)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,11 @@ SEEDS = range(5)
 
 def state_of(model, inputs, options):
     """Everything that an audit must leave alone, in a form that can be compared."""
-    found = {"rng": torch.get_rng_state().tolist(), "numpy": str(np.random.get_state()), "random": random.getstate()}
+    found = {
+        "rng": torch.get_rng_state().tolist(),
+        "numpy": str(np.random.get_state()),
+        "random": random.getstate(),
+    }
     for name, module in model.named_modules():
         found[f"{name} mode"] = module.training
         hooks = {key: list(value) for key, value in vars(module).items() if "hooks" in key and value}
@@ -52,7 +56,9 @@ def test_a_sound_model_is_left_in_peace(name, variant, seed):
     assert report.ok, str(report)
 
 
-@pytest.mark.parametrize(("name", "bug"), PLANTED, ids=lambda part: part if isinstance(part, str) else part.name)
+@pytest.mark.parametrize(
+    ("name", "bug"), PLANTED, ids=lambda part: part if isinstance(part, str) else part.name
+)
 def test_a_planted_bug_is_named(name, bug):
     report = audited(name, bug.name)
     found = [f for f in report if f.kind == bug.kind and f.level == bug.level]

@@ -15,7 +15,7 @@ KINDS = ("input unread", "mask unread")
 
 def run(s: Subject) -> Iterator[Finding]:
     sizes = max((s.size(k) for k in range(len(s.layouts))), default=0.0)
-    if not sizes or not s.layouts:
+    if not sizes or not s.learns:
         return
     for number, leaf in enumerate(s.inputs.leaves):
         if leaf.disturbed and (len([x for x in s.inputs.leaves if x.disturbed]) > 1 or leaf is s.inputs.main):
@@ -57,7 +57,7 @@ def _flags(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:
         return
     yield Finding(
         "mask unread",
-        WRONG,
+        QUESTION if "[" in leaf.name else WRONG,  # in a dict it may be there for another model
         f"{leaf.name} is not applied: True and False may be exchanged in it, and no output changes.",
         lesson="13",
     )

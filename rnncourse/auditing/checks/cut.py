@@ -13,7 +13,8 @@ KINDS = ("no gradient", "gradient cut")
 
 
 def run(s: Subject) -> Iterator[Finding]:
-    if not s.numeric or s.T < 2:
+    if not s.numeric or s.T < 2 or not s.learns:
+        s.skip("gradients between steps (one step, or no output with rows and numbers)", *KINDS)
         return
     nudged = s.disturb(s.rows(range(s.B)), record=True)
     recorded = s.probe.run(taps=True, record=True)

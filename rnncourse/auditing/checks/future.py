@@ -65,7 +65,14 @@ def run(s: Subject) -> Iterator[Finding]:
 
 def causal_leaf(s: Subject) -> int:
     """The argument that outputs must not read ahead in: the one that the target is a shift of, or the main one."""
-    return int(s.options.get("shifted leaf", s.main_number))
+    if "shifted leaf" in s.options:
+        return int(s.options["shifted leaf"])
+    named = [
+        number
+        for number, leaf in enumerate(s.inputs.leaves)
+        if leaf.role == "sequence" and leaf.name.lower().startswith(("tgt", "trg", "target", "dec"))
+    ]
+    return named[0] if named else s.main_number
 
 
 def _how_far(s: Subject, k: int, leaf: int) -> str:

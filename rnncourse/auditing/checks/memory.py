@@ -13,12 +13,13 @@ KINDS = ("state kept",)
 
 
 def run(s: Subject) -> Iterator[Finding]:
-    before = {path: id(value) for path, value in _attributes(s)}
+    s.probe.saved.restore()
+    before = dict(_attributes(s))
     first = s.probe.run(restore=True)
     left = [
         (path, value)
         for path, value in _attributes(s)
-        if before.get(path) != id(value) and not isinstance(value, nn.Parameter)
+        if before.get(path) is not value and not isinstance(value, nn.Parameter)
     ]
     version = s.probe.run(restore=False)
     changed = len(first.outputs) == len(version.outputs)

@@ -1,6 +1,6 @@
 """Parameters that do not learn: never registered, no gradient, zero gradient, a start at zero that stays."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -114,7 +114,7 @@ def _parameters_in(value: Any, depth: int) -> Iterator[Tensor]:
             yield from _parameters_in(item, depth + 1)
 
 
-def _foreign(s: Subject, total: Tensor, parameters: dict[str, Tensor]) -> Iterator[Finding]:
+def _foreign(s: Subject, total: Tensor, parameters: Mapping[str, Tensor]) -> Iterator[Finding]:
     """Leaves of the graph that want a gradient and are no parameters of the model."""
     known = {id(p) for p in parameters.values()}
     seen: set[Any] = set()
@@ -164,15 +164,28 @@ def _nan_source(s: Subject, total: Tensor) -> tuple[Any, str]:
 # ---- no gradient, zero gradient
 
 
-def _missing(s: Subject, run: Any, missing: list[str], learning: dict[str, Tensor]) -> Iterator[Finding]:
+def _missing(s: Subject, run: Any, missing: list[str], learning: Mapping[str, Tensor]) -> Iterator[Finding]:
     if not missing:
         return
     recorded = [arg for call in s.base.tape.calls if call.with_graph for arg in call.args]
     frozen = {id(arg) for call in s.base.tape.calls if not call.with_graph for arg in call.args}
-    inside = {id(p) for call in s.base.recurrent for p in call.module.parameters()}
+    recurrent = {call.module: call.with_graph for call in s.base.tape.calls if call.function is None}
+    inside = {
+        id(p) for call in s.base.recurrent for p in call.module.parameters() if recurrent.get(call.name, True)
+    }
+    frozen |= {
+        id(p)
+        for call in s.base.recurrent
+        for p in call.module.parameters()
+        if not recurrent.get(call.name, True)
+    }
     used = {id(arg) for arg in recorded} | (inside - frozen)
     for level, names, why in (
-        (WRONG, [n for n in missing if id(learning[n]) in used], "they are used, and what they give does not reach an output, or its graph is cut"),
+        (
+            WRONG,
+            [n for n in missing if id(learning[n]) in used],
+            "they are used, and what they give does not reach an output, or its graph is cut",
+        ),
         (QUESTION, [n for n in missing if id(learning[n]) in frozen - used], "they run under no_grad"),
         (QUESTION, [n for n in missing if id(learning[n]) not in used | frozen], "no call uses them"),
     ):
@@ -182,8 +195,8 @@ def _missing(s: Subject, run: Any, missing: list[str], learning: dict[str, Tenso
             yield Finding(
                 "parameter without gradient",
                 level,
-                f"{len(names)} {them} no gradient from any output: {shown} ({why})." + (
-                    " Is this meant?" if level == QUESTION else ""),
+                f"{len(names)} {them} no gradient from any output: {shown} ({why})."
+                + (" Is this meant?" if level == QUESTION else ""),
                 module=names[0].rpartition(".")[0],
                 numbers={"count": float(len(names))},
                 lesson="15",
@@ -203,7 +216,9 @@ def _zero(s: Subject, zero: list[str], found: dict[str, Tensor | None]) -> Itera
     at_zero = [name for name in zero if not bool(values[name].any())]
     still = any("weight" in name for name in at_zero)
     if still:
-        names = ", ".join(at_zero[:3]) + (f" and {len(zero) - len(at_zero[:3])} more" if len(zero) > len(at_zero[:3]) else "")
+        names = ", ".join(at_zero[:3]) + (
+            f" and {len(zero) - len(at_zero[:3])} more" if len(zero) > len(at_zero[:3]) else ""
+        )
     kind = "zero start" if still else (
         "parameter without gradient")  # fmt: skip
     why = (

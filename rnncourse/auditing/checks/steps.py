@@ -17,6 +17,9 @@ def run(s: Subject) -> Iterator[Finding]:
         s.skip("what steps depend on (one step, or no output with rows)", *KINDS)
         return
     yield from _torn(s)
+    if not s.learns:
+        s.skip("memory and gradients (all outputs are integers)", "state dropped", "last step unread")
+        return
     yield from _dropped(s)
     yield from _unread(s)
 

@@ -11,7 +11,9 @@ BUGS = [
     Bug("view", "batch mixed", ".view(", "graykode/nlp-tutorial#68"),
     Bug("mean over padding", "padding read", "", "Lizhen0628/text_classification#12"),
     Bug("attends to padding", "padding read", "", "hyunwoongko/transformer#40"),
-    Bug("softmax over batch", "batch mixed", "softmax(0)", "jadore801120/attention-is-all-you-need-pytorch#52"),
+    Bug(
+        "softmax over batch", "batch mixed", "softmax(0)", "jadore801120/attention-is-all-you-need-pytorch#52"
+    ),
     Bug("softmax of one", "softmax of one", "softmax(2)", "phanideepgampa/stacked-capsule-networks#5"),
     Bug("last row", "batch mixed", "", "yunjey/pytorch-tutorial#151"),
     Bug("squeezed", "shapes broadcast", "", "deepset-ai/FARM#229"),

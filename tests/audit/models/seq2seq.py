@@ -70,4 +70,8 @@ def make(bug):
     def loss(y, goal):
         return nn.functional.cross_entropy(y.flatten(0, 1), goal.flatten())
 
-    return Seq2Seq(bug), (src, lengths, text[:, :-1]), {"lengths": lengths, "loss": loss, "target": text[:, 1:]}
+    return (
+        Seq2Seq(bug),
+        (src, lengths, text[:, :-1]),
+        {"lengths": lengths, "loss": loss, "target": text[:, 1:]},
+    )

@@ -54,7 +54,9 @@ def make(bug):
 
     def loss(y, tags):
         if bug == "time flattened":
-            return nn.functional.cross_entropy(y.transpose(0, 1).reshape(-1, 4), tags.reshape(-1), ignore_index=-1)
+            return nn.functional.cross_entropy(
+                y.transpose(0, 1).reshape(-1, 4), tags.reshape(-1), ignore_index=-1
+            )
         if bug == "loss on padding":
             return nn.functional.cross_entropy(y.reshape(-1, 4), tags.clamp(min=0).reshape(-1))
         return nn.functional.cross_entropy(y.reshape(-1, 4), tags.reshape(-1), ignore_index=-1)
