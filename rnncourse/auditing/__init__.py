@@ -60,12 +60,12 @@ def audit(
         model: an nn.Module, or anything that `call` can call.
         *inputs: the model's arguments, as it takes them.
         kwargs: its keyword arguments.
-        loss: called as loss(outputs, target), or loss(outputs) without a target, with what the model returned.
+        loss: called as loss(outputs, target), or loss(outputs) without a target, outputs as returned.
         target: what the loss compares the outputs with.
         lengths: (B,), the real steps of each row; with it, padding is checked.
         causal: whether the output at a step must not read later inputs. By default True if the target is an
             input shifted by one step; otherwise it is only reported.
-        starts: (B, T) or (T, B), 1 where an episode begins: nothing from there on may depend on what was before.
+        starts: (B, T) or (T, B), 1 where an episode begins: nothing after may depend on before.
         batch, time: the axes of the first tensor with two axes or more. By default they follow from lengths,
             target and states, or are taken to be 0 and 1, and then findings about axes are questions.
         call: call(model, *inputs, **kwargs), by default model(*inputs, **kwargs).
@@ -177,10 +177,13 @@ def _flattened(settled: Settled) -> bool:
     goal = settled.inputs.target
     leaves = [*settled.inputs.leaves, *([goal] if goal is not None else [])]
     return any(
-        isinstance(leaf.value, Tensor) and leaf.batch is None and leaf.value.dim() > 0 and leaf.role == "other"
+        isinstance(leaf.value, Tensor)
+        and leaf.batch is None
+        and leaf.value.dim() > 0
+        and leaf.role == "other"
         and leaf.value.shape[0] == settled.inputs.B * settled.inputs.T
         for leaf in leaves
-    )  # fmt: skip
+    )
 
 
 def _checked(s: Subject, settled: Settled) -> list[Finding]:
@@ -260,7 +263,8 @@ def _read_otherwise(
         Finding(
             "batch as time",
             QUESTION,
-            f"The batch is axis {main.time} of {main.name} {tuple(main.value.shape)}, it seems: along axis {main.batch} "
+            f"The batch is axis {main.time} of {main.name} {tuple(main.value.shape)}, it seems: along "
+            f"axis {main.batch} "
             "the entries depend on one another. If your batch is axis "
             f"{main.batch}, the model takes it for time. Say batch= or lengths= to be sure.",
             call_.place if call_ else None,

@@ -56,7 +56,7 @@ class Story:
         return found
 
     def producer(self, tensor: Tensor, before: int) -> tuple[int, int] | None:
-        """The last call before this one that made the tensor, or wrote into its memory: its result's place."""
+        """The last call before this one that made the tensor or wrote into it, and the result's number."""
         storage = _storage(tensor)
         for i in range(before - 1, -1, -1):
             call = self.base[i]
@@ -182,7 +182,7 @@ def moved_into_another_axis(story: Story, i: int) -> bool:
 
 
 def reads_ahead(late: Tensor, s: int, sizes: Sequence[int]) -> bool:
-    """Whether early entries of a tensor with an axis of time depend on steps from s on, along every such axis."""
+    """Whether early entries depend on steps from s on, along every axis that may be time."""
     if not bool(late.any()):
         return False
     axes = [axis for axis in range(late.dim()) if late.shape[axis] in sizes]

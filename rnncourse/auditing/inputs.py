@@ -1,4 +1,4 @@
-"""The arguments of a call, leaf by leaf: which axis is the batch and which is time, cut, lengthened, changed."""
+"""The arguments of a call, leaf by leaf: their axes, and the same cut or lengthened."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -101,7 +101,7 @@ class Inputs:
                 return replace(leaf, value=type(leaf.value)(min(v, most) for v in leaf.value))
             if leaf.role == "square":
                 return replace(leaf, value=leaf.value[: self.T - by, : self.T - by])
-            if leaf.time is None or leaf.T <= by or not (all_inputs or leaf.T == self.T):
+            if leaf.time is None or by >= leaf.T or not (all_inputs or leaf.T == self.T):
                 return leaf
             return replace(leaf, value=leaf.value.narrow(leaf.time, 0, leaf.T - by))
 
@@ -110,7 +110,7 @@ class Inputs:
         return replace(self.every(cut), lengths=lengths, starts=starts)
 
     def longer(self, by: int) -> "Inputs":
-        """Return the inputs with `by` more steps of padding; a leaf's padding is what its padded steps hold."""
+        """Return the inputs with `by` more steps of padding, of the value that a leaf's padded steps hold."""
 
         def add(leaf: Leaf) -> Leaf:
             if leaf.time is None or (leaf is not self.target and leaf.T != self.T):

@@ -1,4 +1,4 @@
-"""Runs of the model under control: the same start each time, some inputs disturbed, gradients wanted or not."""
+"""Runs of the model under control: the same start each time, some inputs disturbed, gradients or not."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -88,7 +88,8 @@ class Probe:
         """Call the model once.
 
         where: the entries to disturb, by leaf. values: other values for some leaves, by number. taps: make
-        the inputs leaves of the graph. record: keep every torch call. hooks: keep the recurrent calls alone. restore: start from the saved state.
+        the inputs leaves of the graph. record: keep every torch call. hooks: keep the recurrent calls alone.
+        restore: start from the saved state. scale: of the disturbance.
         """
         inputs = inputs or self.inputs
         if restore:
@@ -202,7 +203,7 @@ class Probe:
     # ---- the model during a run
 
     def _set_mode(self, train: bool) -> None:
-        """Eval everywhere; or train, where a module that stayed in eval while the model trained stays there."""
+        """Set eval everywhere; or train, but leave a module in eval that was while the model trained."""
         whole = not (isinstance(self.model, nn.Module) and self.saved.modes[0])
         for module, mode in zip(self.saved.modules, self.saved.modes, strict=True):
             module.training = train and (mode or whole)

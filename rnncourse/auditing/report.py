@@ -16,9 +16,9 @@ class Finding:
     """One thing that was found.
 
     kind: its short name, as `expect` takes it. level: "✗" cannot be meant, "?" may be meant, "·" a fact.
-    where: file, line and code of the call to blame. module, row, step: where it shows. numbers: the measured
-    ones by name, for a dependence `unlawful` and `lawful`. lesson: the lesson that explains it. see: a call that
-    shows more. so: what follows from the same cause.
+    where: file, line and code of the call to blame. module, row, step: where it shows. numbers: what was
+    measured, by name; for a dependence `unlawful` and `lawful`. lesson: the lesson that explains it. see: a
+    call that shows more. so: what follows from the same cause.
     """
 
     kind: str

@@ -134,9 +134,7 @@ def _evidence(
     for leaf in leaves:
         if leaf is main:
             continue
-        if not isinstance(leaf.value, Tensor):
-            sizes.append(len(leaf.value))
-        elif leaf.value.dim() == 1:
+        if not isinstance(leaf.value, Tensor) or leaf.value.dim() == 1:
             sizes.append(len(leaf.value))
         elif _is_state(model, leaf.value):
             sizes.append(leaf.value.shape[1])

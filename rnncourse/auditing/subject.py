@@ -125,13 +125,13 @@ class Subject:
         return where
 
     def steps(self, mask: Tensor, leaf_number: int | None = None) -> Where:
-        """Disturb these steps, (T,) or (B, T), of the main input and all that run along with it; or of one leaf."""
+        """Disturb these steps, (T,) or (B, T), of the main input and all with its steps; or of one leaf."""
         mask = mask.expand(self.B, -1) if mask.dim() == 1 else mask
 
         def where(leaf: Leaf) -> Tensor | None:
             if leaf_number is not None:
                 return mask if leaf is self.inputs.leaves[leaf_number] else None
-            return mask if leaf.time is not None and leaf.T == mask.shape[1] else None
+            return mask if leaf.time is not None and mask.shape[1] == leaf.T else None
 
         return where
 

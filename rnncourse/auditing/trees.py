@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 
 def is_leaf(value: object) -> bool:
-    """Whether a value is replaced as a whole: a tensor, a packed batch, a list of one number or word a row."""
+    """Whether a value is replaced as a whole: a tensor, a packed batch, a list of numbers or words."""
     if isinstance(value, Tensor | PackedSequence):
         return True
     return isinstance(value, list | tuple) and bool(value) and all(isinstance(v, int | str) for v in value)

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-# What nn.Module keeps in __dict__ for itself and no call changes; hooks are restored by whoever registers them.
+# What nn.Module keeps in __dict__ for itself and no call changes; hooks are restored by whoever registers
+# them.
 OWN = {"_parameters", "_buffers", "_modules", "training"}
 
 

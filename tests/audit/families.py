@@ -1,7 +1,7 @@
 """Families of models, each sound and with planted bugs, as people have reported them in public.
 
-A family is a module of models/. Its `make(bug)` returns the model, its inputs and audit's options; with "" the
-model is sound. BUGS lists the planted ones.
+A family is a module of models/. Its `make(bug)` returns the model, its inputs and audit's options; with ""
+the model is sound. BUGS lists the planted ones.
 """
 
 import importlib
@@ -15,7 +15,7 @@ FAMILIES = sorted(
 
 @dataclass(frozen=True)
 class Bug:
-    """A planted bug: its name in the family, the kind of finding that names it, a part of the line to be named.
+    """A planted bug: its name in the family, the kind of the finding, a part of the line to be named.
 
     issue: where such a bug was reported. level: "?" for what may be meant.
     """

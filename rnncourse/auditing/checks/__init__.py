@@ -1,4 +1,4 @@
-"""The checks, in the order in which they run: each yields what it found, and what it found explains later ones."""
+"""The checks, in the order in which they run: each yields its findings."""
 
 from types import ModuleType
 

@@ -10,8 +10,8 @@ KINDS = ("dropout in eval", "random in eval")
 
 DRAWS = {
     "randn", "rand", "randint", "randperm", "randn_like", "rand_like", "randint_like", "normal", "normal_",
-    "uniform_", "bernoulli", "bernoulli_", "multinomial", "rrelu", "gumbel_softmax", "poisson", "exponential_",
-    "random_", "sample", "rsample", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_",
+    "uniform_", "bernoulli", "bernoulli_", "multinomial", "rrelu", "gumbel_softmax", "poisson",
+    "exponential_", "random_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_",
 }  # fmt: skip
 DROPOUTS = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"}
 

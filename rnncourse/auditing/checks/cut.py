@@ -72,7 +72,8 @@ def _between_steps(s: Subject, call: Call | None) -> Iterator[Finding]:
         yield Finding(
             "gradient cut",
             WRONG,
-            f"The last output depends on earlier steps ({value:.2g}), but has no gradient there ({total:.0f}; at "
+            f"The last output depends on earlier steps ({value:.2g}), but has no gradient there "
+            f"({total:.0f}; at "
             f"its own step {own:.2g}): nothing is learnt across steps.",
             call.place if call else None,
             call.module if call else "",
@@ -102,7 +103,8 @@ def _frozen(call: Call | None) -> Finding:
     return Finding(
         "gradient cut",
         QUESTION,
-        "No output has a gradient with respect to the input, though all depend on it. Is what comes first frozen?",
+        "No output has a gradient with respect to the input, though all depend on it. Is what comes "
+        "first frozen?",
         call.place if call else None,
         call.module if call else "",
         numbers={"whole": 1.0},
@@ -153,7 +155,8 @@ def _in_part(s: Subject, call: Call) -> Iterator[Finding]:
     yield Finding(
         "gradient cut",
         QUESTION,
-        f"A small change of the inputs moves the weighted outputs by {slope / step:.2g} a unit, their gradient says "
+        f"A small change of the inputs moves the weighted outputs by {slope / step:.2g} a unit, their "
+        "gradient says "
         f"{said / step:.2g}: some way carries values and no gradient. Is this meant?",
         call.place,
         call.module,

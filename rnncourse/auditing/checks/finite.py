@@ -37,7 +37,8 @@ def run(s: Subject) -> Iterator[Finding]:
         yield Finding(
             "not finite",
             WRONG,
-            f"The output has {kind}: {int(bad.sum())} of {bad.numel()} entries,{shown}. Nothing else was checked.",
+            f"The output has {kind}: {int(bad.sum())} of {bad.numel()} entries,{shown}. Nothing else "
+            "was checked.",
             call.place if call else None,
             call.module if call else "",
             row,

@@ -51,7 +51,8 @@ def run(s: Subject) -> Iterator[Finding]:
     yield Finding(
         "future read",
         WRONG,
-        f"The output at step t depends on inputs {ahead}later ({effect_size:.2g}; on its own and earlier steps "
+        f"The output at step t depends on inputs {ahead}later ({effect_size:.2g}; on its own and "
+        "earlier steps "
         f"{own:.2g}), but {why}.",
         call.place if call else None,
         call.module if call else "",
@@ -64,7 +65,7 @@ def run(s: Subject) -> Iterator[Finding]:
 
 
 def causal_leaf(s: Subject) -> int:
-    """The argument that outputs must not read ahead in: the one that the target is a shift of, or the main one."""
+    """The argument that must not be read ahead: the one that the target is a shift of, or the main one."""
     if "shifted leaf" in s.options:
         return int(s.options["shifted leaf"])
     named = [

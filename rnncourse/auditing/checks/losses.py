@@ -1,4 +1,4 @@
-"""The loss: what is fed to it, which row of the target meets which row of the output, what lies on padding."""
+"""The loss: what goes into it, which target row meets which output row, what lies on padding."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +24,7 @@ def run(s: Subject) -> Iterator[Finding]:
     except Exception as error:
         s.gaps.append(f"the loss (it raises {type(error).__name__}: {_first_line(error)})")
         return
-    if not isinstance(loss, Tensor) or loss.dim() > 0 and loss.numel() > 1:
+    if not isinstance(loss, Tensor) or (loss.dim() > 0 and loss.numel() > 1):
         s.skip("the loss (it returns no single number)", *KINDS)
         return
     yield from _fed(s, tape.calls)
@@ -108,8 +108,10 @@ def _probabilities(s: Subject, call: Call, what: str, why: str) -> Finding:
 
 
 def _broadcast(s: Subject, calls: list[Call]) -> Iterator[Finding]:
-    names = {"mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "sub", "__sub__", "rsub", "__rsub__", "mul",
-             "__mul__", "eq", "__eq__", "gaussian_nll_loss", "poisson_nll_loss"}  # fmt: skip
+    names = {
+        "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "gaussian_nll_loss", "poisson_nll_loss",
+        "sub", "__sub__", "rsub", "__rsub__", "mul", "__mul__", "eq", "__eq__",
+    }  # fmt: skip
     for call in calls:
         if call.name not in names or len(call.before) < 2:
             continue
@@ -124,7 +126,8 @@ def _broadcast(s: Subject, calls: list[Call]) -> Iterator[Finding]:
             yield Finding(
                 "shapes broadcast",
                 WRONG,
-                f"{call.name} gets {tuple(one.shape)} and {tuple(other.shape)}, and compares each entry with every "
+                f"{call.name} gets {tuple(one.shape)} and {tuple(other.shape)}, and compares each entry "
+                "with every "
                 f"one: {tuple(out)}. Give both the same shape.",
                 call.place,
                 numbers={"entries": float(size)},
@@ -212,7 +215,8 @@ def _padding(s: Subject, target: Any) -> Iterator[Finding]:
         yield Finding(
             "loss on padding",
             WRONG,
-            f"The loss counts padded steps: {100 * share:.0f} % of its gradient lies on them. Mask them, or give "
+            f"The loss counts padded steps: {100 * share:.0f} % of its gradient lies on them. Mask "
+            "them, or give "
             "them a target that is ignored.",
             numbers={"unlawful": on**0.5, "lawful": off**0.5},
             lesson="13",
@@ -237,7 +241,8 @@ def _mean_over_padding(s: Subject, target: Any) -> Iterator[Finding]:
         yield Finding(
             "loss on padding",
             WRONG,
-            f"With two more padded steps the loss goes from {float(now):.4g} to {float(more):.4g}: is its mean taken "
+            f"With two more padded steps the loss goes from {float(now):.4g} to {float(more):.4g}: is "
+            "its mean taken "
             "over padded steps too?",
             numbers={"unlawful": float(more), "lawful": float(now)},
             lesson="13",
@@ -270,29 +275,18 @@ def _pairs(s: Subject, target: Any) -> Iterator[Finding]:
     unlike = [(row, rows) for row, rows in moved if bool(rows.any())]
     for row, rows in unlike:
         others = [r for r in rows.nonzero().flatten().tolist() if r != row]
-        if others and not bool(rows[row]) or (others and leaf.batch is None):
+        # a loss that normalises over the batch moves all rows: that one is asked about below
+        if others and (not bool(rows[row]) or leaf.batch is None or len(others) < s.B - 1):
             yield Finding(
                 "target mispaired",
                 WRONG,
-                f"Target row {row} is compared with output row {others[0]}: are both in the same order? One may be "
-                "flattened time first, the other batch first.",
+                f"Target row {row} is compared with output row {others[0]}: are both in the same order? "
+                "One may be flattened time first, the other batch first.",
                 row=row,
                 numbers={"row": float(others[0])},
                 lesson="03",
             )
             return
-        if others:
-            if not s.has("shapes broadcast") and bool(rows[row]) and len(others) < s.B - 1:
-                yield Finding(
-                    "target mispaired",
-                    WRONG,
-                    f"Target row {row} is compared with output row {others[0]} too: are both in the same order? One "
-                    "may be flattened time first, the other batch first.",
-                    row=row,
-                    numbers={"row": float(others[0])},
-                    lesson="03",
-                )
-                return
     yield from _coupled(s, target)
 
 
@@ -390,7 +384,8 @@ def _coupled(s: Subject, target: Any) -> Iterator[Finding]:
         yield Finding(
             "loss couples rows",
             QUESTION,
-            f"The gradient of the loss at row {other} depends on what the model gives for row 0: rows are not simply "
+            f"The gradient of the loss at row {other} depends on what the model gives for row 0: rows "
+            "are not simply "
             "added up. Is this meant, as in a contrastive loss?",
             row=other,
         )

@@ -39,7 +39,8 @@ def run(s: Subject) -> Iterator[Finding]:
         yield Finding(
             "padding read",
             QUESTION,
-            f"Outputs at real steps read padded inputs ({by_value[0]:.2g}), though with the padding as it is here "
+            f"Outputs at real steps read padded inputs ({by_value[0]:.2g}), though with the padding as "
+            "it is here "
             "nothing changes. Is padding always this value?",
             row=by_value[1],
             step=by_value[2],
@@ -52,9 +53,9 @@ def run(s: Subject) -> Iterator[Finding]:
     size, row, step, _ = by_value if noisy and by_value is not None else found  # type: ignore[misc]
     length = int(s.inputs.lengths[row])
     if noisy:
-        text = f"Outputs at real steps read padded inputs (row {row}, length {length}): they change by {size:.2g}"
+        text = f"Outputs at real steps read padded inputs: row {row}, length {length}, changes by {size:.2g}"
     elif found is alone:
-        text = f"Row {row} alone, without its padding (length {length}), gives other outputs: they differ by {size:.2g}"
+        text = f"Row {row} alone, without padding (length {length}), gives outputs that differ by {size:.2g}"
     else:
         text = f"Two more padded steps change the outputs of row {row} (length {length}) by {size:.2g}"
     yield Finding(
@@ -108,7 +109,7 @@ def _at_real(real: Tensor, T_out: int) -> Tensor:
 
 
 def _scaled(s: Subject, T_out: int) -> Tensor:
-    """How many of the output's steps read nothing but real steps, about: of fewer steps, their share, less one."""
+    """How many of the output's fewer steps read real steps only, about: their share, less one."""
     assert s.inputs.lengths is not None
     return (s.inputs.lengths * T_out // s.T - 1).clamp(min=0)
 
@@ -183,7 +184,7 @@ def _more(s: Subject) -> Effect | None:
 
 
 def _makes_a_mask(s: Subject, run: Run | None) -> bool:
-    """Whether the padded inputs decide a mask, as `x.abs().sum(-1) != 0` does: then other values are no padding."""
+    """Whether a mask is made of the inputs, as `x.abs().sum(-1) != 0`: then other values are not padding."""
     if run is None:
         return False
     story = s.story(s.disturb(s.steps(~s.real), record=True)) if s.real is not None else None
@@ -214,7 +215,7 @@ def _first(s: Subject, run: Run, real: Tensor) -> Call | None:
 
 
 def _only_padded(mask: Tensor, real: Tensor, sizes: tuple[int, int]) -> bool:
-    """Whether a tensor has axes (B, T), or one of B * T, along which changed entries lie at padded steps alone."""
+    """Whether, by axes (B, T) or one of B * T, changed entries lie at padded steps alone."""
     B, T = sizes
     for a in range(mask.dim()):
         if mask.shape[a] == B * T:

@@ -89,7 +89,8 @@ def _unregistered(s: Subject) -> Iterator[Finding]:
                 yield Finding(
                     "unregistered",
                     WRONG,
-                    f"{path} holds {count} weights in {what}, where model.parameters() does not see them: no optimizer "
+                    f"{path} holds {count} weights in {what}, where model.parameters() does not see "
+                    "them: no optimizer "
                     f"trains them, no state_dict has them. Use {better}.",
                     _place(s, path),
                     name,
@@ -126,13 +127,14 @@ def _foreign(s: Subject, total: Tensor, parameters: Mapping[str, Tensor]) -> Ite
         seen.add(node)
         leaf = getattr(node, "variable", None)
         if isinstance(leaf, Tensor) and id(leaf) not in known and leaf.requires_grad and leaf.numel() > 0:
-            base = s.base.tape.calls
-            call = next((c for c in base if any(a.is_leaf and a.requires_grad and id(a) not in known
-                                                and a.shape == leaf.shape for a in c.args)), None)  # fmt: skip
+            call = next(
+                (c for c in s.base.tape.calls if any(_is_loose(a, leaf, known) for a in c.args)), None
+            )
             yield Finding(
                 "unregistered",
                 WRONG,
-                f"A tensor {tuple(leaf.shape)} has a gradient and is no parameter of the model: no optimizer trains it. "
+                f"A tensor {tuple(leaf.shape)} has a gradient and is no parameter of the model: no "
+                "optimizer trains it. "
                 "Is it made anew in each call, or kept outside of the model?",
                 call.place if call else None,
                 call.module if call else "",
@@ -141,6 +143,10 @@ def _foreign(s: Subject, total: Tensor, parameters: Mapping[str, Tensor]) -> Ite
             )
             return
         waiting += [parent for parent, _ in node.next_functions]
+
+
+def _is_loose(arg: Tensor, leaf: Tensor, known: set[int]) -> bool:
+    return arg.is_leaf and arg.requires_grad and id(arg) not in known and arg.shape == leaf.shape
 
 
 def _nan_source(s: Subject, total: Tensor) -> tuple[Any, str]:
@@ -241,10 +247,8 @@ def _may_be_zero(s: Subject, name: str) -> bool:
     if "weight_hh" in name or "weight_hr" in name:
         owner = name.rpartition(".")[0]
         return all(
-            call.output is None
-            and not any(bool(v.any()) for v in call.state_values)
-            or call.output is not None
-            and s.T == 1
+            (call.output is None and not any(bool(v.any()) for v in call.state_values))
+            or (call.output is not None and s.T == 1)
             for call in s.base.recurrent
             if call.name == owner or call.name == type(s.model).__name__
         )
@@ -256,7 +260,7 @@ def _may_be_zero(s: Subject, name: str) -> bool:
 
 
 def _moves_later(s: Subject, zero: list[str], found: dict[str, Tensor | None]) -> bool:
-    """Whether the gradient is no longer zero after a step along the others' gradients. The weights are put back."""
+    """Whether the gradient is not zero after steps along the others' gradients; weights are put back."""
     values = {name: p for name, p in s.model.named_parameters() if found.get(name) is not None}
     saved = {name: p.data.clone() for name, p in values.items()}
     try:
@@ -265,7 +269,7 @@ def _moves_later(s: Subject, zero: list[str], found: dict[str, Tensor | None]) -
             for name, gradient in moves.items():
                 size = float(gradient.abs().max()) or 1.0
                 values[name].data.add_(gradient, alpha=-0.01 / size)
-            run, total = _trained(s)
+            _, total = _trained(s)
             if total is None:
                 return True
             fresh = s.probe.gradients(total, list(values.values()))

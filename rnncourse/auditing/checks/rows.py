@@ -68,7 +68,8 @@ def _batch_as_time(s: Subject) -> Finding | None:
         return Finding(
             "batch as time",
             level,
-            f"{type(call.module).__name__} {call.name!r} takes the batch for time: its input {shape} has the rows "
+            f"{type(call.module).__name__} {call.name!r} takes the batch for time: its input {shape} "
+            "has the rows "
             f"along axis {time}, and {reason}.{doubt}",
             call.place,
             call.name,

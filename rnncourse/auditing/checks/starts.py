@@ -30,7 +30,7 @@ def run(s: Subject) -> Iterator[Finding]:
 
 def _ignored(s: Subject, outputs: list[int], inner: list[tuple[int, int]]) -> Iterator[Finding]:
     """Disturb, in each row at once, what lies before one of its starts."""
-    last = {row: step for row, step in inner}
+    last = dict(inner)
     first: dict[int, int] = {}
     for row, step in inner:
         first.setdefault(row, step)
@@ -49,7 +49,8 @@ def _ignored(s: Subject, outputs: list[int], inner: list[tuple[int, int]]) -> It
                     yield Finding(
                         "starts ignored",
                         WRONG,
-                        f"An episode starts at row {row}, step {step}, but the output at step {at} depends on the "
+                        f"An episode starts at row {row}, step {step}, but the output at step {at} "
+                        "depends on the "
                         f"steps before ({float(after.max()):.2g}; what is before it {lawful:.2g}).",
                         row=row,
                         step=step,
@@ -92,7 +93,8 @@ def _early(
                 yield Finding(
                     "reset too early",
                     WRONG,
-                    f"Row {row} forgets at step {step}, {what}: the output there does not depend on the step before "
+                    f"Row {row} forgets at step {step}, {what}: the output there does not depend on the "
+                    "step before "
                     f"(0; the step itself {own:.2g}).",
                     row=row,
                     step=step,

@@ -163,7 +163,7 @@ def _unread(s: Subject) -> Iterator[Finding]:
 
 
 def _shifted(s: Subject, k: int, last: torch.Tensor) -> bool:
-    """Whether the outputs read the inputs up to one step before their own, as a decoder does that shifts them."""
+    """Whether outputs read the inputs up to one step before their own, as a shifting decoder does."""
     earlier = torch.arange(s.T) == (last - 1).clamp(min=0)[:, None]
     effect = s.effect(s.disturb(s.steps(earlier)), k)
     rows = torch.arange(s.B)

@@ -1,4 +1,4 @@
-"""A target that is among the inputs: the input itself, or the input shifted to where the output has read it."""
+"""A target that is among the inputs: the input itself, or shifted to where the output has read it."""
 
 from collections.abc import Iterator
 
@@ -53,7 +53,7 @@ def _rows(leaf: Leaf) -> Tensor | None:
 
 
 def candidates(s: Subject, target: Leaf) -> list[tuple[int, Leaf, int]]:
-    """The shifts by which the target is found in a leaf; in one feature of it, if the target has no feature."""
+    """The shifts by which the target is found in a leaf, or in one feature of it."""
     found = []
     for number, leaf in enumerate(s.inputs.leaves):
         if leaf.role != "sequence":

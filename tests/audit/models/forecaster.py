@@ -38,10 +38,10 @@ class Forecaster(nn.Module):
         elif self.bug == "nan":
             o, _ = self.lstm(torch.log(x))
         else:
-            o, state = self.lstm(x)
+            o, _ = self.lstm(x)
         last = o[:, -2] if self.bug == "one step short" else o[:, -1]
         if self.bug == "c for h":
-            _, (c, h) = self.lstm(x)
+            _, (_, h) = self.lstm(x)
             last = h[-1]
         return self.head(torch.tanh(self.hidden(last)))  # (B, 1)
 

@@ -1,4 +1,4 @@
-"""An encoder of speech: (B, F, T) in, two strided layers of pairs of frames, as in "Listen, attend and spell"."""
+"""An encoder of speech: (B, F, T) in, pairs of frames go into the second layer."""
 
 import torch
 from families import Bug

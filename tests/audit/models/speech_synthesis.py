@@ -1,4 +1,4 @@
-"""A decoder of spectrogram frames on LSTMCells with zoneout, as in Tacotron, each frame from the one before."""
+"""A decoder of spectrogram frames on LSTMCells with zoneout, as Tacotron has."""
 
 import torch
 from families import Bug

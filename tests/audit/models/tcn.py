@@ -28,10 +28,7 @@ class Tcn(nn.Module):
         self.head = nn.Linear(8, 2)
 
     def forward(self, x):  # (B, T, 3)
-        if self.bug == "view":
-            x = x.contiguous().view(x.shape[0], 3, -1)
-        else:
-            x = x.transpose(1, 2)
+        x = x.contiguous().view(x.shape[0], 3, -1) if self.bug == "view" else x.transpose(1, 2)
         if self.bug == "norm over time":
             x = x - x.mean(2, keepdim=True)
         x = torch.relu(self.first(F.pad(x, (2, 0))))
