@@ -26,7 +26,7 @@ from rnncourse.auditing.checks import ALL, FIRST, targets
 from rnncourse.auditing.probe import Probe
 from rnncourse.auditing.report import FACT, QUESTION, WRONG, Audit, Finding, with_causes
 from rnncourse.auditing.settle import Settled, chosen_rows, settle
-from rnncourse.auditing.subject import Subject, layouts_of, rows_first
+from rnncourse.auditing.subject import Subject, feature_weights, layouts_of, rows_first
 from rnncourse.auditing.tape import Place
 from rnncourse.auditing.untouched import generators_restored
 
@@ -301,7 +301,7 @@ def _dependence(s: Subject) -> Tensor:
         canonical = s.layouts[k].canonical(torch.nan_to_num(out))
         norms = []
         for t in range(canonical.shape[1]):
-            weight = torch.linspace(0.5, 1.5, canonical.shape[2]).to(canonical)
+            weight = feature_weights(canonical)
             found = s.input_gradients((canonical[:, t] * weight).sum()).get(s.main_number)
             if found is None or found.dim() != 2:
                 raise ValueError(

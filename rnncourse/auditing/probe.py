@@ -296,4 +296,4 @@ def others(leaf: Leaf) -> Tensor:
     if len(known) < 2:
         return value + 1
     place = torch.searchsorted(known, value.contiguous())
-    return known[(place + 1) % len(known)]
+    return torch.take(known, (place + 1) % len(known))

@@ -232,6 +232,11 @@ class Subject:
         return torch.arange(self.T) < self.inputs.lengths[:, None]
 
 
+def feature_weights(canonical: Tensor) -> Tensor:
+    """Weights with which an output's features are summed; not all alike, or a softmax's would cancel."""
+    return (1 + 0.5 * torch.sin(torch.arange(canonical.shape[2]))).to(canonical)
+
+
 def _axes(leaf: Leaf) -> tuple[int, ...]:
     assert leaf.batch is not None
     return (leaf.batch,) if leaf.time is None else (leaf.batch, leaf.time)

@@ -6,7 +6,7 @@ import torch
 
 from rnncourse.auditing.blame import Story, differs
 from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
-from rnncourse.auditing.subject import Subject
+from rnncourse.auditing.subject import Subject, feature_weights
 from rnncourse.auditing.tape import Call
 
 KINDS = ("no gradient", "gradient cut")
@@ -53,7 +53,7 @@ def _between_steps(s: Subject, call: Call | None) -> Iterator[Finding]:
         )
         T_out = canonical.shape[1]
         at = last.clamp(max=T_out - 1) if T_out >= s.T else torch.full((s.B,), T_out - 1)
-        weight = torch.linspace(0.5, 1.5, canonical.shape[2]).to(canonical)
+        weight = feature_weights(canonical)
         graph = graph + (canonical[torch.arange(s.B) % canonical.shape[0], at] * weight).sum()
         effect = s.effect(nudged, k)
         value = max(value, float(effect[torch.arange(s.B) % effect.shape[0], at].max()))

@@ -30,7 +30,7 @@ def run(s: Subject) -> Iterator[Finding]:
     yield from _fed(s, tape.calls)
     yield from _broadcast(s, tape.calls)
     if not bool(torch.isfinite(loss)):
-        yield Finding("not finite", WRONG, f"The loss is {float(loss)}.", _last_place(tape.calls))
+        yield Finding("not finite", WRONG, f"The loss is {float(loss.detach())}.", _last_place(tape.calls))
         return
     yield from _padding(s, target)
     yield from _pairs(s, target)
@@ -231,20 +231,20 @@ def _mean_over_padding(s: Subject, target: Any) -> Iterator[Finding]:
     try:
         longer = s.inputs.longer(2)
         run = s.probe.run(inputs=longer)
-        more, _ = s.probe.loss_of(run.returned, longer.target.value if longer.target else None)
-        now, _ = s.probe.loss_of(s.base.returned, target)
+        more = float(s.probe.loss_of(run.returned, longer.target.value if longer.target else None)[0].detach())
+        now = float(s.probe.loss_of(s.base.returned, target)[0].detach())
     except Exception:  # a model or a loss with a fixed number of steps
         return
     if all(out.shape == base.shape for out, base in zip(run.outputs, s.base.outputs, strict=False)):
         return
-    if abs(float(more) - float(now)) > 1e-4 * abs(float(now)):
+    if abs(more - now) > 1e-4 * abs(now):
         yield Finding(
             "loss on padding",
             WRONG,
-            f"With two more padded steps the loss goes from {float(now):.4g} to {float(more):.4g}: is "
+            f"With two more padded steps the loss goes from {now:.4g} to {more:.4g}: is "
             "its mean taken "
             "over padded steps too?",
-            numbers={"unlawful": float(more), "lawful": float(now)},
+            numbers={"unlawful": more, "lawful": now},
             lesson="13",
         )
 
