@@ -103,6 +103,7 @@ def audit(
         tuple(f for f in findings if f.kind.lower() in meant),
         tuple(subject.checked),
         tuple(dict.fromkeys(subject.gaps)),
+        subject.inputs.ids,
         cost,
         lambda: _dependence(subject),
     )
@@ -263,10 +264,9 @@ def _read_otherwise(
         Finding(
             "batch as time",
             QUESTION,
-            f"The batch is axis {main.time} of {main.name} {tuple(main.value.shape)}, it seems: along "
-            f"axis {main.batch} "
-            "the entries depend on one another. If your batch is axis "
-            f"{main.batch}, the model takes it for time. Say batch= or lengths= to be sure.",
+            f"The batch is axis {main.time} of {main.name} {tuple(main.value.shape)}, it seems: along axis "
+            f"{main.batch} the entries depend on one another. If your batch is axis {main.batch}, the model "
+            "takes it for time. Say batch= or lengths= to be sure.",
             call_.place if call_ else None,
             call_.name if call_ else "",
             lesson="03",

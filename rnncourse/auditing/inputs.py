@@ -57,6 +57,7 @@ class Inputs:
     lengths: Tensor | None = None
     starts: Tensor | None = None  # (B, T)
     B: int = 1
+    ids: tuple[int, ...] = ()  # the rows' numbers in the batch as it was given
 
     @property
     def main(self) -> Leaf:
@@ -83,9 +84,10 @@ class Inputs:
                 return replace(leaf, value=leaf.value.index_select(leaf.batch, index.to(leaf.value.device)))
             return replace(leaf, value=type(leaf.value)(leaf.value[k] for k in chosen))
 
+        ids = [self.ids[row] for row in chosen]
         lengths = None if self.lengths is None else self.lengths[index]
         starts = None if self.starts is None else self.starts[index]
-        return replace(self.every(cut), lengths=lengths, starts=starts, B=len(chosen))
+        return replace(self.every(cut), lengths=lengths, starts=starts, B=len(chosen), ids=tuple(ids))
 
     def shorter(self, by: int, all_inputs: bool = True) -> "Inputs":
         """Return the inputs without the last `by` steps; the lengths are cut with them.

@@ -43,7 +43,8 @@ class Audit:
     """The report of an audit: prints as text, shows as HTML in a notebook; `check()` is for a test.
 
     findings: all that count, one for each cause. meant: what `expect` named. checked: the kinds of the checks
-    that ran. not_checked: what could not be checked, and why. cost: forward and backward passes, seconds.
+    that ran. not_checked: what could not be checked, and why. rows: the batch's rows that were run. cost:
+    forward and backward passes, seconds.
     """
 
     model: str
@@ -51,6 +52,7 @@ class Audit:
     meant: tuple[Finding, ...]
     checked: tuple[str, ...]
     not_checked: tuple[str, ...]
+    rows: tuple[int, ...]
     cost: dict[str, float]
     _dependence: Callable[[], Tensor]
 

@@ -78,8 +78,8 @@ def settle(
             notes.append("Lengths were taken from a mask among the arguments.")
     if known is not None and (len(known) != B or int(known.max()) > T or int(known.min()) < 0):
         raise ValueError(
-            f"lengths: expected {B} numbers up to {T}, one for each row of {main.name} "
-            f"(batch on axis {batch}, time on axis {time}), got {known.tolist()}."
+            f"lengths: expected {B} numbers up to {T}, one for each row of {main.name} (batch on axis "
+            f"{batch}, time on axis {time}), got {known.tolist()}."
         )
     settled = [_settled(model, leaf, main, batch, time, B, T, known) for leaf in leaves]
     goal = None if target is None else _settled_target(target, batch, time, B, T)
@@ -87,7 +87,7 @@ def settle(
         goal = replace(goal, pad=_padding(goal, known))
     settled = [replace(leaf, pad=_padding(leaf, known)) for leaf in settled]
     begins = None if starts is None else _settled_starts(starts, B, T, batch < time)
-    inputs = Inputs(tuple(args), kwargs, tuple(settled), goal, known, begins, B)
+    inputs = Inputs(tuple(args), kwargs, tuple(settled), goal, known, begins, B, tuple(range(B)))
     return Settled(inputs, confirmed, time_told, tuple(notes))
 
 

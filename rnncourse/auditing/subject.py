@@ -47,6 +47,10 @@ class Subject:
     def T(self) -> int:
         return self.inputs.T
 
+    def number(self, row: int) -> int:
+        """The number that a row has in the batch as it was given."""
+        return self.inputs.ids[row]
+
     def has(self, *kinds: str) -> bool:
         return any(finding.kind in kinds for finding in self.found)
 

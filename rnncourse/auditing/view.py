@@ -79,7 +79,8 @@ def _last_line(report: "Audit") -> str:
     if report.not_checked:
         text += f" Not checked: {'; '.join(report.not_checked)}."
     passes = f"{report.cost['forward']:.0f} forward, {report.cost['backward']:.0f} backward passes"
-    return f"{text} {passes}, {report.cost['seconds']:.2f} s."
+    rows = f"Rows {', '.join(map(str, report.rows))}"
+    return f"{text} {rows}; {passes}, {report.cost['seconds']:.2f} s."
 
 
 def _wrapped(start: str, text: str) -> list[str]:

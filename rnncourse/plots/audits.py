@@ -17,7 +17,7 @@ def dependence(report: Audit, ax: Axes | None = None) -> Axes:
 
     report: what `rnncourse.audit` returned. Row t and column s hold the norm of the gradient of output t with
     respect to input s, on a log scale over eight powers of ten; where it is 0 the cell is grey. Left of the
-    diagonal an output reads the past, right of it the future. The title says how many of the latter there are.
+    diagonal an output reads the past, right of it the future. The title counts both.
     Raises TypeError for something that is not a report, ValueError if the outputs have no gradient.
     """
     if not isinstance(report, Audit):

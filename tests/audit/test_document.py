@@ -1,4 +1,4 @@
-"""docs/audit.md is so: its code runs, and prints the lines that stand below it; each check has its example."""
+"""docs/audit.md: its code runs and prints the lines below it, and each check has a section."""
 
 import re
 from pathlib import Path

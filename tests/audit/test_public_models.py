@@ -1,4 +1,4 @@
-"""Three public models with a known silent bug, rebuilt as their issues show them: one line each, and the right one."""
+"""Three public models with a known silent bug, rebuilt as their issues show them: each is named by its line."""
 
 import torch
 from torch import nn

@@ -73,8 +73,7 @@ def _between_steps(s: Subject, call: Call | None) -> Iterator[Finding]:
             "gradient cut",
             WRONG,
             f"The last output depends on earlier steps ({value:.2g}), but has no gradient there "
-            f"({total:.0f}; at "
-            f"its own step {own:.2g}): nothing is learnt across steps.",
+            f"({total:.0f}; at its own step {own:.2g}): nothing is learnt across steps.",
             call.place if call else None,
             call.module if call else "",
             numbers={"unlawful": total, "lawful": own, "value": value},
@@ -103,8 +102,8 @@ def _frozen(call: Call | None) -> Finding:
     return Finding(
         "gradient cut",
         QUESTION,
-        "No output has a gradient with respect to the input, though all depend on it. Is what comes "
-        "first frozen?",
+        "No output has a gradient with respect to the input, though all depend on it. Is what comes first "
+        "frozen?",
         call.place if call else None,
         call.module if call else "",
         numbers={"whole": 1.0},
@@ -156,8 +155,7 @@ def _in_part(s: Subject, call: Call) -> Iterator[Finding]:
         "gradient cut",
         QUESTION,
         f"A small change of the inputs moves the weighted outputs by {slope / step:.2g} a unit, their "
-        "gradient says "
-        f"{said / step:.2g}: some way carries values and no gradient. Is this meant?",
+        f"gradient says {said / step:.2g}: some way carries values and no gradient. Is this meant?",
         call.place,
         call.module,
         numbers={"value": slope / step, "gradient": said / step},

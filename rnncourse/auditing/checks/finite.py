@@ -29,7 +29,7 @@ def run(s: Subject) -> Iterator[Finding]:
         call = story.base[at] if at is not None else None
         layout = s.layouts[k]
         where = layout.canonical(bad.double()).amax(2).nonzero()[0].tolist()
-        row, step = where if layout.has_rows else (None, None)
+        row, step = (s.number(where[0]), where[1]) if layout.has_rows else (None, None)
         step = None if layout.T is None else step
         shown = "" if row is None else f" first in row {row}"
         shown += "" if step is None else f", step {step}"
@@ -37,8 +37,8 @@ def run(s: Subject) -> Iterator[Finding]:
         yield Finding(
             "not finite",
             WRONG,
-            f"The output has {kind}: {int(bad.sum())} of {bad.numel()} entries,{shown}. Nothing else "
-            "was checked.",
+            f"The output has {kind}: {int(bad.sum())} of {bad.numel()} entries,{shown}. Nothing else was "
+            "checked.",
             call.place if call else None,
             call.module if call else "",
             row,

@@ -51,9 +51,8 @@ def run(s: Subject) -> Iterator[Finding]:
     yield Finding(
         "future read",
         WRONG,
-        f"The output at step t depends on inputs {ahead}later ({effect_size:.2g}; on its own and "
-        "earlier steps "
-        f"{own:.2g}), but {why}.",
+        f"The output at step t depends on inputs {ahead}later ({effect_size:.2g}; on its own and earlier "
+        f"steps {own:.2g}), but {why}.",
         call.place if call else None,
         call.module if call else "",
         row=row,

@@ -79,8 +79,8 @@ def _dead(s: Subject) -> Iterator[Finding]:
             yield Finding(
                 "dead ReLU",
                 WRONG,
-                f"{100 * dead:.0f} % of the units of a ReLU are 0 in every row at every step: no "
-                "gradient passes them.",
+                f"{100 * dead:.0f} % of the units of a ReLU are 0 in every row at every step: no gradient "
+                "passes them.",
                 call.place,
                 call.module,
                 numbers={"share": dead},

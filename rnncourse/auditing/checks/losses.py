@@ -127,8 +127,7 @@ def _broadcast(s: Subject, calls: list[Call]) -> Iterator[Finding]:
                 "shapes broadcast",
                 WRONG,
                 f"{call.name} gets {tuple(one.shape)} and {tuple(other.shape)}, and compares each entry "
-                "with every "
-                f"one: {tuple(out)}. Give both the same shape.",
+                f"with every one: {tuple(out)}. Give both the same shape.",
                 call.place,
                 numbers={"entries": float(size)},
                 lesson="03",
@@ -215,9 +214,8 @@ def _padding(s: Subject, target: Any) -> Iterator[Finding]:
         yield Finding(
             "loss on padding",
             WRONG,
-            f"The loss counts padded steps: {100 * share:.0f} % of its gradient lies on them. Mask "
-            "them, or give "
-            "them a target that is ignored.",
+            f"The loss counts padded steps: {100 * share:.0f} % of its gradient lies on them. Mask them, or "
+            "give them a target that is ignored.",
             numbers={"unlawful": on**0.5, "lawful": off**0.5},
             lesson="13",
         )
@@ -231,7 +229,9 @@ def _mean_over_padding(s: Subject, target: Any) -> Iterator[Finding]:
     try:
         longer = s.inputs.longer(2)
         run = s.probe.run(inputs=longer)
-        more = float(s.probe.loss_of(run.returned, longer.target.value if longer.target else None)[0].detach())
+        more = float(
+            s.probe.loss_of(run.returned, longer.target.value if longer.target else None)[0].detach()
+        )
         now = float(s.probe.loss_of(s.base.returned, target)[0].detach())
     except Exception:  # a model or a loss with a fixed number of steps
         return
@@ -241,9 +241,8 @@ def _mean_over_padding(s: Subject, target: Any) -> Iterator[Finding]:
         yield Finding(
             "loss on padding",
             WRONG,
-            f"With two more padded steps the loss goes from {now:.4g} to {more:.4g}: is "
-            "its mean taken "
-            "over padded steps too?",
+            f"With two more padded steps the loss goes from {now:.4g} to {more:.4g}: is its mean taken over "
+            "padded steps too?",
             numbers={"unlawful": more, "lawful": now},
             lesson="13",
         )
@@ -280,10 +279,10 @@ def _pairs(s: Subject, target: Any) -> Iterator[Finding]:
             yield Finding(
                 "target mispaired",
                 WRONG,
-                f"Target row {row} is compared with output row {others[0]}: are both in the same order? "
-                "One may be flattened time first, the other batch first.",
-                row=row,
-                numbers={"row": float(others[0])},
+                f"Target row {s.number(row)} is compared with output row {s.number(others[0])}: are both in "
+                "the same order? One may be flattened time first, the other batch first.",
+                row=s.number(row),
+                numbers={"row": float(s.number(others[0]))},
                 lesson="03",
             )
             return
@@ -380,13 +379,12 @@ def _coupled(s: Subject, target: Any) -> Iterator[Finding]:
     rows = _moved_rows(s, first, second)
     rows[0] = False
     if bool(rows.any()):
-        other = int(rows.nonzero()[0])
+        other = s.number(int(rows.nonzero()[0]))
         yield Finding(
             "loss couples rows",
             QUESTION,
-            f"The gradient of the loss at row {other} depends on what the model gives for row 0: rows "
-            "are not simply "
-            "added up. Is this meant, as in a contrastive loss?",
+            f"The gradient of the loss at row {other} depends on what the model gives for row 0: rows are "
+            "not simply added up. Is this meant, as in a contrastive loss?",
             row=other,
         )
 

@@ -47,9 +47,8 @@ def run(s: Subject) -> Iterator[Finding]:
         yield Finding(
             "state kept",
             QUESTION,
-            f"{what} is kept from one call to the next, without its graph: the same call made twice "
-            "gives outputs "
-            f"that differ by {change:.2g}. Is this meant, and reset where a new sequence begins?",
+            f"{what} is kept from one call to the next, without its graph: the same call made twice gives "
+            f"outputs that differ by {change:.2g}. Is this meant, and reset where a new sequence begins?",
             place,
             numbers={"unlawful": change},
             lesson="14",

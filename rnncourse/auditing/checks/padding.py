@@ -39,10 +39,9 @@ def run(s: Subject) -> Iterator[Finding]:
         yield Finding(
             "padding read",
             QUESTION,
-            f"Outputs at real steps read padded inputs ({by_value[0]:.2g}), though with the padding as "
-            "it is here "
-            "nothing changes. Is padding always this value?",
-            row=by_value[1],
+            f"Outputs at real steps read padded inputs ({by_value[0]:.2g}), though with the padding as it "
+            "is here nothing changes. Is padding always this value?",
+            row=s.number(by_value[1]),
             step=by_value[2],
             numbers={"unlawful": by_value[0]},
             lesson="13",
@@ -51,7 +50,7 @@ def run(s: Subject) -> Iterator[Finding]:
     lawful = max((s.size(k) for k in s.numeric), default=0.0)
     call = _first(s, other, real) if noisy and other is not None else None
     size, row, step, _ = by_value if noisy and by_value is not None else found  # type: ignore[misc]
-    length = int(s.inputs.lengths[row])
+    length, row = int(s.inputs.lengths[row]), s.number(row)
     if noisy:
         text = f"Outputs at real steps read padded inputs: row {row}, length {length}, changes by {size:.2g}"
     elif found is alone:

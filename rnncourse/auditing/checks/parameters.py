@@ -89,9 +89,8 @@ def _unregistered(s: Subject) -> Iterator[Finding]:
                 yield Finding(
                     "unregistered",
                     WRONG,
-                    f"{path} holds {count} weights in {what}, where model.parameters() does not see "
-                    "them: no optimizer "
-                    f"trains them, no state_dict has them. Use {better}.",
+                    f"{path} holds {count} weights in {what}, where model.parameters() does not see them: "
+                    f"no optimizer trains them, no state_dict has them. Use {better}.",
                     _place(s, path),
                     name,
                     numbers={"weights": float(count)},
@@ -134,8 +133,7 @@ def _foreign(s: Subject, total: Tensor, parameters: Mapping[str, Tensor]) -> Ite
                 "unregistered",
                 WRONG,
                 f"A tensor {tuple(leaf.shape)} has a gradient and is no parameter of the model: no "
-                "optimizer trains it. "
-                "Is it made anew in each call, or kept outside of the model?",
+                "optimizer trains it. Is it made anew in each call, or kept outside of the model?",
                 call.place if call else None,
                 call.module if call else "",
                 lesson="15",

@@ -34,9 +34,8 @@ def _exchanged(s: Subject) -> Iterator[Finding]:
                     yield Finding(
                         "h and c exchanged",
                         level,
-                        f"{type(call.module).__name__} {call.name!r} is given states that are "
-                        f"exchanged: {what}. "
-                        "The pair is (h, c).",
+                        f"{type(call.module).__name__} {call.name!r} is given states that are exchanged: "
+                        f"{what}. The pair is (h, c).",
                         call.place,
                         call.name,
                         lesson="07",
@@ -99,9 +98,8 @@ def _directions(s: Subject, call: RecurrentCall, found: dict[int, Tensor | None]
         yield Finding(
             "backward direction",
             WRONG,
-            f"Of the backward direction of {type(call.module).__name__} {call.name!r} the outputs read "
-            "the last step "
-            "alone, and there it has seen one step. Its final state is at step 0, and in h_n.",
+            f"Of the backward direction of {type(call.module).__name__} {call.name!r} the outputs read the "
+            "last step alone, and there it has seen one step. Its final state is at step 0, and in h_n.",
             call.place,
             call.name,
             numbers={"T": float(T)},
@@ -123,8 +121,7 @@ def _c_alone(s: Subject, call: RecurrentCall, found: dict[int, Tensor | None]) -
             "h and c exchanged",
             WRONG,
             f"Of {type(call.module).__name__} {call.name!r} the outputs read c_n alone, never output or "
-            "h_n. It "
-            "returns output, (h_n, c_n): is c_n taken for h_n?",
+            "h_n. It returns output, (h_n, c_n): is c_n taken for h_n?",
             call.place,
             call.name,
             lesson="07",

@@ -35,8 +35,8 @@ def _levels(s: Subject) -> tuple[str, str]:
     if s.exact:
         return WRONG, ""
     return QUESTION, (
-        f" This holds if the batch is axis {s.inputs.main.batch} of {s.inputs.main.name}, as assumed: "
-        "say batch= or lengths= to be sure."
+        f" This holds if the batch is axis {s.inputs.main.batch} of {s.inputs.main.name}, as assumed: say "
+        "batch= or lengths= to be sure."
     )
 
 
@@ -68,9 +68,8 @@ def _batch_as_time(s: Subject) -> Finding | None:
         return Finding(
             "batch as time",
             level,
-            f"{type(call.module).__name__} {call.name!r} takes the batch for time: its input {shape} "
-            "has the rows "
-            f"along axis {time}, and {reason}.{doubt}",
+            f"{type(call.module).__name__} {call.name!r} takes the batch for time: its input {shape} has "
+            f"the rows along axis {time}, and {reason}.{doubt}",
             call.place,
             call.name,
             numbers={"axis": float(time)},
@@ -111,6 +110,7 @@ def _mixed(s: Subject) -> Finding | None:
     matrix = s.matrix(k)
     reordered = _permutation(matrix, s.tolerance(k))
     level, doubt = _levels(s)
+    a, b = s.number(i), s.number(j)
     story = s.row_story
     call, by = None, ""
     if story is not None:
@@ -121,18 +121,18 @@ def _mixed(s: Subject) -> Finding | None:
             call = _first_mixed(story, output)
             by = "First mixed by"
     text = (
-        f"Row {i} of the output depends on row {j} of the input ({float(matrix[i, j]):.2g}; "
-        f"row {i} itself {own_effect:.2g})."
+        f"Row {a} of the output depends on row {b} of the input ({float(matrix[i, j]):.2g}; row {a} itself "
+        f"{own_effect:.2g})."
     )
     if reordered:
-        text = f"Row {i} of the output belongs to row {j} of the input: the rows change places."
+        text = f"Row {a} of the output belongs to row {b} of the input: the rows change places."
     finding = Finding(
         "rows reordered" if reordered else "batch mixed",
         level,
         text + doubt,
         call.place if call else None,
         call.module if call else "",
-        row=i,
+        row=a,
         numbers={"unlawful": float(matrix[i, j]), "lawful": own_effect},
         lesson="03",
         by=f"{by} {call.name}" if call else "",

@@ -22,9 +22,8 @@ def run(s: Subject) -> Iterator[Finding]:
             yield Finding(
                 "softmax of one",
                 WRONG,
-                f"The softmax over axis {axis} of {tuple(call.after[0].shape)} is over one entry, so it "
-                "is always "
-                f"{0 if call.name == 'log_softmax' else 1}.",
+                f"The softmax over axis {axis} of {tuple(call.after[0].shape)} is over one entry, so it is "
+                f"always {0 if call.name == 'log_softmax' else 1}.",
                 call.place,
                 call.module,
                 numbers={"axis": float(axis)},
@@ -70,9 +69,8 @@ def _summed_over_another(s: Subject, soft: list[Call]) -> Iterator[Finding]:
                 yield Finding(
                     "softmax axis",
                     QUESTION,
-                    f"The weights {tuple(weights.shape)} sum to 1 along axis {other}, but are summed "
-                    "over along axis "
-                    f"{axis}, where they sum to between {float(weights.sum(axis).min()):.2g} and "
+                    f"The weights {tuple(weights.shape)} sum to 1 along axis {other}, but are summed over "
+                    f"along axis {axis}, where they sum to between {float(weights.sum(axis).min()):.2g} and "
                     f"{float(weights.sum(axis).max()):.2g}. Is the softmax over the wrong axis?",
                     source.place,
                     source.module,

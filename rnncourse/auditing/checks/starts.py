@@ -49,10 +49,10 @@ def _ignored(s: Subject, outputs: list[int], inner: list[tuple[int, int]]) -> It
                     yield Finding(
                         "starts ignored",
                         WRONG,
-                        f"An episode starts at row {row}, step {step}, but the output at step {at} "
-                        "depends on the "
-                        f"steps before ({float(after.max()):.2g}; what is before it {lawful:.2g}).",
-                        row=row,
+                        f"An episode starts at row {s.number(row)}, step {step}, but the output at step "
+                        f"{at} depends on the steps before ({float(after.max()):.2g}; what is before it "
+                        f"{lawful:.2g}).",
+                        row=s.number(row),
                         step=step,
                         numbers={"unlawful": float(after.max()), "lawful": lawful},
                         lesson="14",
@@ -70,7 +70,9 @@ def _early(
             places.append((row, step - 1, f"the step before the start at step {step}"))
         for other in range(s.B):
             if other != row and not starts[other, step] and (step < 2 or not starts[other, step - 1]):
-                places.append((other, step, f"where row {row} starts and row {other} does not"))
+                places.append(
+                    (other, step, f"where row {s.number(row)} starts and row {s.number(other)} does not")
+                )
     places = [place for place in places if place[1] >= 1]
     done: set[tuple[int, int]] = set()
     rounds = 0
@@ -93,10 +95,9 @@ def _early(
                 yield Finding(
                     "reset too early",
                     WRONG,
-                    f"Row {row} forgets at step {step}, {what}: the output there does not depend on the "
-                    "step before "
-                    f"(0; the step itself {own:.2g}).",
-                    row=row,
+                    f"Row {s.number(row)} forgets at step {step}, {what}: the output there does not depend "
+                    f"on the step before (0; the step itself {own:.2g}).",
+                    row=s.number(row),
                     step=step,
                     numbers={"unlawful": 0.0, "lawful": own},
                     lesson="14",

@@ -41,8 +41,8 @@ def _torn(s: Subject) -> Iterator[Finding]:
             yield Finding(
                 "steps torn",
                 WRONG,
-                f"A step's values are torn apart: from {shapes} each step gets entries of several. "
-                "To exchange axes, transpose; view only cuts what lies in memory anew.",
+                f"A step's values are torn apart: from {shapes} each step gets entries of several. To "
+                "exchange axes, transpose; view only cuts what lies in memory anew.",
                 call.place,
                 call.module,
                 numbers={"T": float(s.T)},

@@ -107,8 +107,8 @@ def run(s: Subject) -> Iterator[Finding]:
         yield Finding(
             "target in input",
             level,
-            f"The target is {leaf.name} itself, {where}, and the outputs read it there ({reads:.2g}): "
-            f"the answer is in the input.{meant}",
+            f"The target is {leaf.name} itself, {where}, and the outputs read it there ({reads:.2g}): the "
+            f"answer is in the input.{meant}",
             numbers={"unlawful": reads, "shift": float(shift)},
             lesson="14",
         )
