@@ -47,7 +47,8 @@ def dependence(report: Audit, ax: Axes | None = None) -> Axes:
     else:
         title = f"{positive.size} of {pairs} pairs are read"
         words = f"{positive.size} of {pairs} pairs of steps are read"
-    ax.set(xlabel="input step", ylabel="output step", title=f"{report.model}: {title}")
+    ax.set(xlabel="input step", ylabel="output step")
+    ax.set_title(f"{report.model}: {title}", loc="left")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True))
     set_alt(

@@ -28,7 +28,7 @@ def test_a_many_to_one_model_has_one_row():
     model = nn.GRU(3, 4, batch_first=True)
     report = rnncourse.audit(model, torch.randn(4, T, 3), call=lambda model, x: model(x)[1][0])
     assert report.dependence.shape == (1, T)
-    assert "5 of 5 pairs" in plots.dependence(report).get_title()
+    assert "5 of 5 pairs" in plots.dependence(report).get_title(loc="left")
 
 
 def test_the_figure_draws_the_numbers_and_says_them():
@@ -37,14 +37,14 @@ def test_the_figure_draws_the_numbers_and_says_them():
     drawn = ax.images[0].get_array()
     np.testing.assert_allclose(drawn.filled(0), report.dependence.numpy())
     assert int(drawn.mask.sum()) == T * (T - 1) // 2  # the future is grey
-    assert "0 pairs read ahead, 10 back" in ax.get_title()
+    assert "0 pairs read ahead, 10 back" in ax.get_title(loc="left")
     assert "0 of 25 pairs of steps read ahead, 10 back" in ax.figure.alt
 
 
 def test_a_bidirectional_layer_reads_ahead():
     model = nn.GRU(3, 4, batch_first=True, bidirectional=True)
     report = rnncourse.audit(model, torch.randn(4, T, 3), batch=0)
-    assert "10 pairs read ahead, 10 back" in plots.dependence(report).get_title()
+    assert "10 pairs read ahead, 10 back" in plots.dependence(report).get_title(loc="left")
 
 
 def test_what_can_not_be_drawn_is_said():

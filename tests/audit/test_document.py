@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rnncourse.auditing.checks import ALL, FIRST
+from rnncourse.auditing.run import ALL, FIRST
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")

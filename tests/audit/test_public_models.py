@@ -1,4 +1,4 @@
-"""Three public models with a known silent bug, rebuilt as their issues show them: each is named by its line."""
+"""Three public models with a known silent bug, rebuilt as their issues show them: the right line is named."""
 
 import torch
 from torch import nn

@@ -383,7 +383,7 @@ def _coupled(s: Subject, target: Any) -> Iterator[Finding]:
         yield Finding(
             "loss couples rows",
             QUESTION,
-            f"The gradient of the loss at row {other} depends on what the model gives for row 0: rows are "
+            f"The gradient of the loss at row {other} depends on the outputs of row {s.number(0)}: rows are "
             "not simply added up. Is this meant, as in a contrastive loss?",
             row=other,
         )
