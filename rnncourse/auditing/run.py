@@ -18,8 +18,10 @@ from rnncourse.auditing.checks import (
     gates,
     losses,
     memory,
+    order,
     padding,
     parameters,
+    place,
     recurrent,
     rows,
     softmax,
@@ -37,8 +39,10 @@ ALL: tuple[ModuleType, ...] = (
     chance,
     memory,
     rows,
+    place,
     arguments,
     steps,
+    order,
     future,
     cut,
     starts,
@@ -71,7 +75,7 @@ def first_subject(
 
     settled = settled_with(time)
     probe, base = _first_run(model, call, settled, loss, most)
-    layouts, gaps, accepted = layouts_of(probe, base)
+    layouts, gaps, accepted, fewer = layouts_of(probe, base)
     main = settled.inputs.main
     if not accepted and not settled.time_told and not main.packed and main.value.dim() > 2:
         first = settled.inputs.main.batch
@@ -82,12 +86,14 @@ def first_subject(
                 model, call, args, kwargs, target, lengths, starts, first if batch is None else batch, axis
             )
             second, again = _first_run(model, call, other, loss, most)
-            found, more, fits = layouts_of(second, again)
+            found, more, fits, fewer_again = layouts_of(second, again)
             if fits:
                 settled = replace(other, confirmed=settled.confirmed)
                 probe, base, layouts, gaps, accepted = second, again, found, more, fits
+                fewer = fewer_again
                 break
     subject = Subject(model, probe, base, layouts, settled.confirmed, causal, gaps=list(gaps))
+    subject.takes_fewer_rows = fewer
     if not accepted and probe.inputs.T > 1:
         subject.gaps.append("output axes by taking a step away (the model refuses): their sizes decide")
     return subject, settled

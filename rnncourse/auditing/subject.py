@@ -30,6 +30,7 @@ class Subject:
     exact: bool
     causal: bool | None
     options: dict[str, Any] = field(default_factory=dict)
+    takes_fewer_rows: bool = False
     gaps: list[str] = field(default_factory=list)
     checked: list[str] = field(default_factory=list)
     found: list[Finding] = field(default_factory=list)
@@ -246,8 +247,8 @@ def _axes(leaf: Leaf) -> tuple[int, ...]:
     return (leaf.batch,) if leaf.time is None else (leaf.batch, leaf.time)
 
 
-def layouts_of(probe: Probe, base: Run) -> tuple[list[Layout], list[str], bool]:
-    """The outputs' layouts, what could not be found out, and whether a step less was accepted."""
+def layouts_of(probe: Probe, base: Run) -> tuple[list[Layout], list[str], bool, bool]:
+    """The outputs' layouts, what could not be found out, and whether a step, and a row, less was accepted."""
     inputs, gaps = probe.inputs, []
     row_less: Sequence[Tensor | None] = []
     step_less: Sequence[Tensor | None] = []
@@ -264,7 +265,7 @@ def layouts_of(probe: Probe, base: Run) -> tuple[list[Layout], list[str], bool]:
         a = tuple(row_less[k].shape) if row_less else None  # type: ignore[union-attr]
         b = tuple(step_less[k].shape) if step_less else None  # type: ignore[union-attr]
         layouts.append(find(tuple(out.shape), a, b, inputs.B, inputs.T))
-    return layouts, gaps, accepted
+    return layouts, gaps, accepted, bool(row_less)
 
 
 def _outputs(probe: Probe, inputs: Inputs, count: int) -> list[Tensor]:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 # What nn.Module keeps in __dict__ for itself and no call changes; hooks are restored by whoever registers
 # them.
 OWN = {"_parameters", "_buffers", "_modules", "training"}
+MOST = 50_000_000  # parameters: those of a larger model are not copied
 
 
 class Saved:
@@ -24,6 +25,11 @@ class Saved:
         self.modules = list(model.modules()) if isinstance(model, nn.Module) else []
         self.modes = [module.training for module in self.modules]
         self.parameters = [p for module in self.modules for p in module._parameters.values() if p is not None]
+        if sum(p.numel() for p in self.parameters) > MOST:
+            saved = []
+        else:
+            saved = [(p, p._version, p.detach().clone()) for p in self.parameters if _is_there(p)]
+        self._saved_parameters = saved
         self._undo: list[Callable[[], None]] = []
         self._seen: set[int] = {id(p) for p in self.parameters}
         for module in self.modules:
@@ -57,8 +63,16 @@ class Saved:
                 self._save(item)
 
     def restore(self) -> None:
+        for parameter, version, content in self._saved_parameters:  # a model may change its own in forward
+            if parameter._version != version and not _same(parameter.detach(), content):
+                with torch.no_grad():
+                    parameter.copy_(content)
         for undo in reversed(self._undo):
             undo()
+
+
+def _is_there(parameter: Tensor) -> bool:
+    return not isinstance(parameter, nn.UninitializedParameter)
 
 
 def _setter(module: nn.Module, name: str, value: object) -> Callable[[], None]:

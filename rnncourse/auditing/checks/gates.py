@@ -13,7 +13,7 @@ from rnncourse.tracing import trace
 KINDS = ("gates saturated", "dead ReLU")
 
 NEAR = 0.01
-GATES = {"LSTM": "ifo", "GRU": "rz"}
+GATES = {"LSTM": "ifo", "GRU": "rz", "RNN": "h"}
 
 
 def run(s: Subject) -> Iterator[Finding]:
@@ -38,8 +38,8 @@ def _gates(s: Subject) -> Iterator[Finding]:
         for call in watched.calls:
             for values in call.values.values():
                 for name, value in values.items():
-                    if name in GATES.get(watched.plan.mode, ""):
-                        shares.setdefault(name, []).append(value.detach().flatten())
+                    if name in GATES.get(watched.plan.mode.replace("RNN_TANH", "RNN"), ""):
+                        shares.setdefault(name, []).append(value.detach().flatten().abs())
         if not shares:
             continue
         whole = {name: torch.cat(values) for name, values in shares.items()}
@@ -54,7 +54,8 @@ def _gates(s: Subject) -> Iterator[Finding]:
             yield Finding(
                 "gates saturated",
                 WRONG,
-                f"The gates of {type(watched.module).__name__} {watched.name!r} are shut or open: "
+                f"{_what(watched.plan.mode)} of {type(watched.module).__name__} {watched.name!r} are shut "
+                "or open: "
                 + ", ".join(f"{gate} {100 * part:.0f} %" for gate, part in share.items())
                 + f" of all values lie within {NEAR} of 0 or 1 (the mean of {name} is {mean:.2f}). Almost no "
                 "gradient passes. Are inputs or weights too large?",
@@ -63,6 +64,10 @@ def _gates(s: Subject) -> Iterator[Finding]:
                 lesson="06",
                 see=f"rnncourse.trace(model)[{watched.name!r}]",
             )
+
+
+def _what(mode: str) -> str:
+    return "The states" if mode == "RNN_TANH" else "The gates"
 
 
 def _dead(s: Subject) -> Iterator[Finding]:

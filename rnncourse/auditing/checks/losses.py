@@ -6,11 +6,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rnncourse.auditing.blame import Story, torn_views
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
-from rnncourse.auditing.tape import Call
+from rnncourse.auditing.tape import Call, Tape
 
-KINDS = ("probabilities", "shapes broadcast", "target mispaired", "loss on padding", "loss couples rows")
+KINDS = (
+    "probabilities",
+    "shapes broadcast",
+    "target mispaired",
+    "loss on padding",
+    "loss couples rows",
+)
 
 
 def run(s: Subject) -> Iterator[Finding]:
@@ -32,6 +39,7 @@ def run(s: Subject) -> Iterator[Finding]:
     if not bool(torch.isfinite(loss)):
         yield Finding("not finite", WRONG, f"The loss is {float(loss.detach())}.", _last_place(tape.calls))
         return
+    yield from _torn(s, target, tape)
     yield from _padding(s, target)
     yield from _pairs(s, target)
 
@@ -134,6 +142,40 @@ def _broadcast(s: Subject, calls: list[Call]) -> Iterator[Finding]:
                 by=f"By {call.name}",
             )
             return
+
+
+def _torn(s: Subject, target: Any, tape: Tape) -> Iterator[Finding]:
+    """A view in the loss after which a step's outputs lie at several steps, as (B, T, C) viewed as (B, C, T)."""
+    if s.has("steps torn"):
+        return
+    for k in s.timed:
+        T, out = s.layouts[k].T or 1, s.base.outputs[k]
+        axis = s.layouts[k].time
+        if T < 3 or axis is None or not out.is_floating_point():
+            continue
+        for cut in (1, T // 2, T - 1):
+            late = (torch.arange(T) >= cut).reshape([-1 if a == axis else 1 for a in range(out.dim())])
+            others = [o.detach() for o in s.base.outputs]
+            others[k] = out.detach() + late.to(out) * 0.1 * (s.size(k) or 1.0)
+            try:
+                _, other = s.probe.loss_of(_again(s, others), target, record=True)
+                story = Story.of(tape, [other])
+            except Exception:  # outputs that can't be replaced, or that the loss does not take
+                return
+            call = next((story.base[i] for i in torn_views(story, T)), None) if story else None
+            if call is not None:
+                yield Finding(
+                    "steps torn",
+                    WRONG,
+                    f"In the loss a step's outputs are torn apart: from {tuple(call.before[0].shape)} to "
+                    f"{tuple(call.after[0].shape)} each step gets entries of several. To exchange axes, "
+                    "transpose.",
+                    call.place,
+                    numbers={"T": float(T)},
+                    lesson="03",
+                    by=f"Torn by {call.name}",
+                )
+                return
 
 
 # ---- rows and steps of the target, and of the output

@@ -20,6 +20,7 @@ def run(s: Subject) -> Iterator[Finding]:
         s.skip("whether rows mix (give a batch of two or more)", *KINDS)
         return
     if not s.numeric:
+        yield from _of_a_number(s)
         s.skip("whether rows mix (no output has a row for each row of the batch)", *KINDS)
         return
     by_layer = _batch_as_time(s)
@@ -28,6 +29,28 @@ def run(s: Subject) -> Iterator[Finding]:
         yield by_layer
     if mixed is not None:
         yield mixed
+
+
+def _of_a_number(s: Subject) -> Iterator[Finding]:
+    """A model that returns one number, its loss: rows add up if L(ab) - L(a) - L(b) + L = 0."""
+    ks = [k for k, out in enumerate(s.base.outputs) if out.numel() == 1 and out.is_floating_point()]
+    for k in ks:
+        runs = [s.base, *(s.disturb(s.rows(rows)) for rows in ((0,), (1,), (0, 1)))]
+        if any(k >= len(run.outputs) for run in runs):
+            return
+        none, a, b, both = (float(run.outputs[k].detach().double()) for run in runs)
+        couple, alone = abs(both - a - b + none), min(abs(a - none), abs(b - none))
+        if couple > 0.01 * alone and couple > 1e-5 * abs(none):
+            yield Finding(
+                "batch mixed",
+                QUESTION,
+                "The number that the model returns is not a sum over rows: two rows changed together move "
+                f"it by {couple:.2g} more or less than each alone ({alone:.2g}). Is this meant, as in a "
+                "contrastive loss?",
+                numbers={"unlawful": couple, "lawful": alone},
+                lesson="03",
+            )
+            return
 
 
 def _levels(s: Subject) -> tuple[str, str]:

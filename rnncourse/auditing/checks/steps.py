@@ -9,6 +9,8 @@ from rnncourse.auditing.probe import CELLS
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
 
+CHOOSING = {"max", "amax", "max_pool1d", "adaptive_max_pool1d", "topk", "argmax", "median", "where"}
+
 KINDS = ("steps torn", "state dropped", "last step unread")
 
 
@@ -143,21 +145,26 @@ def _unread(s: Subject) -> Iterator[Finding]:
     outputs = s.pooled if not s.timed else [k for k in s.timed if s.layouts[k].T == s.T]
     if not outputs or (s.timed and s.real is None):
         return
+    if any(call.name in CHOOSING for call in s.base.tape.calls):  # what is chosen may be any step
+        return
     nudged, other = s.disturb(s.steps(at_last)), s.disturb(s.steps(before))
-    every = s.pooled + outputs
-    if max(float(s.effect(nudged, k).max()) for k in every) > 0:
+    read = torch.stack([s.effect(nudged, k).amax(1) for k in dict.fromkeys(s.pooled + outputs)]).amax(
+        0
+    )  # (B,)
+    lawful = torch.stack([s.effect(other, k).amax(1) for k in outputs]).amax(0)
+    unread = (read == 0) & (lawful > max(s.tolerance(k) for k in outputs))
+    if not bool(unread.any()) or (s.timed and _shifted(s, outputs[0], last)):
         return
-    lawful = max(float(s.effect(other, k).max()) for k in outputs)
-    if lawful <= max(s.tolerance(k) for k in outputs):
-        return
-    if s.timed and _shifted(s, outputs[0], last):
-        return
+    rows = [s.number(row) for row in unread.nonzero().flatten().tolist()]
+    which = "any row" if len(rows) == s.B else f"row {rows[0]}"
     real = " real" if s.real is not None else ""
     yield Finding(
         "last step unread",
         WRONG,
-        f"No output reads the last{real} step of any row; the step before it moves them by {lawful:.2g}.",
-        numbers={"unlawful": 0.0, "lawful": lawful},
+        f"No output reads the last{real} step of {which}; the step before it moves them by "
+        f"{float(lawful[unread].max()):.2g}.",
+        row=None if len(rows) == s.B else rows[0],
+        numbers={"unlawful": 0.0, "lawful": float(lawful[unread].max())},
         lesson="10",
     )
 

@@ -8,6 +8,7 @@ BUGS = [
     Bug("view", "steps torn", ".view(", "vitrioil/Speech-Separation#4"),
     Bug("rows torn", "batch mixed", ".view(", "cyxtj, in pytorch/pytorch#3587"),
     Bug("no batch_first", "batch as time", "self.top(", "pytorch/pytorch#34036"),
+    Bug("not flipped back", "steps reversed", "self.bottom(", "as told"),
     Bug("norm over batch", "batch mixed", "x.mean(0", "Lightning-Universe/lightning-bolts#1077"),
     Bug("numpy", "gradient cut", "", "as told"),
     Bug("tuple", "unregistered", "self.extra", "kanezaki/pytorch-unsupervised-segmentation#6"),
@@ -35,7 +36,9 @@ class Encoder(nn.Module):
             x = x.transpose(1, 2)
         if self.bug == "norm over batch":
             x = x - x.mean(0, keepdim=True)
-        x, _ = self.bottom(x)
+        x, _ = self.bottom(x.flip(1) if self.bug == "not flipped back" else x)
+        if self.bug == "not flipped back":
+            return x
         if self.bug == "numpy":
             x = torch.from_numpy(x.detach().numpy())
         x, _ = self.top(x.reshape(B, T // 2, 12))  # pairs of frames

@@ -12,6 +12,7 @@ BUGS = [
     Bug("not unsorted", "rows reordered", "[order]", "ruotianluo/self-critical.pytorch#125"),
     Bug("loss on padding", "loss on padding", "", "IBM/pytorch-seq2seq#125"),
     Bug("time flattened", "target mispaired", "", "openai/baselines#340"),
+    Bug("loss viewed", "steps torn", ".reshape(", "vitrioil/Speech-Separation#4"),
     Bug("dropout", "dropout in eval", "dropout(", "delip/PyTorchNLPBook#28"),
     Bug("softmax", "probabilities", "", "bkitano/llama-from-scratch#5"),
 ]
@@ -57,6 +58,8 @@ def make(bug):
             return nn.functional.cross_entropy(
                 y.transpose(0, 1).reshape(-1, 4), tags.reshape(-1), ignore_index=-1
             )
+        if bug == "loss viewed":
+            return nn.functional.cross_entropy(y.reshape(len(y), 4, -1), tags, ignore_index=-1)
         if bug == "loss on padding":
             return nn.functional.cross_entropy(y.reshape(-1, 4), tags.clamp(min=0).reshape(-1))
         return nn.functional.cross_entropy(y.reshape(-1, 4), tags.reshape(-1), ignore_index=-1)

@@ -13,6 +13,7 @@ BUGS = [
     Bug("mask unread", "padding read", "", "jingyaogong/minimind-v#76"),
     Bug("heads viewed", "steps torn", ".view(", "vitrioil/Speech-Separation#4"),
     Bug("positions over batch", "batch mixed", "cumsum", "as told"),
+    Bug("positions of rows", "place in batch", "self.place(", "pytorch/tutorials, positions by x.size(0)"),
     Bug("softmax twice", "probabilities", "", "bkitano/llama-from-scratch#5"),
 ]
 CAUSAL = ("", "no causal mask", "mask off by one", "softmax twice", "heads viewed")
@@ -29,7 +30,11 @@ class Transformer(nn.Module):
 
     def forward(self, tokens, padded):
         T = tokens.shape[1]
-        x = self.embed(tokens) + self.place(torch.arange(T))
+        x = self.embed(tokens)
+        if self.bug == "positions of rows":
+            x = x + self.place(torch.arange(x.shape[0]))[:, None]
+        else:
+            x = x + self.place(torch.arange(T))
         if self.bug == "positions over batch":
             x = x + 0.1 * x.cumsum(0)
         if self.bug == "heads viewed":
