@@ -34,6 +34,11 @@ class Leaf:
         assert self.time is not None
         return int(self.value.shape[self.time])
 
+    def shorter(self, by: int) -> "Leaf":
+        """Return the leaf without its last steps."""
+        assert self.time is not None
+        return replace(self, value=self.value.narrow(self.time, 0, self.T - by))
+
     @property
     def floating(self) -> bool:
         return isinstance(self.value, Tensor) and self.value.is_floating_point()
@@ -105,11 +110,15 @@ class Inputs:
                 return replace(leaf, value=leaf.value[: self.T - by, : self.T - by])
             if leaf.time is None or by >= leaf.T or not (all_inputs or leaf.T == self.T):
                 return leaf
-            return replace(leaf, value=leaf.value.narrow(leaf.time, 0, leaf.T - by))
+            return leaf.shorter(by)
 
         lengths = None if self.lengths is None else self.lengths.clamp(max=self.T - by)
         starts = None if self.starts is None else self.starts[:, : self.T - by]
         return replace(self.every(cut), lengths=lengths, starts=starts)
+
+    def with_leaf(self, number: int, leaf: Leaf) -> "Inputs":
+        """Return the inputs with another leaf in the place of one."""
+        return replace(self, leaves=(*self.leaves[:number], leaf, *self.leaves[number + 1 :]))
 
     def longer(self, by: int) -> "Inputs":
         """Return the inputs with `by` more steps of padding, of the value that a leaf's padded steps hold."""

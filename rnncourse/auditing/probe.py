@@ -36,6 +36,7 @@ class RecurrentCall:
     ends: list[Tensor]  # h_n, or h_n and c_n
     given: Tensor = field(default_factory=lambda: torch.empty(0))  # the input's values at the call
     state_values: list[Tensor] = field(default_factory=list)
+    batch_sizes: Tensor | None = None  # of a packed output
 
 
 @dataclass
@@ -263,8 +264,9 @@ def _recurrent(
         output = result[0].data if isinstance(result[0], PackedSequence) else result[0]
         ends = list(flat(result[1]))
     state = list(flat(hx))
+    sizes = given.batch_sizes if isinstance(given, PackedSequence) else None
     return RecurrentCall(
-        name, module, None, tensor, packed, state, output, ends, values[0], values[1 : 1 + len(state)]
+        name, module, None, tensor, packed, state, output, ends, values[0], values[1 : 1 + len(state)], sizes
     )
 
 

@@ -111,6 +111,37 @@ class Subject:
             return one.new_zeros(one.shape[:2])
         return (one - other).abs().amax(2).double()
 
+    @cached_property
+    def owners(self) -> dict[int, int]:
+        """By output with an axis of time, the number of the leaf whose steps are its steps.
+
+        Where several inputs have as many steps, each is shortened alone: a decoder's output follows its own.
+        """
+        rivals = [
+            number
+            for number, leaf in enumerate(self.inputs.leaves)
+            if leaf.role == "sequence" and number != self.main_number
+        ]
+        found = dict.fromkeys(self.timed, self.main_number)
+        for number in (self.main_number, *rivals) if rivals and self.T > 1 else ():
+            leaf = self.inputs.leaves[number]
+            if leaf.T < 2:
+                continue
+            changed = self.inputs.with_leaf(number, leaf.shorter(1))
+            try:
+                outputs = self.probe.run(inputs=changed).outputs
+            except Exception:  # inputs that belong together: they are shortened together or not at all
+                continue
+            for k in self.timed:
+                if len(outputs) == len(self.base.outputs) and outputs[k].shape != self.base.outputs[k].shape:
+                    found[k] = number
+        return found
+
+    @cached_property
+    def in_step(self) -> list[int]:
+        """The outputs with a step for each step of the main input."""
+        return [k for k in self.timed if self.layouts[k].T == self.T and self.owners[k] == self.main_number]
+
     # ---- runs
 
     @cached_property

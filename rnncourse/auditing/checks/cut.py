@@ -10,6 +10,7 @@ from rnncourse.auditing.subject import Subject, feature_weights
 from rnncourse.auditing.tape import Call
 
 KINDS = ("no gradient", "gradient cut")
+CHOICES = ("argmax", "argmin", "topk", "argsort", "multinomial")
 
 
 def run(s: Subject) -> Iterator[Finding]:
@@ -113,7 +114,7 @@ def _frozen(call: Call | None) -> Finding:
 
 def _in_part(s: Subject, call: Call) -> Iterator[Finding]:
     """A small change along a random direction, beside what the gradient says of it."""
-    if call.name in ("argmax", "argmin", "topk", "max", "sort", "argsort", "multinomial"):
+    if call.name in CHOICES:
         yield Finding(
             "gradient cut",
             QUESTION,
@@ -184,7 +185,7 @@ def _cuts(story: Story, outputs: list[torch.Tensor]) -> list[Call]:
         ]
         if not any(moved):
             continue
-        if leaving:
+        if leaving or call.name in CHOICES:  # small changes need not change a choice
             found.append(call)
             continue
         results = [r for r in call.results if r.dtype != torch.bool]

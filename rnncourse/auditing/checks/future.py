@@ -67,6 +67,8 @@ def causal_leaf(s: Subject) -> int:
     """The argument that must not be read ahead: the one that the target is a shift of, or the main one."""
     if "shifted leaf" in s.options:
         return int(s.options["shifted leaf"])
+    if s.timed and s.owners[s.timed[0]] != s.main_number:
+        return s.owners[s.timed[0]]
     named = [
         number
         for number, leaf in enumerate(s.inputs.leaves)

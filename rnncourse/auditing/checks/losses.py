@@ -124,13 +124,12 @@ def _broadcast(s: Subject, calls: list[Call]) -> Iterator[Finding]:
         if call.name not in names or len(call.before) < 2:
             continue
         one, other = call.before[0], call.before[1]
-        if one.dim() == other.dim() or 1 in (one.numel(), other.numel()):
+        less, more = sorted((one, other), key=lambda t: t.dim())
+        if less.dim() == more.dim() or not less.dim() or less.shape[-1] < 2:
             continue
-        out = torch.broadcast_shapes(one.shape, other.shape)
-        size = 1
-        for n in out:
-            size *= n
-        if size > max(one.numel(), other.numel()) and s.B > 1:
+        if more.shape[-1] == 1 and more.shape[-2] == less.shape[-1]:
+            out = torch.broadcast_shapes(one.shape, other.shape)
+            size = one.new_empty(out, device="meta").numel()
             yield Finding(
                 "shapes broadcast",
                 WRONG,
@@ -145,7 +144,7 @@ def _broadcast(s: Subject, calls: list[Call]) -> Iterator[Finding]:
 
 
 def _torn(s: Subject, target: Any, tape: Tape) -> Iterator[Finding]:
-    """A view in the loss after which a step's outputs lie at several steps, as (B, T, C) viewed as (B, C, T)."""
+    """A view in the loss that tears a step's outputs apart, as (B, T, C) viewed as (B, C, T)."""
     if s.has("steps torn"):
         return
     for k in s.timed:
@@ -247,7 +246,7 @@ def _padding(s: Subject, target: Any) -> Iterator[Finding]:
         return
     on, off = 0.0, 0.0
     for k, gradient in enumerate(gradients):
-        if gradient is None or s.layouts[k].T != s.T:
+        if gradient is None or k not in s.in_step:
             continue
         size = gradient.double().square().sum(2)
         on, off = on + float((size * ~s.real).sum()), off + float((size * s.real).sum())

@@ -88,7 +88,9 @@ def _worst(s: Subject, run: Run, real: Tensor, base: Run) -> Effect | None:
             continue
         effect = s.effect(run, k, base)
         T_out = effect.shape[1]
-        if s.layouts[k].T is not None and T_out in (s.T, s.T - 1, s.T + 1):
+        if s.layouts[k].T is not None and s.owners[k] != s.main_number:
+            mask = torch.ones_like(effect, dtype=torch.bool)
+        elif s.layouts[k].T is not None and T_out in (s.T, s.T - 1, s.T + 1):
             mask = _at_real(real, T_out)
         elif s.layouts[k].T is not None:
             mask = torch.arange(T_out) < _scaled(s, T_out)[:, None]
@@ -141,7 +143,7 @@ def _alone(s: Subject) -> Effect | None:
                 continue
             # other axes of time may be in it, as in attention: what both have is compared
             cut = [min(a, b) for a, b in zip(alone.shape, whole.shape, strict=True)]
-            if layout.T is not None and layout.T not in (s.T - 1, s.T, s.T + 1):
+            if layout.T is not None and s.owners[k] == s.main_number and abs(layout.T - s.T) > 1:
                 at = layout.time if layout.time is not None else 1
                 at = at if at > (layout.batch or 0) else at + 1
                 cut[at] = int(_scaled(s, layout.T)[row])

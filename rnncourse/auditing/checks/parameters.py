@@ -102,7 +102,7 @@ def _unregistered(s: Subject) -> Iterator[Finding]:
 
 def _parameters_in(value: Any, depth: int) -> Iterator[Tensor]:
     if isinstance(value, nn.Module):
-        yield from value.parameters()
+        yield from (p for p in value.parameters() if p.requires_grad)
     elif isinstance(value, Tensor):
         if value.requires_grad and value.is_leaf:
             yield value

@@ -15,8 +15,8 @@ KINDS = ("h and c exchanged", "backward direction")
 def run(s: Subject) -> Iterator[Finding]:
     if not s.base.recurrent:
         return
-    yield from _exchanged(s)
-    yield from _read(s)
+    found = list(_exchanged(s))
+    yield from found or _read(s)
 
 
 def _exchanged(s: Subject) -> Iterator[Finding]:
@@ -56,9 +56,11 @@ def _read(s: Subject) -> Iterator[Finding]:
     """Of each layer's call the gradients at output, h_n, c_n: which of them the outputs are made of."""
     graph = s.graph
     total = s.summed(graph)
-    if total is None or len(graph.recurrent) > 64:
+    if total is None:
         return
-    calls = [c for c in graph.recurrent if not isinstance(c.module, CELLS)]
+    last_of_cells = {c.name: c for c in graph.recurrent if isinstance(c.module, CELLS)}
+    calls = [c for c in graph.recurrent if not isinstance(c.module, CELLS)][:64]
+    calls += [c for c in last_of_cells.values() if len(c.ends) == 2]
     if not calls:
         return
     wanted = [t for c in calls for t in (c.output, *c.ends) if isinstance(t, Tensor) and t.requires_grad]
@@ -71,29 +73,30 @@ def _read(s: Subject) -> Iterator[Finding]:
 
 
 def _directions(s: Subject, call: RecurrentCall, found: dict[int, Tensor | None]) -> Iterator[Finding]:
-    if (
-        not getattr(call.module, "bidirectional", False)
-        or call.packed
-        or call.output is None
-        or call.output.dim() != 3
-    ):
+    if not getattr(call.module, "bidirectional", False) or call.output is None:
         return
     gradient, h_n = found.get(id(call.output)), found.get(id(call.ends[0]))
     if gradient is None or (h_n is not None and bool(h_n[-1].any())):
         return
-    if not getattr(call.module, "batch_first", False):
-        gradient = gradient.transpose(0, 1)
-    half = gradient.shape[2] // 2
-    read = gradient[:, :, half:].abs().amax(2) > 0  # (B, T)
+    half = gradient.shape[-1] // 2
+    read = gradient[..., half:].abs().amax(-1) > 0
+    ends: Tensor | None = None
+    if call.batch_sizes is not None:
+        read, ends = _unpacked(read, call.batch_sizes)
+    elif call.output.dim() != 3:
+        return
+    elif not getattr(call.module, "batch_first", False):
+        read = read.t()  # (B, T)
     T = read.shape[1]
     if T < 2 or not bool(read.any()):
         return
     rows = read.any(1)
     last = torch.where(read, torch.arange(T), -1).amax(1)
     single = bool((read.sum(1)[rows] == 1).all())
-    ends = torch.full_like(last, T - 1)
-    if s.inputs.lengths is not None and len(s.inputs.lengths) == len(last):
-        ends = s.inputs.lengths - 1
+    if ends is None:
+        ends = torch.full_like(last, T - 1)
+        if s.inputs.lengths is not None and len(s.inputs.lengths) == len(last):
+            ends = s.inputs.lengths - 1
     if single and (bool((last[rows] == T - 1).all()) or bool((last[rows] == ends[rows]).all())):
         yield Finding(
             "backward direction",
@@ -108,10 +111,19 @@ def _directions(s: Subject, call: RecurrentCall, found: dict[int, Tensor | None]
         )
 
 
+def _unpacked(read: Tensor, batch_sizes: Tensor) -> tuple[Tensor, Tensor]:
+    """Flags of packed entries as (B, T), the longest row first, and each row's last step."""
+    sizes = batch_sizes.tolist()
+    flags = torch.zeros(sizes[0], len(sizes), dtype=torch.bool)
+    for t, part in enumerate(read.split(sizes)):
+        flags[: len(part), t] = part
+    return flags, (torch.arange(sizes[0])[:, None] < batch_sizes).sum(1) - 1
+
+
 def _c_alone(s: Subject, call: RecurrentCall, found: dict[int, Tensor | None]) -> Iterator[Finding]:
     if len(call.ends) != 2:
         return
-    output, h, c = (found.get(id(t)) for t in (call.output, *call.ends))
+    output, h, c = (None if t is None else found.get(id(t)) for t in (call.output, *call.ends))
 
     def read(gradient: Tensor | None) -> bool:
         return gradient is not None and bool(gradient.any())
@@ -120,10 +132,16 @@ def _c_alone(s: Subject, call: RecurrentCall, found: dict[int, Tensor | None]) -
         yield Finding(
             "h and c exchanged",
             WRONG,
-            f"Of {type(call.module).__name__} {call.name!r} the outputs read c_n alone, never output or "
-            "h_n. It returns output, (h_n, c_n): is c_n taken for h_n?",
+            f"Of {type(call.module).__name__} {call.name!r} the outputs read {_read_of(call)}: is c taken "
+            "for h?",
             call.place,
             call.name,
             lesson="07",
             by="Called",
         )
+
+
+def _read_of(call: RecurrentCall) -> str:
+    if call.output is None:
+        return "c alone, never h. It returns (h, c)"
+    return "c_n alone, never output or h_n. It returns output, (h_n, c_n)"

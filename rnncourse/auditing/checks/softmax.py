@@ -14,22 +14,27 @@ KINDS = ("softmax of one", "softmax axis")
 
 def run(s: Subject) -> Iterator[Finding]:
     soft = [c for c in s.base.tape.calls if c.name in ("softmax", "log_softmax") and c.after and c.before]
+    # by line: a decoder's first step may attend to one entry, its later ones to more
+    sizes: dict[object, set[int]] = {}
     for call in soft:
         axis = _axis(call)
-        if axis is None or call.after[0].dim() == 0:
+        if axis is not None and call.after[0].dim():
+            sizes.setdefault(call.place or call.module, set()).add(call.after[0].shape[axis])
+    for call in soft:
+        axis = _axis(call)
+        if axis is None or s.T == 1 or sizes.get(call.place or call.module) != {1}:
             continue
-        if call.after[0].shape[axis] == 1:
-            yield Finding(
-                "softmax of one",
-                WRONG,
-                f"The softmax over axis {axis} of {tuple(call.after[0].shape)} is over one entry, so it is "
-                f"always {0 if call.name == 'log_softmax' else 1}.",
-                call.place,
-                call.module,
-                numbers={"axis": float(axis)},
-                by=f"By {call.name}",
-            )
-            return
+        yield Finding(
+            "softmax of one",
+            WRONG,
+            f"The softmax over axis {axis} of {tuple(call.after[0].shape)} is over one entry, so it always "
+            f"gives {0 if call.name == 'log_softmax' else 1}.",
+            call.place,
+            call.module,
+            numbers={"axis": float(axis)},
+            by=f"By {call.name}",
+        )
+        return
     yield from _summed_over_another(s, [call for call in soft if call.name == "softmax"])
 
 

@@ -15,7 +15,7 @@ def run(s: Subject) -> Iterator[Finding]:
     if starts is None:
         s.skip("episode starts (give starts=)", *KINDS)
         return
-    outputs = [k for k in s.timed if s.layouts[k].T == s.T]
+    outputs = s.in_step
     if not outputs:
         s.skip("episode starts (no output has a step for each step of the input)", *KINDS)
         return

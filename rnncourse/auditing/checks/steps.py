@@ -142,7 +142,7 @@ def _unread(s: Subject) -> Iterator[Finding]:
         return
     at_last = torch.arange(s.T) == last[:, None]
     before = torch.arange(s.T) == (last - 1)[:, None]
-    outputs = s.pooled if not s.timed else [k for k in s.timed if s.layouts[k].T == s.T]
+    outputs = s.pooled if not s.timed else s.in_step
     if not outputs or (s.timed and s.real is None):
         return
     if any(call.name in CHOOSING for call in s.base.tape.calls):  # what is chosen may be any step

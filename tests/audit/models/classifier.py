@@ -8,6 +8,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 ALSO_SOUND = ("mean",)
 BUGS = [
     Bug("last of output", "backward direction", "self.lstm(", "yunjey/pytorch-tutorial#149"),
+    Bug("last real of output", "backward direction", "self.lstm(", "slp-ntua/patrec-labs#210"),
     Bug("view", "batch mixed", ".view(", "graykode/nlp-tutorial#68"),
     Bug("mean over padding", "padding read", "", "Lizhen0628/text_classification#12"),
     Bug("attends to padding", "padding read", "", "hyunwoongko/transformer#40"),
@@ -41,6 +42,8 @@ class Classifier(nn.Module):
         if bug == "last of output":
             o, _ = self.lstm(x)
             pooled = o[:, -1]
+        elif bug == "last real of output":
+            pooled = o[torch.arange(len(o)), lengths - 1]
         elif bug == "view":
             pooled = h_n.view(-1, 8)
         elif bug == "mean over padding":

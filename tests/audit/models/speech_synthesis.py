@@ -6,6 +6,7 @@ from torch import nn
 
 BUGS = [
     Bug("exchanged", "h and c exchanged", "cells[1](", "microsoft/nni#2839"),
+    Bug("c out", "h and c exchanged", "self.cells[1](", "microsoft/nni#2839"),
     Bug("frame unshifted", "target in input", "", "BogiHsu/Tacotron2-PyTorch, as told"),
     Bug("prenet dropout", "dropout in eval", "dropout(", "BogiHsu/Tacotron2-PyTorch#8"),
     Bug("zoneout by row", "batch mixed", "", "as told"),
@@ -44,7 +45,7 @@ class Decoder(nn.Module):
             if self.bug == "exchanged" and states[1]:
                 states[1] = states[1][1], states[1][0]
             states[1] = self.cells[1](h, states[1])
-            outs.append(self.head(states[1][0]))
+            outs.append(self.head(states[1][self.bug == "c out"]))
         return torch.stack(outs, 0 if self.bug == "loop over rows" else 1)
 
 

@@ -10,6 +10,7 @@ BUGS = [
     Bug("view", "batch mixed", ".view(", "HHTseng/video-classification#42"),
     Bug("not packed", "padding read", "self.lstm(", "keitakurita/practical-torchtext#5"),
     Bug("not unsorted", "rows reordered", "[order]", "ruotianluo/self-critical.pytorch#125"),
+    Bug("sorted twice", "rows reordered", "[order]", "ruotianluo/self-critical.pytorch#125"),
     Bug("loss on padding", "loss on padding", "", "IBM/pytorch-seq2seq#125"),
     Bug("time flattened", "target mispaired", "", "openai/baselines#340"),
     Bug("loss viewed", "steps torn", ".reshape(", "vitrioil/Speech-Separation#4"),
@@ -32,11 +33,12 @@ class Tagger(nn.Module):
             x = nn.functional.dropout(x, 0.3)
         if self.bug in ("not packed", "no batch_first"):
             o, _ = self.lstm(x)
-        elif self.bug == "not unsorted":
+        elif self.bug in ("not unsorted", "sorted twice"):
             lengths, order = lengths.sort(descending=True)
             x = x[order]
             o, _ = self.lstm(pack_padded_sequence(x, lengths, batch_first=True))
             o, _ = pad_packed_sequence(o, batch_first=True)
+            o = o[order] if self.bug == "sorted twice" else o
         else:
             o, _ = self.lstm(pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False))
             o, _ = pad_packed_sequence(o, batch_first=True, total_length=words.shape[1])
