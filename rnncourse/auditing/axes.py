@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations, islice
+from itertools import combinations
 from typing import Any
 
 import torch
@@ -106,13 +106,11 @@ def chosen_rows(inputs: Inputs, most: int) -> list[int]:
         return chosen
     # Sorted twice by their lengths, rows must not be as before: a model that undoes its sorting wrongly would
     # look sound on them.
-    fixed = sorted(set(first))[:most]
-    rest = [row for row in order if row not in fixed]
-    for others in islice(combinations(rest, most - len(fixed)), 60):
-        rows = sorted([*fixed, *others])
-        turn = inputs.lengths[rows].argsort(descending=True, stable=True)
-        if not torch.equal(turn[turn], torch.arange(len(rows))):
-            return rows
+    shortest, longest = first[:2]  # without the longest, a packed output would be shorter than the batch
+    for rows in sorted(combinations(sorted(order[:10]), most), key=lambda rows: shortest not in rows):
+        turn = inputs.lengths[list(rows)].argsort(descending=True, stable=True)
+        if longest in rows and not torch.equal(turn[turn], torch.arange(len(rows))):
+            return list(rows)
     return chosen
 
 

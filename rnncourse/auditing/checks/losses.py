@@ -313,10 +313,11 @@ def _pairs(s: Subject, target: Any) -> Iterator[Finding]:
             return
         moved.append((row, _moved_rows(s, first, second)))
     unlike = [(row, rows) for row, rows in moved if bool(rows.any())]
+    coupled = list(_coupled(s, target))
     for row, rows in unlike:
         others = [r for r in rows.nonzero().flatten().tolist() if r != row]
-        # a loss that normalises over the batch moves all rows: that one is asked about below
-        if others and (not bool(rows[row]) or leaf.batch is None or len(others) < s.B - 1):
+        # a loss that couples all rows moves them all, whichever target changes: that is asked about instead
+        if others and (not coupled or not bool(rows[row]) or len(others) < s.B - 1):
             yield Finding(
                 "target mispaired",
                 WRONG,
@@ -327,7 +328,7 @@ def _pairs(s: Subject, target: Any) -> Iterator[Finding]:
                 lesson="03",
             )
             return
-    yield from _coupled(s, target)
+    yield from coupled
 
 
 def _other_target(s: Subject, value: Tensor, batch: int | None) -> list[tuple[int, Tensor]] | None:
