@@ -220,7 +220,9 @@ def _gradients(s: Subject, target: Any, move: dict[int, Tensor] | None = None) -
     result: list[Tensor | None] = []
     for k, leaf in enumerate(leaves):
         gradient = next(found) if leaf.requires_grad else None
-        result.append(None if gradient is None or k not in s.numeric else s.layouts[k].canonical(gradient))
+        result.append(
+            None if gradient is None or k not in s.numeric else s.layouts[k].canonical(gradient).cpu()
+        )
     return result
 
 
