@@ -17,7 +17,7 @@ SEEDS = range(2)
 
 @pytest.fixture(autouse=True)
 def _one_mistake_at_a_time(monkeypatch):
-    """Two known mistakes at once are not looked for: none of these answers makes two, and it takes a second."""
+    """Two known mistakes at once are not looked for: no answer here makes two, and it takes a second."""
     monkeypatch.setattr("rnncourse.checks.framework.answers.PAIRS", 0)
 
 
