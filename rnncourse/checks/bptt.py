@@ -101,7 +101,19 @@ dh_0: next step forgotten | It follows from a dh_1 that is its own loss alone.
     dh_0 => -0.2176
 """)
 
-by_hand = predicted("by_hand", LESSON, "Two steps, one number each", right, wrong, forbid=BY_HAND)
+by_hand = predicted(
+    "by_hand",
+    LESSON,
+    "Two steps, one number each",
+    right,
+    wrong,
+    forbid=BY_HAND,
+    follows={
+        "dh_1": lambda dh_2: -0.68 + 0.5 * 0.36 * dh_2,
+        "du": lambda dh_2, dh_1: 0.32 * 0.8 - 0.6 * 0.36 * dh_2 + 0.5 * 0.64 * dh_1,
+        "dh_0": lambda dh_1: 0.5 * 0.64 * dh_1,
+    },
+)
 
 
 # ---- Task 2, rnn_step_backward: one step, with all its shapes.

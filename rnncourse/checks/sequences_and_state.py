@@ -73,7 +73,13 @@ w over the whole sum | w multiplies the old state, too.
     u * h + w * x => w * (u * h + x)
 """)
 
-three_steps = _calculated("three_steps", _three_steps, slips, tolerance=1e-6)
+three_steps = _calculated(
+    "three_steps",
+    _three_steps,
+    slips,
+    tolerance=1e-6,
+    follows={"h_2": lambda h_1: -0.5 * h_1 - 2.0, "h_3": lambda h_2: -0.5 * h_2 + 6.0},
+)
 
 
 # ---- Task 2, with_tanh: the same with a squashed state, h_t = tanh(u h_{t-1} + w x_t).
@@ -129,7 +135,16 @@ two digits | Two digits are not enough: asked are three.
     states.append(h) => states.append(round(h, 2))
 """)
 
-with_tanh = _calculated("with_tanh", _with_tanh, slips, tolerance=2e-3)
+with_tanh = _calculated(
+    "with_tanh",
+    _with_tanh,
+    slips,
+    tolerance=2e-3,
+    follows={
+        "h_2": lambda h_1: math.tanh(0.8 * h_1 - 1.5),
+        "h_3": lambda h_2: math.tanh(0.8 * h_2 + 1.0),
+    },
+)
 
 
 # ---- Task 3, run: the whole recurrence, state by state.

@@ -16,7 +16,7 @@ from rnncourse.checks.framework.completed import ONE_ROW
 from rnncourse.checks.framework.evaluate import Answer, Failure, evaluate
 from rnncourse.checks.framework.language import sentences
 from rnncourse.checks.framework.mistakes import Mistake
-from rnncourse.checks.framework.parts import Part, Read, Score, read, same
+from rnncourse.checks.framework.parts import Flag, Part, Read, Score, read, same
 from rnncourse.checks.framework.task import Task
 from rnncourse.checks.framework.use import Problem
 
@@ -139,15 +139,36 @@ class Comparison:
         return None
 
     def mistake_in(self, k: int) -> Mistake | None:
-        """The first known mistake that gives the learner's part k, in every case."""
+        """The first known mistake that gives the learner's part k, in every case.
+
+        None that would spoil a part which is right; and where part k has two values at most, none that does
+        not give the other parts, too: one of two is met by chance.
+        """
+        tensor = isinstance(self.parts[k], Part)
+        few = isinstance(self.parts[k], Flag) or (
+            tensor and len({v for row in self.expected for v in row[k].flatten().tolist()}) <= 2
+        )
 
         def agrees(n: int, wrong: Answer) -> bool:
             mine, theirs = self.read[n], self._read(wrong)
             if not mine or not theirs or k in mine.unread or k in theirs.unread:
                 return False
-            return self.parts[k].same(mine.values[k], theirs.values[k])
+            if not self.parts[k].same(mine.values[k], theirs.values[k]):
+                return False
+            others = [j for j in range(len(self.parts)) if j != k]
+            if few:
+                return all(self._same_in(j, n, theirs) for j in others)
+            return all(self._same_in(j, n, theirs) for j in others if self.right[j][n])
 
         return self._mistake_that(agrees)
+
+    def _same_in(self, j: int, n: int, theirs: Read) -> bool:
+        mine = self.read[n]
+        if j in theirs.unread:  # the mistake is given as some entries only
+            return True
+        if mine is None or j in mine.unread:
+            return False
+        return self.parts[j].same(mine.values[j], theirs.values[j])
 
     def _mistake_that(self, agrees: Callable[[int, Answer], bool]) -> Mistake | None:
         """The first mistake that agrees in every case; most are out after one."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,14 +13,20 @@ from torch import Tensor
 from rnncourse.checks.framework import progress
 from rnncourse.checks.framework.answers import AnswerKey
 from rnncourse.checks.framework.cases import Case, TorchModule
+from rnncourse.checks.framework.elsewhere import written_elsewhere
 from rnncourse.checks.framework.evaluate import Answer, evaluate
 from rnncourse.checks.framework.judge import judge
+from rnncourse.checks.framework.language import say, sentences
 from rnncourse.checks.framework.parts import Part, read
 from rnncourse.checks.framework.picture import HeatMaps, drawable
 from rnncourse.checks.framework.plain import Plain
 from rnncourse.checks.framework.task import Task
 from rnncourse.checks.framework.verdict import Verdict, show, show_rich
 from rnncourse.printing import printable
+
+made: dict[
+    tuple[str, str], str | None
+] = {}  # the last verdict's mistake of each lesson's task, in this process
 
 
 class Check(Task):
@@ -39,6 +47,15 @@ class Check(Task):
     def __call__(self, learner: Any) -> int:
         """Shows the verdict, notes the progress, returns the points (for nbgrader, the cell's score)."""
         verdict = self.verdict(learner)
+        made[self.lesson, self.name] = verdict.mistake
+        task, mistake = verdict.origin or ("", "")
+        if task and made.get((self.lesson, task)) == mistake:
+            carried = say("this is the mistake of `{task}` again: mend it there first.", task=task)
+            verdict = replace(verdict, text=sentences(carried, verdict.text))
+        if verdict.state == "not written":
+            other = written_elsewhere(self, learner, sys._getframe(1).f_globals)
+            words = "Your `{other}` looks like it: give that one the name `{name}`."
+            verdict = replace(verdict, remarks=(say(words, other=other, name=self.name),) if other else ())
         show(verdict)
         progress.note(self.lesson, self.name, verdict.points, verdict.total)
         return verdict.points

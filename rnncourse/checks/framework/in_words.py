@@ -60,6 +60,7 @@ def task(
     Raises:
         NotationError: the text does not fit, or names a part or a trait that does not exist.
     """
+    mistakes.task = name
     parts = tuple(_parts(name, returns)) if isinstance(returns, str) else tuple(returns)
     return Check(
         name=name,

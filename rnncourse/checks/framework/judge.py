@@ -53,6 +53,7 @@ def _verdict(c: Comparison, found: Finding) -> Verdict:
         remarks=tuple(map(_shown, _remarks(c))) if found.state != "not written" else (),
         look=mistake.look if mistake else found.look,
         lesson=lesson if explained else "",
+        origin=mistake.origin if mistake else None,
     )
 
 
@@ -219,7 +220,7 @@ def _right_elsewhere(c: Comparison) -> Iterator[str]:
 
 
 def _two_known_mistakes(c: Comparison) -> Finding | None:
-    """Two at once, in a function whose results all have the right shape: elsewhere too much could be meant."""
+    """Two at once, of a function whose results all have the right shape."""
     if c.task.use is not call or c.unreadable is not None or any(answer.failure for answer in c.answers):
         return None
     if not all(found.shape == expected.shape for k in c.wrong for found, expected in c.pairs(k)):

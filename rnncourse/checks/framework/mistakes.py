@@ -19,7 +19,7 @@ class Edit:
     builds: tuple[Callable[[Any], Any], ...] = ()
 
     def with_too(self, other: Edit) -> Any:
-        """Return what a learner hands in who makes both mistakes; None where they are not two separate edits."""
+        """Return what a learner who makes both mistakes hands in; None where the edits overlap."""
         if (self.truth, self.builds) != (other.truth, other.builds):
             return None
         try:
@@ -40,6 +40,7 @@ class Mistake:
     look: where to look, if the hint does not say; shown folded.
     template: the name and the hint with fields, where it is one of several that are written as one.
     edit: how it was made of the truth, where it was.
+    origin: the earlier task and its mistake, where it is that one in a larger task.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Mistake:
     look: str = ""
     template: tuple[str, str] | None = None
     edit: Edit | None = None
+    origin: tuple[str, str] | None = None
 
 
 class Mistakes(list[Mistake]):
@@ -70,6 +72,7 @@ class Mistakes(list[Mistake]):
     def __init__(self, section: str, truth: Callable | Mapping[str, Any] | None = None) -> None:
         super().__init__()
         self.section, self.truth = section, truth
+        self.task = ""  # whose bank it is
 
     def __call__(self, name: str, hint: str, section: str = "", look: str = "") -> Callable[[Any], Any]:
         """A decorator: the hint stands above the wrong code. For a value: `wrong(name, hint)(value)`."""
@@ -113,6 +116,9 @@ class Mistakes(list[Mistake]):
             template = m.template and (name.replace("{}", m.template[0]), hint.replace("{}", m.template[1]))
             edit = m.edit and replace(m.edit, builds=(*m.edit.builds, change))
             words = {"name": name.format(m.name), "hint": hint.format(m.hint)}
-            return replace(m, function=change(m.function), template=template, edit=edit, **words)
+            origin = m.origin or ((self.task, m.name) if self.task else None)
+            return replace(
+                m, function=change(m.function), template=template, edit=edit, origin=origin, **words
+            )
 
         return [changed(m) for m in self if m.name not in but]

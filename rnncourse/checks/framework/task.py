@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,8 @@ class Task:
         the outputs of a cell that has the returned weights, say. It may raise Problem.
     tells: whether a verdict says which part is wrong; not where that would let an answer be guessed.
     agree: completes "all 12 cases agree with ...". seconds: the time for one case.
+    follows: of an answer worked out from earlier ones, what it would be with the learner's own: a function
+        whose parameters are their names.
     explain: all cases (explain.Seen) -> a sentence on numbers that no known mistake gives, or "".
     """
 
@@ -68,6 +70,7 @@ class Task:
     section: str = ""
     agree: str = "the equations"
     seconds: float = SECONDS
+    follows: Mapping[str, Callable[..., float]] | None = None
     explain: Callable[[Sequence[Any]], str] | None = None
 
     def __post_init__(self) -> None:

@@ -195,7 +195,9 @@ def _cause(found: tuple[int, ...], axes: list[str], sizes: dict[str, int]) -> st
     for at, axis in enumerate(axes):
         rest = tuple(size for k, size in enumerate(shape) if k != at)
         if found == rest and shape.count(shape[at]) == 1:
-            return say("The axis {axis} is missing: was it summed, averaged or indexed away?", axis=axis)
+            return say(
+                "The axis {axis} is missing: was it summed, averaged, indexed or squeezed away?", axis=axis
+            )
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,8 @@ def each_wrong(c: Comparison) -> Finding | None:
         if found is None:
             lines.append(_unread(part, rows[n].raw[k]))
             continue
-        mistake = c.mistake_in(k)
+        carried = _carried(c, k, rows[n].values)
+        mistake = None if carried else c.mistake_in(k)
         named += [mistake] if mistake else []
         lines.append(
             sentences(
@@ -76,7 +78,7 @@ def each_wrong(c: Comparison) -> Finding | None:
                 if len(c.cases) > 1
                 else "",
                 here(c.cases[n]),
-                mistake.hint if mistake else "",
+                carried or (mistake.hint if mistake else ""),
             )
         )
     total = len(c.parts)
@@ -87,6 +89,19 @@ def each_wrong(c: Comparison) -> Finding | None:
             *(f"  {line}" for line in lines),
         ]
     return Finding("mistake" if named else "wrong", "\n".join(lines), named[0] if named else None)
+
+
+def _carried(c: Comparison, k: int, found: list[Any]) -> str:
+    """Said of an answer that is wrong only because earlier ones are."""
+    follows = (c.task.follows or {}).get(c.names[k])
+    if follows is None:
+        return ""
+    earlier = {name: c.names.index(name) for name in inspect.signature(follows).parameters}
+    own = {name: found[j] for name, j in earlier.items()}
+    wrong = [name for name, j in earlier.items() if not all(c.right[j])]
+    if None in own.values() or not wrong or not c.parts[k].right(found[k], follows(**own)):
+        return ""
+    return say("It follows from your {names}: mend that first.", names=listed(wrong))
 
 
 def _shown(v: Any) -> str:

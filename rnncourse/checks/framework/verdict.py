@@ -39,6 +39,7 @@ class Verdict:
     state: "right", "not written", "mistake", "close", "wrong", "shape", "type", "raised", "too slow" or
     "forbidden". text: what is wrong, in sentences. look: where to look. lesson: where it is explained.
     mistake: the known mistake's name, where it is one.
+    origin: the earlier task and its mistake, where the mistake is that one once more.
     earned: the criteria met, in words. remarks: what does not cost points but is worth a word.
     """
 
@@ -52,6 +53,7 @@ class Verdict:
     remarks: tuple[str, ...] = ()
     look: str = ""
     lesson: str = ""
+    origin: tuple[str, str] | None = None
 
     @property
     def mark(self) -> str:
