@@ -88,6 +88,11 @@ SLOPE = (
 )
 
 
+BLOCKS = "In the biases' gradients only the block of {gate} is wrong: look at how you derive {gate}."
+BLOCKS_R_AND_N = (
+    "In the biases' gradients the blocks of r and n are wrong, and that of z is right. r is reached only through"
+    " n: look at how you derive n."
+)
 DPARAMETERS = "dweight_ih", "dweight_hh", "dbias"
 
 
@@ -176,6 +181,22 @@ def rnn_step_backward(seen: Sequence[Seen]) -> str:
         slopes.append(torch.where(dh_t.abs() > 0.05, da / dh_t, torch.nan))
     low, high = _range(slopes) or (0, 1)
     return say(DA_WRONG) if low >= 0 and high <= 1 else say(SLOPE, low=low, high=high)
+
+
+def gru_step_backward(seen: Sequence[Seen]) -> str:
+    """Explain the gradients of a GRU's step by the blocks that are wrong in those of the biases."""
+    wrong = []
+    for k, gate in enumerate(RZN):
+        blocks = [(s.found[b].chunk(3)[k], s.expected[b].chunk(3)[k]) for s in seen for b in (4, 5)]
+        wrong += [] if all(_near(*pair) for pair in blocks) else [gate]
+    if wrong == ["r", "n"]:
+        return say(BLOCKS_R_AND_N)
+    return say(BLOCKS, gate=wrong[0]) if len(wrong) == 1 else ""
+
+
+def memory_backward(seen: Sequence[Seen]) -> str:
+    """Explain the gradients of the gates in a loop back through time."""
+    return _at_one_end(seen, -1, LAST_RIGHT, LAST_WRONG)
 
 
 def _one_line(seen: Sequence[Seen], names: Sequence[str]) -> str:
