@@ -24,9 +24,8 @@ from rnncourse.checks.framework.task import Task
 from rnncourse.checks.framework.verdict import Verdict, show, show_rich
 from rnncourse.printing import printable
 
-made: dict[
-    tuple[str, str], str | None
-] = {}  # the last verdict's mistake of each lesson's task, in this process
+# By lesson and task, the mistake of the last verdict in this process.
+made: dict[tuple[str, str], str | None] = {}
 
 
 class Check(Task):
