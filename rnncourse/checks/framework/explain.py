@@ -90,8 +90,8 @@ SLOPE = (
 
 BLOCKS = "In the biases' gradients only the block of {gate} is wrong: look at how you derive {gate}."
 BLOCKS_R_AND_N = (
-    "In the biases' gradients the blocks of r and n are wrong, and that of z is right. r is reached only through"
-    " n: look at how you derive n."
+    "In the biases' gradients the blocks of r and n are wrong, and that of z is right. What reaches r comes"
+    " through n: look at how you derive n."
 )
 DPARAMETERS = "dweight_ih", "dweight_hh", "dbias"
 
