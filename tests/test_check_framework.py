@@ -277,7 +277,7 @@ def test_read_backwards_in_time():
         ({"weight_ih": nn.Parameter(torch.zeros(5, 16))}, "weight_ih has shape (5, 16), torch's has (16, 5)"),
         (
             {"linear": nn.Linear(5, 16)},
-            "no weight_ih (it has linear.weight, linear.bias). Asked are torch's names.",
+            "no weight_ih (it has linear.weight, linear.bias). Use torch's names.",
         ),
     ],
 )
@@ -295,7 +295,7 @@ def test_parameters_that_do_not_fit(member, words):
 
 def test_a_class_where_a_function_is_due_and_back():
     assert "it got a function; asked is a class" in str(lstm_gates.MyLSTMCell.verdict(right_step))
-    assert "it is no torch.nn.Module" in str(
+    assert "it is not a torch.nn.Module" in str(
         lstm_gates.MyLSTMCell.verdict(type("Plain", (), {"__init__": lambda *a: None}))
     )
 

@@ -1,6 +1,10 @@
 """Exercise set 12: the true answers against torch.nn, and honest ways to each task."""
 
+import dataclasses
+import random
+
 import numpy as np
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -82,22 +86,22 @@ def test_two_ways_equals_torch():
         torch.testing.assert_close(found, (output, h_n, c_n))
 
 
-def test_the_cases_of_BiLSTM_let_each_fault_be_repaired_for_its_own_point():
-    """The published class earns nothing; each repair, in the lesson's order, earns one point more."""
+ALONE, ALL_FROM = ([how(1 << k) for k in range(8)] for how in (int, lambda bit: 256 - bit))
+
+
+@pytest.mark.parametrize("left", [*ALONE, *ALL_FROM[1:-1], "drawn"])
+def test_the_first_fault_that_is_left_is_told(left, run_number):
+    """In the order of the lesson, whichever are repaired; what stands before it keeps its points."""
     check = bidirectional.BiLSTM
-    assert check.verdict(given.BiLSTM).points == 0
-    steps = [
-        "flip, and more",
-        "layers, and more",
-        "states, and more",
-        "start, and more",
-        "bias, and more",
-        "eval",
-    ]
-    classes = {mistake.name: mistake.function for mistake in check.mistakes}
-    assert [check.verdict(classes[name]).points for name in steps] == [1, 2, 3, 4, 5, 6]
-    for fault, criterion in zip(faults, check.criteria, strict=False):
-        assert criterion.words not in check.verdict(classes[fault.name]).earned, fault.name
+    left = random.Random(run_number).randrange(1, 255) if left == "drawn" else left
+    remain = [fault for k, fault in enumerate(faults) if left >> k & 1]
+    changes = [change for fault in remain for change in fault.changes]
+    wrong = dataclasses.replace(remain[0], changes=changes).edited(bidirectional._BiLSTM)
+    verdict = check.verdict(wrong, run_number)
+    assert remain[0].hint in str(verdict), bin(left)
+    first = faults.index(remain[0])
+    assert set(verdict.earned).isdisjoint({check.criteria[first].words, check.criteria[-1].words})
+    assert set(verdict.earned) >= {criterion.words for criterion in check.criteria[:first]}
 
 
 def test_the_published_class_has_the_shapes_of_torch():
@@ -208,7 +212,7 @@ class HoistedInput(nn.Module):
         x = input.transpose(0, 1) if self.batch_first else input
         T, B, _ = x.shape
         if hx is None:
-            hx = [torch.zeros(2 * self.L, B, self.H) for _ in range(2)]
+            hx = [x.new_zeros(2 * self.L, B, self.H) for _ in range(2)]
         rows = list(zip(*hx, strict=True))
         ends = []
         for layer in range(self.L):
@@ -233,7 +237,8 @@ InPlace = edited(  # the published class, repaired where it stands
     *('self.add("bias_hh" + end, 4 * hidden_size)', 'bias and self.add("bias_hh" + end, 4 * hidden_size)'),
     *("        a = a + getattr", "        if self.bias:\n            a = a + getattr"),
     *("def run(self, x, end)", "def run(self, x, end, state)"),
-    *("h = c = torch.zeros(x.shape[1], self.hidden_size)", "h, c = state"),
+    *("h = c = x.new_zeros(x.shape[1], self.hidden_size)", "h, c = state"),
+    *("torch.zeros(shape)", "(2 * torch.rand(shape) - 1) * self.hidden_size**-0.5"),
     *("if not self.batch_first:\n            x =", "if self.batch_first:\n            x ="),
     *("if not self.batch_first:\n            output", "if self.batch_first:\n            output"),
     *("        forward = backward = x", "        all_h, all_c = [], []"),
@@ -243,7 +248,7 @@ InPlace = edited(  # the published class, repaired where it stands
     ),
     *(
         'forward, h_n, c_n = self.run(forward, f"_l{layer}")',
-        """k, start = 2 * layer, torch.zeros(x.shape[1], self.hidden_size)
+        """k, start = 2 * layer, x.new_zeros(x.shape[1], self.hidden_size)
             first = (start, start) if hx is None else (hx[0][k], hx[1][k])
             forward, h, c = self.run(x, f"_l{layer}", first)""",
     ),

@@ -118,6 +118,9 @@ def test_each_property_has_its_own_point():
         "dropout in eval": {"dropout in training alone"},
         "both forward": {"directions"},
         "one gradient cut": set(),
+        "zero start": {"a drawn start"},
+        "one mask for all steps": {"dropout in training alone"},
+        "zeros in float32": set(),
     }
     check = the_whole_layer.MyLSTM
     cases = check.cases(0)
@@ -132,9 +135,9 @@ def test_each_property_has_its_own_point():
 @pytest.mark.parametrize(
     ("new", "words"),
     [
-        ("x", "asked is the return of nn.LSTM"),
-        ("(x, x)", "asked is the return of nn.LSTM"),
-        ("(x, (None, None))", "asked is the return of nn.LSTM"),
+        ("x", "return what nn.LSTM returns"),
+        ("(x, x)", "return what nn.LSTM returns"),
+        ("(x, (None, None))", "return what nn.LSTM returns"),
         ("(x.detach(), (x.detach(), x.detach()))", "no gradient flows back"),
     ],
 )
@@ -287,7 +290,7 @@ class Registered(nn.Module):
         alone = input.ndim == 2
         x = input[:, None] if alone else input.transpose(0, 1) if self.batch_first else input
         rows = sum(map(len, self.ends))
-        hx = (torch.zeros(rows, x.shape[1], self.H),) * 2 if hx is None else hx
+        hx = (x.new_zeros(rows, x.shape[1], self.H),) * 2 if hx is None else hx
         h_0, c_0 = (s[:, None] for s in hx) if alone and hx[0].ndim == 2 else hx
         starts, final = list(zip(h_0, c_0, strict=True)), []
         for k, ends in enumerate(self.ends):

@@ -59,7 +59,8 @@ class AnswerKey:
 class Comparison:
     """A learner's answers beside those of the key. Case n, part k.
 
-    answers: one for each case. read: each answer by parts, None where there are none to read.
+    given: one answer for each case. answers: the same, with what is derived from them.
+    read: each answer by parts, None where there are none to read.
     found: read's values. expected: the right ones. Both [n][k].
     right: is it, [k][n]. wrong: the parts that are not right in every case.
     unreadable: the first case with a part that cannot be read, or None. tensors: is every part one?
@@ -68,6 +69,7 @@ class Comparison:
     def __init__(self, key: AnswerKey, answers: Sequence[Answer]) -> None:
         self.key, self.check, self.cases, self.parts = key, key.check, key.cases, key.check.parts
         self.names = [part.name for part in self.parts]
+        self.given = list(answers)
         self.answers = [key.derived(case, answer) for case, answer in zip(self.cases, answers, strict=True)]
         self.read = [self._read(answer) for answer in self.answers]
         self.found = [None if row is None else row.values for row in self.read]

@@ -16,6 +16,8 @@ from torch import Tensor
 from rnncourse.checks.framework import tensors, values
 from rnncourse.checks.framework.answers import AnswerKey, Comparison
 from rnncourse.checks.framework.evaluate import Answer
+from rnncourse.checks.framework.layer import LayerCase
+from rnncourse.checks.framework.order import first_not_met
 from rnncourse.checks.framework.parts import TOLERANCE, Part
 from rnncourse.checks.framework.verdict import Finding, Verdict
 from rnncourse.checks.framework.words import likely_slip, listed, quotable
@@ -145,6 +147,20 @@ def _untold(c: Comparison) -> Finding | None:
     return values.unreadable(c) or Finding("wrong", text, counted=False)
 
 
+def _in_order(c: Comparison) -> Finding | None:
+    """Of a layer, what is wrong first in the order in which it is built, and with which options."""
+    if not isinstance(c.cases[0], LayerCase):
+        return None
+    mistake, first = first_not_met(c)
+    if mistake is not None:
+        found = Finding("mistake", f": {mistake.hint}", mistake)
+    else:
+        found = next(found for question in (_failed, *ON_TENSORS) if (found := question(first)))
+    wrong = (n for n in range(len(first.cases)) if not all(row[n] for row in first.right))
+    said = first.cases[next(wrong)].said
+    return found._replace(text=f" with {said}{found.text}") if said else found
+
+
 def _known_mistake(c: Comparison) -> Finding | None:
     if c.check.use.wants == "a value" or all(answer.failure for answer in c.answers):
         return None
@@ -203,7 +219,7 @@ def _failed(c: Comparison) -> Finding | None:
 
 
 # The order of the questions is the order in which an answer helps most. One of them always finds something.
-FIRST = (_unusable, _forbidden, _not_written, _right, _untold, _known_mistake, _failed)
+FIRST = (_unusable, _forbidden, _not_written, _right, _untold, _in_order, _known_mistake, _failed)
 ON_TENSORS = (
     tensors.wrong_type,
     tensors.wrong_dtype,
