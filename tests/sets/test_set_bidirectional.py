@@ -3,10 +3,10 @@
 import dataclasses
 import random
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from honest import ways
 from torch import nn
 
 from rnncourse.checks import bidirectional
@@ -14,8 +14,6 @@ from rnncourse.checks.bidirectional import faults
 from rnncourse.checks.framework.notation import Entry
 from rnncourse.checks.given import bidirectional as given
 from rnncourse.checks.uses.bidirectional import load_set_and_call
-
-# ---- the truth, compared with torch.nn
 
 
 def lstm(**options):
@@ -117,75 +115,6 @@ def test_dropout_of_torch_between_layers_is_in_the_cases():
     assert not torch.allclose(trained, still)
 
 
-# ---- honest work, written in several ways
-
-
-def both_ends_split(output):
-    forward, backward = output.chunk(2, dim=-1)
-    return torch.hstack([forward[-1], backward[0]])
-
-
-def both_ends_numpy(output):
-    T, B, _ = output.shape
-    halves = output.numpy().reshape(T, B, 2, -1)
-    return torch.from_numpy(np.concatenate([halves[-1, :, 0], halves[0, :, 1]], axis=1))
-
-
-def merged_view(h_n):
-    rows, B, H = h_n.shape
-    return h_n.view(rows // 2, 2, B, H).transpose(1, 2).reshape(rows // 2, B, 2 * H)
-
-
-def merged_loop(h_n):
-    return torch.stack([torch.cat([h_n[2 * k], h_n[2 * k + 1]], -1) for k in range(len(h_n) // 2)])
-
-
-def merged_einops_like(h_n):
-    return h_n.unflatten(0, (-1, 2)).permute(0, 2, 1, 3).flatten(2)
-
-
-def reverse_gather(x, lengths):
-    t = torch.arange(x.shape[1])
-    index = torch.where(t < lengths[:, None], lengths[:, None] - 1 - t, t)
-    return x.gather(1, index[..., None].expand_as(x))
-
-
-def reverse_indexed(x, lengths):
-    T = x.shape[1]
-    index = [[*range(n - 1, -1, -1), *range(n, T)] for n in lengths.tolist()]
-    return x[torch.arange(len(x))[:, None], torch.tensor(index)]
-
-
-def reverse_cat(x, lengths):
-    return torch.stack([torch.cat([row[:n].flip(0), row[n:]]) for row, n in zip(x, lengths, strict=True)])
-
-
-def two_ways_two_loops(x, ahead, back):
-    T, B, _ = x.shape
-    H = ahead.hidden_size
-    output = torch.empty(T, B, 2 * H, dtype=x.dtype)
-    h, c = torch.zeros(2, 2, B, H, dtype=x.dtype)
-    ends_h, ends_c = [], []
-    for d, (cell, steps) in enumerate(((ahead, range(T)), (back, range(T - 1, -1, -1)))):
-        state = h[d], c[d]
-        for t in steps:
-            state = cell(x[t], state)
-            output[t, :, d * H : (d + 1) * H] = state[0]
-        ends_h.append(state[0])
-        ends_c.append(state[1])
-    return output, torch.stack(ends_h), torch.stack(ends_c)
-
-
-def two_ways_lists(x, ahead, back):
-    forward, backward, s, r = [], [], None, None
-    for t in range(len(x)):
-        s, r = ahead(x[t], s), back(x[-1 - t], r)
-        forward.append(s[0])
-        backward.insert(0, r[0])
-    output = torch.cat([torch.stack(forward), torch.stack(backward)], dim=2)
-    return [output, torch.stack([s[0], r[0]]), torch.stack([s[1], r[1]])]
-
-
 class HoistedInput(nn.Module):
     """All steps' input products in one matmul, torch's initialisation, modules for dropout."""
 
@@ -265,14 +194,56 @@ InPlace = edited(  # the published class, repaired where it stands
 )
 
 SEEN = bidirectional.seen.truth
-HONEST = {
-    "seen": [
-        lambda: {name: list(v) if isinstance(v, tuple) else v for name, v in SEEN.items()},
-        lambda: {name: torch.Size(v) if isinstance(v, tuple) else float(v) for name, v in SEEN.items()},
-    ],
-    "both_ends": [both_ends_split, both_ends_numpy],
-    "merged": [merged_view, merged_loop, merged_einops_like],
-    "reverse_padded": [reverse_gather, reverse_indexed, reverse_cat],
-    "two_ways": [two_ways_two_loops, two_ways_lists],
-    "BiLSTM": [InPlace, HoistedInput],
-}
+HONEST = ways("""
+both_ends: split
+    forward, backward = output.chunk(2, dim=-1)
+    return torch.hstack([forward[-1], backward[0]])
+both_ends: numpy
+    T, B, _ = output.shape
+    halves = output.numpy().reshape(T, B, 2, -1)
+    return torch.from_numpy(np.concatenate([halves[-1, :, 0], halves[0, :, 1]], axis=1))
+merged: view
+    rows, B, H = h_n.shape
+    return h_n.view(rows // 2, 2, B, H).transpose(1, 2).reshape(rows // 2, B, 2 * H)
+merged: loop
+    return torch.stack([torch.cat([h_n[2 * k], h_n[2 * k + 1]], -1) for k in range(len(h_n) // 2)])
+merged: einops like
+    return h_n.unflatten(0, (-1, 2)).permute(0, 2, 1, 3).flatten(2)
+reverse_padded: gather
+    t = torch.arange(x.shape[1])
+    index = torch.where(t < lengths[:, None], lengths[:, None] - 1 - t, t)
+    return x.gather(1, index[..., None].expand_as(x))
+reverse_padded: indexed
+    T = x.shape[1]
+    index = [[*range(n - 1, -1, -1), *range(n, T)] for n in lengths.tolist()]
+    return x[torch.arange(len(x))[:, None], torch.tensor(index)]
+reverse_padded: cat
+    return torch.stack([torch.cat([row[:n].flip(0), row[n:]]) for row, n in zip(x, lengths, strict=True)])
+two_ways: loops
+    T, B, _ = x.shape
+    H = ahead.hidden_size
+    output = torch.empty(T, B, 2 * H, dtype=x.dtype)
+    h, c = torch.zeros(2, 2, B, H, dtype=x.dtype)
+    ends_h, ends_c = [], []
+    for d, (cell, steps) in enumerate(((ahead, range(T)), (back, range(T - 1, -1, -1)))):
+        state = h[d], c[d]
+        for t in steps:
+            state = cell(x[t], state)
+            output[t, :, d * H : (d + 1) * H] = state[0]
+        ends_h.append(state[0])
+        ends_c.append(state[1])
+    return output, torch.stack(ends_h), torch.stack(ends_c)
+two_ways: lists
+    forward, backward, s, r = [], [], None, None
+    for t in range(len(x)):
+        s, r = ahead(x[t], s), back(x[-1 - t], r)
+        forward.append(s[0])
+        backward.insert(0, r[0])
+    output = torch.cat([torch.stack(forward), torch.stack(backward)], dim=2)
+    return [output, torch.stack([s[0], r[0]]), torch.stack([s[1], r[1]])]
+""")
+HONEST["seen"] += [
+    lambda: {name: list(v) if isinstance(v, tuple) else v for name, v in SEEN.items()},
+    lambda: {name: torch.Size(v) if isinstance(v, tuple) else float(v) for name, v in SEEN.items()},
+]
+HONEST["BiLSTM"] += [InPlace, HoistedInput]

@@ -2,11 +2,10 @@
 
 import numpy as np
 import torch
+from honest import ways
 from torch import nn
 
 from rnncourse.checks import bptt
-
-# ---- the truth, compared with autograd
 
 
 def arrays(case):
@@ -86,10 +85,8 @@ def test_memory_backward_equals_autograd():
         close(bptt.memory_backward.truth(dh, f, i, g, o, c), expected)
 
 
-# ---- honest work, written in several ways
-
-
-def by_hand_computed():
+HONEST = ways("""
+by_hand: computed
     h, u, sent = [0.5, -0.6, 0.8, 0.6], 0.5, [None, -0.68, 0.84, 0.5]
     dh, du, carried = {}, 0, 0
     for t in (3, 2, 1):
@@ -98,26 +95,14 @@ def by_hand_computed():
         du += da * h[t - 1]
         carried = u * da
     return {"dh_2": np.float64(dh[2]), "dh_1": dh[1], "du": du, "dh_0": carried}
-
-
-def step_einsum(dh_t, x_t, h, h_t, weight_ih, weight_hh):
+rnn_step_backward: einsum
     da = dh_t - dh_t * h_t * h_t
-    return (
-        np.einsum("bh,hi->bi", da, weight_ih),
-        np.einsum("bk,kl->bl", da, weight_hh),
-        np.einsum("bh,bi->hi", da, x_t),
-        np.einsum("bk,bl->kl", da, h),
-        np.einsum("bh->h", da),
-    )
-
-
-def step_row_by_row(dh_t, x_t, h, h_t, weight_ih, weight_hh):
+    return (np.einsum("bh,hi->bi", da, weight_ih), np.einsum("bk,kl->bl", da, weight_hh),
+        np.einsum("bh,bi->hi", da, x_t), np.einsum("bk,bl->kl", da, h), np.einsum("bh->h", da))
+rnn_step_backward: row by row
     dx_t, dh = np.zeros_like(x_t), np.zeros_like(h)
-    dweight_ih, dweight_hh, dbias = (
-        np.zeros_like(weight_ih),
-        np.zeros_like(weight_hh),
-        np.zeros(len(weight_hh)),
-    )
+    dweight_ih, dweight_hh, dbias = (np.zeros_like(weight_ih), np.zeros_like(weight_hh),
+        np.zeros(len(weight_hh)))
     for b in range(len(x_t)):
         da = dh_t[b] * (1 - np.square(h_t[b]))
         dx_t[b], dh[b] = weight_ih.T @ da, weight_hh.T @ da
@@ -125,23 +110,17 @@ def step_row_by_row(dh_t, x_t, h, h_t, weight_ih, weight_hh):
         dweight_hh += np.outer(da, h[b])
         dbias += da
     return [dx_t, dh, dweight_ih, dweight_hh, dbias]
-
-
-def step_in_torch(*given):
+rnn_step_backward(*given): in torch
     dh_t, x_t, h, h_t, weight_ih, weight_hh = map(torch.from_numpy, given)
     da = dh_t * (1 + h_t) * (1 - h_t)
     return da.mm(weight_ih), da.mm(weight_hh), da.T.mm(x_t), da.T.mm(h), da.sum(0)
-
-
-def difference_flat(loss, v, e):
+numerical_gradient: difference flat
     quotients = []
     for move in e * np.eye(v.size):
         move = move.reshape(v.shape)
         quotients.append((loss(v + move) - loss(v - move)) / (2 * e))
     return np.array(quotients).reshape(v.shape)
-
-
-def difference_in_place(loss, v, e):
+numerical_gradient: difference in place
     gradient = np.empty(v.shape)
     for index, kept in np.ndenumerate(v.copy()):
         v[index] = kept + e
@@ -150,19 +129,15 @@ def difference_in_place(loss, v, e):
         gradient[index] -= loss(v)
         v[index] = kept
     return gradient / e / 2
-
-
-def whole_with_step(x, h, doutput, dh_n, weight_ih, weight_hh):
+rnn_backward: whole with step
     dx, dh, total = [], dh_n.copy(), None
     for t in range(len(x) - 1, -1, -1):
         dh += doutput[t]
-        dx_t, dh, *shares = step_einsum(dh, x[t], h[t], h[t + 1], weight_ih, weight_hh)
+        dx_t, dh, *shares = rnn_step_backward_einsum(dh, x[t], h[t], h[t + 1], weight_ih, weight_hh)
         dx.insert(0, dx_t)
         total = shares if total is None else [a + b for a, b in zip(total, shares, strict=True)]
     return np.array(dx), dh, *total
-
-
-def whole_products_after_the_loop(x, h, doutput, dh_n, weight_ih, weight_hh):
+rnn_backward: whole products after the loop
     da, dh, slope = np.empty_like(doutput), dh_n, 1 - h[1:] ** 2
     for t in reversed(range(len(x))):
         da[t] = (doutput[t] + dh) * slope[t]
@@ -171,36 +146,23 @@ def whole_products_after_the_loop(x, h, doutput, dh_n, weight_ih, weight_hh):
     dweight_ih = rows.T @ x.reshape(len(rows), -1)
     dweight_hh = np.einsum("tbk,tbl->kl", da, h[:-1])
     return da @ weight_ih, dh, dweight_ih, dweight_hh, rows.sum(0)
-
-
-def whole_recursive(x, h, doutput, dh_n, weight_ih, weight_hh):
+rnn_backward: whole recursive
     dh_t = dh_n + doutput[-1]
-    dx_T, dh, *shares = step_row_by_row(dh_t, x[-1], h[-2], h[-1], weight_ih, weight_hh)
+    dx_T, dh, *shares = rnn_step_backward_row_by_row(dh_t, x[-1], h[-2], h[-1], weight_ih, weight_hh)
     if len(x) == 1:
         return dx_T[None], dh, *shares
-    dx, dh_0, *sums = whole_recursive(x[:-1], h[:-1], doutput[:-1], dh, weight_ih, weight_hh)
+    dx, dh_0, *sums = rnn_backward_whole_recursive(x[:-1], h[:-1], doutput[:-1], dh, weight_ih, weight_hh)
     return np.concatenate([dx, dx_T[None]]), dh_0, *(a + b for a, b in zip(sums, shares, strict=True))
-
-
-def memory_dc_first(dh, f, i, g, o, c):
+memory_backward: dc first
     dc = dh * o / np.cosh(c[1:]) ** 2
     for t in range(len(f) - 2, -1, -1):
         dc[t] += f[t + 1] * dc[t + 1]
     return dc * c[:-1], dc * g, dc * i, dh * np.tanh(c[1:]), f[0] * dc[0]
-
-
-def memory_every_pair(dh, f, i, g, o, c):
-    """Each loss followed by itself, as the lesson's table does: c_s reaches c_t by the product of f."""
+memory_backward: every pair
+    # Each loss followed by itself, as the lesson's table does: c_s reaches c_t by the product of f.
     T, shown = len(f), np.tanh(c[1:])
     own = dh * o * (1 - shown**2)
     dc = np.stack([sum(own[s] * f[t + 1 : s + 1].prod(0) for s in range(t, T)) for t in range(T)])
     return {"df": dc * c[:T], "di": dc * g, "dg": dc * i, "do": dh * shown, "dc_0": dc[0] * f[0]}
-
-
-HONEST = {
-    "by_hand": [by_hand_computed, lambda: {"dh_2": 1, "dh_1": -0.5, "du": -0.12, "dh_0": -0.16}],
-    "rnn_step_backward": [step_einsum, step_row_by_row, step_in_torch],
-    "numerical_gradient": [difference_flat, difference_in_place],
-    "rnn_backward": [whole_with_step, whole_products_after_the_loop, whole_recursive],
-    "memory_backward": [memory_dc_first, memory_every_pair],
-}
+""")
+HONEST["by_hand"] += [lambda: {"dh_2": 1, "dh_1": -0.5, "du": -0.12, "dh_0": -0.16}]

@@ -2,12 +2,11 @@
 
 import numpy as np
 import torch
+from honest import ways
 from torch import nn
 
 from rnncourse import reference
 from rnncourse.checks import gru
-
-# ---- the truth, compared with torch.nn, autograd and the NumPy reference
 
 
 def torch_gru_cell(weight_ih, weight_hh, bias_ih, bias_hh):
@@ -96,96 +95,6 @@ def test_the_way_back_equals_autograd():
         torch.testing.assert_close(gru.gru_step_backward.truth(*case.arguments.values()), wanted)
 
 
-# ---- honest work, written in several ways
-
-
-def step_einsum(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
-    H = h.shape[-1]
-    ih = torch.einsum("...i,hi->...h", x_t, weight_ih) + bias_ih
-    hh = torch.einsum("...k,hk->...h", h, weight_hh) + bias_hh
-    gates = torch.sigmoid(ih[..., : 2 * H] + hh[..., : 2 * H])
-    r, z = gates[..., :H], gates[..., H:]
-    n = torch.tanh(ih[..., 2 * H :] + r * hh[..., 2 * H :])
-    return n + z * (h - n)
-
-
-def step_in_three(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
-    parts = zip(*(t.chunk(3) for t in (weight_ih, weight_hh, bias_ih, bias_hh)), strict=True)
-    (a, b), (c, d), (e, f) = [(x_t @ W.T + v, h @ U.T + w) for W, U, v, w in parts]
-    r, z = 1 / (1 + torch.exp(-(a + b))), 1 / (1 + torch.exp(-(c + d)))
-    return torch.lerp(torch.tanh(e + f * r), h, z)
-
-
-def before_sliced(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
-    H = h.shape[-1]
-    ih = x_t @ weight_ih.T + bias_ih
-    gates = torch.sigmoid(ih[..., : 2 * H] + h @ weight_hh[: 2 * H].T + bias_hh[: 2 * H])
-    r, z = gates.chunk(2, dim=-1)
-    n = torch.tanh(ih[..., 2 * H :] + (r * h) @ weight_hh[2 * H :].T + bias_hh[2 * H :])
-    return z * h + (1 - z) * n
-
-
-def before_in_three(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
-    (W_r, W_z, W_n), (U_r, U_z, U_n) = weight_ih.chunk(3), weight_hh.chunk(3)
-    b_r, b_z, b_n = (bias_ih + bias_hh).chunk(3)  # in this variant two biases are one
-    r = (x_t @ W_r.T + h @ U_r.T + b_r).sigmoid()
-    z = (x_t @ W_z.T + h @ U_z.T + b_z).sigmoid()
-    n = (x_t @ W_n.T + (h * r) @ U_n.T + b_n).tanh()
-    return n - z * n + z * h
-
-
-def turn_by_signs(weight_ih, weight_hh, bias_ih, bias_hh):
-    H = weight_hh.shape[1]
-    signs = torch.tensor([1.0, -1.0, 1.0], dtype=weight_hh.dtype).repeat_interleave(H)
-    return signs[:, None] * weight_ih, signs[:, None] * weight_hh, signs * bias_ih, signs * bias_hh
-
-
-def turn_copies(*weights):
-    turned = []
-    for weight in weights:
-        weight = weight.clone()
-        H = len(weight) // 3
-        weight[H : 2 * H] *= -1
-        turned.append(weight)
-    return turned
-
-
-def keras_rows(kernel, recurrent_kernel, bias):
-    H = len(recurrent_kernel)
-    order = [*range(H, 2 * H), *range(H), *range(2 * H, 3 * H)]
-    return kernel.T[order], recurrent_kernel.T[order], bias[0, order], bias[1, order]
-
-
-def keras_reshaped(kernel, recurrent_kernel, bias):
-    def moved(blocks):
-        return blocks.reshape(len(blocks), 3, -1)[:, [1, 0, 2]].flatten(1)
-
-    return (*(moved(matrix).transpose(0, 1) for matrix in (kernel, recurrent_kernel)), *moved(bias))
-
-
-def first_difference_stacked(x, h_0, weight_ih, weight_hh, bias_ih, bias_hh, tolerance):
-    states = []
-    for step in (step_einsum, before_sliced):
-        h, run = h_0, []
-        for t in range(len(x)):
-            h = step(x[t], h, weight_ih, weight_hh, bias_ih, bias_hh)
-            run.append(h)
-        states.append(torch.stack(run))
-    gap = (states[0] - states[1]).abs().amax(dim=(1, 2))
-    return gap, next((t for t, size in enumerate(gap.tolist()) if size > tolerance), len(x))
-
-
-def first_difference_in_the_loop(x, h_0, weight_ih, weight_hh, bias_ih, bias_hh, tolerance):
-    weights = weight_ih, weight_hh, bias_ih, bias_hh
-    gap, first, a, b = torch.zeros(len(x), dtype=x.dtype), torch.tensor(len(x)), h_0.clone(), h_0.clone()
-    for t, x_t in enumerate(x):
-        a, b = step_in_three(x_t, a, *weights), before_in_three(x_t, b, *weights)
-        gap[t] = max((a - b).max(), (b - a).max())
-        if gap[t] > tolerance and first == len(x):
-            first = torch.tensor(t)
-    return [gap, first]
-
-
 class CellWithTorchsInitialisation(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()
@@ -201,18 +110,85 @@ class CellWithTorchsInitialisation(nn.Module):
 
     def forward(self, x_t, hx=None):
         h = torch.zeros(x_t.shape[0], self.H) if hx is None else hx
-        return step_in_three(x_t, h, *self.parameters())
+        return gru_step_in_three(x_t, h, *self.parameters())
 
 
 class CellWithAnInnerFunction(CellWithTorchsInitialisation):
     def forward(self, x_t, h=None):
         if h is None:
             h = x_t.new_zeros(*x_t.shape[:-1], self.H)
-        return step_einsum(x_t, h, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+        return gru_step_einsum(x_t, h, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
 
 
-def backward_row_by_row(dh_t, x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
-    """By rows and in NumPy: gradients of each row added up."""
+HONEST = ways("""
+gru_step: einsum
+    H = h.shape[-1]
+    ih = torch.einsum("...i,hi->...h", x_t, weight_ih) + bias_ih
+    hh = torch.einsum("...k,hk->...h", h, weight_hh) + bias_hh
+    gates = torch.sigmoid(ih[..., : 2 * H] + hh[..., : 2 * H])
+    r, z = gates[..., :H], gates[..., H:]
+    n = torch.tanh(ih[..., 2 * H :] + r * hh[..., 2 * H :])
+    return n + z * (h - n)
+gru_step: in three
+    parts = zip(*(t.chunk(3) for t in (weight_ih, weight_hh, bias_ih, bias_hh)), strict=True)
+    (a, b), (c, d), (e, f) = [(x_t @ W.T + v, h @ U.T + w) for W, U, v, w in parts]
+    r, z = 1 / (1 + torch.exp(-(a + b))), 1 / (1 + torch.exp(-(c + d)))
+    return torch.lerp(torch.tanh(e + f * r), h, z)
+gru_step_before: sliced
+    H = h.shape[-1]
+    ih = x_t @ weight_ih.T + bias_ih
+    gates = torch.sigmoid(ih[..., : 2 * H] + h @ weight_hh[: 2 * H].T + bias_hh[: 2 * H])
+    r, z = gates.chunk(2, dim=-1)
+    n = torch.tanh(ih[..., 2 * H :] + (r * h) @ weight_hh[2 * H :].T + bias_hh[2 * H :])
+    return z * h + (1 - z) * n
+gru_step_before: in three
+    (W_r, W_z, W_n), (U_r, U_z, U_n) = weight_ih.chunk(3), weight_hh.chunk(3)
+    b_r, b_z, b_n = (bias_ih + bias_hh).chunk(3)  # in this variant two biases are one
+    r = (x_t @ W_r.T + h @ U_r.T + b_r).sigmoid()
+    z = (x_t @ W_z.T + h @ U_z.T + b_z).sigmoid()
+    n = (x_t @ W_n.T + (h * r) @ U_n.T + b_n).tanh()
+    return n - z * n + z * h
+turn_z: by signs
+    H = weight_hh.shape[1]
+    signs = torch.tensor([1.0, -1.0, 1.0], dtype=weight_hh.dtype).repeat_interleave(H)
+    return signs[:, None] * weight_ih, signs[:, None] * weight_hh, signs * bias_ih, signs * bias_hh
+turn_z(*weights): copies
+    turned = []
+    for weight in weights:
+        weight = weight.clone()
+        H = len(weight) // 3
+        weight[H : 2 * H] *= -1
+        turned.append(weight)
+    return turned
+from_keras: rows
+    H = len(recurrent_kernel)
+    order = [*range(H, 2 * H), *range(H), *range(2 * H, 3 * H)]
+    return kernel.T[order], recurrent_kernel.T[order], bias[0, order], bias[1, order]
+from_keras: reshaped
+    def moved(blocks):
+        return blocks.reshape(len(blocks), 3, -1)[:, [1, 0, 2]].flatten(1)
+    return (*(moved(matrix).transpose(0, 1) for matrix in (kernel, recurrent_kernel)), *moved(bias))
+first_difference: stacked
+    states = []
+    for step in (gru_step_einsum, gru_step_before_sliced):
+        h, run = h_0, []
+        for t in range(len(x)):
+            h = step(x[t], h, weight_ih, weight_hh, bias_ih, bias_hh)
+            run.append(h)
+        states.append(torch.stack(run))
+    gap = (states[0] - states[1]).abs().amax(dim=(1, 2))
+    return gap, next((t for t, size in enumerate(gap.tolist()) if size > tolerance), len(x))
+first_difference: in the loop
+    weights = weight_ih, weight_hh, bias_ih, bias_hh
+    gap, first, a, b = torch.zeros(len(x), dtype=x.dtype), torch.tensor(len(x)), h_0.clone(), h_0.clone()
+    for t, x_t in enumerate(x):
+        a, b = gru_step_in_three(x_t, a, *weights), gru_step_before_in_three(x_t, b, *weights)
+        gap[t] = max((a - b).max(), (b - a).max())
+        if gap[t] > tolerance and first == len(x):
+            first = torch.tensor(t)
+    return [gap, first]
+gru_step_backward: row by row
+    # By rows and in NumPy: gradients of each row added up.
     totals = None
     W, U, b, d = (t.numpy() for t in (weight_ih, weight_hh, bias_ih, bias_hh))
     H, dx, dh = h.shape[1], [], []
@@ -228,10 +204,8 @@ def backward_row_by_row(dh_t, x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
         row = [np.outer(dih, x), np.outer(dhh, s), dih, dhh]
         totals = row if totals is None else [total + part for total, part in zip(totals, row, strict=True)]
     return tuple(torch.from_numpy(np.array(item)) for item in (dx, dh, *totals))
-
-
-def backward_by_parts(dh_t, x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
-    """Without stacking: each block's three products by themselves."""
+gru_step_backward: by parts
+    # Without stacking: each block's three products by themselves.
     parts = list(zip(*(t.chunk(3) for t in (weight_ih, weight_hh, bias_ih, bias_hh)), strict=True))
     (ih_r, hh_r), (ih_z, hh_z), (ih_n, hh_n) = [(x_t @ W.T + b, h @ U.T + d) for W, U, b, d in parts]
     r, z = torch.sigmoid(ih_r + hh_r), torch.sigmoid(ih_z + hh_z)
@@ -243,24 +217,7 @@ def backward_by_parts(dh_t, x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
         dx, dh = dx + dih @ W, dh + dhh @ U
         weights = torch.einsum("bh,bi->hi", dih, x_t), torch.einsum("bh,bk->hk", dhh, h)
         grads.append((*weights, dih.sum(0), dhh.sum(0)))
-    return {
-        "dx_t": dx,
-        "dh": dh,
-        **{
-            name: torch.cat(blocks)
-            for name, blocks in zip(
-                ("dweight_ih", "dweight_hh", "dbias_ih", "dbias_hh"), zip(*grads, strict=True), strict=True
-            )
-        },
-    }
-
-
-HONEST = {
-    "gru_step": [step_einsum, step_in_three],
-    "gru_step_before": [before_sliced, before_in_three],
-    "turn_z": [turn_by_signs, turn_copies],
-    "from_keras": [keras_rows, keras_reshaped],
-    "first_difference": [first_difference_stacked, first_difference_in_the_loop],
-    "MyGRUCell": [CellWithTorchsInitialisation, CellWithAnInnerFunction],
-    "gru_step_backward": [backward_row_by_row, backward_by_parts],
-}
+    return {"dx_t": dx, "dh": dh, **{name: torch.cat(blocks) for name, blocks in zip(("dweight_ih",
+        "dweight_hh", "dbias_ih", "dbias_hh"), zip(*grads, strict=True), strict=True)}}
+""")
+HONEST["MyGRUCell"] += [CellWithTorchsInitialisation, CellWithAnInnerFunction]

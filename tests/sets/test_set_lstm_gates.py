@@ -2,12 +2,10 @@
 
 import numpy as np
 import torch
+from honest import ways
 from torch import nn
 
-import rnncourse
 from rnncourse.checks import lstm_gates
-
-# ---- the truth, compared with torch.nn and with NumPy
 
 
 def test_gates_and_cell_state_equal_numpy():
@@ -62,64 +60,6 @@ def test_from_cs231n_equals_its_formula():
         torch.testing.assert_close(found, (o * torch.tanh(next_c), next_c))
 
 
-# ---- honest work, written in several ways
-
-
-def cell_state_addcmul(f, i, g, c):
-    return torch.addcmul(f * c, i, g)
-
-
-def cell_state_lerp(f, i, g, c):
-    return torch.lerp(torch.zeros_like(c), c, f) + torch.lerp(torch.zeros_like(g), g, i)
-
-
-def gates_sliced(a):
-    H = a.shape[-1] // 4
-    i, f, g, o = (a[..., k * H : (k + 1) * H] for k in range(4))
-    return i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
-
-
-def gates_reshaped(a):
-    blocks = a.reshape(*a.shape[:-1], 4, -1)
-    squashed = 1 / (1 + torch.exp(-blocks))
-    return (
-        squashed[..., 0, :],
-        squashed[..., 1, :],
-        2 * torch.sigmoid(2 * blocks[..., 2, :]) - 1,
-        squashed[..., 3, :],
-    )
-
-
-def lstm_step_split(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
-    a = torch.cat([x_t, state[0]], dim=-1) @ torch.cat([weight_ih, weight_hh], dim=1).T + bias_ih + bias_hh
-    i, f, g, o = gates_sliced(a)
-    c = cell_state_lerp(f, i, g, state[1])
-    return [o * c.tanh(), c]
-
-
-def lstm_step_four_matmuls(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
-    h, c = state
-    a = []
-    for W, U, b, d in zip(*(t.chunk(4) for t in (weight_ih, weight_hh, bias_ih, bias_hh)), strict=True):
-        a.append(torch.einsum("...i,hi->...h", x_t, W) + torch.einsum("...k,hk->...h", h, U) + b + d)
-    c = torch.sigmoid(a[1]) * c + torch.sigmoid(a[0]) * torch.tanh(a[2])
-    return rnncourse.LSTMState(torch.sigmoid(a[3]) * torch.tanh(c), c)
-
-
-def from_cs231n_rows(Wx, Wh, b):
-    H = len(b) // 4
-    rows = [*range(2 * H), *range(3 * H, 4 * H), *range(2 * H, 3 * H)]
-    return Wx.T[rows], Wh.T[rows], b[rows]
-
-
-def from_cs231n_in_place(Wx, Wh, b):
-    new = []
-    for tensor in (Wx.T, Wh.T, b):
-        blocks = tensor.reshape(4, len(tensor) // 4, *tensor.shape[1:])
-        new.append(blocks[[0, 1, 3, 2]].flatten(0, 1))
-    return tuple(new)
-
-
 class CellWithTorchsInitialisation(nn.Module):
     def __init__(self, input_size, hidden_size):
         super().__init__()
@@ -145,10 +85,41 @@ class CellThatReturnsAList(CellWithTorchsInitialisation):
         return lstm_step_split(x_t, hx, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
 
 
-HONEST = {
-    "cell_state": [cell_state_addcmul, cell_state_lerp],
-    "gates": [gates_sliced, gates_reshaped],
-    "lstm_step": [lstm_step_split, lstm_step_four_matmuls],
-    "from_cs231n": [from_cs231n_rows, from_cs231n_in_place],
-    "MyLSTMCell": [CellWithTorchsInitialisation, CellThatReturnsAList],
-}
+HONEST = ways("""
+cell_state: addcmul
+    return torch.addcmul(f * c, i, g)
+cell_state: lerp
+    return torch.lerp(torch.zeros_like(c), c, f) + torch.lerp(torch.zeros_like(g), g, i)
+gates: sliced
+    H = a.shape[-1] // 4
+    i, f, g, o = (a[..., k * H : (k + 1) * H] for k in range(4))
+    return i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+gates: reshaped
+    blocks = a.reshape(*a.shape[:-1], 4, -1)
+    squashed = 1 / (1 + torch.exp(-blocks))
+    return (squashed[..., 0, :], squashed[..., 1, :], 2 * torch.sigmoid(2 * blocks[..., 2, :]) - 1,
+        squashed[..., 3, :])
+lstm_step: split
+    a = torch.cat([x_t, state[0]], dim=-1) @ torch.cat([weight_ih, weight_hh], dim=1).T + bias_ih + bias_hh
+    i, f, g, o = gates_sliced(a)
+    c = cell_state_lerp(f, i, g, state[1])
+    return [o * c.tanh(), c]
+lstm_step: four matmuls
+    h, c = state
+    a = []
+    for W, U, b, d in zip(*(t.chunk(4) for t in (weight_ih, weight_hh, bias_ih, bias_hh)), strict=True):
+        a.append(torch.einsum("...i,hi->...h", x_t, W) + torch.einsum("...k,hk->...h", h, U) + b + d)
+    c = torch.sigmoid(a[1]) * c + torch.sigmoid(a[0]) * torch.tanh(a[2])
+    return rnncourse.LSTMState(torch.sigmoid(a[3]) * torch.tanh(c), c)
+from_cs231n: rows
+    H = len(b) // 4
+    rows = [*range(2 * H), *range(3 * H, 4 * H), *range(2 * H, 3 * H)]
+    return Wx.T[rows], Wh.T[rows], b[rows]
+from_cs231n: in place
+    new = []
+    for tensor in (Wx.T, Wh.T, b):
+        blocks = tensor.reshape(4, len(tensor) // 4, *tensor.shape[1:])
+        new.append(blocks[[0, 1, 3, 2]].flatten(0, 1))
+    return tuple(new)
+""")
+HONEST["MyLSTMCell"] += [CellWithTorchsInitialisation, CellThatReturnsAList]

@@ -1,12 +1,11 @@
 """Exercise set 10: the true answers against torch.nn, and honest ways to each task."""
 
 import torch
+from honest import ways
 from torch import nn
 
 from rnncourse.checks import output_h_n_c_n as checks
 from rnncourse.checks.framework.cases import fresh
-
-# ---- the truth, compared with torch.nn
 
 
 def test_entries_are_those_of_the_layer():
@@ -119,66 +118,6 @@ def test_a_class_that_cannot_be_used_is_told_why():
         assert words in str(verdict)
 
 
-# ---- honest work, written in several ways
-
-
-def entries_by_position():
-    return [torch.Size([4, 5, 18]), [6, 4, 9], 3, 2, 0, 2.0]
-
-
-def entries_by_formula():
-    B, T, H, L, D = 4, 5, 9, 3, 2
-    rows = {1 * D + 1: "layer 1 backward"}
-    return {
-        "output": (B, T, D * H),
-        "h_n": (L * D, B, H),
-        "row": next(iter(rows)),
-        "layer": 4 // D,
-        "step": 0 if 3 % D else T - 1,
-        "shared": D,
-    }
-
-
-def split_by_slices(output, batch_first):
-    H = output.shape[-1] // 2
-    halves = output[..., :H], output[..., H:]
-    return [half.permute(1, 0, 2) if batch_first else half for half in halves]
-
-
-def split_by_view(output, batch_first):
-    apart = output.reshape(*output.shape[:2], 2, -1)
-    order = "btdh->dtbh" if batch_first else "tbdh->dtbh"
-    return torch.einsum(order, apart).unbind(0)
-
-
-def rows_by_slices(output, D, batch_first):
-    H = output.shape[-1] // D
-    first, last = (output[:, 0], output[:, -1]) if batch_first else (output[0], output[-1])
-    return last.unsqueeze(0) if D == 1 else torch.stack([last[:, :H], first[:, H:]])
-
-
-def rows_by_flipping(output, D, batch_first):
-    time = 1 if batch_first else 0
-    chunks = list(output.chunk(D, dim=-1))
-    for d in range(1, D):
-        chunks[d] = chunks[d].flip(time)
-    return torch.stack([chunk.select(time, -1) for chunk in chunks])
-
-
-def states_by_index(layer, x, state):
-    L, (T, B, _) = layer.num_layers, x.shape
-    h, c = (x.new_empty(T, L, B, layer.hidden_size) for _ in range(2))
-    for t in range(T):
-        _, state = layer(x[t].unsqueeze(0), state)
-        h[t], c[t] = state
-    return h, c
-
-
-def states_by_prefixes(layer, x, state):
-    states = [layer(x[: t + 1], state)[1] for t in range(len(x))]
-    return [torch.stack(part) for part in zip(*states, strict=True)]
-
-
 class VectorFromHn(nn.Module):
     def __init__(self, layer):
         super().__init__()
@@ -199,7 +138,7 @@ class VectorFromOutput(nn.Module):
 
     def forward(self, x):
         (layer,) = self.body
-        rows = rows_by_slices(layer(x)[0], 2 if layer.bidirectional else 1, layer.batch_first)
+        rows = h_n_from_output_rows_by_slices(layer(x)[0], 2 if layer.bidirectional else 1, layer.batch_first)
         return torch.einsum("dbh->bdh", rows).reshape(rows.shape[1], -1)
 
 
@@ -268,12 +207,43 @@ class StreamsOneByOne:
         return torch.cat(outputs, dim=batch)
 
 
-HONEST = {
-    "entries": [entries_by_position, entries_by_formula],
-    "split_directions": [split_by_slices, split_by_view],
-    "h_n_from_output": [rows_by_slices, rows_by_flipping],
-    "every_state": [states_by_index, states_by_prefixes],
-    "SentenceVector": [VectorFromHn, VectorFromOutput],
-    "Stream": [StreamWithZeros, StreamThatReadsAllAgain],
-    "Streams": [StreamsInTables, StreamsOneByOne],
-}
+HONEST = ways("""
+entries: by position
+    return [torch.Size([4, 5, 18]), [6, 4, 9], 3, 2, 0, 2.0]
+entries: by formula
+    B, T, H, L, D = 4, 5, 9, 3, 2
+    rows = {1 * D + 1: "layer 1 backward"}
+    return {"output": (B, T, D * H), "h_n": (L * D, B, H), "row": next(iter(rows)), "layer": 4 // D,
+        "step": 0 if 3 % D else T - 1, "shared": D}
+split_directions: by slices
+    H = output.shape[-1] // 2
+    halves = output[..., :H], output[..., H:]
+    return [half.permute(1, 0, 2) if batch_first else half for half in halves]
+split_directions: by view
+    apart = output.reshape(*output.shape[:2], 2, -1)
+    order = "btdh->dtbh" if batch_first else "tbdh->dtbh"
+    return torch.einsum(order, apart).unbind(0)
+h_n_from_output: rows by slices
+    H = output.shape[-1] // D
+    first, last = (output[:, 0], output[:, -1]) if batch_first else (output[0], output[-1])
+    return last.unsqueeze(0) if D == 1 else torch.stack([last[:, :H], first[:, H:]])
+h_n_from_output: rows by flipping
+    time = 1 if batch_first else 0
+    chunks = list(output.chunk(D, dim=-1))
+    for d in range(1, D):
+        chunks[d] = chunks[d].flip(time)
+    return torch.stack([chunk.select(time, -1) for chunk in chunks])
+every_state: states by index
+    L, (T, B, _) = layer.num_layers, x.shape
+    h, c = (x.new_empty(T, L, B, layer.hidden_size) for _ in range(2))
+    for t in range(T):
+        _, state = layer(x[t].unsqueeze(0), state)
+        h[t], c[t] = state
+    return h, c
+every_state: states by prefixes
+    states = [layer(x[: t + 1], state)[1] for t in range(len(x))]
+    return [torch.stack(part) for part in zip(*states, strict=True)]
+""")
+HONEST["SentenceVector"] += [VectorFromHn, VectorFromOutput]
+HONEST["Stream"] += [StreamWithZeros, StreamThatReadsAllAgain]
+HONEST["Streams"] += [StreamsInTables, StreamsOneByOne]

@@ -1,9 +1,9 @@
 """Exercise set 13: the true answers against torch.nn, and honest ways to each task."""
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from honest import ways
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequence, pad_packed_sequence
 
@@ -15,9 +15,6 @@ SEEDS = range(3)
 
 def arguments(task, seed=0):
     return [tuple(case.arguments.values()) for case in task.cases(seed)]
-
-
-# ---- the truth, compared with torch
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -140,31 +137,21 @@ def test_reading_poison_is_named_and_leaves_the_point_of_finite_padding():
     assert (verdict.mistake, verdict.points) == ("multiplied by the mask", 1)
 
 
-# ---- honest work, written in several ways
-
-
-def valid_loop(lengths, T):
+HONEST = ways("""
+valid: loop
     return torch.stack([torch.arange(T) < n for n in lengths])
-
-
-def valid_lists(lengths, T):
+valid: lists
     return torch.tensor([[t < n for t in range(T)] for n in lengths.tolist()])
-
-
-def valid_numpy(lengths, T):
+valid: numpy
     return torch.from_numpy(np.arange(T)[None] < lengths.numpy()[:, None])
-
-
-def last_loop(output, lengths, batch_first, bidirectional):
+last_valid: loop
     rows = []
     for b, n in enumerate(lengths.tolist()):
         row = output[b] if batch_first else output[:, b]  # (T, D*H)
         H = row.shape[1] // 2
         rows.append(torch.cat([row[n - 1, :H], row[0, H:]]) if bidirectional else row[n - 1])
     return torch.stack(rows)
-
-
-def last_gather(output, lengths, batch_first, bidirectional):
+last_valid: gather
     time = 1 if batch_first else 0
     index = (lengths - 1).view(-1, 1, 1) if batch_first else (lengths - 1).view(1, -1, 1)
     shape = list(output.shape)
@@ -174,61 +161,41 @@ def last_gather(output, lengths, batch_first, bidirectional):
         H = output.shape[-1] // 2
         last[:, H:] = output.select(time, 0)[:, H:]
     return last
-
-
-def mean_loop(output, lengths):
+mean_valid: loop
     return torch.stack([row[:n].mean(dim=0) for row, n in zip(output, lengths, strict=True)])
-
-
-def mean_fill(output, lengths):
+mean_valid: fill
     output = output.clone()
     output[torch.arange(output.shape[1]) >= lengths.unsqueeze(1)] = 0
     return torch.einsum("bth,b->bh", output, 1 / lengths.double())
-
-
-def mean_nan(output, lengths):
+mean_valid: nan
     mask = torch.arange(output.shape[1]) < lengths[:, None]
     return output.masked_fill(~mask[..., None], torch.nan).nanmean(dim=1)
-
-
-def loss_marked(logits, targets, lengths):
+masked_loss: marked
     mask = torch.arange(logits.shape[1]) < lengths[:, None]
     return F.cross_entropy(logits.flatten(0, 1), targets.masked_fill(~mask, -100).flatten())
-
-
-def loss_by_hand(logits, targets, lengths):
+masked_loss: by hand
     total = 0.0
     for row, right, n in zip(logits, targets, lengths.tolist(), strict=True):
         total = total - row[:n].log_softmax(-1)[torch.arange(n), right[:n]].sum()
     return total / lengths.sum()
-
-
-def loss_selected(logits, targets, lengths):
+masked_loss: selected
     mask = torch.arange(logits.shape[1]) < lengths[:, None]
     each = nn.CrossEntropyLoss(reduction="none")(logits.transpose(1, 2), targets)
     return torch.where(mask, each, 0).sum() / mask.sum()
-
-
-def sizes_loop(lengths):
+batch_sizes: loop
     return [int((lengths > t).sum()) for t in range(max(lengths))]
-
-
-def sizes_counted(lengths):
+batch_sizes: counted
     ends = torch.bincount(lengths)  # how many sequences have each length
     return (len(lengths) - ends.cumsum(0))[:-1]
-
-
-def pack_columns(x, lengths):
-    """By selecting from the sorted batch, time first."""
+pack: columns
+    # By selecting from the sorted batch, time first.
     ordered, order = lengths.sort(descending=True)
     mask = torch.arange(int(ordered[0]))[:, None] < ordered  # (T, B)
     data = x[order].transpose(0, 1)[: len(mask)][mask]
     back = torch.empty_like(order)
     back[order] = torch.arange(len(order))
     return PackedSequence(data, mask.sum(1), order, back)
-
-
-def pack_lists(x, lengths):
+pack: lists
     order = sorted(range(len(lengths)), key=lambda b: -int(lengths[b]))
     data, sizes = [], []
     for t in range(int(max(lengths))):
@@ -236,28 +203,22 @@ def pack_lists(x, lengths):
         data += [x[b, t] for b in running]
         sizes.append(len(running))
     return torch.stack(data), torch.tensor(sizes), torch.tensor(order), torch.tensor(order).argsort()
-
-
-def unpack_indexed(data, batch_sizes, unsorted_indices, total_length):
-    """Straight to the place in the order given, row by row of data."""
+unpack: indexed
+    # Straight to the place in the order given, row by row of data.
     begins = batch_sizes.cumsum(0) - batch_sizes
     lengths = (batch_sizes > unsorted_indices[:, None]).sum(1)
     padded = torch.zeros(len(unsorted_indices), total_length, data.shape[1], dtype=data.dtype)
     for b, n in enumerate(lengths.tolist()):
         padded[b, :n] = data[begins[:n] + unsorted_indices[b]]
     return padded, lengths
-
-
-def unpack_masked(data, batch_sizes, unsorted_indices, total_length):
+unpack: masked
     B = int(batch_sizes[0])
     mask = torch.arange(B) < F.pad(batch_sizes, (0, total_length - len(batch_sizes)))[:, None]  # (T, B)
     padded = data.new_zeros(total_length, B, data.shape[1])
     padded[mask] = data
     return padded.transpose(0, 1)[unsorted_indices], mask.sum(0)[unsorted_indices]
-
-
-def run_in_place(cell, data, batch_sizes, unsorted_indices, state):
-    """The states stay in the order given; each column is taken and put back by index."""
+run_packed: in place
+    # The states stay in the order given; each column is taken and put back by index.
     h, c = (part.clone() for part in state)
     order = unsorted_indices.argsort()
     output, start = data.new_zeros(len(data), h.shape[1]), 0
@@ -267,10 +228,8 @@ def run_in_place(cell, data, batch_sizes, unsorted_indices, state):
         output[start : start + size] = h[rows]
         start += size
     return output, h, c
-
-
-def run_each_alone(cell, data, batch_sizes, unsorted_indices, state):
-    """Each sequence by itself, its steps collected from data."""
+run_packed: each alone
+    # Each sequence by itself, its steps collected from data.
     begins = batch_sizes.cumsum(0) - batch_sizes
     output = torch.zeros(len(data), cell.hidden_size, dtype=data.dtype)
     ends = []
@@ -283,15 +242,4 @@ def run_each_alone(cell, data, batch_sizes, unsorted_indices, state):
         ends.append(pair)
     h, c = zip(*ends, strict=True)
     return output, torch.stack(h), torch.stack(c)
-
-
-HONEST = {
-    "valid": [valid_loop, valid_lists, valid_numpy],
-    "last_valid": [last_loop, last_gather],
-    "mean_valid": [mean_loop, mean_fill, mean_nan],
-    "masked_loss": [loss_marked, loss_by_hand, loss_selected],
-    "batch_sizes": [sizes_loop, sizes_counted],
-    "pack": [pack_columns, pack_lists],
-    "unpack": [unpack_indexed, unpack_masked],
-    "run_packed": [run_in_place, run_each_alone],
-}
+""")

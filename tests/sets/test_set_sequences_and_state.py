@@ -1,17 +1,15 @@
 """Exercise set 01: the true answers by other means, and honest ways to each task."""
 
 import itertools
-import math
 from functools import reduce
 
 import numpy as np
 import pytest
 import torch
+from honest import ways
 from torch import nn
 
 from rnncourse.checks import sequences_and_state
-
-# ---- the truth, compared with torch.nn and with counting
 
 
 def test_on_paper():
@@ -91,122 +89,81 @@ def test_memory_weight_takes_whatever_works(u, right):
     assert "asked is one number" in str(check.verdict(lambda w: "strong"))
 
 
-# ---- honest work, written in several ways
+ARROWS = {(0, 0): 0, (0, 1): 1, (1, 0): 0, (1, 1): 2, (2, 0): 0, (2, 1): 3, (3, 0): 3, (3, 1): 3}
 
 
-def run_accumulated(x, h_0, u, w):
+HONEST = ways("""
+run: accumulated
     states = [*itertools.accumulate(x, lambda h, x_t: u * h + w * x_t, initial=h_0)]
     return torch.tensor([float(h) for h in states[1:]], dtype=x.dtype), states[-1]
-
-
-def run_filled(x, h_0, u, w):
+run: filled
     states = torch.empty(len(x), dtype=x.dtype)
     h = h_0
     for t in range(len(x)):
         states[t] = h = w * x[t] + h * u
     return states, h
-
-
-def run_numpy(x, h_0, u, w):
+run: numpy
     h, states = h_0.item(), []
     for x_t in x.numpy():
         h = u.item() * h + w.item() * x_t
         states.append(h)
     return np.array(states), np.array(h)
-
-
-def run_by_the_formula(x, h_0, u, w):
+run: by the formula
     T = len(x)
     later = torch.arange(1, T + 1)[:, None] - torch.arange(1, T + 1)
     powers = torch.where(later >= 0, u ** later.clamp(min=0), torch.zeros((), dtype=x.dtype))
     states = powers @ (w * x) + u ** torch.arange(1, T + 1) * h_0
     return states, states[-1] if T else h_0
-
-
-def running_max_accumulated(x):
+running_max: accumulated
     return torch.stack([*itertools.accumulate(x, max)])
-
-
-def running_max_from_minus_infinity(x):
+running_max: from minus infinity
     h, states = torch.tensor(-math.inf), torch.zeros_like(x)
     for t, x_t in enumerate(x):
         h = x_t if x_t > h else h
         states[t] = h
     return states
-
-
-def running_max_numpy(x):
+running_max: numpy
     return torch.from_numpy(np.maximum.accumulate(x.numpy()))
-
-
-def running_max_looking_back(x):
+running_max: looking back
     return torch.stack([x[: t + 1].max() for t in range(len(x))])
-
-
-ARROWS = {(0, 0): 0, (0, 1): 1, (1, 0): 0, (1, 1): 2, (2, 0): 0, (2, 1): 3, (3, 0): 3, (3, 1): 3}
-
-
-def alarm_by_table(x, h_0):
-    return torch.tensor(
-        [*itertools.accumulate(x.tolist(), lambda h, p: ARROWS[h, p], initial=h_0.item())][1:]
-    )
-
-
-def alarm_without_if(x, h_0):
+alarm: by table
+    return torch.tensor([*itertools.accumulate(x.tolist(), lambda h, p: ARROWS[h, p],
+        initial=h_0.item())][1:])
+alarm: without if
     states, h = [], h_0
     for press in x:
         h = torch.where(h == 3, h, press * (h + 1))
         states.append(h)
     return torch.stack(states)
-
-
-def alarm_list(x, h_0):
+alarm: list
     states, h = [], int(h_0)
     for press in x:
         h = 3 if h == 3 else min(h + 1, 3) * int(press)
         states.append(h)
     return states  # whole numbers in a list are as good
-
-
-def weight_of_loop(k, T, W_ih, W_hh):
+weight_of: loop
     power = torch.eye(len(W_hh), dtype=W_hh.dtype)
     for _ in range(T - k):
         power = power @ W_hh
     return power @ W_ih
-
-
-def weight_of_by_running(k, T, W_ih, W_hh):
-    """Column by column: what a single 1 at step k has become."""
+weight_of: by running
+    # Column by column: what a single 1 at step k has become.
     h = torch.zeros_like(W_ih)
     for t in range(1, T + 1):
         x_t = torch.eye(W_ih.shape[1], dtype=W_ih.dtype) * (t == k)
         h = torch.einsum("hk,ki->hi", W_hh, h) + W_ih @ x_t
     return h
-
-
-def weight_of_numpy(k, T, W_ih, W_hh):
+weight_of: numpy
     return torch.from_numpy(np.linalg.matrix_power(W_hh.numpy(), T - k) @ W_ih.numpy())
-
-
-HONEST = {
-    "three_steps": [lambda: (5, -4.5, 8.25), {"h_1": torch.tensor(5), "h_2": -9 / 2, "h_3": 33 / 4}],
-    "with_tanh": [
-        lambda: {"h_1": 0.537, "h_2": -0.79, "h_3": 0.353},
-        [0.5370, -0.7896, 0.3525],
-        {"h_1": 0.537, "h_2": -0.789, "h_3": 0.354},  # rounded at each step
-    ],
-    "run": [run_accumulated, run_filled, run_numpy, run_by_the_formula],
-    "running_max": [
-        running_max_accumulated,
-        running_max_from_minus_infinity,
-        running_max_numpy,
-        running_max_looking_back,
-    ],
-    "alarm": [alarm_by_table, alarm_without_if, alarm_list],
-    "parameters": [
-        lambda: {"cell_10": 45, "cell_1000": 45, "window_10": 155, "window_1000": 15005},
-        [45, 45.0, 155, torch.tensor(15005)],
-    ],
-    "weight_of": [weight_of_loop, weight_of_by_running, weight_of_numpy],
-    "memory_weight": [lambda w: 3, lambda w: torch.tensor(w / 2), lambda w: w - 1.5, lambda w: 1.5],
-}
+""")
+HONEST["three_steps"] += [lambda: (5, -4.5, 8.25), {"h_1": torch.tensor(5), "h_2": -9 / 2, "h_3": 33 / 4}]
+HONEST["with_tanh"] += [
+    lambda: {"h_1": 0.537, "h_2": -0.79, "h_3": 0.353},
+    [0.5370, -0.7896, 0.3525],
+    {"h_1": 0.537, "h_2": -0.789, "h_3": 0.354},
+]
+HONEST["parameters"] += [
+    lambda: {"cell_10": 45, "cell_1000": 45, "window_10": 155, "window_1000": 15005},
+    [45, 45.0, 155, torch.tensor(15005)],
+]
+HONEST["memory_weight"] += [lambda w: 3, lambda w: torch.tensor(w / 2), lambda w: w - 1.5, lambda w: 1.5]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from honest import ways
 from torch import nn
 
 from rnncourse.checks import shapes
@@ -127,9 +128,6 @@ def test_expected_shapes_are_those_of_the_call():
             assert (B is None) == (len(expected["input"]) == 2)
 
 
-# ---- honest work, written in several ways
-
-
 def predictions(truth):
     """As a function, as lists, as torch.Size."""
     as_lists = {name: list(shape) for name, shape in truth.items()}
@@ -137,34 +135,25 @@ def predictions(truth):
     return [lambda: dict(truth), as_lists, lambda: as_sizes, list(truth.values())]
 
 
-def time_first_chunks(rows, T):
+HONEST = ways("""
+time_first: chunks
     return torch.stack(rows.split(T), dim=1)
-
-
-def time_first_strides(rows, T):
+time_first: strides
     return torch.stack([rows[t::T] for t in range(T)])
-
-
-def time_first_loop(rows, T):
+time_first: loop
     B = len(rows) // T
     x = rows.new_empty(T, B, rows.shape[1])
     for b in range(B):
         for t in range(T):
             x[t, b] = rows[b * T + t]
     return x
-
-
-def time_first_numpy(rows, T):
+time_first: numpy
     return torch.from_numpy(rows.numpy().reshape(-1, T, rows.shape[1]).swapaxes(0, 1))
-
-
-def arrange_einsum(x, axes, wanted):
+arrange: einsum
     there = "".join(letter for letter in wanted if letter in axes)
     x = torch.einsum(f"{axes}->{there}", x)
     return x[tuple(slice(None) if letter in axes else None for letter in wanted)]
-
-
-def arrange_moved(x, axes, wanted):
+arrange: moved
     axes = list(axes)
     for k, letter in enumerate(wanted):
         if letter in axes:
@@ -174,24 +163,16 @@ def arrange_moved(x, axes, wanted):
             x = x.unsqueeze(k)
         axes.insert(k, letter)
     return x
-
-
-def expected_shapes_from_the_weights(module, T, B):
+expected_shapes: from the weights
     width = module.weight_hh_l0.shape[1]  # of h
     D = 1 + module.bidirectional
     rows = D * module.num_layers
     steps = [T] if B is None else [B, T] if module.batch_first else [T, B]
     states = [rows] if B is None else [rows, B]
-    return {
-        "input": (*steps, module.weight_ih_l0.shape[1]),
-        "output": (*steps, D * width),
-        "h_n": (*states, width),
-        "c_n": (*states, module.hidden_size) if isinstance(module, nn.LSTM) else None,
-        "weight_ih": getattr(module, f"weight_ih_l{module.num_layers - 1}").shape,
-    }
-
-
-def expected_shapes_step_by_step(module, T, B):
+    return {"input": (*steps, module.weight_ih_l0.shape[1]), "output": (*steps, D * width),
+        "h_n": (*states, width), "c_n": (*states, module.hidden_size) if isinstance(module,
+        nn.LSTM) else None, "weight_ih": getattr(module, f"weight_ih_l{module.num_layers - 1}").shape}
+expected_shapes: step by step
     gates = {"RNN_TANH": 1, "RNN_RELU": 1, "GRU": 3, "LSTM": 4}[module.mode]
     h = module.proj_size if module.proj_size > 0 else module.hidden_size
     both = h * 2 if module.bidirectional else h
@@ -204,12 +185,9 @@ def expected_shapes_step_by_step(module, T, B):
     if gates != 4:
         found[3] = []
     return *found, [gates * module.hidden_size, both if module.num_layers > 1 else module.input_size]
-
-
-HONEST = {
-    **{f.__name__: predictions(getattr(shapes, f.__name__).truth) for f in PREDICTED},
-    "outcomes": [shapes.outcomes.truth, lambda: {k: v.upper() for k, v in shapes.outcomes.truth.items()}],
-    "time_first": [time_first_chunks, time_first_strides, time_first_loop, time_first_numpy],
-    "arrange": [arrange_einsum, arrange_moved],
-    "expected_shapes": [expected_shapes_from_the_weights, expected_shapes_step_by_step],
-}
+""")
+HONEST["outcomes"] += [
+    shapes.outcomes.truth,
+    lambda: {k: v.upper() for k, v in shapes.outcomes.truth.items()},
+]
+HONEST |= {f.__name__: predictions(getattr(shapes, f.__name__).truth) for f in PREDICTED}

@@ -2,13 +2,12 @@
 
 import pytest
 import torch
+from honest import ways
 from torch import nn
 from torch.nn import functional
 
 from rnncourse import trace
 from rnncourse.checks import stacking_and_dropout as checks
-
-# ---- the truth, compared with torch.nn
 
 
 def test_stack_shapes_are_torchs():
@@ -96,38 +95,24 @@ def test_residual_stack_carries_its_own_h_in_time():
         torch.testing.assert_close(checks.residual_stack.truth(layers, x), (u, torch.stack(ends)))
 
 
-# ---- honest work, written in several ways
-
-
-def shapes_by_formula():
+HONEST = ways("""
+stack_shapes: by formula
     T, B, I, H, L, D = 7, 5, 11, 3, 4, 2
-    return {
-        "weight_ih_l0": torch.Size([4 * H, I]),
-        "weight_ih_l1": [4 * H, D * H],
-        "weight_hh_l1": (4 * H, H),
-        "output": (T, B, D * H),
-        "h_n": (L * D, B, H),
-        "top_row": -D + L * D,
-        "masks": L - 1,
-    }
-
-
-def counts_in_a_loop(gates, input_size, hidden_size, num_layers, bidirectional):
+    return {"weight_ih_l0": torch.Size([4 * H, I]), "weight_ih_l1": [4 * H, D * H],
+        "weight_hh_l1": (4 * H, H), "output": (T, B, D * H), "h_n": (L * D, B, H), "top_row": -D + L * D,
+        "masks": L - 1}
+parameters_by_layer: counts in a loop
     counts = torch.zeros(num_layers, dtype=torch.long)
     for k in range(num_layers):
         wide = input_size if k == 0 else hidden_size * (1 + bidirectional)
         weights = gates * hidden_size * wide + gates * hidden_size * hidden_size
         counts[k] = (weights + 2 * gates * hidden_size) * (1 + bidirectional)
     return counts
-
-
-def counts_as_a_list(gates, input_size, hidden_size, num_layers, bidirectional):
+parameters_by_layer: counts as a list
     D = 1 + int(bidirectional)
     first = D * gates * hidden_size * (input_size + hidden_size + 2)
     return [first] + (num_layers - 1) * [D * gates * hidden_size * ((D + 1) * hidden_size + 2)]
-
-
-def stack_layer_by_layer(cells, x, h_0, c_0):
+stack_cells: layer by layer
     ends = []
     for cell, h, c in zip(cells, h_0, c_0, strict=True):
         hs = []
@@ -138,9 +123,7 @@ def stack_layer_by_layer(cells, x, h_0, c_0):
         ends.append((h, c))
     h_n, c_n = map(torch.stack, zip(*ends, strict=True))
     return x, h_n, c_n
-
-
-def stack_along_the_diagonals(cells, x, h_0, c_0):
+stack_cells: along the diagonals
     L, T = len(cells), len(x)
     state = {(k, -1): (h_0[k], c_0[k]) for k in range(L)}
     for n in range(L + T - 1):
@@ -151,9 +134,7 @@ def stack_along_the_diagonals(cells, x, h_0, c_0):
     output = torch.stack([state[L - 1, t][0] for t in range(T)])
     h_n, c_n = (torch.stack([state[k, T - 1][part] for k in range(L)]) for part in (0, 1))
     return output, h_n, c_n
-
-
-def stack_by_hand(cells, x, h_0, c_0):
+stack_cells: by hand
     output = torch.empty(*x.shape[:2], h_0.shape[2], dtype=x.dtype)
     h, c = h_0.clone(), c_0.clone()
     for t, u in enumerate(x):
@@ -164,9 +145,7 @@ def stack_by_hand(cells, x, h_0, c_0):
             h[k] = u = o.sigmoid() * c[k].tanh()
         output[t] = h[-1]
     return output, h, c
-
-
-def masks_with_where(layers, x, keep, p, training):
+run_with_masks: where
     output, (h, _) = layers[0](x)
     ends = [h]
     for layer, kept in zip(layers[1:], keep, strict=True):
@@ -174,9 +153,7 @@ def masks_with_where(layers, x, keep, p, training):
         output, (h, _) = layer(u)
         ends.append(h)
     return output, torch.cat(ends)
-
-
-def masks_as_factors(layers, x, keep, p, training):
+run_with_masks: as factors
     factors = torch.ones(len(layers), *x.shape[:2], layers[0].hidden_size, dtype=x.dtype)
     if training:
         factors[:-1] = keep.to(x.dtype) / (1 - p)
@@ -186,9 +163,7 @@ def masks_as_factors(layers, x, keep, p, training):
         ends.append(output[-1])
         x = output * factor
     return output, torch.stack(ends)
-
-
-def masks_step_by_step(layers, x, keep, p, training):
+run_with_masks: step by step
     states, outputs = [None] * len(layers), []
     for t in range(len(x)):
         u = x[t].unsqueeze(0)
@@ -198,37 +173,27 @@ def masks_step_by_step(layers, x, keep, p, training):
             u, states[k] = layers[k](u, states[k])
         outputs.append(u[0])
     return torch.stack(outputs), torch.cat([h for h, _ in states])
-
-
-def locked_by_functional(x, p, training):
+locked_dropout: by functional
     return x * functional.dropout(torch.ones_like(x[0]), p, training)
-
-
-def locked_by_bernoulli(x, p, training):
+locked_dropout: by bernoulli
     if training:
         _, B, H = x.shape
         kept = torch.bernoulli(torch.full((1, B, H), 1 - p, dtype=x.dtype))
         return x * kept.expand_as(x) / (1 - p)
     return x.clone()
-
-
-def locked_by_loop(x, p, training):
+locked_dropout: by loop
     if not training or p == 0:
         return x
     dropped = torch.rand(x.shape[1:]) < p
     return torch.stack([x_t.masked_fill(dropped, 0) / (1 - p) for x_t in x])
-
-
-def residual_by_width(layers, x):
+residual_stack: by width
     ends = []
     for layer in layers:
         output, h_n = layer(x)
         ends.append(h_n)
         x = x + output if layer.input_size == layer.hidden_size else output
     return x, torch.cat(ends)
-
-
-def residual_by_step(layers, x):
+residual_stack: by step
     h, outputs = [None] * len(layers), []
     for x_t in x:
         u = x_t[None]
@@ -237,13 +202,4 @@ def residual_by_step(layers, x):
             u = up.add(u) if u.shape[-1] == up.shape[-1] else up
         outputs.append(u[0])
     return torch.stack(outputs), torch.cat(h)
-
-
-HONEST = {
-    "stack_shapes": [shapes_by_formula, shapes_by_formula()],
-    "parameters_by_layer": [counts_in_a_loop, counts_as_a_list],
-    "stack_cells": [stack_layer_by_layer, stack_along_the_diagonals, stack_by_hand],
-    "run_with_masks": [masks_with_where, masks_as_factors, masks_step_by_step],
-    "locked_dropout": [locked_by_functional, locked_by_bernoulli, locked_by_loop],
-    "residual_stack": [residual_by_width, residual_by_step],
-}
+""")

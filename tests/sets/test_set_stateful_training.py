@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from honest import ways
 from torch import nn
 
 from rnncourse.checks import stateful_training
 from rnncourse.checks.given import stateful_training as given
-
-# ---- the truth, compared with what defines it
 
 
 def test_batchify_continues_every_row_in_the_next_chunk():
@@ -168,105 +167,6 @@ def test_an_axis_without_a_name_is_said_by_its_letter_alone():
     assert "expected (4, 3): n=4 first, then batch B=3." in str(verdict)
 
 
-# ---- honest work, written in several ways
-
-
-def batchify_loop(data, B):
-    n = len(data) // B
-    rows = torch.empty(n, B, dtype=data.dtype)
-    for b in range(B):
-        rows[:, b] = data[b * n : (b + 1) * n]
-    return rows
-
-
-def batchify_stacked(data, B):
-    n = data.numel() // B
-    return torch.stack(data.split(n)[:B], dim=1)
-
-
-def batchify_indexed(data, B):
-    n = len(data) // B
-    return data[torch.arange(n)[:, None] + n * torch.arange(B)]
-
-
-def batchify_numpy(data, B):
-    n = len(data) // B
-    return torch.from_numpy(np.reshape(data.numpy()[: n * B], (n, B), order="F").copy())
-
-
-def detach_cases(state):
-    if isinstance(state, torch.Tensor):
-        return state.detach()
-    if isinstance(state, tuple) and hasattr(state, "_fields"):
-        return type(state)(*map(detach_cases, state))
-    return type(state)(map(detach_cases, state))
-
-
-def detach_cloned(state):
-    if torch.is_tensor(state):
-        return state.clone().detach()
-    return [detach_cloned(part) for part in state]
-
-
-def detach_no_grad(state):
-    if isinstance(state, torch.Tensor):
-        with torch.no_grad():
-            return state * 1
-    return tuple(detach_no_grad(part) for part in state)
-
-
-def detach_leaf(state):
-    """A leaf that asks for a gradient of its own has no past either."""
-    if isinstance(state, torch.Tensor):
-        return state.detach().requires_grad_()
-    return tuple(map(detach_leaf, state))
-
-
-def epoch_slices(lstm, head, optimizer, x, y, K):
-    state = torch.zeros(lstm.num_layers, x.shape[1], lstm.hidden_size, dtype=x.dtype)
-    state, losses = (state, state), []
-    for begin in range(0, len(x), K):
-        optimizer.zero_grad()
-        output, (h, c) = lstm(x[begin : begin + K], tuple(part.detach() for part in state))
-        loss = ((head(output) - y[begin : begin + K]) ** 2).mean()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss)
-        state = h, c
-    return losses
-
-
-def epoch_by_grad(lstm, head, optimizer, x, y, K):
-    parameters = [*lstm.parameters(), *head.parameters()]
-    state, losses = None, torch.empty(0, dtype=x.dtype)
-    for x_k, y_k in zip(x.split(K), y.split(K), strict=True):
-        output, state = lstm(x_k, state)
-        loss = nn.MSELoss()(head(output), y_k)
-        for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
-            parameter.grad = gradient
-        optimizer.step()
-        for part in state:
-            part.detach_()
-        losses = torch.cat([losses, loss.detach()[None]])
-    return losses
-
-
-def epoch_step_by_step(lstm, head, optimizer, x, y, K):
-    """The layer called for each step; cut every K steps."""
-    state, losses, errors = None, [], []
-    for t in range(len(x)):
-        output, state = lstm(x[t : t + 1], state)
-        errors.append((head(output) - y[t]).square())
-        if (t + 1) % K == 0 or t + 1 == len(x):
-            loss = torch.cat(errors).mean()
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            losses.append(float(loss.detach()))
-            state, errors = [part.detach() for part in state], []
-    return losses
-
-
 class ReaderInPlace(nn.Module):
     def __init__(self, input_size, hidden_size, batch_size):
         super().__init__()
@@ -316,7 +216,93 @@ class ReaderMended(nn.Module):
         return output
 
 
-def documents_where(cell, x, begins, state):
+HONEST = ways("""
+batchify: loop
+    n = len(data) // B
+    rows = torch.empty(n, B, dtype=data.dtype)
+    for b in range(B):
+        rows[:, b] = data[b * n : (b + 1) * n]
+    return rows
+batchify: stacked
+    n = data.numel() // B
+    return torch.stack(data.split(n)[:B], dim=1)
+batchify: indexed
+    n = len(data) // B
+    return data[torch.arange(n)[:, None] + n * torch.arange(B)]
+batchify: numpy
+    n = len(data) // B
+    return torch.from_numpy(np.reshape(data.numpy()[: n * B], (n, B), order="F").copy())
+detach: cases
+    if isinstance(state, torch.Tensor):
+        return state.detach()
+    if isinstance(state, tuple) and hasattr(state, "_fields"):
+        return type(state)(*map(detach_cases, state))
+    return type(state)(map(detach_cases, state))
+detach: cloned
+    if torch.is_tensor(state):
+        return state.clone().detach()
+    return [detach_cloned(part) for part in state]
+detach: no grad
+    if isinstance(state, torch.Tensor):
+        with torch.no_grad():
+            return state * 1
+    return tuple(detach_no_grad(part) for part in state)
+detach: leaf
+    # A leaf that asks for a gradient of its own has no past either.
+    if isinstance(state, torch.Tensor):
+        return state.detach().requires_grad_()
+    return tuple(map(detach_leaf, state))
+train_epoch: slices
+    state = torch.zeros(lstm.num_layers, x.shape[1], lstm.hidden_size, dtype=x.dtype)
+    state, losses = (state, state), []
+    for begin in range(0, len(x), K):
+        optimizer.zero_grad()
+        output, (h, c) = lstm(x[begin : begin + K], tuple(part.detach() for part in state))
+        loss = ((head(output) - y[begin : begin + K]) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss)
+        state = h, c
+    return losses
+train_epoch: by grad
+    parameters = [*lstm.parameters(), *head.parameters()]
+    state, losses = None, torch.empty(0, dtype=x.dtype)
+    for x_k, y_k in zip(x.split(K), y.split(K), strict=True):
+        output, state = lstm(x_k, state)
+        loss = nn.MSELoss()(head(output), y_k)
+        for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+            parameter.grad = gradient
+        optimizer.step()
+        for part in state:
+            part.detach_()
+        losses = torch.cat([losses, loss.detach()[None]])
+    return losses
+train_epoch: step by step
+    # The layer called for each step; cut every K steps.
+    state, losses, errors = None, [], []
+    for t in range(len(x)):
+        output, state = lstm(x[t : t + 1], state)
+        errors.append((head(output) - y[t]).square())
+        if (t + 1) % K == 0 or t + 1 == len(x):
+            loss = torch.cat(errors).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(float(loss.detach()))
+            state, errors = [part.detach() for part in state], []
+    return losses
+train_epoch: functional
+    pieces = zip(torch.split(x, K), torch.split(y, K), strict=True)
+    losses, h, c = [], None, None
+    for x_k, y_k in pieces:
+        out, (h, c) = lstm(x_k) if h is None else lstm(x_k, (h.data, c.data))
+        loss = F.mse_loss(F.linear(out, head.weight, head.bias), y_k)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    return np.array(losses)
+read_documents: where
     h, c = state
     outputs = torch.empty(*x.shape[:2], cell.hidden_size, dtype=x.dtype)
     for t in range(len(x)):
@@ -326,9 +312,7 @@ def documents_where(cell, x, begins, state):
         h, c = cell(x[t], (h, c))
         outputs[t] = h
     return outputs, h, c
-
-
-def documents_in_place(cell, x, begins, state):
+read_documents: in place
     h, c = (part.clone() for part in state)
     outputs = []
     for t, x_t in enumerate(x):
@@ -338,9 +322,7 @@ def documents_in_place(cell, x, begins, state):
         h, c = cell(x_t, (h, c))
         outputs += [h]
     return torch.stack(outputs), (h, c)
-
-
-def documents_row_by_row(cell, x, begins, state):
+read_documents: row by row
     outputs, last = [], []
     for b in range(x.shape[1]):
         h, c = state[0][b], state[1][b]
@@ -354,33 +336,13 @@ def documents_row_by_row(cell, x, begins, state):
         last.append((h, c))
     h, c = (torch.stack(parts) for parts in zip(*last, strict=True))
     return torch.stack(outputs, dim=1), (h, c)
-
-
-def epoch_functional(lstm, head, optimizer, x, y, K):
-    pieces = zip(torch.split(x, K), torch.split(y, K), strict=True)
-    losses, h, c = [], None, None
-    for x_k, y_k in pieces:
-        out, (h, c) = lstm(x_k) if h is None else lstm(x_k, (h.data, c.data))
-        loss = F.mse_loss(F.linear(out, head.weight, head.bias), y_k)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        losses.append(loss.item())
-    return np.array(losses)
-
-
-HONEST = {
-    "batchify": [batchify_loop, batchify_stacked, batchify_indexed, batchify_numpy],
-    "detach": [detach_cases, detach_cloned, detach_no_grad, detach_leaf],
-    "by_hand": [
-        {"whole": -7, "chunks": -1, "every_step": 7, "steps_back": 1},
-        lambda: {"whole": torch.tensor(-7.0), "chunks": -1.0, "every_step": np.float64(7), "steps_back": 1.0},
-    ],
-    "loops": [
-        {"P": "fails", "Q": "no past", "R": "grows", "S": "right", "T": "grows"},
-        lambda: {"P": "Fails", "Q": "no_past", "R": "grows ", "S": "RIGHT", "T": "grows"},
-    ],
-    "train_epoch": [epoch_slices, epoch_by_grad, epoch_step_by_step, epoch_functional],
-    "Reader": [ReaderInPlace, ReaderFollows, ReaderMended],
-    "read_documents": [documents_where, documents_in_place, documents_row_by_row],
-}
+""")
+HONEST["by_hand"] += [
+    {"whole": -7, "chunks": -1, "every_step": 7, "steps_back": 1},
+    lambda: {"whole": torch.tensor(-7.0), "chunks": -1.0, "every_step": np.float64(7), "steps_back": 1.0},
+]
+HONEST["loops"] += [
+    {"P": "fails", "Q": "no past", "R": "grows", "S": "right", "T": "grows"},
+    lambda: {"P": "Fails", "Q": "no_past", "R": "grows ", "S": "RIGHT", "T": "grows"},
+]
+HONEST["Reader"] += [ReaderInPlace, ReaderFollows, ReaderMended]

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 import torch
 import torch.nn.functional as F
+from honest import ways
 from torch import nn
 from torch.autograd import Function
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -20,8 +21,6 @@ from rnncourse.steps import lstm_step
 input_part, one_way, backward_loop, after_loop = (
     check.truth for check in the_whole_layer.CHECKS if check.name not in ("counted", "MyLSTM")
 )
-
-# ---- the truth, compared with torch.nn and with autograd
 
 
 class Matmuls(TorchDispatchMode):
@@ -150,110 +149,6 @@ def test_what_is_no_lstm_ends_in_a_sentence(new, words):
     assert words in answer.failure.message
 
 
-# ---- honest work, written in several ways
-
-
-def input_part_linear(x, weight_ih, bias_ih, bias_hh):
-    return F.linear(x, weight_ih, bias_ih + bias_hh)
-
-
-def input_part_rows(x, weight_ih, bias_ih, bias_hh):
-    T, B, I = x.shape
-    return torch.addmm(bias_ih + bias_hh, x.reshape(T * B, I), weight_ih.t()).view(T, B, -1)
-
-
-def input_part_einsum(x, weight_ih, bias_ih, bias_hh):
-    return torch.einsum("tbi,gi->tbg", x, weight_ih) + (bias_ih + bias_hh)
-
-
-def input_part_loop(x, weight_ih, bias_ih, bias_hh):
-    return torch.stack([F.linear(x_t, weight_ih, bias_ih) + bias_hh for x_t in x])
-
-
-def one_way_flipped(a, h_0, c_0, weight_hh, reverse):
-    if reverse:
-        output, h, c = one_way_flipped(a.flip(0), h_0, c_0, weight_hh, False)
-        return output.flip(0), h, c
-    outputs, h, c = [], h_0, c_0
-    for a_t in a:
-        a_i, a_f, a_g, a_o = torch.addmm(a_t, h, weight_hh.t()).chunk(4, 1)
-        c = c * a_f.sigmoid() + a_i.sigmoid() * a_g.tanh()
-        h = c.tanh() * a_o.sigmoid()
-        outputs.append(h)
-    return torch.stack(outputs), h, c
-
-
-def one_way_numpy(a, h_0, c_0, weight_hh, reverse):
-    import numpy as np
-
-    def sigmoid(v):
-        return 1 / (1 + np.exp(-v))
-
-    a, h, c, W = (v.numpy() for v in (a, h_0, c_0, weight_hh))
-    output = np.empty((len(a), *h.shape))
-    for t in range(len(a))[:: -1 if reverse else 1]:
-        i, f, g, o = np.split(a[t] + h @ W.T, 4, axis=1)
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-        h = output[t] = sigmoid(o) * np.tanh(c)
-    return tuple(map(torch.from_numpy, (output, h, c)))
-
-
-def back_by_factors(doutput, dh_n, dc_n, gates, c, c_0, weight_hh, reverse):
-    """As in the lesson: the factors for all steps at once; time backward by flips."""
-    if reverse:
-        turned = back_by_factors(doutput.flip(0), dh_n, dc_n, gates.flip(0), c.flip(0), c_0, weight_hh, False)
-        return turned[0].flip(0), *turned[1:]
-    i, f, g, o = gates.chunk(4, dim=-1)
-    before, shown = torch.cat([c_0.unsqueeze(0), c[:-1]]), c.tanh()
-    factors = [g * i * (1 - i), before * f * (1 - f), i * (1 - g * g), shown * o * (1 - o)]
-    factors, h_to_c = torch.cat(factors, dim=-1), o * (1 - shown * shown)
-    da, dh, dc = [], dh_n, dc_n
-    for t in range(len(c) - 1, -1, -1):
-        dh = dh + doutput[t]
-        dc = dc + dh * h_to_c[t]
-        da.insert(0, torch.cat([dc, dc, dc, dh], dim=1) * factors[t])
-        dh, dc = da[0] @ weight_hh, dc * f[t]
-    return torch.stack(da), dh, dc
-
-
-def back_by_neighbours(doutput, dh_n, dc_n, gates, c, c_0, weight_hh, reverse):
-    T, B, H = c.shape
-    i, f, g, o = gates.view(T, B, 4, H).unbind(2)
-    da = gates.new_zeros(T, B, 4, H)
-    dh, dc, back = dh_n.clone(), dc_n.clone(), (1 if reverse else -1)
-    for t in range(T) if reverse else range(T - 1, -1, -1):
-        first = t + back in (-1, T)
-        kept = c_0 if first else c[t + back]
-        dh += doutput[t]
-        dc += dh * o[t] / c[t].cosh() ** 2
-        da[t, :, 0], da[t, :, 1] = dc * g[t] * (i[t] - i[t] ** 2), dc * kept * (f[t] - f[t] ** 2)
-        da[t, :, 2], da[t, :, 3] = dc * i[t] * (1 - g[t] ** 2), dh * c[t].tanh() * (o[t] - o[t] ** 2)
-        dh = torch.einsum("bg,gh->bh", da[t].flatten(1), weight_hh)
-        dc = dc * f[t]
-    return da.flatten(2), dh, dc
-
-
-def after_by_einsum(da, x, output, h_0, weight_ih, reverse):
-    before = torch.roll(output, -1 if reverse else 1, dims=0)
-    before[-1 if reverse else 0] = h_0
-    return (
-        torch.einsum("tbg,gi->tbi", da, weight_ih),
-        torch.einsum("tbg,tbi->gi", da, x),
-        torch.einsum("tbg,tbh->gh", da, before),
-        da.sum(dim=(0, 1)),
-    )
-
-
-def after_by_loop(da, x, output, h_0, weight_ih, reverse):
-    h, dx = h_0, torch.empty_like(x)
-    dweight_ih, dweight_hh, dbias = 0, 0, 0
-    for t in range(len(x))[:: -1 if reverse else 1]:
-        dx[t] = da[t] @ weight_ih
-        dweight_ih, dweight_hh = dweight_ih + da[t].T @ x[t], dweight_hh + da[t].T @ h
-        dbias, h = dbias + da[t].sum(0), output[t]
-    return [dx, dweight_ih, dweight_hh, dbias]
-
-
 class Registered(nn.Module):
     """torch's initialisation, modules for dropout, cells' states by dictionary, flips."""
 
@@ -329,8 +224,10 @@ class Sequence(Function):
     @staticmethod
     def backward(ctx, doutput, dh_n, dc_n):
         x, h_0, c_0, weight_ih, weight_hh, gates, output, c = ctx.saved_tensors
-        da, dh_0, dc_0 = back_by_factors(doutput, dh_n, dc_n, gates, c, c_0, weight_hh, ctx.reverse)
-        dx, dweight_ih, dweight_hh, dbias = after_by_einsum(da, x, output, h_0, weight_ih, ctx.reverse)
+        da, dh_0, dc_0 = backward_loop_back_by_factors(
+            doutput, dh_n, dc_n, gates, c, c_0, weight_hh, ctx.reverse
+        )
+        dx, dweight_ih, dweight_hh, dbias = after_loop_by_einsum(da, x, output, h_0, weight_ih, ctx.reverse)
         return dx, dh_0, dc_0, dweight_ih, dweight_hh, dbias, None
 
 
@@ -344,14 +241,85 @@ class ByHand(Registered):
 
 
 COUNTED = the_whole_layer.counted.truth
-HONEST = {
-    "counted": [
-        lambda: {name: list(v) if isinstance(v, tuple) else float(v) for name, v in COUNTED.items()},
-        lambda: COUNTED | {"share": 0.43, "first_result": torch.Size((1000, 160))},
-    ],
-    "input_part": [input_part_linear, input_part_rows, input_part_einsum, input_part_loop],
-    "one_way": [one_way_flipped, one_way_numpy],
-    "backward_loop": [back_by_factors, back_by_neighbours],
-    "after_loop": [after_by_einsum, after_by_loop],
-    "MyLSTM": [Registered, ByHand],
-}
+HONEST = ways("""
+input_part: linear
+    return F.linear(x, weight_ih, bias_ih + bias_hh)
+input_part: rows
+    T, B, I = x.shape
+    return torch.addmm(bias_ih + bias_hh, x.reshape(T * B, I), weight_ih.t()).view(T, B, -1)
+input_part: einsum
+    return torch.einsum("tbi,gi->tbg", x, weight_ih) + (bias_ih + bias_hh)
+input_part: loop
+    return torch.stack([F.linear(x_t, weight_ih, bias_ih) + bias_hh for x_t in x])
+one_way: flipped
+    if reverse:
+        output, h, c = one_way_flipped(a.flip(0), h_0, c_0, weight_hh, False)
+        return output.flip(0), h, c
+    outputs, h, c = [], h_0, c_0
+    for a_t in a:
+        a_i, a_f, a_g, a_o = torch.addmm(a_t, h, weight_hh.t()).chunk(4, 1)
+        c = c * a_f.sigmoid() + a_i.sigmoid() * a_g.tanh()
+        h = c.tanh() * a_o.sigmoid()
+        outputs.append(h)
+    return torch.stack(outputs), h, c
+one_way: numpy
+    import numpy as np
+    def sigmoid(v):
+        return 1 / (1 + np.exp(-v))
+    a, h, c, W = (v.numpy() for v in (a, h_0, c_0, weight_hh))
+    output = np.empty((len(a), *h.shape))
+    for t in range(len(a))[:: -1 if reverse else 1]:
+        i, f, g, o = np.split(a[t] + h @ W.T, 4, axis=1)
+        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = output[t] = sigmoid(o) * np.tanh(c)
+    return tuple(map(torch.from_numpy, (output, h, c)))
+backward_loop: back by factors
+    # As in the lesson: the factors for all steps at once; time backward by flips.
+    if reverse:
+        turned = backward_loop_back_by_factors(doutput.flip(0), dh_n, dc_n, gates.flip(0), c.flip(0), c_0, weight_hh, False)
+        return turned[0].flip(0), *turned[1:]
+    i, f, g, o = gates.chunk(4, dim=-1)
+    before, shown = torch.cat([c_0.unsqueeze(0), c[:-1]]), c.tanh()
+    factors = [g * i * (1 - i), before * f * (1 - f), i * (1 - g * g), shown * o * (1 - o)]
+    factors, h_to_c = torch.cat(factors, dim=-1), o * (1 - shown * shown)
+    da, dh, dc = [], dh_n, dc_n
+    for t in range(len(c) - 1, -1, -1):
+        dh = dh + doutput[t]
+        dc = dc + dh * h_to_c[t]
+        da.insert(0, torch.cat([dc, dc, dc, dh], dim=1) * factors[t])
+        dh, dc = da[0] @ weight_hh, dc * f[t]
+    return torch.stack(da), dh, dc
+backward_loop: back by neighbours
+    T, B, H = c.shape
+    i, f, g, o = gates.view(T, B, 4, H).unbind(2)
+    da = gates.new_zeros(T, B, 4, H)
+    dh, dc, back = dh_n.clone(), dc_n.clone(), (1 if reverse else -1)
+    for t in range(T) if reverse else range(T - 1, -1, -1):
+        first = t + back in (-1, T)
+        kept = c_0 if first else c[t + back]
+        dh += doutput[t]
+        dc += dh * o[t] / c[t].cosh() ** 2
+        da[t, :, 0], da[t, :, 1] = dc * g[t] * (i[t] - i[t] ** 2), dc * kept * (f[t] - f[t] ** 2)
+        da[t, :, 2], da[t, :, 3] = dc * i[t] * (1 - g[t] ** 2), dh * c[t].tanh() * (o[t] - o[t] ** 2)
+        dh = torch.einsum("bg,gh->bh", da[t].flatten(1), weight_hh)
+        dc = dc * f[t]
+    return da.flatten(2), dh, dc
+after_loop: by einsum
+    before = torch.roll(output, -1 if reverse else 1, dims=0)
+    before[-1 if reverse else 0] = h_0
+    return (torch.einsum("tbg,gi->tbi", da, weight_ih), torch.einsum("tbg,tbi->gi", da, x),
+        torch.einsum("tbg,tbh->gh", da, before), da.sum(dim=(0, 1)))
+after_loop: by
+    h, dx = h_0, torch.empty_like(x)
+    dweight_ih, dweight_hh, dbias = 0, 0, 0
+    for t in range(len(x))[:: -1 if reverse else 1]:
+        dx[t] = da[t] @ weight_ih
+        dweight_ih, dweight_hh = dweight_ih + da[t].T @ x[t], dweight_hh + da[t].T @ h
+        dbias, h = dbias + da[t].sum(0), output[t]
+    return [dx, dweight_ih, dweight_hh, dbias]
+""")
+HONEST["counted"] += [
+    lambda: {name: list(v) if isinstance(v, tuple) else float(v) for name, v in COUNTED.items()},
+    lambda: COUNTED | {"share": 0.43, "first_result": torch.Size((1000, 160))},
+]
+HONEST["MyLSTM"] += [Registered, ByHand]
