@@ -3,48 +3,50 @@
 import numpy as np
 import torch
 from honest import ways
-from torch import nn
 
 from rnncourse.checks import bptt
 
-
-def arrays(case):
-    return [value.numpy() if isinstance(value, torch.Tensor) else value for value in case.arguments.values()]
+ORACLES = ways("""
+rnn_step_backward: autograd
+    # The bias with which this step makes this h_t: one for each row, so that any h_t will do.
+    bias = np.arctanh(h_t) - x_t @ weight_ih.T - h @ weight_hh.T
+    leaves = [leaf(array) for array in (x_t, h, weight_ih, weight_hh, np.zeros(len(weight_hh)))]
+    a = leaves[0] @ leaves[2].T + leaves[1] @ leaves[3].T + leaves[4] + torch.from_numpy(bias)
+    return torch.autograd.grad(torch.tanh(a), leaves, torch.from_numpy(dh_t))
+rnn_backward: autograd through torch's layer
+    # The biases are not given, but any row of h_1 tells their sum.
+    bias = np.arctanh(h[1, 0]) - x[0, 0] @ weight_ih.T - h[0, 0] @ weight_hh.T
+    weights = [torch.tensor(array) for array in (weight_ih, weight_hh, bias, 0 * bias)]
+    net = torch_layer(nn.RNN, [torch_cell(nn.RNNCell, *weights)]).requires_grad_()
+    leaves = [leaf(x), leaf(h[0]), *list(net.parameters())[:3]]
+    output, h_n = net(leaves[0], leaves[1][None])
+    np.testing.assert_allclose(output.detach(), h[1:], rtol=0, atol=1e-12)
+    return torch.autograd.grad(
+        (output, h_n), leaves, (torch.from_numpy(doutput), torch.from_numpy(dh_n)[None]))
+memory_backward: autograd
+    gates, c_0 = [leaf(gate) for gate in (f, i, g, o)], leaf(c[0])
+    memory, shown = c_0, []
+    for f_t, i_t, g_t, o_t in zip(*gates, strict=True):
+        memory = f_t * memory + i_t * g_t
+        shown.append(o_t * torch.tanh(memory))
+    return torch.autograd.grad(torch.stack(shown), [*gates, c_0], torch.from_numpy(dh))
+""")
 
 
 def leaf(array):
     return torch.tensor(array, dtype=torch.float64, requires_grad=True)
 
 
-def close(found, expected):
-    for mine, theirs in zip(found, expected, strict=True):
-        np.testing.assert_allclose(mine, theirs, rtol=0, atol=1e-12)
-
-
 def test_by_hand_equals_autograd():
     """Inputs that make the states of the task; the losses are linear, with the slopes of the task."""
     states, u, h_0 = torch.tensor([-0.6, 0.8, 0.6], dtype=torch.float64), leaf(0.5), leaf(0.5)
-    before = torch.tensor([0.5, -0.6, 0.8], dtype=torch.float64)
-    inputs = torch.atanh(states) - 0.5 * before
+    inputs = torch.atanh(states) - 0.5 * torch.tensor([0.5, -0.6, 0.8], dtype=torch.float64)
     h = [h_0]
     for x_t in inputs:
         h.append(torch.tanh(x_t + u * h[-1]))
-    loss = -0.68 * h[1] + 0.84 * h[2] + 0.5 * h[3]
-    found = torch.autograd.grad(loss, [h[2], h[1], u, h_0])
-    names = ("dh_2", "dh_1", "du", "dh_0")
-    close([bptt.by_hand.truth[name] for name in names], found)
-
-
-def test_rnn_step_backward_equals_autograd():
-    for case in bptt.rnn_step_backward.cases(0):
-        dh_t, x_t, h, h_t, weight_ih, weight_hh = arrays(case)
-        H = len(weight_hh)
-        # The bias with which this step makes this h_t: one for each row, so that any h_t will do.
-        bias = np.arctanh(h_t) - x_t @ weight_ih.T - h @ weight_hh.T
-        leaves = [leaf(array) for array in (x_t, h, weight_ih, weight_hh, np.zeros(H))]
-        a = leaves[0] @ leaves[2].T + leaves[1] @ leaves[3].T + leaves[4] + torch.from_numpy(bias)
-        expected = torch.autograd.grad(torch.tanh(a), leaves, torch.from_numpy(dh_t))
-        close(bptt.rnn_step_backward.truth(dh_t, x_t, h, h_t, weight_ih, weight_hh), expected)
+    found = torch.autograd.grad(-0.68 * h[1] + 0.84 * h[2] + 0.5 * h[3], [h[2], h[1], u, h_0])
+    answers = [bptt.by_hand.truth[name] for name in ("dh_2", "dh_1", "du", "dh_0")]
+    np.testing.assert_allclose(answers, torch.stack(found), rtol=0, atol=1e-12)
 
 
 def test_numerical_gradient_comes_near_the_gradient():
@@ -52,37 +54,6 @@ def test_numerical_gradient_comes_near_the_gradient():
         v = case.arguments["v"].numpy()
         found = bptt.numerical_gradient.truth(np.linalg.norm, v, 1e-5)
         np.testing.assert_allclose(found, v / np.linalg.norm(v), rtol=0, atol=1e-9)
-
-
-def test_rnn_backward_equals_autograd_through_torchs_layer():
-    for case in bptt.rnn_backward.cases(0):
-        x, h, doutput, dh_n, weight_ih, weight_hh = arrays(case)
-        net = nn.RNN(x.shape[2], h.shape[2]).double()
-        net.weight_ih_l0.data, net.weight_hh_l0.data = torch.tensor(weight_ih), torch.tensor(weight_hh)
-        # The biases are not given, but any row of h_1 tells their sum.
-        total = np.arctanh(h[1, 0]) - x[0, 0] @ weight_ih.T - h[0, 0] @ weight_hh.T
-        net.bias_ih_l0.data, net.bias_hh_l0.data = torch.tensor(total), torch.zeros(len(total)).double()
-        torch_x, torch_h_0 = leaf(x), leaf(h[0])
-        output, h_n = net(torch_x, torch_h_0[None])
-        np.testing.assert_allclose(output.detach(), h[1:], rtol=0, atol=1e-12)
-        leaves = [torch_x, torch_h_0, *list(net.parameters())[:3]]
-        sent = torch.from_numpy(doutput), torch.from_numpy(dh_n)[None]
-        close(
-            bptt.rnn_backward.truth(x, h, doutput, dh_n, weight_ih, weight_hh),
-            torch.autograd.grad((output, h_n), leaves, sent),
-        )
-
-
-def test_memory_backward_equals_autograd():
-    for case in bptt.memory_backward.cases(0):
-        dh, f, i, g, o, c = arrays(case)
-        gates, c_0 = [leaf(gate) for gate in (f, i, g, o)], leaf(c[0])
-        memory, shown = c_0, []
-        for f_t, i_t, g_t, o_t in zip(*gates, strict=True):
-            memory = f_t * memory + i_t * g_t
-            shown.append(o_t * torch.tanh(memory))
-        expected = torch.autograd.grad(torch.stack(shown), [*gates, c_0], torch.from_numpy(dh))
-        close(bptt.memory_backward.truth(dh, f, i, g, o, c), expected)
 
 
 HONEST = ways("""

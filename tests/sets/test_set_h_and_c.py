@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from honest import ways
+from honest import torch_cell, torch_layer, ways
 from torch import nn
 
 from rnncourse import trace
@@ -15,15 +15,7 @@ from rnncourse.checks.uses.h_and_c import unit
 def torch_memory(weights, x):
     """c after each step of torch's LSTM with these weights: (T)."""
     weight_ih, weight_hh, bias = (torch.tensor(weight, dtype=torch.float64) for weight in weights)
-    lstm = nn.LSTM(x.shape[1], 1, dtype=torch.float64).requires_grad_(False)
-    lstm.load_state_dict(
-        {
-            "weight_ih_l0": weight_ih,
-            "weight_hh_l0": weight_hh,
-            "bias_ih_l0": bias,
-            "bias_hh_l0": torch.zeros(4, dtype=torch.float64),
-        }
-    )
+    lstm = torch_layer(nn.LSTM, [torch_cell(nn.LSTMCell, weight_ih, weight_hh, bias, 0 * bias)])
     with trace(lstm) as seen:
         lstm(x.double())
     return seen.c[:, 0]
@@ -181,6 +173,8 @@ forget_bias: by logit
     return torch.logit(share.pow(1 / T))
 forget_bias: by logarithms
     return -torch.log(torch.expm1(-torch.log(share) / T))
+units: in capitals
+    return {k: v.upper() for k, v in h_and_c.units.truth.items()}
 state_jacobian: with rows
     blocks = weight_hh.reshape(4, len(i), len(i))
     c = f * c_before + i * g
@@ -198,4 +192,3 @@ state_jacobian: by einsum
     h_by_h = scale(seen, c_by_h) + scale(c.tanh() * (o - o**2), W_o)
     return [torch.diag_embed(f), c_by_h, torch.eye(len(i), dtype=f.dtype) * (seen * f), h_by_h]
 """)
-HONEST["units"] += [h_and_c.units.truth, lambda: {k: v.upper() for k, v in h_and_c.units.truth.items()}]

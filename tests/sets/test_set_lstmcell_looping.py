@@ -6,42 +6,43 @@ from torch import nn
 
 from rnncourse.checks import lstmcell_looping
 
-
-def layer_of(cells, batch_first=False):
-    """torch.nn.LSTM with the cells' weights."""
-    lstm = nn.LSTM(cells[0].input_size, cells[0].hidden_size, len(cells), batch_first=batch_first)
-    weights = {
-        f"{name}_l{k}": weight for k, cell in enumerate(cells) for name, weight in cell.state_dict().items()
-    }
-    lstm.to(next(iter(weights.values())).dtype).load_state_dict(weights)
-    return lstm.requires_grad_(False)
-
-
-def test_run_cell_equals_torch():
-    for case in lstmcell_looping.run_cell.cases(0):
-        cell, x, (h, c) = case.arguments.values()
-        cell = cell.build()
-        output, (h_n, c_n) = layer_of([cell])(x, (h[None], c[None]))
-        found = lstmcell_looping.run_cell.truth(cell, x, (h, c))
-        torch.testing.assert_close(found, (output, (h_n[0], c_n[0])), rtol=1e-6, atol=1e-6)
-
-
-def test_run_batch_first_equals_torch():
-    for case in lstmcell_looping.run_batch_first.cases(0):
-        cell, x, state = case.arguments.values()
-        cell = cell.build()
-        output, (h_n, c_n) = layer_of([cell], batch_first=True)(x, state and tuple(s[None] for s in state))
-        found = lstmcell_looping.run_batch_first.truth(cell, x, state)
-        torch.testing.assert_close(found, (output, (h_n[0], c_n[0])))
-
-
-def test_run_cells_equals_torch():
-    for case in lstmcell_looping.run_cells.cases(0):
-        cells, x, states = case.arguments.values()
-        cells = [cell.build() for cell in cells]
-        h_0, c_0 = (torch.stack(parts) for parts in zip(*states, strict=True))
-        found = lstmcell_looping.run_cells.truth(cells, x, states)
-        torch.testing.assert_close(found, layer_of(cells)(x, (h_0, c_0)), rtol=1e-6, atol=1e-6)
+ORACLES = ways("""
+run_cell: torch's layer
+    h, c = state
+    output, (h_n, c_n) = torch_layer(nn.LSTM, [cell])(x, (h[None], c[None]))
+    return output, (h_n[0], c_n[0])
+run_batch_first: torch's layer
+    layer = torch_layer(nn.LSTM, [cell], batch_first=True)
+    output, (h_n, c_n) = layer(x, state and tuple(s[None] for s in state))
+    return output, (h_n[0], c_n[0])
+run_cells: torch's layers
+    return torch_layer(nn.LSTM, cells)(x, tuple(torch.stack(parts) for parts in zip(*states, strict=True)))
+continue_alone: torch's layer reads all that was seen and predicted before
+    known = seen
+    for _ in range(steps):
+        known = torch.cat([known, head(torch_layer(nn.LSTM, [cell])(known)[0][-1:])])
+    return known[len(seen) :]
+mixed: torch's layer on what was read
+    # The predictions are constants to the gradient.
+    predictions, _ = lstmcell_looping.mixed.truth(cell, head, x, forced)
+    own = torch.cat([x[:1], predictions[:-1].detach()])
+    forced = torch.cat([torch.tensor([True]), forced[1:]])
+    lstm = torch_layer(nn.LSTM, [cell]).requires_grad_()
+    again = head(lstm(torch.where(forced[:, None, None], x, own))[0])
+    again.sum().backward()
+    return again, lstm.weight_hh_l0.grad
+greedy(cell, embedding, head, token, state, end, steps): each sequence alone
+    columns, states = [], []
+    for last, h, c in zip(token, *state, strict=True):
+        state, written = (h, c), []
+        while len(written) < steps and last != end:
+            state = cell(embedding[last], state)
+            last = head(state[0]).argmax()
+            written.append(int(last))
+        columns.append(written + [end] * (steps - len(written)))
+        states.append(state)
+    return torch.tensor(columns).T, tuple(torch.stack(part) for part in zip(*states, strict=True))
+""")
 
 
 def test_cell_weights_make_the_layer():
@@ -64,62 +65,6 @@ def run(cell, x, state=None):
         state = cell(x_t, state)
         outputs.append(state[0])
     return outputs, state
-
-
-def test_continue_alone_equals_the_layer_that_reads_its_own_predictions():
-    """Each prediction from the beginning: torch's layer reads all that was seen and predicted before it."""
-    for case in lstmcell_looping.continue_alone.cases(0):
-        cell, head, seen, steps = case.arguments.values()
-        lstm, head = layer_of([cell.build()]), head.build()
-        known = seen
-        for _ in range(steps):
-            known = torch.cat([known, head(lstm(known)[0][-1:])])
-        found = lstmcell_looping.continue_alone.truth(cell.build(), head, seen, steps)
-        torch.testing.assert_close(found, known[len(seen) :])
-
-
-def test_mixed_equals_the_layer_on_what_was_read():
-    """The predictions are constants to the gradient: torch's layer, given what was read, has the same one."""
-    for case in lstmcell_looping.mixed.cases(0):
-        cell, head, x, forced = case.arguments.values()
-        cell, head = cell.build(), head.build()
-        predictions, gradient = lstmcell_looping.mixed.truth(cell, head, x, forced)
-        own = torch.cat([x[:1], predictions[:-1].detach()])
-        forced = torch.cat([torch.tensor([True]), forced[1:]])
-        lstm = layer_of([cell]).requires_grad_()
-        again = head(lstm(torch.where(forced[:, None, None], x, own))[0])
-        torch.testing.assert_close(again, predictions)
-        again.sum().backward()
-        torch.testing.assert_close(lstm.weight_hh_l0.grad, gradient, rtol=1e-4, atol=1e-5)
-
-
-def test_greedy_equals_each_sequence_alone():
-    for seed in range(3):
-        for case in lstmcell_looping.greedy.cases(seed):
-            cell, embedding, head, token, (h, c), end, steps = case.arguments.values()
-            cell, head = cell.build(), head.build()
-            tokens, (h_n, c_n) = lstmcell_looping.greedy.truth(
-                cell, embedding, head, token, (h, c), end, steps
-            )
-            for b in range(len(token)):
-                last, state, written = token[b], (h[b], c[b]), []
-                while len(written) < steps and last != end:
-                    state = cell(embedding[last], state)
-                    last = head(state[0]).argmax()
-                    written.append(int(last))
-                assert tokens[:, b].tolist() == written + [end] * (steps - len(written))
-                torch.testing.assert_close((h_n[b], c_n[b]), state)
-
-
-@torch.no_grad()
-def alone_without_gradient(cell, head, seen, steps):
-    _, state = run(cell, seen)
-    y = state[0] @ head.weight.T + head.bias
-    found = y[None]
-    for _ in range(steps - 1):
-        state = cell(found[-1], state)
-        found = torch.cat([found, head(state[0])[None]])
-    return found
 
 
 HONEST = ways("""
@@ -206,6 +151,14 @@ continue_alone: one loop
         h, c = cell(x_t, (h, c))
         predictions.append(head(h))
     return torch.stack(predictions[len(seen) - 1 :])
+continue_alone: without gradient
+    with torch.no_grad():
+        _, state = run(cell, seen)
+        found = (state[0] @ head.weight.T + head.bias)[None]
+        for _ in range(steps - 1):
+            state = cell(found[-1], state)
+            found = torch.cat([found, head(state[0])[None]])
+        return found
 mixed: where
     state, y, predictions = None, x[0], []
     for t in range(len(x)):
@@ -264,4 +217,3 @@ greedy: arithmetic
     return torch.stack(tokens), state
 """)
 HONEST["cell_weights"] += [lambda lstm, layer: lstm.all_weights[layer]]
-HONEST["continue_alone"] += [alone_without_gradient]

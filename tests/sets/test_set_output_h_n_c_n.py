@@ -118,95 +118,6 @@ def test_a_class_that_cannot_be_used_is_told_why():
         assert words in str(verdict)
 
 
-class VectorFromHn(nn.Module):
-    def __init__(self, layer):
-        super().__init__()
-        self.rnn = layer
-
-    def forward(self, x):
-        _, h_n = self.rnn(x)
-        if isinstance(self.rnn, nn.LSTM):
-            h_n, _ = h_n
-        L = self.rnn.num_layers
-        return h_n.unflatten(0, (L, -1))[-1].transpose(0, 1).flatten(1)
-
-
-class VectorFromOutput(nn.Module):
-    def __init__(self, layer):
-        super().__init__()
-        self.body = nn.ModuleList([layer])
-
-    def forward(self, x):
-        (layer,) = self.body
-        rows = h_n_from_output_rows_by_slices(layer(x)[0], 2 if layer.bidirectional else 1, layer.batch_first)
-        return torch.einsum("dbh->bdh", rows).reshape(rows.shape[1], -1)
-
-
-class StreamWithZeros:
-    def __init__(self, layer):
-        self.layer = layer
-        self.reset()
-
-    def reset(self):
-        self.hx = ()
-
-    def push(self, piece):
-        output, hx = self.layer(piece, *self.hx)
-        self.hx = (hx,)
-        return output
-
-
-class StreamThatReadsAllAgain(nn.Module):
-    """Slow and right: all of the past once more, and of the output the new part."""
-
-    def __init__(self, layer):
-        super().__init__()
-        self.layer, self.past = layer, []
-
-    def push(self, piece):
-        time = 1 if self.layer.batch_first else 0
-        self.past.append(piece)
-        output, _ = self.layer(torch.cat(self.past, dim=time))
-        return output.narrow(time, output.shape[time] - piece.shape[time], piece.shape[time])
-
-    def reset(self):
-        self.past.clear()
-
-
-class StreamsInTables:
-    """The states of all sequences in two tables, a row for each id."""
-
-    def __init__(self, layer):
-        self.layer, self.rows, self.tables = layer, {}, None
-
-    def push(self, ids, pieces):
-        L, H = self.layer.num_layers, self.layer.hidden_size
-        if self.tables is None:
-            self.tables = [pieces.new_zeros(L, 0, H)] * 2
-        for i in ids:
-            if i not in self.rows:
-                self.rows[i] = len(self.rows)
-                new = pieces.new_zeros(L, 1, H)
-                self.tables = [torch.cat([table, new], dim=1) for table in self.tables]
-        index = torch.tensor([self.rows[i] for i in ids])
-        output, after = self.layer(pieces, tuple(table[:, index] for table in self.tables))
-        self.tables = [table.index_copy(1, index, new) for table, new in zip(self.tables, after, strict=True)]
-        return output
-
-
-class StreamsOneByOne:
-    def __init__(self, layer):
-        self.layer, self.streams = layer, {}
-
-    def push(self, ids, pieces):
-        batch = 0 if self.layer.batch_first else 1
-        outputs = [
-            self.streams.setdefault(i, StreamWithZeros(self.layer)).push(pieces.narrow(batch, b, 1))
-            for b, i in enumerate(ids)
-        ]
-        return torch.cat(outputs, dim=batch)
-
-
 HONEST = ways("""
 entries: by position
     return [torch.Size([4, 5, 18]), [6, 4, 9], 3, 2, 0, 2.0]
@@ -243,7 +154,69 @@ every_state: states by index
 every_state: states by prefixes
     states = [layer(x[: t + 1], state)[1] for t in range(len(x))]
     return [torch.stack(part) for part in zip(*states, strict=True)]
+SentenceVector: from hn
+    def __init__(self, layer):
+        super().__init__()
+        self.rnn = layer
+    def forward(self, x):
+        _, h_n = self.rnn(x)
+        if isinstance(self.rnn, nn.LSTM):
+            h_n, _ = h_n
+        L = self.rnn.num_layers
+        return h_n.unflatten(0, (L, -1))[-1].transpose(0, 1).flatten(1)
+SentenceVector: from output
+    def __init__(self, layer):
+        super().__init__()
+        self.body = nn.ModuleList([layer])
+    def forward(self, x):
+        (layer,) = self.body
+        rows = h_n_from_output_rows_by_slices(layer(x)[0], 2 if layer.bidirectional else 1, layer.batch_first)
+        return torch.einsum("dbh->bdh", rows).reshape(rows.shape[1], -1)
+Stream(): with zeros
+    def __init__(self, layer):
+        self.layer = layer
+        self.reset()
+    def reset(self):
+        self.hx = ()
+    def push(self, piece):
+        output, hx = self.layer(piece, *self.hx)
+        self.hx = (hx,)
+        return output
+Stream: that reads all again
+    # Slow and right: all of the past once more, and of the output the new part.
+    def __init__(self, layer):
+        super().__init__()
+        self.layer, self.past = layer, []
+    def push(self, piece):
+        time = 1 if self.layer.batch_first else 0
+        self.past.append(piece)
+        output, _ = self.layer(torch.cat(self.past, dim=time))
+        return output.narrow(time, output.shape[time] - piece.shape[time], piece.shape[time])
+    def reset(self):
+        self.past.clear()
+Streams(): in tables
+    # The states of all sequences in two tables, a row for each id.
+    def __init__(self, layer):
+        self.layer, self.rows, self.tables = layer, {}, None
+    def push(self, ids, pieces):
+        L, H = self.layer.num_layers, self.layer.hidden_size
+        if self.tables is None:
+            self.tables = [pieces.new_zeros(L, 0, H)] * 2
+        for i in ids:
+            if i not in self.rows:
+                self.rows[i] = len(self.rows)
+                new = pieces.new_zeros(L, 1, H)
+                self.tables = [torch.cat([table, new], dim=1) for table in self.tables]
+        index = torch.tensor([self.rows[i] for i in ids])
+        output, after = self.layer(pieces, tuple(table[:, index] for table in self.tables))
+        self.tables = [table.index_copy(1, index, new) for table, new in zip(self.tables, after, strict=True)]
+        return output
+Streams(): one by one
+    def __init__(self, layer):
+        self.layer, self.streams = layer, {}
+    def push(self, ids, pieces):
+        batch = 0 if self.layer.batch_first else 1
+        outputs = [self.streams.setdefault(i, Stream_with_zeros(self.layer)).push(pieces.narrow(batch, b,
+            1)) for b, i in enumerate(ids)]
+        return torch.cat(outputs, dim=batch)
 """)
-HONEST["SentenceVector"] += [VectorFromHn, VectorFromOutput]
-HONEST["Stream"] += [StreamWithZeros, StreamThatReadsAllAgain]
-HONEST["Streams"] += [StreamsInTables, StreamsOneByOne]

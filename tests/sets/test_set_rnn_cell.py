@@ -1,50 +1,34 @@
 """Exercise set 02: the true answers against torch.nn, and honest ways to each task."""
 
 import torch
-from honest import ways
+from honest import torch_cell, ways
 from torch import nn
 
 from rnncourse.checks import rnn_cell
 
-
-def test_pre_activation_and_rnn_step_equal_torch():
-    for case in rnn_cell.rnn_step.cases(0):
-        x_t, h, weight_ih, weight_hh, bias_ih, bias_hh, *nonlinearity = case.arguments.values()
-        cell = nn.RNNCell(*weight_ih.shape[::-1], nonlinearity=(nonlinearity or ["tanh"])[0]).double()
-        cell.load_state_dict(
-            {"weight_ih": weight_ih, "weight_hh": weight_hh, "bias_ih": bias_ih, "bias_hh": bias_hh}
-        )
-        found = rnn_cell.rnn_step.truth(*case.arguments.values())
-        torch.testing.assert_close(found, cell(x_t, h).detach())
-        if not nonlinearity:
-            a = rnn_cell.pre_activation.truth(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh)
-            torch.testing.assert_close(torch.tanh(a), cell(x_t, h).detach())
+ORACLES = ways("""
+rnn_step: torch's cell
+    return torch_cell(nn.RNNCell, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity=nonlinearity)(x_t, h)
+unroll(x, h_0, *weights): torch's layer
+    outputs, h_n = torch_layer(nn.RNN, [torch_cell(nn.RNNCell, *weights)])(x, h_0[None])
+    return outputs, h_n[0]
+next_state: the cell called
+    return cell(x_t, h)
+""")
 
 
-def test_unroll_equals_torch():
-    for case in rnn_cell.unroll.cases(0):
-        x, h_0, *weights = case.arguments.values()
-        net = nn.RNN(x.shape[2], h_0.shape[1]).double()
-        for parameter, weight in zip(net.parameters(), weights, strict=True):
-            parameter.data = weight
-        outputs, h_n = net(x, h_0[None])
-        found = rnn_cell.unroll.truth(x, h_0, *weights)
-        torch.testing.assert_close(found, (outputs.detach(), h_n[0].detach()))
-
-
-def test_next_state_equals_the_cell_called():
-    for case in rnn_cell.next_state.cases(0):
-        description, x_t, h = case.arguments.values()
-        cell = description.build()
-        torch.testing.assert_close(rnn_cell.next_state.truth(cell, x_t, h), cell(x_t, h))
+def test_torchs_cell_squashes_the_pre_activation():
+    for case in rnn_cell.pre_activation.cases(0):
+        x_t, h, *weights = case.arguments.values()
+        a = rnn_cell.pre_activation.truth(x_t, h, *weights)
+        torch.testing.assert_close(torch.tanh(a), torch_cell(nn.RNNCell, *weights)(x_t, h))
 
 
 def test_reordered_units_compute_the_same_in_the_new_order():
     for case in rnn_cell.reorder_units.cases(0):
         order, *weights = case.arguments.values()
         reordered = rnn_cell.reorder_units.truth(order, *weights)
-        x_t = torch.randn(3, weights[0].shape[1], dtype=torch.float64)
-        h = torch.randn(3, len(order), dtype=torch.float64)
+        x_t, h = (torch.randn(3, size, dtype=torch.float64) for size in (weights[0].shape[1], len(order)))
         step = rnn_cell.rnn_step.truth
         torch.testing.assert_close(step(x_t, h[:, order], *reordered), step(x_t, h, *weights)[:, order])
 

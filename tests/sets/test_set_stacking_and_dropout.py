@@ -2,12 +2,34 @@
 
 import pytest
 import torch
-from honest import ways
+from honest import torch_layer, ways
 from torch import nn
 from torch.nn import functional
 
 from rnncourse import trace
 from rnncourse.checks import stacking_and_dropout as checks
+
+ORACLES = ways("""
+parameters_by_layer(gates, I, H, L, both): torch's layers
+    layer = {1: nn.RNN, 3: nn.GRU, 4: nn.LSTM}[gates](I, H, L, bidirectional=both, device="meta")
+    counts = [sum(p.numel() for p in weights) for weights in layer.all_weights]
+    return [sum(counts[k : k + 1 + both]) for k in range(0, len(counts), 1 + both)]
+stack_cells: torch's layers
+    output, (h_n, c_n) = torch_layer(nn.LSTM, cells)(x, (h_0, c_0))
+    return output, h_n, c_n
+residual_stack: cell by cell, so that what goes up and what goes on are seen apart
+    u, ends = x, []
+    for layer in layers:
+        cell = nn.GRUCell(layer.input_size, layer.hidden_size, dtype=torch.float64).requires_grad_(False)
+        cell.load_state_dict({name.removesuffix("_l0"): w for name, w in layer.state_dict().items()})
+        h, ups = None, []
+        for u_t in u:
+            h = cell(u_t, h)
+            ups.append(h + u_t if layer.input_size == layer.hidden_size else h)
+        u = torch.stack(ups)
+        ends.append(h)
+    return u, torch.stack(ends)
+""")
 
 
 def test_stack_shapes_are_torchs():
@@ -22,43 +44,12 @@ def test_stack_shapes_are_torchs():
     assert sum(t.layer(k).forward.mask is not None for k in range(4)) == truth["masks"]
 
 
-def test_parameters_by_layer_are_torchs():
-    kinds = {1: nn.RNN, 3: nn.GRU, 4: nn.LSTM}
-    for case in checks.parameters_by_layer.cases(0):
-        gates, I, H, L, both = case.arguments.values()
-        layer = kinds[gates](I, H, L, bidirectional=both, device="meta")
-        counts = [sum(p.numel() for weights in layer.all_weights[k :: 1][: 1 + both] for p in weights)
-                  for k in range(0, L * (1 + both), 1 + both)]  # fmt: skip
-        assert checks.parameters_by_layer.truth(gates, I, H, L, both).tolist() == counts
-
-
-def stacked_lstm(layers, **options):
-    """nn.LSTM(num_layers=L) with the weights of L cells or one-layer LSTMs."""
-    weights = {
-        f"{name.removesuffix('_l0')}_l{k}": parameter
-        for k, layer in enumerate(layers)
-        for name, parameter in layer.state_dict().items()
-    }
-    H, I = layers[0].hidden_size, layers[0].input_size
-    lstm = nn.LSTM(I, H, len(layers), dtype=torch.float64, **options)
-    lstm.load_state_dict(weights)
-    return lstm.requires_grad_(False)
-
-
-def test_stack_cells_equals_torch():
-    for case in checks.stack_cells.cases(0):
-        cells, x, h_0, c_0 = case.arguments.values()
-        cells = [cell.build() for cell in cells]
-        output, (h_n, c_n) = stacked_lstm(cells)(x, (h_0, c_0))
-        torch.testing.assert_close(checks.stack_cells.truth(cells, x, h_0, c_0), (output, h_n, c_n))
-
-
 @pytest.mark.parametrize("training", [True, False])
 def test_run_with_masks_equals_torch_with_the_masks_that_it_drew(training):
     for case in checks.run_with_masks.cases(0):
         layers, x, _, p, _ = case.arguments.values()
         layers = [layer.build() for layer in layers]
-        lstm = stacked_lstm(layers, dropout=p if len(layers) > 1 else 0.0).train(training)
+        lstm = torch_layer(nn.LSTM, layers, dropout=p if len(layers) > 1 else 0.0).train(training)
         with trace(lstm) as t:
             output, (h_n, _) = lstm(x)
         masks = [t.layer(k).mask for k in range(1, len(layers))] if training else []
@@ -75,24 +66,6 @@ def test_locked_dropout_is_torchs_for_one_step():
     assert abs((ours == 0).float().mean() - (theirs == 0).float().mean()) < 0.02
     x = torch.randn(4, 3, 5)
     assert checks.locked_dropout.truth(x, 0.3, False) is x
-
-
-def test_residual_stack_carries_its_own_h_in_time():
-    """Cell by cell, so that what goes up and what goes on are seen apart."""
-    for case in checks.residual_stack.cases(0):
-        layers, x = case.arguments.values()
-        layers = [layer.build() for layer in layers]
-        u, ends = x, []
-        for layer in layers:
-            cell = nn.GRUCell(layer.input_size, layer.hidden_size, dtype=torch.float64)
-            cell.load_state_dict({name.removesuffix("_l0"): w for name, w in layer.state_dict().items()})
-            h, ups = torch.zeros(x.shape[1], layer.hidden_size, dtype=torch.float64), []
-            for u_t in u:
-                h = cell(u_t, h)
-                ups.append(h + u_t if layer.input_size == layer.hidden_size else h)
-            u = torch.stack(ups).detach()
-            ends.append(h.detach())
-        torch.testing.assert_close(checks.residual_stack.truth(layers, x), (u, torch.stack(ends)))
 
 
 HONEST = ways("""
@@ -174,7 +147,7 @@ run_with_masks: step by step
         outputs.append(u[0])
     return torch.stack(outputs), torch.cat([h for h, _ in states])
 locked_dropout: by functional
-    return x * functional.dropout(torch.ones_like(x[0]), p, training)
+    return x * F.dropout(torch.ones_like(x[0]), p, training)
 locked_dropout: by bernoulli
     if training:
         _, B, H = x.shape

@@ -3,7 +3,6 @@
 import copy
 import inspect
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,6 +11,31 @@ from torch import nn
 
 from rnncourse.checks import stateful_training
 from rnncourse.checks.given import stateful_training as given
+
+ORACLES = ways("""
+train_epoch: the gradient within each chunk, from a constant state that the old weights made
+    parameters, losses, state = [*lstm.parameters(), *head.parameters()], [], None
+    for x_k, y_k in zip(x.split(K), y.split(K), strict=True):
+        output, after = lstm(x_k, state)
+        loss = (head(output) - y_k).square().mean()
+        gradients = torch.autograd.grad(loss, parameters)
+        state = tuple(part.detach() + 0 for part in after)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.data -= optimizer.param_groups[0]["lr"] * gradient
+        losses.append(loss.item())
+    return losses
+read_documents: each document alone
+    output, ends = torch.zeros(*x.shape[:2], cell.hidden_size, dtype=x.dtype), []
+    for b in range(x.shape[1]):
+        borders, row = [t for t in range(len(x)) if begins[t, b]], (state[0][b], state[1][b])
+        for begin, end in zip([0, *borders], [*borders, len(x)], strict=True):
+            row = None if begin in borders else row
+            for t in range(begin, end):
+                row = cell(x[t, b], row)
+                output[t, b] = row[0]
+        ends.append(row)
+    return output, tuple(torch.stack(part) for part in zip(*ends, strict=True))
+""")
 
 
 def test_batchify_continues_every_row_in_the_next_chunk():
@@ -103,49 +127,6 @@ def test_the_sources_shown_are_those_that_run():
     assert all(f"loop_{loop}" in names for loop in "pqrst")
 
 
-def test_train_epoch_takes_the_gradient_within_each_chunk():
-    """Each update is the gradient of the chunk's loss, from a constant state that the old weights made."""
-    for case in stateful_training.train_epoch.cases(0):
-        lstm, head, lr, x, y, K = case.arguments.values()
-        lstm, head = lstm.build(), head.build()
-        found = stateful_training.train_epoch.use.run(
-            stateful_training.train_epoch.truth, {**case.arguments, "lstm": lstm, "head": head}
-        )
-        parameters, losses = [*lstm.parameters(), *head.parameters()], []
-        state = None
-        for begin in range(0, len(x), K):
-            piece = slice(begin, begin + K)
-            output, after = lstm(x[piece], state)
-            loss = (head(output) - y[piece]).square().mean()
-            gradients = torch.autograd.grad(loss, parameters)
-            with torch.no_grad():
-                state = tuple(part + 0 for part in after)
-                for parameter, gradient in zip(parameters, gradients, strict=True):
-                    parameter -= lr * gradient
-            losses.append(loss.item())
-        wanted = torch.tensor(losses, dtype=torch.float64), nn.utils.parameters_to_vector(parameters)
-        torch.testing.assert_close(found, wanted)
-
-
-def test_read_documents_equals_each_document_alone():
-    for case in stateful_training.read_documents.cases(0):
-        cell, x, begins, (h, c) = case.arguments.values()
-        cell = cell.build()
-        T, B, _ = x.shape
-        output, (h_n, c_n) = stateful_training.read_documents.truth(cell, x, begins, (h, c))
-        for b in range(B):
-            borders = [t for t in range(T) if begins[t, b]]
-            for begin, end in zip([0, *borders], [*borders, T], strict=True):
-                state = None if begin in borders else (h[b], c[b])
-                for t in range(begin, end):
-                    state = cell(x[t, b], state)
-                    torch.testing.assert_close(output[t, b], state[0])
-            torch.testing.assert_close((h_n[b], c_n[b]), state)
-
-
-# ---- what the likely errors are told
-
-
 @pytest.mark.parametrize(
     ("retain", "words"),
     [(False, "carried over with its past"), (True, "Backward needs what was overwritten")],
@@ -165,55 +146,6 @@ def test_an_uncut_state_is_told_what_the_error_means(retain, words):
 def test_an_axis_without_a_name_is_said_by_its_letter_alone():
     verdict = stateful_training.batchify.verdict(lambda data, B: data[: len(data) // B * B].view(-1, B).T)
     assert "expected (4, 3): n=4 first, then batch B=3." in str(verdict)
-
-
-class ReaderInPlace(nn.Module):
-    def __init__(self, input_size, hidden_size, batch_size):
-        super().__init__()
-        self.lstm = nn.LSTM(input_size, hidden_size)
-        self.register_buffer("state", torch.zeros(2, 1, batch_size, hidden_size))
-
-    def reset(self):
-        self.state = torch.zeros_like(self.state)
-
-    def forward(self, x):
-        output, after = self.lstm(x, tuple(self.state))
-        self.state = torch.stack(after).detach()
-        return output
-
-
-class ReaderFollows(nn.Module):
-    """No buffers: the state is made anew where the input's dtype says so."""
-
-    def __init__(self, *sizes):
-        super().__init__()
-        self.lstm = nn.LSTM(*sizes[:2])
-        self.state = None
-
-    def reset(self):
-        self.state = None
-
-    def forward(self, x):
-        state = self.state and tuple(s.to(x).detach() for s in self.state)
-        output, self.state = self.lstm(x, state)
-        return output
-
-
-class ReaderMended(nn.Module):
-    def __init__(self, input_size, hidden_size, batch_size):
-        super().__init__()
-        self.lstm = nn.LSTM(input_size, hidden_size)
-        for name in "hc":
-            self.register_buffer(name, torch.zeros(1, batch_size, hidden_size))
-
-    def reset(self):
-        self.h.zero_()
-        self.c.zero_()
-
-    def forward(self, x):
-        output, (h, c) = self.lstm(x, (self.h, self.c))
-        self.h, self.c = h.detach().clone(), c.detach().clone()
-        return output
 
 
 HONEST = ways("""
@@ -302,6 +234,14 @@ train_epoch: functional
         optimizer.zero_grad()
         losses.append(loss.item())
     return np.array(losses)
+by_hand: whole numbers
+    return {"whole": -7, "chunks": -1, "every_step": 7, "steps_back": 1}
+by_hand: of other kinds
+    return {"whole": torch.tensor(-7.0), "chunks": -1.0, "every_step": np.float64(7), "steps_back": 1.0}
+loops: as asked
+    return {"P": "fails", "Q": "no past", "R": "grows", "S": "right", "T": "grows"}
+loops: spelt freely
+    return {"P": "Fails", "Q": "no_past", "R": "grows ", "S": "RIGHT", "T": "grows"}
 read_documents: where
     h, c = state
     outputs = torch.empty(*x.shape[:2], cell.hidden_size, dtype=x.dtype)
@@ -336,13 +276,40 @@ read_documents: row by row
         last.append((h, c))
     h, c = (torch.stack(parts) for parts in zip(*last, strict=True))
     return torch.stack(outputs, dim=1), (h, c)
+Reader: in place
+    def __init__(self, input_size, hidden_size, batch_size):
+        super().__init__()
+        self.lstm = nn.LSTM(input_size, hidden_size)
+        self.register_buffer("state", torch.zeros(2, 1, batch_size, hidden_size))
+    def reset(self):
+        self.state = torch.zeros_like(self.state)
+    def forward(self, x):
+        output, after = self.lstm(x, tuple(self.state))
+        self.state = torch.stack(after).detach()
+        return output
+Reader: follows
+    # No buffers: the state is made anew where the input's dtype says so.
+    def __init__(self, *sizes):
+        super().__init__()
+        self.lstm = nn.LSTM(*sizes[:2])
+        self.state = None
+    def reset(self):
+        self.state = None
+    def forward(self, x):
+        state = self.state and tuple(s.to(x).detach() for s in self.state)
+        output, self.state = self.lstm(x, state)
+        return output
+Reader: mended
+    def __init__(self, input_size, hidden_size, batch_size):
+        super().__init__()
+        self.lstm = nn.LSTM(input_size, hidden_size)
+        for name in "hc":
+            self.register_buffer(name, torch.zeros(1, batch_size, hidden_size))
+    def reset(self):
+        self.h.zero_()
+        self.c.zero_()
+    def forward(self, x):
+        output, (h, c) = self.lstm(x, (self.h, self.c))
+        self.h, self.c = h.detach().clone(), c.detach().clone()
+        return output
 """)
-HONEST["by_hand"] += [
-    {"whole": -7, "chunks": -1, "every_step": 7, "steps_back": 1},
-    lambda: {"whole": torch.tensor(-7.0), "chunks": -1.0, "every_step": np.float64(7), "steps_back": 1.0},
-]
-HONEST["loops"] += [
-    {"P": "fails", "Q": "no past", "R": "grows", "S": "right", "T": "grows"},
-    lambda: {"P": "Fails", "Q": "no_past", "R": "grows ", "S": "RIGHT", "T": "grows"},
-]
-HONEST["Reader"] += [ReaderInPlace, ReaderFollows, ReaderMended]

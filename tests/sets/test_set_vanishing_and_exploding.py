@@ -1,33 +1,39 @@
 """Exercise set 05: the true answers against autograd and torch, and honest ways to each task."""
 
 import numpy as np
-import torch
 from honest import ways
-from torch import nn
-from torch.autograd.functional import jacobian
 
 from rnncourse.checks import vanishing_and_exploding as exercises
 
 RUNS = exercises.four_runs()
 
-
-def test_jacobians_equal_autograd():
-    for case in exercises.product_norms.cases(0):
-        states, weight_hh = case.arguments.values()
-        # Inputs that lead from zero to just these states.
-        before = torch.cat([torch.zeros_like(states[:1]), states[:-1]])
-        inputs = torch.atanh(states) - before @ weight_hh.T
-
-        def run(h, T, inputs=inputs, weight_hh=weight_hh):
+ORACLES = ways("""
+step_jacobian: autograd
+    pre_activation = torch.atanh(h_t)
+    return torch.func.jacrev(lambda h: torch.tanh(pre_activation + weight_hh @ h))(torch.zeros_like(h_t))
+product_norms: autograd through the whole run
+    # Inputs that lead from zero to just these states.
+    before = torch.cat([torch.zeros_like(states[:1]), states[:-1]])
+    inputs, norms = torch.atanh(states) - before @ weight_hh.T, []
+    for T in range(1, len(states) + 1):
+        def run(h):
             for x_t in inputs[:T]:
                 h = torch.tanh(x_t + weight_hh @ h)
             return h
-
-        start = torch.zeros_like(states[0])
-        whole = [jacobian(lambda h, T=T: run(h, T), start) for T in range(1, len(states) + 1)]
-        found = exercises.product_norms.truth(states, weight_hh)
-        torch.testing.assert_close(found, torch.stack([torch.linalg.svdvals(J)[0] for J in whole]))
-        torch.testing.assert_close(exercises.step_jacobian.truth(states[0], weight_hh), whole[0])
+        norms.append(torch.linalg.svdvals(torch.func.jacrev(run)(torch.zeros_like(states[0])))[0])
+    return torch.stack(norms)
+clip_global: torch's
+    parameters = [nn.Parameter(torch.zeros_like(g)) for g in gradients]
+    for p, g in zip(parameters, gradients, strict=True):
+        p.grad = g.clone()
+    norm = nn.utils.clip_grad_norm_(parameters, max_norm)
+    return [p.grad for p in parameters], norm
+memory_road: autograd
+    states = [torch.randn_like(f[0]).requires_grad_()]
+    for f_t in f:
+        states.append(f_t * states[-1] + 1)
+    return torch.stack(torch.autograd.grad(states[-1].sum(), states[:-1]))
+""")
 
 
 def test_the_radius_is_rho():
@@ -39,18 +45,6 @@ def test_the_radius_is_rho():
         np.testing.assert_allclose(factors, float(factors[0, 0]))
 
 
-def test_clipping_equals_torchs():
-    for case in exercises.clip_global.cases(0):
-        gradients, max_norm = case.arguments.values()
-        parameters = [nn.Parameter(torch.zeros_like(g)) for g in gradients]
-        for p, g in zip(parameters, gradients, strict=True):
-            p.grad = g.clone()
-        norm = nn.utils.clip_grad_norm_(parameters, max_norm)
-        clipped, found = exercises.clip_global.truth(gradients, max_norm)
-        torch.testing.assert_close(found, norm)
-        torch.testing.assert_close(clipped, [p.grad for p in parameters], rtol=1e-6, atol=0)
-
-
 def test_clipping_cases_are_of_both_kinds():
     for seed in range(5):
         for case in exercises.train_clipped.cases(seed):
@@ -58,17 +52,6 @@ def test_clipping_cases_are_of_both_kinds():
             norms, _ = answer.returned
             quiet = case.arguments["max_norm"] > 10
             assert (norms < case.arguments["max_norm"]).all() if quiet else (norms > 1).all()
-
-
-def test_the_road_is_what_autograd_sees():
-    for case in exercises.memory_road.cases(0):
-        (f,) = case.arguments.values()
-        c_0 = torch.randn_like(f[0]).requires_grad_()
-        states = [c_0]
-        for f_t in f:
-            states.append(f_t * states[-1] + 1)
-        found = torch.autograd.grad(states[-1].sum(), states[:-1])
-        torch.testing.assert_close(exercises.memory_road.truth(f), torch.stack(found))
 
 
 def test_the_runs_are_what_the_diagnosis_says():
