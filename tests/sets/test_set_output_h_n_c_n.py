@@ -82,10 +82,6 @@ def test_streams_are_one_call_for_each_sequence():
 
 
 def test_a_class_that_cannot_be_used_is_told_why():
-    class NoModule:
-        def __init__(self, layer):
-            self.layer = layer
-
     class Copies(nn.Module):
         def __init__(self, layer):
             super().__init__()
@@ -106,7 +102,7 @@ def test_a_class_that_cannot_be_used_is_told_why():
             return self.layer(given[-1])[0][-1]
 
     for learner, check, words in (
-        (NoModule, checks.SentenceVector, "no torch.nn.Module"),
+        (Bare, checks.SentenceVector, "no torch.nn.Module"),
         (Copies, checks.SentenceVector, "not among its own"),
         (Bare, checks.Stream, "push returns a tuple"),
         (Bare, checks.Streams, "push returns a tuple"),

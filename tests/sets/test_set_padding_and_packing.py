@@ -4,59 +4,42 @@ import pytest
 import torch
 from honest import ways
 from torch import nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from rnncourse.checks import padding_and_packing as check
 from rnncourse.checks.padding_and_packing import padding, some_lengths
 
-
-def their_sizes(lengths):
-    return pack_sequence([torch.zeros(n, 1) for n in lengths], enforce_sorted=False).batch_sizes
-
-
-def their_pack(x, lengths):
+ORACLES = ways("""
+batch_sizes: torch's
+    zeros = [torch.zeros(n, 1) for n in lengths]
+    return nn.utils.rnn.pack_sequence(zeros, enforce_sorted=False).batch_sizes
+pack: torch's
     return tuple(pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False))
-
-
-def pack_below(x, lengths):
+pack: below
     order = lengths.argsort(descending=True)
     data, sizes = torch._pack_padded_sequence(x[order], lengths[order], True)
     return data, sizes, order, order.argsort()
-
-
-def their_unpack(data, batch_sizes, unsorted_indices, total_length):
-    packed = PackedSequence(data, batch_sizes, unsorted_indices.argsort(), unsorted_indices)
+unpack: torch's
+    order = unsorted_indices.argsort()
+    packed = nn.utils.rnn.PackedSequence(data, batch_sizes, order, unsorted_indices)
     return pad_packed_sequence(packed, batch_first=True, total_length=total_length)
-
-
-def their_run(cell, data, batch_sizes, unsorted_indices, state):
-    layer = nn.LSTM(cell.input_size, cell.hidden_size, dtype=data.dtype).requires_grad_(False)
-    layer.load_state_dict({f"{name}_l0": weight for name, weight in cell.state_dict().items()})
-    packed = PackedSequence(data, batch_sizes, unsorted_indices.argsort(), unsorted_indices)
-    output, (h_n, c_n) = layer(packed, tuple(s[None] for s in state))
+run_packed: torch's layer
+    order = unsorted_indices.argsort()
+    packed = nn.utils.rnn.PackedSequence(data, batch_sizes, order, unsorted_indices)
+    output, (h_n, c_n) = torch_layer(nn.LSTM, [cell])(packed, tuple(s[None] for s in state))
     return output.data, h_n[0], c_n[0]
-
-
-TORCHS = {
-    "batch_sizes": [their_sizes],
-    "pack": [their_pack, pack_below],
-    "unpack": [their_unpack],
-    "run_packed": [their_run],
-}
-ORACLES = ways("""
 mean_valid: each sequence alone
     return torch.stack([row[:n].mean(0) for row, n in zip(output, lengths, strict=True)])
 masked_loss: all steps of all sequences in one row
     steps = [(a[:n], b[:n]) for a, b, n in zip(logits, targets, lengths, strict=True)]
     return F.cross_entropy(*map(torch.cat, zip(*steps, strict=True)))
 """)
-ORACLES |= TORCHS
 
 
 def test_torchs_own_functions_are_no_way_round():
-    for task, ways_round in TORCHS.items():
-        for way in ways_round:
-            verdict = getattr(check, task).verdict(way)
+    for task in (check.batch_sizes, check.pack, check.unpack, check.run_packed):
+        for way in ORACLES[task.name]:
+            verdict = task.verdict(way)
             assert (verdict.state, verdict.points) == ("forbidden", 0), str(verdict)
 
 
@@ -157,7 +140,7 @@ pack: columns
     data = x[order].transpose(0, 1)[: len(mask)][mask]
     back = torch.empty_like(order)
     back[order] = torch.arange(len(order))
-    return PackedSequence(data, mask.sum(1), order, back)
+    return nn.utils.rnn.PackedSequence(data, mask.sum(1), order, back)
 pack: lists
     order = sorted(range(len(lengths)), key=lambda b: -int(lengths[b]))
     data, sizes = [], []
