@@ -1,5 +1,7 @@
 """What is said of a layer's random numbers, and in which order of what is wrong with it."""
 
+import dataclasses
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -117,6 +119,17 @@ def test_what_a_layer_lacks_later_does_not_hide_what_is_wrong_now():
     assert said.startswith("✗ MyLSTM: h_n has shape (5, 4), expected (1, 5, 4)")
     said = str(MyLSTM.verdict(WithState))
     assert said.startswith("✗ MyLSTM with hx given: the states that are given have no part in it.")
+
+
+def test_no_mistake_is_named_that_is_wrong_where_the_answer_is_right():
+    """Both show the same where hx is given; only one of them has h_n in another order."""
+    changes = """
+    if bias: => if True:
+    h_0[k], c_0[k] => h_0[layer], c_0[layer]
+    h_0[k + 1], c_0[k + 1] => h_0[layer + self.num_layers], c_0[layer + self.num_layers]
+    """
+    check = dataclasses.replace(BiLSTM, mistakes=BiLSTM.mistakes[::-1])  # the other one is tried first
+    assert check.verdict(edited(bidirectional._BiLSTM, changes)).mistake == "hx all forward first"
 
 
 @pytest.mark.parametrize(
