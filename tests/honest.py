@@ -131,7 +131,7 @@ HEADING = re.compile(r"(?P<task>\w+)(?P<signature>\(.*\))?: (?P<words>.+)")
 def ways(text):
     """Return the ways of each task of the set that the calling module tests."""
     names = sys._getframe(1).f_globals
-    checks = importlib.import_module("rnncourse.checks." + names["__name__"].removeprefix("test_set_"))
+    checks = importlib.import_module("rnncourse.checks." + names["__name__"].rpartition("test_set_")[2])
     truths = {check.name: check.truth for check in checks.CHECKS}
     found = {task: [] for task in truths}
     names.update(SEEN)

@@ -118,7 +118,7 @@ def test_what_a_layer_lacks_later_does_not_hide_what_is_wrong_now():
     said = str(MyLSTM.verdict(OneLayer))
     assert said.startswith("✗ MyLSTM: h_n has shape (5, 4), expected (1, 5, 4)")
     said = str(MyLSTM.verdict(WithState))
-    assert said.startswith("✗ MyLSTM with hx given: the states that are given have no part in it.")
+    assert said.startswith("✗ MyLSTM: with hx given: the states that are given have no part in it.")
 
 
 def test_no_mistake_is_named_that_is_wrong_where_the_answer_is_right():
@@ -136,16 +136,16 @@ def test_no_mistake_is_named_that_is_wrong_where_the_answer_is_right():
     ("change", "words"),
     [
         ("if bias: => if True:", "with bias=False: with bias=False there are biases all the same."),
-        ("if bias: => if bias or self.H:", "with bias=False raised AttributeError"),
+        ("if bias: => if bias or self.H:", "with bias=False: it raised AttributeError"),
         (
             "width = 2 * hidden_size if => width = 3 * hidden_size if",
-            "with num_layers=3, batch_first=True: weight_ih_l1 has shape (24, 18), torch's has (24, 12)",
+            "with num_layers=3, batch_first=True: weight_ih_l1 has shape (24, 18); torch's has (24, 12)",
         ),
     ],
 )
 def test_the_options_of_the_case_are_said(change, words):
     wrong = edited(bidirectional._BiLSTM, f"    {change}\n    uniform_(-bound, bound) => zero_()")
-    assert str(BiLSTM.verdict(wrong)).startswith(f"✗ BiLSTM {words}")
+    assert str(BiLSTM.verdict(wrong)).startswith(f"✗ BiLSTM: {words}")
 
 
 @pytest.mark.parametrize(
@@ -182,4 +182,4 @@ def test_a_buffer_is_no_parameter():
     buffer = "self.register_buffer(name, torch.empty(shape).uniform_(-bound, bound))"
     old = "self.register_parameter(name, nn.Parameter(torch.empty(shape).uniform_(-bound, bound)))"
     verdict = BiLSTM.verdict(edited(bidirectional._BiLSTM, f"    {old} => {buffer}"))
-    assert "weight_ih_l0 is a buffer, so no optimizer changes it. Make it an nn.Parameter." in str(verdict)
+    assert "weight_ih_l0 is a buffer: no optimizer changes it. Wrap it in nn.Parameter." in str(verdict)

@@ -374,6 +374,8 @@ dh_n ignored | dh_n has no part in it.
     dh, dc, steps = dh_n => dh, dc, steps = 0 * dh_n
 dc_n ignored | dc_n has no part in it.
     dh_n, dc_n, range => dh_n, 0 * dc_n, range
+both ignored | dh_n and dc_n have no part in it: the loop begins with zeros.
+    dh, dc, steps = dh_n, dc_n, range => dh, dc, steps = 0 * dh_n, 0 * dc_n, range
 dh_n and dc_n exchanged | dh_n and dc_n are taken for each other.
     dh_n, dc_n, range => dc_n, dh_n, range
 dh_n at each step | dh_n is added at every step. Which state is h_n?

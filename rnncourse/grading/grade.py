@@ -174,14 +174,14 @@ def _group(assignment: Assignment, numbers: list[int]) -> Group:
 
 
 def _judged(key: AnswerKey, message: Buffer | None, end: str) -> TaskResult:
-    check = key.check
+    check = key.task
     nothing = TaskResult(check.name, f"{check.name}_check", end, None, check.points)
     if message is None:
         return nothing
     try:
         answers = unpack_answers(message, len(key.cases))
     except WireError:
-        return TaskResult(**{**vars(nothing), "state": "crashed", "text": ": what came back can't be read."})
+        return TaskResult(**{**vars(nothing), "state": "crashed", "text": "what came back can't be read."})
     if any(
         a.failure and any(w in f"{a.failure.error} {a.failure.message}" for w in OUT_OF_MEMORY)
         for a in answers
@@ -190,15 +190,15 @@ def _judged(key: AnswerKey, message: Buffer | None, end: str) -> TaskResult:
     try:
         verdict = judge(key, answers)
     except Exception as error:  # of the judge's own: it is no student's 0, and no end of the run
-        text = f": the judge itself failed on this answer ({type(error).__name__}: {error})."
+        text = f"the judge itself failed on this answer ({type(error).__name__}: {error})."
         return TaskResult(**{**vars(nothing), "state": "crashed", "text": text})
-    return _task(check, verdict)
+    return _task(verdict)
 
 
-def _task(check: Check, verdict: Verdict) -> TaskResult:
+def _task(verdict: Verdict) -> TaskResult:
     return TaskResult(
-        check.name,
-        f"{check.name}_check",
+        verdict.task,
+        f"{verdict.task}_check",
         "flagged" if verdict.state == "forbidden" else "graded",
         verdict.points,
         verdict.total,
@@ -216,5 +216,5 @@ def _reason(state: str, tasks: list[TaskResult]) -> str:
     """In one sentence, which tasks made the submission's state what it is."""
     named = [task for task in tasks if task.state == state]
     if state == "flagged":
-        return " ".join(f"{task.task}{task.text}" for task in named)
+        return " ".join(f"{task.task}: {task.text}" for task in named)
     return f"Not judged: {', '.join(task.task for task in named)}; {WHY[state]}." if state in WHY else ""

@@ -102,9 +102,7 @@ class Summary:
 
 
 def first_sentence(text: str) -> str:
-    """Of a hint as a verdict has it, after its colon."""
-    words = text.removeprefix(":").strip()
-    return re.split(r"(?<=[.?!])\s", words, maxsplit=1)[0]
+    return re.split(r"(?<=[.?!])\s", text, maxsplit=1)[0]
 
 
 def write_summary(out: Path, results: Iterable[Result]) -> None:

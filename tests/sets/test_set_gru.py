@@ -1,5 +1,7 @@
 """Exercise set 08: the true answers against torch.nn and autograd, and honest ways to each task."""
 
+import inspect
+
 import torch
 from honest import torch_cell, ways
 from torch import nn
@@ -55,7 +57,7 @@ def test_from_keras_equals_its_formula():
 def test_the_first_difference_is_at_the_start_in_the_middle_or_nowhere():
     for seed in range(3):
         firsts = []
-        for case in gru.first_difference.cases(seed):
+        for case in inspect.unwrap(gru.first_difference.cases)(seed):
             _, first = gru.first_difference.truth(*case.arguments.values())
             firsts.append(int(first) / len(case.arguments["x"]))
         assert firsts[2:] == [0, 1]

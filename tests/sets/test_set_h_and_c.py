@@ -82,9 +82,9 @@ def test_a_memory_that_leaks_gets_the_points_of_the_short_sequences():
 @pytest.mark.parametrize(
     ("returned", "words"),
     [
-        (None, "asked are three things"),
-        (([[0.0]] * 4, [[0.0]] * 4, [0.0] * 4), "weight_ih has shape (4, 1), asked is (4, 2)"),
-        (([[0.0, 0.0]] * 4, [0.0] * 4, [0.0] * 4), "weight_hh has shape (4,), asked is (4, 1)"),
+        (None, "expected three things"),
+        (([[0.0]] * 4, [[0.0]] * 4, [0.0] * 4), "weight_ih has shape (4, 1), expected (4, 2)"),
+        (([[0.0, 0.0]] * 4, [0.0] * 4, [0.0] * 4), "weight_hh has shape (4,), expected (4, 1)"),
         (([[0.0, 0.0]] * 4, [[0.0]] * 4, "no"), "bias cannot be read"),
         (([[0.0, 0.0]] * 4, [[0.0]] * 4, [0.0, 1.0, 2.0, float("inf")]), "bias holds a number"),
     ],

@@ -60,7 +60,23 @@ def test_memory_weight_takes_whatever_works(u):
     check = sequences_and_state.memory_weight
     assert (check.verdict(lambda w: u).state == "right") == (1.05 < u < 50)
     assert check.verdict(lambda w: torch.tensor([[u]])).state == check.verdict(lambda w: u).state
-    assert "asked is one number" in str(check.verdict(lambda w: "strong"))
+    assert "expected one number" in str(check.verdict(lambda w: "strong"))
+
+
+LAMPS = {
+    0.7: "goes out by itself in the pause",
+    0.9: "goes out by itself in the pause",
+    1.05: "goes out by itself in the pause",
+    -0.9: "it comes on by itself",
+    5.5: "lets the button win for some w and not for others",
+}
+
+
+@pytest.mark.parametrize("u", LAMPS)
+def test_any_weight_of_the_lamp_is_told_what_it_does(u):
+    verdict = sequences_and_state.memory_weight.verdict(lambda w: u)
+    assert (verdict.points, verdict.mistake) == (0, None)
+    assert LAMPS[u] in str(verdict), str(verdict)
 
 
 ARROWS = {(0, 0): 0, (0, 1): 1, (1, 0): 0, (1, 1): 2, (2, 0): 0, (2, 1): 3, (3, 0): 3, (3, 1): 3}

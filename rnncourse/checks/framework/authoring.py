@@ -23,8 +23,10 @@ from rnncourse.checks.framework.cases import (
     rows,
     step_case,
 )
-from rnncourse.checks.framework.check import Check, Criterion
+from rnncourse.checks.framework.check import Check
 from rnncourse.checks.framework.drawn import cases
+from rnncourse.checks.framework.explain import Seen
+from rnncourse.checks.framework.in_words import task
 from rnncourse.checks.framework.layer import (
     FRESH,
     LayerCase,
@@ -51,7 +53,7 @@ from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Flag, Number, Part, Score, Shape, Whole, Word
 from rnncourse.checks.framework.plain import Plain, kinds
 from rnncourse.checks.framework.predict import predicted
-from rnncourse.checks.framework.task import task
+from rnncourse.checks.framework.task import Criterion
 from rnncourse.checks.framework.use import Problem, load_and_call, value
 from rnncourse.checks.framework.watch import AUTOGRAD, CLIPPING, PACKING, RECURRENT
 
@@ -85,6 +87,7 @@ __all__ = [
     "Plain",
     "Problem",
     "Score",
+    "Seen",
     "Shape",
     "TorchModule",
     "Trait",

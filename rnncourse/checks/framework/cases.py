@@ -37,7 +37,9 @@ class Case:
         return self.traits.issuperset(traits)
 
     def __str__(self) -> str:
-        return ", ".join(f"{letter}={size}" for letter, size in self.sizes.items())
+        """Its sizes, and the options of a class that is built: B=3, H=4, bias=False."""
+        options = self.arguments.get("options", {})
+        return ", ".join(f"{name}={value}" for name, value in (self.sizes | options).items())
 
 
 @dataclass(frozen=True)

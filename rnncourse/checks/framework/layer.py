@@ -12,9 +12,15 @@ import torch
 from torch import Tensor, nn
 
 from rnncourse.checks.framework.cases import FLOAT64, Case, Trait, random_module
+from rnncourse.checks.framework.language import say
 from rnncourse.checks.framework.use import Problem
 
 FRESH = Trait("it is newly built", "what its parameters hold before anything is loaded")
+TOGETHER = {  # by the axis of (T, B, D, H)
+    0: "in training, the same is dropped at all steps.",
+    1: "in training, the same is dropped in all sequences.",
+    3: "in training, the same is dropped in all units of a half.",
+}
 SMALL = 0.01  # tanh(SMALL * x) is SMALL * x, to four digits
 
 
@@ -26,12 +32,14 @@ class LayerCase(Case):
         """What is asked for besides the plain call: "num_layers=2, hx given"."""
         x, hx = self.arguments["x"], self.arguments["hx"]
         words = [f"{name}={value}" for name, value in self.arguments["options"].items()]
-        words += ["no batch axis"] * (x is not None and x.dim() == 2) + ["hx given"] * (hx is not None)
+        words += [say("no batch axis")] * (x is not None and x.dim() == 2)
+        words += [say("hx given")] * (hx is not None)
         words += ["float64"] * (x is not None and x.dtype == torch.float64)
-        return ", ".join(words + ["in training"] * self.arguments["train"])
+        return ", ".join(words + [say("in training")] * self.arguments["train"])
 
     def __str__(self) -> str:
-        return ", ".join(filter(None, (super().__str__(), self.said)))
+        sizes = [f"{letter}={size}" for letter, size in self.sizes.items()]
+        return ", ".join(filter(None, (*sizes, self.said)))
 
 
 def layer_case(
@@ -115,17 +123,20 @@ def check_random(returned: Any, arguments: dict[str, Any]) -> None:
 def check_start(parameters: dict[str, Tensor], H: int) -> None:
     """Are a new layer's parameters drawn uniformly between -1/sqrt(H) and 1/sqrt(H)?"""
     for name, weight in parameters.items():
-        if not weight.is_floating_point():
-            raise Problem(f"newly built, {name} does not hold floating-point numbers.")
-        value = weight.double() * H**0.5
-        if value.numel() and bool((value == value.flatten()[0]).all()):
-            raise Problem(f"newly built, {name} holds the same number everywhere. nn.LSTM draws its numbers.")
-        if not bool((value.abs() <= 1 + 1e-6).all()):
-            raise Problem(f"newly built, {name} holds numbers that are larger than nn.LSTM's ever are.")
-        if value.abs().max() < 0.8:
-            raise Problem(f"newly built, {name} holds numbers that are smaller than nn.LSTM's.")
-        if value.mean().abs() > 0.4 or (value.abs().mean() - 0.5).abs() > 0.2:
-            raise Problem(f"newly built, {name} holds numbers that are not drawn uniformly around 0.")
+        value = weight.double() * H**0.5 if weight.is_floating_point() else None
+        sentence = ""
+        if value is None:
+            sentence = "newly built, {name} does not hold floating-point numbers."
+        elif value.numel() and bool((value == value.flatten()[0]).all()):
+            sentence = "newly built, {name} holds the same number everywhere. nn.LSTM draws its numbers."
+        elif not bool((value.abs() <= 1 + 1e-6).all()):
+            sentence = "newly built, {name} holds numbers that are larger than nn.LSTM's ever are."
+        elif value.abs().max() < 0.8:
+            sentence = "newly built, {name} holds numbers that are smaller than nn.LSTM's."
+        elif value.mean().abs() > 0.4 or (value.abs().mean() - 0.5).abs() > 0.2:
+            sentence = "newly built, {name} holds numbers that are not drawn uniformly around 0."
+        if sentence:
+            raise Problem(sentence, name=name)
 
 
 def check_masks(output: Tensor, arguments: dict[str, Any]) -> None:
@@ -142,14 +153,17 @@ def check_masks(output: Tensor, arguments: dict[str, Any]) -> None:
         raise Problem("in training, what goes from layer to layer has no zeros.")
     if not len(kept) or bool(((kept / kept.median()).log().abs() > 0.01).any()):
         raise Problem("in training, the next layer reads other numbers than 0 and a multiple of the output.")
-    if abs(kept.median() * (1 - p) - 1) > 0.01:
-        raise Problem(f"in training, with dropout={p}, what stays is multiplied by {kept.median():.2f}.")
-    for axis, where in ((0, "at all steps"), (1, "in all sequences"), (3, "in all units of a half")):
+    scale = float(kept.median())
+    if abs(scale * (1 - p) - 1) > 0.01:
+        raise Problem(
+            "in training, with dropout={p}, what stays is multiplied by {scale:.2f}.", p=p, scale=scale
+        )
+    for axis, sentence in TOGETHER.items():
         if torch.equal(dropped.all(axis), dropped.any(axis)):
-            raise Problem(f"in training, the same is dropped {where}.")
+            raise Problem(sentence)
     if not torch.equal(dropped.all(2), dropped.any(2)):
         raise Problem("in training, the two directions of a layer read different numbers.")
     if D == 2 and torch.equal(dropped[..., : H // 2], dropped[..., H // 2 :]):
         raise Problem("in training, the same units are dropped of both halves.")
     if abs(dropped.double().mean() - p) > 0.1:
-        raise Problem(f"in training, with dropout={p}, another share of the numbers is dropped.")
+        raise Problem("in training, with dropout={p}, another share of the numbers is dropped.", p=p)

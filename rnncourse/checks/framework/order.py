@@ -26,7 +26,7 @@ def first_not_met(c: Comparison) -> tuple[Mistake | None, Comparison]:
     criterion fails, and shows nothing where those before it ask.
     """
     before: Places = []
-    for criterion in c.check.criteria:
+    for criterion in c.task.criteria:
         parts = [k for k, name in enumerate(c.names) if not criterion.parts or name in criterion.parts]
         cases = [n for n, case in enumerate(c.cases) if case.has(*criterion.where)]
         places = [(n, k) for n in cases for k in parts]
@@ -35,20 +35,19 @@ def first_not_met(c: Comparison) -> tuple[Mistake | None, Comparison]:
         before += places
     places.sort(key=lambda place: c.right[place[1]][place[0]])  # the wrong ones first: they tell most apart
     everywhere = [(n, k) for n in range(len(c.cases)) for k in range(len(c.names))]
-    agreeing = [m for m in range(len(c.check.mistakes)) if _agrees(c, m, places)]
+    agreeing = [m for m in range(len(c.task.mistakes)) if _agrees(c, m, places)]
     known = next((m for m in agreeing if _agrees(c, m, everywhere)), None)
     if known is None:
         known = next((m for m in agreeing if _right(c, m, before)), None)
-    return None if known is None else c.check.mistakes[known], _within(c, cases, parts)
+    return None if known is None else c.task.mistakes[known], _within(c, cases, parts)
 
 
 def _within(c: Comparison, cases: list[int], parts: list[int]) -> Comparison:
     """The same answers, in those cases and parts alone."""
-    key = copy.copy(c.key)
-    key.check = dataclasses.replace(c.check, parts=tuple(c.parts[k] for k in parts))
-    key.cases, key.truths = ([all_of[n] for n in cases] for all_of in (c.key.cases, c.key.truths))
-    key._mistaken = {}
-    return Comparison(key, [c.given[n] for n in cases])
+    some = c.only(cases)
+    key = copy.copy(some.key)
+    key.task = dataclasses.replace(c.task, parts=tuple(c.parts[k] for k in parts))
+    return Comparison(key, some.given)
 
 
 def _agrees(c: Comparison, m: int, places: Iterable[tuple[int, int]]) -> bool:
