@@ -52,9 +52,8 @@ def test_the_units_do_in_torchs_lstm_what_the_task_says(check, rule):
         answers = evaluate(check.truth, cases, check.use, frozenset())
         for case, answer in zip(cases, answers, strict=True):
             wanted = torch.tensor([float(c) for c in rule(case.arguments["x"])], dtype=torch.float64)
-            torch.testing.assert_close(
-                torch_memory(check.truth(), case.arguments["x"]), wanted, rtol=0, atol=1e-3
-            )
+            found = torch_memory(check.truth(), case.arguments["x"])
+            torch.testing.assert_close(found, wanted, rtol=0, atol=1e-3)
             assert torch.equal(answer.returned, wanted)
 
 
@@ -138,9 +137,8 @@ def test_the_strange_net_does_what_its_units_are_said_to_do():
         "last value": value.tolist(),
     }
     for k, unit_does in enumerate(h_and_c.units.truth.values()):
-        torch.testing.assert_close(
-            seen.c[:, k], torch.tensor(wanted[unit_does]), rtol=0, atol=1e-3, msg=unit_does
-        )
+        expected = torch.tensor(wanted[unit_does])
+        torch.testing.assert_close(seen.c[:, k], expected, rtol=0, atol=1e-3, msg=unit_does)
 
 
 HONEST = ways("""

@@ -120,11 +120,10 @@ def test_the_sources_shown_are_those_that_run():
     assert all(f"loop_{loop}" in names for loop in "pqrst")
 
 
-@pytest.mark.parametrize(
-    ("retain", "words"),
-    [(False, "carried over with its past"), (True, "Backward needs what was overwritten")],
-)
-def test_an_uncut_state_is_told_what_the_error_means(retain, words):
+@pytest.mark.parametrize("retain", [False, True])
+def test_an_uncut_state_is_told_what_the_error_means(retain):
+    words = "Backward needs what was overwritten" if retain else "carried over with its past"
+
     def uncut(lstm, head, optimizer, x, y, K):
         state = None
         for x_k, y_k in zip(x.split(K), y.split(K), strict=True):

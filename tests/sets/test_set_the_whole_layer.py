@@ -66,9 +66,8 @@ def test_the_pieces_together_equal_torch(reverse):
     T, B, I, H = 5, 3, 2, 4
     lstm = nn.LSTM(I, H).double()
     weight_ih, weight_hh, bias_ih, bias_hh = lstm.parameters()
-    x, h_0, c_0 = (
-        torch.randn(shape).double().requires_grad_() for shape in ((T, B, I), (1, B, H), (1, B, H))
-    )
+    shapes = (T, B, I), (1, B, H), (1, B, H)
+    x, h_0, c_0 = (torch.randn(shape).double().requires_grad_() for shape in shapes)
     turned = x.flip(0) if reverse else x
     theirs, (h_n, c_n) = lstm(turned, (h_0, c_0))
     theirs = theirs.flip(0) if reverse else theirs
