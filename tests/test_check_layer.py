@@ -1,6 +1,7 @@
 """What is said of a layer's random numbers, and in which order of what is wrong with it."""
 
 import dataclasses
+import re
 
 import pytest
 import torch
@@ -118,7 +119,9 @@ def test_what_a_layer_lacks_later_does_not_hide_what_is_wrong_now():
     said = str(MyLSTM.verdict(OneLayer))
     assert said.startswith("✗ MyLSTM: h_n has shape (5, 4), expected (1, 5, 4)")
     said = str(MyLSTM.verdict(WithState))
-    assert said.startswith("✗ MyLSTM: with hx given: the states that are given have no part in it.")
+    assert said.startswith(
+        "✗ MyLSTM: the states that are given have no part in it. Here T=2, B=4, I=5, H=3, hx given."
+    )
 
 
 def test_no_mistake_is_named_that_is_wrong_where_the_answer_is_right():
@@ -135,17 +138,19 @@ def test_no_mistake_is_named_that_is_wrong_where_the_answer_is_right():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("if bias: => if True:", "with bias=False: with bias=False there are biases all the same."),
-        ("if bias: => if bias or self.H:", "with bias=False: it raised AttributeError"),
+        ("if bias: => if True:", "with bias=False there are biases all the same."),
+        ("if bias: => if bias or self.H:", "it raised AttributeError"),
         (
             "width = 2 * hidden_size if => width = 3 * hidden_size if",
-            "with num_layers=3, batch_first=True: weight_ih_l1 has shape (24, 18); torch's has (24, 12)",
+            "weight_ih_l1 has shape (24, 18); torch's has (24, 12)",
         ),
     ],
 )
 def test_the_options_of_the_case_are_said(change, words):
     wrong = edited(bidirectional._BiLSTM, f"    {change}\n    uniform_(-bound, bound) => zero_()")
-    assert str(BiLSTM.verdict(wrong)).startswith(f"✗ BiLSTM: {words}")
+    said = str(BiLSTM.verdict(wrong))
+    assert said.startswith(f"✗ BiLSTM: {words}")
+    assert re.search(r"Here T=\d, B=\d, I=\d, H=\d, (num_layers=3, batch_first=True|bias=False)\.", said)
 
 
 @pytest.mark.parametrize(

@@ -199,15 +199,10 @@ def _in_order(c: Comparison) -> Finding | None:
     if not isinstance(c.cases[0], LayerCase):
         return None
     mistake, first = first_not_met(c)
-    if mistake is not None:
-        found = Finding("mistake", mistake.hint, mistake)
-    else:
-        found = _first(first, (_failed, *ON_TENSORS))
-    wrong = (n for n in range(len(first.cases)) if not all(row[n] for row in first.right))
-    said = first.cases[next(wrong)].said
-    return (
-        found._replace(text=say("with {options}: {text}", options=said, text=found.text)) if said else found
-    )
+    if mistake is None:
+        return _first(first, (_failed, *ON_TENSORS))
+    wrong = next(n for n in range(len(first.cases)) if not all(row[n] for row in first.right))
+    return Finding("mistake", sentences(mistake.hint, here(first.cases[wrong])), mistake)
 
 
 def _known_mistake(c: Comparison) -> Finding | None:
