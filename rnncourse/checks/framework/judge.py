@@ -17,7 +17,9 @@ from rnncourse.checks.framework import explain, tensors, values
 from rnncourse.checks.framework.answers import AnswerKey, Comparison
 from rnncourse.checks.framework.evaluate import Answer, Failure
 from rnncourse.checks.framework.language import listed, say, say_count, sentences
+from rnncourse.checks.framework.layer import LayerCase
 from rnncourse.checks.framework.mistakes import Mistake
+from rnncourse.checks.framework.order import first_not_met
 from rnncourse.checks.framework.parts import TOLERANCE, Part
 from rnncourse.checks.framework.task import ARGUMENTS, Criterion
 from rnncourse.checks.framework.use import call
@@ -192,6 +194,22 @@ def _untold(c: Comparison) -> Finding | None:
     return values.unreadable(c) or Finding("wrong", text, counted=False)
 
 
+def _in_order(c: Comparison) -> Finding | None:
+    """Of a layer, what is wrong first in the order in which it is built, and with which options."""
+    if not isinstance(c.cases[0], LayerCase):
+        return None
+    mistake, first = first_not_met(c)
+    if mistake is not None:
+        found = Finding("mistake", mistake.hint, mistake)
+    else:
+        found = _first(first, (_failed, *ON_TENSORS))
+    wrong = (n for n in range(len(first.cases)) if not all(row[n] for row in first.right))
+    said = first.cases[next(wrong)].said
+    return (
+        found._replace(text=say("with {options}: {text}", options=said, text=found.text)) if said else found
+    )
+
+
 def _known_mistake(c: Comparison) -> Finding | None:
     if c.task.use.wants == "a value" or all(answer.failure for answer in c.answers):
         return None
@@ -301,7 +319,7 @@ def _failure(c: Comparison, failed: list[int]) -> Finding:
 
 # The order of the questions is the order in which an answer helps most. One of them always finds something.
 Question = Callable[[Comparison], Finding | None]
-FIRST = (_unusable, _forbidden, _not_written, _changed, _right, _untold, _known_mistake, _failed)
+FIRST = (_unusable, _forbidden, _not_written, _changed, _right, _untold, _in_order, _known_mistake, _failed)
 ON_TENSORS = (
     tensors.wrong_type,
     tensors.wrong_dtype,
