@@ -90,11 +90,11 @@ FOLLOWS = "Your h follows from your c as it should: look at c first."
         ),
         (
             lstm(lambda v: {"g": torch.tanh(v["a_g"] + v["h"])}),
-            ["if g alone differs", "look at how g is made.", FOLLOWS],
+            ["if g alone differs", "look at how g is made and used.", FOLLOWS],
         ),
         (
             lstm(lambda v: {"o": v["o"] ** 2}),
-            ["c is right in every case", "if o alone differs", "look at how o is made."],
+            ["c is right in every case", "if o alone differs", "look at how o is made and used."],
         ),
         (lstm(lambda v: {"i": v["i"] ** 2}), ["if i alone or g alone differs", FOLLOWS]),
         (
@@ -145,11 +145,11 @@ def test_an_lstm_step_is_told_its_gate(step, sentences):
             gru(lambda v: {"r": torch.tanh(v["x_r"])}),
             ["r is then the tanh of r's weight_ih x_t + r's bias_ih."],
         ),
-        (gru(lambda v: {"z": v["z"] ** 2}), ["if z alone differs", "look at how z is made."]),
+        (gru(lambda v: {"z": v["z"] ** 2}), ["if z alone differs", "look at how z is made and used."]),
         (gru(lambda v: {"r": v["r"] ** 2}), ["if r alone or n alone differs"]),
         (
             gru(lambda v: {"n": torch.sin(v["x_n"] + v["r"] * v["h_n"])}),
-            ["if n alone differs", "look at how n is made."],
+            ["if n alone differs", "look at how n is made and used."],
         ),
         (
             gru(lambda v: {"n": 2 * torch.tanh(v["x_n"] + v["r"] * v["h_n"])}),

@@ -56,10 +56,11 @@ NOT_SQUASHED = (
 )
 IN_RANGE = (
     "Your {result} fits the equations if {gate} alone differs, between {low:.2f} and {high:.2f}:"
-    " look at how {gate} is made."
+    " look at how {gate} is made and used."
 )
 IN_RANGE_EITHER = (
-    "Your {result} fits the equations if {first} alone or {second} alone differs: look at how both are made."
+    "Your {result} fits the equations if {first} alone or {second} alone differs:"
+    " look at how both are made and used."
 )
 NO_GATE = (
     "No other value of {gates} alone, within its range, gives your {result}: more than one of them differs,"

@@ -190,6 +190,8 @@ softmax for tanh in h | your h squashes the new c with a softmax: then h could n
     o * torch.tanh(c_t) => o * c_t.softmax(-1)
 c squashed twice in h | the new c goes through two tanh before it is shown.
     o * torch.tanh(c_t) => o * torch.tanh(torch.tanh(c_t))
+h squashed once more | your h goes through a tanh once more, after o has been at work.
+    o * torch.tanh(c_t) => torch.tanh(o * torch.tanh(c_t))
 o squashed once more | o goes through a tanh beside its sigmoid.
     o * torch.tanh(c_t) => torch.tanh(o) * torch.tanh(c_t)
 tanh on o, not on c | the tanh stands around o. What has to be squashed before it is shown?
