@@ -240,6 +240,8 @@ def _two_known_mistakes(c: Comparison) -> Finding | None:
         return None
     if any(part.dtype != "float" for part in c.parts if isinstance(part, Part)):
         return None
+    if not any(found.any() for k in c.wrong for found, _ in c.pairs(k)):  # zeros fit many pairs
+        return None
     pair = c.two_mistakes()
     if pair is None:
         return None
@@ -322,11 +324,11 @@ ON_TENSORS = (
     tensors.one_change,
     tensors.one_step_or_factor,
     tensors.nearly,
+    tensors.copied,
     _two_known_mistakes,
     _known_mistake_in_a_part,
     tensors.wrong_shape,
     tensors.not_finite,
-    tensors.copied,
     explain.explained,
     tensors.wrong_place,
 )
