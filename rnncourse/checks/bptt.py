@@ -660,6 +660,7 @@ memory_backward = task(
     returns=arrays(df="T B H", di="T B H", dg="T B H", do="T B H", dc_0="B H"),
     points="df 1; di 1; dg 1; do 1; dc_0 1",
     cases=_memory_backward_cases,
+    explain=explain.memory_backward,
     example={
         "dh": rows([[1]], [[0]], [[2]]),
         "f": rows([[0.5]], [[0.8]], [[1]]),
@@ -669,7 +670,6 @@ memory_backward = task(
         "c": rows([[1]], [[0.4]], [[0.4]], [[0.08]]),
     },
     use=call_with_arrays,
-    explain=explain.loop_backward,
     forbid=BY_HAND,
     agree="the chain rule",
 )

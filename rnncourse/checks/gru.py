@@ -703,6 +703,7 @@ gru_step_backward = task(
     returns="dx_t (B I), dh (B H), dweight_ih (3H I), dweight_hh (3H H), dbias_ih (3H), dbias_hh (3H)",
     points="dx_t 1; dh 2; the weights 2 = dweight_ih, dweight_hh; the biases 1 = dbias_ih, dbias_hh",
     cases=_gru_step_backward_cases,
+    explain=explain.gru_step_backward,
     example={
         "dh_t": row(1.0)[None],
         "x_t": PENCIL["x_t"][None],

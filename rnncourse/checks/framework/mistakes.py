@@ -95,9 +95,9 @@ class Mistakes(list[Mistake]):
         entries = list(parse(text, file, line))
         if unknown := left_out - {entry.name for entry in entries}:
             raise NotationError(f"{file}, line {line}: no mistake is called {'; '.join(sorted(unknown))}.")
-        taken = {mistake.name for mistake in self}
         for entry in entries:
-            if entry.name in left_out or (entry.template and entry.name in taken):
+            known = any(mistake.name == entry.name for mistake in self)
+            if entry.name in left_out or (entry.template and known):
                 continue
             truth = self.truth
             wrong: Any = entry.values(truth) if isinstance(truth, Mapping) else entry.edited(truth)
