@@ -577,6 +577,10 @@ dropout on the output | dropout acts after the last layer, too.
 nothing made larger | in training, what dropout leaves goes up as it is. nn.LSTM keeps the mean of
     what goes up.
     F.dropout(x, self.dropout, self.training) => x * (torch.rand_like(x) >= self.dropout * self.training)
+divided by zero | in training with dropout=1.0 there is nan: nothing stays, and 1 - p is 0.
+    - x = F.dropout(x, self.dropout, self.training)
+    + kept = torch.rand_like(x) >= self.dropout * self.training
+    + x = x * kept / (1 - self.dropout * self.training)
 the share that stays | dropout is taken for the share that stays. It is the share that goes.
     x = F.dropout(x, self.dropout, => x = F.dropout(x, 1 - self.dropout,
 one mask for all steps | the same units are dropped at all steps. nn.LSTM draws anew for each.
