@@ -31,6 +31,7 @@ def _grade(asked: argparse.Namespace) -> int:
     try:
         from rnncourse.grading import sandbox
         from rnncourse.grading.classroom import Wishes, grade_class
+        from rnncourse.grading.cluster import Scheduler
         from rnncourse.grading.files import Refused
     except MissingExtraError as error:
         return _refuse(str(error))
@@ -44,13 +45,16 @@ def _grade(asked: argparse.Namespace) -> int:
         sandbox.remarks() if not asked.no_sandbox else ["no sandbox: students' code may do what you may"]
     ):
         print(f"note: {remark}", file=sys.stderr)
+    scheduler = asked.scheduler and Scheduler(
+        asked.scheduler, asked.tls_ca_file, asked.tls_cert, asked.tls_key, asked.insecure
+    )
     wishes = Wishes(
         submitted=asked.submitted,
         out=asked.out,
         course=asked.course,
         assignment=asked.assignment,
         workers=asked.workers,
-        scheduler=asked.scheduler,
+        scheduler=scheduler,
         resume=asked.resume,
         gradebook=asked.gradebook,
         feedback=asked.feedback,
@@ -93,7 +97,20 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="on this machine; else one a core",
     )
-    grade.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, as tcp://10.0.0.1:8786")
+    grade.add_argument(
+        "--scheduler", metavar="ADDRESS", help="use a Dask cluster, for example tls://10.0.0.1:8786"
+    )
+    for option, what in (
+        ("--tls-ca-file", "the certificate authority's file that the cluster was started with"),
+        ("--tls-cert", "this machine's certificate"),
+        ("--tls-key", "the private key of --tls-cert"),
+    ):
+        grade.add_argument(option, metavar="FILE", help=what)
+    grade.add_argument(
+        "--insecure",
+        action="store_true",
+        help="use a scheduler without TLS: anyone who reaches its port can run code on all workers",
+    )
     grade.add_argument("--resume", action="store_true", help="keep the results that are there and still true")
     grade.add_argument(
         "--gradebook", type=Path, metavar="FILE", help="nbgrader's gradebook.db, to write the points into"

@@ -7,23 +7,27 @@ import logging
 import secrets
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from rnncourse.grading.cluster import Grading, results, workers
+from rnncourse.grading import cluster, pool
+from rnncourse.grading.cluster import Scheduler
 from rnncourse.grading.feedback import write_feedback
 from rnncourse.grading.files import Refused
 from rnncourse.grading.grade import Assignment, ungraded
 from rnncourse.grading.host import CHECKS
 from rnncourse.grading.notebook import Unreadable
 from rnncourse.grading.result import Result
-from rnncourse.grading.results import Results, replacing
+from rnncourse.grading.results import Results, refusing, replacing
 from rnncourse.grading.sandbox import Limits
 from rnncourse.grading.submissions import Submission, find
 from rnncourse.grading.summary import write_summary
+from rnncourse.grading.worker import Settings
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +41,7 @@ class Wishes:
     course: Path = Path()
     assignment: str | None = None
     workers: int = 1
-    scheduler: str | None = None
+    scheduler: Scheduler | None = None
     resume: bool = False
     gradebook: Path | None = None
     feedback: bool = False
@@ -59,7 +63,7 @@ def grade_class(wishes: Wishes) -> Counter[str]:
         _fits(wishes.gradebook, used)
     kept = Results(wishes.out)
     hidden = [path.resolve() for path in (wishes.course, wishes.submitted, wishes.out)]
-    plugin = Grading(used.values(), hidden, wishes.limits)
+    settings = Settings.of(used.values(), hidden, wishes.limits)
     states: Counter[str] = Counter()
 
     remarks = {(each.student, each.assignment): each.remarks for each in submissions}
@@ -97,8 +101,13 @@ def grade_class(wishes: Wishes) -> Counter[str]:
         waiting = to_grade()
         first = next(waiting, None)
         if first is not None:  # nobody waits for workers who would have nothing to do
-            with workers(wishes.workers, wishes.scheduler, plugin) as client:
-                for result in results(client, used, _chained(first, waiting)):
+            rest = chain([first], waiting)
+            if wishes.scheduler:
+                graded = cluster.results(wishes.scheduler, settings, used, rest)
+            else:
+                graded = pool.results(wishes.workers, settings, used, rest)
+            with closing(graded):
+                for result in graded:
                     keep(result)
                     note(result)
 
@@ -135,11 +144,6 @@ def _into_gradebook(
 
 def _notebook(submissions: dict[str, Submission], student: str) -> bytes | None:
     return _read(submissions[student])[0]
-
-
-def _chained(first, rest):
-    yield first
-    yield from rest
 
 
 def _read(submission: Submission) -> tuple[bytes | None, str]:
@@ -218,6 +222,10 @@ def _seed(out: Path) -> int:
             "It holds the seed of the cases: restore it, or take another --out."
         ) from None
     seed = secrets.randbits(48)
+    if not out.exists():  # the seed, the marks and everybody's code are for the teacher's eyes alone
+        with refusing(out):
+            out.mkdir(parents=True)
+            out.chmod(0o700)
     with replacing(path) as file:
         file.write(json.dumps({"seed": seed}).encode())
     return seed

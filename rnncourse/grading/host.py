@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rnncourse.grading.job import Buffer, Job, JobResult
-from rnncourse.grading.sandbox import own_user, remove_within
+from rnncourse.grading.sandbox import kill_all_of, own_user, remove_within
 from rnncourse.grading.student import read, read_message, send
 
 CHECKS = Path(__file__).parents[1] / "checks"
@@ -50,14 +50,15 @@ class Host:
     def start(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="rnncourse-"))
         self.folder.chmod(0o711)
-        uid = own_user()
+        self.uid = own_user()
         process = subprocess.Popen(
             [
                 sys.executable,
+                "-P",  # the folder where the teacher stands may hold a student's torch.py
                 "-m",
                 SERVER,
                 str(self.folder / "box"),
-                str(-1 if uid is None else uid),
+                str(-1 if self.uid is None else self.uid),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -73,10 +74,12 @@ class Host:
     def stop(self) -> None:
         self._requests.close()
         try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
+            self._process.wait(1)
+        except subprocess.TimeoutExpired:  # a student's code is being run: its processes end with it
             self._process.kill()
             self._process.wait()
+            if self.uid is not None:
+                kill_all_of(self.uid)
         self._replies.close()
         remove_within(self.folder)
         self.folder.rmdir()

@@ -37,12 +37,19 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Cut off before that, it leaves `path` as it was, and a hidden .tmp file that the next run writes over.
     Refused where it can't be written: the disk is full, say, or the folder is another user's.
     """
-    try:
+    with refusing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.tmp")
         with temporary.open("wb") as file:
             yield file
         os.replace(temporary, path)
+
+
+@contextmanager
+def refusing(path: Path) -> Iterator[None]:
+    """Turn the system's refusal to write `path` into a sentence."""
+    try:
+        yield
     except OSError as error:
         raise Refused(f"{path} can't be written ({error.strerror or error})") from None
 

@@ -12,14 +12,13 @@ from pathlib import Path
 
 import psutil
 import pytest
-from distributed import LocalCluster
 from handed_in import EXERCISE, LSTM_GATES, PERFECT, ROOT, replaced
 
 from rnncourse.cli import main
-from rnncourse.grading import cluster, sandbox
-from rnncourse.grading.cluster import Grading, results, workers
+from rnncourse.grading import pool, sandbox
 from rnncourse.grading.notebook import Unreadable, read
 from rnncourse.grading.sandbox import Limits
+from rnncourse.grading.worker import Settings
 
 COMMAND = [sys.executable, "-c", "from rnncourse.cli import main; raise SystemExit(main())", "grade"]
 
@@ -111,16 +110,16 @@ def test_killed_midway_and_gone_on_with(tmp_path):
 
 
 def test_a_killed_worker_costs_no_result():
-    plugin = Grading([LSTM_GATES], [ROOT / "solutions"], Limits())
+    settings = Settings.of([LSTM_GATES], [ROOT / "solutions"], Limits())
     names = ("perfect", "empty", "half", "perfect", "perfect", "half")
     class_ = [(f"s{k}", LSTM_GATES.name, KINDS[name]) for k, name in enumerate(names)]
     found = {}
-    with workers(1, None, plugin) as client:
-        for result in results(client, {LSTM_GATES.name: LSTM_GATES}, class_):
-            if not found:
-                (worker,) = client.run(os.getpid).values()
-                os.kill(worker, signal.SIGKILL)
-            found[result.student] = result.points
+    for result in pool.results(1, settings, {LSTM_GATES.name: LSTM_GATES}, class_):
+        if not found:
+            (worker,) = (p for p in psutil.Process().children() if pool.WORKER in p.cmdline())
+            os.kill(worker.pid, signal.SIGKILL)
+        assert result.student not in found
+        found[result.student] = result.points
     points = {"perfect": 17, "empty": 0, "half": 7}
     assert found == {f"s{k}": points[name] for k, name in enumerate(names)}
 
@@ -179,7 +178,12 @@ def test_ctrl_c_says_what_is_kept(monkeypatch, capsys, tmp_path):
             "is a file: expected a folder",
         ),
         (("SUBMITTED", "--out", "/proc/results"), "can't be written"),
-        (("SUBMITTED", "--out", "OUT", "--scheduler", "nonsense"), "no Dask scheduler answers at nonsense"),
+        (("SUBMITTED", "--out", "OUT", "--scheduler", "tcp://127.0.0.1:1"), "does not begin with tls://"),
+        (("SUBMITTED", "--out", "OUT", "--scheduler", "tls://127.0.0.1:1"), "pass --tls-ca-file, --tls-cert"),
+        (
+            ("SUBMITTED", "--out", "OUT", "--scheduler", "nonsense", "--insecure"),
+            "no Dask scheduler answers at nonsense",
+        ),
         (("SUBMITTED", "--out", "OUT", "--gradebook", "pyproject.toml"), "file is not a database"),
     ],
 )
@@ -194,16 +198,6 @@ def test_places_that_cannot_be_meant_are_refused(words, says, tmp_path, capsys, 
     assert says in said
     assert "Traceback" not in said
     assert [path.name for path in submitted.rglob("*")] == ["ana", "06_lstm_gates", "lstm_gates.ipynb"]
-
-
-def test_a_worker_without_a_sandbox_is_refused(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(cluster, "missing", lambda: ["Landlock"])
-    submitted = hand_in(tmp_path / "submitted", {"ana": PERFECT})
-    with LocalCluster(n_workers=1, processes=False, dashboard_address=None) as one:
-        words = ["grade", str(submitted), "--out", str(tmp_path / "out")]
-        assert main([*words, "--scheduler", one.scheduler_address]) == 2
-    assert "has no sandbox: Landlock): expected on each are Linux" in capsys.readouterr().err
 
 
 OWN = """{"cells": [{"cell_type": "code", "source": "x = 1", "metadata": {"nbgrader": {"grade": true,

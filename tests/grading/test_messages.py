@@ -13,18 +13,20 @@ import distributed.client
 import distributed.protocol.pickle
 import pytest
 import torch
+from distributed import LocalCluster
 from handed_in import LSTM_GATES, PERFECT, ROOT, assignment
 
 import rnncourse.grading
 from rnncourse.checks.framework.cases import fresh, unchanged
 from rnncourse.checks.framework.use import Use
 from rnncourse.grading import host as client
-from rnncourse.grading.cluster import Grading, results, workers
+from rnncourse.grading.cluster import Scheduler, results
 from rnncourse.grading.grade import grade
 from rnncourse.grading.job import Group, Job, Plan, Task
 from rnncourse.grading.overseer import find_use
 from rnncourse.grading.sandbox import Limits, missing
 from rnncourse.grading.wire import pack_inputs, unpack_inputs
+from rnncourse.grading.worker import Settings
 
 PICKLERS = {"pickle", "cloudpickle", "dill", "marshal", "shelve", "copyreg", "joblib"}
 SETS = sorted(path.parent.name for path in (ROOT / "solutions").glob("*/*.ipynb"))
@@ -90,12 +92,12 @@ def test_dask_is_given_names_and_plain_data(monkeypatch):
         b"import torch", b"import torch  # __main__", 1
     )  # this word sends Dask to cloudpickle
     assert main != PERFECT
-    plugin = Grading([LSTM_GATES], [ROOT / "solutions"], Limits())
+    settings = Settings.of([LSTM_GATES], [ROOT / "solutions"], Limits())
     handed_in = [("ada", LSTM_GATES.name, PERFECT), ("bob", LSTM_GATES.name, main)]
-    with workers(1, None, plugin) as cluster:
-        found = {
-            each.student: each.points for each in results(cluster, {LSTM_GATES.name: LSTM_GATES}, handed_in)
-        }
+    with LocalCluster(n_workers=1, protocol="tcp", dashboard_address=None) as cluster:
+        address = Scheduler(cluster.scheduler_address, insecure=True)
+        graded = results(address, settings, {LSTM_GATES.name: LSTM_GATES}, handed_in)
+        found = {each.student: each.points for each in graded}
     assert found == {"ada": 17, "bob": 17}
     for data in sent:
         Reader(io.BytesIO(data)).load()
