@@ -12,7 +12,11 @@ from rnncourse.printing import printable
 
 
 def main(words: list[str] | None = None) -> int:
-    """Its exit status: 0 if every submission was graded, 3 if some need a look, 2 if nothing was done."""
+    """Run the command and return its exit status.
+
+    0 if every submission was graded, 3 if some need a look, 2 if nothing was done, 4 if the grader itself
+    failed.
+    """
     parser = _parser()
     asked = parser.parse_args(words)
     try:
@@ -33,6 +37,7 @@ def _grade(asked: argparse.Namespace) -> int:
         from rnncourse.grading.classroom import Wishes, grade_class
         from rnncourse.grading.cluster import Scheduler
         from rnncourse.grading.files import Refused
+        from rnncourse.grading.selftest import GraderFault
     except MissingExtraError as error:
         return _refuse(str(error))
     lacks = sandbox.missing()
@@ -64,9 +69,16 @@ def _grade(asked: argparse.Namespace) -> int:
         states = grade_class(wishes)
     except Refused as problem:
         return _refuse(str(problem))
+    except GraderFault as fault:
+        print(
+            f"rnncourse: {fault}. This is a fault of the grader, not of any student: it stopped, and wrote no"
+            " mark.",
+            file=sys.stderr,
+        )
+        return 4
     counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
     print(printable(f"{counts}: {asked.out / 'index.html'}"))
-    return 0 if set(states) <= {"graded"} else 3
+    return 0 if set(states) <= {"graded"} else 4 if "fault" in states else 3
 
 
 def _parser() -> argparse.ArgumentParser:

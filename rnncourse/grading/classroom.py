@@ -25,6 +25,7 @@ from rnncourse.grading.notebook import Unreadable
 from rnncourse.grading.result import Result
 from rnncourse.grading.results import Results, refusing, replacing
 from rnncourse.grading.sandbox import Limits
+from rnncourse.grading.selftest import GraderFault
 from rnncourse.grading.submissions import Submission, find
 from rnncourse.grading.summary import write_summary
 from rnncourse.grading.worker import Settings
@@ -74,6 +75,9 @@ def grade_class(wishes: Wishes) -> Counter[str]:
         if wishes.feedback:
             write_feedback(wishes.out, result)
 
+    early: list[Result] = []  # without running anything; written once the grader has proved itself
+    proved = False
+
     with tqdm(total=len(submissions), desc="grading", unit="", disable=None) as bar:
 
         def note(result: Result) -> None:
@@ -95,7 +99,10 @@ def grade_class(wishes: Wishes) -> Counter[str]:
                         yield submission.student, assignment.name, notebook
                         continue
                     result = before
-                keep(result)
+                if proved:
+                    keep(result)
+                else:
+                    early.append(result)
                 note(result)
 
         waiting = to_grade()
@@ -108,8 +115,13 @@ def grade_class(wishes: Wishes) -> Counter[str]:
                 graded = pool.results(wishes.workers, settings, used, rest)
             with closing(graded):
                 for result in graded:
+                    proved = True
+                    while early:
+                        keep(early.pop())
                     keep(result)
                     note(result)
+        for result in early:
+            keep(result)
 
     kept.write_tables()
     write_summary(wishes.out, kept)
@@ -191,6 +203,9 @@ def _assignment(name: str, path: Path, seed: int) -> Assignment:
             f"{path} has a graded cell {cell}, which is none of this course's checks."
             f" Is it your own? `nbgrader autograde {name}` grades the notebook as it is"
         ) from None
+    except Exception as error:
+        words = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        raise GraderFault(f"the checks of {name} can't be imported ({words})") from error
     return assignment
 
 

@@ -14,9 +14,11 @@ from distributed.security import Security
 from rnncourse.grading.files import Refused
 from rnncourse.grading.grade import Assignment, ungraded
 from rnncourse.grading.result import Result
+from rnncourse.grading.selftest import GraderFault
 from rnncourse.grading.worker import Grader, Settings
 
 NAME = "rnncourse-grading"
+FAULT = "the grader's fault: "
 IN_FLIGHT = 4  # submissions for each worker, so that none waits and few are held in memory
 
 log = logging.getLogger(__name__)
@@ -82,6 +84,8 @@ class Grading(WorkerPlugin):
             self.grader.start()
         except RuntimeError as error:
             raise RuntimeError(f"the worker at {worker.address} can't grade: {error}") from None
+        except GraderFault as error:  # Dask may pass on the words alone
+            raise RuntimeError(f"{FAULT}{error} (the worker at {worker.address})") from None
 
     def teardown(self, worker) -> None:
         self.grader.stop()
@@ -105,6 +109,8 @@ def connected(scheduler: Scheduler, settings: Settings) -> Iterator[Client]:
             client.register_plugin(Grading(settings))
         except Exception as error:  # a worker's own, of any kind; Dask passes some on as their text alone
             words = " ".join(str(error).split()) or type(error).__name__
+            if FAULT in words:
+                raise GraderFault(words.partition(FAULT)[2]) from None
             raise Refused(
                 f"{words}. Every worker needs Linux with its sandbox, and"
                 ' pip install "rnncourse[grading]" in this version.'
@@ -147,7 +153,7 @@ def results(
             try:
                 result = Result.from_json(future.result())
             except KilledWorker:  # by Dask's count, one after the other
-                why = "worker after worker ended while this was graded."
-                result = ungraded(student, assignments[assignment], "crashed", why, notebook)
+                why = "Worker after worker ended while this was graded."
+                result = ungraded(student, assignments[assignment], "fault", why, notebook)
             submit(itertools.islice(waiting, 1))
             yield result

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import logging
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from rnncourse.checks.framework.answers import AnswerKey
@@ -23,7 +24,9 @@ from rnncourse.grading.notebook import Source, Unreadable, grouped, read, steps
 from rnncourse.grading.result import STATES, Result, TaskResult
 from rnncourse.grading.sandbox import Limits
 from rnncourse.grading.student import OPERATIONS
-from rnncourse.grading.wire import WireError, pack_inputs, unpack_answers
+from rnncourse.grading.wire import pack_inputs, unpack_answers
+
+log = logging.getLogger(__name__)
 
 JUDGING = threading.Lock()  # the checks' own ways are run with this process's output turned aside
 OUT_OF_MEMORY = ("MemoryError", "can't allocate memory", "not enough memory", "bad_alloc")
@@ -96,14 +99,32 @@ def ungraded(
 
 
 def grade(student: str, assignment: Assignment, notebook: bytes, host: Host, limits: Limits) -> Result:
-    """Raises nothing that a submission could cause."""
+    """Grade one submission; where the grader itself fails, once more on a fresh server. Raises nothing."""
+    result = _attempt(student, assignment, notebook, host, limits)
+    if result.state == "fault":
+        host.restart()
+        result = _attempt(student, assignment, notebook, host, limits)
+    return result
+
+
+def _attempt(student: str, assignment: Assignment, notebook: bytes, host: Host, limits: Limits) -> Result:
+    try:
+        return _graded(student, assignment, notebook, host, limits)
+    except Exception as error:  # of the grader's own code: a check, say, whose cases can't be drawn
+        log.exception("The grader failed on the submission of %s.", student)
+        words = " ".join(str(error).split())[:300]
+        reason = f"The grader's own code failed ({type(error).__name__}: {words})."
+        return ungraded(student, assignment, "fault", reason, notebook)
+
+
+def _graded(student: str, assignment: Assignment, notebook: bytes, host: Host, limits: Limits) -> Result:
     begin = time.monotonic()
     try:
         order = steps(read(notebook), assignment.source)
     except Unreadable as problem:
         return ungraded(student, assignment, "invalid", f"{problem}.", notebook)
     tasks, end = _run(assignment, list(grouped(order)), host, limits)
-    if any(task.points is None for task in tasks):
+    if any(task.points is None and task.state != "fault" for task in tasks):
         # What ended one task may have taken others with it: again, each where it stands and by itself.
         alone = [[step] if isinstance(step, int) else step for step in order]
         tasks, end = _run(assignment, alone, host, limits)
@@ -127,6 +148,7 @@ WHY = {
     "timeout": "its time was up",
     "memory": "it wanted more memory than it may have",
     "crashed": "its process crashed, or was made to end",
+    "fault": "the grader's own code failed",
 }
 
 
@@ -144,7 +166,7 @@ def _run(
     order = [k for group in groups for k in group]
     with JUDGING:
         found = {
-            k: _judged(assignment.key(k), answer, end)
+            k: _judged(assignment.key(k), answer, end, ran.fault)
             for k, answer, end in zip(order, ran.answers, ran.ends, strict=True)
         }
     return [found[k] for k in assignment.checks], ran.end
@@ -173,26 +195,33 @@ def _group(assignment: Assignment, numbers: list[int]) -> Group:
     return Group(tasks, _locked(checks[numbers[0]]))
 
 
-def _judged(key: AnswerKey, message: Buffer | None, end: str) -> TaskResult:
+def _judged(key: AnswerKey, message: Buffer | None, end: str, fault: str) -> TaskResult:
     check = key.check
     nothing = TaskResult(check.name, f"{check.name}_check", end, None, check.points)
     if message is None:
-        return nothing
+        return (
+            replace(nothing, text=f": the grader's own code failed ({fault}).") if end == "fault" else nothing
+        )
     try:
         answers = unpack_answers(message, len(key.cases))
-    except WireError:
-        return TaskResult(**{**vars(nothing), "state": "crashed", "text": ": what came back can't be read."})
+    except Exception as error:  # WireError, where the bytes are not an answer's
+        return _fault(nothing, "reading the answer", error)
     if any(
         a.failure and any(w in f"{a.failure.error} {a.failure.message}" for w in OUT_OF_MEMORY)
         for a in answers
     ):
-        return TaskResult(**{**vars(nothing), "state": "memory"})
+        return replace(nothing, state="memory")
     try:
         verdict = judge(key, answers)
-    except Exception as error:  # of the judge's own: it is no student's 0, and no end of the run
-        text = f": the judge itself failed on this answer ({type(error).__name__}: {error})."
-        return TaskResult(**{**vars(nothing), "state": "crashed", "text": text})
+    except Exception as error:  # a bug in the judge must neither score 0 nor end the run
+        return _fault(nothing, "judging it", error)
     return _task(check, verdict)
+
+
+def _fault(nothing: TaskResult, what: str, error: Exception) -> TaskResult:
+    words = " ".join(str(error).split())[:300]
+    text = f": the grader's own code failed while {what} ({type(error).__name__}: {words})."
+    return replace(nothing, state="fault", text=text)
 
 
 def _task(check: Check, verdict: Verdict) -> TaskResult:
@@ -215,6 +244,8 @@ def _task(check: Check, verdict: Verdict) -> TaskResult:
 def _reason(state: str, tasks: list[TaskResult]) -> str:
     """In one sentence, which tasks made the submission's state what it is."""
     named = [task for task in tasks if task.state == state]
+    if state == "fault":
+        return " ".join(f"{task.task}{task.text}" for task in named)
     if state == "flagged":
         return " ".join(f"{task.task}{task.text}" for task in named)
     return f"Not judged: {', '.join(task.task for task in named)}; {WHY[state]}." if state in WHY else ""

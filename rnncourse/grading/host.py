@@ -39,6 +39,7 @@ class Host:
         sets = [path for path in CHECKS.glob("*.py") if path.name != "__init__.py"]
         self.hidden = [*sets, *hidden]
         self._one_at_a_time = threading.Lock()
+        self._process: subprocess.Popen | None = None
 
     def __enter__(self) -> Host:
         self.start()
@@ -72,22 +73,32 @@ class Host:
         self._receive()  # it is ready
 
     def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
         self._requests.close()
         try:
-            self._process.wait(1)
+            process.wait(1)
         except subprocess.TimeoutExpired:  # a student's code is being run: its processes end with it
-            self._process.kill()
-            self._process.wait()
+            process.kill()
+            process.wait()
             if self.uid is not None:
                 kill_all_of(self.uid)
         self._replies.close()
         remove_within(self.folder)
         self.folder.rmdir()
 
+    def restart(self) -> None:
+        """Let the next job have a fresh server."""
+        with self._one_at_a_time:
+            self.stop()
+
     def run(self, job: Job) -> JobResult:
-        """Run a job. If the server dies of it, all of it crashed, and there is a new server."""
+        """Run a job, on a new server where there is none. If the server ends meanwhile, that is a fault."""
         with self._one_at_a_time:
             try:
+                if self._process is None:
+                    self.start()
                 for message in (job.plan.to_bytes(), job.script, *job.inputs):
                     self._send(message)
                 header = json.loads(self._receive())
@@ -95,12 +106,14 @@ class Host:
                 answers: list[Buffer | None] = [
                     None if length is None else read(file, length) for length in header["lengths"]
                 ]
-                return JobResult(answers, header["ends"], header["end"])
+                del header["lengths"]
+                return JobResult(answers, **header)
             except (EOFError, OSError):
                 self.stop()
-                self.start()
             tasks = sum(len(step.tasks) for step in job.steps if not isinstance(step, str))
-            return JobResult([None] * tasks, ["crashed"] * tasks, "crashed")
+            return JobResult(
+                [None] * tasks, ["fault"] * tasks, "fault", "the server that runs notebooks ended"
+            )
 
     def _send(self, message: bytes) -> None:
         send(self._requests.fileno(), message)

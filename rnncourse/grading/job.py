@@ -92,15 +92,19 @@ class JobResult:
     """What came of a job.
 
     answers: a message of wire.py for each task, in the order of the steps; None where there is none.
-    ends: why there is none, "timeout" or "crashed"; "" where there is an answer. end: the same of the whole
-    notebook.
+    ends: why there is none, "timeout", "crashed" or "fault"; "" where there is an answer. end: the same of
+    the whole notebook. fault: an error of the grader's own code, in words. at: the number, counted from 1, of
+    the step that was being run when the notebook's process ended; 0 before the first.
     """
 
     answers: list[Buffer | None] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
     end: str = ""
+    fault: str = ""
+    at: int = 0
 
     def header(self) -> bytes:
         """Everything but the answers themselves, which follow it; of these the lengths."""
         lengths = [None if answer is None else len(answer) for answer in self.answers]
-        return json.dumps({"lengths": lengths, "ends": self.ends, "end": self.end}).encode()
+        said = {"lengths": lengths, "ends": self.ends, "end": self.end, "fault": self.fault, "at": self.at}
+        return json.dumps(said).encode()

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from rnncourse.grading.files import Refused
 from rnncourse.grading.grade import Assignment, ungraded
 from rnncourse.grading.result import Result
+from rnncourse.grading.selftest import GraderFault
 from rnncourse.grading.student import read_message, send
 from rnncourse.grading.worker import Settings
 
@@ -57,13 +58,17 @@ class Worker:
             send(self.requests.fileno(), self.settings.to_bytes())
 
     def wait(self) -> None:
-        """Raise Refused, in a sentence, where it can't grade."""
+        """Raise Refused or GraderFault, in a sentence, where it can't grade."""
         try:
-            problem = self.receive()["problem"]
+            said = self.receive()
         except EOFError:
-            problem = "it ended while it started"
-        if problem:
-            raise Refused(f"a worker on this machine can't grade: {problem}")
+            raise GraderFault("a worker ended while it started") from None
+        if said["problem"]:
+            raise (
+                GraderFault(said["problem"])
+                if said["fault"]
+                else Refused(f"a worker on this machine can't grade: {said['problem']}")
+            )
 
     def end(self) -> None:
         self.requests.close()
@@ -140,5 +145,5 @@ def results(
 
 
 def _given_up(asked: Asked, assignments: dict[str, Assignment]) -> Result:
-    why = "the grader's own process ended twice while this was graded."
-    return ungraded(asked.student, assignments[asked.assignment], "crashed", why, asked.notebook)
+    why = "The grader's own process ended twice while this was graded."
+    return ungraded(asked.student, assignments[asked.assignment], "fault", why, asked.notebook)

@@ -13,6 +13,7 @@ STATES = {
     "timeout": "stopped when its time was up; what was not judged has no points, and not 0",
     "memory": "it wanted more memory than it may have; what was not judged has no points, and not 0",
     "crashed": "its process ended before its time; what was not judged has no points, and not 0",
+    "fault": "the grader's own code failed; what was not judged has no points, and not 0",
     "invalid": "what was handed in is no notebook that can be read",
     "missing": "nothing was handed in",
 }

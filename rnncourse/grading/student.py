@@ -74,6 +74,34 @@ class Channel:
     up: int  # to the server: "here I am" (the answerer), then its answer
     down: int  # to the answerer: a task's inputs
     go: int  # to the runner: a byte when the answerer is done
+    page: Page  # to the server, which reads it when all is over
+
+
+class Page:
+    """Memory that the server shares with one submission's processes: how far they came, and what failed.
+
+    step: the number, from 1 on, of the step that is being run; 0 until a student's code may have run.
+    fault: an error in the grader's own code, in words.
+    """
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, 4096)
+        self.step = memoryview(self._memory)[:4].cast("I")
+
+    def blame(self, error: BaseException) -> None:
+        """Note that the grader's own code failed."""
+        words = f"{type(error).__name__}: {error}".encode("utf-8", "replace")[:500]
+        self._memory[4:6] = len(words).to_bytes(2, "little")
+        self._memory[6 : 6 + len(words)] = words
+
+    @property
+    def fault(self) -> str:
+        length = min(int.from_bytes(self._memory[4:6], "little"), 500)
+        return self._memory[6 : 6 + length].decode("utf-8", "replace")
+
+    def close(self) -> None:
+        self.step.release()
+        self._memory.close()
 
 
 class _Unlike:
@@ -142,6 +170,7 @@ def run(
     lock, clone, answer, prepare = _locks(), _cloner(), _answer, die_with_parent
     collect_no_more, collect_again = ctypes.pythonapi.PyGC_Disable, ctypes.pythonapi.PyGC_Enable
     write, read, leave, up, go = os.write, os.read, os._exit, channel.up, channel.go
+    at, number = channel.page.step, 0
     if plan.limits.walls:
         prepare = box.last_wall
     box.enter(plan.limits)
@@ -153,6 +182,8 @@ def run(
     finished.acquire()
     # From here to lock(), no builtin and no function of Python's: a student may have replaced them.
     for step in steps:
+        number = number + 1
+        at[0] = number
         if step.__class__ is GROUP:
             if clone() == 0:
                 collect_no_more()  # or finalizers, which are a student's code, could run here
@@ -326,15 +357,21 @@ def _answer(
 ) -> None:
     """The answerer's life: the inputs of all its tasks come, an answer for each goes."""
     os.write(channel.up, HERE)
-    for task, inputs in zip(tasks, unpack_inputs(read_message(channel.down)), strict=True):
-        given = [Case(arguments, {}) for arguments in inputs]
-        try:
-            learner = eval(compile(ast.parse(task.name, mode="eval"), "<check>", "eval"), names)
-        except BaseException as error:
-            answers = [Answer(failure=_absent(task, error, errors))] * len(given)
-        else:
-            answers = evaluate(learner, given, uses[task.use], task.forbid, task.seconds)
-        send(channel.up, pack_answers(answers))
+    message = read_message(channel.down)
+    try:
+        for task, inputs in zip(tasks, unpack_inputs(message), strict=True):
+            given = [Case(arguments, {}) for arguments in inputs]
+            try:
+                learner = eval(compile(ast.parse(task.name, mode="eval"), "<check>", "eval"), names)
+            except BaseException as error:
+                answers = [Answer(failure=_absent(task, error, errors))] * len(given)
+            else:
+                answers = evaluate(learner, given, uses[task.use], task.forbid, task.seconds)
+            send(channel.up, pack_answers(answers))
+    except (OSError, MemoryError):  # of the process that it is in, and so the student's
+        raise
+    except Exception as error:
+        channel.page.blame(error)
 
 
 def _absent(task: Task, error: BaseException, errors: list) -> Failure:

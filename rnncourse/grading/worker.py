@@ -21,6 +21,7 @@ from rnncourse.grading.grade import Assignment, grade
 from rnncourse.grading.host import Host
 from rnncourse.grading.result import Result
 from rnncourse.grading.sandbox import Limits, missing
+from rnncourse.grading.selftest import GraderFault, prove
 from rnncourse.grading.student import read_message, send
 
 THREADS = 2  # of a worker: while its server runs one notebook, it judges another
@@ -71,12 +72,19 @@ class Grader:
         self.host = Host([Path(path) for path in settings.hidden])
 
     def start(self) -> None:
-        """Raise RuntimeError, in a sentence, where this machine has no sandbox."""
+        """Raise RuntimeError where this machine has no sandbox, GraderFault where the self-test fails."""
         lacks = missing() if self.limits.walls else []
         if lacks:
             raise RuntimeError(f"it has no sandbox: {'; '.join(lacks)}")
         torch.set_num_threads(1)
-        self.host.start()
+        try:
+            self.host.start()
+        except (EOFError, OSError) as error:
+            raise GraderFault(
+                f"the server that runs notebooks did not start ({type(error).__name__})"
+            ) from None
+        for assignment in self.assignments.values():
+            prove(assignment, self.host, self.limits)
 
     def stop(self) -> None:
         self.host.stop()
@@ -89,11 +97,14 @@ def main() -> None:
     requests, replies = os.dup(0), os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
     os.dup2(2, 1)
+    grader = Grader(Settings.from_bytes(read_message(requests)))
     try:
-        grader = Grader(Settings.from_bytes(read_message(requests)))
         grader.start()
     except Exception as error:  # whatever keeps this worker from grading, the class's own process says it
-        send(replies, json.dumps({"problem": str(error) or type(error).__name__}).encode())
+        fault = not isinstance(error, RuntimeError)
+        words = str(error) if isinstance(error, RuntimeError | GraderFault) else repr(error)
+        send(replies, json.dumps({"problem": words, "fault": fault}).encode())
+        grader.stop()
         return
     send(replies, json.dumps({"problem": ""}).encode())
     waiting: queue.SimpleQueue[tuple[int, str, str, bytes]] = queue.SimpleQueue()
