@@ -66,7 +66,7 @@ def _grade(asked: argparse.Namespace) -> int:
         limits=sandbox.Limits(cpu=asked.seconds, wall=3 * asked.seconds, walls=not asked.no_sandbox),
     )
     try:
-        states = grade_class(wishes)
+        outcome = grade_class(wishes)
     except Refused as problem:
         return _refuse(str(problem))
     except GraderFault as fault:
@@ -76,6 +76,9 @@ def _grade(asked: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 4
+    states = outcome.states
+    for alarm in outcome.alarms:
+        print(printable(f"Look first: {alarm.replace('`', '')}"), file=sys.stderr)
     counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
     print(printable(f"{counts}: {asked.out / 'index.html'}"))
     return 0 if set(states) <= {"graded"} else 4 if "fault" in states else 3

@@ -28,7 +28,7 @@ from rnncourse.grading.sandbox import Limits
 from rnncourse.grading.selftest import GraderFault
 from rnncourse.grading.submissions import Submission, find
 from rnncourse.grading.summary import write_summary
-from rnncourse.grading.worker import Settings
+from rnncourse.grading.worker import HandedIn, Settings
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +49,16 @@ class Wishes:
     limits: Limits = field(default_factory=Limits)
 
 
-def grade_class(wishes: Wishes) -> Counter[str]:
-    """How many submissions there are in each state. Refused, in a sentence, where nothing can be graded."""
+@dataclass
+class Outcome:
+    """What came of a class: how many submissions in each state, and what befell too many of them."""
+
+    states: Counter[str]
+    alarms: list[str]
+
+
+def grade_class(wishes: Wishes) -> Outcome:
+    """Grade a class. Raise Refused, in a sentence, where nothing can be graded."""
     _places(wishes)
     found = _exercises(wishes.course)
     stems = {name: path.stem for name, path in found.items()}
@@ -84,7 +92,7 @@ def grade_class(wishes: Wishes) -> Counter[str]:
             states[result.state] += 1
             bar.update()
 
-        def to_grade() -> Iterator[tuple[str, str, bytes]]:
+        def to_grade() -> Iterator[HandedIn]:
             """What is left after the submissions that need no running."""
             for submission in submissions:
                 assignment = used[submission.assignment]
@@ -93,10 +101,11 @@ def grade_class(wishes: Wishes) -> Counter[str]:
                     state = submission.state or "invalid"
                     result = ungraded(submission.student, assignment, state, problem)
                 else:
-                    digest = assignment.digest(notebook)
+                    helpers = submission.read_helpers()
+                    digest = assignment.digest(notebook, helpers)
                     before = kept.find(submission.student, assignment.name, digest) if wishes.resume else None
                     if before is None:
-                        yield submission.student, assignment.name, notebook
+                        yield HandedIn(submission.student, assignment.name, notebook, helpers)
                         continue
                     result = before
                 if proved:
@@ -124,10 +133,10 @@ def grade_class(wishes: Wishes) -> Counter[str]:
             keep(result)
 
     kept.write_tables()
-    write_summary(wishes.out, kept)
+    alarms = write_summary(wishes.out, kept)
     if wishes.gradebook:
         _into_gradebook(wishes.gradebook, used, submissions, kept)
-    return states
+    return Outcome(states, alarms)
 
 
 def _fits(gradebook: Path, assignments: dict[str, Assignment]) -> None:

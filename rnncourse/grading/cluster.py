@@ -15,7 +15,7 @@ from rnncourse.grading.files import Refused
 from rnncourse.grading.grade import Assignment, ungraded
 from rnncourse.grading.result import Result
 from rnncourse.grading.selftest import GraderFault
-from rnncourse.grading.worker import Grader, Settings
+from rnncourse.grading.worker import Grader, HandedIn, Settings
 
 NAME = "rnncourse-grading"
 FAULT = "the grader's fault: "
@@ -91,11 +91,11 @@ class Grading(WorkerPlugin):
         self.grader.stop()
 
 
-def _grade(student: str, assignment: str, notebook: bytes) -> str:
+def _grade(header: dict, notebook: bytes) -> str:
     """Grade on this worker. Dask sends a function by its module's and its own name."""
     plugin = get_worker().plugins[NAME]
     assert isinstance(plugin, Grading)
-    return plugin.grader.grade(student, assignment, notebook).to_json()
+    return plugin.grader.grade(HandedIn.of(header, notebook)).to_json()
 
 
 @contextmanager
@@ -134,26 +134,26 @@ def results(
     scheduler: Scheduler,
     settings: Settings,
     assignments: dict[str, Assignment],
-    submissions: Iterable[tuple[str, str, bytes]],
+    submissions: Iterable[HandedIn],
 ) -> Generator[Result, None, None]:
-    """Yield the result of each (student, assignment, notebook) as it comes. A worker's death costs none."""
+    """Yield the result of each submission as it comes. A worker's death costs none."""
     waiting = iter(submissions)
     with connected(scheduler, settings) as client:
         running, asked = as_completed(), {}
 
-        def submit(some: Iterable[tuple[str, str, bytes]]) -> None:
-            for student, assignment, notebook in some:
-                future = client.submit(_grade, student, assignment, notebook, pure=False)
-                asked[future.key] = (student, assignment, notebook)
+        def submit(some: Iterable[HandedIn]) -> None:
+            for handed_in in some:
+                future = client.submit(_grade, handed_in.header(), handed_in.notebook, pure=False)
+                asked[future.key] = handed_in
                 running.add(future)
 
         submit(itertools.islice(waiting, IN_FLIGHT * max(1, len(client.scheduler_info()["workers"]))))
         for future in running:
-            student, assignment, notebook = asked.pop(future.key)
+            lost = asked.pop(future.key)
             try:
                 result = Result.from_json(future.result())
             except KilledWorker:  # by Dask's count, one after the other
                 why = "Worker after worker ended while this was graded."
-                result = ungraded(student, assignments[assignment], "fault", why, notebook)
+                result = ungraded(lost.student, assignments[lost.assignment], "fault", why, lost.notebook)
             submit(itertools.islice(waiting, 1))
             yield result

@@ -16,6 +16,7 @@ from rnncourse.grading.sandbox import kill_all_of, own_user, remove_within
 from rnncourse.grading.student import read, read_message, send
 
 CHECKS = Path(__file__).parents[1] / "checks"
+SERVER_ENDED = b"the server that runs notebooks ended"
 SERVER = "rnncourse.grading.server"
 # Of the teacher's own environment, which may hold passwords: what a Python needs to start.
 HANDED_ON = ["PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX"]
@@ -103,17 +104,15 @@ class Host:
                     self._send(message)
                 header = json.loads(self._receive())
                 file = self._replies.fileno()
-                answers: list[Buffer | None] = [
-                    None if length is None else read(file, length) for length in header["lengths"]
+                written: list[Buffer | None] = [
+                    None if length is None else read(file, length) for length in header.pop("lengths")
                 ]
-                del header["lengths"]
-                return JobResult(answers, **header)
+                *answers, fault, stopped = written
+                return JobResult(answers, **header, fault=fault or b"", stopped=stopped or b"")
             except (EOFError, OSError):
                 self.stop()
             tasks = sum(len(step.tasks) for step in job.steps if not isinstance(step, str))
-            return JobResult(
-                [None] * tasks, ["fault"] * tasks, "fault", "the server that runs notebooks ended"
-            )
+            return JobResult([None] * tasks, ["fault"] * tasks, "fault", fault=SERVER_ENDED)
 
     def _send(self, message: bytes) -> None:
         send(self._requests.fileno(), message)

@@ -30,6 +30,7 @@ from rnncourse.grading.wire import MOST_BYTES
 
 SLACK = 5.0  # seconds for an answerer beyond the sum of its cases' own limits
 MOST_LEFT_IN_PIPE = 2**20
+MOST_TOLD = 2**17  # bytes, of cells that stopped
 CROWD, LOOK = 2, 0.25  # of children: the runner and an answerer. seconds until they are counted again
 
 
@@ -63,6 +64,7 @@ class Overseer:
                     page.blame(error)
             finally:
                 os._exit(1)
+        page.keep_apart()
         os.close(go_read)
         self.up, self.down, self.down_read, self.page = up, down, down_read, page
         runner = Process(pid)
@@ -79,7 +81,6 @@ class Overseer:
                 os.close(end)
             self.box.empty()
             result.at, result.fault = page.step[0], page.fault
-            page.close()
         return result
 
     def _oversee(
@@ -100,13 +101,15 @@ class Overseer:
                 break
             answers, why = self._answers(group.tasks, inputs, runner, wall)
             result.answers += answers
-            why = "fault" if self.page.fault else why
+            why = "fault" if len(self.page.fault) else why
             result.ends += ["" if answer is not None else why for answer in answers]
             with suppress(BrokenPipeError):
                 os.write(go, b"g")
             runner.signal(signal.SIGCONT)
         else:
             if self._take(len(DONE), runner, time.monotonic() + left) is not None:
+                told = self._message(runner, time.monotonic() + SLACK)
+                result.stopped = memoryview(told or b"[]")[:MOST_TOLD]
                 return
         result.end = "timeout" if left <= 0.01 else why_ended(runner)
         if self.page.step[0] == 0:

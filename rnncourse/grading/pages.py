@@ -35,6 +35,7 @@ th, td { text-align: left; padding: .25rem .8rem .25rem 0; vertical-align: top;
 thead th { color: var(--soft); font-size: .9rem }
 .n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; width: 1% }
 .name { min-width: 11rem; width: 25% }
+.alarm { border-left: 4px solid #d9622b; padding: .3rem 0 .3rem .8rem; font-weight: bold }
 .nowrap { white-space: nowrap; width: 1% }
 .bar { min-width: 8rem }
 .bar svg { display: block; width: 100%; max-width: 24rem; height: .75rem; margin-top: .45rem }

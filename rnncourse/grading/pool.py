@@ -20,7 +20,7 @@ from rnncourse.grading.grade import Assignment, ungraded
 from rnncourse.grading.result import Result
 from rnncourse.grading.selftest import GraderFault
 from rnncourse.grading.student import read_message, send
-from rnncourse.grading.worker import Settings
+from rnncourse.grading.worker import HandedIn, Settings
 
 WORKER = "rnncourse.grading.worker"
 IN_FLIGHT = 4  # submissions of each worker, so that it never waits and few are held in memory
@@ -30,9 +30,7 @@ IN_FLIGHT = 4  # submissions of each worker, so that it never waits and few are 
 class Asked:
     """A submission to be graded. suspect: a worker has died while it had this one."""
 
-    student: str
-    assignment: str
-    notebook: bytes
+    handed_in: HandedIn
     suspect: bool = False
 
 
@@ -86,10 +84,10 @@ class Worker:
 
     def send(self, number: int, asked: Asked) -> None:
         self.asked[number] = asked
-        header = {"number": number, "student": asked.student, "assignment": asked.assignment}
+        header = {"number": number, **asked.handed_in.header()}
         with suppress(BrokenPipeError):  # receive() says that it has ended
             send(self.requests.fileno(), json.dumps(header).encode())
-            send(self.requests.fileno(), asked.notebook)
+            send(self.requests.fileno(), asked.handed_in.notebook)
 
     def receive(self) -> dict:
         return json.loads(read_message(self.replies.fileno()))
@@ -99,11 +97,11 @@ def results(
     count: int,
     settings: Settings,
     assignments: dict[str, Assignment],
-    submissions: Iterable[tuple[str, str, bytes]],
+    submissions: Iterable[HandedIn],
 ) -> Generator[Result, None, None]:
-    """Yield the result of each (student, assignment, notebook) as it comes, from `count` workers."""
+    """Yield the result of each submission as it comes, from `count` workers."""
     workers = [Worker(settings) for _ in range(count)]
-    waiting = (Asked(*submission) for submission in submissions)
+    waiting = map(Asked, submissions)
     again: deque[Asked] = deque()
     upcoming = next(waiting, None)
     number = 0
@@ -138,7 +136,7 @@ def results(
                         if asked.suspect:
                             yield _given_up(asked, assignments)
                         else:
-                            again.append(Asked(asked.student, asked.assignment, asked.notebook, suspect=True))
+                            again.append(Asked(asked.handed_in, suspect=True))
                 else:
                     del worker.asked[answer["number"]]
                     yield Result.from_json(answer["result"])
@@ -146,4 +144,5 @@ def results(
 
 def _given_up(asked: Asked, assignments: dict[str, Assignment]) -> Result:
     why = "The grader's own process ended twice while this was graded."
-    return ungraded(asked.student, assignments[asked.assignment], "fault", why, asked.notebook)
+    lost = asked.handed_in
+    return ungraded(lost.student, assignments[lost.assignment], "fault", why, lost.notebook)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 # In order of gravity: a submission has the gravest state of its tasks.
 STATES = {
     "graded": "every task was judged",
+    "stopped": "a cell stopped before it defined what a task needs; the points count, a person should look",
     "flagged": "a task calls the thing that it asks to build; a person should look",
     "timeout": "stopped when its time was up; what was not judged has no points, and not 0",
     "memory": "it wanted more memory than it may have; what was not judged has no points, and not 0",
@@ -39,9 +40,24 @@ class TaskResult:
 
 
 @dataclass(frozen=True)
+class Stopped:
+    """A statement of a student's that stopped with an error.
+
+    went_on: whether the cell's next statements were run all the same. names: what was not defined by it.
+    cell: the number of its cell among those that were run.
+    """
+
+    line: str
+    error: str
+    went_on: bool
+    names: tuple[str, ...] = ()
+    cell: int = 0
+
+
+@dataclass(frozen=True)
 class Result:
     """One submission. points: None unless every task was judged. digest: of what was graded, and by what.
-    remarks: which of several files was taken, and the like."""
+    remarks: which of several files was taken, and the like. stopped: of the cells' statements."""
 
     student: str
     assignment: str
@@ -53,6 +69,7 @@ class Result:
     digest: str
     seconds: float = 0.0
     remarks: tuple[str, ...] = ()
+    stopped: tuple[Stopped, ...] = ()
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=1)
@@ -65,4 +82,8 @@ class Result:
             TaskResult(**task | {name: tuple(task[name]) for name in ("remarks", "earned")})
             for task in fields.pop("tasks")
         )
-        return cls(**fields | {"tasks": tasks, "remarks": tuple(fields.get("remarks", ()))})
+        stopped = tuple(
+            Stopped(**each | {"names": tuple(each["names"])}) for each in fields.get("stopped", ())
+        )
+        remarks = tuple(fields.get("remarks", ()))
+        return cls(**fields | {"tasks": tasks, "remarks": remarks, "stopped": stopped})

@@ -269,9 +269,10 @@ def remove_within(folder: Path) -> None:
 
 def _limit(limits: Limits) -> None:
     here = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    # At the first limit of the two, the end's signal says why; at the second, there is no other end.
+    resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu, limits.cpu + 1))
     for what, value in (
         (resource.RLIMIT_AS, here + limits.memory),
-        (resource.RLIMIT_CPU, limits.cpu),
         (resource.RLIMIT_FSIZE, limits.file),
         (resource.RLIMIT_NOFILE, 256),
         (resource.RLIMIT_CORE, 0),

@@ -25,6 +25,13 @@ UNNAMED = {
     "too slow": "not done in time",
     "forbidden": "calls the thing to build",
 }
+ALARMING = ("stopped", "timeout", "memory", "crashed", "fault", "invalid")
+MISSING = re.compile(r"ModuleNotFoundError: No module named '(\w+)")
+ELSEWHERE = {
+    "google",
+    "kaggle_secrets",
+    "dbutils",
+}  # of a service where notebooks are run: nothing to install
 NEED_A_LOOK = [state for state in STATES if state != "graded"]
 
 
@@ -82,8 +89,11 @@ class Summary:
         default_factory=dict
     )  # state: (student, reason, link)
     remarks: list[tuple[str, str]] = field(default_factory=list)  # (student, which file was taken …)
+    lacking: Counter[str] = field(default_factory=Counter)  # modules that were not there, by students
 
     def add(self, result: Result, out: Path) -> None:
+        missed = {match[1] for each in result.stopped if (match := MISSING.match(each.error))}
+        self.lacking.update(missed - ELSEWHERE)
         self.total = result.total
         self.states[result.state] += 1
         for task in result.tasks:
@@ -97,6 +107,28 @@ class Summary:
             self.remarks.append((result.student, " ".join(result.remarks)))
 
     @property
+    def alarms(self) -> list[str]:
+        """What befell so many that the exercise or the grader, and not each of them, may be the cause."""
+        handed_in = self.count - self.states["missing"]
+        found = [
+            f"{self.states[state]} of {handed_in} submissions of {self.assignment} are in the state {state}:"
+            " check the exercise and this grader before you give out marks."
+            for state in ALARMING
+            if handed_in > 1 and 2 * self.states[state] > handed_in
+        ]
+        found += [
+            f"Nobody has a point for `{name}` of {self.assignment} ({task.judged} judged): check the exercise"
+            " before you give out marks."
+            for name, task in self.tasks.items()
+            if task.judged > 2 and task.mean == 0
+        ]
+        return found + [
+            f"The module `{name}` was missing for {count} {'student' if count == 1 else 'students'} of"
+            f" {self.assignment}: install it where the grader runs, and grade again."
+            for name, count in self.lacking.most_common()
+        ]
+
+    @property
     def count(self) -> int:
         return self.states.total()
 
@@ -107,13 +139,14 @@ def first_sentence(text: str) -> str:
     return re.split(r"(?<=[.?!])\s", words, maxsplit=1)[0]
 
 
-def write_summary(out: Path, results: Iterable[Result]) -> None:
-    """Of a result it keeps no more than counts, but for who needs a look: a large class is no matter."""
+def write_summary(out: Path, results: Iterable[Result]) -> list[str]:
+    """Write the page and return its alarms, each a sentence."""
     found: dict[str, Summary] = {}
     for result in results:
         found.setdefault(result.assignment, Summary(result.assignment)).add(result, out)
     summaries = list(found.values())
     write_page(out / "index.html", SUMMARY, summaries=summaries, states=STATES, needing=NEED_A_LOOK)
+    return [alarm for summary in summaries for alarm in summary.alarms]
 
 
 SUMMARY = """{% from "macros" import bar, page with context %}
@@ -121,6 +154,11 @@ SUMMARY = """{% from "macros" import bar, page with context %}
 <h1>Results of the class</h1>
 <p class="soft">All of it as tables: <a href="results.csv">results.csv</a>,
 <a href="results.json">results.json</a>. What was not judged has no points there, and not 0.</p>
+{% for summary in summaries %}
+{% for alarm in summary.alarms %}
+<p class="alarm">{{ alarm | coded }}</p>
+{% endfor %}
+{% endfor %}
 {% for summary in summaries %}
 <h2>{{ summary.assignment }}</h2>
 <p>{{ summary.count }} {{ "submission" if summary.count == 1 else "submissions" }},

@@ -12,7 +12,7 @@ import os
 import queue
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -61,6 +61,26 @@ class Settings:
         return cls(exercises, tuple(fields["hidden"]), fields["limits"])
 
 
+@dataclass(frozen=True)
+class HandedIn:
+    """One submission, as it is sent to a worker. helpers: the files beside the notebook, by their names."""
+
+    student: str
+    assignment: str
+    notebook: bytes
+    helpers: dict[str, bytes] = field(default_factory=dict)
+
+    def header(self) -> dict:
+        """Everything but the notebook, as JSON has it."""
+        helpers = {name: data.decode("latin-1") for name, data in self.helpers.items()}
+        return {"student": self.student, "assignment": self.assignment, "helpers": helpers}
+
+    @classmethod
+    def of(cls, header: dict, notebook: bytes) -> HandedIn:
+        helpers = {name: text.encode("latin-1") for name, text in header["helpers"].items()}
+        return cls(header["student"], header["assignment"], notebook, helpers)
+
+
 class Grader:
     """Grades with these settings from `start()` to `stop()`, in several threads at once."""
 
@@ -89,8 +109,11 @@ class Grader:
     def stop(self) -> None:
         self.host.stop()
 
-    def grade(self, student: str, assignment: str, notebook: bytes) -> Result:
-        return grade(student, self.assignments[assignment], notebook, self.host, self.limits)
+    def grade(self, handed_in: HandedIn) -> Result:
+        assignment = self.assignments[handed_in.assignment]
+        return grade(
+            handed_in.student, assignment, handed_in.notebook, self.host, self.limits, handed_in.helpers
+        )
 
 
 def main() -> None:
@@ -107,13 +130,13 @@ def main() -> None:
         grader.stop()
         return
     send(replies, json.dumps({"problem": ""}).encode())
-    waiting: queue.SimpleQueue[tuple[int, str, str, bytes]] = queue.SimpleQueue()
+    waiting: queue.SimpleQueue[tuple[int, HandedIn]] = queue.SimpleQueue()
     one_at_a_time = threading.Lock()
 
     def serve() -> None:
         while True:
-            number, student, assignment, notebook = waiting.get()
-            result = grader.grade(student, assignment, notebook)
+            number, handed_in = waiting.get()
+            result = grader.grade(handed_in)
             with one_at_a_time:
                 send(replies, json.dumps({"number": number, "result": result.to_json()}).encode())
 
@@ -122,7 +145,7 @@ def main() -> None:
     try:
         while True:
             asked = json.loads(read_message(requests))
-            waiting.put((asked["number"], asked["student"], asked["assignment"], read_message(requests)))
+            waiting.put((asked["number"], HandedIn.of(asked, read_message(requests))))
     except EOFError:  # the class is done, or its process was killed
         grader.stop()
         os._exit(0)

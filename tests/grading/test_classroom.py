@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import psutil
@@ -18,7 +19,7 @@ from rnncourse.cli import main
 from rnncourse.grading import pool, sandbox
 from rnncourse.grading.notebook import Unreadable, read
 from rnncourse.grading.sandbox import Limits
-from rnncourse.grading.worker import Settings
+from rnncourse.grading.worker import HandedIn, Settings
 
 COMMAND = [sys.executable, "-c", "from rnncourse.cli import main; raise SystemExit(main())", "grade"]
 
@@ -112,7 +113,7 @@ def test_killed_midway_and_gone_on_with(tmp_path):
 def test_a_killed_worker_costs_no_result():
     settings = Settings.of([LSTM_GATES], [ROOT / "solutions"], Limits())
     names = ("perfect", "empty", "half", "perfect", "perfect", "half")
-    class_ = [(f"s{k}", LSTM_GATES.name, KINDS[name]) for k, name in enumerate(names)]
+    class_ = [HandedIn(f"s{k}", LSTM_GATES.name, KINDS[name]) for k, name in enumerate(names)]
     found = {}
     for result in pool.results(1, settings, {LSTM_GATES.name: LSTM_GATES}, class_):
         if not found:
@@ -260,3 +261,29 @@ def test_a_number_that_is_none(capsys):
         with pytest.raises(SystemExit):
             main(["grade", "x", "--out", "y", "--workers", word])
         assert f"expected a whole number from 1 on, got {word}" in capsys.readouterr().err
+
+
+def test_files_beside_the_notebook_come_along(tmp_path):
+    """A helper module and its data, also in a student's zip; but not what a package is called."""
+    notebook = replaced("return f * c + i * g", "from helpers import new; return new(f, c, i, g)")
+    module = b"import json\none = json.load(open('one.json'))\n"
+    module += b"def new(f, c, i, g):\n    return one * (f * c + i * g)\n"
+    files = {EXERCISE.name: notebook, "helpers.py": module, "one.json": b"1", "torch.py": b"1 / 0"}
+    submitted, out = tmp_path / "submitted", tmp_path / "out"
+    for name, data in files.items():
+        path = submitted / "ana" / LSTM_GATES.name / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    (submitted / "ben").mkdir()
+    with zipfile.ZipFile(submitted / "ben" / "work.zip", "w") as archive:
+        for name, data in files.items():
+            archive.writestr(f"work/{name}", data)
+    hand_in(submitted, {"cem": notebook})
+    grade(submitted, "--out", out, "--workers", 1, "--assignment", LSTM_GATES.name)
+    rows = table(out)
+    assert {student: (row["state"], row["points"]) for student, row in rows.items()} == {
+        "ana": ("graded", "17"),
+        "ben": ("graded", "17"),
+        "cem": ("graded", "7"),
+    }
+    assert "as a package has that name: `06_lstm_gates/torch.py`" in rows["ana"]["remarks"]

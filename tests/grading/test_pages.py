@@ -15,7 +15,7 @@ from rnncourse.checks.framework.evaluate import Answer, Failure
 from rnncourse.checks.framework.judge import judge
 from rnncourse.grading.feedback import feedback, write_feedback
 from rnncourse.grading.grade import _task
-from rnncourse.grading.result import STATES, Result, TaskResult
+from rnncourse.grading.result import STATES, Result, Stopped, TaskResult
 from rnncourse.grading.results import Results
 from rnncourse.grading.submissions import safe_name
 from rnncourse.grading.summary import first_sentence, write_summary
@@ -326,3 +326,29 @@ def test_again_gives_the_same_bytes(tmp_path, keys):
         seen.append({path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()})
     assert seen[0] == seen[1]
     assert len(seen[0]) == 16
+
+
+def test_an_alarm_where_more_than_half_of_a_class_failed(tmp_path, keys):
+    """Not for half of it, and not for a task that one of them solved."""
+    good = [right(key)[1] for key in keys.values()]
+    none = [replace(task, points=0, verdict="not written") for task in good]
+    lost = [unjudged(name, "crashed") for name in keys]
+    pandas = Stopped(
+        "import pandas", "ModuleNotFoundError: No module named 'pandas.core'", True, ("pandas",), 1
+    )
+    colab = replace(pandas, error="ModuleNotFoundError: No module named 'google.colab'")
+    few = [result(good, "a"), replace(result(none, "b"), stopped=(pandas, pandas, colab))]
+    assert write_summary(tmp_path, [*few, result(lost, "c", "crashed"), result(lost, "d", "crashed")]) == [
+        "The module `pandas` was missing for 1 student of 06_lstm_gates: install it where the grader runs,"
+        " and grade again."
+    ]
+    many = [result(lost, name, "crashed", "It crashed.") for name in "cde"]
+    alarms = write_summary(tmp_path, [result(none, "a"), result(none, "b"), *many])
+    assert alarms[0] == (
+        "3 of 5 submissions of 06_lstm_gates are in the state crashed: check the exercise and this grader"
+        " before you give out marks."
+    )
+    assert alarms[0] in (tmp_path / "index.html").read_text("utf-8")
+    alarms = write_summary(tmp_path, [result(none, name) for name in "abc"])
+    assert alarms[0].startswith("Nobody has a point for `cell_state` of 06_lstm_gates (3 judged)")
+    assert len(alarms) == len(keys)

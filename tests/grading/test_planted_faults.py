@@ -77,7 +77,7 @@ def test_a_grader_with_a_fault_grades_nobody(tmp_path, name):
         "from rnncourse.cli import main; raise SystemExit(main())",
         "grade",
     ]
-    words = ["grade", hand_in(tmp_path / "submitted"), "--out", out, "--feedback", "--workers", 1]
+    words = [hand_in(tmp_path / "submitted"), "--out", out, "--feedback", "--workers", 1]
     done = subprocess.run(
         [*command, *map(str, words), "--gradebook", str(tmp_path / "gradebook.db")],
         cwd=ROOT,
