@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 
 from rnncourse.extras import MissingExtraError
@@ -63,6 +64,10 @@ def _grade(asked: argparse.Namespace) -> int:
         resume=asked.resume,
         gradebook=asked.gradebook,
         feedback=asked.feedback,
+        only=tuple(asked.only),
+        due=asked.due,
+        moodle=asked.moodle,
+        canvas=asked.canvas,
         limits=sandbox.Limits(cpu=asked.seconds, wall=3 * asked.seconds, walls=not asked.no_sandbox),
     )
     try:
@@ -132,6 +137,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     grade.add_argument("--feedback", action="store_true", help="a page for each student")
     grade.add_argument(
+        "--only", action="append", default=[], metavar="STUDENT", help="grade this student again (repeatable)"
+    )
+    grade.add_argument(
+        "--due", type=_moment, metavar="TIME", help="when work was due, for example 2026-11-30T23:59"
+    )
+    grade.add_argument(
+        "--moodle", type=Path, metavar="CSV", help="Moodle's grading worksheet, to fill in and upload"
+    )
+    grade.add_argument("--canvas", type=Path, metavar="CSV", help="Canvas's gradebook, to fill in and upload")
+    grade.add_argument(
         "--seconds",
         type=_positive,
         default=120,
@@ -142,6 +157,13 @@ def _parser() -> argparse.ArgumentParser:
         "--no-sandbox", action="store_true", help="where there is none: students' code may do what you may"
     )
     return parser
+
+
+def _moment(words: str) -> datetime:
+    try:
+        return datetime.fromisoformat(words)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a time such as 2026-11-30T23:59, got {words}") from None
 
 
 def _positive(word: str) -> int:

@@ -6,6 +6,7 @@ Everything here is read from the text of the cells; nothing is run.
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import re
 import symtable
@@ -100,8 +101,29 @@ def needed(name: str, cells: Sequence[Cell]) -> set[str]:
     return found
 
 
+def likeness(names: Iterable[str], cells: Sequence[Cell]) -> str:
+    """Return the same for cells that define these names with the same code, whatever its comments."""
+    found = hashlib.sha256()
+    for name in names:
+        cell = answer(name, cells)
+        for statement in cell.statements if cell else ():
+            for node in ast.walk(statement):
+                if isinstance(node, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node, clean=False):
+                    node.body = node.body[1:]
+            found.update(ast.dump(statement).encode("utf-8", "replace"))
+        found.update(b"|")
+    return found.hexdigest()[:16]
+
+
+def answer(name: str, cells: Sequence[Cell]) -> Cell | None:
+    """Return the last cell that defines a task's answer, a stub only if there is no other."""
+    defining = [cell for cell in cells if name in cell.bound]
+    written = [cell for cell in defining if not cell.is_stub(name)] or defining
+    return written[-1] if written else None
+
+
 def read_stopped(message: bytes, sources: Sequence[str]) -> list[Stopped]:
-    """Read what the runner told of statements that stopped. It is a student's process: nothing is trusted."""
+    """Read what the runner told of statements that stopped. It is a student's process: trust nothing."""
     return list(_stopped(message, sources))
 
 

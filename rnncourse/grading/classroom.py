@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import logging
 import secrets
@@ -9,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -17,13 +19,15 @@ from tqdm.auto import tqdm
 
 from rnncourse.grading import cluster, pool
 from rnncourse.grading.cluster import Scheduler
-from rnncourse.grading.feedback import write_feedback
+from rnncourse.grading.feedback import write_feedback, write_teachers_page
 from rnncourse.grading.files import Refused
 from rnncourse.grading.grade import Assignment, ungraded
 from rnncourse.grading.host import CHECKS
+from rnncourse.grading.lms import check_table, fill_canvas, fill_moodle, zip_feedback
 from rnncourse.grading.notebook import Unreadable
+from rnncourse.grading.overrides import overridden
 from rnncourse.grading.result import Result
-from rnncourse.grading.results import Results, refusing, replacing
+from rnncourse.grading.results import Results, alone_in, refusing, replacing
 from rnncourse.grading.sandbox import Limits
 from rnncourse.grading.selftest import GraderFault
 from rnncourse.grading.submissions import Submission, find
@@ -47,6 +51,10 @@ class Wishes:
     gradebook: Path | None = None
     feedback: bool = False
     limits: Limits = field(default_factory=Limits)
+    only: tuple[str, ...] = ()
+    due: datetime | None = None
+    moodle: Path | None = None
+    canvas: Path | None = None
 
 
 @dataclass
@@ -63,6 +71,23 @@ def grade_class(wishes: Wishes) -> Outcome:
     found = _exercises(wishes.course)
     stems = {name: path.stem for name, path in found.items()}
     submissions = _with_checks(find(wishes.submitted, stems, wishes.assignment), stems)
+    if wishes.only:
+        submissions = _only(submissions, wishes.only)
+    if wishes.scheduler:
+        wishes.scheduler.security()
+    for table in filter(None, (wishes.moodle, wishes.canvas)):
+        check_table(table)
+        if len({each.assignment for each in submissions}) > 1:
+            raise Refused(f"{table} is of one assignment, but several are graded: name it with --assignment")
+    with refusing(wishes.out):
+        if not wishes.out.exists():  # the seed, the marks and all code are for the teacher's eyes alone
+            wishes.out.mkdir(parents=True)
+            wishes.out.chmod(0o700)
+    with alone_in(wishes.out):
+        return _grade(wishes, found, submissions)
+
+
+def _grade(wishes: Wishes, found: dict[str, Path], submissions: list[Submission]) -> Outcome:
     seed = _seed(wishes.out)
     used = {
         name: _assignment(name, found[name], seed)
@@ -75,11 +100,17 @@ def grade_class(wishes: Wishes) -> Outcome:
     settings = Settings.of(used.values(), hidden, wishes.limits)
     states: Counter[str] = Counter()
 
-    remarks = {(each.student, each.assignment): each.remarks for each in submissions}
+    about = {(each.student, each.assignment): each for each in submissions}
 
     def keep(result: Result) -> None:
-        result = replace(result, remarks=remarks[result.student, result.assignment])
+        of = about[result.student, result.assignment]
+        late = "late" if of.late else late_by(of.handed_in, wishes.due)
+        result = replace(result, remarks=of.remarks, number=of.number, handed_in=of.handed_in, late=late)
         kept.write(result)
+        show(overridden(result, kept.overrides))
+
+    def show(result: Result) -> None:
+        write_teachers_page(wishes.out, result, used[result.assignment].solutions)
         if wishes.feedback:
             write_feedback(wishes.out, result)
 
@@ -103,7 +134,8 @@ def grade_class(wishes: Wishes) -> Outcome:
                 else:
                     helpers = submission.read_helpers()
                     digest = assignment.digest(notebook, helpers)
-                    before = kept.find(submission.student, assignment.name, digest) if wishes.resume else None
+                    again = not wishes.resume or wishes.only
+                    before = None if again else kept.find(submission.student, assignment.name, digest)
                     if before is None:
                         yield HandedIn(submission.student, assignment.name, notebook, helpers)
                         continue
@@ -133,7 +165,11 @@ def grade_class(wishes: Wishes) -> Outcome:
             keep(result)
 
     kept.write_tables()
-    alarms = write_summary(wishes.out, kept)
+    for result in kept:
+        if result.overridden and result.assignment in used:
+            show(result)  # also those that this run did not grade
+    alarms = write_summary(wishes.out, kept, {name: each.likeness for name, each in used.items()})
+    _into_lms(wishes, list(used), kept)
     if wishes.gradebook:
         _into_gradebook(wishes.gradebook, used, submissions, kept)
     return Outcome(states, alarms)
@@ -161,6 +197,46 @@ def _into_gradebook(
             record(gradebook, assignment, of_it, partial(_notebook, theirs))
         except WrongGradebook as problem:
             raise Refused(str(problem)) from None
+
+
+def _only(submissions: list[Submission], students: tuple[str, ...]) -> list[Submission]:
+    """Those of these students; Refused where there is no such student."""
+    names = {each.student for each in submissions}
+    for student in students:
+        if student not in names:
+            close = difflib.get_close_matches(student, names, 1)
+            meant = f" Is {close[0]} meant?" if close else ""
+            raise Refused(f"nothing was handed in by {student}.{meant}")
+    return [each for each in submissions if each.student in students]
+
+
+def _into_lms(wishes: Wishes, assignments: list[str], kept: Results) -> None:
+    for name in assignments:
+        results = [result for result in kept if result.assignment == name]
+        if wishes.feedback:
+            zip_feedback(wishes.out, name, results)
+        lost: list[str] = []
+        if wishes.moodle:
+            lost = fill_moodle(wishes.moodle, wishes.out, results)
+        if wishes.canvas:
+            lost += fill_canvas(wishes.canvas, wishes.out, results, name)
+        if lost:
+            log.warning("Not in the LMS's file, so without a mark there: %s.", ", ".join(sorted(set(lost))))
+
+
+def late_by(handed_in: str, due: datetime | None) -> str:
+    """How much too late, in words; "" for what is in time, or where that is not known."""
+    if due is None or not handed_in:
+        return ""
+    stamp, _, zone = handed_in.partition(" UTC")
+    try:
+        when = datetime.fromisoformat(stamp.strip())
+    except ValueError:
+        return ""
+    when = when.replace(tzinfo=UTC) if zone or handed_in.endswith("UTC") else when
+    late = when.astimezone() - due.astimezone()
+    minutes = int(late.total_seconds() // 60)
+    return f"late by {timedelta(minutes=minutes)}".removesuffix(":00") if minutes > 0 else ""
 
 
 def _notebook(submissions: dict[str, Submission], student: str) -> bytes | None:
@@ -246,10 +322,6 @@ def _seed(out: Path) -> int:
             "It holds the seed of the cases: restore it, or take another --out."
         ) from None
     seed = secrets.randbits(48)
-    if not out.exists():  # the seed, the marks and everybody's code are for the teacher's eyes alone
-        with refusing(out):
-            out.mkdir(parents=True)
-            out.chmod(0o700)
     with replacing(path) as file:
         file.write(json.dumps({"seed": seed}).encode())
     return seed

@@ -21,7 +21,7 @@ from rnncourse.checks.framework.answers import AnswerKey
 from rnncourse.checks.framework.check import Check
 from rnncourse.checks.framework.judge import judge
 from rnncourse.checks.framework.verdict import Verdict
-from rnncourse.grading.causes import Cell, needed, read_stopped
+from rnncourse.grading.causes import Cell, answer, likeness, needed, read_stopped
 from rnncourse.grading.host import Host
 from rnncourse.grading.job import Buffer, Group, Job, Task
 from rnncourse.grading.notebook import Source, Unreadable, grouped, read, steps
@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 JUDGING = threading.Lock()  # the checks' own ways are run with this process's output turned aside
 NONE: Mapping[str, bytes] = MappingProxyType({})  # files beside a notebook
+SOLVED = "### BEGIN SOLUTION"
+MOST_SHOWN = 4_000  # characters of an answer
 OUT_OF_MEMORY = ("MemoryError", "can't allocate memory", "not enough memory", "bad_alloc")
 
 
@@ -74,6 +76,19 @@ class Assignment:
         said = [self.name, self.seed, [(check.name, check.points) for check in self.checks.values()]]
         said += [cell["source"] for k, cell in enumerate(self.source.cells) if self.source.is_locked(k)]
         return repr(said).encode()
+
+    @cached_property
+    def solutions(self) -> dict[str, str]:
+        """The solution's cell of each task, where the course has its solutions."""
+        texts = {self.source.grade_id(k): cell["source"] for k, cell in enumerate(self.source.cells)}
+        names = [check.name for check in self.checks.values()]
+        return {name: texts[name] for name in names if SOLVED in texts.get(name, "")}
+
+    @cached_property
+    def likeness(self) -> str:
+        """The likeness of the solution; "" where there is none."""
+        cells = [Cell.of(cell["source"]) for cell in self.source.cells]
+        return likeness((check.name for check in self.checks.values()), cells) if self.solutions else ""
 
     def key(self, k: int) -> AnswerKey:
         if k not in self.keys:
@@ -160,6 +175,7 @@ def _graded(
     cells = [Cell.of(step) for step in order if isinstance(step, str)]
     tasks = _judged_at_the_end(assignment, order, cells, run, host, limits, helpers)
     tasks = [_with_cause(task, cells, run.stopped) for task in tasks]
+    tasks = [replace(task, code=_code(task.task, cells)) for task in tasks]
     state = max((task.state for task in tasks), key=list(STATES).index)
     reason = _reason(state, tasks) or (f"After the last task {WHY[run.end]}." if run.end else "")
     points = [task.points for task in tasks if task.points is not None]
@@ -174,7 +190,13 @@ def _graded(
         assignment.digest(notebook, helpers),
         round(time.monotonic() - begin, 3),
         stopped=tuple(run.stopped),
+        likeness=likeness((check.name for check in assignment.checks.values()), cells),
     )
+
+
+def _code(name: str, cells: list[Cell]) -> str:
+    cell = answer(name, cells)
+    return cell.source[:MOST_SHOWN].encode("utf-8", "replace").decode() if cell else ""
 
 
 def _cut(order: list[str | list[int]], count: int) -> list[str | list[int]]:
@@ -390,7 +412,10 @@ def _reason(state: str, tasks: list[TaskResult]) -> str:
     if state == "fault":
         return " ".join(f"{task.task}{task.text}" for task in named)
     if state == "stopped":
-        return " ".join(f"{task.task}: {task.remarks[-1]}" for task in named)
+        causes: dict[str, list[str]] = {}
+        for task in named:
+            causes.setdefault(task.remarks[-1], []).append(task.task)
+        return " ".join(f"{', '.join(tasks)}: {cause}" for cause, tasks in causes.items())
     if state == "flagged":
         return " ".join(f"{task.task}{task.text}" for task in named)
     return f"Not judged: {', '.join(task.task for task in named)}; {WHY[state]}." if state in WHY else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from rnncourse.grading.job import Buffer, Job, JobResult
@@ -16,6 +18,7 @@ from rnncourse.grading.sandbox import kill_all_of, own_user, remove_within
 from rnncourse.grading.student import read, read_message, send
 
 CHECKS = Path(__file__).parents[1] / "checks"
+PREFIX = "rnncourse-"  # of a server's folder in the system's temporary one
 SERVER_ENDED = b"the server that runs notebooks ended"
 SERVER = "rnncourse.grading.server"
 # Of the teacher's own environment, which may hold passwords: what a Python needs to start.
@@ -27,6 +30,20 @@ ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # large pages: a third less for a fork
 }
+
+
+def remove_left_behind() -> None:
+    """Remove the folders of servers whose grader was killed: nobody holds those."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                if os.fstat(held).st_uid == os.geteuid():
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    remove_within(folder)
+                    folder.rmdir()
+            finally:
+                os.close(held)
 
 
 class Host:
@@ -50,8 +67,11 @@ class Host:
         self.stop()
 
     def start(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="rnncourse-"))
+        remove_left_behind()
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         self.folder.chmod(0o711)
+        self._held = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(self._held, fcntl.LOCK_SH)  # until this process ends, in whatever way
         self.uid = own_user()
         process = subprocess.Popen(
             [
@@ -88,6 +108,7 @@ class Host:
         self._replies.close()
         remove_within(self.folder)
         self.folder.rmdir()
+        os.close(self._held)
 
     def restart(self) -> None:
         """Let the next job have a fresh server."""

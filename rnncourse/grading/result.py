@@ -23,7 +23,8 @@ STATES = {
 @dataclass(frozen=True)
 class TaskResult:
     """One task. points: None if it was not judged (never 0 then). verdict: the verdict's own state, "right",
-    "mistake" …; mistake: the known mistake's name. text, look, lesson, remarks, earned: as in a Verdict."""
+    "mistake" …; mistake: the known mistake's name. text, look, lesson, remarks, earned: as in a Verdict.
+    code: the cell of the answer."""
 
     task: str
     grade_id: str
@@ -37,6 +38,7 @@ class TaskResult:
     lesson: str = ""
     remarks: tuple[str, ...] = ()
     earned: tuple[str, ...] = ()
+    code: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,9 @@ class Stopped:
 @dataclass(frozen=True)
 class Result:
     """One submission. points: None unless every task was judged. digest: of what was graded, and by what.
-    remarks: which of several files was taken, and the like. stopped: of the cells' statements."""
+    remarks: which of several files was taken, and the like. stopped: of the cells' statements.
+    number: the LMS's, of the student or participant. handed_in, late: when, and by how much too late, where
+    that is known. likeness: the same for the same code. overridden: whether a person gave points."""
 
     student: str
     assignment: str
@@ -70,6 +74,11 @@ class Result:
     seconds: float = 0.0
     remarks: tuple[str, ...] = ()
     stopped: tuple[Stopped, ...] = ()
+    number: str = ""
+    handed_in: str = ""
+    late: str = ""
+    likeness: str = ""
+    overridden: bool = False
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=1)

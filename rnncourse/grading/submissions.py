@@ -36,9 +36,10 @@ from rnncourse.grading.files import NOTEBOOK, File, Place, Refused, in_order, in
 
 MOODLE = re.compile(r"(?P<name>.+?)(_(?P<number>\d+))?_assignsubmission_[a-z]+(_(?P<rest>.*))?", re.DOTALL)
 CANVAS = re.compile(
-    r"(?P<name>.+?)(_LATE)?_(?P<number>\d+)_((?P<order>\d+)_(?P<rest>.+)|text\.html|link\.html)", re.DOTALL
+    r"(?P<name>.+?)(?P<late>_LATE)?_(?P<number>\d+)_((?P<order>\d+)_(?P<rest>.+)|text\.html|link\.html)",
+    re.DOTALL,
 )
-CANVAS_UNNAMED = re.compile(r"(LATE_)?(?P<name>anon_[^_]+)_(?P<order>\d+)_(?P<rest>.+)", re.DOTALL)
+CANVAS_UNNAMED = re.compile(r"(?P<late>LATE_)?(?P<name>anon_[^_]+)_(?P<order>\d+)_(?P<rest>.+)", re.DOTALL)
 
 # What is put after a file's name, and is nobody's.
 TAIL = re.compile(
@@ -61,7 +62,8 @@ class Submission:
 
     state: "", or "missing" or "invalid", with its reason in a sentence. where: the file, for a person.
     remarks: which was taken of several, and the like. place: for read(), in this process or another.
-    helpers: by their names, the Python and data files that lie beside the notebook.
+    helpers: by their names, the Python and data files that lie beside the notebook. number: the LMS's, of the
+    student or participant. handed_in: when, where nbgrader or an LMS says it. late: whether Canvas says so.
     """
 
     student: str
@@ -72,6 +74,9 @@ class Submission:
     reason: str = ""
     remarks: tuple[str, ...] = ()
     helpers: tuple[tuple[str, Place], ...] = ()
+    number: str = ""
+    handed_in: str = ""
+    late: bool = False
 
     def read_helpers(self) -> dict[str, bytes]:
         """Return those of the helpers that can be read and are small enough, together too."""
@@ -95,8 +100,8 @@ class Submission:
 class Handed:
     """A file, and what its place says. number, order: Moodle's or Canvas's, of the student and of the upload.
 
-    rest: the path below what names the student. export: the assignment in whose folder everybody's files lie.
-    folder: the assignment that nbgrader's layout gives it.
+    late: whether Canvas says so. rest: the path below what names the student. export: the assignment in
+    whose folder everybody's files lie. folder: the assignment that nbgrader's layout gives it.
     """
 
     file: File
@@ -104,6 +109,7 @@ class Handed:
     rest: tuple[str, ...]
     number: str = ""
     order: int = 0
+    late: bool = False
     export: str | None = None
     folder: str | None = None
 
@@ -235,7 +241,9 @@ def _whose(file: File, names: Names) -> Handed | None:
     if lms := _lms(parts, file.kind):
         rest = (lms["rest"],) if lms["rest"] else ()
         number, order = lms.get("number") or "", int(lms.get("order") or 0)
-        return Handed(file, _trimmed(lms["name"]) or "_", rest + parts[1:], number, order, export)
+        return Handed(
+            file, _trimmed(lms["name"]) or "_", rest + parts[1:], number, order, bool(lms.get("late")), export
+        )
     if len(parts) > 1 or file.kind == "folder":
         folder = names.folder(parts[1]) if len(parts) > 1 else None
         return Handed(file, parts[0], parts[1:], export=export, folder=folder)
@@ -366,8 +374,28 @@ def _submission(student: str, name: str, theirs: list[Handed], names: Names, alo
     if shadows:
         remarks.append(f"Not taken along, as a package has that name: {_list(shadows)}.")
     return Submission(
-        student, name, taken.file.place, where, remarks=tuple(remarks), helpers=tuple(helpers.items())
+        student,
+        name,
+        taken.file.place,
+        where,
+        remarks=tuple(remarks),
+        helpers=tuple(helpers.items()),
+        number=taken.number,
+        handed_in=_handed_in(taken),
+        late=taken.late,
     )
+
+
+def _handed_in(taken: Handed) -> str:
+    """When, as far as it is known: by nbgrader's timestamp.txt, or by an LMS's zip."""
+    place = taken.file.place
+    if taken.number and place.entries and taken.file.when:
+        return "{:04}-{:02}-{:02} {:02}:{:02}".format(*taken.file.when)
+    if not place.entries:
+        with suppress(OSError, ValueError):
+            stamp = (Path(place.path).parent / "timestamp.txt").read_bytes()[:100].decode().strip()
+            return readable(stamp) if stamp else ""
+    return ""
 
 
 def _helpers(taken: Handed, theirs: list[Handed]) -> tuple[dict[str, Place], list[Handed]]:

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from pathlib import Path
@@ -17,7 +18,9 @@ from handed_in import EXERCISE, LSTM_GATES, PERFECT, ROOT, replaced
 
 from rnncourse.cli import main
 from rnncourse.grading import pool, sandbox
+from rnncourse.grading.host import Host, remove_left_behind
 from rnncourse.grading.notebook import Unreadable, read
+from rnncourse.grading.results import alone_in
 from rnncourse.grading.sandbox import Limits
 from rnncourse.grading.worker import HandedIn, Settings
 
@@ -287,3 +290,30 @@ def test_files_beside_the_notebook_come_along(tmp_path):
         "cem": ("graded", "7"),
     }
     assert "as a package has that name: `06_lstm_gates/torch.py`" in rows["ana"]["remarks"]
+
+
+def test_two_runs_into_one_folder(tmp_path, monkeypatch, capsys):
+    """The second is refused with a true sentence, and the first is not disturbed."""
+    monkeypatch.chdir(ROOT)
+    submitted, out = hand_in(tmp_path / "submitted", {"ana": KINDS["torn"]}), tmp_path / "out"
+    out.mkdir()
+    words = ["grade", str(submitted), "--out", str(out)]
+    with alone_in(out):
+        assert main(words) == 2
+        assert "another run is writing into" in capsys.readouterr().err
+        assert list(out.iterdir()) == []
+    assert main(words) == 3
+
+
+def test_folders_that_a_killed_grader_left_are_removed(tmp_path, monkeypatch):
+    """But not one that is in use, nor what only looks like one."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left = tmp_path / "rnncourse-left"
+    (left / "box" / "deep").mkdir(parents=True)
+    (tmp_path / "rnncourse-file").write_text("mine")
+    (tmp_path / "rnncourse-link").symlink_to(ROOT)
+    with Host() as used:
+        assert not left.exists()
+        remove_left_behind()
+        assert used.folder.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rnncourse-file", "rnncourse-link"]
