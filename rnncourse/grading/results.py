@@ -59,7 +59,7 @@ def refusing(path: Path) -> Iterator[None]:
 
 @contextmanager
 def alone_in(out: Path) -> Iterator[None]:
-    """Let no other run write into this folder meanwhile; Refused where one does. A lock ends with its process."""
+    """Let no other run write into this folder meanwhile; Refused where one does. Its end frees it."""
     with refusing(out):
         folder = os.open(out, os.O_RDONLY)
     try:
