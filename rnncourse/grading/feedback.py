@@ -59,7 +59,7 @@ def _told(task: TaskResult) -> dict:
     return said | {
         "verdict": spoken.state,
         "mark": spoken.mark,
-        "text": f"{spoken.task}{spoken.text}",
+        "text": f"{spoken.task}: {spoken.text}",
         "look": spoken.look,
         "lesson": spoken.lesson,
         "remarks": list(spoken.remarks),
@@ -69,7 +69,10 @@ def _told(task: TaskResult) -> dict:
 
 
 def not_judged(task: TaskResult) -> str:
-    return f"{task.task} was not judged{_withheld(task.text) or '.'} It has no points, and that is not 0."
+    why = _withheld(task.text)
+    if why:
+        return f"{task.task} was not judged: {why} It has no points, and that is not 0."
+    return f"{task.task} was not judged. It has no points, and that is not 0."
 
 
 def verdict(task: TaskResult) -> Verdict:

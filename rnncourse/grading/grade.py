@@ -20,6 +20,7 @@ from types import MappingProxyType
 from rnncourse.checks.framework.answers import AnswerKey
 from rnncourse.checks.framework.check import Check
 from rnncourse.checks.framework.judge import judge
+from rnncourse.checks.framework.task import Task as CheckTask
 from rnncourse.checks.framework.verdict import Verdict
 from rnncourse.grading.causes import Cell, answer, likeness, needed, read_stopped
 from rnncourse.grading.host import Host
@@ -333,7 +334,7 @@ def _run(
     )
 
 
-def _unjudged(check: Check, state: str) -> TaskResult:
+def _unjudged(check: CheckTask, state: str) -> TaskResult:
     return TaskResult(check.name, f"{check.name}_check", state, None, check.points)
 
 
@@ -361,11 +362,10 @@ def _group(assignment: Assignment, numbers: list[int]) -> Group:
 
 
 def _judged(key: AnswerKey, message: Buffer | None, end: str, fault: str) -> TaskResult:
-    check = key.check
-    nothing = _unjudged(check, end)
+    nothing = _unjudged(key.task, end)
     if message is None:
         return (
-            replace(nothing, text=f": the grader's own code failed ({fault}).") if end == "fault" else nothing
+            replace(nothing, text=f"the grader's own code failed ({fault}).") if end == "fault" else nothing
         )
     try:
         answers = unpack_answers(message, len(key.cases))
@@ -380,19 +380,19 @@ def _judged(key: AnswerKey, message: Buffer | None, end: str, fault: str) -> Tas
         verdict = judge(key, answers)
     except Exception as error:  # a bug in the judge must neither score 0 nor end the run
         return _fault(nothing, "judging it", error)
-    return _task(check, verdict)
+    return _task(verdict)
 
 
 def _fault(nothing: TaskResult, what: str, error: Exception) -> TaskResult:
     words = " ".join(str(error).split())[:300]
-    text = f": the grader's own code failed while {what} ({type(error).__name__}: {words})."
+    text = f"the grader's own code failed while {what} ({type(error).__name__}: {words})."
     return replace(nothing, state="fault", text=text)
 
 
-def _task(check: Check, verdict: Verdict) -> TaskResult:
+def _task(verdict: Verdict) -> TaskResult:
     return TaskResult(
-        check.name,
-        f"{check.name}_check",
+        verdict.task,
+        f"{verdict.task}_check",
         "flagged" if verdict.state == "forbidden" else "graded",
         verdict.points,
         verdict.total,
@@ -410,12 +410,12 @@ def _reason(state: str, tasks: list[TaskResult]) -> str:
     """In one sentence, which tasks made the submission's state what it is."""
     named = [task for task in tasks if task.state == state]
     if state == "fault":
-        return " ".join(f"{task.task}{task.text}" for task in named)
+        return " ".join(f"{task.task}: {task.text}" for task in named)
     if state == "stopped":
         causes: dict[str, list[str]] = {}
         for task in named:
             causes.setdefault(task.remarks[-1], []).append(task.task)
         return " ".join(f"{', '.join(tasks)}: {cause}" for cause, tasks in causes.items())
     if state == "flagged":
-        return " ".join(f"{task.task}{task.text}" for task in named)
+        return " ".join(f"{task.task}: {task.text}" for task in named)
     return f"Not judged: {', '.join(task.task for task in named)}; {WHY[state]}." if state in WHY else ""

@@ -73,7 +73,7 @@ def overridden(result: Result, overrides: Overrides) -> Result:
 
 
 def _task(task: TaskResult, points: int, comment: str) -> TaskResult:
-    said = task if task.points is not None else replace(task, text=": a person has judged this.")
+    said = task if task.points is not None else replace(task, text="a person has judged this.")
     verdict = task.verdict or ("right" if points == task.total else "wrong")
     remarks = (*said.remarks, _words(points, task.total, comment))
     return replace(said, state="graded", verdict=verdict, points=points, remarks=remarks, earned=())

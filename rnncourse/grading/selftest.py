@@ -60,7 +60,7 @@ def _trials(assignment: Assignment) -> Iterator[tuple[str, bytes, Callable[[Task
         yield (
             "the solution",
             assignment.notebook,
-            lambda t: "" if t.points == t.total else f"{t.task} has {t.points} of {t.total} points{t.text}",
+            lambda t: "" if t.points == t.total else f"{t.task} has {t.points} of {t.total} points: {t.text}",
         )
     yield (
         "the empty exercise",
@@ -101,7 +101,7 @@ def _named(check: Check, k: int, task: TaskResult) -> bool:
 
 
 def _words(task: TaskResult) -> str:
-    return f"state {task.state}, verdict {task.verdict or 'none'}{task.text}"
+    return f"state {task.state}, verdict {task.verdict or 'none'}: {task.text}"
 
 
 def _more(result: Result) -> str:

@@ -190,9 +190,7 @@ class Summary:
 
 
 def first_sentence(text: str) -> str:
-    """Of a hint as a verdict has it, after its colon."""
-    words = text.removeprefix(":").strip()
-    return re.split(r"(?<=[.?!])\s", words, maxsplit=1)[0]
+    return re.split(r"(?<=[.?!])\s", text, maxsplit=1)[0]
 
 
 def _link(out: Path, result: Result) -> str:

@@ -34,7 +34,7 @@ def keys():
 def spoken(key, answers):
     """The judge's verdict, and the task's result that grading makes of it."""
     verdict = judge(key, [replace(answer, calls=None) for answer in answers])
-    return verdict, _task(key.check, verdict)
+    return verdict, _task(verdict)
 
 
 def right(key):
@@ -116,7 +116,7 @@ def teacher_page(out, *results):
 def test_the_words_are_the_notebooks(tmp_path, keys):
     """Right ways, each known mistake, and an empty task: the page has what the notebook shows, as it is."""
     said = [right(key) for key in keys.values()]
-    said += [mistaken(key, m) for key in keys.values() for m in range(len(key.check.mistakes))]
+    said += [mistaken(key, m) for key in keys.values() for m in range(len(key.task.mistakes))]
     said += [failing(keys["gates"], kind="not written")]
     page, data = student_page(tmp_path, result([task for _, task in said]))
     html = (tmp_path / "feedback" / NAME / f"{safe_name('Zoë')}.html").read_text("utf-8")
@@ -189,7 +189,7 @@ def test_nothing_of_the_cases_is_in_the_feedback(tmp_path, keys):
     assert not {"digest", "mistake", "seconds"} & (
         data.keys() | {name for task in data["tasks"] for name in task}
     )
-    assert {task["text"] for task in data["tasks"] if "raised ValueError in your line" in task["text"]}
+    assert {task["text"] for task in data["tasks"] if "it raised ValueError: " in task["text"]}
 
 
 def _tensors(value):
@@ -203,7 +203,7 @@ def test_sizes_and_short_numbers_stay(keys):
     message = "mat1 and mat2 shapes cannot be multiplied (3x4 and 5x16)"
     verdict, task = failing(keys["gates"], kind="raised", error="RuntimeError", message=message)
     (told,) = feedback(result([task]))["tasks"]
-    assert told["text"] == f"{verdict.task}{verdict.text}"
+    assert told["text"] == f"{verdict.task}: {verdict.text}"
     assert message in told["text"]
 
 
@@ -244,11 +244,11 @@ def test_pages_need_no_network_and_say_their_language(tmp_path, keys):
 def test_the_summary_counts(tmp_path, keys):
     """A small class, counted by hand."""
     gates, memory = keys["gates"], keys["cell_state"]
-    names = [mistake.name for mistake in gates.check.mistakes]
+    names = [mistake.name for mistake in gates.task.mistakes]
     full, first, second = right(gates)[1], mistaken(gates, 0)[1], mistaken(gates, 1)[1]
     raised = failing(gates, kind="raised", error="ValueError", message="no")[1]
     fine = right(memory)[1]
-    flagged = replace(fine, state="flagged", verdict="forbidden", points=0, text=": calls nn.LSTMCell.")
+    flagged = replace(fine, state="flagged", verdict="forbidden", points=0, text="calls nn.LSTMCell.")
     page = teacher_page(
         tmp_path,
         *(result([fine, full], f"good{n}") for n in range(3)),
@@ -317,10 +317,10 @@ def test_two_assignments_each_by_itself(tmp_path, keys):
 
 
 @pytest.mark.parametrize(("text", "first"), [
-    (": this is the sum. Look there.", "this is the sum."),
-    (": i is right in every case: is g squashed? Perhaps not.", "i is right in every case: is g squashed?"),
-    (" returns None: is a `return` missing?", "returns None: is a `return` missing?"),
-    (": 0.5 times too large", "0.5 times too large"),
+    ("this is the sum. Look there.", "this is the sum."),
+    ("i is right in every case: is g squashed? Perhaps not.", "i is right in every case: is g squashed?"),
+    ("it returns None: is a `return` missing?", "it returns None: is a `return` missing?"),
+    ("0.5 times too large", "0.5 times too large"),
     ("", ""),
 ])  # fmt: skip
 def test_first_sentence(text, first):
