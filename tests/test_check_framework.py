@@ -10,9 +10,10 @@ import subprocess
 import sys
 import warnings
 
+import honest
 import pytest
 import torch
-from sets.test_set_lstm_gates import lstm_step_split, torch_lstm_cell
+from sets.test_set_lstm_gates import lstm_step_split
 from sets.test_set_rnn_cell import next_state_by_name, unroll_by_index
 from test_checks import numbers
 from torch import nn
@@ -120,6 +121,11 @@ def fault_in_both(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
     return o.sigmoid() * c, c
 
 
+def one_known_one_not(*arguments):
+    h, c = fault_in_both(*arguments)
+    return h**2 + 7, c
+
+
 @pytest.mark.parametrize(
     ("learner", "state", "points", "words"),
     [
@@ -127,18 +133,23 @@ def fault_in_both(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
             right_step,
             "right",
             4,
-            "✓ lstm_step: all 12 cases agree with the equations to 1e-6. 4 of 4 points.",
+            "✓ lstm_step: all 14 cases agree with the equations to 1e-6. 4 of 4 points.",
         ),
-        (not_written, "not written", 0, "… lstm_step is not written yet."),
-        (calls_the_unwritten, "not written", 0, "… lstm_step calls not_written, which is not written yet."),
-        (unfinished_without_a_batch, "raised", 2, "is not written yet where there is no batch."),
+        (not_written, "not written", 0, "… lstm_step: not written yet."),
+        (
+            calls_the_unwritten,
+            "not written",
+            0,
+            "… lstm_step: it calls not_written, which is not written yet.",
+        ),
+        (unfinished_without_a_batch, "raised", 2, "not written yet where there is no batch."),
         (
             spoiled(lambda h, c: (c, h)),
             "close",
             0,
             "right after exchanging your two results: you return (c, h)",
         ),
-        (spoiled(lambda h, c: (-h, c)), "close", 2, "h: right after changing the sign."),
+        (spoiled(lambda h, c: (h, -c)), "close", 2, "c: right after changing the sign."),
         (spoiled(lambda h, c: (h[None], c)), "close", 2, "h: right, but for an extra first axis of size 1."),
         (
             spoiled(lambda h, c: (h.half(), c)),
@@ -151,7 +162,7 @@ def fault_in_both(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
             spoiled(lambda h, c: (h.movedim(0, -1), c)),
             "close",
             3,
-            "exchanging axes 0 and 1; asked was (B, H)",
+            "exchanging axes 0 and 1; expected (B, H)",
         ),
         (
             spoiled(lambda h, c: (h[..., :-1], c)),
@@ -159,27 +170,27 @@ def fault_in_both(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
             2,
             "h has shape (3, 3), expected (3, 4): batch B=3 first",
         ),
-        (spoiled(lambda h, c: (h, c, h)), "type", 0, "returns a tuple of 3; asked is the tuple (h, c)."),
-        (spoiled(lambda h, c: torch.stack([h, c])), "type", 0, "returns one tensor of shape (2, 3, 4)"),
+        (spoiled(lambda h, c: (h, c, h)), "type", 0, "returns a tuple of 3; expected the tuple (h, c)."),
+        (spoiled(lambda h, c: torch.stack([h, c])), "type", 0, "returns a tensor of shape (2, 3, 4)"),
         (
             spoiled(lambda h, c: (h.numpy(), c.numpy())),
             "right",
             4,
-            "4 of 4 points. h is a NumPy array; asked is a torch.Tensor. c is a NumPy array; asked is",
+            "4 of 4 points. h is a NumPy array; expected a torch.Tensor. c is a NumPy array; expected",
         ),
-        (spoiled(lambda h, c: (h.tolist(), c)), "right", 4, "h is a list; asked is a torch.Tensor."),
+        (spoiled(lambda h, c: (h.tolist(), c)), "right", 4, "h is a list; expected a torch.Tensor."),
         (
             spoiled(lambda h, c: (list(h), c)),
             "type",
             2,
-            "h is a list; asked is a torch.Tensor. The numbers in it are right.",
+            "h is a list; expected a torch.Tensor. The numbers in it are right.",
         ),
-        (spoiled(lambda h, c: {"c": c, "h": h}), "right", 4, "all 12 cases agree"),
+        (spoiled(lambda h, c: {"c": c, "h": h}), "right", 4, "all 14 cases agree"),
         (
             spoiled(lambda h, c: (x for x in (h, c))),
             "type",
             0,
-            "returns a generator (a `yield` makes one); asked is",
+            "returns a generator (a `yield` makes one); expected",
         ),
         (
             lambda f, i: f,
@@ -187,54 +198,66 @@ def fault_in_both(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
             0,
             "It is called with x_t, state, weight_ih, weight_hh, bias_ih, bias_hh, in",
         ),
-        (spoiled(lambda h, c: (h.long(), c)), "type", 2, "h holds int64; asked are floating-point numbers."),
-        (spoiled(lambda h, c: Hostile()), "type", 0, "returns a Hostile; asked is the tuple (h, c)."),
+        (spoiled(lambda h, c: (h.long(), c)), "type", 2, "h holds int64; expected floating-point numbers."),
+        (
+            spoiled(lambda h, c: Hostile()),
+            "type",
+            0,
+            "returns an object of the class Hostile; expected the tuple (h, c).",
+        ),
         (spoiled(lambda h, c: (h * torch.nan, c)), "wrong", 2, "h has nan or inf in it."),
         (
             spoiled(lambda h, c: (h**2 + 1, c)),
             "wrong",
             2,
-            "c is right in every case; h is wrong (largest difference",
+            "h is wrong. The largest difference is",
         ),
         (forgets_return, "type", 0, "returns None: is a `return` missing?"),
         (
             wrong_side,
             "raised",
             0,
-            "in your line `a = weight_ih @ x_t`: mat1 and mat2 shapes cannot be multiplied (16x5",
+            "mat1 and mat2 shapes cannot be multiplied (16x5 and 3x5). Your line: `a = weight_ih @ x_t`.",
         ),
         (
             wrong_side,
             "raised",
             0,
-            "Both have 5 as their last axis: one of them wants transposing. Here B=3, I=5, H=4.",
+            "Both have 5 as their last axis: one of them needs transposing. Here B=3, I=5, H=4.",
         ),
-        (needs_a_batch, "raised", 2, "raised IndexError where there is no batch in your line"),
+        (needs_a_batch, "raised", 2, "Only where there is no batch. Without"),
         (needs_a_batch, "raised", 2, "there is one axis fewer: count axes from the end"),
         (
             unknown_name,
             "raised",
             0,
-            "raised NameError in your line `return undefined  # noqa: F821`: name 'undefined'",
+            "raised NameError: name 'undefined' is not defined. Your line: `return undefined",
         ),
         (without_end, "raised", 0, "calls itself without end (RecursionError)."),
-        (gives_up, "raised", 0, "raised SystemExit in your line `raise SystemExit(3)`: 3."),
-        (raises_hostile, "raised", 0, "raised HostileError in your line `raise HostileError`."),
-        (h_depends_on_h, "wrong", 2, "h is right where h is zero and wrong elsewhere (largest difference"),
+        (gives_up, "raised", 0, "raised SystemExit: 3. Your line: `raise SystemExit(3)`."),
+        (raises_hostile, "raised", 0, "raised HostileError. Your line: `raise HostileError`."),
         (
             h_depends_on_h,
             "wrong",
             2,
-            "first at case 1 (B=3, I=5, H=4)). Look at what you do with the previous h.",
+            "h is right where h is zero and wrong elsewhere. The largest",
+        ),
+        (
+            h_depends_on_h,
+            "wrong",
+            2,
+            "Look at what you do with the previous h.",
         ),
         (one_for_the_batch, "wrong", 3, "h is right where there is no batch and wrong elsewhere"),
-        (fault_in_both, "mistake", 0, "first c: forget and input gate are exchanged"),
-        (fault_in_both, "mistake", 0, "(h: wrong, too. One thing at a time.)"),
+        (fault_in_both, "mistake", 0, "two mistakes at once. One: forget and input gate are exchanged"),
+        (fault_in_both, "mistake", 0, "Another: your h looks like `o * c`"),
+        (one_known_one_not, "mistake", 0, "first c: forget and input gate are exchanged"),
+        (one_known_one_not, "mistake", 0, "(h is wrong, too. One thing at a time.)"),
         (None, "type", 0, "it got None. Pass a function by its name, without brackets"),
-        (3.5, "type", 0, "it got a float; asked is a function, passed by its name: no quotes, no brackets."),
-        ("lstm_step", "type", 0, "it got a str; asked is a function"),
-        (nn.LSTMCell, "type", 0, "it got the class LSTMCell; asked is a function."),
-        (torch.zeros(2), "type", 0, "it got a tensor; asked is a function."),
+        (3.5, "type", 0, "it got a float; expected a function, passed by its name: no quotes, no brackets."),
+        ("lstm_step", "type", 0, "it got a string; expected a function"),
+        (nn.LSTMCell, "type", 0, "it got the class LSTMCell; expected a function."),
+        (torch.zeros(2), "type", 0, "it got a tensor; expected a function."),
     ],
 )
 def test_verdicts_on_lstm_step(learner, state, points, words):
@@ -246,7 +269,9 @@ def test_verdicts_on_lstm_step(learner, state, points, words):
 
 
 def test_a_hostile_object_in_the_place_of_a_function():
-    assert "it got a Hostile; asked is a function" in str(lstm_gates.lstm_step.verdict(Hostile()))
+    assert "it got an object of the class Hostile; expected a function" in str(
+        lstm_gates.lstm_step.verdict(Hostile())
+    )
 
 
 def test_place_along_the_time_axis():
@@ -257,7 +282,7 @@ def test_place_along_the_time_axis():
         return outputs, h_T
 
     verdict = rnn_cell.unroll.verdict(wrong_from_step_2_on)
-    assert "outputs is wrong in 4 of 5 cases, from step 2 on (counted from 0)" in str(verdict)
+    assert "outputs is wrong in 6 of 7 cases. It is wrong from step 2 on, counted from 0." in str(verdict)
     assert verdict.points == 2
 
 
@@ -269,15 +294,15 @@ def test_read_backwards_in_time():
 @pytest.mark.parametrize(
     ("member", "words"),
     [
-        ({}, "its state_dict() has no weight_ih (it is empty)."),
+        ({}, "its state_dict() has no weight_ih: it is empty."),
         (
             {"weight_ih": torch.zeros(16, 5)},
             "self.weight_ih is a plain tensor, so state_dict() has no weight_ih.",
         ),
-        ({"weight_ih": nn.Parameter(torch.zeros(5, 16))}, "weight_ih has shape (5, 16), torch's has (16, 5)"),
+        ({"weight_ih": nn.Parameter(torch.zeros(5, 16))}, "weight_ih has shape (5, 16); torch's has (16, 5)"),
         (
             {"linear": nn.Linear(5, 16)},
-            "no weight_ih (it has linear.weight, linear.bias). Asked are torch's names.",
+            "no weight_ih: it has linear.weight, linear.bias. Use torch's names.",
         ),
     ],
 )
@@ -294,8 +319,8 @@ def test_parameters_that_do_not_fit(member, words):
 
 
 def test_a_class_where_a_function_is_due_and_back():
-    assert "it got a function; asked is a class" in str(lstm_gates.MyLSTMCell.verdict(right_step))
-    assert "it is no torch.nn.Module" in str(
+    assert "it got a function; expected a class" in str(lstm_gates.MyLSTMCell.verdict(right_step))
+    assert "it is not a torch.nn.Module" in str(
         lstm_gates.MyLSTMCell.verdict(type("Plain", (), {"__init__": lambda *a: None}))
     )
 
@@ -350,7 +375,7 @@ def test_a_flood_of_text_is_cut():
 
 
 def torch_cell(x_t, state, *weights):
-    return torch_lstm_cell(*weights)(x_t, state)
+    return honest.torch_cell(nn.LSTMCell, *weights)(x_t, state)
 
 
 def torch_layer(x_t, state, *weights):
@@ -486,7 +511,7 @@ def test_evaluate_imports_no_answer():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     found = set(re.findall(r"framework\.(\w+)", done.stdout)) - {"progress"}  # progress comes with rnncourse
-    assert found == {"evaluate", "cases", "watch", "use", "limit", "plain"}
+    assert found == {"evaluate", "cases", "watch", "use", "limit", "plain", "language"}
     assert set(re.findall(r"checks\.(\w+)", done.stdout)) == {"framework"}
 
 
@@ -502,7 +527,7 @@ def test_in_a_terminal_one_line_and_no_ipython():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.splitlines() == [
-        "✓ cell_state: all 4 cases agree with the equations to 1e-6. 2 of 2 points.",
+        "✓ cell_state: all 6 cases agree with the equations to 1e-6. 2 of 2 points.",
         "int 2 False False",
     ]
 
@@ -547,4 +572,4 @@ def test_a_place_in_a_result_of_one_axis():
 
     verdict = sequences_and_state.run.verdict(run)
     assert verdict.state == "wrong"
-    assert "states is wrong in 5 of 6 cases, only in the last step" in str(verdict)
+    assert "states is wrong in 6 of 7 cases. Only the last step is wrong." in str(verdict)

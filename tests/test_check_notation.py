@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from rnncourse.checks.framework.authoring import BATCH, SINGLE, Case, Mistakes, Part, Shape, Whole, task
+from rnncourse.checks.framework.bank import _rows
 from rnncourse.checks.framework.notation import NotationError, parse
 
 
@@ -170,3 +171,54 @@ def test_a_task_that_does_not_fit_is_refused(more, words):
     with pytest.raises(NotationError) as error:
         written(**more)
     assert str(error.value) == words
+
+
+def test_each_makes_one_mistake_of_several_choices():
+    found = made("""
+each side: x y
+each other: x y
+{side} alone | only {side} is doubled.
+    x + y => {side}
+{side} for {other} | {side} stands where {other} should.
+    x + y => {side} + {side}
+both | nothing is {added}.
+    x + y => 0
+""")
+    assert list(found) == ["x alone", "y alone", "x for y", "y for x", "both"]
+    assert found["y for x"].hint == "y stands where x should."
+    assert found["y for x"].function(7, 2) == (2 + 2) * 4
+    assert found["x for y"].template == ("{side} for {other}", "{side} stands where {other} should.")
+    assert (found["both"].hint, found["both"].template) == ("nothing is {added}.", None)
+
+
+def test_of_several_mistakes_those_that_change_nothing_or_are_known_are_left_out():
+    wrong = Mistakes("Own section", _last_sum)
+    wrong.edits("y alone | written by hand.\n    x + y => y")
+    wrong.edits("each side: x y x+y\n{side} alone | only {side} is doubled.\n    x + y => {side}")
+    assert [(m.name, m.hint) for m in wrong] == [
+        ("y alone", "written by hand."),
+        ("x alone", "only x is doubled."),
+        ("x+y alone", "only x+y is doubled."),
+    ]
+    wrong.edits("each sign: + -\na {sign} b | it is {sign}.\n    x + y => x {sign} y")
+    assert [m.name for m in wrong[3:]] == ["a - b"]
+
+
+def test_what_is_left_out_must_be_there():
+    wrong = Mistakes("Own section", _last_sum)
+    text = "each side: x y\n{side} alone | only {side} is doubled.\n    x + y => {side}"
+    wrong.edits(text, but="x alone")
+    assert [m.name for m in wrong] == ["y alone"]
+    with pytest.raises(
+        NotationError, match=r"test_check_notation\.py, line \d+: no mistake is called z alone"
+    ):
+        wrong.edits(text, but="z alone; y alone")
+
+
+def test_the_table_has_one_row_for_mistakes_that_are_written_as_one():
+    wrong = Mistakes("Own section", _last_sum)
+    wrong.edits("each side: x y\n{side} alone | only {side} is doubled.\n    x + y => {side}")
+    larger = wrong.through(lambda function: function, name="step: {}", hint="in the step: {}")
+    assert list(_rows(larger)) == [
+        "| step: {side} alone (2 of them) | in the step: only {side} is doubled. | Own section |"
+    ]

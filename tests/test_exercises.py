@@ -173,7 +173,7 @@ def test_the_unsolved_exercise_runs_to_its_end_and_earns_nothing(path, monkeypat
                 file = tmp_path / f"{cell.id}.py"  # a check tells a stub by its source line
                 file.write_text(cell.source, encoding="utf-8")
                 exec(compile(cell.source, file, "exec"), names)
-    expected = [f"… {check.name} is not written yet." for check in checks(path).values()]
+    expected = [f"… {check.name}: not written yet." for check in checks(path).values()]
     assert [str(verdict) for verdict in verdicts] == expected
 
 

@@ -88,7 +88,7 @@ def test_every_value_of_a_trace_is_a_tensor() -> None:
     assert assert_type(layer.layer(0).forward.mask, Tensor | None) is None
     is_a(assert_type(layer.output, Tensor | PackedSequence), Tensor)
     is_a(assert_type(layer.c_n, Tensor), Tensor)
-    is_a(assert_type(layer.difference, float), float)
+    is_a(assert_type(layer.max_error, float), float)
     is_a(assert_type(layer.nbytes, int), int)
     is_a(assert_type(t.modules, list[str])[0], str)
 

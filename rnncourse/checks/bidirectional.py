@@ -1,6 +1,6 @@
 """The checks of exercise set 12: two directions, and a published class repaired until it is nn.LSTM."""
 
-import dataclasses
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -11,15 +11,20 @@ from rnncourse.checks.framework.authoring import (
     NO_BIAS,
     ONE_STEP,
     STATE,
-    Case,
     Criterion,
     Mistakes,
+    Problem,
     Trait,
     cases,
     cell_of,
+    check_random,
+    fresh_case,
+    in_float64,
+    is_random,
+    layer_case,
+    masked_case,
     predicted,
     random_cell,
-    random_module,
     random_numbers,
     rows,
     small_parameters,
@@ -28,7 +33,7 @@ from rnncourse.checks.framework.authoring import (
 from rnncourse.checks.framework.notation import parse
 from rnncourse.checks.given import bidirectional as given
 from rnncourse.checks.given.bidirectional import PUBLISHED
-from rnncourse.checks.uses.bidirectional import halves, load_set_and_call
+from rnncourse.checks.uses.bidirectional import EXPECTED, load_set_and_call
 
 LESSON = "12"
 
@@ -431,7 +436,8 @@ class _BiLSTM(nn.Module):
                     self.add("bias_hh" + end, 4 * hidden_size)
 
     def add(self, name, *shape):
-        self.register_parameter(name, nn.Parameter(torch.zeros(shape)))
+        bound = self.hidden_size**-0.5
+        self.register_parameter(name, nn.Parameter(torch.empty(shape).uniform_(-bound, bound)))
 
     def run(self, x, end, h, c):
         bias = getattr(self, "bias_ih" + end) + getattr(self, "bias_hh" + end) if self.bias else None
@@ -463,31 +469,26 @@ class _BiLSTM(nn.Module):
 
 def _BiLSTM_cases(seed):
     numbers = random_numbers(seed, 0.8, torch.float32)
-
-    def case(T, B, I, H, L, *traits, state=False, train=False, **options):
-        options = {"num_layers": L, **options}
-        sizes = {"input_size": I, "hidden_size": H}
-        parameters = random_module("LSTM", numbers, **sizes, **options, bidirectional=True).parameters
-        x = numbers(B, T, I) if options.get("batch_first") else numbers(T, B, I)
-        hx = (numbers(2 * L, B, H), numbers(2 * L, B, H)) if state else None
-        arguments = sizes | {"options": options, "parameters": parameters, "train": train, "x": x, "hx": hx}
-        return Case(arguments, {"T": T, "B": B, "I": I, "H": H, "L": L}, frozenset(traits))
-
-    # The first cases tell most mistakes apart. All or nothing is dropped: no draw of a mask plays a part.
-    return [
-        case(2, 3, 5, 6, 2, state=True, batch_first=True, bias=False, dropout=1.0),
-        case(2, 5, 3, 6, 2, STATE, state=True, batch_first=True),
-        case(3, 4, 6, 5, 2, DROPS, dropout=1.0, train=True),
-        case(2, 4, 5, 6, 2, DROPS, dropout=1.0),
-        case(4, 2, 3, 5, 1, NO_BIAS, bias=False),
-        case(2, 4, 5, 6, 3, DEEP, batch_first=True),
-        case(3, 5, 2, 4, 1, STATE, state=True),
-        case(5, 3, 4, 2, 1, PLAIN),
-        case(4, 5, 3, 2, 1, PLAIN, batch_first=True),
+    case = partial(layer_case, numbers, always={"bidirectional": True})
+    whole = {"num_layers": 2, "state": True, "batch_first": True}
+    return [  # in the order of the lesson, in which a verdict goes
+        case((5, 3, 4, 2), PLAIN),
+        case((4, 5, 3, 2), PLAIN, batch_first=True),
+        case((2, 4, 5, 6), DEEP, num_layers=3, batch_first=True),
+        case((3, 5, 2, 4), STATE, state=True),
+        case((2, 5, 3, 6), STATE, **whole),
+        case((4, 2, 3, 5), NO_BIAS, bias=False),
+        # Here all is dropped or nothing, so no draw plays a part.
+        case((3, 4, 6, 5), DROPS, num_layers=3, dropout=1.0, train=True),
+        case((2, 4, 5, 6), DROPS, num_layers=2, dropout=1.0),
+        masked_case(numbers, DROPS, always={"bidirectional": True}),
+        fresh_case(numbers, num_layers=2, always={"bidirectional": True}),
+        in_float64(case((2, 3, 4, 5), num_layers=2)),
+        case((2, 3, 5, 6), **whole, bias=False, dropout=1.0),
     ]
 
 
-# The seven faults in the lesson's order.
+# The seven faults in the lesson's order, and how it starts.
 FAULTS = """
 § The axes
 axes | time and batch are exchanged: the loop runs over the batch.
@@ -511,21 +512,16 @@ bias | with bias=False there are biases all the same.
 § No dropout in eval
 eval | dropout acts in eval, too.
     self.dropout, self.training) => self.dropout)
+§ All together
+zeros | newly built, all its weights are zero. What does layer 1 read then, and which gradient does it
+    send down?
+    torch.empty(shape).uniform_(-bound, bound) => torch.zeros(shape)
+    look: nn.LSTM draws its weights. Print the largest of a new layer's, with H = 4 and with H = 100.
 """
 faults = list(parse(FAULTS, __file__, 0))
 
 wrong = Mistakes("A published class, repaired", _BiLSTM)
-wrong(
-    "as given",
-    "it gives what the class as given gives: no repair shows yet.",
-    look="The lesson begins with the axes, since all else stands on them.",
-)(given.BiLSTM)
-for at, fault in enumerate(faults):
-    wrong(fault.name, fault.hint, fault.section)(fault.edited(_BiLSTM))
-    if 0 < at < len(faults) - 1:  # this one and all after it are left
-        left = dataclasses.replace(fault, changes=[change for each in faults[at:] for change in each.changes])
-        hint = f"{fault.hint} And it is not the last fault."
-        wrong(f"{fault.name}, and more", hint, fault.section)(left.edited(_BiLSTM))
+wrong.edits(FAULTS)
 wrong.edits("""
 § The axes
 batch_first ignored | batch_first makes no difference.
@@ -578,7 +574,66 @@ dropout on the output | dropout acts after the last layer, too.
     - states += [ahead, back]
     + states += [ahead, back]
     + x = F.dropout(x, self.dropout, self.training)
+nothing made larger | in training, what dropout leaves goes up as it is. nn.LSTM keeps the mean of
+    what goes up.
+    F.dropout(x, self.dropout, self.training) => x * (torch.rand_like(x) >= self.dropout * self.training)
+divided by zero | in training with dropout=1.0 there is nan: nothing stays, and 1 - p is 0.
+    - x = F.dropout(x, self.dropout, self.training)
+    + kept = torch.rand_like(x) >= self.dropout * self.training
+    + x = x * kept / (1 - self.dropout * self.training)
+the share that stays | dropout is taken for the share that stays. It is the share that goes.
+    x = F.dropout(x, self.dropout, => x = F.dropout(x, 1 - self.dropout,
+one mask for all steps | the same units are dropped at all steps. nn.LSTM draws anew for each.
+    F.dropout(x, => x * F.dropout(torch.ones_like(x[0]),
+one mask for all sequences | the same units are dropped in all sequences of the batch.
+    F.dropout(x, => x * F.dropout(torch.ones_like(x[:, :1]),
+whole steps dropped | of a step, all units are dropped, or none.
+    F.dropout(x, => x * F.dropout(torch.ones_like(x[..., :1]),
+one mask for both halves | the same units are dropped of the forward half and of the backward half.
+    - x = F.dropout(x, self.dropout, self.training)
+    + kept = F.dropout(torch.ones_like(x.chunk(2, dim=-1)[0]), self.dropout, self.training)
+    + x = x * torch.cat([kept, kept], dim=-1)
+a mask for each direction | each direction reads a mask of its own. nn.LSTM draws one for both.
+    - if layer > 0:
+    + if False:
+    self.run(x, => self.run(F.dropout(x, self.dropout * (layer > 0), self.training),
+    self.run(x.flip(0), => self.run(F.dropout(x.flip(0), self.dropout * (layer > 0), self.training),
+§ All together
+biases start at zero | newly built, its biases are zero. nn.LSTM draws them, too.
+    uniform_(-bound, bound) => uniform_(-bound, bound) * ("bias" not in name)
+range too wide | newly built, it has numbers that are larger than nn.LSTM's ever are: these depend on H.
+    torch.empty(shape).uniform_(-bound, bound) => torch.randn(shape)
+not below zero | newly built, no number in it is negative. nn.LSTM's range is as wide below 0 as above.
+    uniform_(-bound, bound) => uniform_(0, bound)
+zeros in float32 | where x is float64, it starts from zeros of torch's default dtype.
+    x.new_zeros( => torch.zeros(
+state kept as a parameter | a state is among its parameters: state_dict() has it, and an optimizer would
+    change it.
+    super().__init__() => super().__init__(); self.h_0 = nn.Parameter(torch.zeros(1, 1, 1))
+no gradient | the numbers are right, but no gradient flows back from them.
+    return (x.transpose => x, h_n, c_n = (v.detach() for v in (x, h_n, c_n)); return (x.transpose
 """)
+wrong(
+    "as given",
+    "it gives what the class as given gives: no repair shows yet.",
+    look="The lesson begins with the axes, since all else stands on them.",
+)(given.BiLSTM)
+
+
+def _halves(returned, arguments):
+    """Both halves of output, time first, and the two states: each of them has points of its own."""
+    if is_random(arguments):
+        check_random(returned if arguments["x"] is None else returned[0], arguments)
+        return dict.fromkeys(("forward half", "backward half", "h_n", "c_n"), torch.zeros(0))
+    try:
+        output, (h_n, c_n) = returned
+        H = arguments["hidden_size"]
+        if arguments["options"].get("batch_first"):
+            output = output.transpose(0, 1)
+        return {"forward half": output[..., :H], "backward half": output[..., H:], "h_n": h_n, "c_n": c_n}
+    except (TypeError, ValueError, AttributeError, IndexError):
+        raise Problem(EXPECTED) from None
+
 
 BiLSTM = task(
     "BiLSTM",
@@ -593,6 +648,7 @@ BiLSTM = task(
         hx 1 = forward half, backward half where a state is given
         bias=False 1 = forward half, backward half where there are no biases
         dropout in training alone 1 = forward half, backward half where there is dropout
+        a drawn start 1 = forward half where it is newly built
         all of it together 2
     """,
     truth=_Torch,
@@ -607,7 +663,7 @@ BiLSTM = task(
         "hx": None,
     },
     use=load_set_and_call,
-    derive=halves,
+    derive=_halves,
     agree="torch.nn.LSTM",
 )
 

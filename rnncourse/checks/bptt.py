@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from rnncourse.checks.framework import explain
 from rnncourse.checks.framework.authoring import (
     AUTOGRAD,
     H_ZERO,
@@ -18,6 +19,7 @@ from rnncourse.checks.framework.authoring import (
     rows,
     task,
 )
+from rnncourse.checks.framework.variants import RNN_BACK, RNN_SLOPE
 from rnncourse.checks.uses.bptt import arrays, call_with_arrays
 from rnncourse.steps import rnn_step
 
@@ -99,7 +101,19 @@ dh_0: next step forgotten | It follows from a dh_1 that is its own loss alone.
     dh_0 => -0.2176
 """)
 
-by_hand = predicted("by_hand", LESSON, "Two steps, one number each", right, wrong, forbid=BY_HAND)
+by_hand = predicted(
+    "by_hand",
+    LESSON,
+    "Two steps, one number each",
+    right,
+    wrong,
+    forbid=BY_HAND,
+    follows={
+        "dh_1": lambda dh_2: -0.68 + 0.5 * 0.36 * dh_2,
+        "du": lambda dh_2, dh_1: 0.32 * 0.8 - 0.6 * 0.36 * dh_2 + 0.5 * 0.64 * dh_1,
+        "dh_0": lambda dh_1: 0.5 * 0.64 * dh_1,
+    },
+)
 
 
 # ---- Task 2, rnn_step_backward: one step, with all its shapes.
@@ -208,6 +222,8 @@ dweights not summed | each row of the batch has weight gradients of its own. The
     da.T @ x_t, da.T @ h, => da[:, :, None] * x_t[:, None], da[:, :, None] * h[:, None],
 """)
 
+wrong_step.edits(RNN_SLOPE + RNN_BACK)
+
 rnn_step_backward = task(
     "rnn_step_backward",
     LESSON,
@@ -224,6 +240,7 @@ rnn_step_backward = task(
         "weight_hh": rows([1, 0], [2, -1]),
     },
     use=call_with_arrays,
+    explain=explain.rnn_step_backward,
     forbid=BY_HAND,
     agree="the derivation",
 )
@@ -485,7 +502,8 @@ collected da backwards | the weights' gradients pair the da of one step with the
 LEFT_OUT = (
     "dh: weight_hh transposed; dh is da; dh_t added to dh; both weights transposed; slope is h_t squared; "
     "slope twice; slope of a sigmoid; tanh once more; dh and dx_t from dh_t; both dweights transposed; "
-    "dweights a mean; dbias summed over the units; dbias one number; dbias with two axes; dweights not summed"
+    "dh from dh_t; dweights a mean; dbias summed over the units; dbias one number; dbias with two axes; "
+    "dweights not summed"
 )
 of_the_step = {"name": "step: {}", "hint": "the loop is right, the step in it is not: {}"}
 wrong.extend(wrong_step.through(_loop_over, but=tuple(LEFT_OUT.split("; ")), **of_the_step))
@@ -506,6 +524,7 @@ rnn_backward = task(
         "weight_hh": rows([0.5]),
     },
     use=call_with_arrays,
+    explain=explain.loop_backward,
     forbid=BY_HAND,
     agree="the derivation",
 )
@@ -641,6 +660,7 @@ memory_backward = task(
     returns=arrays(df="T B H", di="T B H", dg="T B H", do="T B H", dc_0="B H"),
     points="df 1; di 1; dg 1; do 1; dc_0 1",
     cases=_memory_backward_cases,
+    explain=explain.memory_backward,
     example={
         "dh": rows([[1]], [[0]], [[2]]),
         "f": rows([[0.5]], [[0.8]], [[1]]),

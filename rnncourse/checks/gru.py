@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.nn.functional import linear
 
+from rnncourse.checks.framework import explain
 from rnncourse.checks.framework.authoring import (
     AUTOGRAD,
     BIAS_ZERO,
@@ -29,6 +30,7 @@ from rnncourse.checks.framework.authoring import (
     task,
 )
 from rnncourse.checks.framework.slips import NEEDS_A_STATE, STATE_IGNORED, WEIGHTS_EXCHANGED
+from rnncourse.checks.framework.variants import BIAS_SIGNS, GRU_CANDIDATE, GRU_GATES, GRU_MIX
 
 LESSON = "08"
 
@@ -165,6 +167,8 @@ gates not activated | r and z are the bare sums: they are not squashed.
     r = torch.sigmoid => r =
     z = torch.sigmoid => z =
 """)
+SAME = "r from the block of z; z from the block of r"  # as z for r, and as r for z
+step_mistakes.edits(GRU_GATES + GRU_CANDIDATE + GRU_MIX + BIAS_SIGNS, but=f"{SAME}; candidate squashed twice")
 
 gru_step = task(
     "gru_step",
@@ -173,6 +177,7 @@ gru_step = task(
     returns="h (B H)",
     points="with a batch 2 where there is a batch; without a batch 1 where there is no batch",
     cases=_step_cases,
+    explain=explain.gru_step,
     example=PENCIL,
 )
 
@@ -227,6 +232,7 @@ the gates read r * h, too | the gates read r * h as well. z reads the old state 
 W_hr for W_hn | r * h meets the first block of weight_hh, that of r. Which block is n's?
     weight_hh.chunk(3)[2], bias_hh.chunk(3)[2] => weight_hh.chunk(3)[0], bias_hh.chunk(3)[0]
 """)
+wrong.edits(GRU_GATES + GRU_MIX, but=SAME)
 
 gru_step_before = task(
     "gru_step_before",
@@ -235,6 +241,7 @@ gru_step_before = task(
     returns="h (B H)",
     points="with a batch 2 where there is a batch; without a batch 1 where there is no batch",
     cases=_step_cases,
+    explain=explain.gru_step_before,
     example=PENCIL,
 )
 
@@ -296,7 +303,7 @@ turn_z = task(
     LESSON,
     wrong,
     returns="weight_ih (3H I), weight_hh (3H H), bias_ih (3H), bias_hh (3H)",
-    points="the weights 1 = weight_ih, weight_hh; the biases 1 = bias_ih, bias_hh",
+    points="the weights 1 = weight_ih, weight_hh, arguments; the biases 1 = bias_ih, bias_hh, arguments",
     cases=_turn_z_cases,
     example=PENCIL_WEIGHTS,
 )
@@ -395,26 +402,30 @@ def _first_difference(x, h_0, weight_ih, weight_hh, bias_ih, bias_hh, tolerance)
 
 @functools.cache
 def _case(seed: int, trait: Trait, T: int, B: int, I: int, H: int) -> Case:
-    """LATER: drawn until the first step above the tolerance is no other one that could be meant."""
+    """LATER: drawn until no two steps that could be meant are the same.
+
+    They are: step 0, the first and the last above the tolerance, the one after that first, the one with the
+    largest gap, and the one whose number is how many are above.
+    """
     numbers = random_numbers(seed, 1.0)
     while True:
         arguments = {"x": numbers(T, B, I), "h_0": numbers(B, H), **random_weights(numbers, 3, I, H)}
         gap, _ = _first_difference(**arguments, tolerance=0.0)
-        first = {AT_ONCE: 0, NEVER: T, LATER: T // 3}[trait]
+        first = {AT_ONCE: 0, NEVER: T, LATER: 2}[trait]
         before = float(gap[:first].max()) if first else 0.0
         at = float(gap[first]) if first < T else 2 * before
         tolerance = (before + at) / 2
         above = gap > tolerance
         last = above.nonzero().flatten()[-1:].tolist()
-        told = gap.argmax() not in (first, *last) and above.sum() not in (1, first)
-        if trait is not LATER or (told and at > 1.1 * before):
+        meant = {0, first, first + 1, *last, int(above.sum()), int(gap.argmax())}
+        if trait is not LATER or (len(meant) == 6 and at > 1.1 * before):
             sizes = {"T": T, "B": B, "I": I, "H": H}
             return Case(arguments | {"tolerance": tolerance}, sizes, frozenset({trait}))
 
 
 def _first_difference_cases(seed: int) -> list[Case]:
     return [
-        _case(seed, LATER, 6, 3, 2, 4),
+        _case(seed, LATER, 8, 3, 2, 4),
         _case(seed + 100, LATER, 9, 2, 3, 5),
         _case(seed + 200, AT_ONCE, 5, 4, 3, 2),
         _case(seed + 300, NEVER, 4, 2, 5, 3),
@@ -425,7 +436,7 @@ def _derive(returned: Plain, arguments: dict[str, Any]) -> Plain:
     """A whole number in the place of `first` is as good as a tensor."""
     if isinstance(returned, tuple | list) and len(returned) == 2:
         if returned[1] is None:
-            raise Problem("first is None; asked is T where no step is above the tolerance.")
+            raise Problem("first is None; expected T where no step is above the tolerance.")
         if type(returned[1]) is int:
             return returned[0], torch.tensor(returned[1])
     return returned
@@ -579,6 +590,7 @@ MyGRUCell = task(
         "h": None,
     },
     use=load_and_call,
+    explain=explain.gru_step,
 )
 
 
@@ -691,6 +703,7 @@ gru_step_backward = task(
     returns="dx_t (B I), dh (B H), dweight_ih (3H I), dweight_hh (3H H), dbias_ih (3H), dbias_hh (3H)",
     points="dx_t 1; dh 2; the weights 2 = dweight_ih, dweight_hh; the biases 1 = dbias_ih, dbias_hh",
     cases=_gru_step_backward_cases,
+    explain=explain.gru_step_backward,
     example={
         "dh_t": row(1.0)[None],
         "x_t": PENCIL["x_t"][None],

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 from torch.nn.functional import linear
 
+from rnncourse.checks.framework import explain
 from rnncourse.checks.framework.authoring import (
     BATCH,
     BIAS_ZERO,
@@ -26,6 +27,15 @@ from rnncourse.checks.framework.authoring import (
     task,
 )
 from rnncourse.checks.framework.slips import BIASES, NEEDS_A_STATE, STATE_IGNORED, WEIGHTS_EXCHANGED
+from rnncourse.checks.framework.variants import (
+    BIAS_SIGNS,
+    LSTM_FACTORS,
+    LSTM_GATES,
+    LSTM_MEMORY,
+    LSTM_ONE_GATE,
+    LSTM_SHOWN,
+    PRE_ACTIVATION,
+)
 
 LESSON = "06"
 
@@ -74,6 +84,7 @@ tanh over c | the new c is squashed by tanh. c itself has no bounds.
 gates applied twice | f, i and g come activated: they go through sigmoid and tanh a second time.
     f * c + i * g => torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
 """)
+wrong.edits(LSTM_MEMORY + LSTM_FACTORS)
 
 cell_state = task(
     "cell_state",
@@ -161,6 +172,7 @@ cut along the first axis | you cut along the first axis, the batch where there i
 softmax over the gates | your four numbers add up to 1, a softmax. Each gate opens on its own.
     return i, f, g, o => return tuple(torch.stack(a.chunk(4, dim=-1)).softmax(0))
 """)
+wrong.edits(LSTM_GATES)
 
 gates = task(
     "gates",
@@ -254,6 +266,9 @@ x left out | the gates do not look at x_t.
     linear(x_t, weight_ih, bias_ih) => bias_ih
 """)
 step_mistakes.edits("§ Four gates, one matmul" + WEIGHTS_EXCHANGED)
+step_mistakes.edits("§ Four gates, one matmul" + LSTM_GATES, but="f from the block of o")
+step_mistakes.edits("§ Ask for a memory" + LSTM_MEMORY, but="a difference; 1 - i")
+step_mistakes.edits(LSTM_SHOWN + PRE_ACTIVATION + LSTM_ONE_GATE + BIAS_SIGNS)
 
 lstm_step = task(
     "lstm_step",
@@ -267,6 +282,7 @@ lstm_step = task(
         c without a batch 1 = c where there is no batch
     """,
     cases=_step_cases,
+    explain=explain.lstm_step,
     example={"x_t": row(1.0, 2.0), "state": (row(0.5), row(-1.0)), **PENCIL_WEIGHTS},
 )
 
@@ -398,6 +414,7 @@ MyLSTMCell = task(
         "state": None,
     },
     use=load_and_call,
+    explain=explain.lstm_step,
 )
 
 

@@ -5,6 +5,7 @@ import functools
 
 import torch
 
+from rnncourse.checks.framework import explain
 from rnncourse.checks.framework.authoring import (
     C_ZERO,
     H_ZERO,
@@ -80,11 +81,25 @@ h of the first state | c is carried on, h is not: each step takes the h that was
 h zero at each step | c is carried on, h is not: each step starts from h = 0.
     (x_t, (h, c)) => (x_t, (torch.zeros_like(h), c))
 § One tensor instead of (h, c)
+c in the place of h | the cell is given c twice. Its state is a pair of two different things.
+    (x_t, (h, c)) => (x_t, (c, c))
+c squashed on the way | each step is given tanh(c). c is handed on as it is.
+    (x_t, (h, c)) => (x_t, (h, torch.tanh(c)))
+h squashed on the way | each step is given tanh(h): h is squashed already.
+    (x_t, (h, c)) => (x_t, (torch.tanh(h), c))
 h in the place of c | the cell is given h twice. Its state is a pair of two different things.
     (x_t, (h, c)) => (x_t, (h, h))
 § One step, by hand
 c collected | output holds c of each step. What a step shows is h.
     append(h) => append(c)
+h made anew from c | h is made from c after each step. The cell returns the h that goes with it.
+    - outputs.append(h)
+    + h = torch.tanh(c)
+    + outputs.append(h)
+h squashed once more | output holds tanh(h): each h is squashed already.
+    append(h) => append(torch.tanh(h))
+tanh of c collected | output holds tanh(c). What a step shows is h: the output gate is in it, too.
+    append(h) => append(torch.tanh(c))
 both collected | output holds h and c of each step side by side. What a step shows is h.
     append(h) => append(torch.cat([h, c], dim=-1))
 state taken apart as (c, h) | the given state is taken apart as (c, h). It comes as (h, c).
@@ -132,6 +147,8 @@ return inside the loop | the loop ends after its first step. How far is the `ret
 the given state returned | the state that is returned is the one that was given: a run cannot be continued
     from it.
     outputs), (h, c) => outputs), state
+tanh of c returned | the c that is returned is tanh(c): a run cannot be continued from it.
+    outputs), (h, c) => outputs), (h, torch.tanh(c))
 § Equal to nn.LSTM
 state with a layer axis | h and c are (1, B, H), as torch.nn.LSTM returns them. Here there are no layers:
     asked is (B, H).
@@ -146,6 +163,7 @@ run_cell = task(
     points="output 2; h 1; c 1",
     cases=_run_cell_cases,
     example={"cell": small_cell(), "x": THREE_STEPS.double(), "state": (rows([0.0]), rows([1.0]))},
+    explain=explain.loop,
     derive=flat,
     forbid=LAYER,
     agree="torch.nn.LSTM's equations",
@@ -465,6 +483,7 @@ run_cells = task(
         "x": THREE_STEPS.double(),
         "states": [(rows([0.0]), rows([1.0])), (rows([0.5]), rows([-1.0]))],
     },
+    explain=explain.loop,
     derive=flat,
     forbid=LAYER,
     agree="torch.nn.LSTM's equations",

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
+from rnncourse.checks.framework import explain
 from rnncourse.checks.framework.authoring import (
     BIAS_ZERO,
     H_ZERO,
@@ -25,6 +26,7 @@ from rnncourse.checks.framework.authoring import (
     task,
 )
 from rnncourse.checks.framework.slips import BIASES, WEIGHTS_EXCHANGED
+from rnncourse.checks.framework.variants import BIAS_SIGNS, PRE_ACTIVATION, RNN_STATE
 
 LESSON = "02"
 
@@ -96,7 +98,12 @@ wrong.edits(SUM)
 wrong.edits("""
 tanh applied | these are the values after tanh. Asked is what goes into it.
     return a => return torch.tanh(a)
+relu applied | these are the values after relu. Return what goes into it.
+    return a => return torch.relu(a)
+sigmoid applied | these are the values after a sigmoid. Return what goes into the nonlinearity.
+    return a => return torch.sigmoid(a)
 """)
+wrong.edits(PRE_ACTIVATION + BIAS_SIGNS, but="a difference of the halves")
 
 pre_activation = task(
     "pre_activation",
@@ -105,6 +112,7 @@ pre_activation = task(
     returns="a (B H)",
     points="with a batch 1 where there is a batch; without a batch 1 where there is no batch",
     cases=_step_cases,
+    explain=explain.pre_activation,
     example=PENCIL,
 )
 
@@ -162,6 +170,7 @@ biases outside | the biases are added after the nonlinearity.
 old state added | the old state is added to the new one. Here the new state takes its place.
     squash(a) => h + squash(a)
 """)
+step_mistakes.edits(PRE_ACTIVATION + BIAS_SIGNS + RNN_STATE, but="a difference of the halves")
 
 rnn_step = task(
     "rnn_step",
@@ -175,6 +184,7 @@ rnn_step = task(
         relu without a batch 1 where nonlinearity is relu & there is no batch
     """,
     cases=_both_cases,
+    explain=explain.rnn_step,
     example=PENCIL,
 )
 
@@ -250,6 +260,10 @@ the first input at each step | each step is given the first input.
     step(x_t, h, => step(x[0], h,
 one step too few | the loop stops one step early: T - 1 states.
     in x: => in x[:-1]:
+outputs squashed once more | outputs holds tanh(h): each h is squashed already.
+    outputs.append(h) => outputs.append(torch.tanh(h))
+h_T squashed once more | h_T is tanh(h): the last state is squashed already.
+    return outputs, h => return outputs, torch.tanh(h)
 """)
 wrong.extend(
     step_mistakes.through(
@@ -265,8 +279,15 @@ wrong.extend(
             "no nonlinearity for relu",
             "nonlinearity on the state's half only",
             "biases outside",
+            "sigmoid for the nonlinearity",
+            "no nonlinearity for tanh",
+            "sigmoid for relu",
         ),
     )
+)
+(always_relu,) = (m.function for m in step_mistakes if m.name == "always relu")
+wrong("relu for tanh", "the steps go through relu. Which nonlinearity does the task ask for?")(
+    functools.partial(_unroll, step=always_relu)
 )
 
 unroll = task(
@@ -276,6 +297,7 @@ unroll = task(
     returns="outputs (T B H), h_T (B H)",
     points="outputs 2; h_T 2",
     cases=_unroll_cases,
+    explain=explain.unroll,
     example={
         "x": rows([[1.0]], [[0.0]], [[0.0]]),
         "h_0": rows([0.0]),
@@ -338,6 +360,7 @@ next_state = task(
         bias=False 1 where there are no biases
     """,
     cases=_cell_cases,
+    explain=explain.rnn_step,
     example={"cell": _cell(random_numbers(2, 0.6), 2, 1), "x_t": rows([1.0, 2.0]), "h": rows([0.5])},
 )
 

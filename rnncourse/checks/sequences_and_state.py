@@ -1,7 +1,7 @@
 """The checks of exercise set 01: a recurrence on paper, as a loop, as a fold, and what its weights do."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -13,12 +13,14 @@ from rnncourse.checks.framework.authoring import (
     Check,
     Mistakes,
     Problem,
+    Seen,
     Trait,
     predicted,
     random_numbers,
     rows,
     task,
 )
+from rnncourse.checks.framework.language import say
 
 LESSON = "01"
 
@@ -71,7 +73,13 @@ w over the whole sum | w multiplies the old state, too.
     u * h + w * x => w * (u * h + x)
 """)
 
-three_steps = _calculated("three_steps", _three_steps, slips, tolerance=1e-6)
+three_steps = _calculated(
+    "three_steps",
+    _three_steps,
+    slips,
+    tolerance=1e-6,
+    follows={"h_2": lambda h_1: -0.5 * h_1 - 2.0, "h_3": lambda h_2: -0.5 * h_2 + 6.0},
+)
 
 
 # ---- Task 2, with_tanh: the same with a squashed state, h_t = tanh(u h_{t-1} + w x_t).
@@ -127,7 +135,16 @@ two digits | Two digits are not enough: asked are three.
     states.append(h) => states.append(round(h, 2))
 """)
 
-with_tanh = _calculated("with_tanh", _with_tanh, slips, tolerance=2e-3)
+with_tanh = _calculated(
+    "with_tanh",
+    _with_tanh,
+    slips,
+    tolerance=2e-3,
+    follows={
+        "h_2": lambda h_1: math.tanh(0.8 * h_1 - 1.5),
+        "h_3": lambda h_2: math.tanh(0.8 * h_2 + 1.0),
+    },
+)
 
 
 # ---- Task 3, run: the whole recurrence, state by state.
@@ -564,7 +581,7 @@ def _lamp(returned: object, arguments: dict) -> list[Tensor]:
     """
     u = returned.item() if isinstance(returned, Tensor) and returned.numel() == 1 else returned
     if isinstance(u, bool) or not isinstance(u, int | float):
-        raise Problem("asked is one number, u.")
+        raise Problem("expected one number, u.")
     w, h, last = arguments["w"], 0.0, -1
     found: dict[str, list[bool]] = {part: [] for part in PARTS}
     for button in BUTTONS:
@@ -603,6 +620,25 @@ it blinks and fades | with a negative u the state changes its sign at each step,
     w / 2 => -1.0
 """)
 
+
+def _of_the_lamp(seen: Sequence[Seen]) -> str:
+    """Say what the lamp does with a u that is none of those above, in all cases or in some."""
+    kept_on, kept_off = ([s.found[PARTS.index(part)] for s in seen] for part in ("kept_on", "kept_off"))
+    pressed_on = [bool(s.found[0].all()) for s in seen]
+    if any(bool(on.any()) for on in kept_off):
+        return say(
+            "Where the lamp should stay off it comes on by itself: which sign of u keeps a state as it is?"
+        )
+    if any(pressed_on) and not all(pressed_on):
+        return say("Your u lets the button win for some w and not for others: how large may it be beside w?")
+    if all(pressed_on) and all(bool(on[0]) and not bool(on.all()) for on in kept_on):
+        return say(
+            "The lamp comes on and goes out by itself in the pause, where the state settles below 0.5: too"
+            " little of it is left at each step."
+        )
+    return ""
+
+
 memory_weight = task(
     "memory_weight",
     LESSON,
@@ -611,6 +647,7 @@ memory_weight = task(
     points="the lamp right after each step 3",
     cases=_memory_weight_cases,
     derive=_lamp,
+    explain=_of_the_lamp,
     agree="the lamp",
 )
 

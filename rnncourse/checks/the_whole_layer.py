@@ -1,6 +1,7 @@
 """The checks of exercise set 16: the pieces of a fast LSTM, and a whole layer judged against torch's."""
 
 import random
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -13,13 +14,18 @@ from rnncourse.checks.framework.authoring import (
     RECURRENT,
     SINGLE,
     STATE,
-    Case,
     Criterion,
     Mistakes,
+    Problem,
     Trait,
     cases,
+    check_random,
+    fresh_case,
+    in_float64,
+    is_random,
+    layer_case,
+    masked_case,
     predicted,
-    random_module,
     random_numbers,
     random_state,
     row,
@@ -27,7 +33,7 @@ from rnncourse.checks.framework.authoring import (
     small_parameters,
     task,
 )
-from rnncourse.checks.uses.the_whole_layer import load_call_and_differentiate
+from rnncourse.checks.uses.the_whole_layer import EXPECTED, load_call_and_differentiate
 
 LESSON = "16"
 
@@ -368,6 +374,8 @@ dh_n ignored | dh_n has no part in it.
     dh, dc, steps = dh_n => dh, dc, steps = 0 * dh_n
 dc_n ignored | dc_n has no part in it.
     dh_n, dc_n, range => dh_n, 0 * dc_n, range
+both ignored | dh_n and dc_n have no part in it: the loop begins with zeros.
+    dh, dc, steps = dh_n, dc_n, range => dh, dc, steps = 0 * dh_n, 0 * dc_n, range
 dh_n and dc_n exchanged | dh_n and dc_n are taken for each other.
     dh_n, dc_n, range => dc_n, dh_n, range
 dh_n at each step | dh_n is added at every step. Which state is h_n?
@@ -581,7 +589,8 @@ class _MyLSTM(nn.Module):
                     self.add(f"bias_hh_l{layer}{end}", 4 * H)
 
     def add(self, name, *shape):
-        self.register_parameter(name, nn.Parameter(torch.zeros(shape)))
+        bound = self.hidden_size**-0.5
+        self.register_parameter(name, nn.Parameter(torch.empty(shape).uniform_(-bound, bound)))
 
     def run(self, x, end, h, c, reverse):
         own = self._parameters
@@ -622,47 +631,41 @@ class _MyLSTM(nn.Module):
         return (x.transpose(0, 1) if self.batch_first else x), (h_n, c_n)
 
 
-class _LayerCase(Case):
-    """Its words name the options, too: it is over these that a layer stumbles."""
-
-    def __str__(self):
-        arguments = self.arguments
-        said = [f"{name}={value}" for name, value in arguments["options"].items()]
-        said += ["no batch axis"] * (arguments["x"].dim() == 2) + ["hx given"] * (arguments["hx"] is not None)
-        return ", ".join([super().__str__(), *said, *["in training"] * arguments["train"]])
-
-
 def _MyLSTM_cases(seed):
     numbers, chance = random_numbers(seed, 0.8, torch.float32), random.Random(seed)
-
-    def case(T, B, I, H, *traits, single=False, state=False, train=False, **options):
-        L, D = options.get("num_layers", 1), 2 if options.get("bidirectional") else 1
-        rows = () if single else (B,)
-        sizes = {"input_size": I, "hidden_size": H}
-        parameters = random_module("LSTM", numbers, **sizes, **options).parameters
-        x = numbers(B, T, I) if options.get("batch_first") and not single else numbers(T, *rows, I)
-        hx = (numbers(L * D, *rows, H), numbers(L * D, *rows, H)) if state else None
-        arguments = sizes | {"options": options, "parameters": parameters, "train": train, "x": x, "hx": hx}
-        return _LayerCase(arguments, {"T": T, "B": B, "I": I, "H": H}, frozenset(traits))
-
-    # Dropout is all or nothing, so that no draw of a mask plays a part.
-    T, (B, I, H) = chance.choice((2, 3)), chance.sample(range(2, 6), 3)
+    case = partial(layer_case, numbers)
+    T, sizes = chance.choice((2, 3)), chance.sample(range(2, 6), 3)
     by_chance = {name: chance.random() < 0.5 for name in ("single", "train", "bias", "batch_first")}
-    by_chance |= {"num_layers": 2, "bidirectional": True, "dropout": chance.choice((0.0, 1.0))}
-    # In the order in which a layer is built: what fails first is what to add next.
-    return [
-        case(3, 5, 2, 4, PLAIN),
-        case(2, 4, 5, 3, STATE, state=True),
-        case(2, 4, 3, 5, BATCH_FIRST, batch_first=True, state=True),
-        case(2, 4, 3, 5, SINGLE, single=True, batch_first=True, state=True),
-        case(4, 2, 5, 3, SINGLE, single=True),
-        case(2, 4, 3, 6, LAYERS, num_layers=2, state=True),
-        case(2, 4, 5, 3, TWO_WAYS, bidirectional=True, state=True),
-        case(2, 3, 4, 5, NO_BIAS, bias=False),
-        case(2, 4, 6, 5, DROPS, num_layers=2, dropout=1.0, train=True),
-        case(2, 4, 5, 6, DROPS, num_layers=2, dropout=1.0),
-        case(T, B, I, H, state=True, **by_chance),
+    by_chance |= {"num_layers": 2, "bidirectional": True, "dropout": float(not by_chance["train"])}
+    return [  # in the order in which a layer is built, in which a verdict goes
+        case((3, 5, 2, 4), PLAIN),
+        case((2, 4, 5, 3), STATE, state=True),
+        case((2, 4, 3, 5), BATCH_FIRST, batch_first=True, state=True),
+        case((2, 4, 3, 5), SINGLE, single=True, batch_first=True, state=True),
+        case((4, 2, 5, 3), SINGLE, single=True),
+        case((2, 4, 3, 6), LAYERS, num_layers=2, state=True),
+        case((2, 4, 5, 3), TWO_WAYS, bidirectional=True, state=True),
+        case((2, 3, 4, 5), NO_BIAS, bias=False),
+        # Here all is dropped or nothing, so no draw plays a part.
+        case((2, 4, 6, 5), DROPS, num_layers=3, dropout=1.0, train=True),
+        case((2, 4, 5, 6), DROPS, num_layers=2, dropout=1.0),
+        masked_case(numbers, DROPS),
+        masked_case(numbers, bidirectional=True),
+        fresh_case(numbers, num_layers=2, bidirectional=True),
+        in_float64(case((2, 3, 4, 5), num_layers=2)),
+        case((3, 4, 2, 5), num_layers=2, batch_first=True, state=True),
+        case((T, *sizes), state=True, **by_chance),
     ]
+
+
+def _settled(returned, arguments):
+    """What is returned as it is; of random numbers, whether they are as torch's."""
+    if not is_random(arguments):
+        return returned
+    if not isinstance(returned, dict):
+        raise Problem(EXPECTED)
+    check_random(returned if arguments["x"] is None else returned["output"], arguments)
+    return dict.fromkeys(("output", "h_n", "c_n", "dx", "dparameters"), torch.zeros(0))
 
 
 wrong = Mistakes("The contract, as tests", _MyLSTM)
@@ -740,6 +743,42 @@ dropout on the input | dropout acts on the input of layer 0, too.
     if layer > 0: => if True:
 dropout on the output | dropout acts after the last layer, too.
     h_n, c_n = torch => x = F.dropout(x, self.dropout, self.training); h_n, c_n = torch
+nothing made larger | in training, what dropout leaves goes up as it is. nn.LSTM keeps the mean of
+    what goes up.
+    F.dropout(x, self.dropout, self.training) => x * (torch.rand_like(x) >= self.dropout * self.training)
+divided by zero | in training with dropout=1.0 there is nan: nothing stays, and 1 - p is 0.
+    - x = F.dropout(x, self.dropout, self.training)
+    + kept = torch.rand_like(x) >= self.dropout * self.training
+    + x = x * kept / (1 - self.dropout * self.training)
+the share that stays | dropout is taken for the share that stays. It is the share that goes.
+    x = F.dropout(x, self.dropout, => x = F.dropout(x, 1 - self.dropout,
+one mask for all steps | the same units are dropped at all steps. nn.LSTM draws anew for each.
+    F.dropout(x, => x * F.dropout(torch.ones_like(x[0]),
+one mask for all sequences | the same units are dropped in all sequences of the batch.
+    F.dropout(x, => x * F.dropout(torch.ones_like(x[:, :1]),
+whole steps dropped | of a step, all units are dropped, or none.
+    F.dropout(x, => x * F.dropout(torch.ones_like(x[..., :1]),
+a mask for each direction | each direction reads a mask of its own. nn.LSTM draws one for both.
+    - if layer > 0:
+    + if False:
+    self.run(x, => self.run(F.dropout(x, self.dropout * (layer > 0), self.training),
+§ Names first
+zero start | newly built, all its weights are zero. What does layer 1 read then, and which gradient does it
+    send down?
+    torch.empty(shape).uniform_(-bound, bound) => torch.zeros(shape)
+    look: nn.LSTM draws its weights. Print the largest of a new layer's, with H = 4 and with H = 100.
+biases start at zero | newly built, its biases are zero. nn.LSTM draws them, too.
+    uniform_(-bound, bound) => uniform_(-bound, bound) * ("bias" not in name)
+range too wide | newly built, it has numbers that are larger than nn.LSTM's ever are: these depend on H.
+    torch.empty(shape).uniform_(-bound, bound) => torch.randn(shape)
+not below zero | newly built, no number in it is negative. nn.LSTM's range is as wide below 0 as above.
+    uniform_(-bound, bound) => uniform_(0, bound)
+state kept as a parameter | a state is among its parameters: state_dict() has it, and an optimizer would
+    change it.
+    super().__init__() => super().__init__(); self.h_0 = nn.Parameter(torch.zeros(1, 1, 1))
+§ The loop
+zeros in float32 | where x is float64, it starts from zeros of torch's default dtype.
+    x.new_zeros( => torch.zeros(
 §
 one gradient cut | the numbers are right, the gradients are not: the state is detached between steps.
     output[t] = h => output[t] = h; c = c.detach()
@@ -766,6 +805,7 @@ MyLSTM = task(
         directions 1 = output, h_n, c_n where there are two directions
         bias=False 1 = output, h_n, c_n where there are no biases
         dropout in training alone 1 = output, h_n, c_n where there is dropout
+        a drawn start 1 = output where it is newly built
         all of it together, gradients too 2
     """,
     truth=nn.LSTM,
@@ -780,6 +820,7 @@ MyLSTM = task(
         "hx": None,
     },
     use=load_call_and_differentiate,
+    derive=_settled,
     agree="torch.nn.LSTM",
 )
 

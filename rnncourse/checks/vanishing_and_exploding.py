@@ -275,16 +275,16 @@ def _derive(returned, arguments):
     """The clipped gradients end to end, and the norm."""
     given = arguments["gradients"]
     if not isinstance(returned, tuple | list) or len(returned) != 2:
-        raise Problem("asked is the pair (clipped, norm).")
+        raise Problem("expected the pair (clipped, norm).")
     clipped, norm = returned
     if isinstance(norm, list | tuple) and not isinstance(clipped, list | tuple):
-        raise Problem("asked is the pair (clipped, norm), in this order: yours comes as (norm, clipped).")
+        raise Problem("expected the pair (clipped, norm), in this order: yours comes as (norm, clipped).")
     if not isinstance(clipped, list | tuple) or not all(isinstance(g, Tensor) for g in clipped):
-        raise Problem("clipped is no list of tensors, one for each gradient.")
+        raise Problem("clipped is not a list of tensors, one for each gradient.")
     if [g.shape for g in clipped] != [g.shape for g in given]:
-        raise Problem("clipped is to hold as many tensors as gradients, of the same shapes.")
+        raise Problem("clipped must have as many tensors as there are gradients, with the same shapes.")
     if not isinstance(norm, float | int | Tensor):
-        raise Problem("norm is no number: asked is one for all the gradients.")
+        raise Problem("norm is not a number: expected one for all the gradients.")
     return torch.cat([g.flatten() for g in clipped]), torch.as_tensor(norm, dtype=torch.float64)
 
 
@@ -342,7 +342,11 @@ clip_global = task(
     LESSON,
     wrong,
     returns="clipped (P), norm ()",
-    points="too long gradients 2 = clipped where the norm is above max_norm; norm 1; all cases 1",
+    points="""
+        too long gradients 2 = clipped where the norm is above max_norm
+        norm 1
+        all cases 1 = clipped, norm, arguments
+    """,
     cases=_clip_global_cases,
     example={"gradients": [rows([2, -1]), row(2)], "max_norm": 1.5},
     forbid=RECURRENT | CLIPPING,

@@ -5,49 +5,64 @@ Nothing is judged here: each question has a number, a place or a known mistake a
 
 from __future__ import annotations
 
+import copy
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from rnncourse.checks.framework.cases import Case, Trait
+from rnncourse.checks.framework.completed import ONE_ROW
 from rnncourse.checks.framework.evaluate import Answer, Failure, evaluate
+from rnncourse.checks.framework.language import sentences
 from rnncourse.checks.framework.mistakes import Mistake
-from rnncourse.checks.framework.near import GATES
-from rnncourse.checks.framework.parts import Part, Read, Score, read, same
+from rnncourse.checks.framework.parts import Flag, Part, Read, Score, read, same
+from rnncourse.checks.framework.task import Task
 from rnncourse.checks.framework.use import Problem
-from rnncourse.checks.framework.words import listed, parts_of_axis
 
-if TYPE_CHECKING:
-    from rnncourse.checks.framework.check import Check
-
+PAIRS = 1500  # of mistakes that are tried together: a second or two for a function
 PATIENCE = 300.0  # seconds for the truth, which does end, on a machine however busy
 
 
 class AnswerKey:
     """What a check's own ways give on some cases: the truth, and each mistake once it is asked for."""
 
-    def __init__(self, check: Check, cases: Sequence[Case]) -> None:
-        self.check, self.cases = check, list(cases)
-        self.truths = self._run(check.truth, self.cases, seconds=PATIENCE)
+    def __init__(self, task: Task, cases: Sequence[Case]) -> None:
+        self.task, self.cases = task, list(cases)
+        self.truths = self._run(task.truth, self.cases, seconds=PATIENCE)
         self._mistaken: dict[tuple[int, int], Answer] = {}
+        self._all = list(range(len(self.cases)))  # where each case stands among all
+
+    def only(self, chosen: Sequence[int]) -> AnswerKey:
+        """The key of some of the cases."""
+        key = copy.copy(self)
+        for name in ("cases", "truths", "_all"):
+            setattr(key, name, [getattr(self, name)[n] for n in chosen])
+        return key
 
     def mistaken(self, m: int, n: int) -> Answer:
         """Mistake m's answer in case n."""
-        if (m, n) not in self._mistaken:
-            wrong_way = self.check.mistakes[m].function
-            self._mistaken[m, n] = self._run(wrong_way, [self.cases[n]], self.check.seconds)[0]
-        return self._mistaken[m, n]
+        at = m, self._all[n]
+        if at not in self._mistaken:
+            wrong_way = self.task.mistakes[m].function
+            self._mistaken[at] = self._run(wrong_way, [self.cases[n]], self.task.seconds)[0]
+        return self._mistaken[at]
+
+    def tried(self, way: Any) -> Iterator[tuple[int, Answer]]:
+        """What another way gives, case after case."""
+        for n, case in enumerate(self.cases):
+            yield n, self._run(way, [case], self.task.seconds)[0]
 
     def _run(self, way: Any, cases: Sequence[Case], seconds: float) -> list[Answer]:
-        answers = evaluate(way, cases, self.check.use, frozenset(), seconds)  # nothing is forbidden to it
+        answers = evaluate(way, cases, self.task.use, frozenset(), seconds)  # nothing is forbidden to it
         return [self.derived(case, answer) for case, answer in zip(cases, answers, strict=True)]
 
     def derived(self, case: Case, answer: Answer) -> Answer:
         """The answer with what its parts are read from, where that is not what was returned."""
-        if self.check.derive is None or answer.failure is not None:
+        if self.task.derive is None or answer.failure is not None:
             return answer
         try:
-            return dataclasses.replace(answer, returned=self.check.derive(answer.returned, case.arguments))
+            return dataclasses.replace(answer, returned=self.task.derive(answer.returned, case.arguments))
         except Problem as problem:
             failure = Failure("problem", message=str(problem))
         except Exception as error:
@@ -59,15 +74,16 @@ class AnswerKey:
 class Comparison:
     """A learner's answers beside those of the key. Case n, part k.
 
-    answers: one for each case. read: each answer by parts, None where there are none to read.
+    given: one answer for each case. answers: the same, with what is derived from them.
+    read: each answer by parts, None where there are none to read.
     found: read's values. expected: the right ones. Both [n][k].
     right: is it, [k][n]. wrong: the parts that are not right in every case.
     unreadable: the first case with a part that cannot be read, or None. tensors: is every part one?
     """
 
     def __init__(self, key: AnswerKey, answers: Sequence[Answer]) -> None:
-        self.key, self.check, self.cases, self.parts = key, key.check, key.cases, key.check.parts
-        self.names = [part.name for part in self.parts]
+        self.key, self.task, self.cases, self.parts = key, key.task, key.cases, key.task.parts
+        self.names, self.given = [part.name for part in self.parts], answers
         self.answers = [key.derived(case, answer) for case, answer in zip(self.cases, answers, strict=True)]
         self.read = [self._read(answer) for answer in self.answers]
         self.found = [None if row is None else row.values for row in self.read]
@@ -80,13 +96,17 @@ class Comparison:
         self.unreadable = next((n for n, row in enumerate(self.read) if row is None or row.unread), None)
         self.tensors = all(isinstance(part, Part) for part in self.parts)
 
+    def only(self, chosen: Sequence[int]) -> Comparison:
+        """The comparison of some of the cases."""
+        return Comparison(self.key.only(chosen), [self.given[n] for n in chosen])
+
     def _read(self, answer: Answer) -> Read | None:
         return None if answer.failure else read(self.parts, answer.returned)
 
     def _values(self, truth: Answer) -> list[Any]:
         row = self._read(truth)
         if row is None:
-            raise ValueError(f"{self.check.name}: the truth cannot be read: {truth}")
+            raise ValueError(f"{self.task.name}: the truth cannot be read: {truth}")
         return row.values
 
     def pairs(self, k: int) -> list[tuple[Any, Any]]:
@@ -95,49 +115,86 @@ class Comparison:
 
     def mistake(self) -> Mistake | None:
         """The first known mistake that gives just what the learner has, in every case."""
+        return self._mistake_that(self._agrees)
 
-        def agrees(n: int, wrong: Answer) -> bool:
-            a, b = self.answers[n].failure, wrong.failure
-            if a is not None and b is not None:
-                return (a.kind, a.error) == (b.kind, b.error)
-            if a is not None or b is not None:
-                return False
-            mine, theirs = self.read[n], self._read(wrong)
-            if not mine or not theirs or mine.unread or theirs.unread:
-                return same(wrong.returned, self.answers[n].returned)
-            values = zip(self.parts, mine.values, theirs.values, strict=True)
-            return all(part.same(*both) for part, *both in values)
+    def _agrees(self, n: int, wrong: Answer) -> bool:
+        a, b = self.answers[n].failure, wrong.failure
+        if a is not None and b is not None:
+            return (a.kind, a.error) == (b.kind, b.error)
+        if a is not None or b is not None:
+            return False
+        mine, theirs = self.read[n], self._read(wrong)
+        if not mine or not theirs or mine.unread or theirs.unread:
+            return same(wrong.returned, self.answers[n].returned)
+        values = zip(self.parts, mine.values, theirs.values, strict=True)
+        return all(part.same(*both) for part, *both in values)
 
-        return self._mistake_that(agrees)
+    def two_mistakes(self) -> tuple[Mistake, Mistake] | None:
+        """The first two known mistakes that, made together, give just what the learner has, in every case."""
+        edited = sorted((m for m in self.task.mistakes if m.edit), key=lambda m: m.template is not None)
+        pairs = ((a, b) for at, b in enumerate(edited) for a in edited[:at])
+        for a, b in itertools.islice(pairs, PAIRS):
+            both = a.edit and b.edit and a.edit.with_too(b.edit)
+            if both is not None and all(self._agrees(n, answer) for n, answer in self.key.tried(both)):
+                return a, b
+        return None
 
     def mistake_in(self, k: int) -> Mistake | None:
-        """The first known mistake that gives the learner's part k, in every case."""
+        """The first known mistake that gives the learner's part k, in every case.
+
+        None that would spoil a part which is right; and where part k has two values at most, none that does
+        not give the other parts, too: one of two is met by chance.
+        """
+        tensor = isinstance(self.parts[k], Part)
+        few = isinstance(self.parts[k], Flag) or (
+            tensor and len({v for row in self.expected for v in row[k].flatten().tolist()}) <= 2
+        )
 
         def agrees(n: int, wrong: Answer) -> bool:
             mine, theirs = self.read[n], self._read(wrong)
             if not mine or not theirs or k in mine.unread or k in theirs.unread:
                 return False
-            return self.parts[k].same(mine.values[k], theirs.values[k])
+            if not self.parts[k].same(mine.values[k], theirs.values[k]):
+                return False
+            others = [j for j in range(len(self.parts)) if j != k]
+            if few:
+                return all(self._same_in(j, n, theirs) for j in others)
+            return all(self._same_in(j, n, theirs) for j in others if self.right[j][n])
 
         return self._mistake_that(agrees)
 
+    def _same_in(self, j: int, n: int, theirs: Read) -> bool:
+        mine = self.read[n]
+        if j in theirs.unread:  # the mistake is given as some entries only
+            return True
+        if mine is None or j in mine.unread:
+            return False
+        return self.parts[j].same(mine.values[j], theirs.values[j])
+
     def _mistake_that(self, agrees: Callable[[int, Answer], bool]) -> Mistake | None:
         """The first mistake that agrees in every case; most are out after one."""
-        for m, mistake in enumerate(self.check.mistakes):
+        for m, mistake in enumerate(self.task.mistakes):
             if all(agrees(n, self.key.mistaken(m, n)) for n in range(len(self.cases))):
                 return mistake
         return None
 
     def trait_of(self, cases: list[int]) -> Trait | None:
-        """What is true of just these cases, where there are others; None if nothing is known."""
-        for trait in sorted({trait for case in self.cases for trait in case.traits}):
-            has = [n for n, case in enumerate(self.cases) if case.has(trait)]
-            if has == cases and len(has) < len(self.cases):
-                return trait
-        return None
+        """The trait that just these cases have; None if there is none, or more than one, or all have it.
+
+        Whether a batch of one row is among them is asked for that trait alone: much that is wrong is right
+        for one row.
+        """
+        one_row = {n for n, case in enumerate(self.cases) if case.has(ONE_ROW)}
+        fits = []
+        for trait in {trait for case in self.cases for trait in case.traits}:
+            has = {n for n, case in enumerate(self.cases) if case.has(trait)}
+            beside = set() if trait == ONE_ROW else one_row
+            if has - beside == set(cases) - beside and has - beside and len(has) < len(self.cases):
+                fits.append(trait)
+        return fits[0] if len(fits) == 1 else None
 
     def scores(self) -> str:
-        """What each Score measures in its worst case, "accuracy 0.93, asked is at least 0.9"."""
+        """What each Score measures in its worst case, "accuracy 0.93, expected at least 0.9."."""
         said = []
         for k, part in enumerate(self.parts):
             pairs = self.pairs(k)
@@ -146,7 +203,7 @@ class Comparison:
             ):
                 wrong = [pair for pair in pairs if not part.right(*pair)]
                 said.append(part.report(*(wrong or pairs)[0]))
-        return "; ".join(said)
+        return sentences(*said)
 
     def right_with(self, change: Callable[[list[Any]], list[Any]]) -> bool:
         """Would all be right if each case's values were changed so?"""
@@ -171,28 +228,5 @@ class Comparison:
         pairs = self.pairs(k)
         if any(f.shape != e.shape or f.is_complex() for f, e in pairs):
             return float("inf")
-        return max([0.0, *(float((f.double() - e.double()).abs().max()) for f, e in pairs if f.numel())])
-
-    def place(self, k: int) -> str:
-        """Which part of an axis of a tensor is wrong, if it is the same part in every wrong case."""
-        axes = self.axes(k)
-        pairs = [pair for pair, right in zip(self.pairs(k), self.right[k], strict=True) if not right]
-        for axis, letter in enumerate(axes):
-            places = []
-            for found, expected in pairs:
-                if found.ndim == len(axes) and found.shape[axis] > 1:
-                    far = (found.double() - expected.double()).abs() > 1e-5
-                    along = far.movedim(axis, 0).reshape(far.shape[axis], -1).any(dim=1)
-                    if letter in GATES:  # one entry for each gate's block
-                        along = along.reshape(len(GATES[letter]), -1).any(dim=1)
-                        only = [gate for gate, bad in zip(GATES[letter], along, strict=True) if bad]
-                        words = f"only in the block of {listed(only)}"
-                        places.append({words} if len(only) < len(along) else set())
-                    else:
-                        places.append(parts_of_axis(along))
-            same_in_all = set.intersection(*places) if places else ()
-            if same_in_all:
-                units = {"T": "step", "B": "row of the batch", "H": "unit"}
-                entry = f"entry of axis {axis}" if len(axes) > 1 else "entry"
-                return ", " + min(same_in_all).format(units.get(letter, entry))
-        return ""
+        far = [(f.double() - e.double()).abs().max() for f, e in pairs if f.numel()]
+        return max([0.0, *(float(each.nan_to_num(nan=float("inf"))) for each in far)])

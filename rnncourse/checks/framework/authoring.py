@@ -4,6 +4,7 @@ from rnncourse.checks.framework.cases import (
     BATCH,
     BIAS_ZERO,
     C_ZERO,
+    FLOAT64,
     H_ZERO,
     MORE_STEPS,
     NO_BIAS,
@@ -22,8 +23,20 @@ from rnncourse.checks.framework.cases import (
     rows,
     step_case,
 )
-from rnncourse.checks.framework.check import Check, Criterion
+from rnncourse.checks.framework.check import Check
 from rnncourse.checks.framework.drawn import cases
+from rnncourse.checks.framework.explain import Seen
+from rnncourse.checks.framework.in_words import task
+from rnncourse.checks.framework.layer import (
+    FRESH,
+    LayerCase,
+    check_random,
+    fresh_case,
+    in_float64,
+    is_random,
+    layer_case,
+    masked_case,
+)
 from rnncourse.checks.framework.loops import (
     LAYER,
     cell_of,
@@ -40,7 +53,7 @@ from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Flag, Number, Part, Score, Shape, Whole, Word
 from rnncourse.checks.framework.plain import Plain, kinds
 from rnncourse.checks.framework.predict import predicted
-from rnncourse.checks.framework.task import task
+from rnncourse.checks.framework.task import Criterion
 from rnncourse.checks.framework.use import Problem, load_and_call, value
 from rnncourse.checks.framework.watch import AUTOGRAD, CLIPPING, PACKING, RECURRENT
 
@@ -50,6 +63,8 @@ __all__ = [
     "BIAS_ZERO",
     "CLIPPING",
     "C_ZERO",
+    "FLOAT64",
+    "FRESH",
     "H_ZERO",
     "LAYER",
     "MORE_STEPS",
@@ -65,12 +80,14 @@ __all__ = [
     "Check",
     "Criterion",
     "Flag",
+    "LayerCase",
     "Mistakes",
     "Number",
     "Part",
     "Plain",
     "Problem",
     "Score",
+    "Seen",
     "Shape",
     "TorchModule",
     "Trait",
@@ -78,9 +95,15 @@ __all__ = [
     "Word",
     "cases",
     "cell_of",
+    "check_random",
     "flat",
+    "fresh_case",
+    "in_float64",
+    "is_random",
     "kinds",
+    "layer_case",
     "load_and_call",
+    "masked_case",
     "predicted",
     "random_cell",
     "random_cells",

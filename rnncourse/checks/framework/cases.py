@@ -37,7 +37,9 @@ class Case:
         return self.traits.issuperset(traits)
 
     def __str__(self) -> str:
-        return ", ".join(f"{letter}={size}" for letter, size in self.sizes.items())
+        """Its sizes, and the options of a class that is built: B=3, H=4, bias=False."""
+        options = self.arguments.get("options", {})
+        return ", ".join(f"{name}={value}" for name, value in (self.sizes | options).items())
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,7 @@ NO_BIAS = Trait("there are no biases", "what you do with the biases")
 STATE = Trait("a state is given", "what you do without a state")
 NO_STATE = Trait("no state is given", "what you do with the state that is given")
 ONE_STEP = Trait("there is one time step", "what is carried from step to step")
+FLOAT64 = Trait("the numbers are float64", "the dtype of what you make yourself")
 MORE_STEPS = Trait("there are several time steps", "what you do at the first step")
 
 

@@ -1,9 +1,10 @@
-"""What a check is: its cases, the true answer, the known mistakes, the points."""
+"""A check: runs a learner's answer to a task, judges it, shows the verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,79 +12,24 @@ from torch import Tensor
 
 from rnncourse.checks.framework import progress
 from rnncourse.checks.framework.answers import AnswerKey
-from rnncourse.checks.framework.cases import Case, TorchModule, Trait
-from rnncourse.checks.framework.evaluate import SECONDS, Answer, evaluate
+from rnncourse.checks.framework.cases import Case, TorchModule
+from rnncourse.checks.framework.elsewhere import written_elsewhere
+from rnncourse.checks.framework.evaluate import Answer, evaluate
 from rnncourse.checks.framework.judge import judge
-from rnncourse.checks.framework.mistakes import Mistake
-from rnncourse.checks.framework.parts import AnyPart, Part, read
+from rnncourse.checks.framework.language import say, sentences
+from rnncourse.checks.framework.parts import Part, read
 from rnncourse.checks.framework.picture import HeatMaps, drawable
 from rnncourse.checks.framework.plain import Plain
-from rnncourse.checks.framework.use import Use, call, value
+from rnncourse.checks.framework.task import Task
 from rnncourse.checks.framework.verdict import Verdict, show, show_rich
-from rnncourse.checks.framework.watch import RECURRENT
 from rnncourse.printing import printable
 
-
-@dataclass(frozen=True)
-class Criterion:
-    """Whole points for named parts (all, if none is named) being right in every case of a kind.
-
-    where: the traits of the cases that count; none: all cases.
-    """
-
-    words: str
-    points: int
-    parts: tuple[str, ...] = ()
-    where: tuple[Trait, ...] = ()
+# By lesson and task, the mistake of the last verdict in this process.
+made: dict[tuple[str, str], str | None] = {}
 
 
-def one_case(seed: int) -> list[Case]:
-    """Of a task that asks for values: there is nothing to draw."""
-    return [Case({}, {})]
-
-
-@dataclass(frozen=True)
-class Check:
-    """The check of one task. `check(function)` shows the verdict and returns the points.
-
-    name: the function's name. lesson: the number of the lesson that the hints point to; section: of that
-    lesson, for a fault that is no known mistake.
-    truth: the right function, class, or dict of values; its sources are named where it is written.
-    cases: seed -> cases, random but the same for one seed.
-    example_case: one small case to see by eye. mistakes: a Mistakes, or a tuple of them.
-    use: how the learner's object is used (use.py). forbid: what is to be built (watch.py).
-    derive: (returned, arguments) -> what the parts are read from, where that is not what is returned itself:
-        the outputs of a cell that has the returned weights, say. It may raise Problem.
-    tells: whether a verdict says which part is wrong; not where that would let an answer be guessed.
-    agree: completes "all 12 cases agree with ...". seconds: the time for one case.
-    """
-
-    name: str
-    lesson: str
-    parts: tuple[AnyPart, ...]
-    criteria: tuple[Criterion, ...]
-    truth: Any
-    mistakes: Sequence[Mistake] = ()
-    cases: Callable[[int], list[Case]] = one_case
-    example_case: Case | None = None
-    use: Use = call
-    forbid: frozenset[str] = RECURRENT
-    derive: Callable[[Plain, dict[str, Any]], Any] | None = None
-    tells: bool = True
-    section: str = ""
-    agree: str = "the equations"
-    seconds: float = SECONDS
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "mistakes", tuple(self.mistakes))
-        if self.use is value and isinstance(self.truth, dict):
-            for mistake in self.mistakes:  # given as the wrong entries only
-                if isinstance(mistake.function, dict):
-                    assert mistake.function.keys() <= self.truth.keys(), f"{self.name}: {mistake.name}"
-
-    @property
-    def points(self) -> int:
-        return sum(criterion.points for criterion in self.criteria)
+class Check(Task):
+    """A task that can be put to a learner: `check(function)` shows the verdict and returns the points."""
 
     def evaluate(self, learner: Any, cases: Sequence[Case]) -> list[Answer]:
         """The half that runs the learner's code; it needs of the check only `use`, `forbid` and `seconds`."""
@@ -97,15 +43,18 @@ class Check:
         cases = self.cases(seed)
         return self.judge(cases, self.evaluate(learner, cases))
 
-    def made(self, mistake: Mistake) -> Any:
-        """What a learner who makes that mistake, and no other, hands in."""
-        if isinstance(mistake.function, dict) and isinstance(self.truth, dict):
-            return self.truth | mistake.function
-        return mistake.function
-
     def __call__(self, learner: Any) -> int:
         """Shows the verdict, notes the progress, returns the points (for nbgrader, the cell's score)."""
         verdict = self.verdict(learner)
+        made[self.lesson, self.name] = verdict.mistake
+        task, mistake = verdict.origin or ("", "")
+        if task and made.get((self.lesson, task)) == mistake:
+            carried = say("this is the mistake of `{task}` again: mend it there first.", task=task)
+            verdict = replace(verdict, text=sentences(carried, verdict.text))
+        if verdict.state == "not written":
+            other = written_elsewhere(self, learner, sys._getframe(1).f_globals)
+            words = "Your `{other}` looks like it: give that one the name `{name}`."
+            verdict = replace(verdict, remarks=(say(words, other=other, name=self.name),) if other else ())
         show(verdict)
         progress.note(self.lesson, self.name, verdict.points, verdict.total)
         return verdict.points

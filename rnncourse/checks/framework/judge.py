@@ -7,76 +7,105 @@ Nothing of the learner's runs here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from rnncourse.checks.framework import tensors, values
+from rnncourse.checks.framework import explain, tensors, values
 from rnncourse.checks.framework.answers import AnswerKey, Comparison
-from rnncourse.checks.framework.evaluate import Answer
+from rnncourse.checks.framework.evaluate import Answer, Failure
+from rnncourse.checks.framework.language import listed, say, say_count, sentences
+from rnncourse.checks.framework.layer import LayerCase
+from rnncourse.checks.framework.mistakes import Mistake
+from rnncourse.checks.framework.order import first_not_met
 from rnncourse.checks.framework.parts import TOLERANCE, Part
+from rnncourse.checks.framework.task import ARGUMENTS, Criterion
+from rnncourse.checks.framework.use import call
 from rnncourse.checks.framework.verdict import Finding, Verdict
-from rnncourse.checks.framework.words import likely_slip, listed, quotable
+from rnncourse.checks.framework.words import here, likely_slip, quotable
 
 
 def judge(key: AnswerKey, answers: Sequence[Answer]) -> Verdict:
     """The verdict on `answers`, one for each of the key's cases. Pure: the same data gives the same words."""
     c = Comparison(key, answers)
-    questions = (*FIRST, *(ON_TENSORS if c.tensors else ON_VALUES))
-    return _verdict(c, next(found for question in questions if (found := question(c))))
+    return _verdict(c, _first(c, (*FIRST, *(ON_TENSORS if c.tensors else ON_VALUES))))
+
+
+def _first(c: Comparison, questions: Sequence[Question]) -> Finding:
+    return next(found for question in questions if (found := question(c)))
 
 
 def _verdict(c: Comparison, found: Finding) -> Verdict:
     """With the points of the criteria that are met, and the remarks."""
-    check, mistake = c.check, found.mistake
-    met = [criterion for criterion in check.criteria if found.counted and _met(c, criterion)]
-    section = (mistake.section if mistake else "") or check.section
+    task, mistake = c.task, found.mistake
+    met = [criterion for criterion in task.criteria if found.counted and _met(c, criterion)]
+    section = (mistake.section if mistake else "") or task.section
     explained = section and found.state not in ("right", "forbidden", "not written")
+    lesson = say('See lesson {lesson}, "{section}".', lesson=task.lesson, section=section)
     return Verdict(
-        task=check.name,
+        task=task.name,
         state=found.state,
-        text=found.text,
+        text=_shown(found.text),
         points=sum(criterion.points for criterion in met),
-        total=check.points,
+        total=task.points,
         mistake=mistake.name if mistake else None,
         earned=tuple(criterion.words for criterion in met),
-        remarks=tuple(_remarks(c)) if found.state != "not written" else (),
+        remarks=tuple(map(_shown, _remarks(c))) if found.state != "not written" else (),
         look=mistake.look if mistake else found.look,
-        lesson=f'See lesson {check.lesson}, "{section}".' if explained else "",
+        lesson=lesson if explained else "",
+        origin=mistake.origin if mistake else None,
     )
 
 
-def _met(c: Comparison, criterion) -> bool:
+def _shown(text: str) -> str:
+    """Without control characters, an escape sequence in a learner's error message, say."""
+    return "".join(sign for sign in text if sign == "\n" or sign.isprintable())
+
+
+def _met(c: Comparison, criterion: Criterion) -> bool:
     parts = [k for k, name in enumerate(c.names) if not criterion.parts or name in criterion.parts]
     where = [n for n, case in enumerate(c.cases) if case.has(*criterion.where)]
-    return all(c.right[k][n] for k in parts for n in where)
+    kept = ARGUMENTS not in criterion.parts or not any(c.answers[n].changed for n in where)
+    return kept and all(c.right[k][n] for k in parts for n in where)
 
 
 def _remarks(c: Comparison) -> Iterator[str]:
     """What costs no points, but is said."""
-    for k, name in enumerate(c.names):
-        odd = next((row.remarks[k] for row in c.read if row is not None and row.remarks[k]), "")
-        if odd:
-            yield f"{name} {odd}.".replace("?.", "?")
-    changed = sorted({name for answer in c.answers for name in answer.changed})
-    if changed:
-        arguments = f"argument{'s' * (len(changed) > 1)} {listed(changed)}"
-        yield f"It changes its {arguments} in place: what the caller handed in changes."
-    coarser = sorted(name for k, name in enumerate(c.names) if any(_coarser(*pair) for pair in c.pairs(k)))
+    for k in range(len(c.names)):
+        yield from [row.remarks[k] for row in c.read if row is not None and row.remarks[k]][:1]
+    if not c.task.keeps_arguments or c.wrong:
+        yield from filter(None, [_changes(c)])
+    coarser = [name for k, name in enumerate(c.names) if any(_coarser(*pair) for pair in c.pairs(k))]
     if coarser:
-        verb = "is" if len(coarser) == 1 else "are"
-        yield f"{listed(coarser)} {verb} float32 though the inputs are float64: digits are lost."
+        yield say_count(
+            "{names} is float32 though the inputs are float64: digits are lost.",
+            "{names} are float32 though the inputs are float64: digits are lost.",
+            len(coarser),
+            names=listed(sorted(coarser)),
+        )
     printed = next((answer.printed for answer in c.answers if answer.printed.strip()), "")
     if printed:
-        yield f"It prints: `{quotable(printed)}`"
+        yield say("It prints: `{text}`", text=quotable(printed))
     warned = next((answer.warned for answer in c.answers if answer.warned), "")
     if warned:
-        yield f"It warns: `{quotable(warned)}`"
+        yield say("It warns: `{text}`", text=quotable(warned))
     slowest = max((answer.seconds for answer in c.answers if answer.failure is None), default=0)
-    if slowest > c.check.seconds / 5:
-        yield f"It is slow: {slowest:.1f} s for one case."
+    if slowest > c.task.seconds / 5:
+        yield say("It is slow: {seconds:.1f} s for one case.", seconds=slowest)
+
+
+def _changes(c: Comparison) -> str:
+    changed = sorted({name for answer in c.answers for name in answer.changed})
+    if not changed:
+        return ""
+    return say_count(
+        "It changes its argument {names} in place: what the caller handed in changes.",
+        "It changes its arguments {names} in place: what the caller handed in changes.",
+        len(changed),
+        names=listed(changed),
+    )
 
 
 def _coarser(found: Any, expected: Any) -> bool:
@@ -90,15 +119,17 @@ def _unusable(c: Comparison) -> Finding | None:
     failure = c.answers[0].failure
     if failure is None or failure.kind != "not a function":
         return None
-    return Finding("type", f": {failure.message}")
+    return Finding("type", failure.message)
 
 
 def _forbidden(c: Comparison) -> Finding | None:
     answer = next((answer for answer in c.answers if answer.calls), None)
     if answer is None:
         return None
-    line = f" in your line `{quotable(answer.at)}`" if answer.at else ""
-    text = f": this calls {answer.calls}{line}: that is the thing to build here."
+    if answer.at:
+        words = "this calls {name} in your line `{line}`: that is the thing to build here."
+        return Finding("forbidden", say(words, name=answer.calls, line=quotable(answer.at)), counted=False)
+    text = say("this calls {name}: that is the thing to build here.", name=answer.calls)
     return Finding("forbidden", text, counted=False)
 
 
@@ -106,30 +137,48 @@ def _not_written(c: Comparison) -> Finding | None:
     failures = [answer.failure for answer in c.answers if answer.failure is not None]
     if len(failures) == len(c.answers) and all(failure.kind == "not written" for failure in failures):
         inner = failures[0].inner
-        return Finding("not written", f"{f' calls {inner}, which' if inner else ''} is not written yet.")
+        text = (
+            say("it calls {name}, which is not written yet.", name=inner)
+            if inner
+            else say("not written yet.")
+        )
+        return Finding("not written", text)
     first = c.answers[0]
-    if c.check.use.wants == "a value" and first.failure is None and values.blank(first.returned):
-        return Finding("not written", " is not written yet.")
+    if c.task.use.wants == "a value" and first.failure is None and values.blank(first.returned):
+        return Finding("not written", say("not written yet."))
     return None
 
 
-def _right(c: Comparison) -> Finding | None:
-    if c.wrong:
+def _changed(c: Comparison) -> Finding | None:
+    if c.wrong or not c.task.keeps_arguments or not _changes(c):
         return None
-    count, total = len(c.names), len(c.cases)
-    what = {1: "the case", 2: "both cases"}.get(total, f"all {total} cases")
-    if c.check.use.wants == "a value":
-        words = "the answer is right" if count == 1 else f"all {count} answers are right"
-    elif c.scores():
-        words = c.scores()
-    elif not c.tensors:
-        words = f"{what} {'is' if total == 1 else 'are'} right"
-    else:
-        parts = [part for part in c.parts if isinstance(part, Part)]  # as all are
-        tolerance = max(part.tolerance or _tolerance(c, k) for k, part in enumerate(parts))
-        to = f" to {tolerance:.0e}".replace("e-0", "e-") if tolerance else ""
-        words = f"{what} {'agrees' if total == 1 else 'agree'} with {c.check.agree}{to}"
-    return Finding("right", f": {words}.")
+    return Finding("wrong", sentences(_changes(c), say("The given tensors are to stay as they are.")))
+
+
+def _right(c: Comparison) -> Finding | None:
+    return None if c.wrong else Finding("right", _praise(c))
+
+
+def _praise(c: Comparison) -> str:
+    count = len(c.cases)
+    if c.task.use.wants == "a value":
+        return say_count("the answer is right.", "all {count} answers are right.", len(c.names))
+    if c.scores():
+        return c.scores()
+    if not c.tensors:
+        return say_count("the case is right.", "all {count} cases are right.", count)
+    parts = [part for part in c.parts if isinstance(part, Part)]  # as all are
+    tolerance = max(part.tolerance or _tolerance(c, k) for k, part in enumerate(parts))
+    if not tolerance:
+        words = "the case agrees with {what}.", "all {count} cases agree with {what}."
+        return say_count(*words, count, what=say(c.task.agree))
+    return say_count(
+        "the case agrees with {what} to {tolerance}.",
+        "all {count} cases agree with {what} to {tolerance}.",
+        count,
+        what=say(c.task.agree),
+        tolerance=f"{tolerance:.0e}".replace("e-0", "e-"),
+    )
 
 
 def _tolerance(c: Comparison, k: int) -> float:
@@ -139,81 +188,148 @@ def _tolerance(c: Comparison, k: int) -> float:
 
 def _untold(c: Comparison) -> Finding | None:
     """Where the verdict must not say which part is wrong, it says only what cannot be read."""
-    if c.check.tells or any(answer.failure for answer in c.answers):
+    if c.task.tells or any(answer.failure for answer in c.answers):
         return None
-    text = ": at least one answer is wrong. Which, this check does not say."
+    text = say("at least one answer is wrong. This check does not say which.")
     return values.unreadable(c) or Finding("wrong", text, counted=False)
 
 
+def _in_order(c: Comparison) -> Finding | None:
+    """Of a layer, what is wrong first in the order in which it is built, and with which options."""
+    if not isinstance(c.cases[0], LayerCase):
+        return None
+    mistake, first = first_not_met(c)
+    if mistake is None:
+        return _first(first, (_failed, *ON_TENSORS))
+    wrong = next(n for n in range(len(first.cases)) if not all(row[n] for row in first.right))
+    return Finding("mistake", sentences(mistake.hint, here(first.cases[wrong])), mistake)
+
+
 def _known_mistake(c: Comparison) -> Finding | None:
-    if c.check.use.wants == "a value" or all(answer.failure for answer in c.answers):
+    if c.task.use.wants == "a value" or all(answer.failure for answer in c.answers):
         return None
     mistake = c.mistake()
     if mistake is None:
         return None
-    how_often = _how_often(c) if any(all(row) for row in c.right) else ""
-    return Finding("mistake", f": {how_often}{mistake.hint}", mistake)
+    return Finding("mistake", sentences(mistake.hint, *_right_elsewhere(c)), mistake)
 
 
-def _how_often(c: Comparison) -> str:
-    """How often each part is right: "h is right in no case, c in every case: "."""
+def _right_elsewhere(c: Comparison) -> Iterator[str]:
+    """Which parts are right in spite of a mistake, and how often."""
     total = len(c.cases)
-    groups: dict[str, list[str]] = {}
+    groups: dict[int, list[str]] = {}
     for name, row in zip(c.names, c.right, strict=True):
-        count = sum(row)
-        words = "no case" if count == 0 else "every case" if count == total else f"{count} of {total} cases"
-        groups.setdefault(words, []).append(name)
-    rows = [f"{listed(names)} in {words}" for words, names in groups.items()]
-    verb = "is" if len(next(iter(groups.values()))) == 1 else "are"
-    return ", ".join(rows).replace(" in ", f" {verb} right in ", 1) + ": "
+        groups.setdefault(sum(row), []).append(name)
+    for count, names in sorted(groups.items(), reverse=True):
+        if count == total:
+            words = "{names} is right in every case.", "{names} are right in every case."
+            yield say_count(*words, len(names), names=listed(names))
+        elif count:
+            words = (
+                "{names} is right in {right} of {total} cases.",
+                "{names} are right in {right} of {total} cases.",
+            )
+            yield say_count(*words, len(names), names=listed(names), right=count, total=total)
+
+
+def _two_known_mistakes(c: Comparison) -> Finding | None:
+    """Two at once, of a function whose results all have the right shape."""
+    if c.task.use is not call or c.unreadable is not None or any(answer.failure for answer in c.answers):
+        return None
+    if not all(found.shape == expected.shape for k in c.wrong for found, expected in c.pairs(k)):
+        return None
+    if any(part.dtype != "float" for part in c.parts if isinstance(part, Part)):
+        return None
+    if tensors.copied(c) or not any(found.any() for k in c.wrong for found, _ in c.pairs(k)):
+        return None  # an argument as it came, or zeros, fit many pairs
+    pair = c.two_mistakes()
+    if pair is None:
+        return None
+    first, second = pair
+    text = say(
+        "these are two mistakes at once. One: {first} Another: {second}", first=first.hint, second=second.hint
+    )
+    name = f"{first.name}, and {second.name}"
+    both = Mistake(name, None, text, first.section, sentences(first.look, second.look))
+    return Finding("mistake", sentences(text, *_right_elsewhere(c)), both)
 
 
 def _known_mistake_in_a_part(c: Comparison) -> Finding | None:
     """A mistake that shows in one result alone, beside another fault in the next."""
-    if len(c.names) == 1 or c.unreadable is not None or c.check.use.wants == "a value":
+    if len(c.names) == 1 or c.unreadable is not None or c.task.use.wants == "a value":
         return None
     for k in c.wrong:
         mistake = c.mistake_in(k)
-        if mistake:
-            others = listed([c.names[j] for j in c.wrong if j != k])
-            more = f" ({others}: wrong, too. One thing at a time.)" if others else ""
-            return Finding("mistake", f": first {c.names[k]}: {mistake.hint}{more}", mistake)
+        if mistake is None:
+            continue
+        text = say("first {part}: {hint}", part=c.names[k], hint=mistake.hint)
+        others = [c.names[j] for j in c.wrong if j != k]
+        if others:
+            words = (
+                "({names} is wrong, too. One thing at a time.)",
+                "({names} are wrong, too. One thing at a time.)",
+            )
+            text = sentences(text, say_count(*words, len(others), names=listed(others)))
+        return Finding("mistake", text, mistake)
     return None
 
 
 def _failed(c: Comparison) -> Finding | None:
-    failed = {n: answer.failure for n, answer in enumerate(c.answers) if answer.failure is not None}
+    failed = [n for n, answer in enumerate(c.answers) if answer.failure is not None]
     if not failed:
         return None
-    first, failure = next(iter(failed.items()))
-    case, trait = c.cases[first], c.trait_of(list(failed))
-    where = f" where {trait.name}" if trait else ""
-    line = f" in your line `{failure.line}`" if failure.line else ""
+    failure = _failure(c, failed)
+    others = [n for n in range(len(c.cases)) if n not in failed]
+    rest = c.only(others) if others else None
+    if rest is None or not rest.wrong or not c.tensors:
+        return failure
+    # An error where there are no steps, say, must not hide the slip that shows in all other cases.
+    found = _first(rest, (_known_mistake, *ON_TENSORS))
+    if len(failed) >= len(others) and found.state not in ("mistake", "close"):
+        return failure
+    return found._replace(text=sentences(found.text, failure.text[:1].upper() + failure.text[1:]))
+
+
+def _failure(c: Comparison, failed: list[int]) -> Finding:
+    first = failed[0]
+    failure, case, trait = c.answers[first].failure or Failure("raised"), c.cases[first], c.trait_of(failed)
+    line = say("Your line: `{line}`.", line=failure.line) if failure.line else ""
     if failure.kind == "too slow":
-        ask = "Is there a loop that does not end?"
-        return Finding("too slow", f" is not done after {failure.message} seconds{line}. {ask}")
+        words = "it is not done after {seconds} seconds. Is there a loop that does not end?"
+        return Finding("too slow", sentences(say(words, seconds=failure.message), line))
     if failure.kind == "not written":
-        return Finding("raised", f" is not written yet{where or ' in some cases'}.")
+        if trait:
+            return Finding("raised", say("not written yet where {trait}.", trait=say(trait.name)))
+        return Finding("raised", say("not written yet in some cases."))
+    where = say("Only where {trait}.", trait=say(trait.name)) if trait else ""
     if failure.kind == "problem":
-        return Finding("raised", f": {failure.message}")
+        return Finding("raised", sentences(failure.message, where, here(case)))
     if failure.error == "RecursionError":
-        return Finding("raised", " calls itself without end (RecursionError). Which call was meant?")
-    message = f": {failure.message.rstrip('.')}." if failure.message else "."
-    return Finding("raised", f" raised {failure.error}{where}{line}{message}{likely_slip(failure, case)}")
+        return Finding("raised", say("it calls itself without end (RecursionError). Which call was meant?"))
+    if failure.message:
+        words = "it raised {error}: {message}."
+        what = say(words, error=failure.error, message=failure.message.rstrip("."))
+    else:
+        what = say("it raised {error}.", error=failure.error)
+    return Finding("raised", sentences(what, line, where, likely_slip(failure, case)))
 
 
 # The order of the questions is the order in which an answer helps most. One of them always finds something.
-FIRST = (_unusable, _forbidden, _not_written, _right, _untold, _known_mistake, _failed)
+Question = Callable[[Comparison], Finding | None]
+FIRST = (_unusable, _forbidden, _not_written, _changed, _right, _untold, _in_order, _known_mistake, _failed)
 ON_TENSORS = (
     tensors.wrong_type,
     tensors.wrong_dtype,
-    tensors.not_finite,
     tensors.other_order,
     tensors.one_change,
     tensors.one_step_or_factor,
     tensors.nearly,
+    _two_known_mistakes,
     _known_mistake_in_a_part,
+    tensors.copied,
     tensors.wrong_shape,
+    tensors.not_finite,
+    explain.explained,
     tensors.wrong_place,
 )
 ON_VALUES = (_known_mistake_in_a_part, values.each_wrong)

@@ -7,7 +7,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rnncourse.checks.framework.notation import parse
+from rnncourse.checks.framework.notation import Entry, NotationError, parse
+
+
+@dataclass(frozen=True)
+class Edit:
+    """How a mistake is made of a truth: edited by an entry, then built into one larger task after another."""
+
+    entry: Entry
+    truth: Callable
+    builds: tuple[Callable[[Any], Any], ...] = ()
+
+    def with_too(self, other: Edit) -> Any:
+        """Return what a learner who makes both mistakes hands in; None where the edits overlap."""
+        if (self.truth, self.builds) != (other.truth, other.builds):
+            return None
+        try:
+            wrong = self.entry.joined(other.entry).edited(self.truth)
+        except NotationError:  # both change the same lines
+            return None
+        for build in self.builds:
+            wrong = build(wrong)
+        return wrong
 
 
 @dataclass(frozen=True)
@@ -17,6 +38,9 @@ class Mistake:
     function: what a learner would hand in; of a task that asks for a dict, a dict of the wrong entries only.
     hint: what is wrong, never the solution. section: of the lesson, where it is explained.
     look: where to look, if the hint does not say; shown folded.
+    template: the name and the hint with fields, where it is one of several that are written as one.
+    edit: how it was made of the truth, where it was.
+    origin: the earlier task and its mistake, where it is that one in a larger task.
     """
 
     name: str
@@ -24,6 +48,9 @@ class Mistake:
     hint: str
     section: str
     look: str = ""
+    template: tuple[str, str] | None = None
+    edit: Edit | None = None
+    origin: tuple[str, str] | None = None
 
 
 class Mistakes(list[Mistake]):
@@ -45,6 +72,7 @@ class Mistakes(list[Mistake]):
     def __init__(self, section: str, truth: Callable | Mapping[str, Any] | None = None) -> None:
         super().__init__()
         self.section, self.truth = section, truth
+        self.task = ""  # whose bank it is
 
     def __call__(self, name: str, hint: str, section: str = "", look: str = "") -> Callable[[Any], Any]:
         """A decorator: the hint stands above the wrong code. For a value: `wrong(name, hint)(value)`."""
@@ -55,13 +83,27 @@ class Mistakes(list[Mistake]):
 
         return add
 
-    def edits(self, text: str) -> None:
-        """Add mistakes written as text: what is done to the truth to make each (notation.py)."""
+    def edits(self, text: str, but: str = "") -> None:
+        """Add mistakes written as text: what is done to the truth to make each (notation.py).
+
+        but: the names of those to leave out, by semicolons; of several that are written as one, also those
+        whose names the bank has already are left out.
+        """
         frame = sys._getframe(1)
-        for entry in parse(text, frame.f_code.co_filename, frame.f_lineno):
+        file, line = frame.f_code.co_filename, frame.f_lineno
+        left_out = set(filter(None, map(str.strip, but.split(";"))))
+        entries = list(parse(text, file, line))
+        if unknown := left_out - {entry.name for entry in entries}:
+            raise NotationError(f"{file}, line {line}: no mistake is called {'; '.join(sorted(unknown))}.")
+        for entry in entries:
+            known = any(mistake.name == entry.name for mistake in self)
+            if entry.name in left_out or (entry.template and known):
+                continue
             truth = self.truth
-            wrong = entry.values(truth) if isinstance(truth, Mapping) else entry.edited(truth)
-            self(entry.name, entry.hint, entry.section, entry.look)(wrong)
+            wrong: Any = entry.values(truth) if isinstance(truth, Mapping) else entry.edited(truth)
+            edit = Edit(entry, truth) if callable(truth) else None
+            section = entry.section or self.section
+            self.append(Mistake(entry.name, wrong, entry.hint, section, entry.look, entry.template, edit))
 
     def through(self, change: Callable[[Any], Any], but: tuple[str, ...] = (), **words: str) -> list[Mistake]:
         """The same mistakes in a larger task: change(function) builds the wrong way on the wrong step.
@@ -69,8 +111,14 @@ class Mistakes(list[Mistake]):
         but: names to leave out. words: name="step: {}" and hint="the step is wrong: {}" change those.
         """
         name, hint = words.get("name", "{}"), words.get("hint", "{}")
-        return [
-            replace(m, name=name.format(m.name), hint=hint.format(m.hint), function=change(m.function))
-            for m in self
-            if m.name not in but
-        ]
+
+        def changed(m: Mistake) -> Mistake:
+            template = m.template and (name.replace("{}", m.template[0]), hint.replace("{}", m.template[1]))
+            edit = m.edit and replace(m.edit, builds=(*m.edit.builds, change))
+            words = {"name": name.format(m.name), "hint": hint.format(m.hint)}
+            origin = m.origin or ((self.task, m.name) if self.task else None)
+            return replace(
+                m, function=change(m.function), template=template, edit=edit, origin=origin, **words
+            )
+
+        return [changed(m) for m in self if m.name not in but]

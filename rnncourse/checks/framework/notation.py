@@ -21,6 +21,7 @@ Empty lines, and lines that begin with #, say nothing.
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import itertools
 import re
@@ -31,6 +32,7 @@ from typing import Any
 
 ARROW = re.compile(r"(?:^|\s)=>(?:\s|$)")
 DIFF = re.compile(r"([-+])(?: (.*))?")
+EACH = re.compile(r"each (\w+): (.+)")
 
 
 class NotationError(ValueError):
@@ -39,7 +41,10 @@ class NotationError(ValueError):
 
 @dataclass
 class Entry:
-    """One mistake as it is written. changes: pairs of old and new source; of a dict, of name and value."""
+    """One mistake as it is written. changes: pairs of old and new source; of a dict, of name and value.
+
+    template: the name and the hint with their fields, where this is one of several that are written as one.
+    """
 
     name: str
     hint: str
@@ -47,6 +52,7 @@ class Entry:
     place: str
     look: str = ""
     changes: list[tuple[str, str]] = field(default_factory=list)
+    template: tuple[str, str] | None = None
 
     def read(self, words: str) -> None:
         """Take in one of the indented lines below the name."""
@@ -61,6 +67,30 @@ class Entry:
             self.look += f" {words}"
         else:
             self.hint += f" {words}"
+
+    def variants(self, lists: Mapping[str, list[str]]) -> Iterator[Entry]:
+        """Yield the mistake once for each choice of values for its fields, or itself where it has none."""
+        fields = [name for name in lists if f"{{{name}}}" in f"{self.name} {self.changes}"]
+        if not fields:
+            yield self
+            return
+        for values in itertools.product(*(lists[name] for name in fields)):
+            chosen = dict(zip(fields, values, strict=True))
+
+            def filled(text: str, chosen: Mapping[str, str] = chosen) -> str:
+                return re.sub(r"\{(\w+)\}", lambda m: chosen.get(m[1], m[0]), text)
+
+            changes = [(filled(old), filled(new)) for old, new in self.changes]
+            if len(set(values)) == len(values) and any(old != new for old, new in changes):
+                yield Entry(
+                    filled(self.name),
+                    filled(self.hint),
+                    self.section,
+                    self.place,
+                    filled(self.look),
+                    changes,
+                    (self.name, self.hint),
+                )
 
     def _add_line(self, sign: str, text: str) -> None:
         """Add a line with - or +: lines with -, and after them those with +, make one change."""
@@ -84,13 +114,17 @@ class Entry:
         """
         if truth is None:
             raise NotationError(f"{self.place}: this bank has no truth that could be edited.")
-        source = self.applied_to(textwrap.dedent(inspect.getsource(truth)))
+        source = self.applied_to(_source(truth))
         names = dict(vars(inspect.getmodule(truth)))  # a copy: the truth itself stays
         try:
             exec(compile(source, f"<{truth.__name__}, {self.name}>", "exec"), names)
         except SyntaxError as error:
             raise NotationError(f"{self.place}: edited so, the truth is not Python: {error}.") from None
         return names[truth.__name__]
+
+    def joined(self, other: Entry) -> Entry:
+        """Return both mistakes as one."""
+        return Entry(self.name, self.hint, self.section, self.place, changes=self.changes + other.changes)
 
     def applied_to(self, source: str) -> str:
         """Return the source with all changes made; each is looked for in the source as it is here."""
@@ -130,9 +164,15 @@ class Entry:
         return wrong
 
 
+@functools.cache
+def _source(truth: Callable) -> str:
+    return textwrap.dedent(inspect.getsource(truth))
+
+
 def parse(text: str, file: str, line: int) -> Iterator[Entry]:
     """Read the mistakes of a text that begins at that line of that file. Raises NotationError."""
     section = ""
+    lists: dict[str, list[str]] = {}
     entries: list[Entry] = []
     for at, raw in enumerate(text.split("\n"), line):
         place, words = f"{file}, line {at}", raw.strip()
@@ -140,6 +180,8 @@ def parse(text: str, file: str, line: int) -> Iterator[Entry]:
             continue
         if words.startswith("§"):
             section = words[1:].strip()
+        elif raw[0] != " " and (each := EACH.fullmatch(words)):
+            lists[each[1]] = each[2].split()
         elif raw[0] != " ":
             name, bar, hint = words.partition(" | ")
             if not bar:
@@ -149,4 +191,5 @@ def parse(text: str, file: str, line: int) -> Iterator[Entry]:
             raise NotationError(f"{place}: `{words}` belongs to no mistake: its name and hint come first.")
         else:
             entries[-1].read(words)
-    yield from entries
+    for entry in entries:
+        yield from entry.variants(lists)

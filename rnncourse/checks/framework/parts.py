@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rnncourse.checks.framework.plain import Other, Plain
+from rnncourse.checks.framework.language import say, sentences
+from rnncourse.checks.framework.plain import Other, Plain, kind_named
 
 TOLERANCE = {torch.float64: 1e-6, torch.float32: 1e-5}  # absolute, and relative to the expected value
 UNANSWERED = (None, Other("ellipsis"))
@@ -56,19 +57,35 @@ class Part:
     axes: str = ""
     dtype: str = "float"
     tolerance: float | None = None
-    asked = "a torch.Tensor"
+    expects = "a torch.Tensor"
 
     def read(self, value: Plain) -> tuple[Any, str]:
         """The value as this kind, and a remark; (None, '') if it is none."""
         if isinstance(value, Tensor):
-            of = value.dtype
-            kind = "bool" if of == torch.bool else "float" if of.is_floating_point or of.is_complex else "int"
-            odd = kind != self.dtype or of.is_complex
-            return value, f"holds {_dtype(value)}; asked are {NUMBERS[self.dtype]}" if odd else ""
+            return value, "" if self.holds(value) else self._odd(value)
         try:
-            return _tensor(value), f"is {WORDS.get(type(value), 'no tensor')}; asked is {self.asked}"
+            tensor = _tensor(value)
         except (TypeError, ValueError, RuntimeError):
             return None, ""
+        words = "{part} is {kind}; expected {expected}."
+        return tensor, say(
+            words, part=self.name, kind=kind_named(type(value).__name__), expected=say(self.expects)
+        )
+
+    def holds(self, value: Tensor) -> bool:
+        """Are its numbers of this kind?"""
+        of = value.dtype
+        kind = "bool" if of == torch.bool else "float" if of.is_floating_point or of.is_complex else "int"
+        return kind == self.dtype and not of.is_complex
+
+    def _odd(self, value: Tensor) -> str:
+        if self.dtype == "bool":
+            words = "{part} holds {dtype}; expected booleans. Of other numbers `~` is not the opposite."
+        elif self.dtype == "int":
+            words = "{part} holds {dtype}; expected whole numbers."
+        else:
+            words = "{part} holds {dtype}; expected floating-point numbers."
+        return say(words, part=self.name, dtype=str(value.dtype).removeprefix("torch."))
 
     def right(self, found: Any, expected: Any) -> bool:
         return equal(found, expected, self.tolerance)
@@ -76,14 +93,6 @@ class Part:
     def same(self, a: Any, b: Any) -> bool:
         """Are two answers one and the same, right or wrong? This is how a mistake is known."""
         return equal(a, b, nan=True)
-
-
-NUMBERS = {"float": "floating-point numbers", "int": "whole numbers", "bool": "booleans"}
-WORDS = {np.ndarray: "a NumPy array", list: "a list", tuple: "a tuple", int: "an int", float: "a float"}
-
-
-def _dtype(value: Tensor) -> str:
-    return str(value.dtype).removeprefix("torch.")
 
 
 def _tensor(value: Plain) -> Tensor:
@@ -119,9 +128,14 @@ class Score(Part):
         return score >= self.at_least if self.at_most is None else score <= self.at_most
 
     def report(self, found: Tensor, expected: Tensor) -> str:
-        asked = f"at least {self.at_least:g}" if self.at_most is None else f"at most {self.at_most:g}"
-        baseline = f" ({self.baseline})" if self.baseline else ""
-        return f"{self.words} {self.measure(found, expected):.3g}, asked is {asked}{baseline}"
+        """What it measures, beside what is expected, in a sentence."""
+        if self.at_most is None:
+            words, limit = "{measure} {score:.3g}, expected at least {limit:g}.", self.at_least
+        else:
+            words, limit = "{measure} {score:.3g}, expected at most {limit:g}.", self.at_most
+        measured = say(words, measure=say(self.words), score=self.measure(found, expected), limit=limit)
+        compared = say("For comparison, {baseline}.", baseline=say(self.baseline)) if self.baseline else ""
+        return sentences(measured, compared)
 
 
 @dataclass(frozen=True)
@@ -130,7 +144,7 @@ class Number:
 
     name: str
     tolerance: float = 1e-3
-    asked = "a number"
+    expects = "a number"
 
     def read(self, value: Plain) -> tuple[Any, str]:
         if isinstance(value, Tensor | np.ndarray):
@@ -162,7 +176,7 @@ class Whole(_Exact):
     """One whole number: a count, an index."""
 
     name: str
-    asked = "a whole number"
+    expects = "a whole number"
 
     def read(self, value: Plain) -> tuple[Any, str]:
         number, _ = Number(self.name).read(value)
@@ -174,7 +188,7 @@ class Flag(_Exact):
     """True or False."""
 
     name: str
-    asked = "True or False"
+    expects = "True or False"
 
     def read(self, value: Plain) -> tuple[Any, str]:
         if isinstance(value, Tensor | np.ndarray) and value.ndim == 0:
@@ -187,7 +201,7 @@ class Shape(_Exact):
     """A shape: a tuple (or list, or torch.Size) of whole numbers, or what has one."""
 
     name: str
-    asked = "a shape, a tuple such as (2, 3)"
+    expects = "a shape, a tuple such as (2, 3)"
 
     def read(self, value: Plain) -> tuple[Any, str]:
         if isinstance(value, tuple | list) and all(type(size) is int for size in value):
@@ -203,8 +217,8 @@ class Word(_Exact):
     choices: tuple[str, ...]
 
     @property
-    def asked(self) -> str:
-        return "one of " + ", ".join(f'"{choice}"' for choice in self.choices)
+    def expects(self) -> str:
+        return say("one of {choices}", choices=", ".join(f'"{choice}"' for choice in self.choices))
 
     def read(self, value: Plain) -> tuple[Any, str]:
         if not isinstance(value, str):
@@ -240,9 +254,10 @@ def read(parts: Sequence[AnyPart], returned: Plain) -> Read | None:
     elif len(parts) == 1:
         raw = [returned]
         if isinstance(returned, tuple | list) and len(returned) == 1 and isinstance(returned[0], Tensor):
-            kind = type(returned).__name__
             value, _ = parts[0].read(returned[0])
-            return Read([value], [f"comes in a {kind} of 1: a stray comma or bracket?"], [returned[0]])
+            words = "{part} comes in {kind} of one: is there a stray comma or bracket?"
+            remark = say(words, part=parts[0].name, kind=kind_named(type(returned).__name__))
+            return Read([value], [remark], [returned[0]])
     elif isinstance(returned, tuple | list) and len(returned) == len(parts):
         raw = list(returned)
     else:

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rnncourse.checks.framework.language import say
+
 DEPTH, LENGTH = 4, 10_000  # of nested lists, tuples and dicts
 
 # Asked of `type`, never of the object or its class: both can lie, or raise when asked.
@@ -37,6 +39,30 @@ def type_name(value: Any) -> str:
 
 def class_name(cls: type) -> str:
     return _NAME(cls)
+
+
+# Where a slip makes such an object, it is said, too.
+KIND_WORDS = {
+    "NoneType": "None",
+    "Tensor": "a tensor",
+    "ndarray": "a NumPy array",
+    "list": "a list",
+    "tuple": "a tuple",
+    "dict": "a dict",
+    "str": "a string",
+    "int": "an int",
+    "float": "a float",
+    "bool": "a bool",
+    "function": "a function, not called",
+    "type": "a class, not an object of it",
+    "generator": "a generator (a `yield` makes one)",
+    "coroutine": "a coroutine (`async def` makes one)",
+}
+
+
+def kind_named(name: str) -> str:
+    """Return what the objects of a class are called in a sentence."""
+    return say(KIND_WORDS[name]) if name in KIND_WORDS else say("an object of the class {name}", name=name)
 
 
 def plain(value: Any, depth: int = 0) -> Plain:

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from rnncourse.checks.framework.check import Check, Criterion
+from rnncourse.checks.framework.check import Check
 from rnncourse.checks.framework.mistakes import Mistake
 from rnncourse.checks.framework.parts import AnyPart, Flag, Number, Shape, Whole
+from rnncourse.checks.framework.task import Criterion
 from rnncourse.checks.framework.use import value
 from rnncourse.checks.framework.watch import RECURRENT
 
@@ -19,10 +20,12 @@ def predicted(
     tolerance: float = 1e-3,
     criteria: tuple[Criterion, ...] = (),
     forbid: frozenset[str] = RECURRENT,
+    follows: Mapping[str, Callable[..., float]] | None = None,
 ) -> Check:
     """The check of a task that asks for these values by name, a point for each if no criteria are given.
 
     A tuple is asked as a Shape, an int as a Whole, a bool as a Flag, a float as a Number to `tolerance`.
+    follows: as in Task.
     """
     kinds: dict[type, Callable[[str], AnyPart]] = {
         tuple: Shape,
@@ -40,4 +43,5 @@ def predicted(
         mistakes=mistakes,
         use=value,
         forbid=forbid,
+        follows=follows,
     )

@@ -1,112 +1,96 @@
-"""A task as it is written in a set: what it returns and what its points are for, in words."""
+"""What a task is: its cases, the true answer, the known mistakes, the points. check.py runs it."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from rnncourse.checks.framework.cases import Case, Trait
-from rnncourse.checks.framework.check import Check, Criterion, one_case
 from rnncourse.checks.framework.evaluate import SECONDS
-from rnncourse.checks.framework.mistakes import Mistakes
-from rnncourse.checks.framework.notation import NotationError
-from rnncourse.checks.framework.parts import AnyPart, Flag, Number, Part, Shape, Whole
-from rnncourse.checks.framework.use import Use, call
+from rnncourse.checks.framework.mistakes import Mistake
+from rnncourse.checks.framework.parts import AnyPart
+from rnncourse.checks.framework.plain import Plain
+from rnncourse.checks.framework.use import Use, call, value
 from rnncourse.checks.framework.watch import RECURRENT
 
-TENSOR = re.compile(
-    r"(?P<name>.+?) \((?P<axes>[^)]*)\)(?: (?P<dtype>int|bool))?(?: to (?P<tolerance>[\d.e-]+))?"
-)
-SINGLE = re.compile(r"(?P<name>.+) (?P<kind>shape|whole|flag|number)(?: to (?P<tolerance>[\d.e-]+))?")
-POINTS = re.compile(r"(?P<words>.+?) (?P<points>\d+)(?: = (?P<parts>.+?))?(?: where (?P<where>.+))?")
+ARGUMENTS = "arguments"  # what a criterion may name beside the parts
 
 
-def task(
-    name: str,
-    lesson: str,
-    mistakes: Mistakes,
-    *,
-    returns: str | Iterable[AnyPart],
-    points: str,
-    truth: Any = None,
-    section: str = "",
-    cases: Callable[[int], list[Case]] = one_case,
-    example: dict[str, Any] | None = None,
-    use: Use = call,
-    forbid: frozenset[str] = RECURRENT,
-    derive: Callable[[Any, dict[str, Any]], Any] | None = None,
-    tells: bool = True,
-    agree: str = "the equations",
-    seconds: float = SECONDS,
-) -> Check:
-    """Return the check of one task.
+@dataclass(frozen=True)
+class Criterion:
+    """Whole points for named parts (all, if none is named) being right in every case of a kind.
 
-    Args:
-        name, lesson, cases, use, forbid, derive, tells, agree, seconds: as in Check.
-        mistakes: the bank; truth, section: where they are not the bank's own.
-        returns: the results in their order, as `h (B H), mask (T B) bool, dx (T B I) to 1e-4`: a tensor with
-            its axes; a single value has `shape`, `whole`, `flag` or `number to 1e-3` instead. Or the parts.
-        points: what they are for, as `h 2; the weights 1 = dweight_ih, dweight_hh; c in a batch 1 = c where
-            there is a batch`, by semicolons or each on its line. A criterion that is called like a part is
-            for that part; otherwise, without `=`, for all. Several traits are joined by &.
-        example: the arguments of one small case.
-
-    Raises:
-        NotationError: the text does not fit, or names a part or a trait that does not exist.
+    where: the traits of the cases that count; none: all cases. ARGUMENTS among the parts asks that the
+    arguments stay as they were.
     """
-    parts = tuple(_parts(name, returns)) if isinstance(returns, str) else tuple(returns)
-    return Check(
-        name=name,
-        lesson=lesson,
-        section=section or mistakes.section,
-        parts=parts,
-        criteria=tuple(_criteria(name, points, [part.name for part in parts], cases)),
-        truth=mistakes.truth if truth is None else truth,
-        mistakes=mistakes,
-        cases=cases,
-        example_case=None if example is None else Case(example, {}),
-        use=use,
-        forbid=forbid,
-        derive=derive,
-        tells=tells,
-        agree=agree,
-        seconds=seconds,
-    )
+
+    words: str
+    points: int
+    parts: tuple[str, ...] = ()
+    where: tuple[Trait, ...] = ()
 
 
-def _parts(task_name: str, text: str) -> Iterable[AnyPart]:
-    kinds: dict[str, Callable[[str], AnyPart]] = {"shape": Shape, "whole": Whole, "flag": Flag}
-    for words in re.split(r",\s+(?![^(]*\))", text.strip()):
-        if found := TENSOR.fullmatch(words):
-            tolerance = None if found["tolerance"] is None else float(found["tolerance"])
-            yield Part(found["name"], found["axes"], found["dtype"] or "float", tolerance)
-        elif found := SINGLE.fullmatch(words):
-            number = partial(Number, tolerance=float(found["tolerance"] or 1e-3))
-            yield kinds.get(found["kind"], number)(found["name"])
-        else:
-            raise NotationError(f"{task_name}: expected a result such as `h (B H)`, got `{words}`.")
+def one_case(seed: int) -> list[Case]:
+    """Of a task that asks for values: there is nothing to draw."""
+    return [Case({}, {})]
 
 
-def _criteria(
-    task_name: str, text: str, parts: list[str], cases: Callable[[int], list[Case]]
-) -> Iterable[Criterion]:
-    for words in filter(None, map(str.strip, re.split(r"[;\n]", text))):
-        found = POINTS.fullmatch(words)
-        if not found:
-            raise NotationError(f"{task_name}: expected points such as `h 2`, got `{words}`.")
-        of = tuple(found["parts"].split(", ")) if found["parts"] else ()
-        if not of and found["words"] in parts and len(parts) > 1:
-            of = (found["words"],)
-        if not set(of) <= set(parts):
-            raise NotationError(f"{task_name}: no result is called {', '.join(set(of) - set(parts))}.")
-        where = tuple(_trait(task_name, each, cases) for each in (found["where"] or "").split(" & ") if each)
-        yield Criterion(found["words"], int(found["points"]), of, where)
+@dataclass(frozen=True)
+class Task:
+    """A task as data.
 
+    name: the function's name. lesson: the number of the lesson that the hints point to; section: of that
+    lesson, for a fault that is no known mistake.
+    truth: the right function, class, or dict of values; its sources are named where it is written.
+    cases: seed -> cases, random but the same for one seed.
+    example_case: one small case to see by eye. mistakes: a Mistakes, or a tuple of them.
+    use: how the learner's object is used (use.py). forbid: what is to be built (watch.py).
+    derive: (returned, arguments) -> what the parts are read from, where that is not what is returned itself:
+        the outputs of a cell that has the returned weights, say. It may raise Problem.
+    tells: whether a verdict says which part is wrong; not where that would let an answer be guessed.
+    agree: completes "all 12 cases agree with ...". seconds: the time for one case.
+    follows: of an answer worked out from earlier ones, what it would be with the learner's own: a function
+        whose parameters are their names.
+    explain: all cases (explain.Seen) -> a sentence on numbers that no known mistake gives, or "".
+    """
 
-def _trait(task_name: str, name: str, cases: Callable[[int], list[Case]]) -> Trait:
-    traits = {trait.name: trait for case in cases(0) for trait in case.traits}
-    if name not in traits:
-        raise NotationError(f"{task_name}: in no case `{name}`; there are: {'; '.join(sorted(traits))}.")
-    return traits[name]
+    name: str
+    lesson: str
+    parts: tuple[AnyPart, ...]
+    criteria: tuple[Criterion, ...]
+    truth: Any
+    mistakes: Sequence[Mistake] = ()
+    cases: Callable[[int], list[Case]] = one_case
+    example_case: Case | None = None
+    use: Use = call
+    forbid: frozenset[str] = RECURRENT
+    derive: Callable[[Plain, dict[str, Any]], Any] | None = None
+    tells: bool = True
+    section: str = ""
+    agree: str = "the equations"
+    seconds: float = SECONDS
+    follows: Mapping[str, Callable[..., float]] | None = None
+    explain: Callable[[Sequence[Any]], str] | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "mistakes", tuple(self.mistakes))
+        if self.use is value and isinstance(self.truth, dict):
+            for mistake in self.mistakes:  # given as the wrong entries only
+                if isinstance(mistake.function, dict):
+                    assert mistake.function.keys() <= self.truth.keys(), f"{self.name}: {mistake.name}"
+
+    @property
+    def keeps_arguments(self) -> bool:
+        """Whether a point is lost when an argument is changed in place."""
+        return any(ARGUMENTS in criterion.parts for criterion in self.criteria)
+
+    @property
+    def points(self) -> int:
+        return sum(criterion.points for criterion in self.criteria)
+
+    def made(self, mistake: Mistake) -> Any:
+        """Return what a learner who makes that mistake, and no other, hands in."""
+        if isinstance(mistake.function, dict) and isinstance(self.truth, dict):
+            return self.truth | mistake.function
+        return mistake.function

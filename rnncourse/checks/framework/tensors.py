@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,12 +11,14 @@ import torch
 from torch import Tensor
 
 from rnncourse.checks.framework.answers import Comparison
-from rnncourse.checks.framework.near import AXIS_WORDS, Change, changes, factor, shifted
-from rnncourse.checks.framework.parts import Score
+from rnncourse.checks.framework.language import listed, say, say_count, sentences
+from rnncourse.checks.framework.near import AXIS_WORDS, GATES, Change, changes, factor, shifted
+from rnncourse.checks.framework.parts import Part, Score
 from rnncourse.checks.framework.verdict import Finding
-from rnncourse.checks.framework.words import kind_of, listed
+from rnncourse.checks.framework.words import here, kind_of
 
 NEARLY = 1e-2  # up to here a difference may be rounding
+UNITS = {"T": "step", "B": "row of the batch", "H": "unit"}  # one entry of such an axis
 
 
 def wrong_type(c: Comparison) -> Finding | None:
@@ -24,17 +26,23 @@ def wrong_type(c: Comparison) -> Finding | None:
         return None
     returned, row = c.answers[c.unreadable].returned, c.read[c.unreadable]
     if returned is None:
-        return Finding("type", " returns None: is a `return` missing?")
+        return Finding("type", say("it returns None: is a `return` missing?"))
     if row is not None and len(c.names) > 1:
         k = row.unread[0]
-        came, asked = kind_of(row.raw[k]), c.parts[k].asked
-        return Finding("type", f": {c.names[k]} is {came}; asked is {asked}.{_stacked(c, k)}")
-    asked = f"the tensor {c.names[0]}" if len(c.names) == 1 else f"the tuple ({', '.join(c.names)})"
+        words = "{part} is {kind}; expected {expected}."
+        text = say(words, part=c.names[k], kind=kind_of(row.raw[k]), expected=say(c.parts[k].expects))
+        return Finding("type", sentences(text, _stacked(c, k)))
+    if len(c.names) == 1:
+        expected = say("the tensor {part}", part=c.names[0])
+    else:
+        expected = say("the tuple ({parts})", parts=", ".join(c.names))
     if isinstance(returned, tuple | list):
-        came = f"a {type(returned).__name__} of {len(returned)}"
-        stacked = _stacked(c, 0) if len(c.names) == 1 else ""
-        return Finding("type", f" returns {came}; asked is {asked}.{stacked}")
-    return Finding("type", f" returns {kind_of(returned)}; asked is {asked}.")
+        words = "it returns {kind} of {count}; expected {expected}."
+        text = say(words, kind=kind_of(returned), count=len(returned), expected=expected)
+        return Finding("type", sentences(text, _stacked(c, 0) if len(c.names) == 1 else ""))
+    return Finding(
+        "type", say("it returns {kind}; expected {expected}.", kind=kind_of(returned), expected=expected)
+    )
 
 
 def _stacked(c: Comparison, k: int) -> str:
@@ -48,33 +56,52 @@ def _stacked(c: Comparison, k: int) -> str:
                 return ""
     except (TypeError, ValueError, RuntimeError, AttributeError):
         return ""
-    return " The numbers in it are right."
+    return say("The numbers in it are right.")
 
 
 def wrong_dtype(c: Comparison) -> Finding | None:
     for k in c.wrong:
-        remark = next((row.remarks[k] for row in c.read if row and "holds" in row.remarks[k]), "")
-        if remark:
-            return Finding("type", f": {c.names[k]} {remark}.")
+        part = c.parts[k]
+        for row in filter(None, c.read):
+            raw = row.raw[k]
+            if isinstance(part, Part) and isinstance(raw, Tensor) and not part.holds(raw):
+                return Finding("type", row.remarks[k])
     return None
 
 
 def not_finite(c: Comparison) -> Finding | None:
     """nan or inf where numbers are due."""
     for k, name in enumerate(c.names):
-        if any(not found.isfinite().all() and expected.isfinite().all() for found, expected in c.pairs(k)):
-            return Finding("wrong", f": {name} has nan or inf in it.")
+        for n, (found, expected) in enumerate(c.pairs(k)):
+            if found.isfinite().all() or not expected.isfinite().all():
+                continue
+            if any(tensor.isnan().any() for tensor in _tensors(c.cases[n].arguments)):
+                words = "{part} has nan in it, which comes from the padding: there the arguments are nan."
+                return Finding("wrong", say(words, part=name))
+            return Finding("wrong", say("{part} has nan or inf in it.", part=name))
     return None
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """All tensors in the arguments of a case."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _tensors(item)
 
 
 def other_order(c: Comparison) -> Finding | None:
     """Right results, but in another order."""
     for order in itertools.permutations(range(len(c.names))) if len(c.names) <= 5 else ():
         if c.right_with(partial(_in_order, order)):
+            words = (
+                "right after exchanging your two results: you return ({yours}), expected ({expected})."
+                if len(order) == 2
+                else "right after putting your results in order: you return ({yours}), expected ({expected})."
+            )
             yours = ", ".join(c.names[order.index(k)] for k in range(len(order)))
-            what = "exchanging your two results" if len(order) == 2 else "putting your results in order"
-            asked = ", ".join(c.names)
-            return Finding("close", f": right after {what}: you return ({yours}), asked was ({asked}).")
+            return Finding("close", say(words, yours=yours, expected=", ".join(c.names)))
     return None
 
 
@@ -85,9 +112,9 @@ def _in_order(order: Sequence[int], found: list[Any]) -> list[Any]:
 def one_change(c: Comparison) -> Finding | None:
     """Right but for one small change, the same in all that is wrong."""
     longest = max((c.axes(k) for k in c.wrong), key=len)
-    for change, words in changes(longest):
+    for change, sentence in changes(longest):
         if c.right_with(partial(_changed, change, c.wrong)):
-            return Finding("close", f": {listed([c.names[k] for k in c.wrong])}: {words}")
+            return Finding("close", sentence(parts=listed([c.names[k] for k in c.wrong])))
     return None
 
 
@@ -100,22 +127,25 @@ def one_step_or_factor(c: Comparison) -> Finding | None:
     found, expected = zip(*c.pairs(k), strict=True)
     if others or [f.shape for f in found] != [e.shape for e in expected]:
         return None
-    axes = c.axes(k)
+    axes, sentence = c.axes(k), None
     if "T" in axes and all(e.ndim == len(axes) for e in expected):
-        side = shifted(found, expected, axes.index("T"))
-        if side:
-            return Finding("close", f": {c.names[k]}: right, but one time step too {side}.")
-    times = factor(found, expected, [case.sizes for case in c.cases])
-    return Finding("close", f": {c.names[k]}: right, but for a factor: {times}") if times else None
+        sentence = shifted(found, expected, axes.index("T"))
+    sentence = sentence or factor(found, expected, [case.sizes for case in c.cases])
+    return Finding("close", sentence(parts=c.names[k])) if sentence else None
 
 
 def nearly(c: Comparison) -> Finding | None:
     largest = max(map(c.difference, c.wrong))
     if largest >= NEARLY:
         return None
-    names = f"{listed([c.names[k] for k in c.wrong])} {'is' if len(c.wrong) == 1 else 'are'}"
-    ask = "Is something rounded, or of a coarser dtype?"
-    return Finding("close", f": {names} nearly right: the largest difference is {largest:.1g}. {ask}")
+    text = say_count(
+        "{names} is nearly right: the largest difference is {largest:.1g}.",
+        "{names} are nearly right: the largest difference is {largest:.1g}.",
+        len(c.wrong),
+        names=listed([c.names[k] for k in c.wrong]),
+        largest=largest,
+    )
+    return Finding("close", sentences(text, say("Is something rounded, or of a coarser dtype?")))
 
 
 def wrong_shape(c: Comparison) -> Finding | None:
@@ -127,32 +157,137 @@ def wrong_shape(c: Comparison) -> Finding | None:
         found, expected = (tuple(tensor.shape) for tensor in c.pairs(k)[n])
         axes = c.axes(k)
         axes = axes if len(axes) == len(expected) else [axis for axis in axes if axis != "B"]
-        pairs = zip(axes, expected, strict=False)
-        named = [f"{AXIS_WORDS.get(axis, '')} {axis}={size}".strip() for axis, size in pairs]
-        words = " first, then ".join(named) if len(named) == 2 else ", then ".join(named)
+        named = [
+            say(AXIS_WORDS.get(axis, "{axis}={size}"), axis=axis, size=size)
+            for axis, size in zip(axes, expected, strict=False)
+        ]
+        fields = {"part": part.name, "found": found, "expected": expected}
         trait = c.trait_of(wrong)
-        came = f"{part.name} has shape {found}{f' where {trait.name}' if trait else ''}"
-        asked = f"expected {expected}{': ' if words else ''}{words}"
-        return Finding("shape", f": {came}, {asked}. (Here {c.cases[n]}.)")
+        where = say("Only where {trait}.", trait=say(trait.name)) if trait else ""
+        if len(named) == 2:
+            words = "{part} has shape {found}, expected {expected}: {first} first, then {second}."
+            text = say(words, first=named[0], second=named[1], **fields)
+        elif named:
+            words = "{part} has shape {found}, expected {expected}: {axes}."
+            text = say(words, axes=", ".join(named), **fields)
+        else:
+            text = say("{part} has shape {found}, expected {expected}.", **fields)
+        cause = _cause(found, axes, c.cases[n].sizes)
+        return Finding("shape", sentences(text, cause, where, here(c.cases[n])))
     return None
+
+
+def _cause(found: tuple[int, ...], axes: list[str], sizes: dict[str, int]) -> str:
+    """What makes such a shape, if one thing does."""
+    if any(axis not in sizes for axis in axes):
+        return ""
+    shape = [sizes[axis] for axis in axes]
+    if axes == ["H"] and found == ():
+        return say("A product of matrices has summed over H: entry by entry is `*`.")
+    if axes == ["B", "H"]:
+        B, H = shape
+        if found == (2 * B, H):
+            return say("Two tensors are joined along the batch, axis 0, in place of the last axis.")
+        if found == (B, B):
+            return say("A product of matrices has summed over H: entry by entry is `*`.")
+        if found == (H, H):
+            return say("A product of matrices has summed over the batch: entry by entry is `*`.")
+    for at, axis in enumerate(axes):
+        rest = tuple(size for k, size in enumerate(shape) if k != at)
+        if found == rest and shape.count(shape[at]) == 1:
+            return say(
+                "The axis {axis} is missing: was it summed, averaged, indexed or squeezed away?", axis=axis
+            )
+    return ""
+
+
+def copied(c: Comparison) -> Finding | None:
+    """A result that is another result once more, or an argument as it came."""
+    for k in c.wrong:
+        found = [f for f, _ in c.pairs(k)]
+        for j, name in enumerate(c.names):
+            if j != k and all(map(_equal, found, (f for f, _ in c.pairs(j)))):
+                words = "{part} is your {other} once more."
+                return Finding("wrong", say(words, part=c.names[k], other=name))
+        for name in c.cases[0].arguments:
+            given = [case.arguments.get(name) for case in c.cases]
+            if all(map(_equal, found, given)):
+                words = "{part} is the argument {name}, unchanged."
+                return Finding("wrong", say(words, part=c.names[k], name=name))
+    return None
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return isinstance(b, Tensor) and a.numel() > 0 and a.shape == b.shape and bool((a == b).all())
 
 
 def wrong_place(c: Comparison) -> Finding:
     """Nothing of the above: where it is wrong."""
     k, total = c.wrong[0], len(c.cases)
     if isinstance(c.parts[k], Score):
-        return Finding("wrong", f": {c.scores()}.")
+        return Finding("wrong", c.scores())
     wrong = [n for n, right in enumerate(c.right[k]) if not right]
     right = [n for n in range(total) if n not in wrong]
-    there, elsewhere = c.trait_of(wrong), c.trait_of(right)
+    there, elsewhere, part = c.trait_of(wrong), c.trait_of(right), c.names[k]
     if elsewhere:
-        text = f"right where {elsewhere.name} and wrong elsewhere"
+        text = say("{part} is right where {trait} and wrong elsewhere.", part=part, trait=say(elsewhere.name))
     elif there:
-        text = f"wrong only where {there.name}"
+        text = say("{part} is wrong only where {trait}.", part=part, trait=say(there.name))
+    elif right:
+        words = "{part} is wrong in {wrong} of {total} cases."
+        text = sentences(say(words, part=part, wrong=len(wrong), total=total), _place(c, k))
     else:
-        text = f"wrong{f' in {len(wrong)} of {total} cases' if right else ''}{c.place(k)}"
-    far = f"largest difference {c.difference(k):.2g}, first at case {wrong[0] + 1} ({c.cases[wrong[0]]})"
+        text = sentences(say("{part} is wrong.", part=part), _place(c, k))
+    far = say("The largest difference is {difference:.2g}.", difference=c.difference(k))
     names = [name for j, name in enumerate(c.names) if j not in c.wrong]
-    others = f"{listed(names)} {'is' if len(names) == 1 else 'are'} right in every case; " if names else ""
-    look = f"Look at {elsewhere.look}." if elsewhere else ""
-    return Finding("wrong", f": {others}{c.names[k]} is {text} ({far}).", look=look)
+    right_too = "{names} is right in every case.", "{names} are right in every case."
+    others = say_count(*right_too, len(names), names=listed(names)) if names else ""
+    trait = elsewhere or there
+    look = say("Look at {what}.", what=say(trait.look)) if trait and trait.look else ""
+    return Finding("wrong", sentences(text, far, others, here(c.cases[wrong[0]])), look=look)
+
+
+def _place(c: Comparison, k: int) -> str:
+    """Which part of an axis of a tensor is wrong, if it is the same part in every wrong case."""
+    axes = c.axes(k)
+    pairs = [pair for pair, right in zip(c.pairs(k), c.right[k], strict=True) if not right]
+    for axis, letter in enumerate(axes):
+        places = []
+        for found, expected in pairs:
+            if found.ndim == len(axes) and found.shape[axis] > 1:
+                far = (found.double() - expected.double()).abs() > 1e-5
+                along = far.movedim(axis, 0).reshape(far.shape[axis], -1).any(dim=1)
+                if letter in GATES:  # one entry for each gate's block
+                    along = along.reshape(len(GATES[letter]), -1).any(dim=1)
+                    places.append(set(_blocks(GATES[letter], along)))
+                elif letter in UNITS:
+                    places.append(set(_along(say(UNITS[letter]), along)))
+                elif len(axes) > 1:
+                    places.append(set(_along(say("entry of axis {axis}", axis=axis), along)))
+                else:
+                    places.append(set(_along(say("entry"), along)))
+        same_in_all = set.intersection(*places) if places else ()
+        if same_in_all:
+            return min(same_in_all)
+    return ""
+
+
+def _blocks(gates: str, wrong: Tensor) -> Iterator[str]:
+    only = [gate for gate, bad in zip(gates, wrong, strict=True) if bad]
+    if len(only) < len(gates):
+        words = "Only the block of {gates} is wrong.", "Only the blocks of {gates} are wrong."
+        yield say_count(*words, len(only), gates=listed(only))
+
+
+def _along(unit: str, wrong: Tensor) -> Iterator[str]:
+    """All that can be said of where an axis (a row of booleans) is wrong."""
+    where, size = wrong.nonzero().flatten().tolist(), len(wrong)
+    if where == [0]:
+        yield say("Only the first {unit} is wrong.", unit=unit)
+    if where == [size - 1]:
+        yield say("Only the last {unit} is wrong.", unit=unit)
+    if where == list(range(size - 1)):
+        yield say("Only the last {unit} is right.", unit=unit)
+    for n in range(1, size):
+        if where == list(range(n, size)):
+            yield say("It is wrong from {unit} {n} on, counted from 0.", unit=unit, n=n)

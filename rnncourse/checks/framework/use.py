@@ -8,13 +8,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from rnncourse.checks.framework.plain import class_name, kinds, type_name
+from rnncourse.checks.framework.language import say
+from rnncourse.checks.framework.plain import class_name, kind_named, kinds, type_name
+
+
+def first_optimizer() -> None:
+    """Make one for the modules in which learners train: torch's first imports much, for a second or more.
+
+    It is not to be on a learner's time.
+    """
+    torch.optim.SGD([torch.zeros(1, requires_grad=True)])
 
 
 class Problem(Exception):
-    """Says in a sentence why a learner's object cannot be used; the sentence becomes the verdict."""
+    """Says in a sentence, with named fields, why a learner's object cannot be used: this is the verdict."""
+
+    def __init__(self, sentence: str, **fields: object) -> None:
+        super().__init__(say(sentence, **fields))
 
 
 @dataclass(frozen=True)
@@ -47,7 +60,12 @@ def call(function: Callable, arguments: dict[str, Any]) -> Any:
 @use("a value")
 def value(given: Any, arguments: dict[str, Any]) -> Any:
     """A dict, list or number that the learner filled in, or a function without arguments that returns it."""
-    return given() if types.FunctionType in kinds(given) else given
+    if types.FunctionType not in kinds(given):
+        return given
+    returned = given()
+    if returned is None:
+        raise Problem("it returns None: is a `return` missing?")
+    return returned
 
 
 @use("a class")
@@ -62,34 +80,78 @@ def load_and_call(module_class: type, arguments: dict[str, Any]) -> Any:
     positions = [arguments[name] for name in names[:at] if name != "options"]
     module = module_class(*positions, **arguments.get("options", {}))
     check_parameters(module, arguments["parameters"])
+    for weight in arguments["parameters"].values():
+        module.to(weight.dtype)
     module.load_state_dict(arguments["parameters"])
     inputs = [arguments[name] for name in names[at + 1 :]]
     while inputs and inputs[-1] is None:
         inputs.pop()
-    return module(*inputs)
+    returned = module(*inputs)
+    check_parameters(module, arguments["parameters"])  # a call adds none
+    check_gradient(returned, inputs)
+    return returned
+
+
+def check_gradient(returned: Any, inputs: list[Any]) -> None:
+    """Raise Problem where results come back that no gradient flows through: such a module can't be trained.
+
+    Inputs that come back as they were are another fault.
+    """
+    results = _tensors_in(returned)
+    given = {tensor.data_ptr() for tensor in _tensors_in(inputs)}
+    if results and not any(result.requires_grad or result.data_ptr() in given for result in results):
+        raise Problem("no gradient flows back from what it returns. Was it detached, or made under no_grad?")
+
+
+def _tensors_in(value: Any) -> list[Tensor]:
+    if Tensor in kinds(value):
+        return [value]
+    if {tuple, list} & {*kinds(value)}:
+        return [tensor for item in value for tensor in _tensors_in(item)]
+    return []
 
 
 def check_parameters(module: Any, expected: dict[str, Tensor]) -> None:
-    """Do the parameters of a module have torch's names and shapes? Raises Problem with what is missing."""
+    """Check that a module's parameters have torch's names and shapes. Raises Problem with the first fault."""
     if nn.Module not in kinds(module):
-        raise Problem("it is no torch.nn.Module: derive your class from nn.Module.")
+        raise Problem("it is not a torch.nn.Module: derive your class from nn.Module.")
     found = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    trained = dict(module.named_parameters(remove_duplicate=False))
     for name, tensor in expected.items():
         if name not in found and Tensor in kinds(module.__dict__.get(name)):
             raise Problem(
-                f"self.{name} is a plain tensor, so state_dict() has no {name}. Wrap it in nn.Parameter."
+                "self.{name} is a plain tensor, so state_dict() has no {name}. Wrap it in nn.Parameter.",
+                name=name,
             )
+        if name not in found and not found:
+            raise Problem("its state_dict() has no {name}: it is empty. Use torch's names.", name=name)
         if name not in found:
-            have = f"it has {', '.join(found)}" if found else "it is empty"
-            raise Problem(f"its state_dict() has no {name} ({have}). Asked are torch's names.")
+            raise Problem(
+                "its state_dict() has no {name}: it has {names}. Use torch's names.",
+                name=name,
+                names=", ".join(found),
+            )
         if found[name] != tuple(tensor.shape):
             raise Problem(
-                f"{name} has shape {found[name]}, torch's has {tuple(tensor.shape)}:"
-                " asked is the same layout."
+                "{name} has shape {shape}; torch's has {expected}. Use the same layout.",
+                name=name,
+                shape=found[name],
+                expected=tuple(tensor.shape),
             )
+        if name not in trained:
+            raise Problem("{name} is a buffer: no optimizer changes it. Wrap it in nn.Parameter.", name=name)
     extra = [name for name in found if name not in expected]
+    names = ", ".join(extra)
+    if any("bias" in name for name in extra) and not any("bias" in name for name in expected):
+        raise Problem("its state_dict() has {names}. With bias=False, torch's has no biases.", names=names)
+    if any("weight" in name or "bias" in name for name in extra):
+        raise Problem("its state_dict() has {names}, which torch's does not have.", names=names)
     if extra:
-        raise Problem(f"its state_dict() has {', '.join(extra)}, which torch.nn's has not.")
+        raise Problem(
+            "its state_dict() has {names}, which torch's does not have. Is it a state? A state is neither a"
+            " parameter nor a buffer: each call starts from hx, or from zeros.",
+            names=names,
+        )
 
 
 def wrong_kind(learner: Any, wants: str) -> str:
@@ -99,14 +161,19 @@ def wrong_kind(learner: Any, wants: str) -> str:
     is_class = type in kinds(learner)
     if is_class == (wants == "a class") and callable(learner):
         return ""
+    wanted = say(wants)
     if learner is None:
-        return f"it got None. Pass {wants} by its name, without brackets: a call passes what it returns."
+        sentence = "it got None. Pass {wanted} by its name, without brackets: a call passes what it returns."
+        return say(sentence, wanted=wanted)
     if is_class:
-        return f"it got the class {class_name(learner)}; asked is {wants}."
+        return say("it got the class {name}; expected {wanted}.", name=class_name(learner), wanted=wanted)
     if Tensor in kinds(learner):
-        return f"it got a tensor; asked is {wants}. Pass it by its name, without brackets."
-    name = type_name(learner)
-    article = "an" if name[:1].lower() in "aeiou" else "a"
+        return say(
+            "it got a tensor; expected {wanted}. Pass it by its name, without brackets.", wanted=wanted
+        )
     if wants == "a class" and nn.Module in kinds(learner):
-        return f"it got {article} {name}, built already; asked is the class: its name, without brackets."
-    return f"it got {article} {name}; asked is {wants}, passed by its name: no quotes, no brackets."
+        sentence = "it got an object of {name}, built already. Pass the class: its name, without brackets."
+        return say(sentence, name=type_name(learner))
+    kind = say("a function") if callable(learner) else kind_named(type_name(learner))
+    sentence = "it got {kind}; expected {wanted}, passed by its name: no quotes, no brackets."
+    return say(sentence, kind=kind, wanted=wanted)

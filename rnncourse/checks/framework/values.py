@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from rnncourse.checks.framework.answers import Comparison
+from rnncourse.checks.framework.language import listed, say, say_count, sentences
 from rnncourse.checks.framework.parts import UNANSWERED, AnyPart, Part
 from rnncourse.checks.framework.plain import Plain
 from rnncourse.checks.framework.verdict import Finding
-from rnncourse.checks.framework.words import kind_of, listed, quotable
+from rnncourse.checks.framework.words import here, kind_of, quotable
 
 
 def blank(value: Plain) -> bool:
@@ -32,17 +34,23 @@ def unreadable(c: Comparison) -> Finding | None:
     n = c.unreadable
     if n is None:
         return None
-    other = f"it is {kind_of(c.answers[n].returned)}; asked are {listed(c.names)}."
     row = c.read[n]
-    words = other if row is None else _unread(c.parts[row.unread[0]], row.raw[row.unread[0]])
-    return Finding("type", f": {words}", counted=False)
+    if row is not None:
+        text = _unread(c.parts[row.unread[0]], row.raw[row.unread[0]])
+    else:
+        text = say(
+            "it is {kind}; expected {names}.", kind=kind_of(c.answers[n].returned), names=listed(c.names)
+        )
+    return Finding("type", text, counted=False)
 
 
 def _unread(part: AnyPart, raw: Plain) -> str:
     if _unanswered(raw):
-        return f"{part.name} is not answered yet."
+        return say("{part} is not answered yet.", part=part.name)
     came = f'"{quotable(raw)}"' if isinstance(raw, str) else kind_of(raw)
-    return f"{part.name} is {came}; asked is {part.asked}."
+    return say(
+        "{part} is {kind}; expected {expected}.", part=part.name, kind=came, expected=say(part.expects)
+    )
 
 
 def each_wrong(c: Comparison) -> Finding | None:
@@ -58,19 +66,42 @@ def each_wrong(c: Comparison) -> Finding | None:
         if found is None:
             lines.append(_unread(part, rows[n].raw[k]))
             continue
-        mistake = c.mistake_in(k)
-        hint = f" {mistake.hint}" if mistake else ""
+        carried = _carried(c, k, rows[n].values)
+        mistake = None if carried else c.mistake_in(k)
         named += [mistake] if mistake else []
-        if isinstance(part, Part):
-            lines.append(f"{part.name} is wrong.{hint}".rstrip())
-            continue
-        where = f" ({c.cases[n]})" if c.cases[n].sizes else ""
-        often = f" in {len(wrong)} of {len(c.cases)} cases" if len(c.cases) > 1 else ""
-        lines.append(f"{part.name}: {_shown(found)}{where} is not right{often}.{hint}")
+        lines.append(
+            sentences(
+                say("{part} is wrong.", part=part.name)
+                if isinstance(part, Part)
+                else say("{part}: {value} is not right.", part=part.name, value=_shown(found)),
+                say("Wrong in {count} of {total} cases.", count=len(wrong), total=len(c.cases))
+                if len(c.cases) > 1
+                else "",
+                here(c.cases[n]),
+                carried or (mistake.hint if mistake else ""),
+            )
+        )
     total = len(c.parts)
-    count = f"{total - len(lines)} of {total} are right.\n  " if total > 1 else ""
-    text = f": {count}" + "\n  ".join(lines)
-    return Finding("mistake", text, named[0]) if named else Finding("wrong", text)
+    if total > 1:
+        right = total - len(lines)
+        lines = [
+            say_count("{count} of {total} is right.", "{count} of {total} are right.", right, total=total),
+            *(f"  {line}" for line in lines),
+        ]
+    return Finding("mistake" if named else "wrong", "\n".join(lines), named[0] if named else None)
+
+
+def _carried(c: Comparison, k: int, found: list[Any]) -> str:
+    """Said of an answer that is wrong only because earlier ones are."""
+    follows = (c.task.follows or {}).get(c.names[k])
+    if follows is None:
+        return ""
+    earlier = {name: c.names.index(name) for name in inspect.signature(follows).parameters}
+    own = {name: found[j] for name, j in earlier.items()}
+    wrong = [name for name, j in earlier.items() if not all(c.right[j])]
+    if None in own.values() or not wrong or not c.parts[k].right(found[k], follows(**own)):
+        return ""
+    return say("It follows from your {names}: mend that first.", names=listed(wrong))
 
 
 def _shown(v: Any) -> str:

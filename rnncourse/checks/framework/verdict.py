@@ -8,13 +8,14 @@ import sys
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from rnncourse.checks.framework.language import say, say_count
 from rnncourse.checks.framework.mistakes import Mistake
 from rnncourse.printing import printable
 
 MARKS = {"right": "✓", "not written": "…"}  # all else is ✗
 WORDS = {"✓": "right", "…": "to do", "✗": "not right yet"}
 # A coloured edge and mark, never coloured text: readable on a light page and on a dark one.
-COLOURS = {"✓": "#2e9e6b", "…": "#8a8f98", "✗": "#d9622b"}
+COLORS = {"✓": "#2e9e6b", "…": "#8a8f98", "✗": "#d9622b"}
 
 
 class Finding(NamedTuple):
@@ -36,8 +37,9 @@ class Verdict:
     """One task judged.
 
     state: "right", "not written", "mistake", "close", "wrong", "shape", "type", "raised", "too slow" or
-    "forbidden". text: what is wrong. look: where to look. lesson: where it is explained.
+    "forbidden". text: what is wrong, in sentences. look: where to look. lesson: where it is explained.
     mistake: the known mistake's name, where it is one.
+    origin: the earlier task and its mistake, where the mistake is that one once more.
     earned: the criteria met, in words. remarks: what does not cost points but is worth a word.
     """
 
@@ -51,6 +53,7 @@ class Verdict:
     remarks: tuple[str, ...] = ()
     look: str = ""
     lesson: str = ""
+    origin: tuple[str, str] | None = None
 
     @property
     def mark(self) -> str:
@@ -58,14 +61,17 @@ class Verdict:
 
     @property
     def score(self) -> str:
-        for_what = f" ({'; '.join(self.earned)})" if 0 < self.points < self.total else ""
-        return f"{self.points} of {self.total} point{'s' * (self.total != 1)}{for_what}."
+        if not 0 < self.points < self.total:
+            one, many = "{points} of {count} point.", "{points} of {count} points."
+        else:
+            one, many = "{points} of {count} point ({earned}).", "{points} of {count} points ({earned})."
+        return say_count(one, many, self.total, points=self.points, earned="; ".join(self.earned))
 
     @property
     def words(self) -> str:
         """The whole verdict, whatever the terminal can show."""
         score = () if self.state == "not written" else (self.score,)
-        words = (f"{self.mark} {self.task}{self.text}", self.look, self.lesson, *score, *self.remarks)
+        words = (f"{self.mark} {self.task}: {self.text}", self.look, self.lesson, *score, *self.remarks)
         return " ".join(filter(None, words))
 
     def __str__(self) -> str:
@@ -75,17 +81,17 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         """The later steps of a hint are folded, one in the other: who wants to search first can."""
-        colour = COLOURS[self.mark]
+        colour, word = COLORS[self.mark], say(WORDS[self.mark])
         lines = [
-            f"<b><span style='color:{colour}' title='{WORDS[self.mark]}' role='img'"
-            f" aria-label='{WORDS[self.mark]}'>{self.mark}</span> {_html(self.task)}</b>{_html(self.text)}"
+            f"<b><span style='color:{colour}' title='{word}' role='img'"
+            f" aria-label='{word}'>{self.mark}</span> {_html(self.task)}:</b> {_html(self.text)}"
         ]
         lines += [_html(remark) for remark in self.remarks]
         if self.state != "not written":
             lines.append(f"<b>{_html(self.score)}</b>")
-        folded = _folded("Which lesson explains it?", _html(self.lesson)) if self.lesson else ""
+        folded = _folded(say("Which lesson explains it?"), _html(self.lesson)) if self.lesson else ""
         if self.look:
-            folded = _folded("Where should I look?", _html(self.look) + folded)
+            folded = _folded(say("Where should I look?"), _html(self.look) + folded)
         return (
             f"<div style='border-left:4px solid {colour};padding:2px 0 2px 12px;max-width:50em'>"
             + "<br>".join(lines)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from rnncourse.checks.framework.parts import Part
+from rnncourse.checks.framework.plain import kinds
 from rnncourse.checks.framework.use import use
 
 
@@ -14,7 +15,7 @@ from rnncourse.checks.framework.use import use
 class Array(Part):
     """A tensor to the check, a NumPy array to the learner, who is told so."""
 
-    asked = "a NumPy array"
+    expects = "a NumPy array"
 
 
 def arrays(**axes: str) -> tuple[Array, ...]:
@@ -38,10 +39,10 @@ def call_with_arrays(function, arguments):
     returned = function(*given)
     if type(returned) in (np.ndarray, np.float64):  # a float64 is what NumPy makes of one number
         return torch.from_numpy(np.array(returned))
-    if type(returned) not in (tuple, list, dict):
+    if not {tuple, list, dict} & {*kinds(returned)}:  # a namedtuple is a tuple
         return returned
-    results = {}
-    for key, item in returned.items() if type(returned) is dict else enumerate(returned):
+    named, results = dict in kinds(returned), {}
+    for key, item in returned.items() if named else enumerate(returned):
         array = type(item) in (np.ndarray, np.float64)
         results[key] = torch.from_numpy(np.array(item)) if array else item
-    return results if type(returned) is dict else tuple(results.values())
+    return results if named else tuple(results.values())

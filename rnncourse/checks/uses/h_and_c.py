@@ -37,7 +37,7 @@ def memory(function, arguments):
     x = arguments["x"]
     returned = function()
     if type(returned) not in (tuple, list) or len(returned) != 3:
-        raise Problem("asked are three things: weight_ih, weight_hh and bias.")
+        raise Problem("expected three things: weight_ih, weight_hh and bias.")
     weights = []
     for name, shape, given in zip(
         ("weight_ih", "weight_hh", "bias"), ((4, x.shape[1]), (4, 1), (4,)), returned, strict=True
@@ -45,13 +45,16 @@ def memory(function, arguments):
         try:
             weight = torch.as_tensor(given, dtype=torch.float64).detach()
         except (TypeError, ValueError, RuntimeError):
-            raise Problem(f"{name} cannot be read as a tensor of numbers.") from None
+            raise Problem("{name} cannot be read as a tensor of numbers.", name=name) from None
         if weight.shape != shape:
             raise Problem(
-                f"{name} has shape {tuple(weight.shape)}, asked is {shape}: a row for each of i, f, g, o."
+                "{name} has shape {shape}, expected {expected}: a row for each of i, f, g, o.",
+                name=name,
+                shape=tuple(weight.shape),
+                expected=shape,
             )
         if not weight.isfinite().all():
-            raise Problem(f"{name} holds a number that is not finite.")
+            raise Problem("{name} holds a number that is not finite.", name=name)
         weights.append(weight.tolist())
     h = c = 0.0
     found = []

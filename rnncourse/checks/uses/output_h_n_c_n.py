@@ -33,11 +33,13 @@ def push_pieces(stream_class, arguments):
             continue
         output = streams[which].push(piece)
         if not isinstance(output, torch.Tensor):
-            raise Problem(f"push returns a {type(output).__name__}; asked is the output, a tensor.")
+            raise Problem("push returns a {kind}; expected the output, a tensor.", kind=type(output).__name__)
         if output.shape != (*piece.shape[:2], layer.hidden_size):
             raise Problem(
-                f"push returns shape {tuple(output.shape)} for a piece of shape {tuple(piece.shape)};"
-                f" asked is {(*piece.shape[:2], layer.hidden_size)}."
+                "push returns shape {found} for a piece of shape {given}; expected {expected}.",
+                found=tuple(output.shape),
+                given=tuple(piece.shape),
+                expected=(*piece.shape[:2], layer.hidden_size),
             )
         outputs.append(output.transpose(0, 1) if layer.batch_first else output)
     return torch.cat(outputs)
@@ -51,11 +53,13 @@ def push_batches(streams_class, arguments):
     for ids, pieces in calls:
         output = streams.push(list(ids), pieces)
         if not isinstance(output, torch.Tensor):
-            raise Problem(f"push returns a {type(output).__name__}; asked is the output, a tensor.")
+            raise Problem("push returns a {kind}; expected the output, a tensor.", kind=type(output).__name__)
         if output.shape != (*pieces.shape[:2], layer.hidden_size):
             raise Problem(
-                f"push returns shape {tuple(output.shape)} for pieces of shape {tuple(pieces.shape)};"
-                f" asked is {(*pieces.shape[:2], layer.hidden_size)}."
+                "push returns shape {found} for pieces of shape {given}; expected {expected}.",
+                found=tuple(output.shape),
+                given=tuple(pieces.shape),
+                expected=(*pieces.shape[:2], layer.hidden_size),
             )
         rows.append(output.flatten(0, 1))
     return torch.cat(rows)

@@ -34,8 +34,14 @@ def parameters_after(returned: dict[str, Any], module: TorchModule) -> dict[str,
     """The parameters by name. Raises Problem where their names or shapes are no longer the module's."""
     after = {name: value for name, value in returned.items() if name != "refused"}
     if after.keys() != module.parameters.keys():
-        raise Problem("the module has other parameters than before; asked is to change the numbers in them.")
+        raise Problem(
+            "the module has other parameters than before. Change the numbers in those that are there."
+        )
     for name, value in after.items():
         if value.shape != module.parameters[name].shape:
-            raise Problem(f"{name} has shape {tuple(value.shape)} afterwards; before it had another.")
+            raise Problem(
+                "{name} has shape {shape} afterwards; before it had another.",
+                name=name,
+                shape=tuple(value.shape),
+            )
     return after

@@ -20,9 +20,13 @@ def described_mask(function: Any, arguments: dict[str, Any]) -> dict[str, Any]:
         if result is None:
             raise Problem("it returns None: is a `return` missing?")
         if Tensor not in kinds(result):
-            raise Problem(f"it returns a {type_name(result)}; asked is a tensor shaped like x.")
+            raise Problem("it returns a {kind}; expected a tensor shaped like x.", kind=type_name(result))
         if result.shape != x.shape:
-            raise Problem(f"its result has shape {tuple(result.shape)}; x has {tuple(x.shape)}.")
+            raise Problem(
+                "its result has shape {shape}; x has {expected}.",
+                shape=tuple(result.shape),
+                expected=tuple(x.shape),
+            )
         results.append(result.detach())
     first, second = results[0] / x, results[1] / x
     return {

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from rnncourse.checks.framework.plain import kinds, type_name
-from rnncourse.checks.framework.use import Problem, use
+from rnncourse.checks.framework.use import Problem, first_optimizer, use
+
+first_optimizer()
 
 # The learner's `detach` of task 2 is looked at on a state with a past.
 
@@ -35,7 +37,7 @@ def cut_state(function: Callable, arguments: dict[str, Any]) -> dict[str, Tensor
         given, found = pairs.pop()
         if isinstance(given, Tensor):
             if Tensor not in kinds(found):
-                raise Problem(f"where a tensor was given, it returns a {type_name(found)}.")
+                raise Problem("where a tensor was given, it returns a {kind}.", kind=type_name(found))
             numbers.append(found.detach().clone().flatten())
             cut.append(found.grad_fn is None)
             original.append(given.grad_fn is not None)
@@ -45,10 +47,15 @@ def cut_state(function: Callable, arguments: dict[str, Any]) -> dict[str, Tensor
             noticed.append(not shared or found._version > version)
             continue
         if not {tuple, list} & {*kinds(found)} or len(found) != len(given):
-            size = f" of {len(found)}" if {tuple, list} & {*kinds(found)} else ""
+            sized = {tuple, list} & {*kinds(found)}
             raise Problem(
-                f"where a {type_name(given)} of {len(given)} was given, "
-                f"it returns a {type_name(found)}{size}."
+                "where {count} states were given in a {given}, it returns a {kind} of {found}."
+                if sized
+                else "where {count} states were given in a {given}, it returns a {kind}.",
+                count=len(given),
+                given=type_name(given),
+                kind=type_name(found),
+                found=len(found) if sized else 0,
             )
         pairs += reversed(list(zip(given, found, strict=True)))
     return {
@@ -73,7 +80,7 @@ def train(function: Callable, arguments: dict[str, Any]) -> tuple[Tensor, Tensor
     optimizer = torch.optim.SGD(parameters, lr=arguments["lr"])
     losses = function(lstm, head, optimizer, arguments["x"], arguments["y"], arguments["K"])
     if losses is None:
-        raise Problem("it returns None; asked are the losses, one for each chunk.")
+        raise Problem("it returns None; expected the losses, one for each chunk.")
     if Tensor not in kinds(losses):
         try:
             losses = torch.tensor(list(map(float, losses)), dtype=torch.float64)
@@ -103,7 +110,9 @@ def read_twice(module_class: type, arguments: dict[str, Any]) -> dict[str, Tenso
     for chunk in arguments["chunks"]:
         output = module(chunk)
         if Tensor not in kinds(output):
-            raise Problem(f"its forward returns a {type_name(output)}; asked is the output, a tensor.")
+            raise Problem(
+                "its forward returns a {kind}; expected the output, a tensor.", kind=type_name(output)
+            )
         outputs.append(output)
         (output.square().sum() + 0).backward(retain_graph=True)
         gradient = []

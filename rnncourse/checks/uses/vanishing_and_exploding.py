@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from rnncourse.checks.framework.plain import kinds
-from rnncourse.checks.framework.use import Problem, use
+from rnncourse.checks.framework.use import Problem, first_optimizer, use
+
+first_optimizer()
 
 
 @use("a function")
@@ -22,7 +24,7 @@ def train(function: Callable, arguments: dict[str, Any]) -> tuple[Tensor, Tensor
     optimizer = torch.optim.SGD(parameters, lr=arguments["lr"])
     norms = function(rnn, head, optimizer, arguments["batches"], arguments["max_norm"])
     if norms is None:
-        raise Problem("it returns None; asked are the norms, one for each batch.")
+        raise Problem("it returns None; expected the norms, one for each batch.")
     if Tensor not in kinds(norms):
         try:
             norms = torch.tensor(list(map(float, norms)), dtype=torch.float64)

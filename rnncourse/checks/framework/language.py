@@ -1,0 +1,33 @@
+"""The sentences that a learner reads, each whole, with named fields: gettext can translate them as they are.
+
+A sentence is never put together from parts. Fields are names, numbers, shapes, source lines, and phrases that
+stand for a thing, such as "a list" or "the batch".
+"""
+
+import gettext
+import pathlib
+
+# Without a catalog for the user's language, the English of the source.
+catalog = gettext.translation("rnncourse", pathlib.Path(__file__).parents[2] / "locale", fallback=True)
+
+
+def say(sentence: str, **fields: object) -> str:
+    """Return the sentence, in the user's language, with its {fields} filled in."""
+    return catalog.gettext(sentence).format(**fields)
+
+
+def say_count(one: str, many: str, count: int, **fields: object) -> str:
+    """Return one of two sentences, or of as many as the language has plural forms; {count} is a field."""
+    return catalog.ngettext(one, many, count).format(count=count, **fields)
+
+
+def listed(names: list[str]) -> str:
+    """Return the names as one: "h", "h and c", "i, f and o"."""
+    if len(names) < 2:
+        return "".join(names)
+    return say("{first} and {last}", first=", ".join(names[:-1]), last=names[-1])
+
+
+def sentences(*said: str) -> str:
+    """Return the sentences one after the other, without the empty ones."""
+    return " ".join(filter(None, said))
