@@ -151,8 +151,12 @@ def run_checks(s: Subject, settled: Settled) -> list[Finding]:
     _settle_causal(s)
     for check in ALL:
         s.checked += check.KINDS
-        for finding in check.run(s):
-            s.found.append(finding)
+        try:
+            for finding in check.run(s):
+                s.found.append(finding)
+        except Exception as error:  # of the model, used as it was not meant; the other checks go on
+            reason = (str(error).splitlines() or [""])[0][:90]
+            s.skip(f"{', '.join(check.KINDS)} (it raised {type(error).__name__}: {reason})", *check.KINDS)
     if s.has("parameter without gradient"):  # what is cut off from the input learns nothing, and should
         wrong = any(f.kind == "parameter without gradient" and f.level == WRONG for f in s.found)
         s.found = [

@@ -110,9 +110,7 @@ def _probabilities(s: Subject, call: Call, what: str, why: str) -> Finding:
     )
     place = call.place or (soft.place if soft else None)
     by = f"By {call.name}" if call.place or not soft else f"They come from {soft.name}"
-    return Finding(
-        "probabilities", WRONG, f"{call.name} is given {what}: {why}.", place, numbers={}, by=by, lesson="03"
-    )
+    return Finding("probabilities", WRONG, f"{call.name} is given {what}: {why}.", place, by=by)
 
 
 def _broadcast(s: Subject, calls: list[Call]) -> Iterator[Finding]:
