@@ -62,21 +62,42 @@ gone | not doubled.
     assert found["gone"].function(7, 2) == 9
 
 
-def test_a_section_holds_until_the_next():
+def test_a_single_change_may_follow_the_hint():
+    wrong = made("minus | the sign is wrong. | x + y => x - y | 8\nx | y is missing. | + y =>")
+    assert wrong["minus"].function(7, 2) == (7 - 2 | 8) * 4
+    assert (wrong["minus"].hint, wrong["x"].function(7, 2)) == ("the sign is wrong.", 28)
+
+
+def test_a_section_is_its_mistakes_own():
     found = made("""
 a | first.
     x + y => x
-§ The loop
-b | second.
+b | second. § The loop
     x + y => y
-c | third.
-    x + y => 2 * x
-§
-d | fourth.
+c | third, § and more. § The loop | x + y => 2 * x
+d | fourth,
+    in two lines. § The loop
     x + y => 2 * y
+    look: Look there.
+e | fifth.
+    x + y => 3 * x § The loop
+f | sixth.
+    - return total
+    + return 3 * total
+    § The loop
+g | seventh. | x + y => 3 * y
 """)
     sections = [mistake.section for mistake in found.values()]
-    assert sections == ["Own section", "The loop", "The loop", "Own section"]
+    assert sections == ["Own section", *5 * ["The loop"], "Own section"]
+    assert found["c"].hint == "third, § and more."
+    assert found["d"].hint == "fourth, in two lines."
+    assert (found["e"].function(7, 2), found["f"].function(7, 2)) == (84, 108)
+
+
+def test_a_section_for_those_that_name_none():
+    wrong = Mistakes("Own section", _last_sum)
+    wrong.edits("a | first. | x + y => x\nb | second. § The loop | x + y => y", section="The sum")
+    assert [mistake.section for mistake in wrong] == ["The sum", "The loop"]
 
 
 def test_values_are_changed_by_name():

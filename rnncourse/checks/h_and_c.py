@@ -36,24 +36,13 @@ SENTENCES = {
 
 wrong = Mistakes("Who reads which", SENTENCES)
 wrong.edits("""
-c goes up | it does not.
-    next_layer => 'c'
-gates read c | they do not.
-    gates => 'c'
-gates read both | they do not.
-    gates => 'both'
-§ What each one can hold
-h has no bound | it has.
-    seven => 'both'
-§
-output holds both | it does not.
-    every_step => 'both'
-§ What people get wrong
-h is enough | it is not.
-    carry_on => 'h'
-§
-states are parameters | they are not.
-    learned => 'both'
+c goes up | it does not. | next_layer => 'c'
+gates read c | they do not. | gates => 'c'
+gates read both | they do not. | gates => 'both'
+h has no bound | it has. § What each one can hold | seven => 'both'
+output holds both | it does not. | every_step => 'both'
+h is enough | it is not. § What people get wrong | carry_on => 'h'
+states are parameters | they are not. | learned => 'both'
 """)
 
 which_state = task(
@@ -114,10 +103,8 @@ i always open | every step writes its value, whether it is to be set or not.
     look: What should i be where the flag is 0?
 i's sign | i does the opposite: it writes where nothing is to be set, and not where it is.
     i = 0, 40, 0, -20 => i = 0, -40, 0, 20
-i at zero | i is 0.5 at every step, so half of each value is written.
-    i = 0, 40, 0, -20 => i = 0, 0, 0, 0
-nothing written | c is 0 for ever: nothing is written.
-    i = 0, 40, 0, -20 => i = 0, 0, 0, -20
+i at zero | i is 0.5 at every step, so half of each value is written. | i = 0, 40, 0, -20 => i = 0, 0, 0, 0
+nothing written | c is 0 for ever: nothing is written. | i = 0, 40, 0, -20 => i = 0, 0, 0, -20
 i and f exchanged | your first row keeps and your second writes: i and f are exchanged. torch's order is
     i, f, g, o.
     unit(i, f, g, o) => unit(f, i, g, o)
@@ -127,8 +114,7 @@ the third row does not read the value | each set writes +1, whatever the value: 
     look: torch's order is i, f, g, o: is your third row g's?
 i, g, f, o | your numbers are those of rows in the order i, g, f, o. torch's is another.
     unit(i, f, g, o) => unit(i, g, f, o)
-the value's sign | the opposite of the value is written: what is the sign of your g?
-    g = 20 => g = -20
+the value's sign | the opposite of the value is written: what is the sign of your g? | g = 20 => g = -20
 columns exchanged | the two inputs are exchanged: your gates read the value as the flag, and g writes the
     flag.
     i = 0, 40 => i = 40, 0
@@ -140,8 +126,7 @@ flag only cancels the bias | where a value is set, i and f are half open: the fl
     i = 0, 40 => i = 0, 20
     f = 0, -40 => f = 0, -20
     look: A weight as large as the bias takes it away. What turns it over?
-g not saturated | c becomes ±0.76 = tanh(±1), not ±1: g is not near its bounds.
-    g = 20 => g = 1
+g not saturated | c becomes ±0.76 = tanh(±1), not ±1: g is not near its bounds. | g = 20 => g = 1
 """)
 
 latch = task(
@@ -208,8 +193,7 @@ closing not counted | what closes is not counted: c never goes down before the e
 closing counted up | what closes counts upwards, too.
     g = 20, -20 => g = 20, 20
     look: What carries a sign: the gate i, or g?
-opening not counted | what opens is not counted.
-    g = 20, -20 => g = 0, -20
+opening not counted | what opens is not counted. | g = 20, -20 => g = 0, -20
 up and down exchanged | up and down are exchanged: c is the negative of what was asked.
     g = 20, -20 => g = -20, 20
 every step counts | every step counts 1, whatever it is: your third row does not read what opens and closes.
@@ -218,16 +202,12 @@ every step counts | every step counts 1, whatever it is: your third row does not
 a step without a bracket counts down | every step that does not open counts down, the end of a line too.
     g = 20, -20, 0, 0, 0 => g = 40, 0, 0, 0, -20
     look: What is g where nothing opens and nothing closes? It has a bias.
-g not saturated | a bracket counts 0.76 = tanh(1), not 1: g is not near its bounds.
-    g = 20, -20 => g = 1, -1
-i at zero | a bracket counts a half: i is 0.5.
-    i = 0, 0, 0, 0, 20 => i = 0, 0, 0, 0, 0
-i shut | c is 0 at every step: i is shut, nothing is written.
-    i = 0, 0, 0, 0, 20 => i = 0, 0, 0, 0, -20
-§ What each one can hold
+g not saturated | a bracket counts 0.76 = tanh(1), not 1: g is not near its bounds. | g = 20, -20 => g = 1, -1
+i at zero | a bracket counts a half: i is 0.5. | i = 0, 0, 0, 0, 20 => i = 0, 0, 0, 0, 0
+i shut | c is 0 at every step: i is shut, nothing is written. | i = 0, 0, 0, 0, 20 => i = 0, 0, 0, 0, -20
 tied gates | c lies between −1 and 1: where you write, you drop the old c. A count has to keep and write.
     i = 0, 0, 0, 0, 20 => i = 40, 40, 0, 0, -20
-    f = 0, 0, -40, 0, 20 => f = -40, -40, -40, 0, 20
+    f = 0, 0, -40, 0, 20 => f = -40, -40, -40, 0, 20 § What each one can hold
 """)
 
 counter = task(
@@ -268,11 +248,10 @@ def _toggle_cases(seed: int) -> list[Case]:
 
 wrong = Mistakes("Weights by hand", _toggle)
 wrong.edits("""
-§ Who reads which
 never −1 | each pulse writes +1, also where c is +1 already: g does not turn negative when h is positive.
     g = 0, -100, 20 => g = 0, 0, 20
     look: h is at most tanh(1) = 0.76, and 0 if o is shut. Does its weight, in g's row, outweigh the bias?
-§
+    § Who reads which
 never leaves 0 | c is 0 for ever: at the first pulse h is 0, and nothing else tells g what to write.
     g = 0, -100, 20 => g = 0, -100, 0
     look: What is a_g when h = 0?
@@ -293,10 +272,8 @@ pulse only cancels the bias | at a pulse i and f are half open: the pulse's weig
     look: A weight as large as the bias takes it away. What turns it over?
 f's sign | f does the opposite: it keeps at a pulse, and drops c where there is none.
     f = -40, 0, 20 => f = 40, 0, -20
-i always open | c changes at steps without a pulse: i is open there.
-    i = 40, 0, -20 => i = 0, 0, 20
-i's sign | i does the opposite: it writes where there is no pulse.
-    i = 40, 0, -20 => i = -40, 0, 20
+i always open | c changes at steps without a pulse: i is open there. | i = 40, 0, -20 => i = 0, 0, 20
+i's sign | i does the opposite: it writes where there is no pulse. | i = 40, 0, -20 => i = -40, 0, 20
 i and f exchanged | your first row keeps and your second writes: i and f are exchanged. torch's order is
     i, f, g, o.
     unit(i, f, g, o) => unit(f, i, g, o)
@@ -334,28 +311,22 @@ def _forget_bias_cases(seed: int) -> list[Case]:
 
 wrong = Mistakes("Weights by hand", _forget_bias)
 wrong.edits("""
-f itself | this is the gate f, not yet the bias that makes it: f = σ(bias).
-    torch.log(f / (1 - f)) => f
-logarithm of f | this is log f. Which function turns σ round?
-    torch.log(f / (1 - f)) => f.log()
+f itself | this is the gate f, not yet the bias that makes it: f = σ(bias). | torch.log(f / (1 - f)) => f
+logarithm of f | this is log f. Which function turns σ round? | torch.log(f / (1 - f)) => f.log()
 the other way | this is the bias of 1 - f: that gate would forget instead of keeping.
     f / (1 - f) => (1 - f) / f
-one step | so much is left after one step: T has no part in it.
-    share ** (1 / T) => share
+one step | so much is left after one step: T has no part in it. | share ** (1 / T) => share
 a loss that is shared out | you take the same amount away at each step. From step to step c is multiplied.
     share ** (1 / T) => 1 - (1 - share) / T
-divided by T | you divide the share by T. What is multiplied T times?
-    share ** (1 / T) => share / T
+divided by T | you divide the share by T. What is multiplied T times? | share ** (1 / T) => share / T
 to the power T | you raise the share to T: that is what is left if each step keeps the share.
     share ** (1 / T) => share ** T
 what is lost | you take the share for what is lost. It is what is left.
     share ** (1 / T) => (1 - share) ** (1 / T)
-T + 1 steps | this would last for T + 1 steps.
-    (1 / T) => (1 / (T + 1))
+T + 1 steps | this would last for T + 1 steps. | (1 / T) => (1 / (T + 1))
 σ for its inverse | f goes through σ once more. Which number has σ made into f?
     torch.log(f / (1 - f)) => torch.sigmoid(f)
-tanh's inverse | you turn tanh round. A forget gate is a σ.
-    torch.log(f / (1 - f)) => torch.atanh(f)
+tanh's inverse | you turn tanh round. A forget gate is a σ. | torch.log(f / (1 - f)) => torch.atanh(f)
 """)
 
 forget_bias = task(
@@ -415,16 +386,11 @@ tanh not squared | the slope of tanh is not 1 − tanh(c): something is squared.
     (1 - torch.tanh(c) ** 2) => (1 - torch.tanh(c))
 old c in h | h is made from the new c. Your slope is taken at the old one.
     c = f * c_before + i * g => c = c_before
-road through f left out | the road through f is missing: h_{t−1} moves f.
-    by_f + by_i + by_g => by_i + by_g
-road through i left out | the road through i is missing: h_{t−1} moves i.
-    by_f + by_i + by_g => by_f + by_g
-road through g left out | the road through g is missing: h_{t−1} moves g.
-    by_f + by_i + by_g => by_f + by_i
-g's slope | g is a tanh: its slope is not g (1 − g).
-    (1 - g**2) => g * (1 - g)
-g's slope not squared | g is a tanh: something in its slope is squared.
-    (1 - g**2) => (1 - g)
+road through f left out | the road through f is missing: h_{t−1} moves f. | by_f + by_i + by_g => by_i + by_g
+road through i left out | the road through i is missing: h_{t−1} moves i. | by_f + by_i + by_g => by_f + by_g
+road through g left out | the road through g is missing: h_{t−1} moves g. | by_f + by_i + by_g => by_f + by_i
+g's slope | g is a tanh: its slope is not g (1 − g). | (1 - g**2) => g * (1 - g)
+g's slope not squared | g is a tanh: something in its slope is squared. | (1 - g**2) => (1 - g)
 slopes of i, f and o left out | the slopes of σ are missing: how does a gate move with its pre-activation?
     c_before * f * (1 - f) => c_before
     g * i * (1 - i) => g
@@ -495,18 +461,12 @@ TRUTH = {
 
 wrong = Mistakes("A net that remembers", TRUTH)
 wrong.edits("""
-a fading sum taken for a sum | it fades.
-    unit_0 => 'sum of values'
-a fading sum taken for the last value | it fades slowly.
-    unit_0 => 'last value'
-a turned unit taken for a latch | the value has no part in it.
-    unit_1 => 'value at the pulse'
-a latch taken for a turned unit | look at the value.
-    unit_3 => 'turned by pulses'
-a count read from h | h of a count soon stands still.
-    unit_2 => 'turned by pulses'
-the last value taken for a latch | it needs no pulse.
-    unit_4 => 'value at the pulse'
+a fading sum taken for a sum | it fades. | unit_0 => 'sum of values'
+a fading sum taken for the last value | it fades slowly. | unit_0 => 'last value'
+a turned unit taken for a latch | the value has no part in it. | unit_1 => 'value at the pulse'
+a latch taken for a turned unit | look at the value. | unit_3 => 'turned by pulses'
+a count read from h | h of a count soon stands still. | unit_2 => 'turned by pulses'
+the last value taken for a latch | it needs no pulse. | unit_4 => 'value at the pulse'
 """)
 
 units = task(

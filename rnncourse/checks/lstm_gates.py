@@ -61,24 +61,16 @@ def _cell_state_cases(seed: int) -> list[Case]:
 
 wrong = Mistakes("Ask for a memory", _cell_state)
 wrong.edits("""
-f and i exchanged | f and i are exchanged: which of them keeps?
-    f * c + i * g => i * c + f * g
+f and i exchanged | f and i are exchanged: which of them keeps? | f * c + i * g => i * c + f * g
 f over the whole sum | f multiplies what is written, too. It should only decide what is kept of the old c.
     f * c + i * g => f * (c + i * g)
-1 - f | you keep 1 - f of the old c. Does f = 1 keep or lose it?
-    f * c => (1 - f) * c
-1 - f for i | i has no part in it; you write with 1 - f (a GRU's way).
-    i * g => (1 - f) * g
-i left out | i has no part in it: all of g is written.
-    i * g => g
-f left out | f has no part in it: the old c is kept whole.
-    f * c => c
-g left out | g has no part in it: i says how much is written, g what.
-    i * g => i
-c left out | the old c has no part in it: nothing is remembered.
-    f * c + =>
-sums and products exchanged | sums and products are exchanged.
-    f * c + i * g => (f + c) * (i + g)
+1 - f | you keep 1 - f of the old c. Does f = 1 keep or lose it? | f * c => (1 - f) * c
+1 - f for i | i has no part in it; you write with 1 - f (a GRU's way). | i * g => (1 - f) * g
+i left out | i has no part in it: all of g is written. | i * g => g
+f left out | f has no part in it: the old c is kept whole. | f * c => c
+g left out | g has no part in it: i says how much is written, g what. | i * g => i
+c left out | the old c has no part in it: nothing is remembered. | f * c + =>
+sums and products exchanged | sums and products are exchanged. | f * c + i * g => (f + c) * (i + g)
 tanh over c | the new c is squashed by tanh. c itself has no bounds.
     f * c + i * g => torch.tanh(f * c + i * g)
 gates applied twice | f, i and g come activated: they go through sigmoid and tanh a second time.
@@ -122,40 +114,37 @@ def _gates_cases(seed: int) -> list[Case]:
 
 # For lstm_step, too, whose truth has the same lines.
 GATES = """
-§ Four gates, one matmul
 order i, f, o, g | your numbers are those of gates in the order i, f, o, g. torch stacks them i, f, g, o.
-    a_i, a_f, a_g, a_o => a_i, a_f, a_o, a_g
+    a_i, a_f, a_g, a_o => a_i, a_f, a_o, a_g § Four gates, one matmul
 order f, i, g, o | forget and input gate are exchanged: your numbers are those of the order f, i, g, o.
-    a_i, a_f, a_g, a_o => a_f, a_i, a_g, a_o
+    a_i, a_f, a_g, a_o => a_f, a_i, a_g, a_o § Four gates, one matmul
 order i, g, f, o | your numbers are those of gates in the order i, g, f, o. torch stacks them i, f, g, o.
-    a_i, a_f, a_g, a_o => a_i, a_g, a_f, a_o
+    a_i, a_f, a_g, a_o => a_i, a_g, a_f, a_o § Four gates, one matmul
 order i, o, f, g | your numbers are those of gates in the order i, o, f, g (ONNX's). torch stacks them
-    i, f, g, o.
+    i, f, g, o. § Four gates, one matmul
     a_i, a_f, a_g, a_o => a_i, a_o, a_f, a_g
 order f, i, o, g | your numbers are those of gates in the order f, i, o, g. torch stacks them i, f, g, o.
-    a_i, a_f, a_g, a_o => a_f, a_i, a_o, a_g
+    a_i, a_f, a_g, a_o => a_f, a_i, a_o, a_g § Four gates, one matmul
 order g, i, f, o | your numbers are those of gates in the order g, i, f, o. torch stacks them i, f, g, o.
-    a_i, a_f, a_g, a_o => a_g, a_i, a_f, a_o
+    a_i, a_f, a_g, a_o => a_g, a_i, a_f, a_o § Four gates, one matmul
 order o, f, i, g | your numbers are those of gates in the order o, f, i, g. torch stacks them i, f, g, o.
-    a_i, a_f, a_g, a_o => a_o, a_f, a_i, a_g
+    a_i, a_f, a_g, a_o => a_o, a_f, a_i, a_g § Four gates, one matmul
 every fourth entry | you take every fourth entry for a gate. The gates are blocks of H neighbours.
-    a.chunk(4, dim=-1) => a.unflatten(-1, (-1, 4)).unbind(-1)
-§ The equations
-sigmoid for g | g has been through a sigmoid: what range should it have?
+    a.chunk(4, dim=-1) => a.unflatten(-1, (-1, 4)).unbind(-1) § Four gates, one matmul
+sigmoid for g | g has been through a sigmoid: what range should it have? § The equations
     g = torch.tanh => g = torch.sigmoid
-g not activated | g is the bare pre-activation: it is not squashed.
-    g = torch.tanh => g =
-tanh for i | i has been through tanh: a gate lies between 0 and 1.
+g not activated | g is the bare pre-activation: it is not squashed. § The equations | g = torch.tanh => g =
+tanh for i | i has been through tanh: a gate lies between 0 and 1. § The equations
     i = torch.sigmoid => i = torch.tanh
-tanh for f | f has been through tanh: a gate lies between 0 and 1.
+tanh for f | f has been through tanh: a gate lies between 0 and 1. § The equations
     f = torch.sigmoid => f = torch.tanh
-tanh for o | o has been through tanh: a gate lies between 0 and 1.
+tanh for o | o has been through tanh: a gate lies between 0 and 1. § The equations
     o = torch.sigmoid => o = torch.tanh
-tanh for all | all four have been through tanh: a gate lies between 0 and 1.
+tanh for all | all four have been through tanh: a gate lies between 0 and 1. § The equations
     i = torch.sigmoid => i = torch.tanh
     f = torch.sigmoid => f = torch.tanh
     o = torch.sigmoid => o = torch.tanh
-not activated | the gates are the bare pre-activations: nothing is squashed.
+not activated | the gates are the bare pre-activations: nothing is squashed. § The equations
     i = torch.sigmoid => i =
     f = torch.sigmoid => f =
     g = torch.tanh => g =
@@ -168,8 +157,7 @@ wrong.edits("""
 cut along the first axis | you cut along the first axis, the batch where there is one. Along which axis do
     the gates lie?
     a.chunk(4, dim=-1) => a.chunk(4)
-§ The equations
-softmax over the gates | your four numbers add up to 1, a softmax. Each gate opens on its own.
+softmax over the gates | your four numbers add up to 1, a softmax. Each gate opens on its own. § The equations
     return i, f, g, o => return tuple(torch.stack(a.chunk(4, dim=-1)).softmax(0))
 """)
 wrong.edits(LSTM_GATES)
@@ -228,46 +216,35 @@ o inside the tanh | your h squashes the product of o and c. In which order do th
     o * torch.tanh(c_t) => torch.tanh(o * c_t)
 sigmoid for tanh in h | your h squashes the new c with a sigmoid: then h could never be negative.
     o * torch.tanh(c_t) => o * torch.sigmoid(c_t)
-o left out | o has no part in your h: all of the memory is shown.
-    o * torch.tanh(c_t) => torch.tanh(c_t)
-§ Ask for a memory
+o left out | o has no part in your h: all of the memory is shown. | o * torch.tanh(c_t) => torch.tanh(c_t)
 c updated with h | the forget gate multiplies h. What is kept from step to step is the other state.
-    f * c => f * h
+    f * c => f * h § Ask for a memory
 f and o exchanged in c | the output gate keeps c in your code. Which gate decides what is kept?
-    f * c => o * c
-1 - f | you keep 1 - f of the old c. Does f = 1 keep or lose it?
-    f * c => (1 - f) * c
-1 - f for i | i has no part in it; you write with 1 - f (a GRU ties its gates so).
+    f * c => o * c § Ask for a memory
+1 - f | you keep 1 - f of the old c. Does f = 1 keep or lose it? § Ask for a memory | f * c => (1 - f) * c
+1 - f for i | i has no part in it; you write with 1 - f (a GRU ties its gates so). § Ask for a memory
     i * g => (1 - f) * g
 f over the whole sum | f multiplies what is written, too. It should only decide what is kept of the old c.
-    f * c + i * g => f * (c + i * g)
-f left out | f has no part in your c: the old c is kept whole.
-    f * c => c
-i left out | i has no part in your c: all of g is written.
-    i * g => g
-c left out | the old c has no part in your new c: nothing is remembered.
-    f * c + =>
-§
+    f * c + i * g => f * (c + i * g) § Ask for a memory
+f left out | f has no part in your c: the old c is kept whole. § Ask for a memory | f * c => c
+i left out | i has no part in your c: all of g is written. § Ask for a memory | i * g => g
+c left out | the old c has no part in your new c: nothing is remembered. § Ask for a memory | f * c + =>
 tanh over c | the new c is squashed and kept squashed. c has no bounds; what is shown of it has.
     f * c + i * g => torch.tanh(f * c + i * g)
 o reads the new c | your output gate reads the new c (a peephole). torch's has none.
     h_t = o * => h_t = torch.sigmoid(a_o + c_t) *
-§ Equal to torch
-state unpacked as (c, h) | the state is taken apart as (c, h). It comes as (h, c).
+state unpacked as (c, h) | the state is taken apart as (c, h). It comes as (h, c). § Equal to torch
     h, c = state => c, h = state
-h alone | only h is returned. Asked is the state, (h, c).
-    return h_t, c_t => return h_t
+h alone | only h is returned. Asked is the state, (h, c). § Equal to torch | return h_t, c_t => return h_t
 """)
-step_mistakes.edits("§ What people get wrong" + BIASES)
+step_mistakes.edits(BIASES, section="What people get wrong")
 step_mistakes.edits("""
-h left out | the gates do not look at h: they see the input alone.
-    linear(h, weight_hh, bias_hh) => bias_hh
-x left out | the gates do not look at x_t.
-    linear(x_t, weight_ih, bias_ih) => bias_ih
+h left out | the gates do not look at h: they see the input alone. | linear(h, weight_hh, bias_hh) => bias_hh
+x left out | the gates do not look at x_t. | linear(x_t, weight_ih, bias_ih) => bias_ih
 """)
-step_mistakes.edits("§ Four gates, one matmul" + WEIGHTS_EXCHANGED)
-step_mistakes.edits("§ Four gates, one matmul" + LSTM_GATES, but="f from the block of o")
-step_mistakes.edits("§ Ask for a memory" + LSTM_MEMORY, but="a difference; 1 - i")
+step_mistakes.edits(WEIGHTS_EXCHANGED, section="Four gates, one matmul")
+step_mistakes.edits(LSTM_GATES, but="f from the block of o", section="Four gates, one matmul")
+step_mistakes.edits(LSTM_MEMORY, but="a difference; 1 - i", section="Ask for a memory")
 step_mistakes.edits(LSTM_SHOWN + PRE_ACTIVATION + LSTM_ONE_GATE + BIAS_SIGNS)
 
 lstm_step = task(
@@ -326,9 +303,8 @@ f and o exchanged | the wrong blocks change places. Write both orders down, one 
     i, f, o, g = => i, o, f, g =
 f and g exchanged | the wrong blocks change places. Write both orders down, one below the other.
     i, f, o, g = => i, g, f, o =
-§ What people get wrong
 bias halved | the bias is halved. Here all of it goes into bias_ih; bias_hh stays zero.
-    ifgo(b) => ifgo(b) / 2
+    ifgo(b) => ifgo(b) / 2 § What people get wrong
 """)
 
 from_cs231n = task(

@@ -76,18 +76,16 @@ h and its bias left out | only the input's half is there: what of the state's ha
     + linear(h, weight_hh, bias_hh) =>
 x left out | the input has no part in it: your numbers do not depend on x_t.
     linear(x_t, weight_ih, bias_ih) => bias_ih
-§ One step in NumPy
 weight_hh transposed | weight_hh is used the other way round. It is square, so no shape complains. Each row of
-    it makes one new unit: on which side of the product, and transposed or not?
+    it makes one new unit: on which side of the product, and transposed or not? § One step in NumPy
     (h, weight_hh, => (h, weight_hh.T,
 both weights transposed | both weights are used the other way round; only a square case (I = H) runs at all.
     Each row of a weight makes one new unit: on which side of the product, and transposed or not?
     (x_t, weight_ih, => (x_t, weight_ih.T,
-    (h, weight_hh, => (h, weight_hh.T,
+    (h, weight_hh, => (h, weight_hh.T, § One step in NumPy
 weight_ih transposed | weight_ih is used the other way round; only a square case (I = H) runs at all. Compare
-    its shape (H, I) with the input's.
+    its shape (H, I) with the input's. § One step in NumPy
     (x_t, weight_ih, => (x_t, weight_ih.T,
-§
 {WEIGHTS_EXCHANGED}
 a difference | the state's half is subtracted; the equation has a sum.
     + linear(h, => - linear(h,
@@ -96,10 +94,8 @@ a difference | the state's half is subtracted; the equation has a sum.
 wrong = Mistakes("The equation", _pre_activation)
 wrong.edits(SUM)
 wrong.edits("""
-tanh applied | these are the values after tanh. Asked is what goes into it.
-    return a => return torch.tanh(a)
-relu applied | these are the values after relu. Return what goes into it.
-    return a => return torch.relu(a)
+tanh applied | these are the values after tanh. Asked is what goes into it. | return a => return torch.tanh(a)
+relu applied | these are the values after relu. Return what goes into it. | return a => return torch.relu(a)
 sigmoid applied | these are the values after a sigmoid. Return what goes into the nonlinearity.
     return a => return torch.sigmoid(a)
 """)
@@ -134,20 +130,17 @@ def _both_cases(seed: int) -> list[Case]:
 step_mistakes = Mistakes("The equation", _rnn_step)
 step_mistakes.edits(SUM)
 step_mistakes.edits("""
-no nonlinearity | this is the pre-activation: the nonlinearity is missing.
-    squash(a) => a
-§ tanh or relu
-always tanh | nonlinearity makes no difference: the numbers are tanh's, for relu as well.
+no nonlinearity | this is the pre-activation: the nonlinearity is missing. | squash(a) => a
+always tanh | nonlinearity makes no difference: the numbers are tanh's, for relu as well. § tanh or relu
     squash(a) => torch.tanh(a)
-always relu | nonlinearity makes no difference: the numbers are relu's, for tanh as well.
+always relu | nonlinearity makes no difference: the numbers are relu's, for tanh as well. § tanh or relu
     squash(a) => torch.relu(a)
-tanh and relu exchanged | tanh where relu is asked, and relu where tanh is.
+tanh and relu exchanged | tanh where relu is asked, and relu where tanh is. § tanh or relu
     == "relu" => != "relu"
-tanh, then relu | for relu the numbers have been through tanh first.
+tanh, then relu | for relu the numbers have been through tanh first. § tanh or relu
     squash(a) => squash(torch.tanh(a))
-no nonlinearity for relu | where relu is asked, this is the bare pre-activation.
+no nonlinearity for relu | where relu is asked, this is the bare pre-activation. § tanh or relu
     squash(a) => a if nonlinearity == "relu" else torch.tanh(a)
-§
 sigmoid for tanh | where tanh is asked, the numbers are those of a sigmoid (between 0 and 1).
     else torch.tanh => else torch.sigmoid
 nonlinearity inside the sum | the nonlinearity is applied to each half and then they are added. What does the
@@ -221,8 +214,7 @@ h reset at each step | each step starts from zeros: nothing is carried from step
     step(x_t, h, => step(x_t, 0 * h,
 h_0 at each step | each step starts from h_0. Which state should step 2 start from?
     step(x_t, h, => step(x_t, h_0,
-h_0 ignored | the run starts from zeros, not from h_0.
-    h, outputs = h_0 => h, outputs = 0 * h_0
+h_0 ignored | the run starts from zeros, not from h_0. | h, outputs = h_0 => h, outputs = 0 * h_0
 not stacked | outputs is a list of tensors. Asked is one tensor, time first: (T, B, H).
     torch.stack(outputs) => outputs
 joined, not stacked | the steps are joined along the batch: (T*B, H). Time wants an axis of its own.
@@ -243,8 +235,7 @@ collected before the step | outputs begins with h_0: each state is collected bef
     step late.
     h = step => outputs.append(h); h = step
     - outputs.append(h)
-h_0 among the outputs | outputs has T + 1 states: h_0 is not the output of a step.
-    h_0, [] => h_0, [h_0]
+h_0 among the outputs | outputs has T + 1 states: h_0 is not the output of a step. | h_0, [] => h_0, [h_0]
 return inside the loop | the loop ends after its first step. How far is the `return` indented?
     in x: => in x[:1]:
 first state returned | h_T is the state after the first step, not after the last.
@@ -254,12 +245,9 @@ h_0 returned | h_T is h_0, unchanged: the loop's state has another name than the
 h_T with a layer axis | h_T is (1, B, H), as torch.nn.RNN returns it (the first axis counts layers). Asked is
     (B, H).
     return outputs, h => return outputs, h[None]
-time backwards | the loop runs from the last step to the first.
-    in x: => in x.flip(0):
-the first input at each step | each step is given the first input.
-    step(x_t, h, => step(x[0], h,
-one step too few | the loop stops one step early: T - 1 states.
-    in x: => in x[:-1]:
+time backwards | the loop runs from the last step to the first. | in x: => in x.flip(0):
+the first input at each step | each step is given the first input. | step(x_t, h, => step(x[0], h,
+one step too few | the loop stops one step early: T - 1 states. | in x: => in x[:-1]:
 outputs squashed once more | outputs holds tanh(h): each h is squashed already.
     outputs.append(h) => outputs.append(torch.tanh(h))
 h_T squashed once more | h_T is tanh(h): the last state is squashed already.
@@ -403,10 +391,7 @@ weight_hh: columns by the inverse | weight_hh has its rows in the new order, but
     [:, order] => [:, order.argsort()]
 biases unchanged | the biases are as they were. Each of their entries belongs to a unit, too.
     bias_ih[order], bias_hh[order] => bias_ih, bias_hh
-§ One step in NumPy
-weight_hh transposed | weight_hh comes back transposed.
-    [:, order] => [:, order].T
-§
+weight_hh transposed | weight_hh comes back transposed. § One step in NumPy | [:, order] => [:, order].T
 weight_hh[order, order] | weight_hh[order, order] takes H single entries, one for each pair of places. Asked
     are H rows of H.
     weight_hh[order][:, order] => weight_hh[order, order]

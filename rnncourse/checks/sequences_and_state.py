@@ -49,28 +49,21 @@ def _three_steps():
 
 slips = Mistakes("The step as arithmetic", _three_steps)
 slips.edits("""
-§ It is a fold
 h_0 taken for 0 | This is what comes out if h_0 were 0. The state before the first step is given.
-    h, states = h_0 => h, states = 0.0
+    h, states = h_0 => h, states = 0.0 § It is a fold
 h_0 at each step | Here the step has started from h_0 again. Which state does the step before hand on?
-    u * h => u * h_0
-§
+    u * h => u * h_0 § It is a fold
 nothing carried | The old state has no part in this number: it is the input's share alone.
     u * h => (0 if states else u * h)
-u without its sign | The sign of u is lost: u is negative.
-    u * h => -u * h
+u without its sign | The sign of u is lost: u is negative. | u * h => -u * h
 u and w exchanged | u and w are exchanged. Which of them multiplies the old state?
     u * h + w * x => w * h + u * x
-u left out | The old state comes in whole, without its weight.
-    u * h => h
-w left out | The input comes in without its weight.
-    w * x => x
-sign of the input lost | The sign of an input is lost.
-    w * x => w * abs(x)
+u left out | The old state comes in whole, without its weight. | u * h => h
+w left out | The input comes in without its weight. | w * x => x
+sign of the input lost | The sign of an input is lost. | w * x => w * abs(x)
 a difference | The input's share is subtracted; the step has a sum.
     + w * x => - w * x
-w over the whole sum | w multiplies the old state, too.
-    u * h + w * x => w * (u * h + x)
+w over the whole sum | w multiplies the old state, too. | u * h + w * x => w * (u * h + x)
 """)
 
 three_steps = _calculated(
@@ -97,8 +90,7 @@ def _with_tanh():
 
 slips = Mistakes("The lamp, answered by a net", _with_tanh)
 slips.edits("""
-no tanh | This has not been through tanh.
-    h = math.tanh(a) => h = a
+no tanh | This has not been through tanh. | h = math.tanh(a) => h = a
 tanh at the end only | This is tanh of the chain without tanh. Is the state that is handed on squashed, or the
     sum before it?
     h = math.tanh(a) => h = a
@@ -118,21 +110,16 @@ tan for tanh | This is tan, the tangent. tanh is another function, and stays bet
     math.tanh(a) => math.tan(a)
 a sigmoid for tanh | This is a sigmoid of the sum, which is never negative.
     math.tanh(a) => 1 / (1 + math.exp(-a))
-§ It is a fold
 h_0 taken for 0 | This is what comes out if h_0 were 0. The state before the first step is given.
-    h, states = h_0 => h, states = 0.0
+    h, states = h_0 => h, states = 0.0 § It is a fold
 h_0 at each step | Here the step has started from h_0 again. Which state does the step before hand on?
-    u * h => u * h_0
-§ The step as arithmetic
-u and w exchanged | u and w are exchanged. Which of them multiplies the old state?
+    u * h => u * h_0 § It is a fold
+u and w exchanged | u and w are exchanged. Which of them multiplies the old state? § The step as arithmetic
     u * h + w * x => w * h + u * x
-u left out | The old state comes in whole, without its weight.
-    u * h => h
-sign of h_0 lost | The sign of h_0 is lost: it is negative.
+u left out | The old state comes in whole, without its weight. § The step as arithmetic | u * h => h
+sign of h_0 lost | The sign of h_0 is lost: it is negative. § The step as arithmetic
     h, states = h_0 => h, states = -h_0
-§
-two digits | Two digits are not enough: asked are three.
-    states.append(h) => states.append(round(h, 2))
+two digits | Two digits are not enough: asked are three. | states.append(h) => states.append(round(h, 2))
 """)
 
 with_tanh = _calculated(
@@ -172,32 +159,23 @@ def _run_cases(seed: int) -> list[Case]:
 
 wrong = Mistakes("It is a fold", _run)
 wrong.edits("""
-h_0 at each step | each step starts from h_0. Which state should step 2 start from?
-    u * h + => u * h_0 +
-h_0 ignored | the run starts from 0, not from h_0.
-    h, states = h_0 => h, states = 0 * h_0
-§ The step as arithmetic
-nothing carried | the old state has no part in it: u is not used.
-    u * h + =>
-u left out | the old state comes in whole, without u.
-    u * h => h
-w left out | the input comes in without w.
-    w * x_t => x_t
-x and h exchanged | x and h are exchanged: u multiplies the input, w the old state.
+h_0 at each step | each step starts from h_0. Which state should step 2 start from? | u * h + => u * h_0 +
+h_0 ignored | the run starts from 0, not from h_0. | h, states = h_0 => h, states = 0 * h_0
+nothing carried | the old state has no part in it: u is not used. § The step as arithmetic | u * h + =>
+u left out | the old state comes in whole, without u. § The step as arithmetic | u * h => h
+w left out | the input comes in without w. § The step as arithmetic | w * x_t => x_t
+x and h exchanged | x and h are exchanged: u multiplies the input, w the old state. § The step as arithmetic
     u * h + w * x_t => u * x_t + w * h
-a difference | the input's share is subtracted; the step has a sum.
+a difference | the input's share is subtracted; the step has a sum. § The step as arithmetic
     + w * x_t => - w * x_t
 old state added | the old state is added to the new one. The new state takes its place.
-    h = u => h = h + u
-tanh applied | the states have been through tanh. This step has none.
+    h = u => h = h + u § The step as arithmetic
+tanh applied | the states have been through tanh. This step has none. § The step as arithmetic
     u * h + w * x_t => torch.tanh(u * h + w * x_t)
-§
 h_0 among the states | states has T + 1 numbers: h_0 is there, too. Asked are the states after each step.
     h_0, [] => h_0, [h_0]
-time backwards | the run goes from the last input to the first.
-    in x: => in x.flip(0):
-one step too few | the last input is not read: T - 1 states.
-    in x: => in x[:-1]:
+time backwards | the run goes from the last input to the first. | in x: => in x.flip(0):
+one step too few | the last input is not read: T - 1 states. | in x: => in x[:-1]:
 no step at all | it fails where T = 0: there is no state to stack. An empty sequence is one, too.
     torch.stack(states) if states else torch.empty(0) => torch.stack(states)
 collected before the step | states begins with h_0, so all come one step late: each is collected before its
@@ -220,8 +198,7 @@ not stacked | states is a list of tensors. Asked is one tensor, (T).
 return inside the loop | the loop ends after its first step. How far is the `return` indented?
     states.append(h) => return torch.stack([h]), h
     - return states, h
-h_0 returned | h_T is h_0, unchanged.
-    return states, h => return states, h_0
+h_0 returned | h_T is h_0, unchanged. | return states, h => return states, h_0
 first state returned | h_T is the state after the first step, not after the last.
     return states, h => return states, states[0] if len(states) else h_0
 h_T from the states | it fails where T = 0: there is no last state in `states`. Where are you after no step?
@@ -283,44 +260,29 @@ def _running_max_cases(seed: int) -> list[Case]:
 
 wrong = Mistakes("What must a state hold?", _running_max)
 wrong.edits("""
-§ It is a fold
 starts from 0 | it starts from 0, so negative inputs never win. What is the largest number after the first
-    step?
+    step? § It is a fold
     h, states = x[0] => h, states = torch.zeros_like(x[0])
-§
-the smallest | this is the smallest number so far.
-    maximum => minimum
-§ It is a fold
+the smallest | this is the smallest number so far. | maximum => minimum
 the larger of first and now | each step compares its input with the first one alone. What is handed on?
-    torch.maximum(h, x_t) => torch.maximum(x[0], x_t)
-nothing carried | these are the inputs themselves: no state is carried.
+    torch.maximum(h, x_t) => torch.maximum(x[0], x_t) § It is a fold
+nothing carried | these are the inputs themselves: no state is carried. § It is a fold
     torch.maximum(h, x_t) => x_t
-§
-absolute values | the sign of the inputs is lost.
-    torch.maximum(h, x_t) => torch.maximum(h.abs(), x_t.abs())
-added up | these are sums, not the largest number.
-    torch.maximum(h, x_t) => h + x_t
-§ It is a fold
-collected before the step | each state is collected before its step, so all come one step late.
+absolute values | the sign of the inputs is lost. | torch.maximum(h, x_t) => torch.maximum(h.abs(), x_t.abs())
+added up | these are sums, not the largest number. | torch.maximum(h, x_t) => h + x_t
+collected before the step | each state is collected before its step, so all come one step late. § It is a fold
     h = torch.maximum => states.append(h); h = torch.maximum
     - states.append(h)
-§
-time backwards | this is the largest number from the end on.
-    in x: => in x.flip(0):
-§ It is a fold
-the first state missing | there are T - 1 states: none after the first step.
+time backwards | this is the largest number from the end on. | in x: => in x.flip(0):
+the first state missing | there are T - 1 states: none after the first step. § It is a fold
     in x: => in x[1:]:
-§
 the larger of two neighbours | each is the larger of two neighbours: a window of 2 steps, not a state.
     torch.stack(states) => torch.maximum(x, torch.cat([x[:1], x[:-1]]))
-§ It is a fold
 the maximum of all | each step says the maximum of the whole sequence: it knows inputs that are yet to come.
-    torch.stack(states) => h.expand_as(x).clone()
-the last only | this is the last state alone. Asked is the state after each of the T steps.
+    torch.stack(states) => h.expand_as(x).clone() § It is a fold
+the last only | this is the last state alone. Asked is the state after each of the T steps. § It is a fold
     torch.stack(states) => h
-§
-sorted | these are the inputs in order of size.
-    torch.stack(states) => x.sort().values
+sorted | these are the inputs in order of size. | torch.stack(states) => x.sort().values
 where, not what | these are places, not numbers: the place of the largest so far.
     torch.stack(states) => x.cummax(0).indices
 """)
@@ -388,43 +350,35 @@ all presses counted | a pause changes nothing, so all presses are counted. Asked
     0 * h => h
 a pause takes one off | a pause takes one off the count. What is left of a row after a pause?
     0 * h => (h - 1).clamp(min=0)
-a pause leaves 1 | after a pause the state is 1, as if that pause were a press.
-    0 * h => 0 * h + 1
-press and pause exchanged | press and pause are exchanged: 1 is a press.
-    if x_t else => if not x_t else
-at two | the alarm comes after two presses.
-    h != 3 => h != 2
+a pause leaves 1 | after a pause the state is 1, as if that pause were a press. | 0 * h => 0 * h + 1
+press and pause exchanged | press and pause are exchanged: 1 is a press. | if x_t else => if not x_t else
+at two | the alarm comes after two presses. | h != 3 => h != 2
 the alarm starts anew | after the alarm the count starts again.
     if h != 3: => if True:
     h + 1 if => h % 3 + 1 if
-§ It is a fold
-h_0 ignored | the run starts from 0, not from h_0.
-    h, states = h_0 => h, states = 0 * h_0
-collected before the step | each state is collected before its step, so all come one step late.
+h_0 ignored | the run starts from 0, not from h_0. § It is a fold | h, states = h_0 => h, states = 0 * h_0
+collected before the step | each state is collected before its step, so all come one step late. § It is a fold
     - for x_t in x:
     + for x_t in x:
     +     states.append(h)
     - states.append(h)
-§
 only the answer | these are 0 and 1, the alarm alone. The state must know how far the row has come.
     torch.stack(states) => (torch.stack(states) == 3).long()
 not kept, only the window | this counts the presses among the last three steps: a window, not a state.
     torch.stack(states) => torch.cat([x.new_zeros(2), x]).unfold(0, 3, 1).sum(1)
-§ It is a fold
 changed in place | `h += 1` changes the tensor that is in the list already. What would make a new one?
     h, states = h_0 => h, states = h_0.clone()
-    h + 1 if => h.add_(1) if
+    h + 1 if => h.add_(1) if § It is a fold
 changed in place, up to a pause | `h += 1` changes the tensor that is in the list already. What would make a
-    new one?
+    new one? § It is a fold
     h, states = h_0 => h, states = h_0.clone()
     - h = h + 1 if x_t else 0 * h
     + if x_t: h += 1
     + else: h = 0  # a plain number from here on: += no longer reaches into the list
     torch.stack(states) => torch.tensor(states)
-last state only | this is the last state alone. Asked is the state after each of the T steps.
+last state only | this is the last state alone. Asked is the state after each of the T steps. § It is a fold
     torch.stack(states) => h
-h_0 among the states | there are T + 1 states: h_0 is there, too.
-    h_0, [] => h_0, [h_0]
+h_0 among the states | there are T + 1 states: h_0 is there, too. § It is a fold | h_0, [] => h_0, [h_0]
 """)
 
 alarm = task(
@@ -453,34 +407,23 @@ slips = Mistakes("The same weights at each step", _parameters)
 slips.edits("""
 weights of its own for each step | This counts weights for each step apart. How many cells are there?
     H * I + H * H + H => T * (H * I + H * H + H)
-§ Unrolled with letters
-W_hh left out | W_hh is missing in it.
-    H * I + H * H + H => H * I + H
-§
-b left out | b is missing in it.
-    H * I + H * H + H => H * I + H * H
-§ Unrolled with letters
-only the matrix W_ih | This is W_ih alone.
-    H * I + H * H + H => H * I
-only the matrix W_hh | This is W_hh alone.
-    H * I + H * H + H => H * H
-§
+W_hh left out | W_hh is missing in it. § Unrolled with letters | H * I + H * H + H => H * I + H
+b left out | b is missing in it. | H * I + H * H + H => H * I + H * H
+only the matrix W_ih | This is W_ih alone. § Unrolled with letters | H * I + H * H + H => H * I
+only the matrix W_hh | This is W_hh alone. § Unrolled with letters | H * I + H * H + H => H * H
 two constants | This counts two constants, as torch's layer has them. The cell here has one b.
     H * I + H * H + H => H * I + H * H + 2 * H
-§ Unrolled with letters
-W_hh (H, I) | W_hh is counted with the input's width. What does it multiply?
+W_hh (H, I) | W_hh is counted with the input's width. What does it multiply? § Unrolled with letters
     H * I + H * H + H => H * I + H * I + H
-sizes added | Sizes are added. How many numbers has a matrix (H, I)?
+sizes added | Sizes are added. How many numbers has a matrix (H, I)? § Unrolled with letters
     H * I + H * H + H => I + H + H
-§
 one number a step | This counts one number for each step of the window. How many come at each step?
     T * I * H + H => T * H + H
 window without constants | The window's five constants are missing: `nn.Linear` has a bias.
     T * I * H + H => T * I * H
 constants at each step | The constants are counted at each step. `nn.Linear` has one for each output.
     T * I * H + H => T * (I * H + H)
-window of one step | This is a window of one step. T steps lie side by side.
-    T * I * H + H => I * H + H
+window of one step | This is a window of one step. T steps lie side by side. | T * I * H + H => I * H + H
 a window with a state | A window has no old state to multiply: no W_hh here.
     T * I * H + H => T * I * H + H * H + H
 """)
@@ -515,22 +458,14 @@ wrong = Mistakes("Unrolled with letters", _weight_of)
 wrong.edits("""
 one W_hh too many | one W_hh too many. The step in which x_k comes in does not multiply it by W_hh.
     T - k => T - k + 1
-the power k | the power is k, so later inputs count for less. Which inputs fade?
-    T - k => k
-the power k - 1 | the power is k - 1, so later inputs count for less. Which inputs fade?
-    T - k => k - 1
-the power T | every input has the power T: that is h_0's.
-    T - k => T
-the power T - 1 | every input has the power T - 1: that is the first one's.
-    T - k => T - 1
-W_hh once | every input is multiplied by W_hh once, however long ago it came.
-    T - k => 1
-W_ih left out | W_ih is missing: what of x_k comes in at all?
-    power @ W_ih => power
-W_ih alone | this is W_ih, whatever k and T are: nothing fades or grows.
-    power @ =>
-W_hh transposed | W_hh is transposed. It is square, so no shape complains.
-    (W_hh, => (W_hh.T,
+the power k | the power is k, so later inputs count for less. Which inputs fade? | T - k => k
+the power k - 1 | the power is k - 1, so later inputs count for less. Which inputs fade? | T - k => k - 1
+the power T | every input has the power T: that is h_0's. | T - k => T
+the power T - 1 | every input has the power T - 1: that is the first one's. | T - k => T - 1
+W_hh once | every input is multiplied by W_hh once, however long ago it came. | T - k => 1
+W_ih left out | W_ih is missing: what of x_k comes in at all? | power @ W_ih => power
+W_ih alone | this is W_ih, whatever k and T are: nothing fades or grows. | power @ =>
+W_hh transposed | W_hh is transposed. It is square, so no shape complains. | (W_hh, => (W_hh.T,
 elementwise power | each number of W_hh is raised to a power by itself. `**` is no product of matrices.
     torch.linalg.matrix_power(W_hh, T - k) => W_hh ** (T - k)
 a factor for a power | W_hh is taken T - k times and added. Each step multiplies.
@@ -598,13 +533,10 @@ def _memory_weight_cases(seed: int) -> list[Case]:
 
 wrong = Mistakes("The lamp, answered by a net", _memory_weight)
 wrong.edits("""
-§ The step as arithmetic
 no memory | each press is forgotten in the next step: the old state weighs too little to keep the lamp on.
-    w / 2 => 0.0
-§ Unrolled with letters
+    w / 2 => 0.0 § The step as arithmetic
 it fades | the lamp stays on for a few steps and then fades: tanh makes the state a little smaller each time.
-    w / 2 => 1.0
-§
+    w / 2 => 1.0 § Unrolled with letters
 it never gives way | the first press decides for ever: the old state is stronger than any button after it.
     w / 2 => 2 * w
 as strong as the button | u is too close to w: a button against the old state leaves h near 0, and the lamp
@@ -613,11 +545,10 @@ as strong as the button | u is too close to w: a button against the old state le
 nearly as strong | u is too close to w: a button against the old state wins, but not by enough for h > 0.5 at
     once.
     w / 2 => w - 0.5
-§ The step as arithmetic
-it blinks | with a negative u the state changes its sign at each step.
+it blinks | with a negative u the state changes its sign at each step. § The step as arithmetic
     w / 2 => -w / 2
 it blinks and fades | with a negative u the state changes its sign at each step, and at -1 it also fades.
-    w / 2 => -1.0
+    w / 2 => -1.0 § The step as arithmetic
 """)
 
 

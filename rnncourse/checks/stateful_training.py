@@ -59,17 +59,13 @@ wrong.edits("""
 every B-th token | each row reads the text with holes: neighbours of the text stand beside each other in the
     batch.
     view(B, n).T => view(n, B)
-batch first | the rows are right, and they lie along axis 0: this is (B, n). Time comes first.
-    .T =>
+batch first | the rows are right, and they lie along axis 0: this is (B, n). Time comes first. | .T =>
 the beginning left out | what does not fill the rows is left out at the beginning. It is the end that is
     dropped.
     data[: n * B] => data[len(data) - n * B :]
-a step too few | the rows are a step shorter than they can be.
-    len(data) // B => max(len(data) // B - 1, 1)
-time backwards | each row runs from its end to its beginning.
-    .T => .T.flip(0)
-rows in another order | the last stretch of the text stands in row 0.
-    view(B, n).T => view(B, n).flip(0).T
+a step too few | the rows are a step shorter than they can be. | len(data) // B => max(len(data) // B - 1, 1)
+time backwards | each row runs from its end to its beginning. | .T => .T.flip(0)
+rows in another order | the last stretch of the text stands in row 0. | view(B, n).T => view(B, n).flip(0).T
 padded | the rows are filled up with zeros. What does not fill them is dropped.
     len(data) // B => -(-len(data) // B)
     data[: n * B] => F.pad(data, (0, n * B - len(data)))
@@ -137,11 +133,10 @@ one level deep | the tensors of a pair are cut, the pairs of a list are not.
     _detach(part) => part.detach() if isinstance(part, torch.Tensor) else part
 zeros | the numbers are gone: this is a reset. The next chunk has to go on from the same numbers.
     state.detach() => torch.zeros_like(state)
-§ `detach`, `detach_` and `.data`
 in place | the state that was given is cut, too: it has lost its past in place.
-    state.detach() => state.detach_()
+    state.detach() => state.detach_() § `detach`, `detach_` and `.data`
 .data | a write in place would go unnoticed: what comes back shares its numbers with what was given, and
-    autograd does not know.
+    autograd does not know. § `detach`, `detach_` and `.data`
     state.detach() => state.data
 """)
 
@@ -173,40 +168,28 @@ right = {"whole": -7.0, "chunks": -1.0, "every_step": 7.0, "steps_back": 1.0}
 
 wrong = Mistakes("What the cut leaves out", right)
 wrong.edits("""
-whole: only the last loss | That is the last loss alone. Each step has a loss.
-    whole => -14.0
-whole: u left out | A term has a factor u for each step between t and s.
-    whole => 2.0
+whole: only the last loss | That is the last loss alone. Each step has a loss. | whole => -14.0
+whole: u left out | A term has a factor u for each step between t and s. | whole => 2.0
 whole: cut at every step | That is each step's own term alone. In the whole, earlier steps count, too.
     whole => 7.0
-chunks: the whole | Nothing is cut in that.
-    chunks => -7.0
-chunks: state zeroed | Detaching leaves the state's value: h_2 is -1, not -5.
-    chunks => 53.0
+chunks: the whole | Nothing is cut in that. | chunks => -7.0
+chunks: state zeroed | Detaching leaves the state's value: h_2 is -1, not -5. | chunks => 53.0
 chunks: last chunk only | That is the second chunk alone. The first one has a term that is not 0.
     chunks => -4.0
-chunks: first chunk only | That is the first chunk alone.
-    chunks => 3.0
-chunks: border a step early | That is cut between 0 and 1, and between 2 and 3.
-    chunks => 9.0
-§ Detach at every step
-chunks: cut at every step | That is cut at every step. Chunks have 2 steps.
+chunks: first chunk only | That is the first chunk alone. | chunks => 3.0
+chunks: border a step early | That is cut between 0 and 1, and between 2 and 3. | chunks => 9.0
+chunks: cut at every step | That is cut at every step. Chunks have 2 steps. § Detach at every step
     chunks => 7.0
-§ How large is the error?
 chunks: two steps back | That lets each loss look back over two steps. Chunks have borders.
-    chunks => 1.0
-§ Detach at every step
-every_step: nothing | A detached state is a constant, not 0: it still multiplies u.
+    chunks => 1.0 § How large is the error?
+every_step: nothing | A detached state is a constant, not 0: it still multiplies u. § Detach at every step
     every_step => 0.0
-every_step: the whole | Nothing is cut in that.
-    every_step => -7.0
-§ How large is the error?
-steps_back: chunks | That has borders. Here every loss looks back over two steps.
+every_step: the whole | Nothing is cut in that. § Detach at every step | every_step => -7.0
+steps_back: chunks | That has borders. Here every loss looks back over two steps. § How large is the error?
     steps_back => -1.0
-steps_back: three | s - t < 2 allows two values of s - t: 0 and 1.
+steps_back: three | s - t < 2 allows two values of s - t: 0 and 1. § How large is the error?
     steps_back => -7.0
-steps_back: one | s - t < 2 allows two values of s - t: 0 and 1.
-    steps_back => 7.0
+steps_back: one | s - t < 2 allows two values of s - t: 0 and 1. § How large is the error? | steps_back => 7.0
 """)
 
 by_hand = predicted("by_hand", LESSON, "What the cut leaves out", right, wrong, forbid=AUTOGRAD)
@@ -272,29 +255,24 @@ def _train_epoch_cases(seed):
 
 wrong = Mistakes("The second backward", _train_epoch)
 wrong.edits("""
-§ When to reset
-state zeroed | each chunk starts from zeros: the state is not carried.
+state zeroed | each chunk starts from zeros: the state is not carried. § When to reset
     lstm(x_k, state) => lstm(x_k)
-§ Detach the state
-c zeroed | h is carried from chunk to chunk, c starts from zeros.
+c zeroed | h is carried from chunk to chunk, c starts from zeros. § Detach the state
     tuple(s.detach() for s in state) => state[0].detach(), torch.zeros_like(state[1])
-h zeroed | c is carried from chunk to chunk, h starts from zeros.
+h zeroed | c is carried from chunk to chunk, h starts from zeros. § Detach the state
     tuple(s.detach() for s in state) => torch.zeros_like(state[0]), state[1].detach()
-h and c exchanged | the carried state is (c, h). A layer takes (h, c).
+h and c exchanged | the carried state is (c, h). A layer takes (h, c). § Detach the state
     tuple(s.detach() for s in state) => state[1].detach(), state[0].detach()
-§
 gradients pile up | the gradients of all chunks so far pile up: they are not set to zero in between.
     optimizer.zero_grad() =>
-no update | the weights are as they were: there is no update, or it finds no gradient.
-    optimizer.step() =>
+no update | the weights are as they were: there is no update, or it finds no gradient. | optimizer.step() =>
 one update | the weights change once, at the end. Asked is an update after each chunk.
     optimizer.zero_grad() =>
     optimizer.step() =>
     return => optimizer.step(); return
 the whole in one piece | the sequence is not cut: there is one loss, of all T steps.
     x.split(K), y.split(K) => [x], [y]
-K chunks | there are K chunks. Asked are chunks of K steps.
-    x.split(K), y.split(K) => x.chunk(K), y.chunk(K)
+K chunks | there are K chunks. Asked are chunks of K steps. | x.split(K), y.split(K) => x.chunk(K), y.chunk(K)
 the short chunk left out | the last chunk is left out where it has fewer than K steps. A state does not mind a
     short chunk.
     zip(x.split(K), y.split(K), strict=True) => zip(x[: len(x) // K * K].split(K), y.split(K))
@@ -312,7 +290,6 @@ the last step only | the loss is that of each chunk's last step. Asked are all i
     head(output), y_k => head(output[-1]), y_k[-1]
 the sum so far returned | the losses are sums over all chunks so far. Asked is each chunk's own.
     dtype=x.dtype) => dtype=x.dtype).cumsum(0)
-§ `retain_graph=True` is the wrong medicine
 full gradient | the gradient goes back over all chunks: one backward, at the end.
     optimizer.zero_grad() =>
     loss.backward() =>
@@ -320,6 +297,7 @@ full gradient | the gradient goes back over all chunks: one backward, at the end
     tuple(s.detach() for s in state) => state
     loss.item() => loss
     return torch.tensor(losses, dtype=x.dtype) => sum(losses).backward(); optimizer.step(); return losses
+    § `retain_graph=True` is the wrong medicine
 """)
 
 one_unit = {f"{name}_l0": value for name, value in small_cell().parameters.items()}
@@ -391,46 +369,39 @@ wrong("as given", "it does what the class as given does: no repair shows yet.", 
     given.Reader
 )
 wrong.edits("""
-§ Detach the state
 c not detached | the last chunk's gradient goes back into the chunks before: c is carried with its past.
-    h.detach(), c.detach() => h.detach(), c
+    h.detach(), c.detach() => h.detach(), c § Detach the state
 h not detached | the last chunk's gradient goes back into the chunks before: h is carried with its past.
-    h.detach(), c.detach() => h, c.detach()
+    h.detach(), c.detach() => h, c.detach() § Detach the state
 neither detached | the last chunk's gradient goes back into the chunks before: h and c are carried with their
-    past.
+    past. § Detach the state
     h.detach(), c.detach() => h, c
-§ When to reset
-c not reset | after reset() the state is not that of a beginning: c is left as it was.
+c not reset | after reset() the state is not that of a beginning: c is left as it was. § When to reset
     self.c = torch.zeros_like(self.c) =>
-no reset | reset() changes nothing.
+no reset | reset() changes nothing. § When to reset
     self.h = torch.zeros_like(self.h) => pass
     self.c = torch.zeros_like(self.c) =>
-h not reset | after reset() the state is not that of a beginning: h is left as it was.
+h not reset | after reset() the state is not that of a beginning: h is left as it was. § When to reset
     self.h = torch.zeros_like(self.h) =>
-§
 no buffers | `.double()` moves the layer, and the state, or a half of it, stays behind.
     self.register_buffer("h", zeros, persistent=False) => self.h = zeros
     self.register_buffer("c", zeros.clone(), persistent=False) => self.c = zeros.clone()
-§ Detach the state
 c not detached, c not reset | the last chunk's gradient goes back into the chunks before. And reset() leaves c
-    as it was.
+    as it was. § Detach the state
     h.detach(), c.detach() => h.detach(), c
     self.c = torch.zeros_like(self.c) =>
 c not detached, no buffers | the last chunk's gradient goes back into the chunks before. And the state does
-    not follow `.double()`.
+    not follow `.double()`. § Detach the state
     self.register_buffer("h", zeros, persistent=False) => self.h = zeros
     self.register_buffer("c", zeros.clone(), persistent=False) => self.c = zeros.clone()
     h.detach(), c.detach() => h.detach(), c
-§ When to reset
 c not reset, no buffers | reset() leaves c as it was. And the state does not follow `.double()`.
     self.register_buffer("h", zeros, persistent=False) => self.h = zeros
     self.register_buffer("c", zeros.clone(), persistent=False) => self.c = zeros.clone()
-    self.c = torch.zeros_like(self.c) =>
-§
+    self.c = torch.zeros_like(self.c) => § When to reset
 state not kept | every chunk starts from zeros: the state is not kept.
     self.h, self.c = h.detach(), c.detach() =>
-h and c exchanged | h is kept as c, and c as h.
-    h.detach(), c.detach() => c.detach(), h.detach()
+h and c exchanged | h is kept as c, and c as h. | h.detach(), c.detach() => c.detach(), h.detach()
 """)
 
 Reader = task(
@@ -493,16 +464,10 @@ wrong.edits("""
 never reset | no state begins anew: `begins` has no part in it.
     (h * keep, c * keep) => (h, c)
     look: `detach` leaves the value of a state as it is.
-§ Detach the state
-h only | h begins anew, c is left from the document before.
-    c * keep => c
-c only | c begins anew, h is left from the document before.
-    h * keep => h
-§
-all rows | where a document begins in one row, all rows begin anew.
-    ~new => ~new.any().expand_as(new)
-the other way round | the state is kept where a document begins, and zero everywhere else.
-    (~new) => new
+h only | h begins anew, c is left from the document before. § Detach the state | c * keep => c
+c only | c begins anew, h is left from the document before. § Detach the state | h * keep => h
+all rows | where a document begins in one row, all rows begin anew. | ~new => ~new.any().expand_as(new)
+the other way round | the state is kept where a document begins, and zero everywhere else. | (~new) => new
 a step late | the state begins anew after the first step of a document, not before it.
     (h * keep, c * keep) => (h, c)
     outputs.append(h) => outputs.append(h); h, c = h * keep, c * keep
@@ -525,8 +490,7 @@ the input zeroed | it is the input that is zeroed where a document begins.
     cell(x_t, (h * keep, c * keep)) => cell(x_t * keep, (h, c))
 zeros at first | the first documents start from zeros, not from the state that is given.
     h, c = state => h, c = (torch.zeros_like(part) for part in state)
-zeros at every step | every step starts from zeros.
-    (~new)[:, None].to(x.dtype) => 0.0
+zeros at every step | every step starts from zeros. | (~new)[:, None].to(x.dtype) => 0.0
 """)
 
 read_documents = task(
