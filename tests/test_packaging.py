@@ -49,6 +49,7 @@ def test_the_wheel_holds_the_package_and_its_metadata(wheel):
     [metadata] = wheel.glob("*.dist-info")
     installed = {path.relative_to(wheel) for path in wheel.rglob("*") if path.is_file()}
     sources = {path.relative_to(ROOT) for path in PACKAGE.rglob("*.py")} | {Path("rnncourse", "py.typed")}
+    sources |= {path.relative_to(ROOT) for path in PACKAGE.glob("grading/templates/*")}
     assert {path for path in installed if path.parts[0] != metadata.name} == sources
     said = email.message_from_string((metadata / "METADATA").read_text(encoding="utf-8"))
     assert said["Version"] == rnncourse.__version__
@@ -143,9 +144,9 @@ print(rnncourse.progress())
 print(rnncourse.reference.linear_backward.__name__)
 assert not [name for name in ("matplotlib", "ipywidgets", "IPython") if name in sys.modules]
 """
-IN_UTF_8 = ["✗ hx: expected a pair", "✓ input and state fit.", "· output", "… to do", "σ", "größe ✗"]
-IN_CP1252 = ["X hx: expected a pair", "OK input and state fit.", "· output", "… to do", "sigma", "größe X"]
-IN_ASCII = ["X hx: expected a pair", "OK input and state fit.", "- output", "... to do", r"gr\xf6\xdfe X"]
+IN_UTF_8 = ["✗ hx: expected a pair", "→ This call reads", "· output", "… to do", "σ", "größe ✗"]
+IN_CP1252 = ["X hx: expected a pair", "-> This call reads", "· output", "… to do", "sigma", "größe X"]
+IN_ASCII = ["X hx: expected a pair", "-> This call reads", "- output", "... to do", r"gr\xf6\xdfe X"]
 
 
 def check_shown(text, expected):

@@ -240,8 +240,8 @@ def _two_known_mistakes(c: Comparison) -> Finding | None:
         return None
     if any(part.dtype != "float" for part in c.parts if isinstance(part, Part)):
         return None
-    if not any(found.any() for k in c.wrong for found, _ in c.pairs(k)):  # zeros fit many pairs
-        return None
+    if tensors.copied(c) or not any(found.any() for k in c.wrong for found, _ in c.pairs(k)):
+        return None  # an argument as it came, or zeros, fit many pairs
     pair = c.two_mistakes()
     if pair is None:
         return None
@@ -324,9 +324,9 @@ ON_TENSORS = (
     tensors.one_change,
     tensors.one_step_or_factor,
     tensors.nearly,
-    tensors.copied,
     _two_known_mistakes,
     _known_mistake_in_a_part,
+    tensors.copied,
     tensors.wrong_shape,
     tensors.not_finite,
     explain.explained,
