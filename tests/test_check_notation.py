@@ -5,9 +5,21 @@ import re
 import pytest
 import torch
 
-from rnncourse.checks.framework.authoring import BATCH, SINGLE, Case, Mistakes, Part, Shape, Whole, task
+from rnncourse.checks.framework.authoring import (
+    AUTOGRAD,
+    BATCH,
+    SINGLE,
+    Case,
+    ExerciseSet,
+    Mistakes,
+    Part,
+    Shape,
+    Whole,
+)
 from rnncourse.checks.framework.bank import _rows
+from rnncourse.checks.framework.in_words import task
 from rnncourse.checks.framework.notation import NotationError, parse
+from rnncourse.checks.framework.parts import Flag, Number, Word
 
 
 def _last_sum(x, y):
@@ -192,6 +204,21 @@ def test_a_task_that_does_not_fit_is_refused(more, words):
     with pytest.raises(NotationError) as error:
         written(**more)
     assert str(error.value) == words
+
+
+def test_a_set_has_its_checks_in_order_and_what_they_have_in_common():
+    checks = ExerciseSet("07", forbid=AUTOGRAD)
+    state = checks.task("a", Mistakes("s", len), returns="h (B)", points="h 1", cases=some_cases)
+    values = {"shape": (3, 2), "count": 4, "flag": True, "x": 0.5}
+    predicted = checks.predicted("b", Mistakes("t", values), tolerance=0.1, forbid=frozenset())
+    chosen = checks.chosen("c", Mistakes("u", {"P": "grows"}), choices=("grows", "fails"), points="all 2")
+    assert checks == [state, predicted, chosen]
+    assert {check.lesson for check in checks} == {"07"}
+    assert (state.forbid, predicted.forbid, chosen.forbid) == (AUTOGRAD, frozenset(), AUTOGRAD)
+    assert predicted.parts == (Shape("shape"), Whole("count"), Flag("flag"), Number("x", tolerance=0.1))
+    assert [(each.points, each.parts) for each in predicted.criteria] == [(1, (name,)) for name in values]
+    assert (predicted.section, predicted.truth, predicted.tells) == ("t", values, True)
+    assert (chosen.parts, chosen.points, chosen.tells) == ((Word("P", ("grows", "fails")),), 2, False)
 
 
 def test_each_makes_one_mistake_of_several_choices():

@@ -11,7 +11,7 @@ from rnncourse.checks.framework.authoring import (
     NO_BIAS,
     ONE_STEP,
     STATE,
-    Criterion,
+    ExerciseSet,
     Mistakes,
     Problem,
     Trait,
@@ -23,24 +23,20 @@ from rnncourse.checks.framework.authoring import (
     is_random,
     layer_case,
     masked_case,
-    predicted,
     random_cell,
     random_numbers,
     rows,
     small_parameters,
-    task,
 )
 from rnncourse.checks.framework.notation import parse
 from rnncourse.checks.given import bidirectional as given
 from rnncourse.checks.given.bidirectional import PUBLISHED
 from rnncourse.checks.uses.bidirectional import EXPECTED, load_set_and_call
 
-LESSON = "12"
+CHECKS = ExerciseSet("12")
 
 
 # ---- Task 1, seen: what has seen how much, and where it stands.
-
-COUNTS = "forward_half", "backward_half", "last_backward"
 TRUTH = {
     "forward_half": 3,
     "backward_half": 5,
@@ -91,23 +87,18 @@ batch first | The layer is not batch_first: time comes first. § Two passes, lin
     output => (4, 7, 40)
 """)
 
-seen = predicted(
+seen = CHECKS.predicted(
     "seen",
-    LESSON,
-    "What each half has seen",
-    TRUTH,
     wrong,
-    criteria=(
-        Criterion("the three counts", 1, COUNTS),
-        Criterion("the row and the step", 1, ("row", "step")),
-        Criterion("the shapes", 1, ("h_n", "weight_ih_l2", "output")),
-    ),
+    points="""
+        the three counts 1 = forward_half, backward_half, last_backward
+        the row and the step 1 = row, step
+        the shapes 1 = h_n, weight_ih_l2, output
+    """,
 )
 
 
 # ---- Task 2, both_ends: one vector for a whole sequence, out of the output of two directions.
-
-
 def _both_ends(output):
     H = output.shape[-1] // 2
     forward, backward = output[-1, :, :H], output[0, :, H:]
@@ -145,9 +136,8 @@ both steps whole | these are two whole steps, (B, 4H). Of each, one half has see
     [forward, backward] => [output[-1], output[0]]
 """)
 
-both_ends = task(
+both_ends = CHECKS.task(
     "both_ends",
-    LESSON,
     wrong,
     returns="summary (B 2H)",
     points="summary 2",
@@ -158,8 +148,6 @@ both_ends = task(
 
 
 # ---- Task 3, merged: the states of two directions side by side, layer by layer.
-
-
 def _merged(h_n):
     forward, backward = h_n[0::2], h_n[1::2]
     return torch.cat([forward, backward], dim=-1)
@@ -196,9 +184,8 @@ batch first | the batch stands first. States keep it second, whatever batch_firs
     [forward, backward], dim=-1) => [forward, backward], dim=-1).transpose(0, 1)
 """)
 
-merged = task(
+merged = CHECKS.task(
     "merged",
-    LESSON,
     wrong,
     returns="merged (L B 2H)",
     points="merged 2",
@@ -209,8 +196,6 @@ merged = task(
 
 
 # ---- Task 4, reverse_padded: each sequence turned round within its own length.
-
-
 def _reverse_padded(x, lengths):
     reversed_x = x.clone()
     for b, n in enumerate(lengths.tolist()):
@@ -261,9 +246,8 @@ time first | the lengths are applied along the batch: x is (B, T, I) here.
     reversed_x[b, :n] = x[b, :n].flip(0) => reversed_x[:n, b] = x[:n, b].flip(0)
 """)
 
-reverse_padded = task(
+reverse_padded = CHECKS.task(
     "reverse_padded",
-    LESSON,
     wrong,
     returns="reversed (B T I)",
     points="reversed 3",
@@ -277,8 +261,6 @@ reverse_padded = task(
 
 
 # ---- Task 5, two_ways: a bidirectional layer from two cells.
-
-
 def _pass(cell, steps, state=None):
     outputs = []
     for x_t in steps:
@@ -364,9 +346,8 @@ nothing carried | each step starts from zeros: no state is carried from step to 
 
 ONES, MINUS, ZEROS = 4 * [1.0], 4 * [-1.0], 4 * [0.0]
 
-two_ways = task(
+two_ways = CHECKS.task(
     "two_ways",
-    LESSON,
     wrong,
     returns="output (T B 2H), h_n (D B H), c_n (D B H)",
     points="output 2; h_n 1; c_n 1",
@@ -382,7 +363,6 @@ two_ways = task(
 
 
 # ---- Task 6, BiLSTM: a published class, repaired fault by fault until it equals torch.nn.LSTM.
-
 PLAIN = Trait("there is one layer and no option but batch_first", "what several layers and the options need")
 DEEP = Trait("there are several layers", "what goes from one layer to the next")
 DROPS = Trait("there is dropout", "when dropout acts, and where")
@@ -594,9 +574,8 @@ def _halves(returned, arguments):
         raise Problem(EXPECTED) from None
 
 
-BiLSTM = task(
+BiLSTM = CHECKS.task(
     "BiLSTM",
-    LESSON,
     wrong,
     returns="forward half (T B H), backward half (T B H), h_n (L*D B H), c_n (L*D B H)",
     points="""
@@ -625,8 +604,5 @@ BiLSTM = task(
     derive=_halves,
     agree="torch.nn.LSTM",
 )
-
-
-CHECKS = (seen, both_ends, merged, reverse_padded, two_ways, BiLSTM)
 
 __all__ = ["CHECKS", "PUBLISHED", *(check.name for check in CHECKS)]

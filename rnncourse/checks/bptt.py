@@ -11,21 +11,19 @@ from rnncourse.checks.framework.authoring import (
     RECURRENT,
     X_ZERO,
     Case,
+    ExerciseSet,
     Mistakes,
     Trait,
-    predicted,
     random_numbers,
     random_weights,
     rows,
-    task,
 )
 from rnncourse.checks.framework.variants import RNN_BACK, RNN_SLOPE
 from rnncourse.checks.uses.bptt import arrays, call_with_arrays
 from rnncourse.steps import rnn_step
 
-LESSON = "04"
-
 BY_HAND = RECURRENT | AUTOGRAD  # what no task may call
+CHECKS = ExerciseSet("04", forbid=BY_HAND)
 
 LAST_LOSS = Trait("only the last step has a loss", "what the losses of the other steps send back")
 
@@ -76,13 +74,9 @@ dh_0: slope at h_0 | The slope of step 1 is taken at h_0. Which state did the ta
 dh_0: next step forgotten | It follows from a dh_1 that is its own loss alone. | dh_0 => -0.2176
 """)
 
-by_hand = predicted(
+by_hand = CHECKS.predicted(
     "by_hand",
-    LESSON,
-    "Two steps, one number each",
-    right,
     wrong,
-    forbid=BY_HAND,
     follows={
         "dh_1": lambda dh_2: -0.68 + 0.5 * 0.36 * dh_2,
         "du": lambda dh_2, dh_1: 0.32 * 0.8 - 0.6 * 0.36 * dh_2 + 0.5 * 0.64 * dh_1,
@@ -185,9 +179,8 @@ dweights not summed | each row of the batch has weight gradients of its own. The
 
 wrong_step.edits(RNN_SLOPE + RNN_BACK)
 
-rnn_step_backward = task(
+rnn_step_backward = CHECKS.task(
     "rnn_step_backward",
-    LESSON,
     wrong_step,
     returns=arrays(dx_t="B I", dh="B H", dweight_ih="H I", dweight_hh="H H", dbias="H"),
     points="dx_t 1; dh 1; dweight_ih 1; dweight_hh 1; dbias 1",
@@ -202,7 +195,6 @@ rnn_step_backward = task(
     },
     use=call_with_arrays,
     explain=explain.rnn_step_backward,
-    forbid=BY_HAND,
     agree="the derivation",
 )
 
@@ -284,16 +276,14 @@ a step of its own | the e that you are given has no part in it: these are the qu
     gradient = np.zeros_like(v) => gradient, e = np.zeros_like(v), 1e-5
 """)
 
-numerical_gradient = task(
+numerical_gradient = CHECKS.task(
     "numerical_gradient",
-    LESSON,
     wrong,
     returns=arrays(gradient=""),
     points="every quotient 3",
     cases=_numerical_gradient_cases,
     example={"loss": "np.linalg.norm", "v": rows(3, 4), "e": 1.0},
     use=call_with_arrays,
-    forbid=BY_HAND,
     agree="the quotient",
 )
 
@@ -451,9 +441,8 @@ LEFT_OUT = (
 of_the_step = {"name": "step: {}", "hint": "the loop is right, the step in it is not: {}"}
 wrong.extend(wrong_step.through(_loop_over, but=tuple(LEFT_OUT.split("; ")), **of_the_step))
 
-rnn_backward = task(
+rnn_backward = CHECKS.task(
     "rnn_backward",
-    LESSON,
     wrong,
     returns=arrays(dx="T B I", dh_0="B H", dweight_ih="H I", dweight_hh="H H", dbias="H"),
     points="dx 1; dh_0 1; dweight_ih 1; dweight_hh 2; dbias 1",
@@ -468,7 +457,6 @@ rnn_backward = task(
     },
     use=call_with_arrays,
     explain=explain.loop_backward,
-    forbid=BY_HAND,
     agree="the derivation",
 )
 
@@ -580,9 +568,8 @@ pre-activations | these are the gradients before the gates' own sigmoid and tanh
     return df, di, dg, do => return df * f * (1 - f), di * i * (1 - i), dg * (1 - g**2), do * o * (1 - o)
 """)
 
-memory_backward = task(
+memory_backward = CHECKS.task(
     "memory_backward",
-    LESSON,
     wrong,
     returns=arrays(df="T B H", di="T B H", dg="T B H", do="T B H", dc_0="B H"),
     points="df 1; di 1; dg 1; do 1; dc_0 1",
@@ -597,9 +584,5 @@ memory_backward = task(
         "c": rows([[1]], [[0.4]], [[0.4]], [[0.08]]),
     },
     use=call_with_arrays,
-    forbid=BY_HAND,
     agree="the chain rule",
 )
-
-
-CHECKS = (by_hand, rnn_step_backward, numerical_gradient, rnn_backward, memory_backward)

@@ -17,6 +17,7 @@ from rnncourse.checks.framework.authoring import (
     STATE,
     X_ZERO,
     Case,
+    ExerciseSet,
     Mistakes,
     Plain,
     Problem,
@@ -27,12 +28,11 @@ from rnncourse.checks.framework.authoring import (
     row,
     rows,
     step_case,
-    task,
 )
 from rnncourse.checks.framework.slips import NEEDS_A_STATE, STATE_IGNORED, WEIGHTS_EXCHANGED
 from rnncourse.checks.framework.variants import BIAS_SIGNS, GRU_CANDIDATE, GRU_GATES, GRU_MIX
 
-LESSON = "08"
+CHECKS = ExerciseSet("08")
 
 
 # The lesson's own pencil example: I = 2, H = 1, rows r, z, n.
@@ -46,8 +46,6 @@ PENCIL = {"x_t": row(1.0, -1.0), "h": row(0.5), **PENCIL_WEIGHTS}
 
 
 # ---- Task 1, gru_step: torch's step, the reset gate after the matmul.
-
-
 def _step_after(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
     ih_r, ih_z, ih_n = linear(x_t, weight_ih, bias_ih).chunk(3, dim=-1)
     hh_r, hh_z, hh_n = linear(h, weight_hh, bias_hh).chunk(3, dim=-1)
@@ -147,9 +145,8 @@ gates not activated | r and z are the bare sums: they are not squashed.
 SAME = "r from the block of z; z from the block of r"  # as z for r, and as r for z
 step_mistakes.edits(GRU_GATES + GRU_CANDIDATE + GRU_MIX + BIAS_SIGNS, but=f"{SAME}; candidate squashed twice")
 
-gru_step = task(
+gru_step = CHECKS.task(
     "gru_step",
-    LESSON,
     step_mistakes,
     returns="h (B H)",
     points="with a batch 2 where there is a batch; without a batch 1 where there is no batch",
@@ -160,8 +157,6 @@ gru_step = task(
 
 
 # ---- Task 2, gru_step_before: the published paper's step, the reset gate before the matmul.
-
-
 def _step_before(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
     ih_r, ih_z, ih_n = linear(x_t, weight_ih, bias_ih).chunk(3, dim=-1)
     hh_r, hh_z, hh_n = linear(h, weight_hh, bias_hh).chunk(3, dim=-1)  # noqa: RUF059 (for the mistakes)
@@ -206,9 +201,8 @@ W_hr for W_hn | r * h meets the first block of weight_hh, that of r. Which block
 """)
 wrong.edits(GRU_GATES + GRU_MIX, but=SAME)
 
-gru_step_before = task(
+gru_step_before = CHECKS.task(
     "gru_step_before",
-    LESSON,
     wrong,
     returns="h (B H)",
     points="with a batch 2 where there is a batch; without a batch 1 where there is no batch",
@@ -219,8 +213,6 @@ gru_step_before = task(
 
 
 # ---- Task 3, turn_z: weights from the other convention of z.
-
-
 def _turn_z(weight_ih, weight_hh, bias_ih, bias_hh):
     def turned(weight):
         r, z, n = weight.chunk(3)
@@ -260,9 +252,8 @@ nothing changed | the weights are as they were. | -z => z
 z's block set to zero | z's block is zero now: then z is 0.5 for every input. | -z => 0 * z
 """)
 
-turn_z = task(
+turn_z = CHECKS.task(
     "turn_z",
-    LESSON,
     wrong,
     returns="weight_ih (3H I), weight_hh (3H H), bias_ih (3H), bias_hh (3H)",
     points="the weights 1 = weight_ih, weight_hh, arguments; the biases 1 = bias_ih, bias_hh, arguments",
@@ -272,8 +263,6 @@ turn_z = task(
 
 
 # ---- Task 4, from_keras: weights of another layout and order.
-
-
 def _from_keras(kernel, recurrent_kernel, bias):
     def rzn(blocks):
         z, r, n = blocks.chunk(3, dim=-1)
@@ -325,9 +314,8 @@ turned round | the blocks lie n, z, r now. Write both orders down, one below the
 moved on by one | the blocks lie r, n, z now. torch: r, z, n. | [r, z, n] => [r, n, z]
 """)
 
-from_keras = task(
+from_keras = CHECKS.task(
     "from_keras",
-    LESSON,
     wrong,
     returns="weight_ih (3H I), weight_hh (3H H), bias_ih (3H), bias_hh (3H)",
     points="weight_ih 1; weight_hh 1; the biases 1 = bias_ih, bias_hh",
@@ -341,7 +329,6 @@ from_keras = task(
 
 
 # ---- Task 5, first_difference: where the two variants part over a sequence.
-
 LATER = Trait("they part later than at the first step", "which step you report")
 AT_ONCE = Trait("they part at the first step", "how you count the steps")
 NEVER = Trait("they never part so far", "what you report where no step is above the tolerance")
@@ -436,9 +423,8 @@ first step below | first is the first step that is not above the tolerance.
 one variant twice | gap is zero throughout: the same variant runs twice. | _step_before => _step_after
 """)
 
-first_difference = task(
+first_difference = CHECKS.task(
     "first_difference",
-    LESSON,
     wrong,
     returns="gap (T), first () int",
     points="gap 2; first 1",
@@ -454,8 +440,6 @@ first_difference = task(
 
 
 # ---- Task 6, MyGRUCell: a class that torch's weights fit into.
-
-
 class _MyGRUCell(nn.Module):
     step = staticmethod(_step_after)
 
@@ -522,9 +506,8 @@ wrong.edits("""
 a pair returned | it returns a pair, as an LSTM's cell does. A GRU has one state. | return h => return h, h
 """)
 
-MyGRUCell = task(
+MyGRUCell = CHECKS.task(
     "MyGRUCell",
-    LESSON,
     wrong,
     returns="h (B H)",
     points="from a given state 2 where a state is given; with and without a state 1",
@@ -542,8 +525,6 @@ MyGRUCell = task(
 
 
 # ---- Task 7, gru_step_backward: the way back through one step.
-
-
 def _gru_step_backward(dh_t, x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
     ih_r, ih_z, ih_n = linear(x_t, weight_ih, bias_ih).chunk(3, dim=-1)
     hh_r, hh_z, hh_n = linear(h, weight_hh, bias_hh).chunk(3, dim=-1)
@@ -628,9 +609,8 @@ weight_hh from the new state | dweight_hh is made with the new state. Which stat
     dhh.T @ h, => dhh.T @ ((1 - z) * n + z * h),
 """)
 
-gru_step_backward = task(
+gru_step_backward = CHECKS.task(
     "gru_step_backward",
-    LESSON,
     wrong,
     returns="dx_t (B I), dh (B H), dweight_ih (3H I), dweight_hh (3H H), dbias_ih (3H), dbias_hh (3H)",
     points="dx_t 1; dh 2; the weights 2 = dweight_ih, dweight_hh; the biases 1 = dbias_ih, dbias_hh",
@@ -644,6 +624,3 @@ gru_step_backward = task(
     },
     forbid=RECURRENT | AUTOGRAD,
 )
-
-
-CHECKS = (gru_step, gru_step_before, turn_z, from_keras, first_difference, MyGRUCell, gru_step_backward)

@@ -8,22 +8,19 @@ from rnncourse.checks.framework.authoring import (
     AUTOGRAD,
     RECURRENT,
     Case,
+    ExerciseSet,
     Mistakes,
-    Word,
     random_numbers,
     row,
     rows,
-    task,
-    value,
 )
 from rnncourse.checks.given.h_and_c import strange_net
 from rnncourse.checks.uses.h_and_c import LONG, SHORT, Memory, memory, unit
 
-LESSON = "07"
+CHECKS = ExerciseSet("07")
 
 
 # ---- Task 1, which_state: of seven sentences, which are true of h, of c, of both, of neither.
-
 SENTENCES = {
     "next_layer": "h",  # the layer above reads it
     "gates": "h",  # the gates of the next step read it
@@ -45,19 +42,15 @@ h is enough | it is not. § What people get wrong | carry_on => 'h'
 states are parameters | they are not. | learned => 'both'
 """)
 
-which_state = task(
+which_state = CHECKS.chosen(
     "which_state",
-    LESSON,
     wrong,
-    returns=tuple(Word(name, ("h", "c", "both", "neither")) for name in SENTENCES),
+    choices=("h", "c", "both", "neither"),
     points="all seven 2",
-    use=value,
-    tells=False,
 )
 
 
 # ---- Task 2, latch: weights by hand, so that c holds the value that was set last.
-
 # Tasks 2 to 4: weights come back, and judged is what a unit with them keeps.
 BY_HAND: dict[str, Any] = {"use": memory, "forbid": frozenset(), "agree": "the rule"}
 
@@ -129,9 +122,8 @@ flag only cancels the bias | where a value is set, i and f are half open: the fl
 g not saturated | c becomes ±0.76 = tanh(±1), not ±1: g is not near its bounds. | g = 20 => g = 1
 """)
 
-latch = task(
+latch = CHECKS.task(
     "latch",
-    LESSON,
     wrong,
     returns=(Memory("c", "T"),),
     points="c in short sequences 1 where the sequence is short; c in long ones 2 where the sequence is long",
@@ -142,8 +134,6 @@ latch = task(
 
 
 # ---- Task 3, counter: weights by hand, so that c is how deep we are in brackets.
-
-
 def _counter():
     # The weights of open, close and end, the weight of h, the bias.
     i = 0, 0, 0, 0, 20
@@ -210,9 +200,8 @@ tied gates | c lies between −1 and 1: where you write, you drop the old c. A c
     f = 0, 0, -40, 0, 20 => f = -40, -40, -40, 0, 20 § What each one can hold
 """)
 
-counter = task(
+counter = CHECKS.task(
     "counter",
-    LESSON,
     wrong,
     returns=(Memory("c", "T"),),
     points="c in short sequences 1 where the sequence is short; c in long ones 2 where the sequence is long",
@@ -223,8 +212,6 @@ counter = task(
 
 
 # ---- Task 4, toggle: weights by hand, so that each pulse turns c over: g must know what is kept.
-
-
 def _toggle():
     # The weight of the pulse, the weight of h, the bias.
     i = 40, 0, -20
@@ -279,9 +266,8 @@ i and f exchanged | your first row keeps and your second writes: i and f are exc
     unit(i, f, g, o) => unit(f, i, g, o)
 """)
 
-toggle = task(
+toggle = CHECKS.task(
     "toggle",
-    LESSON,
     wrong,
     returns=(Memory("c", "T"),),
     points="c in short sequences 2 where the sequence is short; c in long ones 2 where the sequence is long",
@@ -292,8 +278,6 @@ toggle = task(
 
 
 # ---- Task 5, forget_bias: how far open a forget gate must be for a memory to last.
-
-
 def _forget_bias(share, T):
     f = share ** (1 / T)
     return torch.log(f / (1 - f))
@@ -329,9 +313,8 @@ T + 1 steps | this would last for T + 1 steps. | (1 / T) => (1 / (T + 1))
 tanh's inverse | you turn tanh round. A forget gate is a σ. | torch.log(f / (1 - f)) => torch.atanh(f)
 """)
 
-forget_bias = task(
+forget_bias = CHECKS.task(
     "forget_bias",
-    LESSON,
     wrong,
     returns="bias (H)",
     points="the bias 2",
@@ -341,8 +324,6 @@ forget_bias = task(
 
 
 # ---- Task 6, state_jacobian: the whole state by the whole state, one step, in four blocks.
-
-
 def _state_jacobian(i, f, g, o, c_before, weight_hh):
     W_i, W_f, W_g, W_o = weight_hh.chunk(4)
     c = f * c_before + i * g
@@ -421,9 +402,8 @@ scaled along the columns | your factors scale the columns of the blocks. diag(v)
     look: Which of v[:, None] * W and v * W is diag(v) W?
 """)
 
-state_jacobian = task(
+state_jacobian = CHECKS.task(
     "state_jacobian",
-    LESSON,
     wrong,
     returns="c_by_c (H H), c_by_h (H H), h_by_c (H H), h_by_h (H H)",
     points="c_by_c 1; c_by_h 1; h_by_c 1; h_by_h 1",
@@ -441,7 +421,6 @@ state_jacobian = task(
 
 
 # ---- Task 7, units: a net of five units (in given/), and what each of them keeps.
-
 WORDS = (
     "last value",
     "value at the pulse",
@@ -469,18 +448,12 @@ a count read from h | h of a count soon stands still. | unit_2 => 'turned by pul
 the last value taken for a latch | it needs no pulse. | unit_4 => 'value at the pulse'
 """)
 
-units = task(
+units = CHECKS.chosen(
     "units",
-    LESSON,
     wrong,
-    returns=tuple(Word(name, WORDS) for name in TRUTH),
+    choices=WORDS,
     points="all five units 3",
-    use=value,
     forbid=frozenset(),
-    tells=False,
 )
-
-
-CHECKS = (which_state, latch, counter, toggle, forget_bias, state_jacobian, units)
 
 __all__ = ["CHECKS", "strange_net", *(check.name for check in CHECKS)]

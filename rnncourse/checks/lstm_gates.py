@@ -17,6 +17,7 @@ from rnncourse.checks.framework.authoring import (
     STATE,
     X_ZERO,
     Case,
+    ExerciseSet,
     Mistakes,
     load_and_call,
     random_numbers,
@@ -24,7 +25,6 @@ from rnncourse.checks.framework.authoring import (
     row,
     rows,
     step_case,
-    task,
 )
 from rnncourse.checks.framework.slips import BIASES, NEEDS_A_STATE, STATE_IGNORED, WEIGHTS_EXCHANGED
 from rnncourse.checks.framework.variants import (
@@ -37,12 +37,10 @@ from rnncourse.checks.framework.variants import (
     PRE_ACTIVATION,
 )
 
-LESSON = "06"
+CHECKS = ExerciseSet("06")
 
 
 # ---- Task 1, cell_state: what is kept and what is written.
-
-
 def _cell_state(f, i, g, c):
     return f * c + i * g
 
@@ -78,9 +76,8 @@ gates applied twice | f, i and g come activated: they go through sigmoid and tan
 """)
 wrong.edits(LSTM_MEMORY + LSTM_FACTORS)
 
-cell_state = task(
+cell_state = CHECKS.task(
     "cell_state",
-    LESSON,
     wrong,
     returns="c (B H)",
     points="c 2",
@@ -90,8 +87,6 @@ cell_state = task(
 
 
 # ---- Task 2, gates: four blocks cut and squashed.
-
-
 def _gates(a):
     a_i, a_f, a_g, a_o = a.chunk(4, dim=-1)
     i = torch.sigmoid(a_i)
@@ -162,9 +157,8 @@ softmax over the gates | your four numbers add up to 1, a softmax. Each gate ope
 """)
 wrong.edits(LSTM_GATES)
 
-gates = task(
+gates = CHECKS.task(
     "gates",
-    LESSON,
     wrong,
     returns="i (B H), f (B H), g (B H), o (B H)",
     points="i 1; f 1; g 1; o 1",
@@ -174,8 +168,6 @@ gates = task(
 
 
 # ---- Task 3, lstm_step: from one state to the next.
-
-
 def _lstm_step(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
     h, c = state
     a = linear(x_t, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)
@@ -247,9 +239,8 @@ step_mistakes.edits(LSTM_GATES, but="f from the block of o", section="Four gates
 step_mistakes.edits(LSTM_MEMORY, but="a difference; 1 - i", section="Ask for a memory")
 step_mistakes.edits(LSTM_SHOWN + PRE_ACTIVATION + LSTM_ONE_GATE + BIAS_SIGNS)
 
-lstm_step = task(
+lstm_step = CHECKS.task(
     "lstm_step",
-    LESSON,
     step_mistakes,
     returns="h (B H), c (B H)",
     points="""
@@ -265,8 +256,6 @@ lstm_step = task(
 
 
 # ---- Task 4, from_cs231n: weights of another layout and order.
-
-
 def _from_cs231n(Wx, Wh, b):
     def ifgo(blocks):
         i, f, o, g = blocks.chunk(4, dim=-1)
@@ -307,9 +296,8 @@ bias halved | the bias is halved. Here all of it goes into bias_ih; bias_hh stay
     ifgo(b) => ifgo(b) / 2 § What people get wrong
 """)
 
-from_cs231n = task(
+from_cs231n = CHECKS.task(
     "from_cs231n",
-    LESSON,
     wrong,
     returns="weight_ih (4H I), weight_hh (4H H), bias_ih (4H)",
     points="weight_ih 1; weight_hh 1; bias_ih 1",
@@ -323,8 +311,6 @@ from_cs231n = task(
 
 
 # ---- Task 5, MyLSTMCell: a class that torch's weights fit into.
-
-
 class _MyLSTMCell(nn.Module):
     step = staticmethod(_lstm_step)
 
@@ -371,9 +357,8 @@ starts from ones | without a state it starts from ones. Which states does torch'
 """)
 wrong.edits(STATE_IGNORED)
 
-MyLSTMCell = task(
+MyLSTMCell = CHECKS.task(
     "MyLSTMCell",
-    LESSON,
     wrong,
     returns="h (B H), c (B H)",
     points="""
@@ -392,6 +377,3 @@ MyLSTMCell = task(
     use=load_and_call,
     explain=explain.lstm_step,
 )
-
-
-CHECKS = (cell_state, gates, lstm_step, from_cs231n, MyLSTMCell)

@@ -15,6 +15,7 @@ from rnncourse.checks.framework.authoring import (
     ONE_STEP,
     STATE,
     Case,
+    ExerciseSet,
     Mistakes,
     TorchModule,
     Trait,
@@ -30,16 +31,13 @@ from rnncourse.checks.framework.authoring import (
     rows,
     small_cell,
     small_head,
-    task,
 )
 
-LESSON = "09"
+CHECKS = ExerciseSet("09", forbid=LAYER)
 THREE_STEPS = torch.tensor([[[1.0]], [[0.0]], [[-1.0]]])  # for the examples
 
 
 # ---- Task 1, run_cell: the loop over time.
-
-
 def _run_cell(cell, x, state):
     h, c = state
     outputs = []
@@ -141,9 +139,8 @@ state with a layer axis | h and c are (1, B, H), as torch.nn.LSTM returns them. 
     outputs), (h, c) => outputs), (h[None], c[None])
 """)
 
-run_cell = task(
+run_cell = CHECKS.task(
     "run_cell",
-    LESSON,
     run_cell_mistakes,
     returns="output (T B H), h (B H), c (B H)",
     points="output 2; h 1; c 1",
@@ -151,14 +148,11 @@ run_cell = task(
     example={"cell": small_cell(), "x": THREE_STEPS.double(), "state": (rows([0.0]), rows([1.0]))},
     explain=explain.loop,
     derive=flat,
-    forbid=LAYER,
     agree="torch.nn.LSTM's equations",
 )
 
 
 # ---- Task 2, run_batch_first: the loop over the right axis, from a state or from none.
-
-
 def _run_batch_first(cell, x, state=None):
     if state is None:
         zeros = x.new_zeros(len(x), cell.hidden_size)
@@ -245,9 +239,8 @@ not stacked | output is a list of tensors. Asked is one tensor, (B, T, H). § Th
     torch.stack(outputs, dim=1) => outputs
 """)
 
-run_batch_first = task(
+run_batch_first = CHECKS.task(
     "run_batch_first",
-    LESSON,
     wrong,
     returns="output (B T H), h (B H), c (B H)",
     points="""
@@ -262,13 +255,11 @@ run_batch_first = task(
         "state": None,
     },
     derive=flat,
-    forbid=LAYER,
     agree="torch.nn.LSTM's equations",
 )
 
 
 # ---- Task 3, cell_weights: one layer's weights, by the names of a cell.
-
 FIRST = Trait("layer is 0", "how the layer's number comes into the names")
 HIGHER = Trait("layer is not 0", "layer 0")
 NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -331,9 +322,8 @@ transposed | the weights are transposed. A cell keeps them in the layer's layout
     return weights => return {name: weight.t() for name, weight in weights.items()}
 """)
 
-cell_weights = task(
+cell_weights = CHECKS.task(
     "cell_weights",
-    LESSON,
     wrong,
     returns="weight_ih (4H I), weight_hh (4H H), bias_ih (4H), bias_hh (4H)",
     points="layer 0 1 where layer is 0; every layer 1",
@@ -342,13 +332,11 @@ cell_weights = task(
         "lstm": TorchModule("LSTM", {"input_size": 1, "hidden_size": 1, "num_layers": 2}, _numbered()),
         "layer": 1,
     },
-    forbid=LAYER,
     agree="the layer's own weights",
 )
 
 
 # ---- Task 4, run_cells: layers of cells.
-
 ONE_LAYER = Trait("there is one layer", "what goes from layer to layer")
 DEEP = Trait("there are several layers", "what you do with a single layer")
 
@@ -439,9 +427,8 @@ loop over the batch | the loop runs over the batch, axis 1 of x: each sequence i
     in x: => in x.transpose(0, 1):
 """)
 
-run_cells = task(
+run_cells = CHECKS.task(
     "run_cells",
-    LESSON,
     wrong,
     returns="output (T B H), h_n (L B H), c_n (L B H)",
     points="output 2; h_n 1; c_n 1",
@@ -453,13 +440,11 @@ run_cells = task(
     },
     explain=explain.loop,
     derive=flat,
-    forbid=LAYER,
     agree="torch.nn.LSTM's equations",
 )
 
 
 # ---- Task 5, continue_alone: predictions fed back.
-
 SINGLE_STEP = Trait("one step is asked", "what comes after the first prediction")
 MANY_STEPS = Trait("several steps are asked", "when your loop stops")
 
@@ -548,21 +533,18 @@ joined, not stacked | the steps are joined along the batch, (steps*B, I). Time w
     torch.stack(predictions) => torch.cat(predictions) § The loop
 """)
 
-continue_alone = task(
+continue_alone = CHECKS.task(
     "continue_alone",
-    LESSON,
     wrong,
     returns="predictions (T B I)",
     points="the first prediction 1 where one step is asked; all of them 2",
     cases=_continue_alone_cases,
     example={"cell": small_cell(torch.float32), "head": small_head(), "seen": THREE_STEPS, "steps": 3},
-    forbid=LAYER,
     agree="a loop over the cell's equations",
 )
 
 
 # ---- Task 6, mixed: the true value at some steps, the net's own at others, and what the gradient sees of it.
-
 ALL_TRUE = Trait("every step reads the true value", "what a step reads in the place of it")
 SOME_OWN = Trait("some steps read the net's own prediction", "the steps that read the true value")
 
@@ -645,9 +627,8 @@ not stacked | predictions is a list of tensors. Asked is one tensor, (T, B, I). 
     return predictions, => return list(predictions),
 """)
 
-mixed = task(
+mixed = CHECKS.task(
     "mixed",
-    LESSON,
     wrong,
     returns="predictions (T B I), gradient (4H H)",
     points="predictions 2; gradient 1",
@@ -659,13 +640,11 @@ mixed = task(
         "x": THREE_STEPS,
         "forced": torch.tensor([True, True, False]),
     },
-    forbid=LAYER,
     agree="autograd through a loop over the cell",
 )
 
 
 # ---- Task 7, greedy: whole numbers fed back, each sequence until it ends.
-
 GOES_ON = Trait("a sequence goes on to the last step", "what you do once all sequences have ended")
 ALL_END = Trait("all sequences end before the last step", "sequences that have not ended")
 
@@ -783,9 +762,8 @@ not stacked | the tokens are a list of tensors. Asked is one tensor, (steps, B).
     torch.stack(tokens) => tokens
 """)
 
-greedy = task(
+greedy = CHECKS.task(
     "greedy",
-    LESSON,
     wrong,
     returns="tokens (T B) int, h (B H), c (B H)",
     points="tokens 2; h 1; c 1",
@@ -804,9 +782,5 @@ greedy = task(
         "steps": 5,
     },
     derive=flat,
-    forbid=LAYER,
     agree="a loop over the cell's equations",
 )
-
-
-CHECKS = (run_cell, run_batch_first, cell_weights, run_cells, continue_alone, mixed, greedy)

@@ -7,19 +7,18 @@ from torch import Tensor, nn
 
 from rnncourse.checks.framework.authoring import (
     Case,
+    ExerciseSet,
     Mistakes,
     Trait,
     cases,
-    predicted,
     random_module,
     random_numbers,
     random_state,
     rows,
-    task,
 )
 from rnncourse.checks.uses.output_h_n_c_n import build_and_call, push_batches, push_pieces
 
-LESSON = "10"
+CHECKS = ExerciseSet("10")
 
 TIME_FIRST = Trait("time comes first", "what you do with batch_first=True")
 BATCH_FIRST = Trait("batch_first is True", "what you do without batch_first")
@@ -44,7 +43,6 @@ def counted(*shape: int) -> Tensor:
 
 
 # ---- Task 1, entries: shapes and indices, predicted.
-
 # nn.LSTM(7, 9, num_layers=3, bidirectional=True, batch_first=True) on x of shape (4, 5, 7)
 ANSWERS = {"output": (4, 5, 18), "h_n": (6, 4, 9), "row": 3, "layer": 2, "step": 0, "shared": 2}
 
@@ -96,12 +94,10 @@ a row of each layer shared | One of each layer? Which layers does output show? ย
 no row shared | None? Look for the last layer's states in output. ยง From one to the other | shared => 0
 """)
 
-entries = predicted("entries", LESSON, "Every index", ANSWERS, wrong)
+entries = CHECKS.predicted("entries", wrong)
 
 
 # ---- Task 2, split_directions: the two halves of a bidirectional output, time first.
-
-
 def _split_directions(output, batch_first):
     if batch_first:
         output = output.transpose(0, 1)
@@ -149,9 +145,8 @@ cut along time | you cut along time: the first half of the steps and the second.
     dim=-1 => dim=0
 """)
 
-split_directions = task(
+split_directions = CHECKS.task(
     "split_directions",
-    LESSON,
     wrong,
     returns="forward (T B H), backward (T B H)",
     points="time first 1 where time comes first; batch_first 2 where batch_first is True",
@@ -162,8 +157,6 @@ split_directions = task(
 
 
 # ---- Task 3, h_n_from_output: the last layer's rows of h_n, from output alone.
-
-
 def _h_n_from_output(output, D, batch_first):
     if batch_first:
         output = output.transpose(0, 1)
@@ -219,9 +212,8 @@ the last slice, without rows | this is the last slice of output, as it is: h_n h
     torch.stack(ends[:D]) => output[-1]
 """)
 
-h_n_from_output = task(
+h_n_from_output = CHECKS.task(
     "h_n_from_output",
-    LESSON,
     wrong,
     returns="rows (D B H)",
     points="""
@@ -236,8 +228,6 @@ h_n_from_output = task(
 
 
 # ---- Task 4, every_state: the states that one call does not return.
-
-
 def _every_state(layer, x, state):
     every_h, every_c = [], []
     h, c = state
@@ -283,9 +273,8 @@ time and layers in one axis | time and layers share one axis. Which of torch.cat
     torch.stack(every_h), torch.stack(every_c) => torch.cat(every_h), torch.cat(every_c)
 """)
 
-every_state = task(
+every_state = CHECKS.task(
     "every_state",
-    LESSON,
     wrong,
     returns="h (T L B H), c (T L B H)",
     points="h 1; c 2",
@@ -301,8 +290,6 @@ every_state = task(
 
 
 # ---- Task 5, SentenceVector: one vector for each sequence, from any recurrent layer.
-
-
 class _Truth_SentenceVector(nn.Module):
     def __init__(self, layer):
         super().__init__()
@@ -383,9 +370,8 @@ output as it is | this is output, with all steps. Asked is one vector for each s
     torch.cat(list(ends), dim=-1) => result[0]
 """)
 
-SentenceVector = task(
+SentenceVector = CHECKS.task(
     "SentenceVector",
-    LESSON,
     wrong,
     returns="vector (B D*H)",
     points="""
@@ -407,7 +393,6 @@ SentenceVector = task(
 
 
 # ---- Task 6, Stream: a sequence that comes in pieces.
-
 ONE_SEQUENCE = Trait("one sequence comes alone", "what happens after a reset, or beside another stream")
 RESET = Trait("a stream is reset", "what happens where nothing is reset")
 TWO_STREAMS = Trait("two streams share the layer", "what happens where there is one stream")
@@ -485,9 +470,8 @@ state on the layer | two streams get in each other's way: they keep their states
     self.state = None => self.layer.state = None
 """)
 
-Stream = task(
+Stream = CHECKS.task(
     "Stream",
-    LESSON,
     wrong,
     returns="outputs (T B H)",
     points="""
@@ -507,7 +491,6 @@ Stream = task(
 
 
 # ---- Task 7, Streams: many sequences, in batches that change from call to call.
-
 SAME_BATCH = Trait("every batch has the same sequences in the same order", "which state goes to which row")
 SHUFFLED = Trait("the sequences change places", "what happens where they keep their places")
 CHANGING = Trait("sequences stay away, or are new", "what happens where all are there in every batch")
@@ -595,9 +578,8 @@ joined by reshape | the states are joined on the wrong axis and forced into shap
     torch.stack(parts, dim=1) => torch.stack(parts).reshape(len(zeros), len(ids), -1)
 """)
 
-Streams = task(
+Streams = CHECKS.task(
     "Streams",
-    LESSON,
     wrong,
     returns="outputs (rows H)",
     points="""
@@ -614,6 +596,3 @@ Streams = task(
     forbid=frozenset({"rnncourse"}),
     agree="one call for each sequence",
 )
-
-
-CHECKS = (entries, split_directions, h_n_from_output, every_state, SentenceVector, Stream, Streams)

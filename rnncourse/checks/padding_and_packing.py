@@ -7,22 +7,21 @@ from rnncourse.checks.framework.authoring import (
     PACKING,
     RECURRENT,
     Case,
+    ExerciseSet,
     Mistakes,
     Trait,
     random_module,
     random_numbers,
     rows,
     small_cell,
-    task,
 )
 
-LESSON = "13"
+CHECKS = ExerciseSet("13")
 
 BY_HAND = RECURRENT | PACKING  # both are to be built
 
 
 # ---- Batches of different lengths: drawn, padded with numbers or poison, laid out as a staircase.
-
 FINITE = Trait("the padding is finite", "what you do with the padding: nan stands in it")
 ONE_WAY = Trait("there is one direction", "what you do with the second half")
 TWO_WAYS = Trait("there are two directions", "what you do where there is no second half")
@@ -89,9 +88,8 @@ only the last step | one step of each sequence is marked, its last. Asked are al
     arange(T) < => arange(T) + 1 ==
 """)
 
-valid = task(
+valid = CHECKS.task(
     "valid",
-    LESSON,
     wrong,
     returns="mask (B T) bool",
     points="mask 2",
@@ -180,9 +178,8 @@ batch_first the wrong way round | batch_first is taken for its opposite.
     if not batch_first => if batch_first
 """)
 
-last_valid = task(
+last_valid = CHECKS.task(
     "last_valid",
-    LESSON,
     wrong,
     returns="summary (B D*H)",
     points="one direction 2 where there is one direction; two directions 2 where there are two directions",
@@ -254,9 +251,8 @@ over the batch | this adds over the batch, not over time.
     kept.sum(1) / lengths[:, None] => kept.sum(0) / mask.sum(0)[:, None].clamp(min=1)
 """)
 
-mean_valid = task(
+mean_valid = CHECKS.task(
     "mean_valid",
-    LESSON,
     wrong,
     returns="mean (B H)",
     points="finite padding 1 where the padding is finite; nan in the padding 1",
@@ -341,9 +337,8 @@ one loss for each step | this is the loss of each step. Asked is one number, the
     targets[mask] => targets[mask], reduction="none"
 """)
 
-masked_loss = task(
+masked_loss = CHECKS.task(
     "masked_loss",
-    LESSON,
     wrong,
     returns="loss ()",
     points="finite padding 1 where the padding is finite; nan in the padding 1",
@@ -396,9 +391,8 @@ B at each step | this counts every sequence at every step: it is a dense batch.
 added up | the sizes are added up over time: these are places in data. | .sum(0) => .sum(0).cumsum(0)
 """)
 
-batch_sizes = task(
+batch_sizes = CHECKS.task(
     "batch_sizes",
-    LESSON,
     wrong,
     returns="sizes (T) int",
     points="sizes 2",
@@ -475,9 +469,8 @@ lengths for batch_sizes | batch_sizes holds the sorted lengths. Asked is a numbe
 stacked | data is a list of columns. Asked is one tensor, (N, I). | torch.cat( => list(
 """)
 
-pack = task(
+pack = CHECKS.task(
     "pack",
-    LESSON,
     wrong,
     returns="data (N I), batch_sizes (T) int, sorted_indices (B) int, unsorted_indices (B) int",
     points="data 2; batch_sizes 1; the indices 1 = sorted_indices, unsorted_indices",
@@ -560,9 +553,8 @@ total_length for lengths | all lengths are total_length: the padding is counted.
     lengths[unsorted_indices] => torch.full_like(lengths, total_length)
 """)
 
-unpack = task(
+unpack = CHECKS.task(
     "unpack",
-    LESSON,
     wrong,
     returns="padded (B T H), lengths (B) int",
     points="padded 3; lengths 1",
@@ -670,9 +662,8 @@ a row at a time | each step takes a single row of data. A column has as many row
 """)
 
 
-run_packed = task(
+run_packed = CHECKS.task(
     "run_packed",
-    LESSON,
     wrong,
     returns="output (N H), h_n (B H), c_n (B H)",
     points="output 2; h_n 2; c_n 1",
@@ -687,8 +678,5 @@ run_packed = task(
     forbid=BY_HAND - {"torch.nn.LSTMCell", "torch.lstm_cell"},
     agree="torch.nn.LSTM on a packed batch",
 )
-
-
-CHECKS = (valid, last_valid, mean_valid, masked_loss, batch_sizes, pack, unpack, run_packed)
 
 __all__ = ["CHECKS", *(check.name for check in CHECKS)]

@@ -9,18 +9,16 @@ from torch import nn
 from rnncourse.checks.framework.authoring import (
     RECURRENT,
     Case,
-    Criterion,
+    ExerciseSet,
     Mistakes,
     TorchModule,
     Trait,
-    predicted,
     random_module,
     random_numbers,
-    task,
 )
 from rnncourse.checks.uses.parameters_and_init import changed_module, parameters_after
 
-LESSON = "15"
+CHECKS = ExerciseSet("15")
 
 # Whoever builds a layer or a cell can ask it: making one is forbidden, not only running it.
 LAYERS = RECURRENT | {
@@ -40,7 +38,6 @@ def one_unit(*columns, trains=False):
 
 
 # ---- Task 1, layout: the shapes of one LSTM with every option, predicted.
-
 # nn.LSTM(10, 7, num_layers=3, bidirectional=True, proj_size=3) on x of shape (T=5, B=4, I=10)
 right = {
     "weight_ih_l2_reverse": (28, 6),
@@ -111,23 +108,19 @@ states with T | That axis is time; a state is of one moment, for each of 4 seque
     c_n => (6, 5, 7)
 """)
 
-layout = predicted(
+layout = CHECKS.predicted(
     "layout",
-    LESSON,
-    "Every parameter by name",
-    right,
     wrong,
-    criteria=(
-        Criterion("the weights", 1, ("weight_ih_l2_reverse", "weight_hh_l2", "weight_hr_l0")),
-        Criterion("their number and the rows", 1, ("parameters", "forget_from", "forget_to")),
-        Criterion("the states", 1, ("h_n", "c_n")),
-    ),
+    points="""
+        the weights 1 = weight_ih_l2_reverse, weight_hh_l2, weight_hr_l0
+        their number and the rows 1 = parameters, forget_from, forget_to
+        the states 1 = h_n, c_n
+    """,
     forbid=LAYERS,
 )
 
 
 # ---- Task 2, count_parameters: all of them, by formula, with any options.
-
 PLAIN = Trait("there is no projection", "what you do where proj_size is 0")
 PROJECTED = Trait("there is a projection", "what you do where there is a projection")
 
@@ -231,9 +224,8 @@ weight_hh not narrower | with a projection weight_hh is counted too wide: what d
     D * wide + wide => D * wide + H
 """)
 
-count_parameters = task(
+count_parameters = CHECKS.task(
     "count_parameters",
-    LESSON,
     wrong,
     returns="count whole",
     points="without a projection 2 where there is no projection; with one 1 where there is a projection",
@@ -245,7 +237,6 @@ count_parameters = task(
 
 
 # ---- Task 3, gate_rows: the name of a parameter, and one gate's rows in it.
-
 LSTM_ROWS = Trait("the module is an LSTM", "what you do with an LSTM")
 GRU_ROWS = Trait("the module is a GRU", "how many blocks a GRU has, and in which order")
 
@@ -321,9 +312,8 @@ cells of all_weights miscounted | another cell's rows come: all_weights holds a 
     getattr(module, name) => module.all_weights[layer + reverse][PARAMETERS.index(kind)]
 """)
 
-gate_rows = task(
+gate_rows = CHECKS.task(
     "gate_rows",
-    LESSON,
     wrong,
     returns="rows (H columns)",
     points="of an LSTM 2 where the module is an LSTM; of a GRU 1 where the module is a GRU",
@@ -340,7 +330,6 @@ gate_rows = task(
 
 
 # ---- Task 4, set_forget_bias: in place, in every layer and direction, the sum of both.
-
 BIASES = Trait("there are biases", "what you do with a module that has biases")
 NO_BIASES = Trait("there are no biases", "what you do where bias=False")
 
@@ -413,9 +402,8 @@ silent without biases | with bias=False it returns as if the bias were set. Aske
     raise ValueError("there is no forget bias to set: bias=False") => return
 """)
 
-set_forget_bias = task(
+set_forget_bias = CHECKS.task(
     "set_forget_bias",
-    LESSON,
     wrong,
     returns="forget_bias (L*D H), others (N), refused flag",
     points="""
@@ -442,7 +430,6 @@ set_forget_bias = task(
 
 
 # ---- Task 5, orthogonal_per_gate: in place, each gate's block of each weight_hh for itself.
-
 LSTM_BLOCKS = Trait("the module is an LSTM", "how many blocks you cut")
 GRU_BLOCKS = Trait("the module is a GRU", "how many blocks you cut")
 KINDS = "weight_ih", "bias", "weight_hr"
@@ -515,9 +502,8 @@ biases emptied | the biases are set to 0 as well. Asked is weight_hh.
     H = => [bias.data.zero_() for name, bias in module.named_parameters() if "bias" in name]; H =
 """)
 
-orthogonal_per_gate = task(
+orthogonal_per_gate = CHECKS.task(
     "orthogonal_per_gate",
-    LESSON,
     wrong,
     returns="blocks (L*D 2) to 0.0001, different (L*D) bool, others_kept (kind) bool",
     points="""
@@ -534,7 +520,6 @@ orthogonal_per_gate = task(
 
 
 # ---- Task 6, bias_numbers: what two biases do to a step, and what a forget bias is worth, on paper.
-
 # b_ih = 0.3, b_hh = -0.1, the gradient of their sum is 0.4.
 SUM, GRADIENT = 0.3 - 0.1, 0.4
 
@@ -602,24 +587,20 @@ base 10 | That is the logarithm to base 10. § As long as the task needs | chron
 base 2 | That is the logarithm to base 2. § As long as the task needs | chrono => 4.247927513
 """)
 
-bias_numbers = predicted(
+bias_numbers = CHECKS.predicted(
     "bias_numbers",
-    LESSON,
-    "Two biases",
-    right,
     wrong,
     tolerance=1e-3,
-    criteria=(
-        Criterion("SGD", 1, ("sgd", "sgd_folded")),
-        Criterion("decay and Adam", 1, ("sgd_decay", "adam")),
-        Criterion("the GRU's b_hn", 1, ("gradient_b_hn",)),
-        Criterion("the forget gate", 1, ("f", "half_life", "chrono")),
-    ),
+    points="""
+        SGD 1 = sgd, sgd_folded
+        decay and Adam 1 = sgd_decay, adam
+        the GRU's b_hn 1 = gradient_b_hn
+        the forget gate 1 = f, half_life, chrono
+    """,
 )
 
 
 # ---- Task 7, fold_biases: two biases into one, as far as that goes.
-
 ONE_SUM = Trait("it is an RNN or an LSTM", "what you do for an RNN and an LSTM")
 TWO_SUMS = Trait("it is a GRU", "what stands behind the GRU's reset gate")
 
@@ -676,9 +657,8 @@ folded the other way | the sum stands in bias_hh, and zeros in bias_ih. Asked is
 exchanged | the two are exchanged: asked is bias_ih first. | return one, other => return other, one
 """)
 
-fold_biases = task(
+fold_biases = CHECKS.task(
     "fold_biases",
-    LESSON,
     wrong,
     returns="bias_ih (GH), bias_hh (GH)",
     points="RNN and LSTM 1 where it is an RNN or an LSTM; GRU 2 where it is a GRU",
@@ -688,7 +668,6 @@ fold_biases = task(
 
 
 # ---- Task 8, to_onnx: a layer's weights in another library's order, layout and bias.
-
 ONE_WAY = Trait("there is one direction", "what you do with one direction")
 TWO_WAYS = Trait("there are two directions", "what you do with the second direction")
 
@@ -759,9 +738,8 @@ biases on two axes | B has an axis for the two biases. Asked are they end to end
     torch.cat(biases) => torch.stack(biases)
 """)
 
-to_onnx = task(
+to_onnx = CHECKS.task(
     "to_onnx",
-    LESSON,
     wrong,
     returns="W (D gates*H I), R (D gates*H H), B (D 8H)",
     points="W 1; R 1; B 2",
@@ -771,16 +749,4 @@ to_onnx = task(
     },
     forbid=frozenset({"rnncourse"}),
     agree="ONNX's order and layout",
-)
-
-
-CHECKS = (
-    layout,
-    count_parameters,
-    gate_rows,
-    set_forget_bias,
-    orthogonal_per_gate,
-    bias_numbers,
-    fold_biases,
-    to_onnx,
 )

@@ -15,6 +15,7 @@ from rnncourse.checks.framework.authoring import (
     NO_BIAS,
     X_ZERO,
     Case,
+    ExerciseSet,
     Mistakes,
     TorchModule,
     Trait,
@@ -23,20 +24,17 @@ from rnncourse.checks.framework.authoring import (
     row,
     rows,
     step_case,
-    task,
 )
 from rnncourse.checks.framework.slips import BIASES, WEIGHTS_EXCHANGED
 from rnncourse.checks.framework.variants import BIAS_SIGNS, PRE_ACTIVATION, RNN_STATE
 
-LESSON = "02"
+CHECKS = ExerciseSet("02")
 
 TANH = Trait("nonlinearity is tanh", "what you do for relu")
 RELU = Trait("nonlinearity is relu", "what you do for tanh")
 
 
 # ---- Task 1, pre_activation: the sum that goes into the nonlinearity.
-
-
 def _pre_activation(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
     a = linear(x_t, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)
     return a
@@ -101,9 +99,8 @@ sigmoid applied | these are the values after a sigmoid. Return what goes into th
 """)
 wrong.edits(PRE_ACTIVATION + BIAS_SIGNS, but="a difference of the halves")
 
-pre_activation = task(
+pre_activation = CHECKS.task(
     "pre_activation",
-    LESSON,
     wrong,
     returns="a (B H)",
     points="with a batch 1 where there is a batch; without a batch 1 where there is no batch",
@@ -114,8 +111,6 @@ pre_activation = task(
 
 
 # ---- Task 2, rnn_step: the sum, and the nonlinearity.
-
-
 def _rnn_step(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity="tanh"):
     squash = torch.relu if nonlinearity == "relu" else torch.tanh
     a = linear(x_t, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)
@@ -165,9 +160,8 @@ old state added | the old state is added to the new one. Here the new state take
 """)
 step_mistakes.edits(PRE_ACTIVATION + BIAS_SIGNS + RNN_STATE, but="a difference of the halves")
 
-rnn_step = task(
+rnn_step = CHECKS.task(
     "rnn_step",
-    LESSON,
     step_mistakes,
     returns="h (B H)",
     points="""
@@ -183,8 +177,6 @@ rnn_step = task(
 
 
 # ---- Task 3, unroll: the step over time.
-
-
 def _unroll(x, h_0, *weights, step=_rnn_step):
     h, outputs = h_0, []
     for x_t in x:
@@ -278,9 +270,8 @@ wrong("relu for tanh", "the steps go through relu. Which nonlinearity does the t
     functools.partial(_unroll, step=always_relu)
 )
 
-unroll = task(
+unroll = CHECKS.task(
     "unroll",
-    LESSON,
     wrong,
     returns="outputs (T B H), h_T (B H)",
     points="outputs 2; h_T 2",
@@ -298,8 +289,6 @@ unroll = task(
 
 
 # ---- Task 4, next_state: a step with the weights of torch's cell.
-
-
 def _next_state(cell, x_t, h, step=_rnn_step):
     zeros = torch.zeros(cell.hidden_size, dtype=h.dtype)
     bias_ih, bias_hh = (cell.bias_ih, cell.bias_hh) if cell.bias else (zeros, zeros)
@@ -337,9 +326,8 @@ needs biases, always tanh | cell.nonlinearity is not looked at, and a cell built
     , cell.nonlinearity) => )
 """)
 
-next_state = task(
+next_state = CHECKS.task(
     "next_state",
-    LESSON,
     wrong,
     returns="h (B H)",
     points="""
@@ -354,8 +342,6 @@ next_state = task(
 
 
 # ---- Task 5, reorder_units: the same net with its units in another order.
-
-
 def _reorder_units(order, weight_ih, weight_hh, bias_ih, bias_hh):
     return weight_ih[order], weight_hh[order][:, order], bias_ih[order], bias_hh[order]
 
@@ -399,9 +385,8 @@ weight_ih unchanged | weight_ih is as it was. Which unit does each of its rows m
     weight_ih[order] => weight_ih
 """)
 
-reorder_units = task(
+reorder_units = CHECKS.task(
     "reorder_units",
-    LESSON,
     wrong,
     returns="weight_ih (H I), weight_hh (H H), bias_ih (H), bias_hh (H)",
     points="weight_ih and the biases 1 = weight_ih, bias_ih, bias_hh; weight_hh 2",
@@ -414,6 +399,3 @@ reorder_units = task(
         "bias_hh": row(4.0, 5.0, 6.0),
     },
 )
-
-
-CHECKS = (pre_activation, rnn_step, unroll, next_state, reorder_units)

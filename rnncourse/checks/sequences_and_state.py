@@ -11,33 +11,32 @@ from rnncourse.checks.framework.authoring import (
     MORE_STEPS,
     Case,
     Check,
+    ExerciseSet,
     Mistakes,
     Problem,
     Seen,
     Trait,
-    predicted,
     random_numbers,
     rows,
-    task,
 )
 from rnncourse.checks.framework.language import say
 
-LESSON = "01"
+CHECKS = ExerciseSet("01")
 
 
-def _calculated(name: str, truth: Callable, slips: Mistakes, **more: Any) -> Check:
+def _calculated(name: str, slips: Mistakes, **more: Any) -> Check:
     """A task that asks for values. A mistake is the whole calculation with a slip: what comes out wrong."""
-    right = truth()
+    right = slips.truth()
 
     def wrong_values(slip: Callable) -> dict[str, float]:
         return {value: number for value, number in slip().items() if abs(number - right[value]) > 1e-3}
 
-    return predicted(name, LESSON, slips.section, right, slips.through(wrong_values), **more)
+    wrong = Mistakes(slips.section, right)
+    wrong.extend(slips.through(wrong_values))
+    return CHECKS.predicted(name, wrong, **more)
 
 
 # ---- Task 1, three_steps: a recurrence on paper, h_t = u h_{t-1} + w x_t.
-
-
 def _three_steps():
     u, w, h_0 = -0.5, 2.0, 6.0
     h, states = h_0, []
@@ -68,7 +67,6 @@ w over the whole sum | w multiplies the old state, too. | u * h + w * x => w * (
 
 three_steps = _calculated(
     "three_steps",
-    _three_steps,
     slips,
     tolerance=1e-6,
     follows={"h_2": lambda h_1: -0.5 * h_1 - 2.0, "h_3": lambda h_2: -0.5 * h_2 + 6.0},
@@ -76,8 +74,6 @@ three_steps = _calculated(
 
 
 # ---- Task 2, with_tanh: the same with a squashed state, h_t = tanh(u h_{t-1} + w x_t).
-
-
 def _with_tanh():
     u, w, h_0 = 0.8, 0.5, -0.5
     h, states = h_0, []
@@ -124,7 +120,6 @@ two digits | Two digits are not enough: asked are three. | states.append(h) => s
 
 with_tanh = _calculated(
     "with_tanh",
-    _with_tanh,
     slips,
     tolerance=2e-3,
     follows={
@@ -135,8 +130,6 @@ with_tanh = _calculated(
 
 
 # ---- Task 3, run: the whole recurrence, state by state.
-
-
 def _run(x, h_0, u, w):
     h, states = h_0, []
     for x_t in x:
@@ -207,9 +200,8 @@ h_T from the states | it fails where T = 0: there is no last state in `states`. 
     return states, h => return states, h if len(states) else 0 * h_0
 """)
 
-run = task(
+run = CHECKS.task(
     "run",
-    LESSON,
     wrong,
     returns="states (T), h_T ()",
     points="""
@@ -228,7 +220,6 @@ run = task(
 
 
 # ---- Task 4, running_max: a fold whose step is no sum.
-
 BELOW_ZERO = Trait("all inputs are negative", "what your code does with large inputs")
 BOTH_SIGNS = Trait("inputs of both signs come", "the state before the first step")
 
@@ -287,9 +278,8 @@ where, not what | these are places, not numbers: the place of the largest so far
     torch.stack(states) => x.cummax(0).indices
 """)
 
-running_max = task(
+running_max = CHECKS.task(
     "running_max",
-    LESSON,
     wrong,
     returns="states (T)",
     points="inputs of both signs 1 where inputs of both signs come; negative inputs, too 1",
@@ -302,7 +292,6 @@ running_max = task(
 
 
 # ---- Task 5, alarm: a state of four values, and what leads from one to the other.
-
 FRESH = Trait("h_0 is 0", "what you do with h_0")
 ONGOING = Trait("h_0 is not 0", "the first step from h_0 = 0")
 
@@ -381,9 +370,8 @@ last state only | this is the last state alone. Asked is the state after each of
 h_0 among the states | there are T + 1 states: h_0 is there, too. § It is a fold | h_0, [] => h_0, [h_0]
 """)
 
-alarm = task(
+alarm = CHECKS.task(
     "alarm",
-    LESSON,
     wrong,
     returns="states (T) int",
     points="from h_0 = 0 2 where h_0 is 0; from any h_0 1",
@@ -394,8 +382,6 @@ alarm = task(
 
 
 # ---- Task 6, parameters: how many numbers are learned, and what T has to do with it.
-
-
 def _parameters():
     I, H, times = 3, 5, (10, 1000)
     cells = {f"cell_{T}": H * I + H * H + H for T in times}
@@ -428,11 +414,10 @@ a window with a state | A window has no old state to multiply: no W_hh here.
     T * I * H + H => T * I * H + H * H + H
 """)
 
-parameters = _calculated("parameters", _parameters, slips)
+parameters = _calculated("parameters", slips)
 
 
 # ---- Task 7, weight_of: how much of one input is left in the last state.
-
 LAST = Trait("k is T, the last input", "what you do with earlier inputs")
 EARLIER = Trait("k is an earlier step", "what you do with the last input")
 
@@ -486,9 +471,8 @@ all inputs from k on | these are the shares of the inputs k to T together. Asked
     power = => power = sum(torch.linalg.matrix_power(W_hh, T - j) for j in range(k + 1, T + 1)) +
 """)
 
-weight_of = task(
+weight_of = CHECKS.task(
     "weight_of",
-    LESSON,
     wrong,
     returns="share (H I)",
     points="earlier inputs 2 where k is an earlier step; the last input, too 1",
@@ -498,8 +482,6 @@ weight_of = task(
 
 
 # ---- Task 8, memory_weight: a weight found by hand, judged by what the cell does with it.
-
-
 def _memory_weight(w):
     return w / 2
 
@@ -570,9 +552,8 @@ def _of_the_lamp(seen: Sequence[Seen]) -> str:
     return ""
 
 
-memory_weight = task(
+memory_weight = CHECKS.task(
     "memory_weight",
-    LESSON,
     wrong,
     returns="pressed_on (T) bool, pressed_off (T) bool, kept_on (T) bool, kept_off (T) bool",
     points="the lamp right after each step 3",
@@ -581,6 +562,3 @@ memory_weight = task(
     explain=_of_the_lamp,
     agree="the lamp",
 )
-
-
-CHECKS = (three_steps, with_tanh, run, running_max, alarm, parameters, weight_of, memory_weight)

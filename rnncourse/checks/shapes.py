@@ -6,23 +6,19 @@ from rnncourse.checks.framework.authoring import (
     BATCH,
     SINGLE,
     Case,
+    ExerciseSet,
     Mistakes,
     Plain,
     Problem,
     Trait,
-    Word,
-    predicted,
     random_module,
     random_numbers,
-    task,
-    value,
 )
 
-LESSON = "03"
+CHECKS = ExerciseSet("03")
 
 
 # ---- Task 1, layer_shapes: one layer, time first: nn.GRU(10, 4) reads 9 steps of 2 sequences.
-
 right = {
     "output": (9, 2, 4),  # (T, B, H)
     "h_n": (1, 2, 4),  # (L*D, B, H)
@@ -66,11 +62,10 @@ two blocks | Two blocks? r and z are gates, and n, the new content, needs weight
     weight_hh_l0 => (8, 4)
 """)
 
-layer_shapes = predicted("layer_shapes", LESSON, "From a step to a layer", right, wrong)
+layer_shapes = CHECKS.predicted("layer_shapes", wrong)
 
 
 # ---- Task 2, batch_first_shapes: nn.LSTM(5, 8, num_layers=2, batch_first=True), 4 sequences of 11 steps.
-
 right = {
     "input": (4, 11, 5),  # (B, T, I)
     "output": (4, 11, 8),  # (B, T, H)
@@ -123,11 +118,10 @@ h_n for the last step | That is h_n, which has all layers; output has the last l
     last_step => (2, 4, 8) § From a step to a layer
 """)
 
-batch_first_shapes = predicted("batch_first_shapes", LESSON, "What batch_first moves", right, wrong)
+batch_first_shapes = CHECKS.predicted("batch_first_shapes", wrong)
 
 
 # ---- Task 3, unbatched_shapes: a layer on one sequence, a cell on one step, and an input misread.
-
 right = {
     "output": (10, 7),  # (T, H)
     "h_n": (2, 7),  # (L*D, H)
@@ -174,11 +168,10 @@ output for the misread h_n | That would be output. What is the first axis of h_n
 one layer misread | There are two layers, each with a state. | misread_h_n => (1, 7)
 """)
 
-unbatched_shapes = predicted("unbatched_shapes", LESSON, "Without a batch", right, wrong)
+unbatched_shapes = CHECKS.predicted("unbatched_shapes", wrong)
 
 
 # ---- Task 4, wide_shapes: three layers, two directions, a projection: nn.LSTM(7, 10, 3, …, proj_size=4).
-
 right = {
     "output": (9, 5, 8),  # (T, B, D*P)
     "h_n": (6, 5, 4),  # (L*D, B, P)
@@ -251,11 +244,10 @@ layer 2 reads one direction | Also the backward direction reads both directions 
     weight_ih_l2_reverse => (40, 4)
 """)
 
-wide_shapes = predicted("wide_shapes", LESSON, "From a step to a layer", right, wrong)
+wide_shapes = CHECKS.predicted("wide_shapes", wrong)
 
 
 # ---- Task 5, outcomes: of eight calls, which do what was meant, which raise, which are silently wrong.
-
 # gru = nn.GRU(6, 5, batch_first=True), x (B=4, T=7, I=6): four sequences of seven steps.
 OUTCOMES = {
     "a": "right",  # gru(x, zeros(1, 4, 5))
@@ -282,14 +274,11 @@ two axes are a batch | Not to a layer. § Without a batch | g => 'right'
 a cell walks along time | It does not. § A cell reads one step | h => 'right'
 """)
 
-outcomes = task(
+outcomes = CHECKS.chosen(
     "outcomes",
-    LESSON,
     wrong,
-    returns=tuple(Word(call, ("right", "raises", "silent")) for call in OUTCOMES),
+    choices=("right", "raises", "silent"),
     points="all eight 3",
-    use=value,
-    tells=False,
 )
 
 
@@ -330,9 +319,8 @@ the batch joined to the features | there are two axes: the batch has become part
 one sequence | that is the first sequence alone. § Three axes, three names | return x => return x[:, :1]
 """)
 
-time_first = task(
+time_first = CHECKS.task(
     "time_first",
-    LESSON,
     wrong,
     returns="x (T B I)",
     points="x 2",
@@ -343,7 +331,6 @@ time_first = task(
 
 
 # ---- Task 7, arrange: a tensor's axes, named by letters, in another order; what is missing is added.
-
 COMPLETE = Trait("no axis is missing", "what you do where an axis is missing")
 MISSING = Trait("an axis is missing", "how you exchange the axes that are there")
 
@@ -403,9 +390,8 @@ the order not looked at | the missing axes are there; the others stay in x's ord
     x.permute(order) => x
 """)
 
-arrange = task(
+arrange = CHECKS.task(
     "arrange",
-    LESSON,
     wrong,
     returns="result ()",
     points="""
@@ -527,9 +513,8 @@ c for all | c_n has a shape also where there is no c: only an LSTM has one. | if
 states with time | your states have a time axis: they are from one moment. | (L * D, => (L * D, T,
 """)
 
-expected_shapes = task(
+expected_shapes = CHECKS.task(
     "expected_shapes",
-    LESSON,
     wrong,
     returns="input shape, output shape, h_n shape, c_n shape, weight_ih shape",
     points="input 1; output 1; h_n 1; c_n 1; weight_ih 1",
@@ -540,16 +525,4 @@ expected_shapes = task(
         "B": 3,
     },
     derive=_as_shapes,
-)
-
-
-CHECKS = (
-    layer_shapes,
-    batch_first_shapes,
-    unbatched_shapes,
-    wide_shapes,
-    outcomes,
-    time_first,
-    arrange,
-    expected_shapes,
 )

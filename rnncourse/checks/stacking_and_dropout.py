@@ -7,23 +7,20 @@ from rnncourse.checks.framework.authoring import (
     MORE_STEPS,
     ONE_STEP,
     Case,
-    Criterion,
+    ExerciseSet,
     Mistakes,
     Trait,
     cases,
-    predicted,
     random_cells,
     random_module,
     random_numbers,
-    task,
 )
 from rnncourse.checks.uses.stacking_and_dropout import described_mask
 
-LESSON = "11"
+CHECKS = ExerciseSet("11")
 
 
 # ---- Task 1, stack_shapes: a deep, bidirectional LSTM with dropout, read off its options.
-
 # nn.LSTM(11, 3, num_layers=4, bidirectional=True, dropout=0.5), called with (T=7, B=5, I=11)
 TRUTH = {
     "weight_ih_l0": (12, 11),
@@ -77,23 +74,18 @@ masks by direction | Both directions of a layer read the same masked sequence. �
 masks by step | Counted are tensors (T, B, D*H): all steps are in one. § Where dropout goes | masks => 21
 """)
 
-stack_shapes = predicted(
+stack_shapes = CHECKS.predicted(
     "stack_shapes",
-    LESSON,
-    "What a layer costs",
-    TRUTH,
     wrong,
-    criteria=(
-        Criterion("the parameters", 1, ("weight_ih_l0", "weight_ih_l1", "weight_hh_l1")),
-        Criterion("what comes out", 1, ("output", "h_n", "top_row")),
-        Criterion("the masks", 1, ("masks",)),
-    ),
+    points="""
+        the parameters 1 = weight_ih_l0, weight_ih_l1, weight_hh_l1
+        what comes out 1 = output, h_n, top_row
+        the masks 1 = masks
+    """,
 )
 
 
 # ---- Task 2, parameters_by_layer: what each layer costs.
-
-
 def _parameters_by_layer(gates, input_size, hidden_size, num_layers, bidirectional):
     I, H, D = input_size, hidden_size, 2 if bidirectional else 1
     reads = [I] + [D * H] * (num_layers - 1)
@@ -147,9 +139,8 @@ all together | this is the sum over the layers. Asked is each layer's own count.
     return counts => return counts.sum()
 """)
 
-parameters_by_layer = task(
+parameters_by_layer = CHECKS.task(
     "parameters_by_layer",
-    LESSON,
     wrong,
     returns="counts (L) int",
     points="counts 3",
@@ -161,7 +152,6 @@ parameters_by_layer = task(
 
 
 # ---- Task 3, stack_cells: nn.LSTM(num_layers=L) from L cells.
-
 ONE_LAYER = Trait("there is one layer", "what goes from layer to layer")
 MORE_LAYERS = Trait("there are several layers", "what you do with one layer")
 
@@ -276,9 +266,8 @@ collected states overwritten | output is the last step's h at every step: what i
     torch.stack(outputs) => torch.stack([u] * len(x))
 """)
 
-stack_cells = task(
+stack_cells = CHECKS.task(
     "stack_cells",
-    LESSON,
     wrong,
     returns="output (T B H), h_n (L B H), c_n (L B H)",
     points="output 2; h_n 1; c_n 1",
@@ -291,7 +280,6 @@ stack_cells = task(
 
 
 # ---- Task 4, run_with_masks: dropout between layers, with masks that are given.
-
 TRAINING = Trait("training is True", "what you do when training is False")
 EVAL = Trait("training is False", "what you do with the masks")
 
@@ -382,9 +370,8 @@ h_n is output's | h_n is taken from output. Which layers' final h does output ha
     return u, h_n => return u, u[-1].expand_as(h_n) § What the next layer reads
 """)
 
-run_with_masks = task(
+run_with_masks = CHECKS.task(
     "run_with_masks",
-    LESSON,
     wrong,
     returns="output (T B H), h_n (L B H)",
     points="""
@@ -400,8 +387,6 @@ run_with_masks = task(
 
 
 # ---- Task 5, locked_dropout: one mask for the whole sequence.
-
-
 def _locked_dropout(x, p, training):
     if training:
         mask = torch.rand_like(x[:1]) >= p
@@ -455,9 +440,8 @@ functional.dropout of x | functional.dropout acts here without `training`: it dr
     return x => return torch.nn.functional.dropout(x, p)
 """)
 
-locked_dropout = task(
+locked_dropout = CHECKS.task(
     "locked_dropout",
-    LESSON,
     wrong,
     returns="evaluation flag, share_dropped number to 0.05, scale number, steps_share_it flag, "
     "sequences_share_it flag, units_share_it flag, calls_share_it flag",
@@ -474,7 +458,6 @@ locked_dropout = task(
 
 
 # ---- Task 6, residual_stack: a way past each layer.
-
 EQUAL_WIDTHS = Trait("I = H", "what you do where the widths differ")
 OTHER_WIDTH = Trait("I and H differ", "what you do where the widths are equal")
 
@@ -528,9 +511,8 @@ h_n is output's | h_n is taken from output, for all layers. Each layer has a fin
 each layer reads x | every layer reads x where it can. § What the next layer reads | layer(u) => layer(x)
 """)
 
-residual_stack = task(
+residual_stack = CHECKS.task(
     "residual_stack",
-    LESSON,
     wrong,
     returns="output (T B H), h_n (L B H)",
     points="output 2; h_n 1",
@@ -538,6 +520,3 @@ residual_stack = task(
     example=_residual_stack_arguments(random_numbers(0, 0.7), 2, 1, 1, 1, 2),
     forbid=frozenset({"rnncourse"}),
 )
-
-
-CHECKS = (stack_shapes, parameters_by_layer, stack_cells, run_with_masks, locked_dropout, residual_stack)

@@ -10,30 +10,26 @@ from rnncourse.checks.framework.authoring import (
     AUTOGRAD,
     LAYER,
     Case,
+    ExerciseSet,
     Mistakes,
     TorchModule,
     Trait,
-    Word,
     flat,
-    predicted,
     random_module,
     random_numbers,
     rows,
     small_cell,
     small_head,
-    task,
-    value,
 )
 from rnncourse.checks.given import stateful_training as given
 from rnncourse.checks.given.stateful_training import LEAKING, LOOPS
 from rnncourse.checks.uses.stateful_training import cut_state, read_twice, train
 from rnncourse.steps import LSTMState
 
-LESSON = "14"
+CHECKS = ExerciseSet("14")
 
 
 # ---- Task 1, batchify: one long sequence laid out in rows that a chunk after a chunk goes on along.
-
 EVEN = Trait("the tokens fill the rows", "what you do with tokens that are left over")
 LEFT_OVER = Trait("tokens are left over", "which token stands in which row")
 
@@ -73,9 +69,8 @@ the last token for a target | the last token of the text is kept back. Targets a
     len(data) // B => (len(data) - 1) // B
 """)
 
-batchify = task(
+batchify = CHECKS.task(
     "batchify",
-    LESSON,
     wrong,
     returns="rows (n B) int",
     points="the layout 1 where the tokens fill the rows; with tokens left over, too 1",
@@ -86,7 +81,6 @@ batchify = task(
 
 
 # ---- Task 2, detach: any state without its past.
-
 ONE = Trait("the state is one tensor", "what you do with a state of several tensors")
 PAIR = Trait("the state is a pair", "what you do with other states than a pair")
 LAYERS = Trait("each layer has a state", "what you do with a state within a state")
@@ -140,9 +134,8 @@ in place | the state that was given is cut, too: it has lost its past in place.
     state.detach() => state.data
 """)
 
-detach = task(
+detach = CHECKS.task(
     "detach",
-    LESSON,
     wrong,
     returns="numbers (N), cut (S) bool, original (S) bool, noticed (S) bool",
     points="""
@@ -192,36 +185,34 @@ steps_back: three | s - t < 2 allows two values of s - t: 0 and 1. § How large 
 steps_back: one | s - t < 2 allows two values of s - t: 0 and 1. § How large is the error? | steps_back => 7.0
 """)
 
-by_hand = predicted("by_hand", LESSON, "What the cut leaves out", right, wrong, forbid=AUTOGRAD)
+by_hand = CHECKS.predicted("by_hand", wrong, forbid=AUTOGRAD)
 
 
 # ---- Task 4, loops: five loops over chunks, and what becomes of each.
-
 WORDS = "right", "fails", "grows", "no past"
 
-wrong = Mistakes("`retain_graph=True` is the wrong medicine")
-# No hint is shown here: they say what the tests try.
-wrong("c is forgotten", "P detaches h alone.")({"P": "right"})
-wrong("no past taken for right", "Q detaches at every step.")({"Q": "right"})
-wrong("the sum of losses", "R holds every loss.")({"R": "right"})
-wrong("detach_ taken for a fault", "S detaches in place.")({"S": "fails"})
-wrong("retain_graph without steps", "T has no optimizer step.")({"T": "fails"})
+TRUTH = {"P": "fails", "Q": "no past", "R": "grows", "S": "right", "T": "grows"}
 
-loops = task(
+wrong = Mistakes("`retain_graph=True` is the wrong medicine", TRUTH)
+wrong.edits("""
+# No hint is shown here: they say what the tests try.
+c is forgotten | P detaches h alone. | P => 'right'
+no past taken for right | Q detaches at every step. | Q => 'right'
+the sum of losses | R holds every loss. | R => 'right'
+detach_ taken for a fault | S detaches in place. | S => 'fails'
+retain_graph without steps | T has no optimizer step. | T => 'fails'
+""")
+
+loops = CHECKS.chosen(
     "loops",
-    LESSON,
     wrong,
-    returns=tuple(Word(loop, WORDS) for loop in "PQRST"),
+    choices=WORDS,
     points="all five loops 3",
-    truth={"P": "fails", "Q": "no past", "R": "grows", "S": "right", "T": "grows"},
-    use=value,
     forbid=frozenset(),
-    tells=False,
 )
 
 
 # ---- Task 5, train_epoch: one pass over a long sequence, chunk by chunk.
-
 WHOLE_CHUNKS = Trait("all chunks have K steps", "what you do with a last chunk that is shorter")
 SHORT_CHUNK = Trait("the last chunk is shorter", "what you do where all chunks have K steps")
 
@@ -302,9 +293,8 @@ full gradient | the gradient goes back over all chunks: one backward, at the end
 
 one_unit = {f"{name}_l0": value for name, value in small_cell().parameters.items()}
 
-train_epoch = task(
+train_epoch = CHECKS.task(
     "train_epoch",
-    LESSON,
     wrong,
     returns="losses (n), weights (P)",
     points="the losses 2 = losses; the weights afterwards 2 = weights",
@@ -326,7 +316,6 @@ train_epoch = task(
 
 
 # ---- Task 6, Reader: a module with three faults (given.py) that keeps its state from chunk to chunk.
-
 FLOAT = Trait("the module is as it was built", "what `.double()` moves, and what it does not")
 DOUBLE = Trait("the module is moved by .double()", "the module as it was built")
 
@@ -404,9 +393,8 @@ state not kept | every chunk starts from zeros: the state is not kept.
 h and c exchanged | h is kept as c, and c as h. | h.detach(), c.detach() => c.detach(), h.detach()
 """)
 
-Reader = task(
+Reader = CHECKS.task(
     "Reader",
-    LESSON,
     wrong,
     returns="output (T B H), gradient (P), after reset (K B H)",
     points="""
@@ -423,7 +411,6 @@ Reader = task(
 
 
 # ---- Task 7, read_documents: the state begins anew where a document begins, row by row.
-
 ONE_DOCUMENT = Trait("no document begins", "the steps at which a document begins")
 DOCUMENTS = Trait("documents begin", "what you do where no document begins")
 
@@ -493,9 +480,8 @@ zeros at first | the first documents start from zeros, not from the state that i
 zeros at every step | every step starts from zeros. | (~new)[:, None].to(x.dtype) => 0.0
 """)
 
-read_documents = task(
+read_documents = CHECKS.task(
     "read_documents",
-    LESSON,
     wrong,
     returns="output (T B H), h (B H), c (B H)",
     points="output 2; the state 1 = h, c",
@@ -510,8 +496,5 @@ read_documents = task(
     forbid=LAYER,
     agree="each document read alone",
 )
-
-
-CHECKS = (batchify, detach, by_hand, loops, train_epoch, Reader, read_documents)
 
 __all__ = ["CHECKS", "LEAKING", "LOOPS", *(check.name for check in CHECKS)]

@@ -14,7 +14,7 @@ from rnncourse.checks.framework.authoring import (
     RECURRENT,
     SINGLE,
     STATE,
-    Criterion,
+    ExerciseSet,
     Mistakes,
     Problem,
     Trait,
@@ -25,17 +25,15 @@ from rnncourse.checks.framework.authoring import (
     is_random,
     layer_case,
     masked_case,
-    predicted,
     random_numbers,
     random_state,
     row,
     rows,
     small_parameters,
-    task,
 )
 from rnncourse.checks.uses.the_whole_layer import EXPECTED, load_call_and_differentiate
 
-LESSON = "16"
+CHECKS = ExerciseSet("16")
 
 BY_HAND = RECURRENT | AUTOGRAD  # what the tasks of the way back may not call
 
@@ -44,7 +42,6 @@ REVERSE = Trait("time runs backward", "what you do when reverse is False")
 
 
 # ---- Task 1, counted: how the work of a layer is cut into matmuls.
-
 T, B, I, H = 50, 20, 30, 40
 TRUTH = {
     "step_by_step": 2 * T,
@@ -103,24 +100,19 @@ bias by a matmul | The biases' gradient is a sum of rows: no matmul. § The back
     backward => 54
 """)
 
-counted = predicted(
+counted = CHECKS.predicted(
     "counted",
-    LESSON,
-    "The input's part, for all steps at once",
-    TRUTH,
     wrong,
     tolerance=0.01,
-    criteria=(
-        Criterion("the matmuls", 1, ("step_by_step", "hoisted")),
-        Criterion("their sizes", 1, ("first_result", "multiply_adds", "share")),
-        Criterion("the way back", 1, ("backward",)),
-    ),
+    points="""
+        the matmuls 1 = step_by_step, hoisted
+        their sizes 1 = first_result, multiply_adds, share
+        the way back 1 = backward
+    """,
 )
 
 
 # ---- Task 2, input_part: what reads no state, for all steps at once.
-
-
 def _input_part(x, weight_ih, bias_ih, bias_hh):
     a = x @ weight_ih.T
     return a + bias_ih + bias_hh
@@ -163,9 +155,8 @@ squashed | the gates' squashing is applied already. Without the state's part it 
     + return torch.cat([i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()], dim=-1)
 """)
 
-input_part = task(
+input_part = CHECKS.task(
     "input_part",
-    LESSON,
     wrong,
     returns="a (T B 4H)",
     points="the input's part 2",
@@ -181,8 +172,6 @@ input_part = task(
 
 
 # ---- Task 3, one_way: the loop over time, either way, over the hoisted input's part.
-
-
 def _one_way(a, h_0, c_0, weight_hh, reverse):
     h, c = h_0, c_0
     output = [h] * len(a)
@@ -240,9 +229,8 @@ first step left out | the loop never visits step 0. | range(len(a)) => range(1, 
 last step left out | the loop never visits the last step. | range(len(a)) => range(len(a) - 1)
 """)
 
-one_way = task(
+one_way = CHECKS.task(
     "one_way",
-    LESSON,
     wrong,
     returns="output (T B H), h_n (B H), c_n (B H)",
     points="""
@@ -264,7 +252,6 @@ one_way = task(
 
 
 # ---- Task 4, backward_loop: the way back through time, either way.
-
 ENDS_ONLY = Trait("only the final states have a loss", "what doutput sends back")
 
 
@@ -373,9 +360,8 @@ da in the order of the way there | with reverse, da lies in the order of the for
     return da, dh, dc => return da.flip(0) if reverse else da, dh, dc
 """)
 
-backward_loop = task(
+backward_loop = CHECKS.task(
     "backward_loop",
-    LESSON,
     wrong,
     returns="da (T B 4H), dh_0 (B H), dc_0 (B H)",
     points="""
@@ -401,8 +387,6 @@ backward_loop = task(
 
 
 # ---- Task 5, after_loop: what stands after the loop of the way back, for all steps at once.
-
-
 def _after_loop(da, x, output, h_0, weight_ih, reverse):
     before = torch.cat([output[1:], h_0[None]]) if reverse else torch.cat([h_0[None], output[:-1]])
     rows, read, kept = da.flatten(0, 1), x.flatten(0, 1), before.flatten(0, 1)
@@ -471,9 +455,8 @@ batch and time exchanged | the rows of x and of da are in different orders: one 
     before.flatten(0, 1) => before.transpose(0, 1).flatten(0, 1)
 """)
 
-after_loop = task(
+after_loop = CHECKS.task(
     "after_loop",
-    LESSON,
     wrong,
     returns="dx (T B I), dweight_ih (4H I), dweight_hh (4H H), dbias (4H)",
     points="""
@@ -497,7 +480,6 @@ after_loop = task(
 
 
 # ---- Task 6, MyLSTM: the whole layer, judged by its properties against torch.nn.LSTM.
-
 PLAIN = Trait("there is one layer, one direction and no option", "what the options need")
 BATCH_FIRST = Trait("batch_first is set", "what you do where batch_first is False")
 LAYERS = Trait("there are several layers", "what goes from one layer to the next")
@@ -717,9 +699,8 @@ layers cut | the numbers are right, the gradients are not: what goes up to the n
 order i f o g | the gates are cut in another order than torch's. § The loop | i, f, g, o = => i, f, o, g =
 """)
 
-MyLSTM = task(
+MyLSTM = CHECKS.task(
     "MyLSTM",
-    LESSON,
     wrong,
     returns="output (T B D*H), h_n (L*D B H), c_n (L*D B H), dx (T B I) to 1e-4, dparameters (all) to 1e-4",
     points="""
@@ -749,8 +730,5 @@ MyLSTM = task(
     derive=_settled,
     agree="torch.nn.LSTM",
 )
-
-
-CHECKS = (counted, input_part, one_way, backward_loop, after_loop, MyLSTM)
 
 __all__ = ["CHECKS", *(check.name for check in CHECKS)]

@@ -11,22 +11,20 @@ from rnncourse.checks.framework.authoring import (
     CLIPPING,
     RECURRENT,
     Case,
+    ExerciseSet,
     Mistakes,
     Problem,
     TorchModule,
     Trait,
-    Word,
     random_module,
     random_numbers,
     row,
     rows,
-    task,
-    value,
 )
 from rnncourse.checks.given.vanishing_and_exploding import four_runs
 from rnncourse.checks.uses.vanishing_and_exploding import train
 
-LESSON = "05"
+CHECKS = ExerciseSet("05")
 
 
 # ---- Task 1, step_jacobian: the Jacobian of one step of the tanh cell.
@@ -61,9 +59,8 @@ h² for the slope | h² alone is no slope: where h is 0, tanh is steepest. | 1 -
 sigmoid's slope | h * (1 - h) is the slope of a sigmoid. | 1 - h_t**2 => h_t * (1 - h_t)
 """)
 
-step_jacobian = task(
+step_jacobian = CHECKS.task(
     "step_jacobian",
-    LESSON,
     wrong,
     returns="J (H H)",
     points="J 2",
@@ -145,9 +142,8 @@ logarithm | these are the logarithms of the norms: the axis is logarithmic, the 
     torch.stack(norms) => torch.stack(norms).log10()
 """)
 
-product_norms = task(
+product_norms = CHECKS.task(
     "product_norms",
-    LESSON,
     wrong,
     returns="norms (T)",
     points="norms 3",
@@ -158,7 +154,6 @@ product_norms = task(
 
 
 # ---- Task 3, scale_to_radius: a recurrent matrix brought to a spectral radius.
-
 COMPLEX = Trait("the largest eigenvalue is complex", "how you compare complex numbers")
 NEGATIVE = Trait("the largest eigenvalue is negative", "what you do with a negative eigenvalue")
 
@@ -215,9 +210,8 @@ only made smaller | a matrix whose spectral radius is below rho stays as it was.
 nothing changed | the matrix is as it was. | * (rho / radius) =>
 """)
 
-scale_to_radius = task(
+scale_to_radius = CHECKS.task(
     "scale_to_radius",
-    LESSON,
     wrong,
     returns="weight_hh (H H)",
     points="weight_hh 2",
@@ -227,7 +221,6 @@ scale_to_radius = task(
 
 
 # ---- Task 4, clip_global: gradients clipped by their global norm, by hand.
-
 LARGE = Trait("the norm is above max_norm", "what you do where it is too long")
 SMALL = Trait("the norm is below max_norm", "what you do where nothing is to be clipped")
 
@@ -316,9 +309,8 @@ all to zero where too long | where the norm is too large, all gradients become z
     torch.clamp(max_norm / norm, max=1) => (norm <= max_norm).double()
 """)
 
-clip_global = task(
+clip_global = CHECKS.task(
     "clip_global",
-    LESSON,
     wrong,
     returns="clipped (P), norm ()",
     points="""
@@ -334,7 +326,6 @@ clip_global = task(
 
 
 # ---- Task 5, train_clipped: the place of clipping in a training loop.
-
 clip = nn.utils.clip_grad_norm_
 
 
@@ -423,9 +414,8 @@ always scaled | short gradients are made longer, up to max_norm. Clipping only s
     optimizer.step() => [p.grad.mul_(max(1, max_norm / norm)) for p in parameters]; optimizer.step()
 """)
 
-train_clipped = task(
+train_clipped = CHECKS.task(
     "train_clipped",
-    LESSON,
     wrong,
     returns="norms (N), weights (P)",
     points="norms 1; weights 2",
@@ -507,9 +497,8 @@ percent | saturated is in percent. Asked is a share, from 0 to 1. § Saturation 
 weights = {"weight_ih_l0": rows([3]), "weight_hh_l0": rows([0.5]), "bias_ih_l0": row(0), "bias_hh_l0": row(0)}
 one_unit = TorchModule("RNN", {"input_size": 1, "hidden_size": 1}, weights)
 
-measure = task(
+measure = CHECKS.task(
     "measure",
-    LESSON,
     wrong,
     returns="reach (), saturated ()",
     points="reach 2; saturated 1",
@@ -521,25 +510,28 @@ measure = task(
 
 
 # ---- Task 7, diagnosis: four runs (given.py), and what is the matter with each.
-
 WORDS = "vanishing", "exploding", "saturated", "well"
 
-wrong = Mistakes("Four runs")
-# No hint is shown here: they say what the tests try.
-wrong("P and R exchanged", "P and R are exchanged.")({"P": "saturated", "R": "vanishing"})
-wrong("Q and S exchanged", "Q and S are exchanged.")({"Q": "well", "S": "exploding"})
-wrong("both quiet runs vanish", "P and R both vanish.")({"R": "vanishing"})
+TRUTH = {"P": "vanishing", "Q": "exploding", "R": "saturated", "S": "well"}
 
-diagnosis = task(
+wrong = Mistakes("Four runs", TRUTH)
+wrong.edits("""
+# No hint is shown here: they say what the tests try.
+P and R exchanged | P and R are exchanged.
+    P => 'saturated'
+    R => 'vanishing'
+Q and S exchanged | Q and S are exchanged.
+    Q => 'well'
+    S => 'exploding'
+both quiet runs vanish | P and R both vanish. | R => 'vanishing'
+""")
+
+diagnosis = CHECKS.chosen(
     "diagnosis",
-    LESSON,
     wrong,
-    returns=tuple(Word(run, WORDS) for run in "PQRS"),
+    choices=WORDS,
     points="all four runs 3",
-    truth={"P": "vanishing", "Q": "exploding", "R": "saturated", "S": "well"},
-    use=value,
     forbid=frozenset(),
-    tells=False,
     seconds=30,
 )
 
@@ -584,27 +576,14 @@ a power of one gate | each entry is a power of one step's gate. The gates change
     return road => return f ** torch.arange(len(f), 0, -1)[:, None, None]
 """)
 
-memory_road = task(
+memory_road = CHECKS.task(
     "memory_road",
-    LESSON,
     wrong,
     returns="road (T B H)",
     points="road 2",
     cases=_memory_road_cases,
     example={"f": rows([[0.5]], [[1]], [[0.1]])},
     forbid=RECURRENT | AUTOGRAD,
-)
-
-
-CHECKS = (
-    step_jacobian,
-    product_norms,
-    scale_to_radius,
-    clip_global,
-    train_clipped,
-    measure,
-    diagnosis,
-    memory_road,
 )
 
 __all__ = ["CHECKS", "four_runs", *(check.name for check in CHECKS)]
