@@ -10,11 +10,10 @@ from rnncourse.checks.framework.authoring import (
     ONE_STEP,
     RECURRENT,
     X_ZERO,
-    Case,
     ExerciseSet,
     Mistakes,
     Trait,
-    random_numbers,
+    cases,
     random_weights,
     rows,
 )
@@ -93,24 +92,19 @@ def _rnn_step_backward(dh_t, x_t, h, h_t, weight_ih, weight_hh):
     return dx_t, dh, dweight_ih, dweight_hh, dbias
 
 
-def _rnn_step_backward_cases(seed):
-    numbers = random_numbers(seed, 0.7)
-
-    def case(B, I, H, *zero):
-        x_t, h, a = numbers(B, I), torch.tanh(numbers(B, H)), numbers(B, H)
-        for trait in zero:
-            {H_ZERO: h, X_ZERO: x_t}[trait].zero_()
-        arguments = {"dh_t": 2 * numbers(B, H), "x_t": x_t, "h": h, "h_t": torch.tanh(a)}
-        arguments |= {"weight_ih": numbers(H, I), "weight_hh": numbers(H, H)}
-        return Case(arguments, {"B": B, "I": I, "H": H}, frozenset(zero))
-
-    nothing_zero = [
-        case(3, 5, 4),
-        case(5, 2, 3),
-        case(2, 4, 6),
-        case(4, 3, 3),
-    ]  # I = H: exchanged weights run
-    return [*nothing_zero, case(3, 4, 5, H_ZERO), case(4, 5, 2, X_ZERO), case(1, 3, 4)]
+@cases(
+    0.7,
+    "B3 I5 H4; B5 I2 H3; B2 I4 H6",
+    "B4 I3 H3",  # I = H: exchanged weights run
+    "B3 I4 H5 zero='h'; B4 I5 H2 zero='x_t'; B1 I3 H4",
+)
+def _rnn_step_backward_cases(numbers, B, I, H, zero=""):
+    arguments = {"x_t": numbers(B, I), "h": torch.tanh(numbers(B, H)), "h_t": torch.tanh(numbers(B, H))}
+    if zero:
+        arguments[zero].zero_()
+    arguments = {"dh_t": 2 * numbers(B, H), **arguments}
+    arguments |= {"weight_ih": numbers(H, I), "weight_hh": numbers(H, H)}
+    return arguments, zero == "h" and H_ZERO, zero == "x_t" and X_ZERO
 
 
 wrong_step = Mistakes("One step, with all its shapes", _rnn_step_backward)
@@ -215,13 +209,9 @@ def _numerical_gradient(loss, v, e):
     return gradient
 
 
-def _numerical_gradient_cases(seed):
-    numbers = random_numbers(seed, 0.8)
-
-    def case(e, **sizes):
-        return Case({"loss": "np.linalg.norm", "v": numbers(*sizes.values()), "e": e}, sizes)
-
-    return [case(0.2, H=4, I=3), case(0.1, H=5), case(0.3, T=2, B=4, H=3), case(1e-4, H=2, I=5)]
+@cases(0.8, "H4 I3 e=0.2; H5 e=0.1; T2 B4 H3 e=0.3; H2 I5 e=1e-4")
+def _numerical_gradient_cases(numbers, e, **sizes):
+    return {"loss": "np.linalg.norm", "v": numbers(*sizes.values()), "e": e}
 
 
 wrong = Mistakes("A witness that knows no calculus", _numerical_gradient)
@@ -304,21 +294,21 @@ def _rnn_backward(x, h, doutput, dh_n, weight_ih, weight_hh):
     return dx, dh, dweight_ih, dweight_hh, dbias
 
 
-def _rnn_backward_cases(seed):
-    numbers = random_numbers(seed, 0.6)
-
-    def case(T, B, I, H, *traits):
-        x, h, weights = numbers(T, B, I), [numbers(B, H)], random_weights(numbers, 1, I, H)
-        for x_t in x:
-            h.append(rnn_step(x_t, h[-1], *weights.values()))
-        arguments = {"x": x, "h": torch.stack(h), "doutput": 2 * numbers(T, B, H), "dh_n": 2 * numbers(B, H)}
-        if LAST_LOSS in traits:
-            arguments["doutput"][:-1] = 0
-        arguments |= {"weight_ih": weights["weight_ih"], "weight_hh": weights["weight_hh"]}
-        return Case(arguments, {"T": T, "B": B, "I": I, "H": H}, frozenset(traits))
-
-    all_losses = [case(5, 3, 2, 4), case(4, 2, 5, 3), case(3, 3, 4, 4)]  # T = B, I = H: exchanged axes run
-    return [*all_losses, case(6, 4, 3, 5, LAST_LOSS), case(1, 4, 2, 3, ONE_STEP)]
+@cases(
+    0.6,
+    "T5 B3 I2 H4; T4 B2 I5 H3",
+    "T3 B3 I4 H4",  # T = B, I = H: exchanged axes run
+    "T6 B4 I3 H5 last_loss; T1 B4 I2 H3",
+)
+def _rnn_backward_cases(numbers, T, B, I, H, last_loss=False):
+    x, h, weights = numbers(T, B, I), [numbers(B, H)], random_weights(numbers, 1, I, H)
+    for x_t in x:
+        h.append(rnn_step(x_t, h[-1], *weights.values()))
+    arguments = {"x": x, "h": torch.stack(h), "doutput": 2 * numbers(T, B, H), "dh_n": 2 * numbers(B, H)}
+    if last_loss:
+        arguments["doutput"][:-1] = 0
+    arguments |= {"weight_ih": weights["weight_ih"], "weight_hh": weights["weight_hh"]}
+    return arguments, last_loss and LAST_LOSS, T == 1 and ONE_STEP
 
 
 def _loop_over(step):
@@ -482,20 +472,16 @@ def _memory_backward(dh, f, i, g, o, c):
     return df, di, dg, do, dc
 
 
-def _memory_backward_cases(seed):
-    numbers = random_numbers(seed, 1.0)
-
-    def case(T, B, H, *traits):
-        f, i, o = (torch.sigmoid(numbers(T, B, H)) for _ in range(3))
-        g, c, dh = torch.tanh(numbers(T, B, H)), [numbers(B, H)], numbers(T, B, H)
-        for t in range(T):
-            c.append(f[t] * c[-1] + i[t] * g[t])
-        if LAST_LOSS in traits:
-            dh[:-1] = 0
-        arguments = {"dh": dh, "f": f, "i": i, "g": g, "o": o, "c": torch.stack(c)}
-        return Case(arguments, {"T": T, "B": B, "H": H}, frozenset(traits))
-
-    return [case(5, 3, 4), case(4, 2, 3), case(3, 4, 2), case(6, 4, 5, LAST_LOSS), case(1, 3, 2, ONE_STEP)]
+@cases(1.0, "T5 B3 H4; T4 B2 H3; T3 B4 H2; T6 B4 H5 last_loss; T1 B3 H2")
+def _memory_backward_cases(numbers, T, B, H, last_loss=False):
+    f, i, o = (torch.sigmoid(numbers(T, B, H)) for _ in range(3))
+    g, c, dh = torch.tanh(numbers(T, B, H)), [numbers(B, H)], numbers(T, B, H)
+    for t in range(T):
+        c.append(f[t] * c[-1] + i[t] * g[t])
+    if last_loss:
+        dh[:-1] = 0
+    arguments = {"dh": dh, "f": f, "i": i, "g": g, "o": o, "c": torch.stack(c)}
+    return arguments, last_loss and LAST_LOSS, T == 1 and ONE_STEP
 
 
 wrong = Mistakes("The whole sequence", _memory_backward)

@@ -22,6 +22,7 @@ from rnncourse.checks.framework.authoring import (
     Plain,
     Problem,
     Trait,
+    cases,
     load_and_call,
     random_numbers,
     random_weights,
@@ -221,10 +222,9 @@ def _turn_z(weight_ih, weight_hh, bias_ih, bias_hh):
     return turned(weight_ih), turned(weight_hh), turned(bias_ih), turned(bias_hh)
 
 
-def _turn_z_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-    sizes = (5, 3), (2, 4), (6, 2), (3, 1)
-    return [Case(random_weights(numbers, 3, I, H), {"I": I, "H": H}) for I, H in sizes]
+@cases(0.8, "I5 H3; I2 H4; I6 H2; I3 H1")
+def _turn_z_cases(numbers, I, H):
+    return random_weights(numbers, 3, I, H)
 
 
 wrong = Mistakes("Which way z points", _turn_z)
@@ -271,15 +271,10 @@ def _from_keras(kernel, recurrent_kernel, bias):
     return rzn(kernel).T, rzn(recurrent_kernel).T, rzn(bias[0]), rzn(bias[1])
 
 
-def _from_keras_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-
-    def case(I: int, H: int) -> Case:
-        kernel, recurrent_kernel, bias = numbers(I, 3 * H), numbers(H, 3 * H), numbers(2, 3 * H)
-        arguments = {"kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": bias}
-        return Case(arguments, {"I": I, "H": H})
-
-    return [case(5, 3), case(2, 4), case(6, 2), case(4, 1)]  # I = 3H: a forgotten transposition fits
+@cases(0.8, "I5 H3; I2 H4; I6 H2; I4 H1")  # I = 3H: a forgotten transposition fits
+def _from_keras_cases(numbers, I, H):
+    kernel, recurrent_kernel, bias = numbers(I, 3 * H), numbers(H, 3 * H), numbers(2, 3 * H)
+    return {"kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": bias}
 
 
 wrong = Mistakes("Equal to torch", _from_keras)
@@ -458,21 +453,12 @@ class _MyGRUCell(nn.Module):
         return h
 
 
-def _MyGRUCell_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8, torch.float32)  # in a learner's class, parameters are float32
-
-    def case(B: int, I: int, H: int, state: bool) -> Case:
-        arguments = {
-            "input_size": I,
-            "hidden_size": H,
-            "parameters": random_weights(numbers, 3, I, H),
-            "x_t": numbers(B, I),
-            "h": numbers(B, H) if state else None,
-        }
-        return Case(arguments, {"B": B, "I": I, "H": H}, frozenset({STATE if state else NO_STATE}))
-
-    given = [case(3, 5, 4, True), case(2, 4, 6, True), case(4, 3, 3, True)]
-    return [*given, case(3, 2, 4, False), case(2, 5, 3, False)]
+# In a learner's class, parameters are float32.
+@cases(0.8, "B3 I5 H4 h; B2 I4 H6 h; B4 I3 H3 h; B3 I2 H4; B2 I5 H3", dtype=torch.float32)
+def _MyGRUCell_cases(numbers, B, I, H, h=False):
+    arguments = {"input_size": I, "hidden_size": H, "parameters": random_weights(numbers, 3, I, H)}
+    arguments |= {"x_t": numbers(B, I), "h": numbers(B, H) if h else None}
+    return arguments, STATE if h else NO_STATE
 
 
 wrong = Mistakes("Equal to torch", _MyGRUCell)
@@ -544,14 +530,10 @@ def _gru_step_backward(dh_t, x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
     return dx_t, dh, dih.T @ x_t, dhh.T @ h, dih.sum(0), dhh.sum(0)
 
 
-def _gru_step_backward_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-
-    def case(B: int, I: int, H: int) -> Case:
-        arguments = {"dh_t": numbers(B, H), "x_t": numbers(B, I), "h": numbers(B, H)}
-        return Case(arguments | random_weights(numbers, 3, I, H), {"B": B, "I": I, "H": H})
-
-    return [case(3, 5, 4), case(2, 4, 6), case(5, 2, 3), case(4, 3, 2)]
+@cases(0.8, "B3 I5 H4; B2 I4 H6; B5 I2 H3; B4 I3 H2")
+def _gru_step_backward_cases(numbers, B, I, H):
+    arguments = {"dh_t": numbers(B, H), "x_t": numbers(B, I), "h": numbers(B, H)}
+    return arguments | random_weights(numbers, 3, I, H)
 
 
 wrong = Mistakes("Backward of one step", _gru_step_backward)

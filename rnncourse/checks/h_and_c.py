@@ -10,7 +10,7 @@ from rnncourse.checks.framework.authoring import (
     Case,
     ExerciseSet,
     Mistakes,
-    random_numbers,
+    cases,
     row,
     rows,
 )
@@ -339,16 +339,11 @@ def _state_jacobian(i, f, g, o, c_before, weight_hh):
     return c_by_c, c_by_h, h_by_c, h_by_h
 
 
-def _state_jacobian_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 1.0)
-
-    def case(H: int) -> Case:
-        i, f, o = (torch.sigmoid(numbers(H)) for _ in range(3))
-        g, c_before = torch.tanh(numbers(H)), 1.5 * numbers(H)
-        weight_hh = numbers(4 * H, H)
-        return Case({"i": i, "f": f, "g": g, "o": o, "c_before": c_before, "weight_hh": weight_hh}, {"H": H})
-
-    return [case(3), case(4), case(2), case(5)]
+@cases(1.0, "H3; H4; H2; H5")
+def _state_jacobian_cases(numbers, H):
+    i, f, o = (torch.sigmoid(numbers(H)) for _ in range(3))
+    g, c_before = torch.tanh(numbers(H)), 1.5 * numbers(H)
+    return {"i": i, "f": f, "g": g, "o": o, "c_before": c_before, "weight_hh": numbers(4 * H, H)}
 
 
 wrong = Mistakes("The road along c", _state_jacobian)

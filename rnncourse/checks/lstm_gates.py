@@ -19,8 +19,10 @@ from rnncourse.checks.framework.authoring import (
     Case,
     ExerciseSet,
     Mistakes,
+    cases,
     load_and_call,
     random_numbers,
+    random_state,
     random_weights,
     row,
     rows,
@@ -45,16 +47,11 @@ def _cell_state(f, i, g, c):
     return f * c + i * g
 
 
-def _cell_state_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-
-    def case(**sizes: int) -> Case:
-        shape = sizes.values()
-        f, i = torch.sigmoid(numbers(*shape)), torch.sigmoid(numbers(*shape))
-        g, c = torch.tanh(numbers(*shape)), 2 * numbers(*shape)
-        return Case({"f": f, "i": i, "g": g, "c": c}, sizes)
-
-    return [case(B=3, H=4), case(B=2, H=5), case(B=4, H=3), case(H=6)]
+@cases(0.8, "B3 H4; B2 H5; B4 H3; H6")
+def _cell_state_cases(numbers, **sizes):
+    shape = sizes.values()
+    f, i = torch.sigmoid(numbers(*shape)), torch.sigmoid(numbers(*shape))
+    return {"f": f, "i": i, "g": torch.tanh(numbers(*shape)), "c": 2 * numbers(*shape)}
 
 
 wrong = Mistakes("Ask for a memory", _cell_state)
@@ -96,15 +93,9 @@ def _gates(a):
     return i, f, g, o
 
 
-def _gates_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-
-    def case(**sizes: int) -> Case:
-        *batch, H = sizes.values()
-        return Case({"a": 2 * numbers(*batch, 4 * H)}, sizes, frozenset({BATCH if batch else SINGLE}))
-
-    # B = 8: a cut along the batch runs
-    return [case(B=3, H=4), case(B=2, H=5), case(B=8, H=3), case(H=4), case(H=3)]
+@cases(0.8, "B3 H4; B2 H5; B8 H3; H4; H3")  # B = 8: a cut along the batch runs
+def _gates_cases(numbers, H, **batch):
+    return {"a": 2 * numbers(*batch.values(), 4 * H)}, BATCH if batch else SINGLE
 
 
 # For lstm_step, too, whose truth has the same lines.
@@ -264,13 +255,9 @@ def _from_cs231n(Wx, Wh, b):
     return ifgo(Wx).T, ifgo(Wh).T, ifgo(b)
 
 
-def _cs231n_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-
-    def case(I: int, H: int) -> Case:
-        return Case({"Wx": numbers(I, 4 * H), "Wh": numbers(H, 4 * H), "b": numbers(4 * H)}, {"I": I, "H": H})
-
-    return [case(5, 3), case(2, 4), case(8, 2), case(3, 1)]  # I = 4H: a forgotten transposition fits
+@cases(0.8, "I5 H3; I2 H4; I8 H2; I3 H1")  # I = 4H: a forgotten transposition fits
+def _cs231n_cases(numbers, I, H):
+    return {"Wx": numbers(I, 4 * H), "Wh": numbers(H, 4 * H), "b": numbers(4 * H)}
 
 
 wrong = Mistakes("Four gates, one matmul", _from_cs231n)
@@ -329,21 +316,16 @@ class _MyLSTMCell(nn.Module):
         return self.step(x_t, state, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
 
 
-def _class_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8, torch.float32)  # in a learner's class, parameters are float32
-
-    def case(B: int, I: int, H: int, state: bool) -> Case:
-        arguments = {
-            "input_size": I,
-            "hidden_size": H,
-            "parameters": random_weights(numbers, 4, I, H),
-            "x_t": numbers(B, I),
-            "state": (numbers(B, H), 2 * numbers(B, H)) if state else None,
-        }
-        return Case(arguments, {"B": B, "I": I, "H": H}, frozenset({STATE if state else NO_STATE}))
-
-    given = [case(3, 5, 4, True), case(2, 4, 6, True), case(4, 3, 3, True), case(5, 4, 2, True)]
-    return [*given, case(3, 2, 4, False), case(2, 5, 3, False)]
+# In a learner's class, parameters are float32.
+@cases(
+    0.8,
+    "B3 I5 H4 state; B2 I4 H6 state; B4 I3 H3 state; B5 I4 H2 state; B3 I2 H4; B2 I5 H3",
+    dtype=torch.float32,
+)
+def _class_cases(numbers, B, I, H, state=False):
+    arguments = {"input_size": I, "hidden_size": H, "parameters": random_weights(numbers, 4, I, H)}
+    arguments |= {"x_t": numbers(B, I), "state": random_state(numbers, B, H) if state else None}
+    return arguments, STATE if state else NO_STATE
 
 
 wrong = Mistakes("Equal to torch", _MyLSTMCell)

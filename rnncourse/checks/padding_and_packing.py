@@ -6,12 +6,12 @@ import torch.nn.functional as F
 from rnncourse.checks.framework.authoring import (
     PACKING,
     RECURRENT,
-    Case,
     ExerciseSet,
     Mistakes,
     Trait,
-    random_module,
-    random_numbers,
+    cases,
+    random_cell,
+    random_state,
     rows,
     small_cell,
 )
@@ -59,14 +59,9 @@ def _valid(lengths, T):
     return torch.arange(T) < lengths[:, None]
 
 
-def _valid_cases(seed):
-    numbers = random_numbers(seed, 1.0)
-
-    def case(B, longest, T):
-        traits = frozenset({FITTING} if longest == T else ())
-        return Case({"lengths": some_lengths(numbers, B, longest), "T": T}, {"B": B, "T": T}, traits)
-
-    return [case(3, 7, 7), case(4, 9, 9), case(3, 5, 8), case(5, 5, 5)]
+@cases(1.0, "B3 T7 longest=7; B4 T9 longest=9; B3 T8 longest=5; B5 T5 longest=5")
+def _valid_cases(numbers, B, T, longest):
+    return {"lengths": some_lengths(numbers, B, longest), "T": T}, longest == T and FITTING
 
 
 wrong = Mistakes("A mask from the lengths", _valid)
@@ -111,28 +106,21 @@ def _last_valid(output, lengths, batch_first, bidirectional):
     return torch.cat([forward, backward], dim=-1)
 
 
-def _last_valid_cases(seed):
-    numbers = random_numbers(seed, 1.0)
-
-    def case(B, longest, T, H, batch_first, bidirectional, nan):
-        lengths = some_lengths(numbers, B, longest)
-        output = padded(numbers, lengths, T, 2 * H if bidirectional else H, nan=nan)
-        output = output if batch_first else output.transpose(0, 1).contiguous()
-        arguments = {"output": output, "lengths": lengths}
-        arguments |= {"batch_first": batch_first, "bidirectional": bidirectional}
-        traits = {TWO_WAYS if bidirectional else ONE_WAY} | (set() if nan else {FINITE})
-        return Case(arguments, {"B": B, "T": T, "H": H}, frozenset(traits))
-
-    return [
-        case(3, 6, 6, 4, True, False, nan=False),
-        case(4, 7, 7, 2, False, False, nan=True),
-        case(5, 5, 7, 4, True, False, nan=True),  # no sequence fills all steps
-        case(3, 7, 7, 2, True, True, nan=False),
-        case(4, 6, 6, 3, False, True, nan=True),
-        case(3, 4, 6, 2, True, True, nan=True),
-        case(4, 4, 4, 3, False, False, nan=True),  # T = B: axes exchanged run
-        case(4, 4, 4, 2, False, True, nan=False),
-    ]
+@cases(
+    1.0,
+    "B3 T6 H4 longest=6 batch_first; B4 T7 H2 longest=7 nan",
+    "B5 T7 H4 longest=5 batch_first nan",  # no sequence fills all steps
+    "B3 T7 H2 longest=7 batch_first bidirectional; B4 T6 H3 longest=6 bidirectional nan",
+    "B3 T6 H2 longest=4 batch_first bidirectional nan",
+    "B4 T4 H3 longest=4 nan; B4 T4 H2 longest=4 bidirectional",  # T = B: axes exchanged run
+)
+def _last_valid_cases(numbers, B, T, H, longest, batch_first=False, bidirectional=False, nan=False):
+    lengths = some_lengths(numbers, B, longest)
+    output = padded(numbers, lengths, T, 2 * H if bidirectional else H, nan=nan)
+    output = output if batch_first else output.transpose(0, 1).contiguous()
+    arguments = {"output": output, "lengths": lengths}
+    arguments |= {"batch_first": batch_first, "bidirectional": bidirectional}
+    return arguments, TWO_WAYS if bidirectional else ONE_WAY, not nan and FINITE
 
 
 wrong = Mistakes("The last valid output", _last_valid)
@@ -201,22 +189,14 @@ def _mean_valid(output, lengths):
     return kept.sum(1) / lengths[:, None]
 
 
-def _mean_valid_cases(seed):
-    numbers = random_numbers(seed, 1.0)
-
-    def case(B, longest, T, H, nan):
-        lengths = some_lengths(numbers, B, longest)
-        arguments = {"output": padded(numbers, lengths, T, H, nan=nan), "lengths": lengths}
-        return Case(arguments, {"B": B, "T": T, "H": H}, frozenset(() if nan else {FINITE}))
-
-    sizes = (
-        (3, 6, 6, 4, False),
-        (4, 7, 7, 2, False),
-        (3, 5, 8, 4, False),
-        (4, 7, 7, 3, True),
-        (5, 5, 8, 2, True),
-    )
-    return [case(*size) for size in sizes]
+@cases(
+    1.0,
+    "B3 T6 H4 longest=6; B4 T7 H2 longest=7; B3 T8 H4 longest=5",
+    "B4 T7 H3 longest=7 nan; B5 T8 H2 longest=5 nan",
+)
+def _mean_valid_cases(numbers, B, T, H, longest, nan=False):
+    lengths = some_lengths(numbers, B, longest)
+    return {"output": padded(numbers, lengths, T, H, nan=nan), "lengths": lengths}, not nan and FINITE
 
 
 wrong = Mistakes("Mean, maximum and loss without the padding", _mean_valid)
@@ -269,25 +249,17 @@ def _masked_loss(logits, targets, lengths):
     return loss
 
 
-def _masked_loss_cases(seed):
-    numbers = random_numbers(seed, 1.0)
-
-    def case(B, longest, T, K, nan):
-        lengths = some_lengths(numbers, B, longest)
-        logits = padded(numbers, lengths, T, K, nan=nan)
-        targets = numbers(B, T, K).argmax(-1)  # in the padding any class
-        targets[0, 0] = 0  # class 0 is a class like any other
-        arguments = {"logits": logits, "targets": targets, "lengths": lengths}
-        return Case(arguments, {"B": B, "T": T, "K": K}, frozenset(() if nan else {FINITE}))
-
-    sizes = (
-        (3, 6, 6, 4, False),
-        (4, 7, 7, 3, False),
-        (5, 6, 8, 4, False),
-        (4, 7, 7, 5, True),
-        (3, 5, 8, 4, True),
-    )
-    return [case(*size) for size in sizes]
+@cases(
+    1.0,
+    "B3 T6 K4 longest=6; B4 T7 K3 longest=7; B5 T8 K4 longest=6",
+    "B4 T7 K5 longest=7 nan; B3 T8 K4 longest=5 nan",
+)
+def _masked_loss_cases(numbers, B, T, K, longest, nan=False):
+    lengths = some_lengths(numbers, B, longest)
+    logits = padded(numbers, lengths, T, K, nan=nan)
+    targets = numbers(B, T, K).argmax(-1)  # in the padding any class
+    targets[0, 0] = 0  # class 0 is a class like any other
+    return {"logits": logits, "targets": targets, "lengths": lengths}, not nan and FINITE
 
 
 wrong = Mistakes("Mean, maximum and loss without the padding", _masked_loss)
@@ -358,15 +330,11 @@ def _batch_sizes(lengths):
     return (t < lengths[:, None]).sum(0)
 
 
-def _batch_sizes_cases(seed):
-    numbers = random_numbers(seed, 1.0)
-
-    def case(lengths):
-        return Case({"lengths": lengths}, {"B": len(lengths), "T": int(lengths.max())})
-
-    twice = torch.tensor([2, 6, 2, 6, 3])
-    different = [case(some_lengths(numbers, B, longest)) for B, longest in ((3, 7), (5, 8), (4, 6))]
-    return [*different, case(twice[[0, *numbers(4).argsort().add(1).tolist()]])]
+@cases(1.0, "B3 T7; B5 T8; B4 T6; B5 T6 twice")
+def _batch_sizes_cases(numbers, B, T, twice=False):
+    if twice:
+        return {"lengths": torch.tensor([2, 6, 2, 6, 3])[[0, *numbers(4).argsort().add(1).tolist()]]}
+    return {"lengths": some_lengths(numbers, B, T)}
 
 
 wrong = Mistakes("From the lengths to batch_sizes", _batch_sizes)
@@ -411,21 +379,16 @@ def _pack(x, lengths):
     return data, sizes, order, order.argsort()
 
 
-def _pack_cases(seed):
-    numbers = random_numbers(seed, 1.0)
-
-    def case(lengths, T, I, nan):
-        sizes = {"B": len(lengths), "T": T, "I": I}
-        arguments = {"x": padded(numbers, lengths, T, I, nan=nan), "lengths": lengths}
-        return Case(arguments, sizes, frozenset(() if nan else {FINITE}))
-
-    return [
-        case(torch.tensor([2, 5, 3, 4]), 5, 3, nan=False),  # the order does not undo itself
-        case(some_lengths(numbers, 3, 6), 6, 2, nan=True),
-        case(some_lengths(numbers, 5, 7), 7, 4, nan=True),
-        case(some_lengths(numbers, 3, 5), 8, 2, nan=True),  # no sequence fills all steps
-        case(torch.tensor([4, 3, 1]), 4, 2, nan=False),  # sorted already
-    ]
+@cases(
+    1.0,
+    "B4 T5 I3 lengths=(2,5,3,4)",  # the order does not undo itself
+    "B3 T6 I2 longest=6 nan; B5 T7 I4 longest=7 nan",
+    "B3 T8 I2 longest=5 nan",  # no sequence fills all steps
+    "B3 T4 I2 lengths=(4,3,1)",  # sorted already
+)
+def _pack_cases(numbers, B, T, I, longest=0, lengths=(), nan=False):
+    lengths = torch.tensor(lengths) if lengths else some_lengths(numbers, B, longest)
+    return {"x": padded(numbers, lengths, T, I, nan=nan), "lengths": lengths}, not nan and FINITE
 
 
 wrong = Mistakes("Packing: the staircase", _pack)
@@ -494,25 +457,19 @@ def _unpack(data, batch_sizes, unsorted_indices, total_length):
     return padded[unsorted_indices], lengths[unsorted_indices]
 
 
-def _unpack_cases(seed):
-    numbers = random_numbers(seed, 1.0)
-
-    def case(lengths, total_length, H):
-        sizes, _, back = staircase(lengths)
-        data = numbers(int(lengths.sum()), H)
-        data[-1] = 0  # the longest sequence ends in a step that is zero, and no padding
-        arguments = {"data": data, "batch_sizes": sizes, "unsorted_indices": back}
-        arguments |= {"total_length": total_length}
-        traits = frozenset({FITTING} if total_length == int(lengths.max()) else ())
-        return Case(arguments, {"B": len(lengths), "T": total_length, "H": H}, traits)
-
-    return [
-        case(torch.tensor([2, 5, 3, 4]), 5, 3),  # the order does not undo itself
-        case(some_lengths(numbers, 3, 6), 6, 2),
-        case(some_lengths(numbers, 5, 7), 9, 4),
-        case(torch.tensor([3, 2, 5]), 8, 4),
-        case(torch.tensor([4, 3, 1]), 6, 2),  # sorted already
-    ]
+@cases(
+    1.0,
+    "B4 T5 H3 lengths=(2,5,3,4)",  # the order does not undo itself
+    "B3 T6 H2 longest=6; B5 T9 H4 longest=7; B3 T8 H4 lengths=(3,2,5)",
+    "B3 T6 H2 lengths=(4,3,1)",  # sorted already
+)
+def _unpack_cases(numbers, B, T, H, longest=0, lengths=()):
+    lengths = torch.tensor(lengths) if lengths else some_lengths(numbers, B, longest)
+    sizes, _, back = staircase(lengths)
+    data = numbers(int(lengths.sum()), H)
+    data[-1] = 0  # the longest sequence ends in a step that is zero, and no padding
+    arguments = {"data": data, "batch_sizes": sizes, "unsorted_indices": back, "total_length": T}
+    return arguments, lengths.max() == T and FITTING
 
 
 wrong = Mistakes("Back to a padded tensor", _unpack)
@@ -583,26 +540,18 @@ def _run_packed(cell, data, batch_sizes, unsorted_indices, state):
     return torch.cat(outputs), h[unsorted_indices], c[unsorted_indices]
 
 
-def _run_packed_cases(seed):
-    numbers = random_numbers(seed, 0.7)
-
-    def case(lengths, I, H):
-        B, (sizes, _, back) = len(lengths), staircase(lengths)
-        arguments = {
-            "cell": random_module("LSTMCell", numbers, input_size=I, hidden_size=H),
-            "data": numbers(int(lengths.sum()), I),
-            "batch_sizes": sizes,
-            "unsorted_indices": back,
-            "state": (numbers(B, H), 2 * numbers(B, H)),
-        }
-        return Case(arguments, {"B": B, "T": len(sizes), "I": I, "H": H})
-
-    return [
-        case(torch.tensor([2, 5, 3, 4]), 3, 6),  # the order does not undo itself
-        case(some_lengths(numbers, 3, 6), 2, 5),
-        case(torch.tensor([3, 2, 5]), 4, 6),
-        case(torch.tensor([4, 3, 1]), 2, 5),  # sorted already
-    ]
+@cases(
+    0.7,
+    "B4 T5 I3 H6 lengths=(2,5,3,4)",  # the order does not undo itself
+    "B3 T6 I2 H5; B3 T5 I4 H6 lengths=(3,2,5)",
+    "B3 T4 I2 H5 lengths=(4,3,1)",  # sorted already
+)
+def _run_packed_cases(numbers, B, T, I, H, lengths=()):
+    lengths = torch.tensor(lengths) if lengths else some_lengths(numbers, B, T)
+    sizes, _, back = staircase(lengths)
+    cell, data = random_cell(numbers, I, H), numbers(int(lengths.sum()), I)
+    arguments = {"cell": cell, "data": data, "batch_sizes": sizes, "unsorted_indices": back}
+    return arguments | {"state": random_state(numbers, B, H)}
 
 
 wrong = Mistakes("The loop over the staircase", _run_packed)

@@ -13,6 +13,7 @@ from rnncourse.checks.framework.authoring import (
     Mistakes,
     TorchModule,
     Trait,
+    cases,
     random_module,
     random_numbers,
 )
@@ -345,17 +346,16 @@ def _set_forget_bias(lstm, value):
                 parameter[H : 2 * H] = share
 
 
-def _set_forget_bias_cases(seed):
-    numbers = random_numbers(seed, 0.6, torch.float32)
-
-    def case(value, I, H, L, both=False, bias=True, **more):
-        options = {"input_size": I, "hidden_size": H, "num_layers": L, "bidirectional": both, "bias": bias}
-        lstm = replace(random_module("LSTM", numbers, **options, **more), trains=True)
-        traits = frozenset({BIASES if bias else NO_BIASES})
-        return Case({"lstm": lstm, "value": value}, {"I": I, "H": H, "L": L}, traits)
-
-    plain = [case(1.0, 3, 4, 1), case(1.5, 4, 3, 2), case(3.0, 3, 4, 2, both=True)]
-    return [*plain, case(0.5, 3, 5, 2, both=True, proj_size=2), case(1.0, 4, 5, 2, bias=False)]
+@cases(
+    0.6,
+    "I3 H4 L1 value=1.0; I4 H3 L2 value=1.5; I3 H4 L2 value=3.0 bidirectional",
+    "I3 H5 L2 value=0.5 bidirectional proj_size=2; I4 H5 L2 value=1.0 bias=False",
+    dtype=torch.float32,
+)
+def _set_forget_bias_cases(numbers, I, H, L, value, **options):
+    lstm = random_module("LSTM", numbers, input_size=I, hidden_size=H, num_layers=L, **options)
+    arguments = {"lstm": replace(lstm, trains=True), "value": value}
+    return arguments, BIASES if options.get("bias", True) else NO_BIASES
 
 
 def _derive_set_forget_bias(returned, arguments):
@@ -444,17 +444,15 @@ def _orthogonal_per_gate(module):
                     nn.init.orthogonal_(block)
 
 
-def _orthogonal_per_gate_cases(seed):
-    numbers = random_numbers(seed, 0.4, torch.float32)
-
-    def case(of, I, H, L, both=False, **more):
-        options = {"input_size": I, "hidden_size": H, "num_layers": L, "bidirectional": both}
-        module = replace(random_module(of, numbers, **options, **more), trains=True)
-        traits = frozenset({LSTM_BLOCKS if of == "LSTM" else GRU_BLOCKS})
-        return Case({"module": module}, {"I": I, "H": H, "L": L}, traits)
-
-    lstms = [case("LSTM", 3, 5, 1), case("LSTM", 4, 6, 2, both=True), case("LSTM", 2, 7, 2, proj_size=4)]
-    return [*lstms, case("GRU", 3, 6, 2, both=True)]
+@cases(
+    0.4,
+    "I3 H5 L1 of='LSTM'; I4 H6 L2 of='LSTM' bidirectional; I2 H7 L2 of='LSTM' proj_size=4",
+    "I3 H6 L2 of='GRU' bidirectional",
+    dtype=torch.float32,
+)
+def _orthogonal_per_gate_cases(numbers, I, H, L, of, **options):
+    module = random_module(of, numbers, input_size=I, hidden_size=H, num_layers=L, **options)
+    return {"module": replace(module, trains=True)}, LSTM_BLOCKS if of == "LSTM" else GRU_BLOCKS
 
 
 def _derive_orthogonal_per_gate(returned, arguments):
@@ -615,14 +613,10 @@ def _fold_biases(mode, bias_ih, bias_hh):
     return one, other
 
 
-def _fold_biases_cases(seed):
-    numbers = random_numbers(seed, 1.0)
-
-    def case(mode, G, H):
-        arguments = {"mode": mode, "bias_ih": numbers(G * H), "bias_hh": numbers(G * H)}
-        return Case(arguments, {"G": G, "H": H}, frozenset({TWO_SUMS if mode == "GRU" else ONE_SUM}))
-
-    return [case("LSTM", 4, 3), case("RNN", 1, 6), case("GRU", 3, 4), case("LSTM", 4, 6), case("GRU", 3, 8)]
+@cases(1.0, "G4 H3 mode='LSTM'; G1 H6 mode='RNN'; G3 H4 mode='GRU'; G4 H6 mode='LSTM'; G3 H8 mode='GRU'")
+def _fold_biases_cases(numbers, G, H, mode):
+    arguments = {"mode": mode, "bias_ih": numbers(G * H), "bias_hh": numbers(G * H)}
+    return arguments, TWO_SUMS if mode == "GRU" else ONE_SUM
 
 
 wrong = Mistakes("Two biases", _fold_biases)
@@ -687,15 +681,10 @@ def _to_onnx(lstm):
     return torch.stack(W), torch.stack(R), torch.stack(B)
 
 
-def _to_onnx_cases(seed):
-    numbers = random_numbers(seed, 0.7, torch.float32)
-
-    def case(I, H, both):
-        lstm = random_module("LSTM", numbers, input_size=I, hidden_size=H, bidirectional=both)
-        sizes = {"D": 2 if both else 1, "I": I, "H": H}
-        return Case({"lstm": lstm}, sizes, frozenset({TWO_WAYS if both else ONE_WAY}))
-
-    return [case(5, 4, False), case(4, 3, True), case(2, 3, False), case(3, 5, True), case(3, 3, True)]
+@cases(0.7, "D1 I5 H4; D2 I4 H3; D1 I2 H3; D2 I3 H5; D2 I3 H3", dtype=torch.float32)
+def _to_onnx_cases(numbers, D, I, H):
+    lstm = random_module("LSTM", numbers, input_size=I, hidden_size=H, bidirectional=D == 2)
+    return {"lstm": lstm}, TWO_WAYS if D == 2 else ONE_WAY
 
 
 wrong = Mistakes("Weights from elsewhere", _to_onnx)

@@ -19,6 +19,7 @@ from rnncourse.checks.framework.authoring import (
     Mistakes,
     TorchModule,
     Trait,
+    cases,
     random_numbers,
     random_weights,
     row,
@@ -186,18 +187,17 @@ def _unroll(x, h_0, *weights, step=_rnn_step):
     return outputs, h
 
 
-def _unroll_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.6)
-
-    def case(T: int, B: int, I: int, H: int, *traits: Trait) -> Case:
-        arguments = {"x": numbers(T, B, I), "h_0": numbers(B, H), **random_weights(numbers, 1, I, H)}
-        if H_ZERO in traits:
-            arguments["h_0"].zero_()
-        return Case(arguments, {"T": T, "B": B, "I": I, "H": H}, frozenset(traits))
-
-    different = [case(5, 3, 2, 4), case(4, 2, 5, 3)]
-    square = case(3, 3, 4, 4)  # T = B, I = H: a loop over the wrong axis runs, and so do exchanged weights
-    return [*different, square, case(6, 2, 3, 5, H_ZERO), case(1, 4, 2, 3)]
+@cases(
+    0.6,
+    "T5 B3 I2 H4; T4 B2 I5 H3",
+    "T3 B3 I4 H4",  # T = B, I = H: a loop over the wrong axis runs, and so do exchanged weights
+    "T6 B2 I3 H5 h_zero; T1 B4 I2 H3",
+)
+def _unroll_cases(numbers, T, B, I, H, h_zero=False):
+    arguments = {"x": numbers(T, B, I), "h_0": numbers(B, H), **random_weights(numbers, 1, I, H)}
+    if h_zero:
+        arguments["h_0"].zero_()
+    return arguments, h_zero and H_ZERO
 
 
 wrong = Mistakes("Over time", _unroll)

@@ -16,6 +16,7 @@ from rnncourse.checks.framework.authoring import (
     Problem,
     Seen,
     Trait,
+    cases,
     random_numbers,
     rows,
 )
@@ -26,7 +27,8 @@ CHECKS = ExerciseSet("01")
 
 def _calculated(name: str, slips: Mistakes, **more: Any) -> Check:
     """A task that asks for values. A mistake is the whole calculation with a slip: what comes out wrong."""
-    right = slips.truth()
+    truth: Any = slips.truth
+    right = truth()
 
     def wrong_values(slip: Callable) -> dict[str, float]:
         return {value: number for value, number in slip().items() if abs(number - right[value]) > 1e-3}
@@ -139,15 +141,10 @@ def _run(x, h_0, u, w):
     return states, h
 
 
-def _run_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-
-    def case(T: int) -> Case:
-        h_0, u, w = numbers(3)
-        arguments = {"x": numbers(T), "h_0": h_0, "u": u, "w": w}
-        return Case(arguments, {"T": T}, frozenset({MORE_STEPS} if T > 1 else ()))
-
-    return [case(5), case(4), case(7), case(1), case(0), case(3)]
+@cases(0.8, "T5; T4; T7; T1; T0; T3")
+def _run_cases(numbers, T):
+    h_0, u, w = numbers(3)
+    return {"x": numbers(T), "h_0": h_0, "u": u, "w": w}, T > 1 and MORE_STEPS
 
 
 wrong = Mistakes("It is a fold", _run)
@@ -427,16 +424,14 @@ def _weight_of(k, T, W_ih, W_hh):
     return power @ W_ih
 
 
-def _weight_of_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.7)
-
-    def case(k: int, T: int, I: int, H: int) -> Case:
-        arguments = {"k": k, "T": T, "W_ih": numbers(H, I), "W_hh": numbers(H, H)}
-        return Case(arguments, {"k": k, "T": T, "I": I, "H": H}, frozenset({LAST if k == T else EARLIER}))
-
-    earlier = [case(2, 5, 3, 4), case(1, 7, 2, 3), case(4, 6, 3, 5), case(3, 4, 2, 5)]
-    square = case(1, 4, 3, 3)  # I = H: matrices in the wrong order run
-    return [*earlier, square, case(5, 5, 4, 2), case(1, 1, 2, 3)]
+@cases(
+    0.7,
+    "k2 T5 I3 H4; k1 T7 I2 H3; k4 T6 I3 H5; k3 T4 I2 H5",
+    "k1 T4 I3 H3",  # I = H: matrices in the wrong order run
+    "k5 T5 I4 H2; k1 T1 I2 H3",
+)
+def _weight_of_cases(numbers, k, T, I, H):
+    return {"k": k, "T": T, "W_ih": numbers(H, I), "W_hh": numbers(H, H)}, LAST if k == T else EARLIER
 
 
 wrong = Mistakes("Unrolled with letters", _weight_of)

@@ -11,6 +11,7 @@ from rnncourse.checks.framework.authoring import (
     Plain,
     Problem,
     Trait,
+    cases,
     random_module,
     random_numbers,
 )
@@ -289,10 +290,9 @@ def _time_first(rows, T):
     return x
 
 
-def _time_first_cases(seed):
-    numbers = random_numbers(seed, 1.0)
-    sizes = [(4, 3, 2), (3, 5, 4), (6, 2, 3), (2, 4, 5), (5, 4, 1)]
-    return [Case({"rows": numbers(B * T, I), "T": T}, {"T": T, "B": B, "I": I}) for T, B, I in sizes]
+@cases(1.0, "T4 B3 I2; T3 B5 I4; T6 B2 I3; T2 B4 I5; T5 B4 I1")
+def _time_first_cases(numbers, T, B, I):
+    return {"rows": numbers(B * T, I), "T": T}
 
 
 wrong = Mistakes("Transpose, not view", _time_first)

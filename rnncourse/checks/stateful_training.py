@@ -14,7 +14,9 @@ from rnncourse.checks.framework.authoring import (
     Mistakes,
     TorchModule,
     Trait,
+    cases,
     flat,
+    random_head,
     random_module,
     random_numbers,
     rows,
@@ -230,18 +232,13 @@ def _train_epoch(lstm, head, optimizer, x, y, K):
     return torch.tensor(losses, dtype=x.dtype)
 
 
-def _train_epoch_cases(seed):
-    numbers = random_numbers(seed, 0.8)
-
-    def case(T, B, I, H, O, K, L=1):
-        lstm = random_module("LSTM", numbers, input_size=I, hidden_size=H, num_layers=L)
-        head = random_module("Linear", numbers, in_features=H, out_features=O)
-        arguments = {"lstm": replace(lstm, trains=True), "head": replace(head, trains=True), "lr": 0.5}
-        arguments |= {"x": numbers(T, B, I), "y": numbers(T, B, O), "K": K}
-        sizes = {"T": T, "B": B, "I": I, "H": H, "O": O, "K": K, "n": -(-T // K)}
-        return Case(arguments, sizes, frozenset({SHORT_CHUNK if T % K else WHOLE_CHUNKS}))
-
-    return [case(12, 5, 2, 6, 1, 4), case(14, 7, 4, 5, 2, 6), case(9, 2, 6, 5, 1, 4, L=2)]
+@cases(0.8, "T12 B5 I2 H6 O1 K4 n3; T14 B7 I4 H5 O2 K6 n3; T9 B2 I6 H5 O1 K4 n3 layers=2")
+def _train_epoch_cases(numbers, T, B, I, H, O, K, n, layers=1):
+    lstm = random_module("LSTM", numbers, input_size=I, hidden_size=H, num_layers=layers)
+    head = random_head(numbers, H, O)
+    arguments = {"lstm": replace(lstm, trains=True), "head": replace(head, trains=True), "lr": 0.5}
+    arguments |= {"x": numbers(T, B, I), "y": numbers(T, B, O), "K": K}
+    return arguments, SHORT_CHUNK if T % K else WHOLE_CHUNKS
 
 
 wrong = Mistakes("The second backward", _train_epoch)

@@ -16,6 +16,7 @@ from rnncourse.checks.framework.authoring import (
     Problem,
     TorchModule,
     Trait,
+    cases,
     random_module,
     random_numbers,
     row,
@@ -34,9 +35,9 @@ def _step_jacobian(h_t, weight_hh):
     return J
 
 
-def _step_jacobian_cases(seed):
-    numbers = random_numbers(seed, 0.8)
-    return [Case({"h_t": torch.tanh(numbers(H)), "weight_hh": numbers(H, H)}, {"H": H}) for H in (4, 3, 6, 2)]
+@cases(0.8, "H4; H3; H6; H2")
+def _step_jacobian_cases(numbers, H):
+    return {"h_t": torch.tanh(numbers(H)), "weight_hh": numbers(H, H)}
 
 
 wrong = Mistakes("Many units: a product of Jacobians", _step_jacobian)
@@ -81,13 +82,9 @@ def _product_norms(states, weight_hh):
     return torch.stack(norms)
 
 
-def _product_norms_cases(seed):
-    numbers = random_numbers(seed, 0.8)
-
-    def case(T, H):
-        return Case({"states": torch.tanh(numbers(T, H)), "weight_hh": numbers(H, H)}, {"T": T, "H": H})
-
-    return [case(5, 3), case(4, 6), case(6, 2), case(3, 4), case(4, 4)]  # T = H: rows taken for columns
+@cases(0.8, "T5 H3; T4 H6; T6 H2; T3 H4; T4 H4")  # T = H: rows taken for columns
+def _product_norms_cases(numbers, T, H):
+    return {"states": torch.tanh(numbers(T, H)), "weight_hh": numbers(H, H)}
 
 
 wrong = Mistakes("Many units: a product of Jacobians", _product_norms)
@@ -164,19 +161,15 @@ def _scale_to_radius(weight_hh, rho):
     return weight_hh * (rho / radius)
 
 
-def _scale_to_radius_cases(seed):
-    numbers = random_numbers(seed, 0.8)
-
-    def case(H, rho, trait):
-        while True:
-            weight_hh = numbers(H, H)
-            values = torch.linalg.eigvals(weight_hh)
-            top = values[values.abs().argmax()]
-            if (top.imag.abs() > 1e-9) == (trait is COMPLEX):
-                weight_hh = weight_hh if top.real < 0 else -weight_hh
-                return Case({"weight_hh": weight_hh, "rho": rho}, {"H": H}, frozenset({trait}))
-
-    return [case(4, 0.9, COMPLEX), case(3, 6.0, COMPLEX), case(5, 1.1, NEGATIVE), case(2, 7.5, NEGATIVE)]
+@cases(0.8, "H4 rho=0.9 complex; H3 rho=6.0 complex; H5 rho=1.1; H2 rho=7.5")
+def _scale_to_radius_cases(numbers, H, rho, complex=False):
+    while True:
+        weight_hh = numbers(H, H)
+        values = torch.linalg.eigvals(weight_hh)
+        top = values[values.abs().argmax()]
+        if (top.imag.abs() > 1e-9) == complex:
+            weight_hh = weight_hh if top.real < 0 else -weight_hh
+            return {"weight_hh": weight_hh, "rho": rho}, COMPLEX if complex else NEGATIVE
 
 
 wrong = Mistakes("How large can the product be?", _scale_to_radius)
@@ -233,17 +226,17 @@ def _clip_global(gradients, max_norm):
     return clipped, norm
 
 
-def _clip_global_cases(seed):
-    numbers = random_numbers(seed, 1.0)
-
-    def case(H, I, max_norm, trait, scale=3.0):
-        gradients = [scale * numbers(*shape) for shape in ((H, I), (H, H), (H,), (1, H), (1,))]
-        gradients[0] *= 0.01  # below the others by far: a clip of its own would leave it alone
-        return Case({"gradients": gradients, "max_norm": max_norm}, {"H": H, "I": I}, frozenset({trait}))
-
-    # Norms are about 3 * sqrt(H² + 2H + 1) = 3 (H + 1), and 0.3 (H + 1).
-    large = [case(4, 3, 1.0, LARGE), case(3, 5, 2.5, LARGE), case(2, 6, 0.5, LARGE)]
-    return [*large, case(3, 4, 10.0, SMALL, 0.3), case(5, 2, 12.0, SMALL, 0.3)]
+# Norms are about 3 * sqrt(H² + 2H + 1) = 3 (H + 1), and 0.3 (H + 1).
+@cases(
+    1.0,
+    "H4 I3 max_norm=1.0; H3 I5 max_norm=2.5; H2 I6 max_norm=0.5",
+    "H3 I4 max_norm=10.0 small; H5 I2 max_norm=12.0 small",
+)
+def _clip_global_cases(numbers, H, I, max_norm, small=False):
+    scale = 0.3 if small else 3.0
+    gradients = [scale * numbers(*shape) for shape in ((H, I), (H, H), (H,), (1, H), (1,))]
+    gradients[0] *= 0.01  # below the others by far: a clip of its own would leave it alone
+    return {"gradients": gradients, "max_norm": max_norm}, SMALL if small else LARGE
 
 
 def _derive(returned, arguments):
@@ -444,14 +437,10 @@ def _measure(rnn, x):
     return reach, saturated
 
 
-def _measure_cases(seed):
-    numbers = random_numbers(seed, 0.8)
-
-    def case(T, B, I, H):
-        rnn = random_module("RNN", numbers, input_size=I, hidden_size=H)
-        return Case({"rnn": rnn, "x": 3 * numbers(T, B, I)}, {"T": T, "B": B, "I": I, "H": H})
-
-    return [case(4, 3, 2, 5), case(3, 6, 4, 2), case(5, 2, 3, 6), case(2, 7, 5, 3)]
+@cases(0.8, "T4 B3 I2 H5; T3 B6 I4 H2; T5 B2 I3 H6; T2 B7 I5 H3")
+def _measure_cases(numbers, T, B, I, H):
+    rnn = random_module("RNN", numbers, input_size=I, hidden_size=H)
+    return {"rnn": rnn, "x": 3 * numbers(T, B, I)}
 
 
 wrong = Mistakes("One update is enough", _measure)
@@ -543,10 +532,9 @@ def _memory_road(f):
     return road
 
 
-def _memory_road_cases(seed):
-    numbers = random_numbers(seed, 1.0)
-    sizes = [{"T": T, "B": B, "H": H} for T, B, H in ((4, 3, 2), (5, 2, 6), (3, 5, 4), (2, 4, 3))]
-    return [Case({"f": torch.sigmoid(1 + numbers(*size.values()))}, size) for size in sizes]
+@cases(1.0, "T4 B3 H2; T5 B2 H6; T3 B5 H4; T2 B4 H3")
+def _memory_road_cases(numbers, T, B, H):
+    return {"f": torch.sigmoid(1 + numbers(T, B, H))}
 
 
 wrong = Mistakes("What an LSTM solves", _memory_road)
