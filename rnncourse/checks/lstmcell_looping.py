@@ -14,7 +14,6 @@ from rnncourse.checks.framework.authoring import (
     NO_STATE,
     ONE_STEP,
     STATE,
-    Case,
     ExerciseSet,
     Mistakes,
     TorchModule,
@@ -26,7 +25,6 @@ from rnncourse.checks.framework.authoring import (
     random_cells,
     random_head,
     random_module,
-    random_numbers,
     random_state,
     rows,
     small_cell,
@@ -683,22 +681,12 @@ def _draw(numbers, steps: int, B: int, I: int, H: int, V: int, all_end: bool) ->
 
 
 @functools.cache  # it takes many draws
-def _greedy_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 1.2)
-
-    def case(steps: int, B: int, I: int, H: int, V: int, all_end: bool = False) -> Case:
-        arguments = None
-        while arguments is None:
-            arguments = _draw(numbers, steps, B, I, H, V, all_end)
-        sizes = {"steps": steps, "B": B, "I": I, "H": H, "V": V}
-        return Case(arguments, sizes, frozenset({ALL_END if all_end else GOES_ON}))
-
-    return [
-        case(6, 4, 3, 5, 7),
-        case(5, 3, 2, 6, 4),
-        case(6, 2, 3, 5, 4, all_end=True),
-        case(7, 3, 4, 5, 6, all_end=True),
-    ]
+@cases(1.2, "steps6 B4 I3 H5 V7; steps5 B3 I2 H6 V4; steps6 B2 I3 H5 V4 all_end; steps7 B3 I4 H5 V6 all_end")
+def _greedy_cases(numbers, steps, B, I, H, V, all_end=False):
+    arguments = None
+    while arguments is None:
+        arguments = _draw(numbers, steps, B, I, H, V, all_end)
+    return arguments, ALL_END if all_end else GOES_ON
 
 
 wrong = Mistakes("Feed the prediction back", _greedy)

@@ -1,6 +1,7 @@
 """The checks of exercise set 15: shapes, counts and rows, two biases, how weights start, another order."""
 
 import math
+import re
 from dataclasses import replace
 
 import torch
@@ -156,43 +157,34 @@ def _count_parameters_cases(seed):
     return [*plain, case("LSTM", 3, True, projected=True), case("LSTM", 4, False, bias=False, projected=True)]
 
 
-wrong = Mistakes("Count them", _count_parameters)
-# Each as it is, and by those who have not come to the projection yet.
-for mistake in """
+# Each stands as it is, and as those make it who have not come to the projection yet.
+COUNTS = """
 one bias | one vector of biases is counted for each cell. torch has two. | 2 if bias => 1 if bias
-
 biases always | bias=False makes no difference in your count. | 2 if bias else 0 => 2
-
 biases never | the biases are not counted. | 2 if bias else 0 => 0
-
 all read x | each layer's count has I in it. What does layer 1 read? | (D * wide + => (I +
-
 upper layers read one direction | with two directions the upper layers' weight_ih are counted too narrow: a
     layer reads both.
     (D * wide + => (wide +
-
 weight_hh reads both | weight_hh is counted too wide with two directions: in time a cell reads its own h.
     I + wide + => I + D * wide +
     D * wide + wide => D * wide + D * wide
-
 one direction counted | one direction is counted of two. | D * (first + => (first +
-
 directions not at all | you count as if there were one direction. | 2 if bidirectional else 1 => 1
-
 one layer | one layer is counted. | (first + (L - 1) * upper) => first
-
 one layer too many | one of the upper layers is counted once too often. | (L - 1) => L
-
 four gates always | four blocks are counted, always. How many has a GRU, and an RNN?
     "RNN": 1, "GRU": 3 => "RNN": 4, "GRU": 4
-
 the textbook's LSTM | 4H(I + H + 1) for each layer is a textbook's LSTM. torch has two biases, layers that
     read h, two directions, and other modes than the LSTM.
     2 if bidirectional else 1 => 1
     "RNN": 1, "GRU": 3 => "RNN": 4, "GRU": 4
     2 if bias else 0 => 1
     (D * wide + => (I +
-""".strip().split("\n\n"):
+"""
+
+wrong = Mistakes("Count them", _count_parameters)
+for mistake in re.split(r"\n(?! )", COUNTS.strip()):
     name, _, rest = mistake.partition(" | ")
     wrong.edits(mistake)
     wrong.edits(f"""{name}; no projection | {rest}

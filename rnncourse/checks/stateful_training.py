@@ -16,9 +16,11 @@ from rnncourse.checks.framework.authoring import (
     Trait,
     cases,
     flat,
+    random_cell,
     random_head,
     random_module,
     random_numbers,
+    random_state,
     rows,
     small_cell,
     small_head,
@@ -335,19 +337,13 @@ class _Reader(nn.Module):
         return output
 
 
-def _Reader_cases(seed):
-    numbers = random_numbers(seed, 0.8, torch.float32)
-
-    def case(B, I, H, *steps, double=False):
-        sizes = {"input_size": I, "hidden_size": H}
-        parameters = random_module("LSTM", numbers, **sizes).parameters
-        chunks = [numbers(K, B, I).to(torch.float64 if double else torch.float32) for K in steps]
-        arguments = sizes | {"batch_size": B, "parameters": parameters, "double": double, "chunks": chunks}
-        letters = {"T": sum(steps), "K": steps[0], "B": B, "I": I, "H": H}
-        return Case(arguments, letters, frozenset({DOUBLE if double else FLOAT}))
-
-    cases = [case(3, 2, 5, 4, 4, 4), case(2, 5, 6, 3, 3, 1), case(6, 3, 4, 2, 2, 2, double=True)]
-    return [*cases, case(4, 3, 2, 5, 5, 5)]
+@cases(0.8, "T12 K4 B3 I2 H5; T7 K3 B2 I5 H6; T6 K2 B6 I3 H4 double; T15 K5 B4 I3 H2", dtype=torch.float32)
+def _Reader_cases(numbers, T, K, B, I, H, double=False):
+    parameters = random_module("LSTM", numbers, input_size=I, hidden_size=H).parameters
+    chunks = [numbers(min(K, T - t), B, I) for t in range(0, T, K)]
+    arguments = {"input_size": I, "hidden_size": H, "batch_size": B, "parameters": parameters}
+    arguments |= {"double": double, "chunks": [chunk.double() if double else chunk for chunk in chunks]}
+    return arguments, DOUBLE if double else FLOAT
 
 
 wrong = Mistakes("Epochs and evaluation", _Reader)
@@ -422,25 +418,16 @@ def _read_documents(cell, x, begins, state):
     return torch.stack(outputs), (h, c)
 
 
-def _read_documents_cases(seed):
-    numbers = random_numbers(seed, 0.8)
-
-    def case(I, H, *rows):
-        begins = torch.tensor([[letter == "!" for letter in row] for row in rows]).T.contiguous()  # (T, B)
-        T, B = begins.shape
-        cell = random_module("LSTMCell", numbers, input_size=I, hidden_size=H)
-        state = (numbers(B, H), 2 * numbers(B, H))
-        arguments = {"cell": cell, "x": numbers(T, B, I), "begins": begins, "state": state}
-        trait = DOCUMENTS if begins.any() else ONE_DOCUMENT
-        return Case(arguments, {"T": T, "B": B, "I": I, "H": H}, frozenset({trait}))
-
-    return [
-        case(2, 4, "..!..", "!....", ".!.!."),  # a row for each sequence, ! where a document begins
-        case(3, 5, "...!", "...."),
-        case(5, 2, "....", "....", "...."),
-        case(2, 5, "!.!", "..!", "!!.", "..."),
-        case(4, 3, "!.....", "..!..!"),
-    ]
+@cases(  # rows: one for each sequence, ! where a document begins
+    0.8,
+    "T5 B3 I2 H4 rows='..!..,!....,.!.!.'; T4 B2 I3 H5 rows='...!,....'; T4 B3 I5 H2 rows='....,....,....'",
+    "T3 B4 I2 H5 rows='!.!,..!,!!.,...'; T6 B2 I4 H3 rows='!.....,..!..!'",
+)
+def _read_documents_cases(numbers, T, B, I, H, rows):
+    begins = torch.tensor([[letter == "!" for letter in row] for row in rows.split(",")]).T.contiguous()
+    cell, state = random_cell(numbers, I, H), random_state(numbers, B, H)
+    arguments = {"cell": cell, "x": numbers(T, B, I), "begins": begins, "state": state}
+    return arguments, DOCUMENTS if begins.any() else ONE_DOCUMENT
 
 
 wrong = Mistakes("When to reset", _read_documents)
