@@ -430,7 +430,8 @@ never | nothing is ever dropped. § Where dropout goes | if training: => if Fals
 drawn once for ever | each call has the same mask: a seed set inside, or a mask kept from the first call?
     torch.rand_like(x[:1]) => torch.rand(x[:1].shape, generator=torch.Generator().manual_seed(0))
 noise, not dropout | nothing is set to zero: x is multiplied by the random numbers themselves.
-    >= p => § Where dropout goes
+    >= p =>
+    § Where dropout goes
 scaled in evaluation instead | in training nothing is scaled, and in evaluation all is multiplied by 1 - p.
     That is an old form of dropout; torch scales in training. § Where dropout goes
     / (1 - p) =>

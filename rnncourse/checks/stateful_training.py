@@ -380,7 +380,8 @@ c not detached, no buffers | the last chunk's gradient goes back into the chunks
 c not reset, no buffers | reset() leaves c as it was. And the state does not follow `.double()`.
     self.register_buffer("h", zeros, persistent=False) => self.h = zeros
     self.register_buffer("c", zeros.clone(), persistent=False) => self.c = zeros.clone()
-    self.c = torch.zeros_like(self.c) => § When to reset
+    self.c = torch.zeros_like(self.c) =>
+    § When to reset
 state not kept | every chunk starts from zeros: the state is not kept.
     self.h, self.c = h.detach(), c.detach() =>
 h and c exchanged | h is kept as c, and c as h. | h.detach(), c.detach() => c.detach(), h.detach()

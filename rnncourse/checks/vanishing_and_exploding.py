@@ -367,13 +367,15 @@ clipped before backward | the clipping comes before backward: there is no gradie
     loss.backward() =>
     optimizer.step() => loss.backward(); optimizer.step()
 zero_grad left out | the gradients are never set back: each backward adds to those of the batches before.
-    optimizer.zero_grad() => § One update is enough
+    optimizer.zero_grad() =>
+    § One update is enough
 zero_grad after backward | the gradients are set back right after backward: the norms are 0, and no weight
     moves. § One update is enough
     optimizer.zero_grad() =>
     loss.backward() => loss.backward(); optimizer.zero_grad()
 no step | no weight moves: the step is missing, or the gradients are set back before it.
-    optimizer.step() => § One update is enough
+    optimizer.step() =>
+    § One update is enough
 recurrent layer only | only the recurrent layer's gradients are clipped, and only they are in the norm.
     clip(parameters => clip(rnn.parameters()
 head only | only the head's gradients are clipped, and only they are in the norm.
