@@ -243,6 +243,8 @@ def _check_dense(layer: Layer, input: object) -> tuple[int, ...]:
             slip = " One step alone? Add the time axis: input.unsqueeze(0)."
         elif input.dim() == 1 and I == 1:
             slip = " One number for each step? Add the feature axis: input.unsqueeze(-1)."
+        elif input.dim() == 4:
+            slip = _feature_map_slip(layer, input)
         raise ValueError(
             f"input: expected {batched} or, without a batch, {unbatched}, got {shape_of(input)}.{slip}"
         )
@@ -261,6 +263,21 @@ def _check_dense(layer: Layer, input: object) -> tuple[int, ...]:
             f"input: expected {expected} with T of at least 1, got {shape_of(input)}: no time step."
         )
     return tuple(batch)
+
+
+def _feature_map_slip(layer: Layer, input: Tensor) -> str:
+    """Return the slip of an input with four axes: feature maps or images, (B, C, height, W)."""
+    C, height, W = input.shape[1:]
+    if layer.input_size == W and C == 1:
+        by = "" if layer.batch_first else " With batch_first=False, add .transpose(0, 1)."
+        return f" Are these images, (B, 1, height, W)? input.squeeze(1) makes each row a step.{by}"
+    if layer.input_size == C * height:
+        order = "(0, 2, 1)" if layer.batch_first else "(2, 0, 1)"
+        return (
+            f" Are these feature maps, (B, C, height, W)? input.flatten(1, 2).permute{order} makes each of "
+            f"the W={W} columns a step of {C * height} numbers."
+        )
+    return ""
 
 
 def shape_of(tensor: Tensor) -> str:
@@ -406,6 +423,11 @@ def _layer_state_slip(layer: Layer, input: object, state: Tensor, *expected: int
         return f" Its last axis is {shape[-1]}: was it made for hidden_size={shape[-1]}?"
     if shape[0] == L != S:
         return " A bidirectional layer has two rows for each layer, forward and backward."
+    if shape[0] == 2 * S == 2 * L:
+        return (
+            " It has two rows for each layer: is it a bidirectional layer's? Join each two,"
+            f" torch.cat((h[0::2], h[1::2]), dim=-1), for hidden_size={2 * width}, or add them."
+        )
     if shape[0] != S:
         directions = f"{S // L} direction{'s' if S > L else ''}"
         return f" num_layers={L} and {directions} make {S} row{'s' if S > 1 else ''}."

@@ -759,7 +759,8 @@ def sentences():
     yield (
         lambda: rnn(x, h.expand(2, 3, 6)),
         "h_0: expected (L*D=1, B=3, H=6), got (2, 3, 6).",
-        "num_layers=1 and 1 direction make 1 row.",
+        "It has two rows for each layer: is it a bidirectional layer's? Join each two, "
+        "torch.cat((h[0::2], h[1::2]), dim=-1), for hidden_size=12, or add them.",
     )
     yield (
         lambda: rnn(x, torch.zeros(3, 1, 6)),

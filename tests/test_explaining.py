@@ -70,7 +70,7 @@ def assert_table_is_true(module, *arguments) -> None:
     """Sizes against the module's parameters, and against what a real call takes and returns."""
     told = explain(module, *arguments)
     assert told.problem == ""
-    assert told.fits
+    assert told.reading
     input, *state = arguments
     data = input.data if isinstance(input, PackedSequence) else input
     for name, tensor in (dict(module.named_parameters()) | {"input": data}).items():
@@ -148,27 +148,30 @@ def test_example_in_full():
     assert str(explain(layer, zeros(7, 4, 3))) == (
         "GRU(3, 5, batch_first=True)\n"
         "time T=4, batch B=7, input I=3, hidden H=5, layers L=1, directions D=1\n"
-        "✓ input fits; the state starts from zeros.\n"
+        "→ This call reads 7 sequences of 4 steps, 3 numbers each (batch_first=True),\n"
+        "  from a state of zeros.\n"
         "\n"
         "    output, h_n = gru(input, h_0)\n"
         "\n"
         "goes in\n"
-        "  input         (B=7, T=4, I=3)    given (7, 4, 3)  batch first: batch_first=True\n"
-        "  h_0           (L*D=1, B=7, H=5)                   zeros if left out\n"
+        "  input  (B=7, T=4, I=3)    given (7, 4, 3)  batch first: batch_first=True\n"
+        "  h_0    (L*D=1, B=7, H=5)                   zeros if left out\n"
         "\n"
         "comes out\n"
-        "  output        (B=7, T=4, D*H=5)                   the last layer's h at every step\n"
-        "  h_n           (L*D=1, B=7, H=5)                   the last h\n"
+        "  output  (B=7, T=4, D*H=5)  the last layer's h at every step\n"
+        "  h_n     (L*D=1, B=7, H=5)  the last h\n"
         "\n"
         "parameters; rows of weight_ih, weight_hh and the biases: r 0:5, z 5:10, n 10:15\n"
-        "  weight_ih_l0  (3*H=15, I=3)                       times the input\n"
-        "  weight_hh_l0  (3*H=15, H=5)                       times h\n"
+        "  weight_ih_l0  (3*H=15, I=3)  times the input\n"
+        "  weight_hh_l0  (3*H=15, H=5)  times h\n"
         "  bias_ih_l0    (3*H=15)\n"
         "  bias_hh_l0    (3*H=15)\n"
         "\n"
         "· batch_first moves input and output, never a state: (L*D=1, B, H=5).\n"
-        "· From (B, T, …) to (T, B, …) and back: transpose(0, 1). view and reshape mix the sequences.\n"
-        "· output has every step of the last layer, h_n the last step of every layer and direction.\n"
+        "· From (B, T, …) to (T, B, …) and back: transpose(0, 1). view and reshape mix\n"
+        "  the sequences.\n"
+        "· output has every step of the last layer, h_n the last step of every layer and\n"
+        "  direction.\n"
         "· A call returns a tuple, output and h_n: nn.Sequential would hand on all of it."
     )
 
@@ -361,7 +364,7 @@ def test_wrong_call_is_named(wrong):
     assert told.problem == str(raised.value)
     assert wrong.says in told.problem
     assert told.warnings == ()
-    assert told.fits == ""
+    assert told.reading == ""
     assert explain(ours, *wrong.arguments).problem == told.problem
     assert f"✗ {told.problem}" in " ".join(str(told).split())
     if wrong.torch_refuses:
@@ -578,7 +581,7 @@ SILENT = [
         (pack_padded_sequence(zeros(3, 3, I), [3, 2, 1]),),
         "If pack_padded_sequence was given (B, T, I), did it have batch_first=True?",
     ),
-    Silent("packed", "GRU", {}, (packed(),), None),
+    Silent("packed", "GRU", {}, (packed(),), "is padding for them: their last step is in h_n[-1]."),
     Silent("all different", "LSTM", TWO_WAY, (x, twice(S, B, H)), None),
     Silent("all different, batch first", "GRU", FIRST, (zeros(B, T, I),), None),
     Silent("cell, all different", "LSTMCell", {}, (zeros(B, I), twice(B, H)), None),
@@ -592,7 +595,7 @@ def test_silent_slip_is_warned_of(silent):
         module(*silent.arguments)  # raises nothing
         told = explain(module, *silent.arguments)
         assert told.problem == ""
-        assert told.fits
+        assert told.reading
         if silent.warns is None:
             assert told.warnings == ()
         else:
@@ -616,7 +619,7 @@ def test_a_warning_in_full():
         "h_0 and c_0: L*D and B are both 4, so nothing notices if these two axes are exchanged. "
         "Axis 0 is read as layers and directions, axis 1 as the batch, whatever batch_first is.",
     )
-    assert [mark for mark, _ in told.messages] == ["!", "!", "✓"]
+    assert [mark for mark, _ in told.messages] == ["→", "!", "!"]
 
 
 # ---- claims about shapes that people make, each against the truth and against the table ----

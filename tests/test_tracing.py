@@ -240,7 +240,7 @@ def call_and_compare(layer, form: str, given: bool, upstream_of=("output", "h_n"
         assert_equal(ends[name].detach(), (end[:, 0] if form == "unbatched" else end).detach(), name)
         assert torch.equal(getattr(call, name), ends[name])
     assert_call_is(call, hand, upstream, unbatched=form == "unbatched")
-    assert call.difference < 1e-13
+    assert call.max_error < 1e-13
     return call
 
 
@@ -381,7 +381,7 @@ def test_cells_in_a_loop(library, kind, given, unbatched):
     d, gradients = t[""], hand.gradients(upstream)
     assert isinstance(d, DirectionTrace)
     assert d.lengths is None
-    assert d.difference < 1e-13
+    assert d.max_error < 1e-13
 
     def called(value: Tensor) -> Tensor:
         return value.squeeze(-2) if unbatched else value
@@ -597,7 +597,7 @@ def test_a_traced_model_is_unchanged(library, training):
     assert all(module.training == training for module in model.modules())
     assert [sorted(vars(module)) for module in model.modules()] == attributes
     assert not any(hooks(model))
-    assert max(t[name].difference for name in t.modules) < 1e-6
+    assert max(t[name].max_error for name in t.modules) < 1e-6
 
 
 def test_no_hook_is_left_after_an_exception():
@@ -615,11 +615,11 @@ def test_no_hook_is_left_after_an_exception():
         interrupted()
     assert not any(hooks(model))
     assert t["encoder"].layer(1).forward.f.shape == (T, B, H)
-    says(AttributeError, "grad.f: the block ended in an exception", lambda: t["encoder"].layer(1).grad.f)
+    says(AttributeError, "grad.f: the block was interrupted", lambda: t["encoder"].layer(1).grad.f)
     with pytest.raises(RuntimeError, match="size"), trace(model) as t:
         model.encoder(torch.zeros(B, T, I + 1))
     assert not any(hooks(model))
-    says(LookupError, "'encoder' was not called inside the block", lambda: t["encoder"])
+    says(LookupError, "the call of 'encoder' raised RuntimeError: .*size", lambda: t["encoder"])
 
 
 def test_other_hooks_stay_and_are_seen():
@@ -631,7 +631,7 @@ def test_other_hooks_stay_and_are_seen():
     with trace(layer) as t:
         output, _ = layer(x)
     assert torch.equal(t.x, x * 2)
-    assert t.difference < 1e-6
+    assert t.max_error < 1e-6
     assert torch.equal(t.output + 1, output)
     assert doubled.id in layer._forward_pre_hooks
     assert len(layer._forward_hooks) == 1
@@ -648,7 +648,7 @@ def test_nested_traces():
     assert_equal(inner.layer(0).grad.f, outer["encoder", 0].layer(0).grad.f, tolerance=0)
     assert torch.equal(inner.layer(1).mask, outer["encoder", 0].layer(1).mask)
     assert not torch.equal(inner.layer(1).mask, outer["encoder", 1].layer(1).mask)
-    assert max(outer["encoder", k].difference for k in range(2)) < 1e-6
+    assert max(outer["encoder", k].max_error for k in range(2)) < 1e-6
     assert not any(hooks(model))
 
 
@@ -712,9 +712,9 @@ def test_a_subclass_is_traced_and_its_difference_said():
         "gave other numbers than its equations.* Scaled has a forward of its own", str(warning.message)
     )
     assert warning.filename == __file__
-    assert t["", 0].difference == pytest.approx(output.abs().max().item() / 3, rel=1e-4)
+    assert t["", 0].max_error == pytest.approx(output.abs().max().item() / 3, rel=1e-4)
     t, said = traced(Plain(I, H), x)
-    assert t.difference < 1e-6
+    assert t.max_error < 1e-6
     assert not said
 
 
@@ -744,7 +744,7 @@ def test_nan_and_inf_go_through_without_a_warning(bad):
     assert not said
     assert not t.a[2, 1].isfinite().any()
     assert t.a[:2].isfinite().all()
-    assert t.difference < 1e-5
+    assert math.isnan(t.max_error)  # both have nan in the same places: no number says how far they are apart
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
@@ -754,7 +754,7 @@ def test_dtypes(kind, dtype):
     assert not said
     d = t.layer(1).reverse
     assert d.h.dtype == d.grad.h.dtype == dtype
-    assert t.difference <= {torch.float16: 2e-3, torch.bfloat16: 2e-2, torch.float32: 1e-6}.get(dtype, 1e-13)
+    assert t.max_error <= {torch.float16: 2e-3, torch.bfloat16: 2e-2, torch.float32: 1e-6}.get(dtype, 1e-13)
 
 
 @pytest.mark.filterwarnings("ignore:TF32")  # of mkldnn.flags
@@ -767,7 +767,7 @@ def test_autocast(library, kind):
     with torch.autocast("cpu", torch.bfloat16), torch.backends.mkldnn.flags(enabled=False):
         t, said = traced(module, x[0] if kind == "LSTMCell" else x)
     assert not said
-    assert t.difference < 3e-2
+    assert t.max_error < 3e-2
     gate, a = (t.z, t.a_z) if kind == "GRU" else (t.f, t.a_f)
     assert a.dtype == torch.bfloat16  # it was recomputed under autocast, too
     plain = traced(module, x[0] if kind == "LSTMCell" else x)[0]
@@ -785,7 +785,7 @@ def test_weights_that_are_computed():
         plain.weight_hh_l0.mul_(2)
     t, said = traced(layer, random(T, B, I))
     assert not said
-    assert t.difference < 1e-13
+    assert t.max_error < 1e-13
     assert_equal(t.grad.f, traced(plain, random(T, B, I))[0].grad.f)
 
 
@@ -1086,7 +1086,7 @@ def test_a_transform_of_torch_func_says_so():
     with trace(layer) as t:  # functional_call is none: other weights for one call
         weights = {name: weight * 2 for name, weight in layer.state_dict().items()}
         output, _ = torch.func.functional_call(layer, weights, (random(T, B, I, dtype=torch.float32),))
-    assert t.difference < 1e-6
+    assert t.max_error < 1e-6
     assert_equal(t.h, output.detach(), tolerance=1e-6)
 
 
@@ -1111,15 +1111,14 @@ def test_tables():
         "calls",
         "T",
         "B",
-        "values",
         "kept",
-        "gradients",
-        "difference",
+        "grad",
+        "max_error",
     ]
-    encoder = lines[2].split("  ")
-    assert encoder[1] == "'encoder'"
-    assert f"LSTM({I}, {H}, num_layers=2, batch_first=True, dropout=0.3)" in lines[2]
-    assert f"1      {T}  {B}  {NAMES['LSTM']}" in lines[2]
+    assert lines[2].split()[0] == "'encoder'"
+    page = re.sub(r"<[^>]*>", " ", t._repr_html_())
+    assert f"LSTM({I}, {H}, num_layers=2, batch_first=True, dropout=0.3)" in page
+    assert f"1 {T} {B} {NAMES['LSTM']} yes" in " ".join(page.split())
     d = t["encoder"].layer(1).forward
     row = next(line.split() for line in repr(d).splitlines() if line.split()[0] == "f")
     assert "".join(row[1:4]) == f"({T},{B},{H})"
@@ -1133,7 +1132,8 @@ def test_tables():
         assert page.startswith("<table>")
         assert "color" not in page
         text = re.sub(r"\s+", "", re.sub(r"<[^>]*>", "", page))
-        assert text.replace("&#x27;", "'") == re.sub(r"\s+", "", repr(thing))
+        shown = re.sub(r"\s+", "", repr(thing))  # where a cell takes several lines, in another order
+        assert sorted(text.replace("&#x27;", "'")) == sorted(shown)
     assert "<" not in of(nn.GRU(I, H)).grad._repr_html_().removeprefix("<p>").removesuffix("</p>")
 
 

@@ -5,41 +5,66 @@ The axes and the sentences are those of shapes.py, by which cells and layers che
     call.py     how a call is laid out: every tensor's axes, as far as they are known
     table.py    a row and a word for each tensor, and the notes below
     slips.py    what no error can say: a call that computes something, though perhaps not what was meant
+    numbers.py  the same, seen from the numbers: nan, padding, states that no cell can have left
     view.py     the explanation as text and as HTML
+    failing.py  `with explain():`, the sentence as a note on the exception that a call raises
 """
 
 from collections.abc import Callable
+from typing import Any, overload
 
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from rnncourse.explaining.call import AsOurs, Call, gates_of
+from rnncourse.explaining.failing import Explaining
+from rnncourse.explaining.numbers import doubtful_numbers
 from rnncourse.explaining.slips import not_recurrent, unnoticed
 from rnncourse.explaining.table import notes, rows_by_heading
 from rnncourse.explaining.view import Explanation, Row
 from rnncourse.layers import check_options
 from rnncourse.shapes import check_cell, check_layer, is_layer, one_state_argument
 
-__all__ = ["Explanation", "Row", "explain"]
+__all__ = ["Explaining", "Explanation", "Row", "explain"]
 
 
-def explain(module: object, input: object = None, hx: object = None, *more: object) -> Explanation:
+@overload
+def explain() -> Explaining: ...
+@overload
+def explain(module: object, input: object = None, hx: object = None, *more: object) -> Explanation: ...
+def explain(*arguments: Any, **named: Any) -> Explaining | Explanation:
     """Say what shapes a recurrent module takes, returns and holds; of a call, also what is wrong or may be.
 
-    module: an RNN, LSTM, GRU, RNNCell, LSTMCell or GRUCell, of torch.nn or of rnncourse.
-    input, hx: what it is or would be called with, right or wrong; without an input, T and B stay letters.
-    more: nothing; here so that explain(lstm, x, h, c) can say what is wrong with lstm(x, h, c).
-    Computes nothing and never raises: the problem stands in the explanation. It is the sentence that
-    rnncourse's own modules raise, also where torch.nn's raise another or, for a few calls, none.
-
         explain(torch.nn.LSTM(10, 20, num_layers=2), x, (h_0, c_0))
+
+        with explain():      # a recurrent layer's call that raises in here gets the sentence as a note
+            model(x)
+
+    Args:
+        module: an RNN, LSTM, GRU, RNNCell, LSTMCell or GRUCell, of torch.nn or of rnncourse.
+        input: what it is or would be called with, right or wrong; without one, T and B stay letters.
+        hx: the state that it is or would be called with.
+        more: nothing; here so that explain(lstm, x, h, c) can say what is wrong with lstm(x, h, c).
+
+    Returns:
+        An Explanation; without any argument, what stands after `with`.
+
+    Calls no module and never raises: the problem stands in the explanation. It is the sentence that
+    rnncourse's own modules raise, also where torch.nn's raise another or, for a few calls, none.
     """
+    if not arguments and not named:
+        return Explaining(explanation)
+    return explanation(*arguments, **named)
+
+
+def explanation(module: object, input: object = None, hx: object = None, *more: object) -> Explanation:
+    """Return what `explain` says of one module or call."""
     gates = gates_of(module)
     if gates is None:
         return Explanation(problem=not_recurrent(module, input))
     ours = AsOurs(module, gates)
     check = one_state_argument(check_layer) if is_layer(ours) else one_state_argument(check_cell)
-    problem, fits = _refusal(_check_options, ours), ""
+    problem, reading = _refusal(_check_options, ours), ""
     warnings: tuple[str, ...] = ()
     call = Call(ours)
     if input is not None:
@@ -47,8 +72,8 @@ def explain(module: object, input: object = None, hx: object = None, *more: obje
             call = Call(ours, input)
         problem = problem or _refusal(check, ours, input, hx, *more)
         if not problem:
-            warnings = tuple(unnoticed(call, hx))
-            fits = "input and state fit." if hx is not None else "input fits; the state starts from zeros."
+            warnings = (*unnoticed(call, hx), *doubtful_numbers(call, input, hx))
+            reading = call.reading(hx is not None)
     elif hx is not None and not problem:
         problem = "input: missing. A state's batch is the input's, so give both: explain(module, input, hx)."
     return Explanation(
@@ -56,7 +81,7 @@ def explain(module: object, input: object = None, hx: object = None, *more: obje
         legend=call.legend,
         problem=problem,
         warnings=warnings,
-        fits=fits,
+        reading=reading,
         code=call.code,
         table=rows_by_heading(call, input, hx),
         notes=tuple(notes(call)),

@@ -122,6 +122,23 @@ class Call:
             after = f"({after})"
         return f"output, {after} = {KINDS[self.module.gates].lower()}(input, {before})"
 
+    def reading(self, state_given: bool) -> str:
+        """The call in a sentence: how its numbers are read."""
+        I, by = self.module.input_size, ""
+        steps = "one step" if self.T == 1 else f"{self.T} steps"
+        if not is_layer(self.module):
+            what = f"one step of {_count(self.B if self.batch else 1, 'sequence')}"
+        elif self.N is not None:
+            what = f"{_count(self.B, 'packed sequence')} of up to {steps}"
+        elif not self.batch:
+            what = f"one sequence of {steps}, without a batch axis"
+        else:
+            what = f"{_count(self.B, 'sequence')} of {steps}"
+            by = f" (batch_first={self.module.batch_first})"
+        start = "from the state given" if state_given else "from a state of zeros"
+        each = "one number" if I == 1 else f"{I} numbers"
+        return f"This call reads {what}, {each} each{by}, {start}."
+
     @property
     def legend(self) -> str:
         """The letters of the axes: time T, batch B, input I=10 …"""
@@ -143,3 +160,7 @@ class Call:
             f"{word} {letter}" + f"={size}" * (size is not None) for letter, (word, size) in words.items()
         )
         return ", ".join(shown)
+
+
+def _count(number: int | None, what: str) -> str:
+    return f"one {what}" if number == 1 else f"{number} {what}s"

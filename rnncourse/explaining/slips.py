@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from rnncourse.explaining.call import CLASSES, Call, gates_of
 from rnncourse.shapes import Axes, input_axes, is_layer, kind_of
@@ -22,6 +22,7 @@ def unnoticed(call: Call, hx: object) -> Iterator[str]:
     """A sentence for each slip that this call, whose input and states fit, may hide."""
     module = call.module
     yield from _equal_sizes(call, hx)
+    yield from _mixing_view(hx)
     if call.T is None or hx is not None or call.N is not None:
         return  # a cell takes one step; a state that fits says what the axes are
     if not call.batch and call.T > 1:
@@ -35,6 +36,18 @@ def unnoticed(call: Call, hx: object) -> Iterator[str]:
             f"input is read as {call.B} sequences of one step each (batch_first={module.batch_first}). "
             f"Is it one sequence of {call.B} steps? Then exchange its first two axes: input.transpose(0, 1)."
         )
+    elif call.B is not None and call.batch:
+        first, second = (call.B, call.T) if module.batch_first else (call.T, call.B)
+        if first >= LOPSIDED * second > 0 and call.B > 1:
+            yield (
+                f"input: axis 0 is {first} long and axis 1 only {second}. With "
+                f"batch_first={module.batch_first} that is read as {call.B} sequences of {call.T} steps. "
+                f"If it holds {call.T} sequences of {call.B} steps, make the layer with "
+                f"batch_first={not module.batch_first}, or exchange the axes: input.transpose(0, 1)."
+            )
+
+
+LOPSIDED = 10  # from this ratio of the first two axes on, a call without a state asks which is time
 
 
 def _equal_sizes(call: Call, hx: object) -> Iterator[str]:
@@ -50,6 +63,7 @@ def _equal_sizes(call: Call, hx: object) -> Iterator[str]:
             "exchange, of axes, of weights, of states. In an example, give each its own size."
         )
         return
+    yield from _features_as_long(call, hx, axes_in)
     tensors: dict[Axes, str] = {axes_in: "input"}
     for name, axes in call.states_in.items() if hx is not None else ():
         tensors[axes] = f"{tensors[axes]} and {name}" if axes in tensors else name
@@ -61,6 +75,42 @@ def _equal_sizes(call: Call, hx: object) -> Iterator[str]:
             f"{names}: {first} and {second} are both {size}, "
             "so nothing notices if these two axes are exchanged. " + _reading(call, names, first, second)
         )
+
+
+def _features_as_long(call: Call, hx: object, axes_in: Axes) -> Iterator[str]:
+    """Of a batch of images, rows as steps: where the features are as many as the steps or the sequences."""
+    if len(axes_in) != 3 or call.N is not None or hx is not None:
+        return
+    (first, size), (second, middle), (_, I) = axes_in
+    if size == middle or I == 1:
+        return  # told already, or one number a step
+    if middle == I and second == "B":
+        yield (
+            f"input: B and I are both {I}, as in {size} images of {I} rows. With batch_first=False axis 0 is "
+            f"time, so these are {I} sequences of {size} steps. If axis 0 is the batch, make the layer with "
+            "batch_first=True."
+        )
+    elif I in (size, middle):
+        letter = first if size == I else second
+        yield (
+            f"input: {letter} and I are both {I}, so nothing notices if these two axes are exchanged. "
+            "The last axis is read as features."
+        )
+
+
+def _mixing_view(hx: object) -> Iterator[str]:
+    """A state made by h.view(L, B, 2*H) of a bidirectional layer's (2*L, B, H): it fits, and mixes rows."""
+    for name, state in zip(("h_0", "c_0"), hx if isinstance(hx, tuple | list) else (hx,), strict=False):
+        base = state._base if isinstance(state, Tensor) else None
+        if base is None or base.dim() != 3 or state.dim() != 3 or not state.is_contiguous():
+            continue
+        (S, B, width), rows = base.shape, state.shape
+        if B > 1 and rows == (S // 2, B, 2 * width) and S % 2 == 0:
+            yield (
+                f"{name} is a view of a tensor {(S, B, width)} as {tuple(rows)}. A view keeps the order of "
+                "the numbers, so each row holds two sequences, not two directions. To join the directions: "
+                f"torch.cat(({name[0]}[0::2], {name[0]}[1::2]), dim=-1)."
+            )
 
 
 def _reading(call: Call, names: str, first: str, second: str) -> str:
@@ -94,7 +144,7 @@ def not_recurrent(module: object, input: object = None) -> str:
 def _what_it_holds(model: nn.Module) -> str:
     if isinstance(model, torch.jit.ScriptModule):
         return " A compiled script can't be looked into: explain the module that it was made from."
-    found = [_path(name) for name, part in model.named_modules() if gates_of(part) is not None]
+    found = [path(name) for name, part in model.named_modules() if gates_of(part) is not None]
     if not found:
         return " It holds none either."
     calls = ", ".join(f"explain({path})" for path in found[:4])
@@ -106,6 +156,6 @@ def _what_it_holds(model: nn.Module) -> str:
     return slip
 
 
-def _path(name: str) -> str:
+def path(name: str) -> str:
     """A submodule's qualified name as code: encoder.0.rnn is model.encoder[0].rnn."""
     return "model" + "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in name.split("."))

@@ -156,6 +156,10 @@ def _layer_notes(call: Call) -> Iterator[str]:
             last = "output[:, -1]" if module.batch_first and call.batch else "output[-1]"
             yield f"The backward half of {last} has read one step: that direction ends at step 0, in h_n[-1]."
         yield f"The two directions apart: output.unflatten(-1, (2, {joined_axis(module)[1] // 2}))."
+        yield (
+            "Both directions' last h of the top layer: torch.cat((h_n[-2], h_n[-1]), dim=-1). "
+            f"h_n.view({module.num_layers}, B, {joined_axis(module)[1]}) mixes the sequences."
+        )
     if module.proj_size:
         yield "proj_size narrows h, and so output, to P; c stays H wide."
     state = "the pair (h_n, c_n)" if module.has_cell_state else "h_n"

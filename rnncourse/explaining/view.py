@@ -1,6 +1,6 @@
 """An explanation as plain text, and as HTML for a notebook."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from textwrap import TextWrapper
 
@@ -8,7 +8,8 @@ from rnncourse.printing import printable
 from rnncourse.shapes import Axes, named
 
 # A message is marked by a coloured edge, never by coloured text: readable on a light page and on a dark one.
-EDGES = {"✗": "#d9622b", "!": "#c98f00", "✓": "#2e9e6b"}
+EDGES = {"✗": "#d9622b", "!": "#c98f00", "→": "#2e7dae"}
+WIDTH = 80  # of the text, as of a terminal
 LEFT = "style='text-align:left'"  # JupyterLab would align a table's cells to the right
 
 
@@ -27,14 +28,15 @@ class Explanation:
     """What `explain` found: prints as text, shows as a table in a notebook.
 
     problem: the sentence of the error, "" if there is none. warnings: on slips that would raise nothing.
-    fits: what was found right. table: by heading, a Row for each tensor; explanation["h_0"] is one of them.
+    reading: how a call that fits is read. table: by heading, a Row for each tensor; explanation["h_0"] is one
+    of them.
     """
 
     title: str = ""
     legend: str = ""
     problem: str = ""
     warnings: tuple[str, ...] = ()
-    fits: str = ""
+    reading: str = ""
     code: str = ""
     table: dict[str, list[Row]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -51,23 +53,24 @@ class Explanation:
 
     @property
     def messages(self) -> list[tuple[str, str]]:
-        """A mark and a sentence each: ✗ wrong, ! perhaps not what was meant, ✓ right."""
-        marked = [("✗", self.problem), *(("!", warning) for warning in self.warnings), ("✓", self.fits)]
+        """A mark and a sentence each: ✗ wrong, → how it is read, ! perhaps not what was meant."""
+        marked = [("✗", self.problem), ("→", self.reading), *(("!", warning) for warning in self.warnings)]
         return [(mark, text) for mark, text in marked if text]
 
     def __str__(self) -> str:
-        lines = [self.title, *_wrapped("", self.legend)] if self.title else []
+        lines = [*_wrapped("", self.title), *_wrapped("", self.legend)]
         for mark, text in self.messages:
             lines += _wrapped(f"{mark} ", text)
         if self.code:
             lines += ["", f"    {self.code}"]
-        columns = list(zip(*map(_cells, self._rows), strict=True))
-        widths = [max(map(len, column)) for column in columns]
         for heading, rows in self.table.items():
-            lines += ["", heading]
+            rows = _gathered(rows)
+            widths = [max(map(len, column)) for column in zip(*map(_cells, rows), strict=True)][:3]
+            lines += ["", *_wrapped("", heading)]
             for row in rows:
-                cells = zip(_cells(row), widths, strict=True)
-                lines.append("  " + "  ".join(cell.ljust(width) for cell, width in cells if width).rstrip())
+                *cells, note = _cells(row)
+                before = "  ".join(c.ljust(w) for c, w in zip(cells, widths, strict=True) if w)
+                lines += _wrapped(f"  {before}  ", note) if note else [f"  {before}".rstrip()]
         if self.notes:
             lines.append("")
         for note in self.notes:
@@ -106,5 +109,28 @@ def _cells(row: Row) -> tuple[str, str, str, str]:
     return row.name, named(row.axes), row.given and f"given {row.given}", row.note
 
 
+def _gathered(rows: list[Row]) -> list[Row]:
+    """The rows; of parameters that differ in layer and direction alone, and have the same axes, one row."""
+    gathered: dict[object, list[Row]] = {}
+    for row in rows:
+        stem, _, layer = row.name.partition("_l")
+        gathered.setdefault((stem, row.axes) if layer[:1].isdigit() else row.name, []).append(row)
+    return [_with_the_others(*same) for same in gathered.values()]
+
+
+def _with_the_others(first: Row, *others: Row) -> Row:
+    if not others:
+        return first
+    notes = dict.fromkeys(row.note for row in (first, *others))
+    note = first.note if len(notes) == 1 else "times the output of the layer below"
+    endings = [row.name.removeprefix(row.name.partition("_l")[0]) for row in others]
+    also = f"also {', '.join(endings)}" if len(endings) <= 3 else f"also {endings[0]} to {endings[-1]}"
+    return replace(first, note=f"{note}; {also}" if note else also)
+
+
 def _wrapped(start: str, text: str) -> list[str]:
-    return TextWrapper(100, initial_indent=start, subsequent_indent=" " * len(start)).wrap(text)
+    """Lines of at most WIDTH signs; what goes on below starts where the text did, if there is room."""
+    indent = " " * len(start) if len(start) <= WIDTH - 24 else " " * 6
+    if len(start) > WIDTH - 24 and len(start) + len(text) > WIDTH:
+        return [start.rstrip(), *_wrapped(indent, text)]
+    return TextWrapper(WIDTH, initial_indent=start, subsequent_indent=indent).wrap(text)

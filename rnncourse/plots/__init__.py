@@ -8,6 +8,7 @@ from rnncourse.extras import require
 
 require("plots need", "matplotlib", extra="plots")
 
+from rnncourse.plots.audits import dependence
 from rnncourse.plots.axes import cube_slices, who_is_where
 from rnncourse.plots.cells import gru_cell, lstm_cell, rnn_cell, state_paths
 from rnncourse.plots.dependencies import dependency_grid
@@ -36,6 +37,7 @@ __all__ = [
     "c_against_h",
     "cell_diagram",
     "cube_slices",
+    "dependence",
     "dependency_grid",
     "gates_over_time",
     "gradient_norms",

@@ -18,6 +18,7 @@ from rnncourse.plots.cells import gru_cell, lstm_cell, rnn_cell
 from rnncourse.plots.drawing import Style, alt_of, set_alt
 from rnncourse.plots.style import COLOURS
 from rnncourse.tracing import Direction
+from rnncourse.tracing.table import in_words
 
 Array = NDArray[np.float64]
 
@@ -40,7 +41,7 @@ def gates_over_time(
     Without `unit` one heat map for each value, units down, time to the right. Gates run from 0 to 1 and g, n
     from -1 to 1 on the same two scales everywhere; c and h are symmetric about 0 and reach as far as they
     must, h at least to 1. With `unit` the lines of this one unit; where there is a projection, h has other
-    units, so q, what the projection reads, stands for it. t marks a step.
+    units, so q, what the projection reads, stands for it. t marks a step. Dotted lines are resets.
     """
     _check_direction(d)
     values = {name: _row(d, name, b) for name in _shown(d)}  # (T, H) each
@@ -59,15 +60,21 @@ def gates_over_time(
         panels = len({name in GATES for name in values})
         figure = figure or plt.figure(figsize=(9.0, 0.2 + 2.0 * panels), layout="constrained")
         _lines(figure, d.mode, values)
-    if t is not None:
-        for ax in figure.axes:
-            if ax.get_label() != "<colorbar>":
+    resets = _resets(d, b)
+    for ax in figure.axes:
+        if ax.get_label() != "<colorbar>":
+            if t is not None:
                 ax.axvline(t, color="black", linewidth=1, linestyle=(0, (4, 2)), gid="t")
+            for reset in resets:  # between two steps; time runs backward in a reverse direction
+                between = reset + 0.5 if d.is_reverse else reset - 0.5
+                ax.axvline(between, color="black", linewidth=1, linestyle=":", gid="reset")
     ranges = ", ".join(f"{name} {_from_to(v)}" for name, v in values.items())
     who = f"unit {unit}" if unit is not None else f"{max(v.shape[1] for v in values.values())} units"
     at = "" if t is None else f"; step {t} is marked"
     if t is not None and unit is not None:
         at += ": " + ", ".join(f"{name} = {v[t]:.2f}" for name, v in values.items())
+    if resets:
+        at += f"; the state was reset before {steps_in_words(resets)}"
     set_alt(figure, f"Row {b} of {WORDS[d.mode]}, {who} over {length} steps: {ranges}{at}.")
     return figure
 
@@ -117,7 +124,8 @@ def c_against_h(d: Direction, b: int = 0, unit: int = 0, figure: Figure | None =
 def cell_diagram(d: Direction, t: int, b: int = 0, unit: int = 0, ax: Axes | None = None) -> Axes:
     """Draw step t of one unit as its cell's diagram, with the numbers that were computed there: the Axes.
 
-    The figure is `lstm_cell`, `gru_cell` or `rnn_cell`, as the trace's mode asks.
+    The figure is `lstm_cell`, `gru_cell` or `rnn_cell`, as the trace's mode asks. The state before the step
+    is the one that it read, `h_prev` or `c_prev`.
     """
     _check_direction(d)
     length = row_length(d, b)
@@ -131,7 +139,7 @@ def cell_diagram(d: Direction, t: int, b: int = 0, unit: int = 0, ax: Axes | Non
     rows = [_row(d, name, b)[t] for name in names]  # (H) each
     _check_index("unit", unit, len(rows[0]), f"there are {len(rows[0])} units")
     numbers = [row[unit] for row in rows]
-    before = _before(d, "c" if d.mode == "LSTM" else "h", t, b)[unit]
+    before = _row(d, "c_prev" if d.mode == "LSTM" else "h_prev", b)[t, unit]
     if not np.isfinite([*numbers, before]).all():
         raise ValueError(f"cell_diagram: unit {unit} is nan or inf at t={t}: there is no number to draw.")
     if d.mode == "LSTM":
@@ -144,6 +152,7 @@ def cell_diagram(d: Direction, t: int, b: int = 0, unit: int = 0, ax: Axes | Non
         (a,) = numbers
         ax = rnn_cell(a, before, ax=ax, nonlinearity=d.mode.removeprefix("RNN_").lower())
     where = f"t = {t}, unit {unit}, row {b}" + ", time running backward: t + 1 comes before t" * d.is_reverse
+    where += ", reads a state that was reset" * (t in _resets(d, b))
     ax.set_title(where)
     set_alt(ax, alt_of(ax).replace("in one step", f"at {where}", 1))
     return ax
@@ -259,14 +268,19 @@ def row_length(d: Direction, b: int = 0) -> int:
     return T if d.lengths is None else int(d.lengths[b])
 
 
-def _before(d: Direction, name: str, t: int, b: int) -> Array:
-    """The state before step t, (width): that of the direction's own step before, or the first."""
-    before = t + 1 if d.is_reverse else t - 1
-    if 0 <= before < row_length(d, b):
-        state: Array = _row(d, name, b)[before]
-        return state
-    first: Tensor = getattr(d, f"{name}_0")
-    return _numbers(first.reshape(-1, first.shape[-1])[b])
+def _resets(d: Direction, b: int) -> list[int]:
+    """The steps of row b that did not read the state which the call before them returned."""
+    return [step for step, *row in d.resets.nonzero().tolist() if row in ([], [b])]
+
+
+def steps_in_words(steps: list[int]) -> str:
+    """Return "step 2", "steps 2 and 4", and of more than six the first six and how many there are."""
+    shown = (
+        in_words(steps[:6])
+        if len(steps) <= 6
+        else f"{', '.join(map(str, steps[:6]))} and {len(steps) - 6} more"
+    )
+    return f"step{'s' * (len(steps) > 1)} {shown}"
 
 
 def _projected(d: Direction) -> bool:

@@ -8,7 +8,7 @@ from torch import jit, nn
 from rnncourse.tracing.recompute import Plan, Recurrent
 from rnncourse.tracing.record import Recorder, Watched
 from rnncourse.tracing.table import Table, in_units, in_words
-from rnncourse.tracing.view import KINDS, LayerTrace, ModuleTrace, cell_trace
+from rnncourse.tracing.view import KINDS, ModuleTrace, follow_each_other, joined_trace, largest
 
 
 def trace(
@@ -26,7 +26,7 @@ def trace(
     Returns a Trace; its names and shapes are those of LayerTrace and DirectionTrace. Nothing of the model
     changes: not its outputs, its gradients, its parameters, nor the random numbers drawn after it.
 
-    Each call is computed again by the cell's equations, and `difference` says how far that is from what the
+    Each call is computed again by the cell's equations, and `max_error` says how far that is from what the
     module gave; beyond rounding, a warning says it. While nothing is traced, nothing costs anything.
     Raises TypeError for what is no module, or one that can't be seen into (torch.jit's, torch.compile's,
     quantized), ValueError for one without recurrent modules, and for layers and names that none of them has.
@@ -77,7 +77,17 @@ class Trace(ModuleTrace):
 
     def __exit__(self, kind: type[BaseException] | None, error: object, traceback: object) -> None:
         self._state = "read"
-        self._recorder.stop(failed=kind is not None)
+        self._recorder.stop(
+            failed=kind is not None, interrupted=kind is not None and not issubclass(kind, Exception)
+        )
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the names of the recurrent modules, for `t[name]`."""
+        return tuple(self._watched)
+
+    def __dir__(self) -> list[str]:
+        only = self._only() if self._state == "read" else None
+        return sorted({*super().__dir__(), *(dir(self[only.name]) if only else ())})
 
     @property
     def modules(self) -> list[str]:
@@ -88,7 +98,7 @@ class Trace(ModuleTrace):
     def nbytes(self) -> int:
         return sum(call.nbytes for watched in self._recorder.watched for call in watched.calls)
 
-    def __getitem__(self, key: str | tuple[str, int]) -> ModuleTrace:
+    def __getitem__(self, key: str | tuple[str, int]) -> ModuleTrace:  # type: ignore[override]
         self._check_read()
         name, k = key if isinstance(key, tuple) and len(key) == 2 else (key, None)
         if name not in self._watched:
@@ -104,7 +114,7 @@ class Trace(ModuleTrace):
             raise LookupError(
                 f"t[{name!r}, {k!r}]: {watched.label} was called {_times(len(calls))}, count from 0."
             )
-        if k is None and len(calls) > 1 and not watched.plan.is_cell:
+        if k is None and not follow_each_other(calls):
             raise LookupError(
                 f"{shown}: {watched.label} was called {_times(len(calls))}. Say which, t[{name!r}, k], "
                 f"with k from 0 to {len(calls) - 1}."
@@ -114,9 +124,7 @@ class Trace(ModuleTrace):
         view = (watched.name, k if k is None else k % len(calls))
         if view not in self._views:
             chosen = calls if k is None else [calls[k]]
-            self._views[view] = (
-                cell_trace(repr(name), chosen) if watched.plan.is_cell else LayerTrace(chosen[0])
-            )
+            self._views[view] = joined_trace(repr(name), chosen)
         return self._views[view]
 
     def __getattr__(self, name: str) -> object:
@@ -124,12 +132,17 @@ class Trace(ModuleTrace):
             raise AttributeError(name)
         self._check_read()
         called = [watched for watched in self._recorder.watched if watched.calls]
-        if len(called) == 1 and (called[0].plan.is_cell or len(called[0].calls) == 1):
-            return getattr(self[called[0].name], name)
+        if only := self._only():
+            return getattr(self[only.name], name)
         if not called:
             return self[self.modules[0]]  # raises, and says why there is nothing
         say = f"t[{called[-1].name!r}{', 0' if len(called[-1].calls) > 1 else ''}].{name}"
         raise AttributeError(f"t.{name}: more than one call was recorded. Say which, as in {say}")
+
+    def _only(self) -> Watched | None:
+        """Return the one module that was called, if its calls are one loop; its attributes are here too."""
+        called = [watched for watched in self._recorder.watched if watched.calls]
+        return called[0] if len(called) == 1 and follow_each_other(called[0].calls) else None
 
     def _check_read(self) -> None:
         if self._state == "new":
@@ -168,10 +181,10 @@ class Trace(ModuleTrace):
                     *(("" if not calls else "none" if size is None else str(size)) for size in (T, B)),
                     " ".join(watched.names) if watched.layers else "none",
                     "yes" if any(call.gradients for call in calls) else "no",
-                    f"{max(call.difference for call in calls):.1e}" if calls else "",
+                    f"{largest(call.max_error for call in calls):.1e}" if calls else "",
                 )
             )
-        header = ("name", "module", "calls", "T", "B", "values kept", "gradients", "difference")
+        header = ("name", "module", "calls", "T", "B", "kept", "grad", "max_error")
         return Table(f"{title}, {in_units(self.nbytes)}", header, rows)
 
 

@@ -12,20 +12,26 @@ TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-5, torch.float16: 1e-2, tor
 TF32 = 1e-2  # cuDNN rounds float32 to ten bits, unless told otherwise
 
 
-def difference(own: Sequence[Tensor], again: Sequence[Tensor]) -> float:
-    """The largest |again - own|. Two nan, or the same infinity twice, do not differ."""
-    largest = 0.0
+def max_error(own: Sequence[Tensor], again: Sequence[Tensor]) -> tuple[float, bool]:
+    """Return the largest |again - own|, and whether some numbers are nan on both sides.
+
+    The same infinity twice does not differ, a nan on one side differs by inf. Of two nan nothing says how far
+    apart they are: they are left out of the first, and are what the second is for.
+    """
+    largest, nan = 0.0, False
     for theirs, ours in zip(own, again, strict=True):
         if theirs.shape != ours.shape:
             raise ValueError(f"it returned {tuple(theirs.shape)} where {tuple(ours.shape)} was expected")
-        same = (theirs == ours) | (theirs.isnan() & ours.isnan())
+        both_nan = theirs.isnan() & ours.isnan()
+        same = (theirs == ours) | both_nan
         apart = (theirs - ours).abs().masked_fill(same, 0).nan_to_num(nan=math.inf, posinf=math.inf)
         largest = max(largest, apart.max().item() if apart.numel() else 0.0)
-    return largest
+        nan = nan or bool(both_nan.any())
+    return largest, nan
 
 
 def allowed(own: Sequence[Tensor], autocast: dict[str, Any]) -> float:
-    """The difference that rounding explains."""
+    """The error that rounding explains."""
     dtypes = {tensor.dtype for tensor in own} | ({autocast["dtype"]} if autocast["enabled"] else set())
     tolerance = max(TOLERANCE.get(dtype, 0.0) for dtype in dtypes)
     if own[0].is_cuda and torch.float32 in dtypes and torch.backends.cudnn.allow_tf32:

@@ -59,14 +59,19 @@ class Plan:
         directions = (False, True) if self.bidirectional else (False,)
         return [(layer, reverse) for layer in range(self.num_layers) for reverse in directions]
 
-    def weights(self, module: Recurrent) -> Weights:
-        """The module's present weights."""
+    def weights(self, module: Recurrent, computed: Mapping[str, Tensor]) -> Weights:
+        """The module's present weights; those that are computed at each reading are not read again."""
         names = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if module.bias else [])]
         names += ["weight_hr"] if self.projected else []
         found = {}
         for layer, reverse in self.places:
             suffix = "" if self.is_cell else f"_l{layer}" + "_reverse" * reverse
-            found[layer, reverse] = {name: getattr(module, name + suffix).detach() for name in names}
+            found[layer, reverse] = {
+                name: computed[name + suffix]
+                if name + suffix in computed
+                else getattr(module, name + suffix).detach()
+                for name in names
+            }
         return found
 
     def dropout(self, module: Recurrent) -> float:

@@ -4,6 +4,7 @@ A call is recomputed at once, without gradients, for its values. Where a backwar
 reaches what it returned, it is recomputed again at the block's end, for the gradients: one call at a time.
 """
 
+import math
 import sys
 import warnings
 from collections.abc import Collection, Iterator, Sequence
@@ -18,7 +19,9 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
-from rnncourse.tracing.compare import allowed, difference
+from rnncourse.explaining import explanation
+from rnncourse.explaining.failing import add_note
+from rnncourse.tracing.compare import allowed, max_error
 from rnncourse.tracing.equations import GATES, Values
 from rnncourse.tracing.gradients import Replay, gradients, packed, results_of
 from rnncourse.tracing.recompute import (
@@ -47,7 +50,8 @@ class Call:
     masks: dict[int, Tensor]  # dropout's, by the layer that reads through it
     output: Tensor | PackedSequence | None  # None of a cell
     states: list[Tensor]  # h_n, or h_n and c_n; of a cell h, or h and c
-    difference: float
+    max_error: float
+    given: bool  # whether it was called with a state
     replay: Replay | None
     gradients: dict[Place, Values] | None = None
     without: str = ""  # why there is no gradient
@@ -72,7 +76,8 @@ class Watched:
     names: Sequence[str]  # the values of these names
     calls: list[Call] = field(default_factory=list)
     untraced: list[str] = field(default_factory=list)  # why a call could not be traced
-    random: tuple[Tensor, Tensor | None] | None = None  # the generators' states before the present call
+    random: dict[torch.device, Tensor] | None = None  # the generators' states before the present call
+    computed: dict[str, Tensor] = field(default_factory=dict)  # parametrized weights, as the call read them
     weights: Weights | None = None  # copies, shared by the calls that found the same numbers
     warned: bool = False
 
@@ -106,11 +111,20 @@ class Recorder:
             )  # our hooks stand next to the call: after all before it, before all after it
             self._handles += [
                 module.register_forward_pre_hook(partial(self._before, watched), with_kwargs=True),
-                module.register_forward_hook(partial(self._after, watched), prepend=True, with_kwargs=True),
+                module.register_forward_hook(
+                    partial(self._after, watched), prepend=True, with_kwargs=True, always_call=True
+                ),
             ]
+            # A weight that is computed at each reading is taken from the call's own reading of it: to read
+            # it again could change it, as spectral_norm does.
+            for name, parts in getattr(module, "parametrizations", {}).items():
+                self._handles.append(parts.register_forward_hook(partial(_keep_computed, watched, name)))
 
-    def stop(self, failed: bool) -> None:
-        """Take all hooks away; then, unless the block failed, compute the gradients."""
+    def stop(self, failed: bool, interrupted: bool = False) -> None:
+        """Take all hooks away; then compute the gradients of the backward passes that ran.
+
+        Where the block was interrupted, by Ctrl-C say, nothing more is computed.
+        """
         for handle in self._handles:
             handle.remove()
         calls = [call for watched in self.watched for call in watched.calls]
@@ -119,10 +133,11 @@ class Recorder:
                 call.replay.stop_listening()
         for watched in self.watched:
             watched.random = watched.weights = None
+            watched.computed.clear()
         for call in calls:
             replay, call.replay = call.replay, None
-            if failed:
-                call.without = "the block ended in an exception."
+            if interrupted:
+                call.without = "the block was interrupted."
             elif replay is None:
                 call.without = "the call ran under torch.no_grad(), or nothing in it required a gradient."
             elif not replay.arrived:
@@ -132,18 +147,28 @@ class Recorder:
                 )
             else:
                 names = list(next(iter(call.values.values()), ()))
-                call.gradients = gradients(call.plan, call.layout, replay, list(call.values), names)
+                try:
+                    call.gradients = gradients(call.plan, call.layout, replay, list(call.values), names)
+                except Exception as error:
+                    if not failed:
+                        raise
+                    call.without = f"the block ended in an exception, and computing them failed too: {error}"
 
     def _before(
         self, watched: Watched, module: Recurrent, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         drops = watched.plan.dropout(module) and not _in_backward()
-        watched.random = _random_state(module) if drops else None
+        watched.random = _random_states(module) if drops else None
+        watched.computed.clear()
 
     def _after(
         self, watched: Watched, module: Recurrent, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
     ) -> None:
         if _in_backward():  # torch.utils.checkpoint runs a call again on the way back: it is recorded already
+            return
+        if result is None and (error := sys.exception()) is not None:
+            add_note(error, module, watched.name, explanation, args, kwargs)
+            watched.untraced.append(f"the call of {watched.label} raised {type(error).__name__}: {error}")
             return
         if torch._C._are_functorch_transforms_active():
             raise RuntimeError(
@@ -157,7 +182,7 @@ class Recorder:
         try:
             with _aside(module):
                 if watched.random is not None:
-                    _set_random_state(module, watched.random)
+                    _set_random_states(watched.random)
                 watched.calls.append(self._record(watched, result, *args, **kwargs))
         except Exception as error:
             if not watched.is_foreign:
@@ -174,7 +199,7 @@ class Recorder:
         layout = Layout.of(watched.module, input)
         results = _results(plan, layout, result)
         own = [tensor.detach().clone() for tensor in results]
-        rows, weights = layout.rows(input).detach(), plan.weights(watched.module)
+        rows, weights = layout.rows(input).detach(), plan.weights(watched.module, watched.computed)
         starts = first_states(plan, layout, weights, rows, hx)
         inputs = Inputs(rows, starts, weights, plan.dropout(watched.module))
         autocast = _autocast(rows.device.type)
@@ -182,8 +207,8 @@ class Recorder:
         self._announce(watched, layout, inputs, differentiable)
 
         again = recompute(plan, layout, inputs, layers, names)
-        apart = difference(packed(plan, layout, own), results_of(plan, again))
-        if not apart <= allowed(own, autocast):
+        apart, some_nan = max_error(packed(plan, layout, own), results_of(plan, again))
+        if apart > allowed(own, autocast):
             watched.warn_once(
                 f"trace: {watched.label} gave other numbers than its equations, by up to {apart:.1e}. The "
                 f"trace holds the equations' own.{_likely_cause(watched)}"
@@ -208,7 +233,8 @@ class Recorder:
             },
             output=output,
             states=own,
-            difference=apart,
+            max_error=math.nan if some_nan else apart,
+            given=hx is not None,
             replay=Replay.of(plan, _copies(watched, inputs), autocast, results) if differentiable else None,
         )
 
@@ -282,21 +308,33 @@ def _in_backward() -> bool:
 @contextmanager
 def _aside(module: Recurrent) -> Iterator[None]:
     """In here autograd records nothing, no inference tensor is made, and no random generator moves on."""
-    devices = {parameter.device for parameter in module.parameters() if parameter.is_cuda}
-    with torch.inference_mode(False), torch.no_grad(), torch.random.fork_rng(devices):
-        yield
+    states = _random_states(module)
+    try:
+        with torch.inference_mode(False), torch.no_grad():
+            yield
+    finally:
+        _set_random_states(states)
 
 
-def _random_state(module: Recurrent) -> tuple[Tensor, Tensor | None]:
-    """The generators' states: the CPU's, and that of the module's GPU if it is on one."""
-    device = next(module.parameters()).device
-    return torch.get_rng_state(), torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+def _random_states(module: Recurrent) -> dict[torch.device, Tensor]:
+    """Return the random generators' states: the CPU's, and those of the accelerators the module is on."""
+    devices = {parameter.device for parameter in module.parameters()}
+    others = {device for device in devices if device.type not in ("cpu", "meta")}
+    states = {device: torch.get_device_module(device).get_rng_state(device) for device in others}
+    return {torch.device("cpu"): torch.get_rng_state()} | states
 
 
-def _set_random_state(module: Recurrent, states: tuple[Tensor, Tensor | None]) -> None:
-    torch.set_rng_state(states[0])
-    if states[1] is not None:
-        torch.cuda.set_rng_state(states[1], next(module.parameters()).device)
+def _set_random_states(states: dict[torch.device, Tensor]) -> None:
+    for device, state in states.items():
+        if device.type == "cpu":
+            torch.set_rng_state(state)
+        else:
+            torch.get_device_module(device).set_rng_state(state, device)
+
+
+def _keep_computed(watched: Watched, name: str, module: object, args: object, weight: Tensor) -> None:
+    """A hook on a parametrization: the weight that a call reads."""
+    watched.computed[name] = weight.detach()
 
 
 def _autocast(device: str) -> dict[str, Any]:

@@ -3,8 +3,12 @@
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
+from textwrap import wrap
 
 from rnncourse.printing import printable
+
+WIDTH = 80  # of the text, as of a terminal
 
 
 @dataclass
@@ -18,11 +22,13 @@ class Table:
         if not self.rows:
             return title
         lines = [[printable(cell) for cell in line] for line in (self.header, *self.rows)]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(self.header))]
-        shown = [
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines
-        ]
-        return "\n".join([title, *(f"  {line}".rstrip() for line in shown)])
+        widths = _fitting(list(zip(*lines, strict=True)))
+        shown = []
+        for line in lines:
+            cells = [wrap(cell, max(1, width)) for cell, width in zip(line, widths, strict=True)]
+            for parts in zip_longest(*cells, fillvalue=""):
+                shown.append("  ".join(part.ljust(width) for part, width in zip(parts, widths, strict=True)))
+        return "\n".join([*wrap(title, WIDTH), *(f"  {line}".rstrip() for line in shown)])
 
     def html(self) -> str:
         """No colours of its own: it must be readable on a light and on a dark page."""
@@ -37,6 +43,16 @@ class Table:
         )
         caption = f'<caption style="text-align: left; caption-side: top">{title}</caption>'
         return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _fitting(columns: Sequence[Sequence[str]]) -> list[int]:
+    """The columns' widths, the widest of them narrowed until a line has WIDTH signs or words would break."""
+    widths = [max(map(len, column)) for column in columns]
+    words = [max((len(word) for cell in column for word in cell.split()), default=0) for column in columns]
+    for _ in range(sum(widths) + 2 * len(widths) - WIDTH):
+        widest = max(range(len(widths)), key=lambda k: (widths[k] > words[k], widths[k]))
+        widths[widest] -= widths[widest] > words[widest]
+    return widths
 
 
 class Tabled:

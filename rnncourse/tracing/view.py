@@ -1,23 +1,27 @@
 """What a trace shows of the calls that it recorded: a call, its layers, a layer in one direction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from rnncourse.tracing.equations import GATES, Values, names_of
-from rnncourse.tracing.recompute import Place, Plan
+from rnncourse.tracing.recompute import Place
 from rnncourse.tracing.record import Call
 from rnncourse.tracing.table import Table, Tabled
 
-EVERY_NAME = {name for mode in GATES for name in (*names_of(mode, projected=True), "c_0")}
+EVERY_NAME = {name for mode in GATES for name in (*names_of(mode, projected=True), "c_0", "h_prev", "c_prev")}
 KINDS = {"LSTM": "an LSTM", "GRU": "a GRU", "RNN_TANH": "an RNN", "RNN_RELU": "an RNN"}
 
 
 class NamedValues(Tabled):
-    """Tensors by name. Which of them are there depends on the cell, and on what `trace` was asked to keep."""
+    """Tensors by name. Which of them are there depends on the cell, and on what `trace` was asked to keep.
+
+    Also a mapping of them: `d["f"]`, `list(d)`, `dict(d)`.
+    """
 
     x: Tensor
     # the pre-activations: an RNN's, an LSTM's, a GRU's
@@ -44,6 +48,33 @@ class NamedValues(Tabled):
     c: Tensor
     h_0: Tensor
     c_0: Tensor
+    h_prev: Tensor
+    c_prev: Tensor
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the names of the values."""
+        raise NotImplementedError
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __len__(self) -> int:
+        return len(self.keys())
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __getitem__(self, name: str) -> Tensor:
+        try:
+            value = getattr(self, name)
+        except AttributeError as error:  # its sentence says what was meant
+            raise KeyError(str(error)) from None
+        if not isinstance(value, Tensor):
+            raise KeyError(f"{name!r} is not a value: read it as .{name}")
+        return value
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(self.keys())
 
 
 class Gradients(NamedValues):
@@ -54,10 +85,20 @@ class Gradients(NamedValues):
     """
 
     def __init__(
-        self, values: Values, kept: Sequence[str], reason: str, sentence: Callable[[str], str]
+        self,
+        values: Values,
+        kept: Sequence[str],
+        reason: str,
+        sentence: Callable[[str], str],
+        lengths: Tensor | None = None,
+        reverse: bool = False,
     ) -> None:
         self._names, self._kept, self._reason, self._sentence = tuple(values), kept, reason, sentence
+        self._lengths, self._reverse = lengths, reverse
         vars(self).update(values)
+
+    def keys(self) -> tuple[str, ...]:
+        return self._names
 
     def __getattr__(self, name: str) -> object:
         if name.startswith("_"):
@@ -68,7 +109,7 @@ class Gradients(NamedValues):
     def _table(self) -> Table:
         if self._reason:
             return Table(f"no gradients: {self._reason}", (), ())
-        return Table("gradients", *_statistics({name: getattr(self, name) for name in self._names}))
+        return Table("gradients", *_statistics(dict(self), self._lengths, self._reverse))
 
 
 class Direction(NamedValues):
@@ -80,7 +121,8 @@ class Direction(NamedValues):
     grad: Gradients
     mask: Tensor | None
     lengths: Tensor | None
-    difference: float
+    resets: Tensor
+    max_error: float
 
     @property
     def nbytes(self) -> int:
@@ -102,7 +144,7 @@ class ModuleTrace(Direction):
 
 
 class DirectionTrace(Direction):
-    """One layer in one direction over all time steps, or all calls of a cell.
+    """One layer in one direction over all time steps, of one call or of several, one after the other.
 
     Each value is a tensor under its name, (T, B, ·) in forward time order, whatever batch_first is, or (T, ·)
     if the input had no batch. Of packed input, the steps behind a sequence's end are nan, and the batch is in
@@ -111,31 +153,81 @@ class DirectionTrace(Direction):
     GRU: x a_r a_z a_n r z n hh_n h.
     RNN: x a h.
 
-    names: the values kept. grad: their gradients by the same names. h_0, c_0: the state before the first step
-    (in reverse, the step of the last t), (B, ·). mask: what dropout multiplied onto the output of the layer
-    below, 0 or 1/(1-p); None without dropout. lengths: of packed input (B,), else None. mode: "LSTM", "GRU",
-    "RNN_TANH" or "RNN_RELU". is_reverse: whether time runs backward. difference: as in LayerTrace. nbytes.
+    names: the values kept; keys(), iteration and d["f"] have them too. grad: their gradients by the same
+    names. h_0, c_0: the state before the first step (in reverse, the step of the last t), (B, ·). h_prev,
+    c_prev: the state that each step read, (T, B, ·). resets (T, B): True where that is not the state which
+    the call before it returned, since the loop changed it. mask: what dropout multiplied onto the output of
+    the layer below, 0 or 1/(1-p); None without dropout. lengths: of packed input (B,), else None. mode:
+    "LSTM", "GRU", "RNN_TANH" or "RNN_RELU". is_reverse: whether time runs backward. max_error: as in
+    LayerTrace. nbytes.
     """
 
-    def __init__(
-        self,
-        plan: Plan,
-        values: Values,
-        starts: Sequence[Tensor],
-        gradients: Values | None,
-        without: str,
-        *,
-        is_reverse: bool = False,
-        mask: Tensor | None = None,
-        lengths: Tensor | None = None,
-        difference: float = 0.0,
-    ) -> None:
-        self.names, self.mode, self._plan = tuple(values), plan.mode, plan
-        self.is_reverse, self.mask, self.lengths, self.difference = is_reverse, mask, lengths, difference
-        vars(self).update(values)
-        vars(self).update(zip(("h_0", "c_0"), starts, strict=False))
-        kept = (*self.names, *("h_0", "c_0")[: len(starts)])
-        self.grad = Gradients(gradients or {}, kept, "" if gradients else without, self._lacks)
+    def __init__(self, calls: Sequence[Call], place: Place) -> None:
+        first = calls[0]
+        self._calls, self._place, self._plan = calls, place, first.plan
+        self.mode, self.is_reverse = first.plan.mode, place[1]
+        self.names = tuple(first.values[place])
+        self.lengths = _lengths(calls)
+        self.max_error = largest(call.max_error for call in calls)
+        self.mask = None
+        if all(place[0] in call.masks for call in calls):
+            self.mask = _joined([call.masks[place[0]] for call in calls], first.layout.unbatched)
+        vars(self).update(self._over_calls([call.values[place] for call in calls], self.names))
+        vars(self).update(zip(STARTS, first.starts[place], strict=False))
+        gradients: Values = {}
+        if any(call.gradients for call in calls):  # a call that no gradient reached has the gradient zero
+            by_call = [call.gradients[place] if call.gradients else _zeros(call, place) for call in calls]
+            gradients = self._over_calls(by_call, self.names)
+            gradients |= {name: by_call[0][name] for name in STARTS if name in by_call[0]}
+        kept = (*self.names, *STARTS[: len(first.starts[place])])
+        without = "" if gradients else calls[-1].without
+        self.grad = Gradients(gradients, kept, without, self._lacks, self.lengths, self.is_reverse)
+
+    def _over_calls(self, by_call: Sequence[Values], names: Sequence[str]) -> Values:
+        unbatched = self._calls[0].layout.unbatched
+        return {name: _joined([values[name] for values in by_call], unbatched) for name in names}
+
+    def keys(self) -> tuple[str, ...]:
+        return self.names
+
+    def _read_by_each_step(self, state: str) -> Tensor:
+        """h_prev or c_prev: made when it is asked for, so that it costs no memory."""
+        if state not in self.names:
+            if state not in self._plan.names:
+                raise AttributeError(self._lacks(f"{state}_prev"))
+            raise AttributeError(f"{state}_prev is read from {state}, and {self._lacks(state)}")
+        parts = []
+        for call in self._calls:
+            after, start = call.values[self._place][state], call.starts[self._place]["hc".index(state)]
+            if self.is_reverse:
+                before = torch.cat([after[1:], start.unsqueeze(0)])
+            else:
+                before = torch.cat([start.unsqueeze(0), after[:-1]])
+            for b, length in enumerate([] if call.layout.lengths is None else call.layout.lengths.tolist()):
+                before[length:, b] = torch.nan  # a step that the row does not have
+                if self.is_reverse:
+                    before[length - 1, b] = start[b]
+            parts.append(before)
+        return _joined(parts, self._calls[0].layout.unbatched)
+
+    @property
+    def resets(self) -> Tensor:  # type: ignore[override]
+        """Where a step did not read the state that the call before it returned: bool, (T, B) or (T)."""
+        unbatched, parts = self._calls[0].layout.unbatched, []
+        row = self._plan.places.index(self._place)
+        B = self._calls[0].layout.batch_sizes[0]
+        for k, call in enumerate(self._calls):
+            T, b_k = len(call.layout.batch_sizes), call.layout.batch_sizes[0]
+            part = torch.zeros(T, B, dtype=torch.bool)
+            if k > 0:
+                for own, start in zip(self._calls[k - 1].states, call.starts[self._place], strict=True):
+                    end = own if self._plan.is_cell else own[row]
+                    end, start = (v.unsqueeze(0) if unbatched else v for v in (end, start))
+                    same = (end[:b_k] == start) | (end[:b_k].isnan() & start.isnan())
+                    part[-1 if self.is_reverse else 0, :b_k] |= ~same.all(-1).cpu()
+            parts.append(part)
+        resets = torch.cat(parts)
+        return resets.squeeze(1) if unbatched else resets
 
     @property
     def nbytes(self) -> int:
@@ -145,6 +237,8 @@ class DirectionTrace(Direction):
     def __getattr__(self, name: str) -> object:
         if name.startswith("_"):
             raise AttributeError(name)
+        if name in ("h_prev", "c_prev"):
+            return self._read_by_each_step(name[0])
         raise AttributeError(self._lacks(name))
 
     def _lacks(self, name: str) -> str:
@@ -164,13 +258,12 @@ class DirectionTrace(Direction):
 
     def _table(self) -> Table:
         direction = "in reverse" if self.is_reverse else "forward"
-        header, rows = _statistics({name: getattr(self, name) for name in self.names})
+        header, rows = _statistics(dict(self), self.lengths, self.is_reverse)
         if "h_0" in vars(self.grad):
-            header = (*header, "largest |gradient|")
-            largest = [getattr(self.grad, name).nan_to_num().abs() for name in self.names]
+            header = (*header, "max |grad|")
             rows = [
-                (*row, f"{g.max().item():.3g}" if g.numel() else "")
-                for row, g in zip(rows, largest, strict=True)
+                (*row, _largest_gradient(self.grad[name], self.lengths))
+                for name, row in zip(self.names, rows, strict=True)
             ]
         lengths = "" if self.lengths is None else f", lengths {self.lengths.tolist()}"
         return Table(
@@ -180,6 +273,9 @@ class DirectionTrace(Direction):
 
 class CellTrace(DirectionTrace, ModuleTrace):
     """The calls of an RNNCell, LSTMCell or GRUCell, one time step each, stacked over time."""
+
+    def __init__(self, calls: Sequence[Call]) -> None:
+        super().__init__(calls, (0, False))
 
 
 class LayerDirections(Direction):
@@ -193,6 +289,12 @@ class LayerDirections(Direction):
         self.forward = directions[0]
         if len(directions) == 2:
             self.reverse = directions[1]
+
+    def keys(self) -> tuple[str, ...]:
+        return () if len(self._directions) == 2 else self.forward.keys()
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *(() if len(self._directions) == 2 else dir(self.forward))})
 
     def __getattr__(self, name: str) -> object:
         if name.startswith("_"):
@@ -213,25 +315,33 @@ class LayerDirections(Direction):
 
 
 class LayerTrace(ModuleTrace):
-    """One call of an RNN, LSTM or GRU.
+    """The call of an RNN, LSTM or GRU, or its calls in a loop, one after the other in time.
 
-    layer(k): layer k, a LayerDirections. output, h_n, and of an LSTM c_n: copies of what the module gave.
-    lengths: of packed input (B,), else None. difference: the largest |recomputed - the module's own| in
-    output, h_n and c_n. mode, num_layers, bidirectional. nbytes. Of a module with one layer, that layer's
-    attributes are reached from here: `.f`, `.forward`.
+    layer(k): layer k, a LayerDirections. output, h_n, and of an LSTM c_n: copies of what the module gave; of
+    several calls output is that of all steps, h_n and c_n are the last call's. lengths: of packed input (B,),
+    else None. max_error: the largest |recomputed - the module's own| in output, h_n and c_n, nan where they
+    have nan. mode, num_layers, bidirectional. nbytes. Of a module with one layer, that layer's attributes are
+    reached from here: `.f`, `.forward`.
     """
 
-    def __init__(self, call: Call) -> None:
-        plan = call.plan
+    def __init__(self, calls: Sequence[Call]) -> None:
+        first, plan = calls[0], calls[0].plan
+        self._calls = calls
         self.mode, self.num_layers, self.bidirectional = plan.mode, plan.num_layers, plan.bidirectional
-        assert call.output is not None  # a layer's call has one
-        self.output, self.lengths, self.difference = call.output, call.layout.lengths, call.difference
-        vars(self).update(zip(("h_n", "c_n"), call.states, strict=False))
-        self._nbytes = call.nbytes
+        self.output, self.lengths = _output(calls), first.layout.lengths
+        self.max_error = largest(call.max_error for call in calls)
+        vars(self).update(zip(("h_n", "c_n"), calls[-1].states, strict=False))
+        self._nbytes = sum(call.nbytes for call in calls)
         self._layers: dict[int, LayerDirections] = {}
-        for layer in sorted({layer for layer, _ in call.values}):
-            places = [place for place in call.values if place[0] == layer]
-            self._layers[layer] = LayerDirections(layer, [_direction(call, place) for place in places])
+        for layer in sorted({layer for layer, _ in first.values}):
+            places = [place for place in first.values if place[0] == layer]
+            self._layers[layer] = LayerDirections(layer, [DirectionTrace(calls, place) for place in places])
+
+    def keys(self) -> tuple[str, ...]:
+        return self._layers[0].keys() if self.num_layers == 1 and self._layers else ()
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *(dir(self._layers[0]) if self.keys() else ())})
 
     @property
     def nbytes(self) -> int:
@@ -263,87 +373,145 @@ class LayerTrace(ModuleTrace):
     def _table(self) -> Table:
         output = self.output.data if isinstance(self.output, PackedSequence) else self.output
         kind = "packed output, data" if isinstance(self.output, PackedSequence) else "output"
-        title = f"one call: {self.mode}, {kind} {tuple(output.shape)}, h_n {tuple(self.h_n.shape)}"
-        title += f", difference {self.difference:.1e}"
+        many = "one call" if len(self._calls) == 1 else f"{len(self._calls)} calls, one after the other"
+        title = f"{many}: {self.mode}, {kind} {tuple(output.shape)}, h_n {tuple(self.h_n.shape)}"
+        title += f", max_error {self.max_error:.1e}"
         return _layers_table(title, [(k, layer._directions) for k, layer in self._layers.items()])
 
 
-def cell_trace(label: str, calls: Sequence[Call]) -> CellTrace:
-    """A cell's calls, one time step each, stacked over time.
+def joined_trace(label: str, calls: Sequence[Call]) -> ModuleTrace:
+    """One call or several, one after the other in time, as one trace.
 
     Where the batch gets smaller from call to call, as in a loop over packed steps, the rows that have ended
-    are nan. LookupError where it gets larger: whose row is whose can't be known then.
+    are nan. Raise LookupError where it gets larger: whose row is whose can't be known then.
     """
-    first, place = calls[0], (0, False)
+    unbatched = calls[0].layout.unbatched
     sizes = [call.layout.batch_sizes[0] for call in calls]
-    unbatched = first.layout.unbatched
-    for t, (call, before, after) in enumerate(zip(calls[1:], sizes, sizes[1:], strict=False), start=1):
+    for k, (call, before, after) in enumerate(zip(calls[1:], sizes, sizes[1:], strict=False), start=1):
         if after > before or call.layout.unbatched != unbatched:
             change = f"grew from {before} to {after}" if after > before else "came or went"
             raise LookupError(
-                f"the calls of {label} can't be put in one row over time: at call {t} the batch {change}. "
+                f"the calls of {label} can't be put in one row over time: at call {k} the batch {change}. "
                 f"Read each alone: t[{label}, k].f"
             )
+    return CellTrace(calls) if calls[0].plan.is_cell else LayerTrace(calls)
 
-    def stacked(kept: Sequence[Values], names: Sequence[str]) -> Values:
-        return {name: _stack([values[name] for values in kept], unbatched) for name in names}
 
-    names, gradients = list(first.values[place]), None
-    if any(call.gradients for call in calls):  # a call that no gradient reached has the gradient zero
-        by_call = [call.gradients[place] if call.gradients else _zeros(call, place) for call in calls]
-        gradients = stacked(by_call, names) | {n: by_call[0][n] for n in by_call[0] if n not in names}
-    lengths = [sum(size > b for size in sizes) for b in range(sizes[0])]
-    return CellTrace(
-        first.plan,
-        stacked([call.values[place] for call in calls], names),
-        first.starts[place],
-        gradients,
-        calls[-1].without,
-        lengths=torch.tensor(lengths) if sizes[-1] < sizes[0] else None,
-        difference=max(call.difference for call in calls),
-    )
+def follow_each_other(calls: Sequence[Call]) -> bool:
+    """Whether the calls are a loop over time, of a cell, or of a layer step by step or in chunks."""
+    if len(calls) == 1 or calls[0].plan.is_cell:
+        return True
+    if any(call.layout.packed or call.layout.batch_first != calls[0].layout.batch_first for call in calls):
+        return False
+    return all(len(call.layout.batch_sizes) == 1 for call in calls) or all(c.given for c in calls[1:])
+
+
+STARTS = ("h_0", "c_0")
+
+
+def _lengths(calls: Sequence[Call]) -> Tensor | None:
+    """Of packed input, or calls on fewer and fewer rows, the number of steps of each row, (B)."""
+    if len(calls) == 1:
+        return calls[0].layout.lengths
+    sizes = [(call.layout.batch_sizes[0], len(call.layout.batch_sizes)) for call in calls]
+    if sizes[-1][0] == sizes[0][0]:
+        return None
+    return torch.tensor([sum(T for size, T in sizes if size > b) for b in range(sizes[0][0])])
+
+
+def _output(calls: Sequence[Call]) -> Tensor | PackedSequence:
+    outputs = [call.output for call in calls if call.output is not None]
+    if isinstance(outputs[0], PackedSequence) or len(outputs) == 1:
+        return outputs[0]
+    layout, tensors = calls[0].layout, [output for output in outputs if isinstance(output, Tensor)]
+    if layout.batch_first and not layout.unbatched:
+        return _joined([tensor.transpose(0, 1) for tensor in tensors], False).transpose(0, 1)
+    return _joined(tensors, layout.unbatched)
 
 
 def _zeros(call: Call, place: Place) -> Values:
     """A zero for each value and first state."""
-    values = call.values[place] | dict(zip(("h_0", "c_0"), call.starts[place], strict=False))
+    values = call.values[place] | dict(zip(STARTS, call.starts[place], strict=False))
     return {name: torch.zeros_like(value) for name, value in values.items()}
 
 
-def _stack(steps: Sequence[Tensor], unbatched: bool) -> Tensor:
-    """(1, b_t, ·) each, unbatched (1, ·): (T, B, ·), nan where b_t is smaller than B."""
-    if unbatched or steps[0].shape == steps[-1].shape:
-        return torch.cat(list(steps))
-    values = steps[0].new_full((len(steps), *steps[0].shape[1:]), torch.nan)
-    for t, step in enumerate(steps):
-        values[t, : step.size(1)] = step[0]
+def _joined(parts: Sequence[Tensor], unbatched: bool) -> Tensor:
+    """(T_k, b_k, ·) of each call, unbatched (T_k, ·): (T, B, ·), nan where b_k is smaller than B."""
+    if len(parts) == 1:
+        return parts[0]
+    if unbatched or parts[0].shape[1] == parts[-1].shape[1]:
+        return torch.cat(list(parts))
+    values = parts[0].new_full((sum(map(len, parts)), *parts[0].shape[1:]), torch.nan)
+    t = 0
+    for part in parts:
+        values[t : t + len(part), : part.size(1)] = part
+        t += len(part)
     return values
 
 
-def _direction(call: Call, place: Place) -> DirectionTrace:
-    return DirectionTrace(
-        call.plan,
-        call.values[place],
-        call.starts[place],
-        call.gradients[place] if call.gradients else None,
-        call.without,
-        is_reverse=place[1],
-        mask=call.masks.get(place[0]),
-        lengths=call.layout.lengths,
-        difference=call.difference,
-    )
+def largest(errors: Iterable[float]) -> float:
+    """The largest, or nan if one of them is: max would lose it."""
+    found = list(errors)
+    return next((error for error in found if error != error), max(found))
 
 
-def _statistics(values: Values) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """A table's header and rows: each value's name, shape, and range, nan left out."""
-    rows = []
+def _largest_gradient(gradient: Tensor, lengths: Tensor | None) -> str:
+    """The largest |gradient|; with one that is not finite, how many are."""
+    if words := unusual(gradient, lengths).words:
+        return words
+    numbers = gradient[gradient.isfinite()].abs()
+    return f"{numbers.max().item():.3g}" if numbers.numel() else ""
+
+
+class Unusual(NamedTuple):
+    """The numbers of a value that are not finite: how many, and the first step and row, "t=2, b=1"."""
+
+    nan: int
+    inf: int
+    first: str
+
+    @property
+    def words(self) -> str:
+        counts = [f"{n} {what}" for n, what in ((self.nan, "nan"), (self.inf, "inf")) if n]
+        return f"{', '.join(counts)} from {self.first}" if counts else ""
+
+
+def unusual(value: Tensor, lengths: Tensor | None, reverse: bool = False) -> Unusual:
+    """Count what is not finite in a value (T, B, ·) or (T, ·), the steps behind a sequence's end left out.
+
+    The first is the one that the direction computed first: in reverse the last t.
+    """
+    nan, inf = value.isnan(), value.isinf()
+    if lengths is not None:
+        nan &= (torch.arange(len(value))[:, None] < lengths).to(nan.device).unsqueeze(-1)
+    steps = (nan | inf).flatten(value.dim() - 1).any(-1).cpu().nonzero().tolist()  # [t, b] or [t] each
+    if not steps:
+        return Unusual(0, 0, "")
+    t = (max if reverse else min)(step[0] for step in steps)
+    place = min(step for step in steps if step[0] == t)
+    first = ", ".join(f"{name}={index}" for name, index in zip("tb", place, strict=False))
+    return Unusual(int(nan.sum()), int(inf.sum()), first)
+
+
+def _statistics(
+    values: Values, lengths: Tensor | None = None, reverse: bool = False
+) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """A table's header and rows: each value's name, shape and range; if any is not finite, how many are."""
+    rows, strange = [], []
     for name, value in values.items():
-        numbers = value[~value.isnan()].double()
+        numbers = value[value.isfinite()].cpu().double()  # on the CPU: some devices have no float64
         found = (numbers.min(), numbers.mean(), numbers.max()) if numbers.numel() else ()
         rows.append(
             (name, str(tuple(value.shape)), *(f"{v.item():.3g}" for v in found), *[""] * (3 - len(found)))
         )
-    return ("value", "shape", "min", "mean", "max"), rows
+        timed = name not in STARTS
+        strange.append(
+            unusual(value if timed else value.unsqueeze(0), lengths if timed else None, reverse).words
+        )
+    header = ("value", "shape", "min", "mean", "max")
+    if not any(strange):
+        return header, rows
+    return (*header, "not finite"), [(*row, words) for row, words in zip(rows, strange, strict=True)]
 
 
 def _layers_table(title: str, layers: Sequence[tuple[int, Sequence[DirectionTrace]]]) -> Table:

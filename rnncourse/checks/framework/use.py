@@ -88,7 +88,27 @@ def load_and_call(module_class: type, arguments: dict[str, Any]) -> Any:
         inputs.pop()
     returned = module(*inputs)
     check_parameters(module, arguments["parameters"])  # a call adds none
+    check_gradient(returned, inputs)
     return returned
+
+
+def check_gradient(returned: Any, inputs: list[Any]) -> None:
+    """Raise Problem where results come back that no gradient flows through: such a module can't be trained.
+
+    Inputs that come back as they were are another fault.
+    """
+    results = _tensors_in(returned)
+    given = {tensor.data_ptr() for tensor in _tensors_in(inputs)}
+    if results and not any(result.requires_grad or result.data_ptr() in given for result in results):
+        raise Problem("no gradient flows back from what it returns. Was it detached, or made under no_grad?")
+
+
+def _tensors_in(value: Any) -> list[Tensor]:
+    if Tensor in kinds(value):
+        return [value]
+    if {tuple, list} & {*kinds(value)}:
+        return [tensor for item in value for tensor in _tensors_in(item)]
+    return []
 
 
 def check_parameters(module: Any, expected: dict[str, Tensor]) -> None:
