@@ -107,9 +107,9 @@ g | seventh. | x + y => 3 * y
 
 
 def test_a_section_for_those_that_name_none():
-    wrong = Mistakes("Own section", _last_sum)
+    wrong = Mistakes("Own section", _last_sum).edits("c | zeroth. | x + y => 0")
     wrong.edits("a | first. | x + y => x\nb | second. § The loop | x + y => y", section="The sum")
-    assert [mistake.section for mistake in wrong] == ["The sum", "The loop"]
+    assert [mistake.section for mistake in wrong] == ["Own section", "The sum", "The loop"]
 
 
 def test_values_are_changed_by_name():

@@ -27,8 +27,7 @@ right = {
     "weight_hh_l0": (12, 4),  # (3H, H)
 }
 
-wrong = Mistakes("From a step to a layer", right)
-wrong.edits("""
+wrong = Mistakes("From a step to a layer", right).edits("""
 output batch first | The axes T and B are exchanged: the layer was made without batch_first.
     output => (2, 9, 4) § Three axes, three names
 output of the last step | That is one step alone. output has every step. | output => (2, 4)
@@ -75,8 +74,7 @@ right = {
     "c_n": (2, 4, 8),
 }
 
-wrong = Mistakes("What batch_first moves", right)
-wrong.edits("""
+wrong = Mistakes("What batch_first moves", right).edits("""
 time first | That is time first: batch_first=True is not looked at.
     input => (11, 4, 5)
     output => (11, 4, 8)
@@ -131,8 +129,7 @@ right = {
     "misread_h_n": (2, 7),  # (B, I) is read as (T, I)
 }
 
-wrong = Mistakes("Without a batch", right)
-wrong.edits("""
+wrong = Mistakes("Without a batch", right).edits("""
 a batch of one | It has a batch axis of size 1. The input has none, so no result has one.
     output => (10, 1, 7)
     h_n => (2, 1, 7)
@@ -182,8 +179,7 @@ right = {
     "weight_ih_l2_reverse": (40, 8),  # (4H, D*P)
 }
 
-wrong = Mistakes("From a step to a layer", right)
-wrong.edits("""
+wrong = Mistakes("From a step to a layer", right).edits("""
 one direction in output | That is one direction's width; two lie side by side. | output => (9, 5, 4)
 the projection left out | H stands where h is meant: the projection has made it narrower. § Move it
     output => (9, 5, 20)
@@ -261,8 +257,7 @@ OUTCOMES = {
     "h": "raises",  # nn.GRUCell(6, 5)(x)
 }
 
-wrong = Mistakes("What batch_first moves", OUTCOMES)
-wrong.edits("""
+wrong = Mistakes("What batch_first moves", OUTCOMES).edits("""
 a state given batch first | A state is never batch first.
     a => 'raises'
     b => 'right'
@@ -295,8 +290,7 @@ def _time_first_cases(numbers, T, B, I):
     return {"rows": numbers(B * T, I), "T": T}
 
 
-wrong = Mistakes("Transpose, not view", _time_first)
-wrong.edits("""
+wrong = Mistakes("Transpose, not view", _time_first).edits("""
 batch first | the axis is split as it should be, and then left: this is batch first.
     x = x.transpose(0, 1) =>
 split by T in front | the shape is right and the sequences are mixed. Which axis do the stored rows walk along
@@ -357,8 +351,7 @@ def _arrange_cases(seed):
     return [case(*words.split()) for words in f"{complete}, {missing}".split(", ")]
 
 
-wrong = Mistakes("Transpose, not view", _arrange)
-wrong.edits("""
+wrong = Mistakes("Transpose, not view", _arrange).edits("""
 unchanged | x comes back as it was. § Three axes, three names | missing = => return x; missing =
 cut anew | the shape is right and the numbers are not: they are cut anew, and no axis is exchanged.
     x.permute(order) => x.reshape([x.shape[place] for place in order])
@@ -460,8 +453,7 @@ def _as_shapes(returned: Plain, arguments: dict) -> Plain:
     return returned
 
 
-wrong = Mistakes("From a step to a layer", _expected_shapes)
-wrong.edits("""
+wrong = Mistakes("From a step to a layer", _expected_shapes).edits("""
 D left out of output | output is as wide as one direction. | (*steps, D * P) => (*steps, P)
 output without the projection | output is H wide in each direction, also where proj_size makes h narrower.
     (*steps, D * P) => (*steps, D * H) § Move it
