@@ -115,6 +115,8 @@ def test_a_section_for_those_that_name_none():
 def test_values_are_changed_by_name():
     found = made("h_n | its axes are exchanged.\n    h_n => (2, 3)", {"h_n": (3, 2), "count": 4})
     assert found["h_n"].function == {"h_n": (2, 3)}
+    found = made("both | they have a row too many. | h_n, c_n => (4, 2)", {"h_n": (3, 2), "c_n": (3, 2)})
+    assert found["both"].function == {"h_n": (4, 2), "c_n": (4, 2)}
 
 
 WRONG = {

@@ -77,8 +77,7 @@ candidate written whole | the candidate is written whole: nothing ties what is w
 candidate alone | this is the candidate n: z has no part in it. | (1 - z) * n + z * h => n
 r mixes | r stands where z should: which gate says how much is kept?
     (1 - z) * n + z * h => (1 - r) * n + r * h
-reset h kept | what is kept is r * h. The reset gate is for the candidate alone.
-    + z * h => + z * r * h
+reset h kept | what is kept is r * h. The reset gate is for the candidate alone. | + z * h => + z * r * h
 tanh over the mix | the new state is squashed once more: it has a bound already.
     (1 - z) * n + z * h => torch.tanh((1 - z) * n + z * h) § What can one leave out of an LSTM?
 sigmoid for n | n has been through a sigmoid: what range should it have? | n = torch.tanh => n = torch.sigmoid
@@ -559,8 +558,7 @@ sigmoid's slopes as tanh's | 1 - r² and 1 - z² are slopes of a tanh. Gates com
     dr * (r * (1 - r)) => dr * (1 - r**2)
     dz * (z * (1 - z)) => dz * (1 - z**2)
 dh: no direct way | dh lacks the direct way, from the mix: h is read there, too. | dh_t * z + =>
-dh: direct way alone | dh is the direct way alone: gates and candidate read h, too.
-    + dhh @ weight_hh =>
+dh: direct way alone | dh is the direct way alone: gates and candidate read h, too. | + dhh @ weight_hh =>
 dh: 1 - z | the direct way has the factor 1 - z. With which share is h kept? | dh_t * z => dh_t * (1 - z)
 dh: whole | the direct way has no factor: h is kept with a share. | dh_t * z + => dh_t +
 dh from dih | dh is made with dih. Which of the two belongs to the state's part?

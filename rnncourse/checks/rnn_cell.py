@@ -86,8 +86,7 @@ weight_ih transposed | weight_ih is used the other way round; only a square case
     its shape (H, I) with the input's. § One step in NumPy
     (x_t, weight_ih, => (x_t, weight_ih.T,
 {WEIGHTS_EXCHANGED}
-a difference | the state's half is subtracted; the equation has a sum.
-    + linear(h, => - linear(h,
+a difference | the state's half is subtracted; the equation has a sum. | + linear(h, => - linear(h,
 """
 
 wrong = Mistakes("The equation", _pre_activation)

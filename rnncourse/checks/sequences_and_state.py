@@ -61,8 +61,7 @@ u and w exchanged | u and w are exchanged. Which of them multiplies the old stat
 u left out | The old state comes in whole, without its weight. | u * h => h
 w left out | The input comes in without its weight. | w * x => x
 sign of the input lost | The sign of an input is lost. | w * x => w * abs(x)
-a difference | The input's share is subtracted; the step has a sum.
-    + w * x => - w * x
+a difference | The input's share is subtracted; the step has a sum. | + w * x => - w * x
 w over the whole sum | w multiplies the old state, too. | u * h + w * x => w * (u * h + x)
 """)
 

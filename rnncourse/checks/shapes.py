@@ -79,26 +79,18 @@ time first | That is time first: batch_first=True is not looked at.
     input => (11, 4, 5)
     output => (11, 4, 8)
 states batch first | The batch is in front. What does batch_first move, and what does it not?
-    h_0 => (4, 2, 8)
-    c_n => (4, 2, 8)
-one row | That is the state of one layer; there are two. § From a step to a layer
-    h_0 => (1, 4, 8)
-    c_n => (1, 4, 8)
+    h_0, c_n => (4, 2, 8)
+one row | That is the state of one layer; there are two. § From a step to a layer | h_0, c_n => (1, 4, 8)
 no layer axis | The axis that counts layers and directions is missing. § From a step to a layer
-    h_0 => (4, 8)
-    c_n => (4, 8)
+    h_0, c_n => (4, 8)
 states with time | It has a time axis. A state is from one moment. § From a step to a layer
-    h_0 => (4, 11, 8)
-    c_n => (4, 11, 8)
+    h_0, c_n => (4, 11, 8)
 time for batch in states | Time stands where the batch should. § From a step to a layer
-    h_0 => (2, 11, 8)
-    c_n => (2, 11, 8)
+    h_0, c_n => (2, 11, 8)
 states as wide as the input | It is as wide as the input; a state has H numbers. § From a step to a layer
-    h_0 => (2, 4, 5)
-    c_n => (2, 4, 5)
+    h_0, c_n => (2, 4, 5)
 states without the batch | The batch is missing: each sequence has states. § From a step to a layer
-    h_0 => (2, 8)
-    c_n => (2, 8)
+    h_0, c_n => (2, 8)
 both layers side by side | Layers are not laid side by side: only directions are. § From a step to a layer
     output => (4, 11, 16)
 an output for each layer | The lower layer's steps are not handed out: of how many layers is output?
@@ -138,8 +130,7 @@ as wide as the input | It is as wide as the input; what comes out are the H unit
     output => (10, 3)
     h_n => (2, 3)
 the last step alone | That is one step of one layer. output has every step, h_n every layer.
-    output => (7,)
-    h_n => (7,)
+    output, h_n => (7,)
 both layers side by side | The two layers are not laid side by side: output is the last one's.
     output => (10, 14)
 an output for each layer | The lower layer's steps are not handed out. | output => (2, 10, 7)
@@ -263,9 +254,7 @@ a state given batch first | A state is never batch first.
     b => 'right'
 time first is noticed | Nothing in the shapes tells. | c => 'raises'
 reshape transposes | It does not. § Transpose, not view | d => 'right'
-two axes raise | A layer takes them as one sequence. § Without a batch
-    f => 'raises'
-    g => 'raises'
+two axes raise | A layer takes them as one sequence. § Without a batch | f, g => 'raises'
 two axes are a batch | Not to a layer. § Without a batch | g => 'right'
 a cell walks along time | It does not. § A cell reads one step | h => 'right'
 """)

@@ -110,8 +110,7 @@ def _parameters_by_layer_cases(seed: int) -> list[Case]:
 
 
 wrong = Mistakes("What a layer costs", _parameters_by_layer).edits("""
-one bias | one vector of biases is counted for each cell. torch has two.
-    + 2) => + 1)
+one bias | one vector of biases is counted for each cell. torch has two. | + 2) => + 1)
 no bias | the biases are not counted. | wide + H + 2 => wide + H
 biases not of each gate | the biases are counted for one gate only.
     gates * H * (wide + H + 2) => (gates * H * (wide + H) + 2 * H)

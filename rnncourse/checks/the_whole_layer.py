@@ -128,17 +128,12 @@ def _input_part_cases(numbers, T, B, I, H):
 
 
 wrong = Mistakes("The input's part, for all steps at once", _input_part).edits("""
-no biases | the biases are missing: they read no state, either.
-    + bias_ih + bias_hh =>
-bias_hh left out | one of the two biases is missing.
-    + bias_hh =>
-bias_ih left out | one of the two biases is missing.
-    + bias_ih =>
-bias_ih twice | one bias is added twice, the other not at all.
-    + bias_hh => + bias_ih
+no biases | the biases are missing: they read no state, either. | + bias_ih + bias_hh =>
+bias_hh left out | one of the two biases is missing. | + bias_hh =>
+bias_ih left out | one of the two biases is missing. | + bias_ih =>
+bias_ih twice | one bias is added twice, the other not at all. | + bias_hh => + bias_ih
 bias_hh twice | one bias is added twice, the other not at all. | a + bias_ih => a + bias_hh
-biases subtracted | a bias has the wrong sign.
-    + bias_hh => - bias_hh
+biases subtracted | a bias has the wrong sign. | + bias_hh => - bias_hh
 rows not brought back | steps and batch are one axis: bring the result back to (T, B, 4H).
     x @ weight_ih.T => x.flatten(0, 1) @ weight_ih.T
 first step only | it is made for the first step only. | x @ => x[0] @
