@@ -107,14 +107,16 @@ g | seventh. | x + y => 3 * y
 
 
 def test_a_section_for_those_that_name_none():
-    wrong = Mistakes("Own section", _last_sum)
+    wrong = Mistakes("Own section", _last_sum).edits("c | zeroth. | x + y => 0")
     wrong.edits("a | first. | x + y => x\nb | second. § The loop | x + y => y", section="The sum")
-    assert [mistake.section for mistake in wrong] == ["The sum", "The loop"]
+    assert [mistake.section for mistake in wrong] == ["Own section", "The sum", "The loop"]
 
 
 def test_values_are_changed_by_name():
     found = made("h_n | its axes are exchanged.\n    h_n => (2, 3)", {"h_n": (3, 2), "count": 4})
     assert found["h_n"].function == {"h_n": (2, 3)}
+    found = made("both | they have a row too many. | h_n, c_n => (4, 2)", {"h_n": (3, 2), "c_n": (3, 2)})
+    assert found["both"].function == {"h_n": (4, 2), "c_n": (4, 2)}
 
 
 WRONG = {
