@@ -168,8 +168,8 @@ def unrolling(x: Iterable[float]) -> ipywidgets.VBox:
 def time_slider(d: Direction, b: int = 0, unit: int = 0) -> ipywidgets.VBox:
     """One unit of a trace, step by step: its gates and states over time, and its cell with the numbers there.
 
-    d is one layer in one direction of a call that `rnncourse.trace` recorded, b the row of the batch, unit the
-    unit that it opens on. Controls: the unit and the step t. The figures are those of
+    d is one layer in one direction of a call that `rnncourse.trace` recorded, b the row of the batch, unit
+    the unit that it opens on. Controls: the unit and the step t. The figures are those of
     `plots.gates_over_time` and `plots.cell_diagram`; what they show stands in words below each.
     """
     units = (d.c_0 if d.mode == "LSTM" else d.h_0).shape[-1]
