@@ -220,9 +220,7 @@ class Recorder:
         return Call(
             plan,
             layout,
-            values={
-                place: _over_time(layout, again.steps[place]) for place in again.steps if place[0] in layers
-            },
+            values={place: again.over_time(layout, place) for place in plan.places if place[0] in layers},
             starts={
                 p: [layout.at_start(s) for s in states] for p, states in starts.items() if p[0] in layers
             },
@@ -270,11 +268,6 @@ def _results(plan: Plan, layout: Layout, result: Any) -> list[Tensor]:
     if len(states) != 1 + plan.has_cell_state:
         raise TypeError(f"it returned {len(states)} states")
     return output + states
-
-
-def _over_time(layout: Layout, steps: list[Values]) -> Values:
-    """The values of all steps, by name. Each step's is let go as it is copied."""
-    return {name: layout.over_time([step.pop(name) for step in steps]) for name in list(steps[0])}
 
 
 def _copies(watched: Watched, inputs: Inputs) -> Inputs:

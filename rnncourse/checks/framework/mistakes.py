@@ -83,9 +83,10 @@ class Mistakes(list[Mistake]):
 
         return add
 
-    def edits(self, text: str, but: str = "") -> None:
+    def edits(self, text: str, but: str = "", section: str = "") -> None:
         """Add mistakes written as text: what is done to the truth to make each (notation.py).
 
+        section: where a mistake names none, instead of the bank's own.
         but: the names of those to leave out, by semicolons; of several that are written as one, also those
         whose names the bank has already are left out.
         """
@@ -102,8 +103,8 @@ class Mistakes(list[Mistake]):
             truth = self.truth
             wrong: Any = entry.values(truth) if isinstance(truth, Mapping) else entry.edited(truth)
             edit = Edit(entry, truth) if callable(truth) else None
-            section = entry.section or self.section
-            self.append(Mistake(entry.name, wrong, entry.hint, section, entry.look, entry.template, edit))
+            where = entry.section or section or self.section
+            self.append(Mistake(entry.name, wrong, entry.hint, where, entry.look, entry.template, edit))
 
     def through(self, change: Callable[[Any], Any], but: tuple[str, ...] = (), **words: str) -> list[Mistake]:
         """The same mistakes in a larger task: change(function) builds the wrong way on the wrong step.
