@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 import symtable
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rnncourse.grading.notebook import LONGEST, symbols
@@ -85,14 +85,19 @@ class Cell:
         return False
 
 
-def needed(name: str, cells: Sequence[Cell]) -> set[str]:
-    """Return the names that stand behind a task's answer: its own, and all that its statements read."""
+def all_reads(cells: Sequence[Cell]) -> dict[str, set[str]]:
+    """Return, for each name that the cells bind, the names that the statements which bind it read."""
     reads: dict[str, set[str]] = {}
     for cell in cells:
         for statement in cell.statements:
             names = read(statement)
             for each in bound([statement]):
                 reads.setdefault(each, set()).update(names)
+    return reads
+
+
+def needed(name: str, reads: Mapping[str, set[str]]) -> set[str]:
+    """Return the names that stand behind a task's answer: its own, and all that its statements read."""
     found, waiting = {name}, [name]
     while waiting:
         new = reads.get(waiting.pop(), set()) - found

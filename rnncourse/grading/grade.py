@@ -22,7 +22,7 @@ from rnncourse.checks.framework.check import Check
 from rnncourse.checks.framework.judge import judge
 from rnncourse.checks.framework.task import Task as CheckTask
 from rnncourse.checks.framework.verdict import Verdict
-from rnncourse.grading.causes import Cell, answer, likeness, needed, read_stopped
+from rnncourse.grading.causes import Cell, all_reads, answer, likeness, needed, read_stopped
 from rnncourse.grading.host import Host
 from rnncourse.grading.job import Buffer, Group, Job, Task
 from rnncourse.grading.notebook import Source, Unreadable, grouped, read, steps
@@ -175,7 +175,7 @@ def _graded(
         )
     cells = [Cell.of(step) for step in order if isinstance(step, str)]
     tasks = _judged_at_the_end(assignment, order, cells, run, host, limits, helpers)
-    tasks = [_with_cause(task, cells, run.stopped) for task in tasks]
+    tasks = _with_causes(tasks, cells, run.stopped)
     tasks = [replace(task, code=_code(task.task, cells)) for task in tasks]
     state = max((task.state for task in tasks), key=list(STATES).index)
     reason = _reason(state, tasks) or (f"After the last task {WHY[run.end]}." if run.end else "")
@@ -226,7 +226,8 @@ def _judged_at_the_end(
     ]
     if not lost or run.end:
         return run.tasks
-    needs = {k: needed(assignment.checks[k].name, cells) for k in lost}
+    reads = all_reads(cells)
+    needs = {k: needed(assignment.checks[k].name, reads) for k in lost}
     names = set().union(*needs.values())
     binding = Counter(name for cell in cells for name in cell.bound)
     stubs = [
@@ -263,11 +264,17 @@ CAUSE = (
 )
 
 
-def _with_cause(task: TaskResult, cells: list[Cell], stopped: list[Stopped]) -> TaskResult:
-    """If a task that lost points reads a name that a statement did not define when it stopped, say so."""
-    if task.state != "graded" or task.points == task.total or not stopped:
+def _with_causes(tasks: list[TaskResult], cells: list[Cell], stopped: list[Stopped]) -> list[TaskResult]:
+    """Say of tasks that lost points if they read a name that a statement did not define when it stopped."""
+    if not any(each.names for each in stopped):
+        return tasks
+    reads = all_reads(cells)
+    return [_with_cause(task, needed(task.task, reads), stopped) for task in tasks]
+
+
+def _with_cause(task: TaskResult, behind: set[str], stopped: list[Stopped]) -> TaskResult:
+    if task.state != "graded" or task.points == task.total:
         return task
-    behind = needed(task.task, cells)
     for each in stopped:
         if names := [name for name in each.names if name in behind]:
             which = f"`{'`, `'.join(names[:3])}` {'was' if len(names) == 1 else 'were'}"
