@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Set up and start the course: `python course.py lab` opens it, `python course.py test` tests it.
 
+`reset` and `progress` are for learners: USAGE says what they do.
+
 This file needs nothing but Python; it installs what the course needs into .venv, beside itself. Its grammar
 is that of Python 3.6, so that an old Python can read it and say that it is too old.
 """
@@ -20,12 +22,22 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+WORKSPACE = ROOT / "rnncourse" / "lab" / "workspace.py"
 STAMP = VENV / "course-stamp.txt"
 PYTORCH_INDEX = "https://download.pytorch.org/whl/"  # /cpu has builds without CUDA, /cu130 builds with it
 COMMANDS = {
     # -y: Ctrl-C stops JupyterLab without a question. It opens the first lesson; links lead on from there.
-    "lab": ["-m", "jupyterlab", "-y", "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb"],
+    "lab": [
+        "-m",
+        "jupyterlab",
+        "-y",
+        "--ServerApp.root_dir=work",
+        "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb",
+        "--LabApp.app_settings_dir=" + str(ROOT / "rnncourse" / "lab" / "settings"),
+    ],
     "test": ["-m", "pytest"],
+    "reset": [str(WORKSPACE), "reset"],
+    "progress": ["-c", "import rnncourse; print(rnncourse.progress())"],
 }
 KNOWN_FAILURES = {  # what venv or pip says: what it means
     "No space left on device|not enough space on the disk": "the disk is full",
@@ -35,11 +47,13 @@ KNOWN_FAILURES = {  # what venv or pip says: what it means
 }
 
 USAGE = """\
-python course.py lab    open the course in JupyterLab; more words go to JupyterLab: --no-browser --port 8899
-python course.py test   run all tests, lessons included; more words go to pytest: -k lstm
+python course.py lab        open the course in JupyterLab; further words go to it: --no-browser --port 8899
+python course.py reset 13   give exercise 13 back as it was; what you wrote is kept in work/old
+python course.py progress   show which exercises are done
+python course.py test       run all tests, lessons included; further words go to pytest: -k lstm
 
-The first time, either command installs what the course needs into the folder .venv, beside course.py.
-To undo that, delete .venv."""
+The first time, a command installs what the course needs into the folder .venv, beside course.py. You read
+and write in the folder work, which lab makes. To undo the installation, delete .venv."""
 FIRST_START = """\
 First start: installing PyTorch, JupyterLab and what they need into .venv, about {gigabytes} GB on the disk.
 This takes some minutes, once, and needs the network."""
@@ -78,6 +92,8 @@ def main(words):
     except KeyboardInterrupt:
         print("\nStopped before the end. To begin again, run the same command.")
         sys.exit(130)
+    if words[0] == "lab" and subprocess.call([PYTHON, WORKSPACE, "renew"], cwd=ROOT, env=environment()) != 0:
+        sys.exit("course.py: the copy of the course in work could not be made. Its last words say why.")
     exec_in_venv(COMMANDS[words[0]] + words[1:])
 
 

@@ -3,6 +3,7 @@
 import importlib
 import types
 
+from rnncourse.auditing import audit
 from rnncourse.cells import GRUCell, LSTMCell, RNNCell
 from rnncourse.checks.framework.progress import progress
 from rnncourse.explaining import explain
@@ -19,6 +20,7 @@ __all__ = [
     "LSTMCell",
     "LSTMState",
     "RNNCell",
+    "audit",
     "explain",
     "progress",
     "trace",

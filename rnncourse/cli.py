@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 
 from rnncourse.extras import MissingExtraError
@@ -12,7 +13,11 @@ from rnncourse.printing import printable
 
 
 def main(words: list[str] | None = None) -> int:
-    """Its exit status: 0 if every submission was graded, 3 if some need a look, 2 if nothing was done."""
+    """Run the command and return its exit status.
+
+    0 if every submission was graded, 3 if some need a look, 2 if nothing was done, 4 if the grader itself
+    failed.
+    """
     parser = _parser()
     asked = parser.parse_args(words)
     try:
@@ -31,7 +36,9 @@ def _grade(asked: argparse.Namespace) -> int:
     try:
         from rnncourse.grading import sandbox
         from rnncourse.grading.classroom import Wishes, grade_class
+        from rnncourse.grading.cluster import Scheduler
         from rnncourse.grading.files import Refused
+        from rnncourse.grading.selftest import GraderFault
     except MissingExtraError as error:
         return _refuse(str(error))
     lacks = sandbox.missing()
@@ -44,25 +51,42 @@ def _grade(asked: argparse.Namespace) -> int:
         sandbox.remarks() if not asked.no_sandbox else ["no sandbox: students' code may do what you may"]
     ):
         print(f"note: {remark}", file=sys.stderr)
+    scheduler = asked.scheduler and Scheduler(
+        asked.scheduler, asked.tls_ca_file, asked.tls_cert, asked.tls_key, asked.insecure
+    )
     wishes = Wishes(
         submitted=asked.submitted,
         out=asked.out,
         course=asked.course,
         assignment=asked.assignment,
         workers=asked.workers,
-        scheduler=asked.scheduler,
+        scheduler=scheduler,
         resume=asked.resume,
         gradebook=asked.gradebook,
         feedback=asked.feedback,
+        only=tuple(asked.only),
+        due=asked.due,
+        moodle=asked.moodle,
+        canvas=asked.canvas,
         limits=sandbox.Limits(cpu=asked.seconds, wall=3 * asked.seconds, walls=not asked.no_sandbox),
     )
     try:
-        states = grade_class(wishes)
+        outcome = grade_class(wishes)
     except Refused as problem:
         return _refuse(str(problem))
+    except GraderFault as fault:
+        print(
+            f"rnncourse: {fault}. This is a fault of the grader, not of any student: it stopped, and wrote no"
+            " mark.",
+            file=sys.stderr,
+        )
+        return 4
+    states = outcome.states
+    for alarm in outcome.alarms:
+        print(printable(f"Look first: {alarm.replace('`', '')}"), file=sys.stderr)
     counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
     print(printable(f"{counts}: {asked.out / 'index.html'}"))
-    return 0 if set(states) <= {"graded"} else 3
+    return 0 if set(states) <= {"graded"} else 4 if "fault" in states else 3
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,12 +117,35 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="on this machine; else one a core",
     )
-    grade.add_argument("--scheduler", metavar="ADDRESS", help="of a Dask cluster, as tcp://10.0.0.1:8786")
+    grade.add_argument(
+        "--scheduler", metavar="ADDRESS", help="use a Dask cluster, for example tls://10.0.0.1:8786"
+    )
+    for option, what in (
+        ("--tls-ca-file", "the certificate authority's file that the cluster was started with"),
+        ("--tls-cert", "this machine's certificate"),
+        ("--tls-key", "the private key of --tls-cert"),
+    ):
+        grade.add_argument(option, metavar="FILE", help=what)
+    grade.add_argument(
+        "--insecure",
+        action="store_true",
+        help="use a scheduler without TLS: anyone who reaches its port can run code on all workers",
+    )
     grade.add_argument("--resume", action="store_true", help="keep the results that are there and still true")
     grade.add_argument(
         "--gradebook", type=Path, metavar="FILE", help="nbgrader's gradebook.db, to write the points into"
     )
     grade.add_argument("--feedback", action="store_true", help="a page for each student")
+    grade.add_argument(
+        "--only", action="append", default=[], metavar="STUDENT", help="grade this student again (repeatable)"
+    )
+    grade.add_argument(
+        "--due", type=_moment, metavar="TIME", help="when work was due, for example 2026-11-30T23:59"
+    )
+    grade.add_argument(
+        "--moodle", type=Path, metavar="CSV", help="Moodle's grading worksheet, to fill in and upload"
+    )
+    grade.add_argument("--canvas", type=Path, metavar="CSV", help="Canvas's gradebook, to fill in and upload")
     grade.add_argument(
         "--seconds",
         type=_positive,
@@ -110,6 +157,13 @@ def _parser() -> argparse.ArgumentParser:
         "--no-sandbox", action="store_true", help="where there is none: students' code may do what you may"
     )
     return parser
+
+
+def _moment(words: str) -> datetime:
+    try:
+        return datetime.fromisoformat(words)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a time such as 2026-11-30T23:59, got {words}") from None
 
 
 def _positive(word: str) -> int:

@@ -3,16 +3,23 @@
 Each answer is written out here, with the fault in one place; the sentences must name that place.
 """
 
+import numpy
 import pytest
 import torch
 from torch import nn
 
-from rnncourse.checks.bptt import rnn_backward, rnn_step_backward
-from rnncourse.checks.gru import gru_step, gru_step_before
+from rnncourse.checks.bptt import memory_backward, rnn_backward, rnn_step_backward
+from rnncourse.checks.gru import gru_step, gru_step_backward, gru_step_before
 from rnncourse.checks.lstm_gates import MyLSTMCell, lstm_step
 from rnncourse.checks.rnn_cell import next_state, pre_activation, rnn_step, unroll
 
 SEEDS = range(2)
+
+
+@pytest.fixture(autouse=True)
+def _one_mistake_at_a_time(monkeypatch):
+    """Two known mistakes at once are not looked for: no answer here makes two, and it takes a second."""
+    monkeypatch.setattr("rnncourse.checks.framework.answers.PAIRS", 0)
 
 
 def lstm(change=None, show=None, returned=None):
@@ -83,11 +90,11 @@ FOLLOWS = "Your h follows from your c as it should: look at c first."
         ),
         (
             lstm(lambda v: {"g": torch.tanh(v["a_g"] + v["h"])}),
-            ["if g alone differs", "look at how g is made.", FOLLOWS],
+            ["if g alone differs", "look at how g is made and used.", FOLLOWS],
         ),
         (
             lstm(lambda v: {"o": v["o"] ** 2}),
-            ["c is right in every case", "if o alone differs", "look at how o is made."],
+            ["c is right in every case", "if o alone differs", "look at how o is made and used."],
         ),
         (lstm(lambda v: {"i": v["i"] ** 2}), ["if i alone or g alone differs", FOLLOWS]),
         (
@@ -138,11 +145,11 @@ def test_an_lstm_step_is_told_its_gate(step, sentences):
             gru(lambda v: {"r": torch.tanh(v["x_r"])}),
             ["r is then the tanh of r's weight_ih x_t + r's bias_ih."],
         ),
-        (gru(lambda v: {"z": v["z"] ** 2}), ["if z alone differs", "look at how z is made."]),
+        (gru(lambda v: {"z": v["z"] ** 2}), ["if z alone differs", "look at how z is made and used."]),
         (gru(lambda v: {"r": v["r"] ** 2}), ["if r alone or n alone differs"]),
         (
             gru(lambda v: {"n": torch.sin(v["x_n"] + v["r"] * v["h_n"])}),
-            ["if n alone differs", "look at how n is made."],
+            ["if n alone differs", "look at how n is made and used."],
         ),
         (
             gru(lambda v: {"n": 2 * torch.tanh(v["x_n"] + v["r"] * v["h_n"])}),
@@ -289,3 +296,46 @@ def test_a_loop_backward_is_told_whether_its_last_step_is_right():
         assert "The last step is wrong already" in said, said
         said = words(rnn_backward, back(sums=0.5), seed)
         assert "look at the line that makes dweight_hh." in said, said
+
+
+def gru_backward(of_z=1, of_r=1, of_n=1):
+    """A GRU's step backward, in which the slopes of z, r and n have another power."""
+
+    def step(dh_t, x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
+        x_r, x_z, x_n = (x_t @ weight_ih.T + bias_ih).chunk(3, dim=-1)
+        h_r, h_z, h_n = (h @ weight_hh.T + bias_hh).chunk(3, dim=-1)
+        r, z = (x_r + h_r).sigmoid(), (x_z + h_z).sigmoid()
+        n = torch.tanh(x_n + r * h_n)
+        dn = dh_t * (1 - z) * (1 - n**2) ** of_n
+        dr, dz = dn * h_n * (r * (1 - r)) ** of_r, dh_t * (h - n) * (z * (1 - z)) ** of_z
+        dih, dhh = torch.cat([dr, dz, dn], dim=-1), torch.cat([dr, dz, dn * r], dim=-1)
+        dh = dh_t * z + dhh @ weight_hh
+        return dih @ weight_ih, dh, dih.T @ x_t, dhh.T @ h, dih.sum(0), dhh.sum(0)
+
+    return step
+
+
+def test_a_gru_step_backward_is_told_its_gate():
+    for seed in SEEDS:
+        assert "look at how you derive z." in words(gru_step_backward, gru_backward(of_z=2), seed)
+        assert "look at how you derive r." in words(gru_step_backward, gru_backward(of_r=2), seed)
+        said = words(gru_step_backward, gru_backward(of_n=2), seed)
+        assert "blocks of r and n are wrong" in said, said
+
+
+def test_a_memory_backward_is_told_whether_its_last_step_is_right():
+    def back(slope=2, carried=1):
+        def memory(dh, f, i, g, o, c):
+            df, di, dg, do, dc = 0 * f, 0 * f, 0 * f, 0 * f, 0 * c[0]
+            for t in reversed(range(len(f))):
+                shown = numpy.tanh(c[t + 1])
+                dc = dh[t] * o[t] * (1 - abs(shown) ** slope) + dc
+                df[t], di[t], dg[t], do[t] = dc * c[t], dc * g[t], dc * i[t], dh[t] * shown
+                dc = dc * f[t] ** carried
+            return df, di, dg, do, dc
+
+        return memory
+
+    for seed in SEEDS:
+        assert "The last step is wrong already" in words(memory_backward, back(slope=3), seed)
+        assert "The last step is right and an earlier" in words(memory_backward, back(carried=3), seed)

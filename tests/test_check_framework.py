@@ -10,9 +10,10 @@ import subprocess
 import sys
 import warnings
 
+import honest
 import pytest
 import torch
-from sets.test_set_lstm_gates import lstm_step_split, torch_lstm_cell
+from sets.test_set_lstm_gates import lstm_step_split
 from sets.test_set_rnn_cell import next_state_by_name, unroll_by_index
 from test_checks import numbers
 from torch import nn
@@ -319,7 +320,7 @@ def test_parameters_that_do_not_fit(member, words):
 
 def test_a_class_where_a_function_is_due_and_back():
     assert "it got a function; expected a class" in str(lstm_gates.MyLSTMCell.verdict(right_step))
-    assert "it is no torch.nn.Module" in str(
+    assert "it is not a torch.nn.Module" in str(
         lstm_gates.MyLSTMCell.verdict(type("Plain", (), {"__init__": lambda *a: None}))
     )
 
@@ -374,7 +375,7 @@ def test_a_flood_of_text_is_cut():
 
 
 def torch_cell(x_t, state, *weights):
-    return torch_lstm_cell(*weights)(x_t, state)
+    return honest.torch_cell(nn.LSTMCell, *weights)(x_t, state)
 
 
 def torch_layer(x_t, state, *weights):

@@ -28,14 +28,18 @@ SETS = all_sets()
 CHECKS = [pytest.param(check, id=f"{name}-{check.name}") for name in SETS for check in SETS[name]]
 
 
-def honest_ways(name):
-    """HONEST of tests/sets/test_set_<name>.py: for each task the ways that must get all points."""
+def ways_of(name):
+    """HONEST and ORACLES of tests/sets/test_set_<name>.py: for each task functions that must be right.
+
+    HONEST are other ways that a learner may write. ORACLES are built on what gives the right answer by
+    itself, torch.nn for instance, and may call what is forbidden to a learner.
+    """
     path = ROOT / "tests" / "sets" / f"test_set_{name}.py"
     assert path.exists(), f"{path.name} is missing: honest ways to each task of {name}"
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.HONEST
+    return module.HONEST, getattr(module, "ORACLES", {})
 
 
 @functools.cache
@@ -191,7 +195,7 @@ def test_the_notebook_has_the_same_points(name):
 
 @pytest.mark.parametrize("name", SETS)
 def test_honest_work_gets_all_points(name, seeds):
-    honest = honest_ways(name)
+    honest, _ = ways_of(name)
     assert honest.keys() == {check.name for check in SETS[name]}
     for check in SETS[name]:
         assert honest[check.name]
@@ -200,6 +204,17 @@ def test_honest_work_gets_all_points(name, seeds):
                 verdict = check.verdict(learner, seed)
                 got = verdict.state, verdict.points
                 assert got == ("right", check.points), f"{learner}, seed {seed}: {verdict}"
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_the_truth_equals_its_oracles(name, seeds, monkeypatch):
+    monkeypatch.setattr("rnncourse.checks.framework.evaluate.Watch", Unwatched)
+    _, oracles = ways_of(name)
+    for check in SETS[name]:
+        for oracle in oracles.get(check.name, []):
+            for seed in seeds:
+                verdict = judged(check, oracle, seed)
+                assert verdict.state == "right", f"{oracle}, seed {seed}: {verdict}"
 
 
 # ---- odd answers

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parent.parent / "course.py"
+WORKSPACE = SOURCE.parent / "rnncourse" / "lab" / "workspace.py"
 
 # pip does what pip.json beside course.py tells it to, and keeps its process id and the words of each call.
 STUB_PIP = """
@@ -76,6 +77,10 @@ class Folder:
         shutil.copy(SOURCE, path)
         (path / "pyproject.toml").write_text('[project]\nname = "tiny"\nversion = "1"\n')
         (path / "constraints.txt").write_text("")
+        (path / "rnncourse" / "lab").mkdir(parents=True)
+        shutil.copy(WORKSPACE, path / "rnncourse" / "lab")
+        (path / "notebooks").mkdir()
+        (path / "notebooks" / "00_start_here.ipynb").write_text('{"cells": []}')
         self.pip()
 
     def pip(self, says="Collecting tiny", code=0, seconds=0, only_for="install"):
@@ -155,9 +160,28 @@ def test_second_start_only_starts(course, folder, capsys):
     course.main(["lab", "--no-browser"])
     assert capsys.readouterr().out == ""
     assert len(folder.pip_calls) == 1
-    module, first_lesson, more = course.handed_over[1][1], *course.handed_over[1][-2:]
+    module, more = course.handed_over[1][1], course.handed_over[1][-1]
     assert (module, more) == ("jupyterlab", "--no-browser")
-    assert (SOURCE.parent / first_lesson.partition("=/lab/tree/")[2]).is_file()
+    (first_lesson,) = (word for word in course.handed_over[1] if "=/lab/tree/" in word)
+    assert (folder.path / "work" / first_lesson.partition("=/lab/tree/")[2]).is_file()
+    assert "--ServerApp.root_dir=work" in course.handed_over[1]
+    (settings,) = (word.partition("=")[2] for word in course.handed_over[1] if "app_settings_dir" in word)
+    assert Path(settings) == folder.path / "rnncourse" / "lab" / "settings"
+
+
+def test_a_copy_that_cannot_be_made_starts_nothing(course, folder):
+    (folder.path / "work").write_text("a file in its place")
+    with pytest.raises(SystemExit, match="the copy of the course in work could not be made"):
+        course.main(["lab"])
+    assert course.handed_over == []
+
+
+def test_reset_and_progress_run_in_the_venv(course):
+    course.main(["reset", "13"])
+    course.main(["progress"])
+    reset, progress = course.handed_over
+    assert [Path(reset[0]).name, *reset[1:]] == ["workspace.py", "reset", "13"]
+    assert "progress()" in progress[1]
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])

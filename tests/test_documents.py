@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.nn.utils.rnn import pack_padded_sequence
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import rnncourse
 
@@ -32,13 +32,24 @@ class Tagger(torch.nn.Module):
         return self.encoder(packed)[0].data
 
 
+class TornTagger(Tagger):
+    """The one of which README shows what an audit finds: a view where a transpose was meant."""
+
+    def forward(self, tokens, lengths):
+        packed = pack_padded_sequence(self.embed(tokens), lengths, batch_first=True, enforce_sorted=False)
+        output, _ = pad_packed_sequence(self.encoder(packed)[0])  # (T, B, 24)
+        output = output.contiguous().view(*tokens.shape, -1)
+        return output
+
+
 def test_readme_code_runs(capsys):
     known = {"model": Tagger(), "tokens": torch.randint(50, (4, 9)), "lengths": torch.tensor([5, 9, 2, 7])}
+    known["tagger"] = TornTagger()
     code = blocks(README, "python")
-    assert len(code) == 3
+    assert len(code) == 4
     for block in code:
         exec(compile(block, "README.md", "exec"), known)
-    title, columns, *_ = capsys.readouterr().out.splitlines()
+    title, columns, *rest = capsys.readouterr().out.splitlines()
     assert f"{title}\n{columns}\n" in README
     assert known["t"]["encoder"].layer(1).reverse.grad.f.shape == (9, 4, 12)
     assert known["t"]["encoder"].max_error < 1e-6
@@ -46,6 +57,16 @@ def test_readme_code_runs(capsys):
     assert next(line[2:] for line in README.splitlines() if line.startswith("# ✗")) in " ".join(
         str(slip).split()
     )
+
+    [finding] = known["report"].wrong
+    shown = README[README.index("✗ Row") :]
+    assert without_numbers(f"✗ {finding.text} {finding.by},") == without_numbers(shown.splitlines()[0])
+    assert shown.splitlines()[1].split("  ")[-1] == finding.where.code
+    assert any(line.startswith("✗ Row") for line in rest)
+
+
+def without_numbers(text):
+    return re.sub(r"\d+(\.\d+)?", "0", text)
 
 
 def test_readme_quotes_the_error_as_it_is():

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_sequence
 
 import rnncourse
-from rnncourse import LSTMState, explain, plots, trace
+from rnncourse import LSTMState, audit, explain, plots, trace
+from rnncourse.auditing import Audit, Finding, Place
 from rnncourse.explaining import Explanation, Row
 from rnncourse.tracing import (
     CellTrace,
@@ -114,6 +115,18 @@ def test_an_explanation_is_made_of_rows() -> None:
     assert_type(explained["h_0"].axes, tuple[tuple[str, int | None], ...])
     is_a(assert_type(explained.problem, str), str)
     is_a(assert_type(explained.messages, list[tuple[str, str]]), list)
+
+
+def test_a_report_is_made_of_findings() -> None:
+    report = audit(nn.LSTM(I, H), torch.zeros(T, B, I), batch=0)
+    is_a(assert_type(report, Audit), Audit)
+    [finding] = report.wrong
+    is_a(assert_type(finding, Finding), Finding)
+    assert assert_type(finding.where, Place | None) is None
+    is_a(assert_type(finding.kind, str), str)
+    is_a(assert_type(report.ok, bool), bool)
+    is_a(assert_type(report.not_checked, tuple[str, ...]), tuple)
+    is_a(assert_type(report.dependence, Tensor), Tensor)
 
 
 def test_plots_take_any_single_direction() -> None:

@@ -223,3 +223,22 @@ def test_an_answer_under_another_name_is_found(capsys):
     linecache.cache["notebook"] = len(code), None, code.splitlines(keepends=True), "notebook"
     exec(compile(code, "notebook", "exec"), notebook)
     assert "Your `my_state` looks like it: give that one the name `cell_state`." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("how", ["no_grad", "data", "detach"])
+def test_a_module_that_cannot_be_trained_is_told_so(how):
+    class MyLSTMCell(lstm_gates._MyLSTMCell):
+        def forward(self, *inputs):
+            if how == "detach":
+                return tuple(part.detach() for part in super().forward(*inputs))
+            if how == "data":
+                for parameter in self.parameters():
+                    parameter.requires_grad_(False)
+            with torch.set_grad_enabled(how != "no_grad"):
+                return super().forward(*inputs)
+
+    cases = lstm_gates.MyLSTMCell.cases(0)
+    answers = [as_own_work(answer) for answer in lstm_gates.MyLSTMCell.evaluate(MyLSTMCell, cases)]
+    verdict = lstm_gates.MyLSTMCell.judge(cases, answers)
+    assert "no gradient flows back from what it returns." in verdict.text
+    assert verdict.points == 0

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import logging
 import secrets
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from rnncourse.grading.cluster import Grading, results, workers
-from rnncourse.grading.feedback import write_feedback
+from rnncourse.grading import cluster, pool
+from rnncourse.grading.cluster import Scheduler
+from rnncourse.grading.feedback import write_feedback, write_teachers_page
 from rnncourse.grading.files import Refused
 from rnncourse.grading.grade import Assignment, ungraded
 from rnncourse.grading.host import CHECKS
+from rnncourse.grading.lms import check_table, fill_canvas, fill_moodle, zip_feedback
 from rnncourse.grading.notebook import Unreadable
+from rnncourse.grading.overrides import overridden
 from rnncourse.grading.result import Result
-from rnncourse.grading.results import Results, replacing
+from rnncourse.grading.results import Results, alone_in, refusing, replacing
 from rnncourse.grading.sandbox import Limits
+from rnncourse.grading.selftest import GraderFault
 from rnncourse.grading.submissions import Submission, find
 from rnncourse.grading.summary import write_summary
+from rnncourse.grading.worker import HandedIn, Settings
 
 log = logging.getLogger(__name__)
 
@@ -37,19 +46,48 @@ class Wishes:
     course: Path = Path()
     assignment: str | None = None
     workers: int = 1
-    scheduler: str | None = None
+    scheduler: Scheduler | None = None
     resume: bool = False
     gradebook: Path | None = None
     feedback: bool = False
     limits: Limits = field(default_factory=Limits)
+    only: tuple[str, ...] = ()
+    due: datetime | None = None
+    moodle: Path | None = None
+    canvas: Path | None = None
 
 
-def grade_class(wishes: Wishes) -> Counter[str]:
-    """How many submissions there are in each state. Refused, in a sentence, where nothing can be graded."""
+@dataclass
+class Outcome:
+    """What came of a class: how many submissions in each state, and what befell too many of them."""
+
+    states: Counter[str]
+    alarms: list[str]
+
+
+def grade_class(wishes: Wishes) -> Outcome:
+    """Grade a class. Raise Refused, in a sentence, where nothing can be graded."""
     _places(wishes)
     found = _exercises(wishes.course)
     stems = {name: path.stem for name, path in found.items()}
     submissions = _with_checks(find(wishes.submitted, stems, wishes.assignment), stems)
+    if wishes.only:
+        submissions = _only(submissions, wishes.only)
+    if wishes.scheduler:
+        wishes.scheduler.security()
+    for table in filter(None, (wishes.moodle, wishes.canvas)):
+        check_table(table)
+        if len({each.assignment for each in submissions}) > 1:
+            raise Refused(f"{table} is of one assignment, but several are graded: name it with --assignment")
+    with refusing(wishes.out):
+        if not wishes.out.exists():  # the seed, the marks and all code are for the teacher's eyes alone
+            wishes.out.mkdir(parents=True)
+            wishes.out.chmod(0o700)
+    with alone_in(wishes.out):
+        return _grade(wishes, found, submissions)
+
+
+def _grade(wishes: Wishes, found: dict[str, Path], submissions: list[Submission]) -> Outcome:
     seed = _seed(wishes.out)
     used = {
         name: _assignment(name, found[name], seed)
@@ -59,16 +97,25 @@ def grade_class(wishes: Wishes) -> Counter[str]:
         _fits(wishes.gradebook, used)
     kept = Results(wishes.out)
     hidden = [path.resolve() for path in (wishes.course, wishes.submitted, wishes.out)]
-    plugin = Grading(used.values(), hidden, wishes.limits)
+    settings = Settings.of(used.values(), hidden, wishes.limits)
     states: Counter[str] = Counter()
 
-    remarks = {(each.student, each.assignment): each.remarks for each in submissions}
+    about = {(each.student, each.assignment): each for each in submissions}
 
     def keep(result: Result) -> None:
-        result = replace(result, remarks=remarks[result.student, result.assignment])
+        of = about[result.student, result.assignment]
+        late = "late" if of.late else late_by(of.handed_in, wishes.due)
+        result = replace(result, remarks=of.remarks, number=of.number, handed_in=of.handed_in, late=late)
         kept.write(result)
+        show(overridden(result, kept.overrides))
+
+    def show(result: Result) -> None:
+        write_teachers_page(wishes.out, result, used[result.assignment].solutions)
         if wishes.feedback:
             write_feedback(wishes.out, result)
+
+    early: list[Result] = []  # without running anything; written once the grader has proved itself
+    proved = False
 
     with tqdm(total=len(submissions), desc="grading", unit="", disable=None) as bar:
 
@@ -76,7 +123,7 @@ def grade_class(wishes: Wishes) -> Counter[str]:
             states[result.state] += 1
             bar.update()
 
-        def to_grade() -> Iterator[tuple[str, str, bytes]]:
+        def to_grade() -> Iterator[HandedIn]:
             """What is left after the submissions that need no running."""
             for submission in submissions:
                 assignment = used[submission.assignment]
@@ -85,28 +132,47 @@ def grade_class(wishes: Wishes) -> Counter[str]:
                     state = submission.state or "invalid"
                     result = ungraded(submission.student, assignment, state, problem)
                 else:
-                    digest = assignment.digest(notebook)
-                    before = kept.find(submission.student, assignment.name, digest) if wishes.resume else None
+                    helpers = submission.read_helpers()
+                    digest = assignment.digest(notebook, helpers)
+                    again = not wishes.resume or wishes.only
+                    before = None if again else kept.find(submission.student, assignment.name, digest)
                     if before is None:
-                        yield submission.student, assignment.name, notebook
+                        yield HandedIn(submission.student, assignment.name, notebook, helpers)
                         continue
                     result = before
-                keep(result)
+                if proved:
+                    keep(result)
+                else:
+                    early.append(result)
                 note(result)
 
         waiting = to_grade()
         first = next(waiting, None)
         if first is not None:  # nobody waits for workers who would have nothing to do
-            with workers(wishes.workers, wishes.scheduler, plugin) as client:
-                for result in results(client, used, _chained(first, waiting)):
+            rest = chain([first], waiting)
+            if wishes.scheduler:
+                graded = cluster.results(wishes.scheduler, settings, used, rest)
+            else:
+                graded = pool.results(wishes.workers, settings, used, rest)
+            with closing(graded):
+                for result in graded:
+                    proved = True
+                    while early:
+                        keep(early.pop())
                     keep(result)
                     note(result)
+        for result in early:
+            keep(result)
 
     kept.write_tables()
-    write_summary(wishes.out, kept)
+    for result in kept:
+        if result.overridden and result.assignment in used:
+            show(result)  # also those that this run did not grade
+    alarms = write_summary(wishes.out, kept, {name: each.likeness for name, each in used.items()})
+    _into_lms(wishes, list(used), kept)
     if wishes.gradebook:
         _into_gradebook(wishes.gradebook, used, submissions, kept)
-    return states
+    return Outcome(states, alarms)
 
 
 def _fits(gradebook: Path, assignments: dict[str, Assignment]) -> None:
@@ -133,13 +199,48 @@ def _into_gradebook(
             raise Refused(str(problem)) from None
 
 
+def _only(submissions: list[Submission], students: tuple[str, ...]) -> list[Submission]:
+    """Those of these students; Refused where there is no such student."""
+    names = {each.student for each in submissions}
+    for student in students:
+        if student not in names:
+            close = difflib.get_close_matches(student, names, 1)
+            meant = f" Is {close[0]} meant?" if close else ""
+            raise Refused(f"nothing was handed in by {student}.{meant}")
+    return [each for each in submissions if each.student in students]
+
+
+def _into_lms(wishes: Wishes, assignments: list[str], kept: Results) -> None:
+    for name in assignments:
+        results = [result for result in kept if result.assignment == name]
+        if wishes.feedback:
+            zip_feedback(wishes.out, name, results)
+        lost: list[str] = []
+        if wishes.moodle:
+            lost = fill_moodle(wishes.moodle, wishes.out, results)
+        if wishes.canvas:
+            lost += fill_canvas(wishes.canvas, wishes.out, results, name)
+        if lost:
+            log.warning("Not in the LMS's file, so without a mark there: %s.", ", ".join(sorted(set(lost))))
+
+
+def late_by(handed_in: str, due: datetime | None) -> str:
+    """How much too late, in words; "" for what is in time, or where that is not known."""
+    if due is None or not handed_in:
+        return ""
+    stamp, _, zone = handed_in.partition(" UTC")
+    try:
+        when = datetime.fromisoformat(stamp.strip())
+    except ValueError:
+        return ""
+    when = when.replace(tzinfo=UTC) if zone or handed_in.endswith("UTC") else when
+    late = when.astimezone() - due.astimezone()
+    minutes = int(late.total_seconds() // 60)
+    return f"late by {timedelta(minutes=minutes)}".removesuffix(":00") if minutes > 0 else ""
+
+
 def _notebook(submissions: dict[str, Submission], student: str) -> bytes | None:
     return _read(submissions[student])[0]
-
-
-def _chained(first, rest):
-    yield first
-    yield from rest
 
 
 def _read(submission: Submission) -> tuple[bytes | None, str]:
@@ -187,6 +288,9 @@ def _assignment(name: str, path: Path, seed: int) -> Assignment:
             f"{path} has a graded cell {cell}, which is none of this course's checks."
             f" Is it your own? `nbgrader autograde {name}` grades the notebook as it is"
         ) from None
+    except Exception as error:
+        words = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        raise GraderFault(f"the checks of {name} can't be imported ({words})") from error
     return assignment
 
 

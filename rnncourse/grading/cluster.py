@@ -1,140 +1,159 @@
-"""Many submissions on many workers, by Dask: on this machine, or on a cluster that is already there."""
+"""Many submissions on the workers of a Dask cluster that is already there, over TLS."""
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import logging
-import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from dataclasses import dataclass
 
-import torch
-from distributed import Client, KilledWorker, LocalCluster, WorkerPlugin, as_completed, get_worker
+from distributed import Client, KilledWorker, WorkerPlugin, as_completed, get_worker
+from distributed.security import Security
 
 from rnncourse.grading.files import Refused
-from rnncourse.grading.grade import Assignment, grade, ungraded
-from rnncourse.grading.host import Host
+from rnncourse.grading.grade import Assignment, ungraded
 from rnncourse.grading.result import Result
-from rnncourse.grading.sandbox import Limits, missing
+from rnncourse.grading.selftest import GraderFault
+from rnncourse.grading.worker import Grader, HandedIn, Settings
 
 NAME = "rnncourse-grading"
-QUIET = {"dashboard_address": None, "memory_limit": 0, "silence_logs": logging.CRITICAL}
-THREADS = 2  # of a worker: while its server runs one notebook, it judges another
+FAULT = "the grader's fault: "
 IN_FLIGHT = 4  # submissions for each worker, so that none waits and few are held in memory
 
 log = logging.getLogger(__name__)
 
 
-class Grading(WorkerPlugin):
-    """A worker's warm server, and what it grades with.
+@dataclass(frozen=True)
+class Scheduler:
+    """Where a cluster's scheduler listens, and the files by which both sides know each other.
 
-    Dask's workers have threads, and a process with threads must not fork: the server is another process.
-    The plugin is sent to each worker, so it holds plain data; each worker makes its objects from them.
+    ca, cert, key: as Dask's --tls-ca-file, --tls-cert and --tls-key; None where Dask's own configuration
+    names them. insecure: whoever reaches the scheduler's port may run code on all of its machines.
     """
+
+    address: str
+    ca: str | None = None
+    cert: str | None = None
+    key: str | None = None
+    insecure: bool = False
+
+    def security(self) -> Security | None:
+        """Raise Refused, in a sentence, unless both sides show certificates."""
+        if self.insecure:
+            return None
+        if not self.address.startswith("tls://"):
+            raise Refused(
+                f"the scheduler's address {self.address} does not begin with tls://. Without TLS, anyone who"
+                " reaches its port can run code on every worker and read the solutions and the marks."
+                " Start the cluster with certificates (docs/grading.md says how), or pass --insecure on a"
+                " network that is yours alone."
+            )
+        named = {"tls_ca_file": self.ca, "tls_client_cert": self.cert, "tls_client_key": self.key}
+        security = Security(
+            require_encryption=True, **{name: path for name, path in named.items() if path is not None}
+        )
+        lacking = [
+            option
+            for option, name in (
+                ("--tls-ca-file", "tls_ca_file"),
+                ("--tls-cert", "tls_client_cert"),
+                ("--tls-key", "tls_client_key"),
+            )
+            if not getattr(security, name)
+        ]
+        if lacking:
+            raise Refused(
+                f"the scheduler at {self.address} needs certificates: pass {', '.join(lacking)}, with the"
+                " same files that the cluster was started with."
+            )
+        return security
+
+
+class Grading(WorkerPlugin):
+    """A grader on each worker. Dask sends the plugin to all of them, so it holds plain data."""
 
     name = NAME
 
-    def __init__(self, assignments: Iterable[Assignment], hidden: Iterable[Path], limits: Limits) -> None:
-        self.exercises = [(each.name, each.stem, each.notebook, each.seed) for each in assignments]
-        self.hidden = [str(path) for path in hidden]
-        self.limits = dataclasses.asdict(limits)
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings.to_bytes()
 
     def setup(self, worker) -> None:
-        limits = Limits(**self.limits)
-        lacks = missing() if limits.walls else []
-        if lacks:
-            raise RuntimeError(f"a worker on {worker.address} has no sandbox: {'; '.join(lacks)}")
-        torch.set_num_threads(1)
-        self.assignments = {
-            name: Assignment(name, stem, notebook, seed) for name, stem, notebook, seed in self.exercises
-        }
-        self.host = Host([Path(path) for path in self.hidden])
-        self.host.start()
+        self.grader = Grader(Settings.from_bytes(self.settings))
+        try:
+            self.grader.start()
+        except RuntimeError as error:
+            raise RuntimeError(f"the worker at {worker.address} can't grade: {error}") from None
+        except GraderFault as error:  # Dask may pass on the words alone
+            raise RuntimeError(f"{FAULT}{error} (the worker at {worker.address})") from None
 
     def teardown(self, worker) -> None:
-        self.host.stop()
-
-    def grade(self, student: str, assignment: str, notebook: bytes) -> Result:
-        return grade(student, self.assignments[assignment], notebook, self.host, Limits(**self.limits))
+        self.grader.stop()
 
 
-def _grade(student: str, assignment: str, notebook: bytes) -> str:
+def _grade(header: dict, notebook: bytes) -> str:
     """Grade on this worker. Dask sends a function by its module's and its own name."""
     plugin = get_worker().plugins[NAME]
     assert isinstance(plugin, Grading)
-    return plugin.grade(student, assignment, notebook).to_json()
+    return plugin.grader.grade(HandedIn.of(header, notebook)).to_json()
 
 
 @contextmanager
-def workers(count: int, scheduler: str | None, plugin: Grading) -> Iterator[Client]:
-    """A client of `count` workers on this machine, or of the cluster whose scheduler has that address."""
-    if scheduler:
-        with _connected(scheduler) as client:
-            if not client.scheduler_info()["workers"]:
-                log.warning("The scheduler at %s has no workers yet: waiting for the first.", scheduler)
-                client.wait_for_workers(1)
-            _prepare(client, plugin)
-            yield client
-        return
-    with _local(count) as cluster, Client(cluster) as client:
-        _prepare(client, plugin)
+def connected(scheduler: Scheduler, settings: Settings) -> Iterator[Client]:
+    """Yield a client of the cluster. All of its workers are ready, and each that joins later gets ready."""
+    with _client(scheduler) as client:
+        if not client.scheduler_info()["workers"]:
+            log.warning("The scheduler at %s has no workers yet: waiting for the first.", scheduler.address)
+            client.wait_for_workers(1)
+        try:
+            client.register_plugin(Grading(settings))
+        except Exception as error:  # a worker's own, of any kind; Dask passes some on as their text alone
+            words = " ".join(str(error).split()) or type(error).__name__
+            if FAULT in words:
+                raise GraderFault(words.partition(FAULT)[2]) from None
+            raise Refused(
+                f"{words}. Every worker needs Linux with its sandbox, and"
+                ' pip install "rnncourse[grading]" in this version.'
+            ) from None
         yield client
 
 
-def _prepare(client: Client, plugin: Grading) -> None:
-    """Every worker starts its server now, and each that joins later when it does."""
+def _client(scheduler: Scheduler) -> Client:
+    security = scheduler.security()
     try:
-        client.register_plugin(plugin)
-    except Exception as error:  # a worker's own, of any kind; Dask hands some on as their text alone
-        words = " ".join(str(error).split()) or type(error).__name__
-        raise Refused(
-            f"a worker can't grade ({words}): expected on each are Linux with its sandbox, and"
-            ' pip install "rnncourse[grading]" in this version.'
-        ) from None
-
-
-def _connected(scheduler: str) -> Client:
-    try:
-        return Client(scheduler)
+        return Client(scheduler.address, security=security)
     except (OSError, ValueError, MemoryError) as error:  # MemoryError: another service's bytes read as Dask's
         words = "something else does" if isinstance(error, MemoryError) else error
         raise Refused(
-            f"no Dask scheduler answers at {scheduler} ({words}): expected an address such as"
-            " tcp://10.0.0.1:8786. Is it running, and is that not its dashboard's port?"
+            f"no Dask scheduler answers at {scheduler.address} ({words}): expected an address such as"
+            " tls://10.0.0.1:8786. Is it running, with these certificates? Is that its dashboard's port?"
         ) from None
 
 
-def _local(count: int) -> LocalCluster:
-    """Workers who leave Ctrl-C to this process, which then ends them."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # what is started now has that for good
-    try:
-        return LocalCluster(n_workers=count, threads_per_worker=THREADS, **QUIET)
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def results(
-    client: Client, assignments: dict[str, Assignment], submissions: Iterable[tuple[str, str, bytes]]
-) -> Iterator[Result]:
-    """Yield the result of each (student, assignment, notebook), as they come. A worker's death costs none."""
+    scheduler: Scheduler,
+    settings: Settings,
+    assignments: dict[str, Assignment],
+    submissions: Iterable[HandedIn],
+) -> Generator[Result, None, None]:
+    """Yield the result of each submission as it comes. A worker's death costs none."""
     waiting = iter(submissions)
-    running, asked = as_completed(), {}
+    with connected(scheduler, settings) as client:
+        running, asked = as_completed(), {}
 
-    def submit(some: Iterable[tuple[str, str, bytes]]) -> None:
-        for student, assignment, notebook in some:
-            future = client.submit(_grade, student, assignment, notebook, pure=False)
-            asked[future.key] = (student, assignment, notebook)
-            running.add(future)
+        def submit(some: Iterable[HandedIn]) -> None:
+            for handed_in in some:
+                future = client.submit(_grade, handed_in.header(), handed_in.notebook, pure=False)
+                asked[future.key] = handed_in
+                running.add(future)
 
-    submit(itertools.islice(waiting, IN_FLIGHT * max(1, len(client.scheduler_info()["workers"]))))
-    for future in running:
-        student, assignment, notebook = asked.pop(future.key)
-        try:
-            result = Result.from_json(future.result())
-        except KilledWorker:  # by Dask's count, one after the other
-            why = "worker after worker ended while this was graded."
-            result = ungraded(student, assignments[assignment], "crashed", why, notebook)
-        submit(itertools.islice(waiting, 1))
-        yield result
+        submit(itertools.islice(waiting, IN_FLIGHT * max(1, len(client.scheduler_info()["workers"]))))
+        for future in running:
+            lost = asked.pop(future.key)
+            try:
+                result = Result.from_json(future.result())
+            except KilledWorker:  # by Dask's count, one after the other
+                why = "Worker after worker ended while this was graded."
+                result = ungraded(lost.student, assignments[lost.assignment], "fault", why, lost.notebook)
+            submit(itertools.islice(waiting, 1))
+            yield result

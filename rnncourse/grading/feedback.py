@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from markupsafe import Markup
 
@@ -22,6 +24,7 @@ from rnncourse.grading.result import STATES, Result, TaskResult
 from rnncourse.grading.results import encoded, replacing
 from rnncourse.grading.submissions import safe_name
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 # Verdicts that repeat words from the student's process.
 QUOTING = {"raised", "type", "forbidden", "too slow"}
 LONG = r"[-+]?(?:\d*\.\d+(?:e[-+]?\d+)?|\d+e[-+]?\d+|\d{5,})"
@@ -40,11 +43,16 @@ def feedback(result: Result) -> dict:
         "points": result.points,
         "total": result.total,
         "tasks": [_told(task) for task in result.tasks],
+        "stopped": [
+            {"line": each.line, "error": _withheld(each.error), "went_on": each.went_on}
+            for each in result.stopped
+        ],
     }
 
 
 def _told(task: TaskResult) -> dict:
     said = {"task": task.task, "state": task.state, "points": task.points, "total": task.total}
+    said |= {"code": task.code}
     if task.points is None:
         return said | {"text": not_judged(task)}
     spoken = verdict(task)
@@ -89,67 +97,39 @@ def _withheld(text: str) -> str:
 
 
 def write_feedback(out: Path, result: Result) -> None:
-    """The page and the JSON of one student, each written whole or not at all."""
-    said = feedback(result)
-    judged = [(task.points, task.total) for task in result.tasks if task.points is not None]
+    """Write the page and the JSON of one student, each whole or not at all."""
     target = out / "feedback" / result.assignment
     name = safe_name(result.student)
+    said = feedback(result)
+    _write(target / f"{name}.html", result, said)
+    with replacing(target / f"{name}.json") as file:
+        file.write(encoded(json.dumps(said, ensure_ascii=False, indent=1) + "\n"))
+
+
+def write_teachers_page(out: Path, result: Result, solutions: Mapping[str, str]) -> None:
+    """Write RESULTS/students/<assignment>/<student>.html: nothing withheld, with the solutions."""
+    path = out / "students" / result.assignment / f"{safe_name(result.student)}.html"
+    said = feedback(result) | {"reason": result.reason}
+    _write(path, result, said, solutions=solutions, teacher=True)
+
+
+def _write(
+    path: Path,
+    result: Result,
+    said: dict,
+    *,
+    solutions: Mapping[str, str] = NOTHING,
+    teacher: bool = False,
+) -> None:
+    judged = [(task.points, task.total) for task in result.tasks if task.points is not None]
     write_page(
-        target / f"{name}.html",
-        FEEDBACK,
+        path,
+        "student.html",
         said=said,
         verdicts=[
             Markup(verdict(task)._repr_html_()) if task.points is not None else None for task in result.tasks
         ],
         judged=(sum(points for points, _ in judged), sum(total for _, total in judged)),
+        solutions=solutions,
+        teacher=teacher,
     )
-    with replacing(target / f"{name}.json") as file:
-        file.write(encoded(json.dumps(said, ensure_ascii=False, indent=1) + "\n"))
-
-
-FEEDBACK = """{% from "macros" import bar, page with context %}
-{% call page(said.assignment ~ ": " ~ said.student) %}
-<h1><bdi>{{ said.student }}</bdi></h1>
-<p class="soft">Exercise {{ said.assignment }}</p>
-{% if said.points is not none %}
-<p class="big"><b>{{ said.points }} of {{ said.total }} points</b></p>
-{% elif judged[1] %}
-<p class="big"><b>{{ judged[0] }} of {{ judged[1] }} points so far.</b>
- The other {{ said.total - judged[1] }} could not be judged: that is not 0.</p>
-{% else %}
-<p class="big"><b>No points yet.</b> Nothing could be judged: that is not 0.</p>
-{% endif %}
-{% if said.state != "graded" or said.reason %}
-<p>{% if said.state != "graded" %}<b>{{ said.state }}</b>: {{ said.meaning }}.{% endif %}
- {{ said.reason }}</p>
-{% endif %}
-{% for remark in said.remarks %}
-<p class="soft">{{ remark | coded }}</p>
-{% endfor %}
-{% if said.tasks %}
-<h2>At a glance</h2>
-<table>
-<thead><tr><th scope="col">task</th><th scope="col" class="n">points</th>
-<th scope="col"><span class="soft">share</span></th></tr></thead>
-<tbody>
-{% for task in said.tasks %}
-<tr><th scope="row" class="nowrap">{{ task.mark or "–" }} <code>{{ task.task }}</code></th>
-<td class="n">
-{% if task.points is none %}not judged{% else %}{{ task.points }} of {{ task.total }}{% endif %}</td>
-<td class="bar">{% if task.points is not none %}{{ bar(share(task.points, task.total)) }}{% endif %}</td></tr>
-{% endfor %}
-</tbody>
-</table>
-<h2>Task by task</h2>
-{% for task in said.tasks %}
-<div class="verdict">
-{% if verdicts[loop.index0] %}
-{{ verdicts[loop.index0] }}
-{% else %}
-<div class="unjudged">– {{ task.text }}</div>
-{% endif %}
-</div>
-{% endfor %}
-{% endif %}
-{% endcall %}
-"""

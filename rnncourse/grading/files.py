@@ -26,10 +26,18 @@ from typing import IO
 MOST_BYTES = 64 * 2**20  # of one notebook, and of one zip in a zip
 MOST_ENTRIES = 500_000  # of a zip
 MOST_ENTRIES_INSIDE = 10_000  # of a zip in a zip
-HARMLESS, RATIO = 8 * 2**20, 200  # more bytes than this, from so many times fewer, are no notebook
 
 NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?$", re.IGNORECASE)  # some browsers add the second ending
 LITTER = {"__macosx", "__pycache__", "thumbs.db", "desktop.ini", "timestamp.txt", "node_modules", "venv"}
+# Of names in a zip that do not say their encoding: each, with the characters that names in it are made of.
+ENCODINGS = [
+    ("utf-8", re.compile(".")),
+    ("cp437", re.compile("[\u00c0-\u024fªº¿¡]")),
+    ("cp1256", re.compile("[\u0600-\u06ff\u200c\u200d\u00a0]")),
+    ("cp866", re.compile("[\u0400-\u04ff№]")),
+    ("gbk", re.compile("[\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]")),
+    ("cp932", re.compile("[\u3040-\u30ff\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]")),
+]
 ENTRY = b"PK\x01\x02"  # begins each entry of a zip's directory
 ENCRYPTED, UTF8 = 0x1, 0x800  # bits of an entry's flags
 
@@ -179,8 +187,9 @@ def _in_zip_file(path: Path) -> list[File]:
 
 
 def _in_zip(archive: zipfile.ZipFile, place: Place) -> Iterator[File]:
+    encoding = _encoding(archive)
     for k, info in enumerate(archive.infolist()):
-        path = _safe_parts(info)
+        path = _safe_parts(info, encoding)
         parts = tuple(itertools.takewhile(lambda part: not _litter(part), path))
         if not parts:
             continue
@@ -192,12 +201,30 @@ def _in_zip(archive: zipfile.ZipFile, place: Place) -> Iterator[File]:
         yield File(parts, kind, entry, info.date_time, "" if info.is_dir() else _problem(info))
 
 
-def _safe_parts(info: zipfile.ZipInfo) -> tuple[str, ...]:
-    """Of an entry's path; Refused if it leads out of the zip's own folder."""
-    name = info.orig_filename.split("\0")[0]
-    if not info.flag_bits & UTF8:  # macOS writes UTF-8 without saying so
+def _encoding(archive: zipfile.ZipFile) -> str:
+    """Tell in which encoding a zip's names are that do not say it: the one that makes letters of all of them.
+
+    macOS writes UTF-8 without saying so, Windows the encoding of its user's language.
+    """
+    raw = [
+        info.orig_filename.encode("cp437", "replace")
+        for info in archive.infolist()
+        if not info.flag_bits & UTF8 and not info.orig_filename.isascii()
+    ]
+    for encoding, letters in ENCODINGS:
         with suppress(UnicodeError):
-            name = name.encode("cp437").decode("utf-8")
+            words = "".join(name.decode(encoding) for name in raw)
+            if all(character.isascii() or letters.match(character) for character in words):
+                return encoding
+    return "cp437"
+
+
+def _safe_parts(info: zipfile.ZipInfo, encoding: str) -> tuple[str, ...]:
+    """Return the parts of an entry's path; raise Refused if it leads out of the zip's own folder."""
+    name = info.orig_filename.split("\0")[0]
+    if not info.flag_bits & UTF8:
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode(encoding)
     parts = re.split(r"[/\\]", name)
     if ".." in parts or parts[0] == "" or re.fullmatch("[A-Za-z]:", parts[0]):
         raise Refused(f"`{name[:80]}` in it leads out of the folder that it would be unpacked to")
@@ -230,7 +257,7 @@ def _read_file(path: str) -> bytes:
             raise Refused(f"it {NO_FILE}")
         if about.st_size > MOST_BYTES:
             raise Refused(_too_big(f"it has {about.st_size / 2**20:.0f} MB,"))
-        return _bounded(stream, about.st_size)
+        return _bounded(stream)
 
 
 def _read_entry(archive: zipfile.ZipFile, k: int, name: str) -> bytes:
@@ -240,18 +267,16 @@ def _read_entry(archive: zipfile.ZipFile, k: int, name: str) -> bytes:
     if problem := _problem(infos[k]):
         raise Refused(f"it {problem}")
     with archive.open(infos[k]) as stream:
-        return _bounded(stream, infos[k].compress_size)
+        return _bounded(stream)
 
 
-def _bounded(stream: IO[bytes], packed: int) -> bytes:
-    """All of it. packed: how many bytes it is made of."""
+def _bounded(stream: IO[bytes]) -> bytes:
+    """Return all of it, however small it was packed: equal lines shrink a thousand times."""
     data = bytearray()
     while part := stream.read(2**20):
         data += part
         if len(data) > MOST_BYTES:
             raise Refused(_too_big("unpacked it has"))
-        if len(data) > max(HARMLESS, RATIO * packed):
-            raise Refused(f"it unpacks to more than {RATIO} times its size, as a zip bomb does")
     return bytes(data)
 
 

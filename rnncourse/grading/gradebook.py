@@ -179,8 +179,8 @@ def _timestamp(course: CourseDirectory, student: str, assignment: str) -> dict:
 
 
 def _grade(page: SubmittedNotebook, task: TaskResult) -> None:
-    """Score and words of a task. A person is asked where there is no score, where it was flagged, and where
-    another thing was found after a person gave points."""
+    """Write score and words of a task. A person is asked where there is no score, where it was flagged or
+    a cell stopped before it, and where something else was found after a person gave points."""
     (grade,) = [grade for grade in page.grades if grade.name == task.grade_id]
     comments = [comment for comment in page.comments if comment.name == task.task]
     score = None if task.points is None else float(task.points)
@@ -188,6 +188,8 @@ def _grade(page: SubmittedNotebook, task: TaskResult) -> None:
     if grade.auto_score == score and all(comment.auto_comment == words for comment in comments):
         return
     grade.auto_score = score
-    grade.needs_manual_grade = score is None or task.state == "flagged" or grade.manual_score is not None
+    grade.needs_manual_grade = (
+        score is None or task.state in ("flagged", "stopped") or grade.manual_score is not None
+    )
     for comment in comments:
         comment.auto_comment = words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -9,13 +10,16 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from rnncourse.grading.job import Buffer, Job, JobResult
-from rnncourse.grading.sandbox import own_user, remove_within
+from rnncourse.grading.sandbox import kill_all_of, own_user, remove_within
 from rnncourse.grading.student import read, read_message, send
 
 CHECKS = Path(__file__).parents[1] / "checks"
+PREFIX = "rnncourse-"  # of a server's folder in the system's temporary one
+SERVER_ENDED = b"the server that runs notebooks ended"
 SERVER = "rnncourse.grading.server"
 # Of the teacher's own environment, which may hold passwords: what a Python needs to start.
 HANDED_ON = ["PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX"]
@@ -26,6 +30,20 @@ ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # large pages: a third less for a fork
 }
+
+
+def remove_left_behind() -> None:
+    """Remove the folders of servers whose grader was killed: nobody holds those."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+            try:
+                if os.fstat(held).st_uid == os.geteuid():
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    remove_within(folder)
+                    folder.rmdir()
+            finally:
+                os.close(held)
 
 
 class Host:
@@ -39,6 +57,7 @@ class Host:
         sets = [path for path in CHECKS.glob("*.py") if path.name != "__init__.py"]
         self.hidden = [*sets, *hidden]
         self._one_at_a_time = threading.Lock()
+        self._process: subprocess.Popen | None = None
 
     def __enter__(self) -> Host:
         self.start()
@@ -48,16 +67,20 @@ class Host:
         self.stop()
 
     def start(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="rnncourse-"))
+        remove_left_behind()
+        self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         self.folder.chmod(0o711)
-        uid = own_user()
+        self._held = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(self._held, fcntl.LOCK_SH)  # until this process ends, in whatever way
+        self.uid = own_user()
         process = subprocess.Popen(
             [
                 sys.executable,
+                "-P",  # the folder where the teacher stands may hold a student's torch.py
                 "-m",
                 SERVER,
                 str(self.folder / "box"),
-                str(-1 if uid is None else uid),
+                str(-1 if self.uid is None else self.uid),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -71,33 +94,46 @@ class Host:
         self._receive()  # it is ready
 
     def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
         self._requests.close()
         try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            process.wait(1)
+        except subprocess.TimeoutExpired:  # a student's code is being run: its processes end with it
+            process.kill()
+            process.wait()
+            if self.uid is not None:
+                kill_all_of(self.uid)
         self._replies.close()
         remove_within(self.folder)
         self.folder.rmdir()
+        os.close(self._held)
+
+    def restart(self) -> None:
+        """Let the next job have a fresh server."""
+        with self._one_at_a_time:
+            self.stop()
 
     def run(self, job: Job) -> JobResult:
-        """Run a job. If the server dies of it, all of it crashed, and there is a new server."""
+        """Run a job, on a new server where there is none. If the server ends meanwhile, that is a fault."""
         with self._one_at_a_time:
             try:
+                if self._process is None:
+                    self.start()
                 for message in (job.plan.to_bytes(), job.script, *job.inputs):
                     self._send(message)
                 header = json.loads(self._receive())
                 file = self._replies.fileno()
-                answers: list[Buffer | None] = [
-                    None if length is None else read(file, length) for length in header["lengths"]
+                written: list[Buffer | None] = [
+                    None if length is None else read(file, length) for length in header.pop("lengths")
                 ]
-                return JobResult(answers, header["ends"], header["end"])
+                *answers, fault, stopped = written
+                return JobResult(answers, **header, fault=fault or b"", stopped=stopped or b"")
             except (EOFError, OSError):
                 self.stop()
-                self.start()
             tasks = sum(len(step.tasks) for step in job.steps if not isinstance(step, str))
-            return JobResult([None] * tasks, ["crashed"] * tasks, "crashed")
+            return JobResult([None] * tasks, ["fault"] * tasks, "fault", fault=SERVER_ENDED)
 
     def _send(self, message: bytes) -> None:
         send(self._requests.fileno(), message)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from rnncourse.grading.sandbox import Limits
 
-Buffer = bytes | mmap.mmap
+Buffer = bytes | mmap.mmap | memoryview
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,13 @@ class Group:
 class Plan:
     """The part of a job that is neither a student's nor secret.
 
-    optimizers: whether a cell seems to use torch.optim.
+    optimizers: whether a cell seems to use torch.optim. points: of each check, by its name.
     """
 
     groups: tuple[Group, ...]
     limits: Limits
     optimizers: bool
+    points: dict[str, int]
 
     def to_bytes(self) -> bytes:
         return json.dumps(dataclasses.asdict(self), default=sorted).encode()
@@ -59,7 +60,7 @@ class Plan:
             Group(tuple(_task(**task) for task in group["tasks"]), tuple(group["locked"]))
             for group in fields["groups"]
         )
-        return cls(tuple(groups), Limits(**fields["limits"]), fields["optimizers"])
+        return cls(tuple(groups), Limits(**fields["limits"]), fields["optimizers"], fields["points"])
 
 
 def _task(name: str, use: list[str], forbid: list[str], seconds: float, cases: int) -> Task:
@@ -69,22 +70,29 @@ def _task(name: str, use: list[str], forbid: list[str], seconds: float, cases: i
 
 @dataclass(frozen=True)
 class Job:
-    """One notebook to run. steps: cells' sources and Groups. inputs: for each group a message of wire.py."""
+    """One notebook to run. steps: cells' sources and Groups. inputs: for each group a message of wire.py.
+
+    points: of each check, by its name. files: what lies beside the notebook, by its name.
+    """
 
     steps: list[str | Group]
     inputs: list[bytes]
     limits: Limits
+    points: dict[str, int] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def plan(self) -> Plan:
         groups = tuple(step for step in self.steps if isinstance(step, Group))
         optimizers = any("optim" in step for step in self.steps if isinstance(step, str))
-        return Plan(groups, self.limits, optimizers)
+        return Plan(groups, self.limits, optimizers, self.points)
 
     @property
     def script(self) -> bytes:
-        """The steps as the runner reads them: a cell's source, or null where the next group has its turn."""
-        return json.dumps([step if isinstance(step, str) else None for step in self.steps]).encode()
+        """What the runner reads: each cell's source, or null where the next group has its turn; the files."""
+        steps = [step if isinstance(step, str) else None for step in self.steps]
+        files = {name: data.decode("latin-1") for name, data in self.files.items()}
+        return json.dumps({"steps": steps, "files": files}).encode()
 
 
 @dataclass
@@ -92,15 +100,24 @@ class JobResult:
     """What came of a job.
 
     answers: a message of wire.py for each task, in the order of the steps; None where there is none.
-    ends: why there is none, "timeout" or "crashed"; "" where there is an answer. end: the same of the whole
-    notebook.
+    ends: why there is none, "timeout", "crashed" or "fault"; "" where there is an answer. end: the same of
+    the whole notebook. fault: an error of the grader's own code, in words. at: the number, counted from 1, of
+    the step that was being run when the notebook's process ended; 0 before the first. stopped: JSON, what the
+    runner says of statements that stopped (student.py has the fields).
     """
 
     answers: list[Buffer | None] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
     end: str = ""
+    at: int = 0
+    fault: Buffer = b""
+    stopped: Buffer = b"[]"
 
     def header(self) -> bytes:
-        """Everything but the answers themselves, which follow it; of these the lengths."""
-        lengths = [None if answer is None else len(answer) for answer in self.answers]
-        return json.dumps({"lengths": lengths, "ends": self.ends, "end": self.end}).encode()
+        """Everything but what a student's process has written, which follows it; of that the lengths."""
+        lengths = [None if answer is None else len(answer) for answer in self.written]
+        return json.dumps({"lengths": lengths, "ends": self.ends, "end": self.end, "at": self.at}).encode()
+
+    @property
+    def written(self) -> list[Buffer | None]:
+        return [*self.answers, self.fault, self.stopped]

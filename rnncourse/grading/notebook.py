@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from rnncourse.grading.files import MOST_BYTES
 
+MOST_CELLS = 5_000
 LONGEST = 50_000  # characters of a cell that is looked into
 SHOWING = {"check", "print", "display", "plt", "setup"}
 UNSEEN = {"exec", "eval", "globals", "locals", "vars", "setattr", "delattr", "get_ipython", "__import__"}
@@ -43,6 +44,10 @@ class Source:
 
     def grade_id(self, k: int) -> str:
         return _marks(self.cells[k]).get("grade_id", "")
+
+    def answer(self, k: int) -> int | None:
+        """Return the number of the answer's cell that a check is for: the last one before it."""
+        return next((j for j in range(k, -1, -1) if _marks(self.cells[j]).get("solution")), None)
 
     def where(self, cell: Mapping) -> int | None:
         """Which of the source's cells this is."""
@@ -74,10 +79,14 @@ def read(data: bytes) -> list[dict]:
             document = json.loads(data.decode("utf-8-sig"))
         if document.get("nbformat") != 4:
             document = _converted(document)
+        if len(document["cells"]) > MOST_CELLS:
+            raise Unreadable(f"the notebook has {len(document['cells'])} cells, more than {MOST_CELLS}")
         cells = [dict(cell) for cell in document["cells"]]
         if not all(isinstance(cell.get("cell_type"), str) for cell in cells):
             raise TypeError
         return cells
+    except Unreadable:
+        raise
     except RecursionError:
         raise Unreadable("the file is nested too deeply to be a notebook") from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -119,8 +128,9 @@ def steps(cells: list[dict], source: Source) -> list[str | int]:
     for k in range(len(source.cells)):
         if source.is_locked(k) and k not in seen:
             before = [at for at, (j, _) in enumerate(found) if j is not None and j < k]
-            missed = source.is_check(k) and not any(found[at][0] == k - 1 for at in before)
-            at = len(found) if missed and not before else max(before, default=-1) + 1
+            # Whatever stands in the place of an answer that is not found may be anywhere.
+            lost = source.is_check(k) and source.answer(k) not in seen
+            at = len(found) if lost else max(before, default=-1) + 1
             found.insert(at, (k, _given(source, k)))
     return [step for _, step in found]
 
@@ -160,8 +170,8 @@ def names(text: str) -> tuple[set[str] | None, set[str] | None]:
     bound = {
         symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()
     }
-    bound |= {s.get_name() for s in _symbols(table) if s.is_declared_global() and s.is_assigned()}
-    reads = {symbol.get_name() for symbol in _symbols(table) if symbol.is_global()}
+    bound |= {s.get_name() for s in symbols(table) if s.is_declared_global() and s.is_assigned()}
+    reads = {symbol.get_name() for symbol in symbols(table) if symbol.is_global()}
     reads |= {
         n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
     }
@@ -196,11 +206,11 @@ def _root(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _symbols(table: symtable.SymbolTable) -> Iterator[symtable.Symbol]:
+def symbols(table: symtable.SymbolTable) -> Iterator[symtable.Symbol]:
     """The symbols of all scopes within."""
     for child in table.get_children():
         yield from child.get_symbols()
-        yield from _symbols(child)
+        yield from symbols(child)
 
 
 def _given(source: Source, k: int) -> str | int:

@@ -24,12 +24,13 @@ from rnncourse.checks.framework.watch import ANSWERS, Watch
 from rnncourse.grading.job import Group, JobResult, Plan, Task
 from rnncourse.grading.processes import Process, children, kill_all_children, switches, threads, why_ended
 from rnncourse.grading.sandbox import Box
-from rnncourse.grading.student import DONE, HERE, Channel, read, run
+from rnncourse.grading.student import DONE, HERE, Channel, Page, read, run
 from rnncourse.grading.warm import warm_up_optimizers
 from rnncourse.grading.wire import MOST_BYTES
 
 SLACK = 5.0  # seconds for an answerer beyond the sum of its cases' own limits
 MOST_LEFT_IN_PIPE = 2**20
+MOST_TOLD = 2**17  # bytes, of cells that stopped
 CROWD, LOOK = 2, 0.25  # of children: the runner and an answerer. seconds until they are counted again
 
 
@@ -52,15 +53,20 @@ class Overseer:
         down_read, down = os.pipe()
         go_read, go = os.pipe()
         os.set_blocking(up, False)
+        page = Page()
         pid = os.fork()
         if pid == 0:
             try:
                 _close_all_but(up_write, down_read, go_read, *self.box.files)
-                run(Channel(up_write, down_read, go_read), self.box, plan, uses, self.given)
+                run(Channel(up_write, down_read, go_read, page), self.box, plan, uses, self.given)
+            except BaseException as error:
+                if page.step[0] == 0:  # no code of a student's has run yet
+                    page.blame(error)
             finally:
                 os._exit(1)
+        page.keep_apart()
         os.close(go_read)
-        self.up, self.down, self.down_read = up, down, down_read
+        self.up, self.down, self.down_read, self.page = up, down, down_read, page
         runner = Process(pid)
         try:
             steps, *inputs = [_read_apart(requests) for _ in range(1 + len(plan.groups))]
@@ -74,6 +80,7 @@ class Overseer:
             for end in (up, up_write, down_read, down, go):
                 os.close(end)
             self.box.empty()
+            result.at, result.fault = page.step[0], page.fault
         return result
 
     def _oversee(
@@ -94,14 +101,19 @@ class Overseer:
                 break
             answers, why = self._answers(group.tasks, inputs, runner, wall)
             result.answers += answers
+            why = "fault" if len(self.page.fault) else why
             result.ends += ["" if answer is not None else why for answer in answers]
             with suppress(BrokenPipeError):
                 os.write(go, b"g")
             runner.signal(signal.SIGCONT)
         else:
             if self._take(len(DONE), runner, time.monotonic() + left) is not None:
+                told = self._message(runner, time.monotonic() + SLACK)
+                result.stopped = memoryview(told or b"[]")[:MOST_TOLD]
                 return
         result.end = "timeout" if left <= 0.01 else why_ended(runner)
+        if self.page.step[0] == 0:
+            result.end = "fault"
         unanswered = sum(len(group.tasks) for group in groups) - len(result.answers)
         result.answers += [None] * unanswered
         result.ends += [result.end] * unanswered

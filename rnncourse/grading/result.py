@@ -9,10 +9,12 @@ from dataclasses import dataclass
 # In order of gravity: a submission has the gravest state of its tasks.
 STATES = {
     "graded": "every task was judged",
+    "stopped": "a cell stopped before it defined what a task needs; the points count, a person should look",
     "flagged": "a task calls the thing that it asks to build; a person should look",
     "timeout": "stopped when its time was up; what was not judged has no points, and not 0",
     "memory": "it wanted more memory than it may have; what was not judged has no points, and not 0",
     "crashed": "its process ended before its time; what was not judged has no points, and not 0",
+    "fault": "the grader's own code failed; what was not judged has no points, and not 0",
     "invalid": "what was handed in is no notebook that can be read",
     "missing": "nothing was handed in",
 }
@@ -21,7 +23,8 @@ STATES = {
 @dataclass(frozen=True)
 class TaskResult:
     """One task. points: None if it was not judged (never 0 then). verdict: the verdict's own state, "right",
-    "mistake" …; mistake: the known mistake's name. text, look, lesson, remarks, earned: as in a Verdict."""
+    "mistake" …; mistake: the known mistake's name. text, look, lesson, remarks, earned: as in a Verdict.
+    code: the cell of the answer."""
 
     task: str
     grade_id: str
@@ -35,12 +38,30 @@ class TaskResult:
     lesson: str = ""
     remarks: tuple[str, ...] = ()
     earned: tuple[str, ...] = ()
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A statement of a student's that stopped with an error.
+
+    went_on: whether the cell's next statements were run all the same. names: what was not defined by it.
+    cell: the number of its cell among those that were run.
+    """
+
+    line: str
+    error: str
+    went_on: bool
+    names: tuple[str, ...] = ()
+    cell: int = 0
 
 
 @dataclass(frozen=True)
 class Result:
     """One submission. points: None unless every task was judged. digest: of what was graded, and by what.
-    remarks: which of several files was taken, and the like."""
+    remarks: which of several files was taken, and the like. stopped: of the cells' statements.
+    number: the LMS's, of the student or participant. handed_in, late: when, and by how much too late, where
+    that is known. likeness: the same for the same code. overridden: whether a person gave points."""
 
     student: str
     assignment: str
@@ -52,6 +73,12 @@ class Result:
     digest: str
     seconds: float = 0.0
     remarks: tuple[str, ...] = ()
+    stopped: tuple[Stopped, ...] = ()
+    number: str = ""
+    handed_in: str = ""
+    late: str = ""
+    likeness: str = ""
+    overridden: bool = False
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=1)
@@ -64,4 +91,8 @@ class Result:
             TaskResult(**task | {name: tuple(task[name]) for name in ("remarks", "earned")})
             for task in fields.pop("tasks")
         )
-        return cls(**fields | {"tasks": tasks, "remarks": tuple(fields.get("remarks", ()))})
+        stopped = tuple(
+            Stopped(**each | {"names": tuple(each["names"])}) for each in fields.get("stopped", ())
+        )
+        remarks = tuple(fields.get("remarks", ()))
+        return cls(**fields | {"tasks": tasks, "remarks": remarks, "stopped": stopped})

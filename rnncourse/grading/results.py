@@ -11,6 +11,7 @@ What was not judged is an empty cell in the CSV and null in the JSON, never 0.
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
 import logging
 import os
@@ -20,10 +21,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rnncourse.grading.files import Refused
+from rnncourse.grading.overrides import overridden, read_overrides
 from rnncourse.grading.result import STATES, Result, TaskResult
 from rnncourse.grading.submissions import safe_name
 
 COLUMNS = ("student", "assignment", "state", "points", "total", "reason", "remarks")
+MORE = ("number", "handed_in", "late", "overridden")  # columns that are there if something is in them
 # A cell that begins with one of these is a formula to a spreadsheet, which may start programs.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
@@ -37,14 +40,37 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     Cut off before that, it leaves `path` as it was, and a hidden .tmp file that the next run writes over.
     Refused where it can't be written: the disk is full, say, or the folder is another user's.
     """
-    try:
+    with refusing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.tmp")
         with temporary.open("wb") as file:
             yield file
         os.replace(temporary, path)
+
+
+@contextmanager
+def refusing(path: Path) -> Iterator[None]:
+    """Turn the system's refusal to write `path` into a sentence."""
+    try:
+        yield
     except OSError as error:
         raise Refused(f"{path} can't be written ({error.strerror or error})") from None
+
+
+@contextmanager
+def alone_in(out: Path) -> Iterator[None]:
+    """Let no other run write into this folder meanwhile; Refused where one does. Its end frees it."""
+    with refusing(out):
+        folder = os.open(out, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            words = "wait for its end, or pass another --out"
+            raise Refused(f"another run is writing into {out}: {words}") from None
+        yield
+    finally:
+        os.close(folder)
 
 
 def encoded(text: str) -> bytes:
@@ -57,6 +83,7 @@ class Results:
 
     def __init__(self, out: Path) -> None:
         self.out = out
+        self.overrides = read_overrides(out)
 
     def path(self, student: str, assignment: str) -> Path:
         return self.out / "results" / assignment / f"{safe_name(student)}.json"
@@ -74,11 +101,11 @@ class Results:
         return result if result is not None and result.digest == digest else None
 
     def __iter__(self) -> Iterator[Result]:
-        """All results, one at a time, by assignment and file name."""
+        """Yield all results, one at a time, by assignment and file name, with the teacher's own points."""
         for path in sorted((self.out / "results").glob("*/*.json")):
             result = None if path.name.startswith(".") else self._read(path)
             if result is not None:
-                yield result
+                yield overridden(result, self.overrides)
 
     def write_tables(self) -> None:
         """results.csv and results.json, made anew of the files that are there."""
@@ -131,12 +158,14 @@ def _row(result: Result) -> dict[str, str | int]:
     """The cells that are not empty, by column: a task has its own."""
     cells = {name: getattr(result, name) for name in COLUMNS} | {t.task: t.points for t in result.tasks}
     cells["remarks"] = " ".join(result.remarks)
+    cells |= {name: value for name in MORE if (value := getattr(result, name))}
+    cells |= {"overridden": "yes"} if result.overridden else {}
     return {
-        name: _harmless(cell) if isinstance(cell, str) else "" if cell is None else cell
+        name: harmless(cell) if isinstance(cell, str) else "" if cell is None else cell
         for name, cell in cells.items()
     }
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """A spreadsheet takes what begins with ' for text."""
     return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text

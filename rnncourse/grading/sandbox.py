@@ -159,6 +159,17 @@ def die_with_parent() -> None:
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
+def kill_all_of(uid: int) -> None:
+    """Kill all processes of a user's; only root may."""
+    helper = os.fork()
+    if helper == 0:
+        with contextlib.suppress(OSError):
+            os.setresuid(uid, uid, uid)
+            os.kill(-1, signal.SIGKILL)  # all of that user's, but this one
+        os._exit(0)
+    os.waitpid(helper, 0)
+
+
 class Box:
     """A private folder and the walls around it, made once and put up in one process after the other."""
 
@@ -204,13 +215,7 @@ class Box:
     def end_all(self) -> None:
         """Kill all that runs within these walls."""
         if self.uid is not None:
-            helper = os.fork()
-            if helper == 0:
-                with contextlib.suppress(OSError):
-                    os.setresuid(self.uid, self.uid, self.uid)
-                    os.kill(-1, signal.SIGKILL)  # all of that user's, but this one
-                os._exit(0)
-            os.waitpid(helper, 0)
+            kill_all_of(self.uid)
 
     def empty(self) -> None:
         """Remove what a student left in the folder, whatever its rights, and never what a link points to."""
@@ -264,9 +269,10 @@ def remove_within(folder: Path) -> None:
 
 def _limit(limits: Limits) -> None:
     here = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    # At the first limit of the two, the end's signal says why; at the second, there is no other end.
+    resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu, limits.cpu + 1))
     for what, value in (
         (resource.RLIMIT_AS, here + limits.memory),
-        (resource.RLIMIT_CPU, limits.cpu),
         (resource.RLIMIT_FSIZE, limits.file),
         (resource.RLIMIT_NOFILE, 256),
         (resource.RLIMIT_CORE, 0),

@@ -12,6 +12,7 @@ import os
 import sys
 from pathlib import Path
 
+from rnncourse.grading.harmless import make_harmless
 from rnncourse.grading.job import JobResult, Plan
 from rnncourse.grading.overseer import Overseer
 from rnncourse.grading.sandbox import Box
@@ -29,6 +30,7 @@ def main() -> None:
     hidden = [Path(path) for path in json.loads(read_message(requests))]
     box = Box(folder, uid if uid >= 0 else None, hidden)
     overseer = Overseer(box)
+    make_harmless()
     freeze()
     send(replies, b"ready")
     while True:
@@ -41,7 +43,7 @@ def main() -> None:
 
 def _reply(file: int, result: JobResult) -> None:
     send(file, result.header())
-    for answer in result.answers:
+    for answer in result.written:
         if answer is not None:
             write_all(file, answer)
 

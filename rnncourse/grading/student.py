@@ -74,13 +74,45 @@ class Channel:
     up: int  # to the server: "here I am" (the answerer), then its answer
     down: int  # to the answerer: a task's inputs
     go: int  # to the runner: a byte when the answerer is done
+    page: Page  # to the server, which reads it when all is over
+
+
+class Page:
+    """Memory that the server shares with one submission's processes: how far they came, and what failed.
+
+    step: the number, from 1 on, of the step that is being run; 0 until a student's code may have run.
+    fault: an error in the grader's own code, in words.
+    """
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, 4096)
+        self.step = memoryview(self._memory)[:4].cast("I")
+
+    def blame(self, error: BaseException) -> None:
+        """Note that the grader's own code failed."""
+        words = f"{type(error).__name__}: {error}".encode("utf-8", "replace")[:500]
+        self._memory[4:6] = len(words).to_bytes(2, "little")
+        self._memory[6 : 6 + len(words)] = words
+
+    def keep_apart(self) -> None:
+        """Let no later fork inherit it."""
+        self._memory.madvise(mmap.MADV_DONTFORK)
+
+    @property
+    def fault(self) -> memoryview:
+        """What is noted, or nothing; not copied."""
+        length = min(int.from_bytes(self._memory[4:6], "little"), 500)
+        return memoryview(self._memory)[6 : 6 + length]
 
 
 class _Unlike:
-    """In the place of a check, which holds the answers: takes any call, says nothing."""
+    """In place of a check, which holds the answers: it takes any call, says nothing and gives all points."""
+
+    def __init__(self, points: int) -> None:
+        self.points = points
 
     def __call__(self, *arguments, **named) -> int:
-        return 0
+        return self.points
 
     def example(self, *arguments, **named) -> None:
         pass
@@ -91,8 +123,8 @@ class _Unlike:
 class _Sets:
     """Finds rnncourse.checks.<set>, and puts a module there with what the set gives, and no check."""
 
-    def __init__(self, given: dict[str, types.ModuleType]) -> None:
-        self.given = given
+    def __init__(self, given: dict[str, types.ModuleType], points: dict[str, int]) -> None:
+        self.given, self.points = given, points
 
     def find_spec(self, name, path=None, target=None):
         parts = name.split(".")
@@ -101,12 +133,13 @@ class _Sets:
         return None
 
     def create_module(self, spec):
-        module, given = types.ModuleType(spec.name), self.given.get(spec.name.split(".")[2])
+        module, points = types.ModuleType(spec.name), self.points
+        given = self.given.get(spec.name.split(".")[2])
 
         def attribute(name: str):
             if name.startswith("__"):
                 raise AttributeError(name)
-            return getattr(given, name, None) or _Unlike()
+            return getattr(given, name, None) or _Unlike(points.get(name, 0))
 
         module.__getattr__ = attribute
         return module
@@ -127,7 +160,8 @@ def run(
     Ends the process. given: for each set the module of what it gives to the learner, where there is one.
     """
     groups = iter(plan.groups)
-    steps = [next(groups) if cell is None else cell for cell in json.loads(read_message(channel.down))]
+    script = json.loads(read_message(channel.down))
+    steps = [next(groups) if cell is None else cell for cell in script["steps"]]
     shell = _shell()
     errors: list[Any] = []
     text: list[Any] = [""]
@@ -137,15 +171,21 @@ def run(
     # What lies under a cell's frames is CELLS, whose globals hold this and nothing else. It is one thread for
     # all cells: one that ends could hold a lock of the C library's at the moment of the clone.
     apart = {"shell": shell, "errors": errors, "text": text, "begin": begin, "finished": finished}
-    apart["cache"] = linecache.cache
+    apart |= {"cache": linecache.cache, "ast": ast, "sys": sys}
     exec(CELLS, apart)
+    shell.showtraceback = apart["swallowed"]
     lock, clone, answer, prepare = _locks(), _cloner(), _answer, die_with_parent
     collect_no_more, collect_again = ctypes.pythonapi.PyGC_Disable, ctypes.pythonapi.PyGC_Enable
     write, read, leave, up, go = os.write, os.read, os._exit, channel.up, channel.go
+    at, number = channel.page.step, 0
     if plan.limits.walls:
         prepare = box.last_wall
     box.enter(plan.limits)
-    sys.meta_path.insert(0, _Sets(given))
+    for name, content in script["files"].items():
+        with open(name, "wb") as file:
+            file.write(content.encode("latin-1"))
+    sys.path.insert(0, str(box.folder))
+    sys.meta_path.insert(0, _Sets(given, dict(plan.points)))
     _hide()
     sys.addaudithook(_audit())
     _thread.start_new_thread(apart["cells"], ())
@@ -153,6 +193,8 @@ def run(
     finished.acquire()
     # From here to lock(), no builtin and no function of Python's: a student may have replaced them.
     for step in steps:
+        number = number + 1
+        at[0] = number
         if step.__class__ is GROUP:
             if clone() == 0:
                 collect_no_more()  # or finalizers, which are a student's code, could run here
@@ -167,37 +209,104 @@ def run(
             begin.release()
             finished.acquire()
     write(up, DONE)
+    # All tasks are answered. Whatever a student has replaced, only what is told of the cells can suffer.
+    stopped = [entry[1:] for entry in errors[:MOST_STOPPED]]
+    send(up, json.dumps(stopped).encode("utf-8", "replace"))
     leave(0)
 
 
+MOST_STOPPED = 100
 GROUP, DONE, HERE = Group, b"done", b"here"
-# A cell of plain Python is run as such; IPython, ten times slower, gets those with magics or await.
+# A cell is run as plain Python, its magics as IPython writes them; one with a top-level await by IPython,
+# which is ten times slower. What the sandbox refuses, or this machine lacks, ends one statement and not its
+# cell.
+# errors: of each statement that stopped (the cell's source, the cell's number, the statement's number from
+# 0 on or -1 for all, the line's number in the cell or 0, the error's name and words, did the cell go on?).
 CELLS = """
+LACKING = (OSError, ImportError, EOFError)
+WORDS = ("is not open to code that is graded", "CUDA", "NVIDIA")
+PLAIN = ("%%time", "%%capture", "%%prun")
+lost = set()
+now = [0]
+
 def cells():
     number = 0
     while True:
         begin.acquire()
-        source, number = text[0], number + 1
+        now[0] = number
+        number = number + 1
         try:
-            name = f"<cell {number}>"
-            try:
-                code = compile(source, name, "exec")
-            except SyntaxError:
-                code = None
-            if code is not None:
-                cache[name] = len(source), None, source.splitlines(True), name
-                exec(code, shell.user_ns)
-            else:
-                result = shell.run_cell(source, store_history=False, silent=True)
-                error = result.error_before_exec or result.error_in_exec
-                if error is not None:
-                    raise error
+            run(now[0], text[0])
         except BaseException as error:
-            try:
-                errors.append((source, type(error).__name__, str(error)))
-            except BaseException:
-                errors.append((source, "an error", ""))
+            note(now[0], -1, 0, error, False)
         finished.release()
+
+def note(number, at, line, error, goes_on):
+    try:
+        words = str(error)
+    except BaseException:
+        words = ""
+    errors.append((text[0], number, at, line, type(error).__name__, words[:300], goes_on))
+
+def swallowed(*arguments, **named):
+    error = sys.exc_info()[1]
+    if error is not None:
+        note(now[0], -1, 0, error, False)
+
+def run(number, source):
+    name = f"<cell {number}>"
+    if source.startswith(PLAIN):
+        source = "#" + source
+    try:
+        body = ast.parse(source, name).body
+        code = compile(source, name, "exec")
+    except SyntaxError:
+        source = shell.transform_cell(source)
+        try:
+            body = ast.parse(source, name).body
+            code = compile(source, name, "exec")
+        except SyntaxError:
+            result = shell.run_cell(source, store_history=False, silent=True)
+            error = result.error_before_exec or result.error_in_exec
+            if error is not None:
+                note(number, -1, 0, error, False)
+            return
+    cache[name] = len(source), None, source.splitlines(True), name
+    done = 0
+    while True:
+        try:
+            exec(code, shell.user_ns)
+            return
+        except BaseException as error:
+            line = line_of(error, name)
+            at = len(body)
+            while at > done and body[at - 1].lineno > line:
+                at = at - 1
+            at = at - 1
+            goes_on = at >= done and is_lacking(error)
+            note(number, at if at >= done else -1, line, error, goes_on)
+            if not goes_on:
+                return
+            for node in ast.walk(body[at]):
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                    lost.add(node.id)
+                elif isinstance(node, ast.alias):
+                    lost.add(node.asname or node.name.partition(".")[0])
+        done = at + 1
+        code = compile(ast.Module(body[done:], []), name, "exec")
+
+def line_of(error, name):
+    trace, line = error.__traceback__, 0
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == name and trace.tb_frame.f_code.co_name == "<module>":
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+def is_lacking(error):
+    if isinstance(error, NameError) and error.name in lost:
+        return True
+    return isinstance(error, LACKING) or any(words in str(error) for words in WORDS)
 """
 
 
@@ -326,21 +435,27 @@ def _answer(
 ) -> None:
     """The answerer's life: the inputs of all its tasks come, an answer for each goes."""
     os.write(channel.up, HERE)
-    for task, inputs in zip(tasks, unpack_inputs(read_message(channel.down)), strict=True):
-        given = [Case(arguments, {}) for arguments in inputs]
-        try:
-            learner = eval(compile(ast.parse(task.name, mode="eval"), "<check>", "eval"), names)
-        except BaseException as error:
-            answers = [Answer(failure=_absent(task, error, errors))] * len(given)
-        else:
-            answers = evaluate(learner, given, uses[task.use], task.forbid, task.seconds)
-        send(channel.up, pack_answers(answers))
+    message = read_message(channel.down)
+    try:
+        for task, inputs in zip(tasks, unpack_inputs(message), strict=True):
+            given = [Case(arguments, {}) for arguments in inputs]
+            try:
+                learner = eval(compile(ast.parse(task.name, mode="eval"), "<check>", "eval"), names)
+            except BaseException as error:
+                answers = [Answer(failure=_absent(task, error, errors))] * len(given)
+            else:
+                answers = evaluate(learner, given, uses[task.use], task.forbid, task.seconds)
+            send(channel.up, pack_answers(answers))
+    except (OSError, MemoryError):  # of the process that it is in, and so the student's
+        raise
+    except Exception as error:
+        channel.page.blame(error)
 
 
 def _absent(task: Task, error: BaseException, errors: list) -> Failure:
     """Why there is nothing to call, by the cell that should have made it."""
     makes = re.compile(rf"\b(def|class)\s+{task.name}\b|^\s*{task.name}\s*=", re.MULTILINE)
-    for source, kind, words in errors:
+    for source, _, _, _, kind, words, _ in errors:
         if makes.search(source):
             message = f"its cell stopped with {kind}: {' '.join(str(words).split())[:200]}"
             return Failure("not a function", message=message)
@@ -367,7 +482,7 @@ def send(file: int, message: bytes) -> None:
     write_all(file, len(message).to_bytes(8, "little") + message)
 
 
-def write_all(file: int, message: bytes | mmap.mmap) -> None:
+def write_all(file: int, message: bytes | mmap.mmap | memoryview) -> None:
     rest = memoryview(message)
     while rest:
         rest = rest[os.write(file, rest) :]

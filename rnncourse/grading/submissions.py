@@ -24,9 +24,11 @@ import difflib
 import functools
 import hashlib
 import re
+import sys
 import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -34,16 +36,24 @@ from rnncourse.grading.files import NOTEBOOK, File, Place, Refused, in_order, in
 
 MOODLE = re.compile(r"(?P<name>.+?)(_(?P<number>\d+))?_assignsubmission_[a-z]+(_(?P<rest>.*))?", re.DOTALL)
 CANVAS = re.compile(
-    r"(?P<name>.+?)(_LATE)?_(?P<number>\d+)_((?P<order>\d+)_(?P<rest>.+)|text\.html|link\.html)", re.DOTALL
+    r"(?P<name>.+?)(?P<late>_LATE)?_(?P<number>\d+)_((?P<order>\d+)_(?P<rest>.+)|text\.html|link\.html)",
+    re.DOTALL,
 )
-CANVAS_UNNAMED = re.compile(r"(LATE_)?(?P<name>anon_[^_]+)_(?P<order>\d+)_(?P<rest>.+)", re.DOTALL)
+CANVAS_UNNAMED = re.compile(r"(?P<late>LATE_)?(?P<name>anon_[^_]+)_(?P<order>\d+)_(?P<rest>.+)", re.DOTALL)
 
+# What Google Drive and Colab put before the name of a copy.
+COPY_OF = re.compile(r"(copy of|kopie von|copia de|copie de)$", re.IGNORECASE)
 # What is put after a file's name, and is nobody's.
 TAIL = re.compile(
     r"(copy|copia|kopie|final|v|version|new|fixed|solved|solution|submission)?\d{0,2}", re.IGNORECASE
 )
 RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)\d")  # no file names on Windows
 MOST_ZIPS = 10  # of one student
+# What a notebook may read or import from beside it.
+HELPER = re.compile(r"[A-Za-z_][\w-]*\.(py|csv|tsv|txt|json|npy|npz)")
+SHADOWED = {*sys.stdlib_module_names, "torch", "numpy", "IPython", "matplotlib", "rnncourse", "sitecustomize"}
+MOST_HELPERS, MOST_HELPING = 20, 4 * 2**20  # files, bytes of all of them
+MOST_COPIES = 10  # of one name, told apart by a number: more are a class's and not a student's
 MOST_LISTED = 5  # files, in a sentence
 NOBODYS = "does not say whose it is: expected a name such as ana.ipynb, or a folder for each student"
 
@@ -54,6 +64,8 @@ class Submission:
 
     state: "", or "missing" or "invalid", with its reason in a sentence. where: the file, for a person.
     remarks: which was taken of several, and the like. place: for read(), in this process or another.
+    helpers: by their names, the Python and data files that lie beside the notebook. number: the LMS's, of the
+    student or participant. handed_in: when, where nbgrader or an LMS says it. late: whether Canvas says so.
     """
 
     student: str
@@ -63,6 +75,21 @@ class Submission:
     state: str = ""
     reason: str = ""
     remarks: tuple[str, ...] = ()
+    helpers: tuple[tuple[str, Place], ...] = ()
+    number: str = ""
+    handed_in: str = ""
+    late: bool = False
+
+    def read_helpers(self) -> dict[str, bytes]:
+        """Return those of the helpers that can be read and are small enough, together too."""
+        found: dict[str, bytes] = {}
+        left = MOST_HELPING
+        for name, place in self.helpers:
+            with suppress(Refused):
+                data = place.read()
+                if len(data) <= left:
+                    found[name], left = data, left - len(data)
+        return found
 
     def read(self) -> bytes:
         """The notebook's file as it is; Refused, with the reason for "invalid", where it can't be had."""
@@ -75,8 +102,8 @@ class Submission:
 class Handed:
     """A file, and what its place says. number, order: Moodle's or Canvas's, of the student and of the upload.
 
-    rest: the path below what names the student. export: the assignment in whose folder everybody's files lie.
-    folder: the assignment that nbgrader's layout gives it.
+    late: whether Canvas says so. rest: the path below what names the student. export: the assignment in
+    whose folder everybody's files lie. folder: the assignment that nbgrader's layout gives it.
     """
 
     file: File
@@ -84,6 +111,7 @@ class Handed:
     rest: tuple[str, ...]
     number: str = ""
     order: int = 0
+    late: bool = False
     export: str | None = None
     folder: str | None = None
 
@@ -178,6 +206,7 @@ class Names:
     def student(self, words: str) -> str:
         """Whose a file is by its name alone; "" if that says no more than the assignment."""
         name, before, after = self.split(words)
+        before, after = COPY_OF.sub("", before), re.sub(r"^ipynb[ _-]*", "", after, flags=re.IGNORECASE)
         if name is None:
             return re.sub(r"( ?\(\d+\)|-Copy\d*)$", "", words)  # a browser's, Jupyter's
         if re.fullmatch(r"\d{0,2}", before):
@@ -187,6 +216,16 @@ class Names:
     def own(self, handed: Handed) -> str | None:
         """The assignment that the file's own name tells."""
         return self.split(_stem(handed.name))[0]
+
+    def is_copy(self, handed: Handed) -> bool:
+        """Is its name the assignment's, with nothing but a number added?"""
+        _, before, after = self.split(_stem(handed.name))
+        before = COPY_OF.sub("", before)
+        return (
+            self.own(handed) is not None
+            and not before.strip("0123456789")
+            and after.isdecimal() | (not after)
+        )
 
     def of(self, handed: Handed) -> str | None:
         """The assignment that a file is of."""
@@ -206,7 +245,9 @@ def _whose(file: File, names: Names) -> Handed | None:
     if lms := _lms(parts, file.kind):
         rest = (lms["rest"],) if lms["rest"] else ()
         number, order = lms.get("number") or "", int(lms.get("order") or 0)
-        return Handed(file, _trimmed(lms["name"]) or "_", rest + parts[1:], number, order, export)
+        return Handed(
+            file, _trimmed(lms["name"]) or "_", rest + parts[1:], number, order, bool(lms.get("late")), export
+        )
     if len(parts) > 1 or file.kind == "folder":
         folder = names.folder(parts[1]) if len(parts) > 1 else None
         return Handed(file, parts[0], parts[1:], export=export, folder=folder)
@@ -287,7 +328,8 @@ def _unpacked(theirs: list[Handed]) -> list[Handed]:
 def _without_most_others(files: list[File]) -> list[File]:
     """What is no notebook is only told of, and there may be very much of it."""
     others = [file for file in files if file.kind == "other"]
-    return [file for file in files if file.kind != "other"] + others[: MOST_LISTED + 1]
+    others.sort(key=lambda file: HELPER.fullmatch(file.name) is None)
+    return [file for file in files if file.kind != "other"] + others[:MOST_HELPERS]
 
 
 def _submission(student: str, name: str, theirs: list[Handed], names: Names, alone: bool) -> Submission:
@@ -308,6 +350,12 @@ def _submission(student: str, name: str, theirs: list[Handed], names: Names, alo
             file.when, int(numbers[-1]) if numbers else 0, exact, in_order(file),
         )  # fmt: skip
 
+    copies = [h for h in work if not (h.number or h.folder) and len(h.rest) == 1 and names.is_copy(h)]
+    if len(copies) > MOST_COPIES:
+        raise Refused(
+            f"{student} holds {len(copies)} notebooks whose names differ by a number alone ({_list(copies)}):"
+            " nothing says whose each is. Give each file its student's name, as ana.ipynb, or a folder."
+        )
     *left, taken = sorted(work, key=newest_last)
     where = _where(taken)
     if taken.file.problem:
@@ -326,7 +374,47 @@ def _submission(student: str, name: str, theirs: list[Handed], names: Names, alo
         )
     if strange:
         remarks.append(f"By its name of another assignment, and not graded here: {_list(strange)}.")
-    return Submission(student, name, taken.file.place, where, remarks=tuple(remarks))
+    helpers, shadows = _helpers(taken, theirs)
+    if shadows:
+        remarks.append(f"Not taken along, as a package has that name: {_list(shadows)}.")
+    return Submission(
+        student,
+        name,
+        taken.file.place,
+        where,
+        remarks=tuple(remarks),
+        helpers=tuple(helpers.items()),
+        number=taken.number,
+        handed_in=_handed_in(taken),
+        late=taken.late,
+    )
+
+
+def _handed_in(taken: Handed) -> str:
+    """When, as far as it is known: by nbgrader's timestamp.txt, or by an LMS's zip."""
+    place = taken.file.place
+    if taken.number and place.entries and taken.file.when:
+        return "{:04}-{:02}-{:02} {:02}:{:02}".format(*taken.file.when)
+    if not place.entries:
+        with suppress(OSError, ValueError):
+            stamp = (Path(place.path).parent / "timestamp.txt").read_bytes()[:100].decode().strip()
+            return readable(stamp) if stamp else ""
+    return ""
+
+
+def _helpers(taken: Handed, theirs: list[Handed]) -> tuple[dict[str, Place], list[Handed]]:
+    """The files beside a notebook that it may read or import; and those whose names are a package's."""
+    helpers: dict[str, Place] = {}
+    shadows = []
+    for each in theirs:
+        beside = each.rest[:-1] == taken.rest[:-1] and HELPER.fullmatch(each.name) and not each.file.problem
+        if not beside or each.file.kind != "other":
+            continue
+        if each.name.endswith(".py") and each.name[:-3] in SHADOWED:
+            shadows.append(each)
+        elif len(helpers) < MOST_HELPERS:
+            helpers[each.name] = each.file.place
+    return helpers, shadows
 
 
 def _without_work(

@@ -38,8 +38,7 @@ def warm_up() -> None:
     config = Config()
     config.HistoryManager.enabled = False
     shell = InteractiveShell.instance(config=config, colors="NoColor")
-    for name in ("showtraceback", "showsyntaxerror"):
-        setattr(shell, name, lambda *arguments, **named: None)  # nobody reads it
+    setattr(shell, "showsyntaxerror", lambda *arguments, **named: None)  # noqa: B010 - it is a method
     shell.run_cell(FIRST_CELL)
     inputs = [[{"x": torch.ones(4, 2, 3, dtype=torch.float64)}]]
     x = unpack_inputs(pack_inputs(inputs))[0][0]["x"]

@@ -80,7 +80,7 @@ def _split(message: Buffer) -> tuple[Any, memoryview]:
     length = int.from_bytes(message[:8], "little")
     if len(message) > MOST_BYTES or length > min(len(message) - 8, MOST_TREE):
         raise WireError("sizes")
-    return json.loads(message[8 : 8 + length]), memoryview(message)[8 + length :]
+    return json.loads(bytes(message[8 : 8 + length])), memoryview(message)[8 + length :]
 
 
 def unpack_answers(message: Buffer, count: int) -> list[Answer]:

@@ -8,6 +8,7 @@ from rnncourse.extras import require
 
 require("plots need", "matplotlib", extra="plots")
 
+from rnncourse.plots.audits import dependence
 from rnncourse.plots.axes import cube_slices, who_is_where
 from rnncourse.plots.cells import gru_cell, lstm_cell, rnn_cell, state_paths
 from rnncourse.plots.dependencies import dependency_grid
@@ -19,7 +20,7 @@ from rnncourse.plots.gradients import (
     norm_against_distance,
 )
 from rnncourse.plots.indices import index_grid
-from rnncourse.plots.lessons import LESSONS, lesson_map
+from rnncourse.plots.lessons import LESSONS, arrangements, lesson_map
 from rnncourse.plots.loops import loop_step, unrolled, unrolled_loop, unrolling
 from rnncourse.plots.packing import batch_sizes
 from rnncourse.plots.speed import matmuls, time_ratios
@@ -32,10 +33,12 @@ __all__ = [
     "COLOURS",
     "LESSONS",
     "STYLE",
+    "arrangements",
     "batch_sizes",
     "c_against_h",
     "cell_diagram",
     "cube_slices",
+    "dependence",
     "dependency_grid",
     "gates_over_time",
     "gradient_norms",

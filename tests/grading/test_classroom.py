@@ -7,19 +7,22 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+import zipfile
 from pathlib import Path
 
 import psutil
 import pytest
-from distributed import LocalCluster
 from handed_in import EXERCISE, LSTM_GATES, PERFECT, ROOT, replaced
 
 from rnncourse.cli import main
-from rnncourse.grading import cluster, sandbox
-from rnncourse.grading.cluster import Grading, results, workers
+from rnncourse.grading import pool, sandbox
+from rnncourse.grading.host import Host, remove_left_behind
 from rnncourse.grading.notebook import Unreadable, read
+from rnncourse.grading.results import alone_in
 from rnncourse.grading.sandbox import Limits
+from rnncourse.grading.worker import HandedIn, Settings
 
 COMMAND = [sys.executable, "-c", "from rnncourse.cli import main; raise SystemExit(main())", "grade"]
 
@@ -111,16 +114,16 @@ def test_killed_midway_and_gone_on_with(tmp_path):
 
 
 def test_a_killed_worker_costs_no_result():
-    plugin = Grading([LSTM_GATES], [ROOT / "solutions"], Limits())
+    settings = Settings.of([LSTM_GATES], [ROOT / "solutions"], Limits())
     names = ("perfect", "empty", "half", "perfect", "perfect", "half")
-    class_ = [(f"s{k}", LSTM_GATES.name, KINDS[name]) for k, name in enumerate(names)]
+    class_ = [HandedIn(f"s{k}", LSTM_GATES.name, KINDS[name]) for k, name in enumerate(names)]
     found = {}
-    with workers(1, None, plugin) as client:
-        for result in results(client, {LSTM_GATES.name: LSTM_GATES}, class_):
-            if not found:
-                (worker,) = client.run(os.getpid).values()
-                os.kill(worker, signal.SIGKILL)
-            found[result.student] = result.points
+    for result in pool.results(1, settings, {LSTM_GATES.name: LSTM_GATES}, class_):
+        if not found:
+            (worker,) = (p for p in psutil.Process().children() if pool.WORKER in p.cmdline())
+            os.kill(worker.pid, signal.SIGKILL)
+        assert result.student not in found
+        found[result.student] = result.points
     points = {"perfect": 17, "empty": 0, "half": 7}
     assert found == {f"s{k}": points[name] for k, name in enumerate(names)}
 
@@ -179,7 +182,12 @@ def test_ctrl_c_says_what_is_kept(monkeypatch, capsys, tmp_path):
             "is a file: expected a folder",
         ),
         (("SUBMITTED", "--out", "/proc/results"), "can't be written"),
-        (("SUBMITTED", "--out", "OUT", "--scheduler", "nonsense"), "no Dask scheduler answers at nonsense"),
+        (("SUBMITTED", "--out", "OUT", "--scheduler", "tcp://127.0.0.1:1"), "does not begin with tls://"),
+        (("SUBMITTED", "--out", "OUT", "--scheduler", "tls://127.0.0.1:1"), "pass --tls-ca-file, --tls-cert"),
+        (
+            ("SUBMITTED", "--out", "OUT", "--scheduler", "nonsense", "--insecure"),
+            "no Dask scheduler answers at nonsense",
+        ),
         (("SUBMITTED", "--out", "OUT", "--gradebook", "pyproject.toml"), "file is not a database"),
     ],
 )
@@ -194,16 +202,6 @@ def test_places_that_cannot_be_meant_are_refused(words, says, tmp_path, capsys, 
     assert says in said
     assert "Traceback" not in said
     assert [path.name for path in submitted.rglob("*")] == ["ana", "06_lstm_gates", "lstm_gates.ipynb"]
-
-
-def test_a_worker_without_a_sandbox_is_refused(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(cluster, "missing", lambda: ["Landlock"])
-    submitted = hand_in(tmp_path / "submitted", {"ana": PERFECT})
-    with LocalCluster(n_workers=1, processes=False, dashboard_address=None) as one:
-        words = ["grade", str(submitted), "--out", str(tmp_path / "out")]
-        assert main([*words, "--scheduler", one.scheduler_address]) == 2
-    assert "has no sandbox: Landlock): expected on each are Linux" in capsys.readouterr().err
 
 
 OWN = """{"cells": [{"cell_type": "code", "source": "x = 1", "metadata": {"nbgrader": {"grade": true,
@@ -266,3 +264,56 @@ def test_a_number_that_is_none(capsys):
         with pytest.raises(SystemExit):
             main(["grade", "x", "--out", "y", "--workers", word])
         assert f"expected a whole number from 1 on, got {word}" in capsys.readouterr().err
+
+
+def test_files_beside_the_notebook_come_along(tmp_path):
+    """A helper module and its data, also in a student's zip; but not what a package is called."""
+    notebook = replaced("return f * c + i * g", "from helpers import new; return new(f, c, i, g)")
+    module = b"import json\none = json.load(open('one.json'))\n"
+    module += b"def new(f, c, i, g):\n    return one * (f * c + i * g)\n"
+    files = {EXERCISE.name: notebook, "helpers.py": module, "one.json": b"1", "torch.py": b"1 / 0"}
+    submitted, out = tmp_path / "submitted", tmp_path / "out"
+    for name, data in files.items():
+        path = submitted / "ana" / LSTM_GATES.name / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    (submitted / "ben").mkdir()
+    with zipfile.ZipFile(submitted / "ben" / "work.zip", "w") as archive:
+        for name, data in files.items():
+            archive.writestr(f"work/{name}", data)
+    hand_in(submitted, {"cem": notebook})
+    grade(submitted, "--out", out, "--workers", 1, "--assignment", LSTM_GATES.name)
+    rows = table(out)
+    assert {student: (row["state"], row["points"]) for student, row in rows.items()} == {
+        "ana": ("graded", "17"),
+        "ben": ("graded", "17"),
+        "cem": ("graded", "7"),
+    }
+    assert "as a package has that name: `06_lstm_gates/torch.py`" in rows["ana"]["remarks"]
+
+
+def test_two_runs_into_one_folder(tmp_path, monkeypatch, capsys):
+    """The second is refused with a true sentence, and the first is not disturbed."""
+    monkeypatch.chdir(ROOT)
+    submitted, out = hand_in(tmp_path / "submitted", {"ana": KINDS["torn"]}), tmp_path / "out"
+    out.mkdir()
+    words = ["grade", str(submitted), "--out", str(out)]
+    with alone_in(out):
+        assert main(words) == 2
+        assert "another run is writing into" in capsys.readouterr().err
+        assert list(out.iterdir()) == []
+    assert main(words) == 3
+
+
+def test_folders_that_a_killed_grader_left_are_removed(tmp_path, monkeypatch):
+    """But not one that is in use, nor what only looks like one."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left = tmp_path / "rnncourse-left"
+    (left / "box" / "deep").mkdir(parents=True)
+    (tmp_path / "rnncourse-file").write_text("mine")
+    (tmp_path / "rnncourse-link").symlink_to(ROOT)
+    with Host() as used:
+        assert not left.exists()
+        remove_left_behind()
+        assert used.folder.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rnncourse-file", "rnncourse-link"]

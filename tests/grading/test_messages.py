@@ -13,18 +13,20 @@ import distributed.client
 import distributed.protocol.pickle
 import pytest
 import torch
+from distributed import LocalCluster
 from handed_in import LSTM_GATES, PERFECT, ROOT, assignment
 
 import rnncourse.grading
 from rnncourse.checks.framework.cases import fresh, unchanged
 from rnncourse.checks.framework.use import Use
 from rnncourse.grading import host as client
-from rnncourse.grading.cluster import Grading, results, workers
+from rnncourse.grading.cluster import Scheduler, results
 from rnncourse.grading.grade import grade
 from rnncourse.grading.job import Group, Job, Plan, Task
 from rnncourse.grading.overseer import find_use
 from rnncourse.grading.sandbox import Limits, missing
 from rnncourse.grading.wire import pack_inputs, unpack_inputs
+from rnncourse.grading.worker import HandedIn, Settings
 
 PICKLERS = {"pickle", "cloudpickle", "dill", "marshal", "shelve", "copyreg", "joblib"}
 SETS = sorted(path.parent.name for path in (ROOT / "solutions").glob("*/*.ipynb"))
@@ -66,7 +68,7 @@ def test_the_server_is_sent_json_and_numbers(monkeypatch):
     hidden, plan, script, *inputs = map(document, sent)
     assert str(ROOT / "solutions") in hidden
     assert plan["groups"][0]["tasks"][0]["use"] == ["rnncourse.checks.framework.use", "call"]
-    assert script.count(None) == len(inputs) == len(plan["groups"])
+    assert script["steps"].count(None) == len(inputs) == len(plan["groups"])
 
 
 @needs_sandbox
@@ -90,12 +92,12 @@ def test_dask_is_given_names_and_plain_data(monkeypatch):
         b"import torch", b"import torch  # __main__", 1
     )  # this word sends Dask to cloudpickle
     assert main != PERFECT
-    plugin = Grading([LSTM_GATES], [ROOT / "solutions"], Limits())
-    handed_in = [("ada", LSTM_GATES.name, PERFECT), ("bob", LSTM_GATES.name, main)]
-    with workers(1, None, plugin) as cluster:
-        found = {
-            each.student: each.points for each in results(cluster, {LSTM_GATES.name: LSTM_GATES}, handed_in)
-        }
+    settings = Settings.of([LSTM_GATES], [ROOT / "solutions"], Limits())
+    handed_in = [HandedIn("ada", LSTM_GATES.name, PERFECT), HandedIn("bob", LSTM_GATES.name, main)]
+    with LocalCluster(n_workers=1, protocol="tcp", dashboard_address=None) as cluster:
+        address = Scheduler(cluster.scheduler_address, insecure=True)
+        graded = results(address, settings, {LSTM_GATES.name: LSTM_GATES}, handed_in)
+        found = {each.student: each.points for each in graded}
     assert found == {"ada": 17, "bob": 17}
     for data in sent:
         Reader(io.BytesIO(data)).load()
@@ -136,5 +138,5 @@ def test_a_plan_comes_back_as_it_went():
     group = Group(tasks, ("torch.lstm",))
     job = Job(["import torch", group, "torch.optim"], [b""], Limits(cpu=3, wall=2.5, walls=False))
     assert Plan.from_bytes(job.plan.to_bytes()) == job.plan
-    assert json.loads(job.script) == ["import torch", None, "torch.optim"]
+    assert json.loads(job.script)["steps"] == ["import torch", None, "torch.optim"]
     assert job.plan.optimizers

@@ -13,9 +13,9 @@ from rnncourse.checks import lstm_gates
 from rnncourse.checks.framework.answers import AnswerKey
 from rnncourse.checks.framework.evaluate import Answer, Failure
 from rnncourse.checks.framework.judge import judge
-from rnncourse.grading.feedback import feedback, write_feedback
+from rnncourse.grading.feedback import feedback, write_feedback, write_teachers_page
 from rnncourse.grading.grade import _task
-from rnncourse.grading.result import STATES, Result, TaskResult
+from rnncourse.grading.result import STATES, Result, Stopped, TaskResult
 from rnncourse.grading.results import Results
 from rnncourse.grading.submissions import safe_name
 from rnncourse.grading.summary import first_sentence, write_summary
@@ -217,7 +217,9 @@ def test_forged_names_and_words_are_only_words(tmp_path, keys):
     named = replace(one, student="b", tasks=(replace(task, mistake=BAD, text=BAD, verdict="mistake"), lost))
     pages = [student_page(tmp_path, one)[0], teacher_page(tmp_path, one, named)]
     for page in pages:
-        assert not {"script", "img", "iframe", "link"} & {tag for tag, _ in page.tags}
+        assert not {"img", "iframe", "link"} & {tag for tag, _ in page.tags}
+        scripts = [tag for tag, _ in page.tags].count("script")
+        assert scripts == (page is pages[1])  # the teacher's has one of ours, and its hash lets no other run
         assert "{{ 7*7 }}" in page.text
         assert "<script>alert(1)</script>\"'&lt;" in page.text
         assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
@@ -266,7 +268,10 @@ def test_the_summary_counts(tmp_path, keys):
     assert "Łukasz cell_state: calls nn.LSTMCell. timeout: 1" in text
     assert "slow gates: not judged. missing: 1" in text
     assert "away nothing was handed in." in text
-    assert "good1" not in text
+    assert text.count("good1") == 1  # in the table of all
+    assert "raised 6 graded 3 3" not in text
+    assert "student total state cell_state gates away – missing – – first0" in text
+    assert "Łukasz 4 flagged 0 4" in text
     # gates: 4 full marks, 6 with what the mistakes leave, 1 raised, 2 not judged
     points = Counter([4] * 4 + [first.points] * 2 + [second.points] * 4 + [0])
     shares = " ".join(f"{n} {points[n]}" for n in (4, 3, 2, 1, 0))
@@ -279,16 +284,22 @@ def test_the_summary_counts(tmp_path, keys):
     assert " 1 raised an error" in table
     for m in (0, 1):
         assert first_sentence(mistaken(gates, m)[1].text).replace("`", "") in table
-    assert page.headings == [1, 2, 3, 3, 4, 4]
+    assert re.search(r" 4 .{5,300}? who second0, second1, second2, second3 2 ", table)
+    assert page.headings == [1, 2, 3, 3, 3, 3, 4, 4]
 
 
 def test_links_lead_to_the_feedback_or_else_to_the_result(tmp_path, keys):
     one = result([unjudged("gates", "crashed")], "Zoë #1 100%", "crashed", "Why.")
     name = safe_name(one.student)
-    assert teacher_page(tmp_path, one).links == ["results.csv", "results.json", f"results/{NAME}/{name}.json"]
+    path = f"results/{NAME}/{name}.json"
+    assert teacher_page(tmp_path, one).links == ["results.csv", "results.json", path, path]
     write_feedback(tmp_path, one)
     assert teacher_page(tmp_path).links[2] == f"feedback/{NAME}/{name}.html"
     assert (tmp_path / "feedback" / NAME / f"{name}.html").exists()
+    write_teachers_page(tmp_path, one, {"gates": "def gates(a):"})
+    assert teacher_page(tmp_path).links[2] == f"students/{NAME}/{name}.html"
+    assert "def gates(a):" in (tmp_path / "students" / NAME / f"{name}.html").read_text("utf-8")
+    assert "def gates(a):" not in (tmp_path / "feedback" / NAME / f"{name}.html").read_text("utf-8")
 
 
 def test_a_class_of_which_nothing_could_be_judged(tmp_path):
@@ -302,7 +313,7 @@ def test_two_assignments_each_by_itself(tmp_path, keys):
     other = replace(result([right(keys["gates"])[1]], "ana"), assignment="02_rnn_cell")
     page = teacher_page(tmp_path, result([right(keys["gates"])[1]], "ana"), other)
     assert page.text.count("1 submission, 4 points, 1 task.") == 2
-    assert page.headings == [1, 2, 3, 4, 2, 3, 4]
+    assert page.headings == [1, 2, 3, 3, 3, 4, 2, 3, 3, 3, 4]
 
 
 @pytest.mark.parametrize(("text", "first"), [
@@ -320,9 +331,35 @@ def test_again_gives_the_same_bytes(tmp_path, keys):
     class_ = [result([mistaken(keys["gates"], m)[1]], f"s{m}") for m in range(5)]
     seen = []
     for _ in range(2):
-        teacher_page(tmp_path, *class_)
         for one in class_:
             write_feedback(tmp_path, one)
+        teacher_page(tmp_path, *class_)
         seen.append({path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()})
     assert seen[0] == seen[1]
     assert len(seen[0]) == 16
+
+
+def test_an_alarm_where_more_than_half_of_a_class_failed(tmp_path, keys):
+    """Not for half of it, and not for a task that one of them solved."""
+    good = [right(key)[1] for key in keys.values()]
+    none = [replace(task, points=0, verdict="not written") for task in good]
+    lost = [unjudged(name, "crashed") for name in keys]
+    pandas = Stopped(
+        "import pandas", "ModuleNotFoundError: No module named 'pandas.core'", True, ("pandas",), 1
+    )
+    colab = replace(pandas, error="ModuleNotFoundError: No module named 'google.colab'")
+    few = [result(good, "a"), replace(result(none, "b"), stopped=(pandas, pandas, colab))]
+    assert write_summary(tmp_path, [*few, result(lost, "c", "crashed"), result(lost, "d", "crashed")]) == [
+        "The module `pandas` was missing for 1 student of 06_lstm_gates: install it where the grader runs,"
+        " and grade again."
+    ]
+    many = [result(lost, name, "crashed", "It crashed.") for name in "cde"]
+    alarms = write_summary(tmp_path, [result(none, "a"), result(none, "b"), *many])
+    assert alarms[0] == (
+        "3 of 5 submissions of 06_lstm_gates are in the state crashed: check the exercise and this grader"
+        " before you give out marks."
+    )
+    assert alarms[0] in (tmp_path / "index.html").read_text("utf-8")
+    alarms = write_summary(tmp_path, [result(none, name) for name in "abc"])
+    assert alarms[0].startswith("Nobody has a point for `cell_state` of 06_lstm_gates (3 judged)")
+    assert len(alarms) == len(keys)

@@ -1,6 +1,7 @@
 """Whose each notebook is and of what, in all the ways that a class hands in; and what is refused."""
 
 import io
+import json
 import os
 import pickle
 import random
@@ -431,6 +432,59 @@ def test_old_dos_names(tmp_path):
     assert handed_in(zip_file(tmp_path, data)) == {("José", LSTM): b"x"}
 
 
+@pytest.mark.parametrize(
+    ("encoding", "names"),
+    [
+        ("gbk", ("王小明", "李娜", "欧阳修 (2)")),
+        ("cp1256", ("محمد علي", "فاطمة", "سارة")),
+        ("cp866", ("Иван Петров", "Ольга")),
+        ("cp437", ("José", "Zoë", "Håkan Ñuñez")),
+    ],
+)
+def test_names_as_a_windows_of_another_language_writes_them(tmp_path, encoding, names):
+    """It does not say which: the encoding that makes letters of all names is taken."""
+    content, data = {}, {}
+    for k, name in enumerate(names):
+        placeholder = f"student{k}".ljust(len(name.encode(encoding)), "_")[: len(name.encode(encoding))]
+        assert len(placeholder) == len(name.encode(encoding))
+        content[f"{placeholder}/lstm_gates.ipynb"] = str(k).encode()
+        data[placeholder] = name
+    raw = zipped(content)
+    for placeholder, name in data.items():
+        raw = raw.replace(placeholder.encode() + b"/", name.encode(encoding) + b"/")
+    assert handed_in(zip_file(tmp_path, raw)) == {(n, LSTM): str(k).encode() for k, n in enumerate(names)}
+
+
+def test_a_notebook_with_many_equal_lines_is_no_bomb(tmp_path):
+    cell = {"cell_type": "code", "source": [], "metadata": {}, "outputs": [{"text": ["step\n"] * 250_000}]}
+    notebook = json.dumps({"nbformat": 4, "cells": [cell]}).encode()
+    raw = zipped({"ana/lstm_gates.ipynb": notebook})
+    assert len(notebook) > 200 * len(raw)
+    assert handed_in(zip_file(tmp_path, raw)) == {("ana", LSTM): notebook}
+
+
+def test_copies_as_google_drive_names_them(tmp_path):
+    """`Copy of` is nobody's name: three students, and in one folder each not a class of one."""
+    names = [f"Copy of lstm_gates.ipynb - {name}.ipynb" for name in ("ana", "ben", "cem")]
+    found = handed_in(folder(tmp_path / "flat", {name: name.encode() for name in names}))
+    assert found == {(name[27:30], LSTM): name.encode() for name in names}
+    each = {f"{name}/Copy of lstm_gates.ipynb": b"x" for name in ("ana", "ben")}
+    assert handed_in(folder(tmp_path / "folders", each)) == {("ana", LSTM): b"x", ("ben", LSTM): b"x"}
+    copies = {f"Copy of lstm_gates ({k}).ipynb": b"x" for k in range(1, 20)}
+    with pytest.raises(Refused, match="says whose it is"):
+        find(folder(tmp_path / "class", copies), SETS)
+
+
+def test_a_class_in_one_folder_with_numbers_for_names_is_refused(tmp_path):
+    """Or it would be one student, and all others would be lost without a word."""
+    names = ["lstm_gates.ipynb", *(f"lstm_gates({k}).ipynb" for k in range(1, 47))]
+    with pytest.raises(Refused, match=r"holds 47 notebooks whose names differ by a number alone"):
+        find(folder(tmp_path / "one", {f"class/{name}": b"x" for name in names}), SETS)
+    with pytest.raises(Refused, match="says whose it is"):
+        find(folder(tmp_path / "two", dict.fromkeys(names, b"x")), SETS)
+    assert len(find(folder(tmp_path / "three", {f"ana/{name}": b"x" for name in names[:4]}), SETS)) == 1
+
+
 def test_backslashes_as_some_windows_programs_write_them(tmp_path):
     content = {"ana\\06_lstm_gates\\lstm_gates.ipynb": b"a", "ben\\06_lstm_gates\\lstm_gates.ipynb": b"b"}
     assert handed_in(zip_file(tmp_path, content)) == {("ana", LSTM): b"a", ("ben", LSTM): b"b"}
@@ -573,7 +627,7 @@ def test_evil_zips_of_one_student(tmp_path, evil, make):
 
 
 BOMBS = {
-    "by its ratio": (lambda: zipped({"lstm_gates.ipynb": BOMB}), "as a zip bomb does"),
+    "by what it unpacks to": (lambda: zipped({"lstm_gates.ipynb": bytes(65 * 2**20)}), "more than 64 MB"),
     "that says it is small": (
         lambda: patched(zipped({"lstm_gates.ipynb": BOMB}), 24, struct.pack("<I", 10)),
         "damaged",

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from honest import torch_cell, torch_layer, ways
 from torch import nn
 
 from rnncourse import trace
@@ -10,21 +11,11 @@ from rnncourse.checks import h_and_c
 from rnncourse.checks.framework.evaluate import evaluate
 from rnncourse.checks.uses.h_and_c import unit
 
-# ---- the truth, compared with torch.nn and with plain Python
-
 
 def torch_memory(weights, x):
     """c after each step of torch's LSTM with these weights: (T)."""
     weight_ih, weight_hh, bias = (torch.tensor(weight, dtype=torch.float64) for weight in weights)
-    lstm = nn.LSTM(x.shape[1], 1, dtype=torch.float64).requires_grad_(False)
-    lstm.load_state_dict(
-        {
-            "weight_ih_l0": weight_ih,
-            "weight_hh_l0": weight_hh,
-            "bias_ih_l0": bias,
-            "bias_hh_l0": torch.zeros(4, dtype=torch.float64),
-        }
-    )
+    lstm = torch_layer(nn.LSTM, [torch_cell(nn.LSTMCell, weight_ih, weight_hh, bias, 0 * bias)])
     with trace(lstm) as seen:
         lstm(x.double())
     return seen.c[:, 0]
@@ -61,9 +52,8 @@ def test_the_units_do_in_torchs_lstm_what_the_task_says(check, rule):
         answers = evaluate(check.truth, cases, check.use, frozenset())
         for case, answer in zip(cases, answers, strict=True):
             wanted = torch.tensor([float(c) for c in rule(case.arguments["x"])], dtype=torch.float64)
-            torch.testing.assert_close(
-                torch_memory(check.truth(), case.arguments["x"]), wanted, rtol=0, atol=1e-3
-            )
+            found = torch_memory(check.truth(), case.arguments["x"])
+            torch.testing.assert_close(found, wanted, rtol=0, atol=1e-3)
             assert torch.equal(answer.returned, wanted)
 
 
@@ -147,83 +137,51 @@ def test_the_strange_net_does_what_its_units_are_said_to_do():
         "last value": value.tolist(),
     }
     for k, unit_does in enumerate(h_and_c.units.truth.values()):
-        torch.testing.assert_close(
-            seen.c[:, k], torch.tensor(wanted[unit_does]), rtol=0, atol=1e-3, msg=unit_does
-        )
+        expected = torch.tensor(wanted[unit_does])
+        torch.testing.assert_close(seen.c[:, k], expected, rtol=0, atol=1e-3, msg=unit_does)
 
 
-# ---- honest work, written in several ways
-
-
-def which_state():
-    return {
-        "next_layer": "H",
-        "gates": "h",
-        "seven": "c",
-        "times_f": "c",
-        "every_step": "h",
-        "carry_on": " Both",
-        "learned": "neither",
-    }
-
-
-def latch_in_torch():
+HONEST = ways("""
+which_state: spelt freely
+    return {"next_layer": "H", "gates": "h", "seven": "c", "times_f": "c", "every_step": "h",
+        "carry_on": " Both", "learned": "neither"}
+latch: in torch
     weight_ih, weight_hh, bias = torch.zeros(4, 2), torch.zeros(4, 1), torch.zeros(4)
     weight_ih[0, 1], bias[0] = 30, -15
     weight_ih[1, 1], bias[1] = -30, 15
     weight_ih[2, 0], bias[3] = 5, -3
     return weight_ih, weight_hh, bias
-
-
-def latch_as_a_list():
+latch: as a list
     return [[[0, 60], [0, -100], [9, 0], [3, 3]], [[0]] * 4, [-30, 12, 0, 1]]
-
-
-def counter_with_an_input_gate():
+counter: with an input gate
     i, f, g, o = [40, 40, 0, -20], [0, 0, -60, 30], [50, -50, 0, 0], [0, 0, 0, 0]
     rows = np.array([i, f, g, o], dtype=np.float32)
     return rows[:, :3], np.zeros((4, 1)), rows[:, 3]
-
-
-def counter_that_reads_no_end_in_i():
+counter: that reads no end in i
     weight_ih = torch.tensor([[0.0, 0, -40], [0, 0, -40], [15, -15, 0], [0, 0, 0]], requires_grad=True)
     return weight_ih, torch.zeros(4, 1), torch.tensor([20.0, 20, 0, 20])
-
-
-def toggle_with_the_pulse_in_g():
+toggle: with the pulse in g
     weight_ih, weight_hh = torch.tensor([[30.0], [-30], [20], [0]]), torch.tensor([[0.0], [0], [-70], [0]])
     return weight_ih, weight_hh, torch.tensor([-15.0, 15, 0, 30])
-
-
-def toggle_in_numpy():
+toggle: in numpy
     weight_hh = np.zeros((4, 1))
     weight_hh[2] = -100
     return np.array([[50], [-50], [0], [0]]), weight_hh, np.array([-25, 25, 40, 20])
-
-
-def bias_by_logit(share, T):
+forget_bias: by logit
     return torch.logit(share.pow(1 / T))
-
-
-def bias_by_logarithms(share, T):
+forget_bias: by logarithms
     return -torch.log(torch.expm1(-torch.log(share) / T))
-
-
-def jacobian_with_rows(i, f, g, o, c_before, weight_hh):
+units: in capitals
+    return {k: v.upper() for k, v in h_and_c.units.truth.items()}
+state_jacobian: with rows
     blocks = weight_hh.reshape(4, len(i), len(i))
     c = f * c_before + i * g
     by_a = torch.stack([g * i * (1 - i), c_before * f * (1 - f), i * (1 - g * g)])
     c_by_h = (by_a[:, :, None] * blocks[:3]).sum(0)
     seen = o / torch.cosh(c) ** 2
-    return {
-        "h_by_h": seen[:, None] * c_by_h + (c.tanh() * o * (1 - o))[:, None] * blocks[3],
-        "h_by_c": torch.diag(seen * f),
-        "c_by_h": c_by_h,
-        "c_by_c": f.diag(),
-    }
-
-
-def jacobian_by_einsum(i, f, g, o, c_before, weight_hh):
+    return {"h_by_h": seen[:, None] * c_by_h + (c.tanh() * o * (1 - o))[:, None] * blocks[3],
+        "h_by_c": torch.diag(seen * f), "c_by_h": c_by_h, "c_by_c": f.diag()}
+state_jacobian: by einsum
     W_i, W_f, W_g, W_o = weight_hh.split(len(i))
     scale = lambda v, W: torch.einsum("h,hk->hk", v, W)  # noqa: E731
     c = f * c_before + i * g
@@ -231,14 +189,4 @@ def jacobian_by_einsum(i, f, g, o, c_before, weight_hh):
     seen = o - o * c.tanh() ** 2
     h_by_h = scale(seen, c_by_h) + scale(c.tanh() * (o - o**2), W_o)
     return [torch.diag_embed(f), c_by_h, torch.eye(len(i), dtype=f.dtype) * (seen * f), h_by_h]
-
-
-HONEST = {
-    "which_state": [which_state, which_state()],
-    "latch": [latch_in_torch, latch_as_a_list],
-    "counter": [counter_with_an_input_gate, counter_that_reads_no_end_in_i],
-    "toggle": [toggle_with_the_pulse_in_g, toggle_in_numpy],
-    "forget_bias": [bias_by_logit, bias_by_logarithms],
-    "state_jacobian": [jacobian_with_rows, jacobian_by_einsum],
-    "units": [h_and_c.units.truth, lambda: {k: v.upper() for k, v in h_and_c.units.truth.items()}],
-}
+""")

@@ -1,49 +1,48 @@
 """Exercise set 09: the true answers against torch.nn, and honest ways to each task."""
 
-import numpy as np
 import torch
+from honest import ways
 from torch import nn
 
 from rnncourse.checks import lstmcell_looping
 
-# ---- the truth, compared with torch.nn and with what each sequence does alone
-
-
-def layer_of(cells, batch_first=False):
-    """torch.nn.LSTM with the cells' weights."""
-    lstm = nn.LSTM(cells[0].input_size, cells[0].hidden_size, len(cells), batch_first=batch_first)
-    weights = {
-        f"{name}_l{k}": weight for k, cell in enumerate(cells) for name, weight in cell.state_dict().items()
-    }
-    lstm.to(next(iter(weights.values())).dtype).load_state_dict(weights)
-    return lstm.requires_grad_(False)
-
-
-def test_run_cell_equals_torch():
-    for case in lstmcell_looping.run_cell.cases(0):
-        cell, x, (h, c) = case.arguments.values()
-        cell = cell.build()
-        output, (h_n, c_n) = layer_of([cell])(x, (h[None], c[None]))
-        found = lstmcell_looping.run_cell.truth(cell, x, (h, c))
-        torch.testing.assert_close(found, (output, (h_n[0], c_n[0])), rtol=1e-6, atol=1e-6)
-
-
-def test_run_batch_first_equals_torch():
-    for case in lstmcell_looping.run_batch_first.cases(0):
-        cell, x, state = case.arguments.values()
-        cell = cell.build()
-        output, (h_n, c_n) = layer_of([cell], batch_first=True)(x, state and tuple(s[None] for s in state))
-        found = lstmcell_looping.run_batch_first.truth(cell, x, state)
-        torch.testing.assert_close(found, (output, (h_n[0], c_n[0])))
-
-
-def test_run_cells_equals_torch():
-    for case in lstmcell_looping.run_cells.cases(0):
-        cells, x, states = case.arguments.values()
-        cells = [cell.build() for cell in cells]
-        h_0, c_0 = (torch.stack(parts) for parts in zip(*states, strict=True))
-        found = lstmcell_looping.run_cells.truth(cells, x, states)
-        torch.testing.assert_close(found, layer_of(cells)(x, (h_0, c_0)), rtol=1e-6, atol=1e-6)
+ORACLES = ways("""
+run_cell: torch's layer
+    h, c = state
+    output, (h_n, c_n) = torch_layer(nn.LSTM, [cell])(x, (h[None], c[None]))
+    return output, (h_n[0], c_n[0])
+run_batch_first: torch's layer
+    layer = torch_layer(nn.LSTM, [cell], batch_first=True)
+    output, (h_n, c_n) = layer(x, state and tuple(s[None] for s in state))
+    return output, (h_n[0], c_n[0])
+run_cells: torch's layers
+    return torch_layer(nn.LSTM, cells)(x, tuple(torch.stack(parts) for parts in zip(*states, strict=True)))
+continue_alone: torch's layer reads all that was seen and predicted before
+    known = seen
+    for _ in range(steps):
+        known = torch.cat([known, head(torch_layer(nn.LSTM, [cell])(known)[0][-1:])])
+    return known[len(seen) :]
+mixed: torch's layer on what was read
+    # The predictions are constants to the gradient.
+    predictions, _ = lstmcell_looping.mixed.truth(cell, head, x, forced)
+    own = torch.cat([x[:1], predictions[:-1].detach()])
+    forced = torch.cat([torch.tensor([True]), forced[1:]])
+    lstm = torch_layer(nn.LSTM, [cell]).requires_grad_()
+    again = head(lstm(torch.where(forced[:, None, None], x, own))[0])
+    again.sum().backward()
+    return again, lstm.weight_hh_l0.grad
+greedy(cell, embedding, head, token, state, end, steps): each sequence alone
+    columns, states = [], []
+    for last, h, c in zip(token, *state, strict=True):
+        state, written = (h, c), []
+        while len(written) < steps and last != end:
+            state = cell(embedding[last], state)
+            last = head(state[0]).argmax()
+            written.append(int(last))
+        columns.append(written + [end] * (steps - len(written)))
+        states.append(state)
+    return torch.tensor(columns).T, tuple(torch.stack(part) for part in zip(*states, strict=True))
+""")
 
 
 def test_cell_weights_make_the_layer():
@@ -68,78 +67,25 @@ def run(cell, x, state=None):
     return outputs, state
 
 
-def test_continue_alone_equals_the_layer_that_reads_its_own_predictions():
-    """Each prediction from the beginning: torch's layer reads all that was seen and predicted before it."""
-    for case in lstmcell_looping.continue_alone.cases(0):
-        cell, head, seen, steps = case.arguments.values()
-        lstm, head = layer_of([cell.build()]), head.build()
-        known = seen
-        for _ in range(steps):
-            known = torch.cat([known, head(lstm(known)[0][-1:])])
-        found = lstmcell_looping.continue_alone.truth(cell.build(), head, seen, steps)
-        torch.testing.assert_close(found, known[len(seen) :])
-
-
-def test_mixed_equals_the_layer_on_what_was_read():
-    """The predictions are constants to the gradient: torch's layer, given what was read, has the same one."""
-    for case in lstmcell_looping.mixed.cases(0):
-        cell, head, x, forced = case.arguments.values()
-        cell, head = cell.build(), head.build()
-        predictions, gradient = lstmcell_looping.mixed.truth(cell, head, x, forced)
-        own = torch.cat([x[:1], predictions[:-1].detach()])
-        forced = torch.cat([torch.tensor([True]), forced[1:]])
-        lstm = layer_of([cell]).requires_grad_()
-        again = head(lstm(torch.where(forced[:, None, None], x, own))[0])
-        torch.testing.assert_close(again, predictions)
-        again.sum().backward()
-        torch.testing.assert_close(lstm.weight_hh_l0.grad, gradient, rtol=1e-4, atol=1e-5)
-
-
-def test_greedy_equals_each_sequence_alone():
-    for seed in range(3):
-        for case in lstmcell_looping.greedy.cases(seed):
-            cell, embedding, head, token, (h, c), end, steps = case.arguments.values()
-            cell, head = cell.build(), head.build()
-            tokens, (h_n, c_n) = lstmcell_looping.greedy.truth(
-                cell, embedding, head, token, (h, c), end, steps
-            )
-            for b in range(len(token)):
-                last, state, written = token[b], (h[b], c[b]), []
-                while len(written) < steps and last != end:
-                    state = cell(embedding[last], state)
-                    last = head(state[0]).argmax()
-                    written.append(int(last))
-                assert tokens[:, b].tolist() == written + [end] * (steps - len(written))
-                torch.testing.assert_close((h_n[b], c_n[b]), state)
-
-
-# ---- honest work, written in several ways
-
-
-def run_cell_filled(cell, x, state):
+HONEST = ways("""
+run_cell: filled
     output = torch.empty(*x.shape[:2], cell.hidden_size, dtype=x.dtype)
     h, c = state
     for t in range(x.shape[0]):
         h, c = cell(x[t], (h, c))
         output[t] = h
     return output, (h, c)
-
-
-def run_cell_recursive(cell, x, state):
+run_cell: recursive
     state = cell(x[0], state)
     first = state[0][None]
     if len(x) == 1:
         return first, state
     later, state = run_cell_recursive(cell, x[1:], state)
     return [torch.cat([first, later]), list(state)]
-
-
-def run_cell_flat(cell, x, state):
+run_cell: flat
     outputs, (h, c) = run(cell, x, state)
     return torch.cat(outputs).reshape(len(x), -1, cell.hidden_size), h, c  # laid flat is as good
-
-
-def run_cell_by_equation(cell, x, state):
+run_cell: by equation
     h, c = state
     outputs = []
     a_x = x @ cell.weight_ih.T + cell.bias_ih + cell.bias_hh
@@ -149,57 +95,42 @@ def run_cell_by_equation(cell, x, state):
         h = o.sigmoid() * c.tanh()
         outputs.append(h)
     return torch.stack(outputs), (h, c)
-
-
-def batch_first_transposed(cell, x, state=None):
+run_batch_first: transposed
     outputs, state = run(cell, x.transpose(0, 1), state)
     return torch.stack(outputs).transpose(0, 1), state
-
-
-def batch_first_by_index(cell, x, state=None):
+run_batch_first: by index
     B, T, _ = x.shape
-    h, c = (
-        state if state is not None else (torch.zeros(B, cell.hidden_size), torch.zeros(B, cell.hidden_size))
-    )
+    h, c = state if state is not None else (torch.zeros(B, cell.hidden_size), torch.zeros(B,
+        cell.hidden_size))
     outputs = []
     for t in range(T):
         h, c = cell(x[:, t], (h, c))
         outputs.append(h.unsqueeze(1))
     return torch.cat(outputs, dim=1), (h, c)
-
-
-def batch_first_each_alone(cell, x, state=None):
-    """Sequence by sequence, without a batch: slow, and right."""
+run_batch_first: each alone
+    # Sequence by sequence, without a batch: slow, and right.
     rows = []
     for b, sequence in enumerate(x):
         outputs, last = run(cell, sequence, state and (state[0][b], state[1][b]))
         rows.append((torch.stack(outputs), *last))
     output, h, c = map(torch.stack, zip(*rows, strict=True))
     return output, (h, c)
-
-
-def weights_from_state_dict(lstm, layer):
+cell_weights: from state dict
     end = f"_l{layer}"
     return {k.removesuffix(end): v.clone() for k, v in lstm.state_dict().items() if k.endswith(end)}
-
-
-def weights_of_a_filled_cell(lstm, layer):
+cell_weights: of a filled
     cell = nn.LSTMCell(lstm.input_size if layer == 0 else lstm.hidden_size, lstm.hidden_size)
     for parameter, weight in zip(cell.parameters(), lstm.all_weights[layer], strict=True):
         parameter.data.copy_(weight)
     return cell.state_dict()
-
-
-def cells_layer_by_layer(cells, x, states):
+run_cells: layer by layer
     ends = []
     for cell, state in zip(cells, states, strict=True):
         outputs, state = run(cell, x, state)
         x = torch.stack(outputs)
         ends.append(state)
     return x, tuple(map(torch.stack, zip(*ends, strict=True)))
-
-
-def cells_with_state_tensors(cells, x, states):
+run_cells: with state tensors
     h_n = torch.stack([h for h, _ in states])
     c_n = torch.stack([c for _, c in states])
     output = []
@@ -212,9 +143,7 @@ def cells_with_state_tensors(cells, x, states):
         h_n, c_n = torch.stack(hs), torch.stack(cs)
         output.append(h_n[-1])
     return torch.stack(output), (h_n, c_n)
-
-
-def alone_one_loop(cell, head, seen, steps):
+continue_alone: one loop
     h = c = torch.zeros(seen.shape[1], cell.hidden_size)
     predictions = []
     for t in range(len(seen) + steps - 1):
@@ -222,20 +151,15 @@ def alone_one_loop(cell, head, seen, steps):
         h, c = cell(x_t, (h, c))
         predictions.append(head(h))
     return torch.stack(predictions[len(seen) - 1 :])
-
-
-@torch.no_grad()
-def alone_without_gradient(cell, head, seen, steps):
-    _, state = run(cell, seen)
-    y = state[0] @ head.weight.T + head.bias
-    found = y[None]
-    for _ in range(steps - 1):
-        state = cell(found[-1], state)
-        found = torch.cat([found, head(state[0])[None]])
-    return found
-
-
-def mixed_where(cell, head, x, forced):
+continue_alone: without gradient
+    with torch.no_grad():
+        _, state = run(cell, seen)
+        found = (state[0] @ head.weight.T + head.bias)[None]
+        for _ in range(steps - 1):
+            state = cell(found[-1], state)
+            found = torch.cat([found, head(state[0])[None]])
+        return found
+mixed: where
     state, y, predictions = None, x[0], []
     for t in range(len(x)):
         state = cell(torch.where(forced[t], x[t], y.detach()), state)
@@ -244,9 +168,7 @@ def mixed_where(cell, head, x, forced):
     predictions = torch.stack(predictions)
     predictions.sum().backward()
     return predictions, cell.weight_hh.grad
-
-
-def mixed_detached_under_no_grad(cell, head, x, forced):
+mixed: detached under no grad
     state, outputs, feed = None, [], x[0]
     for t, x_t in enumerate(x):
         state = cell(x_t if forced[t] else feed, state)
@@ -255,10 +177,8 @@ def mixed_detached_under_no_grad(cell, head, x, forced):
             feed = head(state[0])
     predictions = head(torch.stack(outputs))
     return predictions, torch.autograd.grad(predictions.sum(), cell.parameters())[1]
-
-
-def greedy_rows(cell, embedding, head, token, state, end, steps):
-    """Only the rows that have not ended are computed."""
+greedy: rows
+    # Only the rows that have not ended are computed.
     h, c = state[0].clone(), state[1].clone()
     tokens = torch.full((steps, len(token)), end)
     going = torch.arange(len(token))
@@ -270,9 +190,7 @@ def greedy_rows(cell, embedding, head, token, state, end, steps):
         tokens[t, going] = token
         going, token = going[token != end], token[token != end]
     return tokens, (h, c)
-
-
-def greedy_alone(cell, embedding, head, token, state, end, steps):
+greedy: alone
     columns, hs, cs = [], [], []
     for b, last in enumerate(token.tolist()):
         h, c, column = state[0][b], state[1][b], []
@@ -285,9 +203,7 @@ def greedy_alone(cell, embedding, head, token, state, end, steps):
         hs.append(h)
         cs.append(c)
     return torch.stack(columns, dim=1), torch.stack(hs), torch.stack(cs)
-
-
-def greedy_arithmetic(cell, embedding, head, token, state, end, steps):
+greedy: arithmetic
     going = torch.ones(len(token), 1, dtype=torch.bool)
     tokens = []
     for _ in range(steps):
@@ -299,18 +215,5 @@ def greedy_arithmetic(cell, embedding, head, token, state, end, steps):
         going = going & (token != end)[:, None]
         tokens.append(token)
     return torch.stack(tokens), state
-
-
-HONEST = {
-    "run_cell": [run_cell_filled, run_cell_recursive, run_cell_flat, run_cell_by_equation],
-    "run_batch_first": [batch_first_transposed, batch_first_by_index, batch_first_each_alone],
-    "cell_weights": [
-        weights_from_state_dict,
-        weights_of_a_filled_cell,
-        lambda lstm, layer: lstm.all_weights[layer],  # the four in their order
-    ],
-    "run_cells": [cells_layer_by_layer, cells_with_state_tensors],
-    "continue_alone": [alone_one_loop, alone_without_gradient],
-    "mixed": [mixed_where, mixed_detached_under_no_grad],
-    "greedy": [greedy_rows, greedy_alone, greedy_arithmetic],
-}
+""")
+HONEST["cell_weights"] += [lambda lstm, layer: lstm.all_weights[layer]]

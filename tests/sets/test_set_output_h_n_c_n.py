@@ -1,12 +1,11 @@
 """Exercise set 10: the true answers against torch.nn, and honest ways to each task."""
 
 import torch
+from honest import ways
 from torch import nn
 
 from rnncourse.checks import output_h_n_c_n as checks
 from rnncourse.checks.framework.cases import fresh
-
-# ---- the truth, compared with torch.nn
 
 
 def test_entries_are_those_of_the_layer():
@@ -68,7 +67,7 @@ def test_streams_are_one_call_for_each_sequence():
         torch.testing.assert_close(found, layer(torch.cat(pieces, dim=time))[0])
     for case in checks.Streams.cases(0):
         layer, calls = fresh(case.arguments).values()
-        streams, rows, found = checks.Streams.truth(layer), {}, {}
+        streams, rows, found, time = checks.Streams.truth(layer), {}, {}, 1 if layer.batch_first else 0
         for ids, pieces in calls:
             output = streams.push(list(ids), pieces)
             for b, name in enumerate(ids):
@@ -76,17 +75,11 @@ def test_streams_are_one_call_for_each_sequence():
                 rows.setdefault(name, []).append(pieces[of_b])
                 found.setdefault(name, []).append(output[of_b])
         for name in rows:
-            time = 1 if layer.batch_first else 0
-            torch.testing.assert_close(
-                torch.cat(found[name], dim=time), layer(torch.cat(rows[name], dim=time))[0]
-            )
+            output, _ = layer(torch.cat(rows[name], dim=time))
+            torch.testing.assert_close(torch.cat(found[name], dim=time), output)
 
 
 def test_a_class_that_cannot_be_used_is_told_why():
-    class NoModule:
-        def __init__(self, layer):
-            self.layer = layer
-
     class Copies(nn.Module):
         def __init__(self, layer):
             super().__init__()
@@ -107,7 +100,7 @@ def test_a_class_that_cannot_be_used_is_told_why():
             return self.layer(given[-1])[0][-1]
 
     for learner, check, words in (
-        (NoModule, checks.SentenceVector, "no torch.nn.Module"),
+        (Bare, checks.SentenceVector, "no torch.nn.Module"),
         (Copies, checks.SentenceVector, "not among its own"),
         (Bare, checks.Stream, "push returns a tuple"),
         (Bare, checks.Streams, "push returns a tuple"),
@@ -119,127 +112,86 @@ def test_a_class_that_cannot_be_used_is_told_why():
         assert words in str(verdict)
 
 
-# ---- honest work, written in several ways
-
-
-def entries_by_position():
+HONEST = ways("""
+entries: by position
     return [torch.Size([4, 5, 18]), [6, 4, 9], 3, 2, 0, 2.0]
-
-
-def entries_by_formula():
+entries: by formula
     B, T, H, L, D = 4, 5, 9, 3, 2
     rows = {1 * D + 1: "layer 1 backward"}
-    return {
-        "output": (B, T, D * H),
-        "h_n": (L * D, B, H),
-        "row": next(iter(rows)),
-        "layer": 4 // D,
-        "step": 0 if 3 % D else T - 1,
-        "shared": D,
-    }
-
-
-def split_by_slices(output, batch_first):
+    return {"output": (B, T, D * H), "h_n": (L * D, B, H), "row": next(iter(rows)), "layer": 4 // D,
+        "step": 0 if 3 % D else T - 1, "shared": D}
+split_directions: by slices
     H = output.shape[-1] // 2
     halves = output[..., :H], output[..., H:]
     return [half.permute(1, 0, 2) if batch_first else half for half in halves]
-
-
-def split_by_view(output, batch_first):
+split_directions: by view
     apart = output.reshape(*output.shape[:2], 2, -1)
     order = "btdh->dtbh" if batch_first else "tbdh->dtbh"
     return torch.einsum(order, apart).unbind(0)
-
-
-def rows_by_slices(output, D, batch_first):
+h_n_from_output: rows by slices
     H = output.shape[-1] // D
     first, last = (output[:, 0], output[:, -1]) if batch_first else (output[0], output[-1])
     return last.unsqueeze(0) if D == 1 else torch.stack([last[:, :H], first[:, H:]])
-
-
-def rows_by_flipping(output, D, batch_first):
+h_n_from_output: rows by flipping
     time = 1 if batch_first else 0
     chunks = list(output.chunk(D, dim=-1))
     for d in range(1, D):
         chunks[d] = chunks[d].flip(time)
     return torch.stack([chunk.select(time, -1) for chunk in chunks])
-
-
-def states_by_index(layer, x, state):
+every_state: states by index
     L, (T, B, _) = layer.num_layers, x.shape
     h, c = (x.new_empty(T, L, B, layer.hidden_size) for _ in range(2))
     for t in range(T):
         _, state = layer(x[t].unsqueeze(0), state)
         h[t], c[t] = state
     return h, c
-
-
-def states_by_prefixes(layer, x, state):
+every_state: states by prefixes
     states = [layer(x[: t + 1], state)[1] for t in range(len(x))]
     return [torch.stack(part) for part in zip(*states, strict=True)]
-
-
-class VectorFromHn(nn.Module):
+SentenceVector: from hn
     def __init__(self, layer):
         super().__init__()
         self.rnn = layer
-
     def forward(self, x):
         _, h_n = self.rnn(x)
         if isinstance(self.rnn, nn.LSTM):
             h_n, _ = h_n
         L = self.rnn.num_layers
         return h_n.unflatten(0, (L, -1))[-1].transpose(0, 1).flatten(1)
-
-
-class VectorFromOutput(nn.Module):
+SentenceVector: from output
     def __init__(self, layer):
         super().__init__()
         self.body = nn.ModuleList([layer])
-
     def forward(self, x):
         (layer,) = self.body
-        rows = rows_by_slices(layer(x)[0], 2 if layer.bidirectional else 1, layer.batch_first)
+        rows = h_n_from_output_rows_by_slices(layer(x)[0], 2 if layer.bidirectional else 1, layer.batch_first)
         return torch.einsum("dbh->bdh", rows).reshape(rows.shape[1], -1)
-
-
-class StreamWithZeros:
+Stream(): with zeros
     def __init__(self, layer):
         self.layer = layer
         self.reset()
-
     def reset(self):
         self.hx = ()
-
     def push(self, piece):
         output, hx = self.layer(piece, *self.hx)
         self.hx = (hx,)
         return output
-
-
-class StreamThatReadsAllAgain(nn.Module):
-    """Slow and right: all of the past once more, and of the output the new part."""
-
+Stream: that reads all again
+    # Slow and right: all of the past once more, and of the output the new part.
     def __init__(self, layer):
         super().__init__()
         self.layer, self.past = layer, []
-
     def push(self, piece):
         time = 1 if self.layer.batch_first else 0
         self.past.append(piece)
         output, _ = self.layer(torch.cat(self.past, dim=time))
         return output.narrow(time, output.shape[time] - piece.shape[time], piece.shape[time])
-
     def reset(self):
         self.past.clear()
-
-
-class StreamsInTables:
-    """The states of all sequences in two tables, a row for each id."""
-
+Streams(): in tables
+    # The states of all sequences in two tables, a row for each id.
     def __init__(self, layer):
         self.layer, self.rows, self.tables = layer, {}, None
-
     def push(self, ids, pieces):
         L, H = self.layer.num_layers, self.layer.hidden_size
         if self.tables is None:
@@ -253,27 +205,12 @@ class StreamsInTables:
         output, after = self.layer(pieces, tuple(table[:, index] for table in self.tables))
         self.tables = [table.index_copy(1, index, new) for table, new in zip(self.tables, after, strict=True)]
         return output
-
-
-class StreamsOneByOne:
+Streams(): one by one
     def __init__(self, layer):
         self.layer, self.streams = layer, {}
-
     def push(self, ids, pieces):
         batch = 0 if self.layer.batch_first else 1
-        outputs = [
-            self.streams.setdefault(i, StreamWithZeros(self.layer)).push(pieces.narrow(batch, b, 1))
-            for b, i in enumerate(ids)
-        ]
+        outputs = [self.streams.setdefault(i, Stream_with_zeros(self.layer)).push(pieces.narrow(batch, b,
+            1)) for b, i in enumerate(ids)]
         return torch.cat(outputs, dim=batch)
-
-
-HONEST = {
-    "entries": [entries_by_position, entries_by_formula],
-    "split_directions": [split_by_slices, split_by_view],
-    "h_n_from_output": [rows_by_slices, rows_by_flipping],
-    "every_state": [states_by_index, states_by_prefixes],
-    "SentenceVector": [VectorFromHn, VectorFromOutput],
-    "Stream": [StreamWithZeros, StreamThatReadsAllAgain],
-    "Streams": [StreamsInTables, StreamsOneByOne],
-}
+""")

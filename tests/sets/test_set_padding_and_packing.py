@@ -1,26 +1,49 @@
 """Exercise set 13: the true answers against torch.nn, and honest ways to each task."""
 
-import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
+from honest import ways
 from torch import nn
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from rnncourse.checks import padding_and_packing as check
 from rnncourse.checks.padding_and_packing import padding, some_lengths
 
-SEEDS = range(3)
+ORACLES = ways("""
+batch_sizes: torch's
+    zeros = [torch.zeros(n, 1) for n in lengths]
+    return nn.utils.rnn.pack_sequence(zeros, enforce_sorted=False).batch_sizes
+pack: torch's
+    return tuple(pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False))
+pack: below
+    order = lengths.argsort(descending=True)
+    data, sizes = torch._pack_padded_sequence(x[order], lengths[order], True)
+    return data, sizes, order, order.argsort()
+unpack: torch's
+    order = unsorted_indices.argsort()
+    packed = nn.utils.rnn.PackedSequence(data, batch_sizes, order, unsorted_indices)
+    return pad_packed_sequence(packed, batch_first=True, total_length=total_length)
+run_packed: torch's layer
+    order = unsorted_indices.argsort()
+    packed = nn.utils.rnn.PackedSequence(data, batch_sizes, order, unsorted_indices)
+    output, (h_n, c_n) = torch_layer(nn.LSTM, [cell])(packed, tuple(s[None] for s in state))
+    return output.data, h_n[0], c_n[0]
+mean_valid: each sequence alone
+    return torch.stack([row[:n].mean(0) for row, n in zip(output, lengths, strict=True)])
+masked_loss: all steps of all sequences in one row
+    steps = [(a[:n], b[:n]) for a, b, n in zip(logits, targets, lengths, strict=True)]
+    return F.cross_entropy(*map(torch.cat, zip(*steps, strict=True)))
+""")
 
 
-def arguments(task, seed=0):
-    return [tuple(case.arguments.values()) for case in task.cases(seed)]
+def test_torchs_own_functions_are_no_way_round():
+    for task in (check.batch_sizes, check.pack, check.unpack, check.run_packed):
+        for way in ORACLES[task.name]:
+            verdict = task.verdict(way)
+            assert (verdict.state, verdict.points) == ("forbidden", 0), str(verdict)
 
 
-# ---- the truth, compared with torch
-
-
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", range(3))
 def test_the_cases_lengths_are_different_and_the_longest_is_not_in_front(seed):
     generator = torch.Generator().manual_seed(seed)
     for B in (2, 3, 5, 7):
@@ -29,106 +52,26 @@ def test_the_cases_lengths_are_different_and_the_longest_is_not_in_front(seed):
         assert (lengths.min() >= 1, lengths.max() == 7, lengths[0] < 7) == (True, True, True)
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_batch_sizes_and_pack_equal_torch(seed):
-    for x, lengths in arguments(check.pack, seed):
-        theirs = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-        data, sizes, order, back = check.pack.truth(x, lengths)
-        assert torch.equal(data, theirs.data)
-        assert data.isfinite().all()
-        assert torch.equal(sizes, theirs.batch_sizes)
-        assert torch.equal(order, theirs.sorted_indices)
-        assert torch.equal(back, theirs.unsorted_indices)
-    for (lengths,) in arguments(check.batch_sizes, seed):
-        theirs = pack_sequence([torch.zeros(n, 1) for n in lengths], enforce_sorted=False)
-        assert torch.equal(check.batch_sizes.truth(lengths), theirs.batch_sizes)
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_unpack_equals_torch(seed):
-    for data, sizes, back, total_length in arguments(check.unpack, seed):
-        packed = PackedSequence(data, sizes, back.argsort(), back)
-        theirs = pad_packed_sequence(packed, batch_first=True, total_length=total_length)
-        for ours, right in zip(check.unpack.truth(data, sizes, back, total_length), theirs, strict=True):
-            assert torch.equal(ours, right)
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_run_packed_equals_torch(seed):
-    for cell, data, sizes, back, (h, c) in arguments(check.run_packed, seed):
-        layer = nn.LSTM(cell.options["input_size"], cell.options["hidden_size"]).double()
-        layer.load_state_dict({f"{name}_l0": values for name, values in cell.parameters.items()})
-        packed = PackedSequence(data, sizes, back.argsort(), back)
-        output, (h_n, c_n) = layer(packed, (h[None], c[None]))
-        theirs = output.data, h_n[0], c_n[0]
-        torch.testing.assert_close(
-            check.run_packed.truth(cell.build(), data, sizes, back, (h, c)), theirs, rtol=0, atol=1e-12
-        )
-
-
 @pytest.mark.parametrize("batch_first", [False, True])
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_last_valid_is_the_state_of_torch(batch_first, bidirectional):
     layer = nn.LSTM(3, 4, batch_first=batch_first, bidirectional=bidirectional).requires_grad_(False)
     lengths = torch.tensor([3, 6, 2, 5])
     x = torch.randn(4, 6, 3) if batch_first else torch.randn(6, 4, 3)
-    packed = pack_padded_sequence(x, lengths, batch_first, enforce_sorted=False)
-    output, (h_n, _) = layer(packed)
+    output, (h_n, _) = layer(pack_padded_sequence(x, lengths, batch_first, enforce_sorted=False))
     padded, _ = pad_packed_sequence(output, batch_first, padding_value=torch.nan)
-    ends = torch.cat(list(h_n), dim=-1)
     found = check.last_valid.truth(padded, lengths, batch_first, bidirectional)
-    torch.testing.assert_close(found, ends, rtol=0, atol=0)
-
-
-def test_mean_and_loss_are_those_of_each_sequence_alone():
-    for output, lengths in arguments(check.mean_valid):
-        means = [row[:n].mean(0) for row, n in zip(output, lengths, strict=True)]
-        torch.testing.assert_close(check.mean_valid.truth(output, lengths), torch.stack(means))
-    for logits, targets, lengths in arguments(check.masked_loss):
-        steps = [(a[:n], b[:n]) for a, b, n in zip(logits, targets, lengths, strict=True)]
-        whole = F.cross_entropy(*map(torch.cat, zip(*steps, strict=True)))
-        torch.testing.assert_close(check.masked_loss.truth(logits, targets, lengths), whole)
+    torch.testing.assert_close(found, torch.cat(list(h_n), dim=-1), rtol=0, atol=0)
 
 
 def test_poison_is_in_the_padding_and_nowhere_else():
     for task in (check.mean_valid, check.pack):
-        poisoned = [args for args in arguments(task) if args[0].isnan().any()]
+        given = [tuple(case.arguments.values()) for case in task.cases(0)]
+        poisoned = [(x, lengths) for x, lengths in given if x.isnan().any()]
         assert len(poisoned) >= 2
         for x, lengths in poisoned:
             assert torch.equal(x.isnan().all(-1), padding(lengths, x.shape[1]))
             assert torch.equal(x.isnan().any(-1), x.isnan().all(-1))
-
-
-def test_torchs_own_functions_are_no_way_round():
-    def their_pack(x, lengths):
-        return pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-
-    def below(x, lengths):
-        order = lengths.argsort(descending=True)
-        data, sizes = torch._pack_padded_sequence(x[order], lengths[order], True)
-        return data, sizes, order, order.argsort()
-
-    def their_sizes(lengths):
-        return pack_sequence([torch.zeros(n, 1) for n in lengths], enforce_sorted=False).batch_sizes
-
-    def their_unpack(data, batch_sizes, unsorted_indices, total_length):
-        packed = PackedSequence(data, batch_sizes, None, unsorted_indices)
-        return pad_packed_sequence(packed, batch_first=True, total_length=total_length)
-
-    def their_run(cell, data, batch_sizes, unsorted_indices, state):
-        layer = nn.LSTM(cell.input_size, cell.hidden_size).double()
-        output, (h, c) = layer(PackedSequence(data, batch_sizes, None, unsorted_indices))
-        return output.data, h[0], c[0]
-
-    for task, way in (
-        (check.pack, their_pack),
-        (check.pack, below),
-        (check.batch_sizes, their_sizes),
-        (check.unpack, their_unpack),
-        (check.run_packed, their_run),
-    ):
-        verdict = task.verdict(way)
-        assert (verdict.state, verdict.points) == ("forbidden", 0), str(verdict)
 
 
 def test_reading_poison_is_named_and_leaves_the_point_of_finite_padding():
@@ -140,31 +83,21 @@ def test_reading_poison_is_named_and_leaves_the_point_of_finite_padding():
     assert (verdict.mistake, verdict.points) == ("multiplied by the mask", 1)
 
 
-# ---- honest work, written in several ways
-
-
-def valid_loop(lengths, T):
+HONEST = ways("""
+valid: loop
     return torch.stack([torch.arange(T) < n for n in lengths])
-
-
-def valid_lists(lengths, T):
+valid: lists
     return torch.tensor([[t < n for t in range(T)] for n in lengths.tolist()])
-
-
-def valid_numpy(lengths, T):
+valid: numpy
     return torch.from_numpy(np.arange(T)[None] < lengths.numpy()[:, None])
-
-
-def last_loop(output, lengths, batch_first, bidirectional):
+last_valid: loop
     rows = []
     for b, n in enumerate(lengths.tolist()):
         row = output[b] if batch_first else output[:, b]  # (T, D*H)
         H = row.shape[1] // 2
         rows.append(torch.cat([row[n - 1, :H], row[0, H:]]) if bidirectional else row[n - 1])
     return torch.stack(rows)
-
-
-def last_gather(output, lengths, batch_first, bidirectional):
+last_valid: gather
     time = 1 if batch_first else 0
     index = (lengths - 1).view(-1, 1, 1) if batch_first else (lengths - 1).view(1, -1, 1)
     shape = list(output.shape)
@@ -174,61 +107,41 @@ def last_gather(output, lengths, batch_first, bidirectional):
         H = output.shape[-1] // 2
         last[:, H:] = output.select(time, 0)[:, H:]
     return last
-
-
-def mean_loop(output, lengths):
+mean_valid: loop
     return torch.stack([row[:n].mean(dim=0) for row, n in zip(output, lengths, strict=True)])
-
-
-def mean_fill(output, lengths):
+mean_valid: fill
     output = output.clone()
     output[torch.arange(output.shape[1]) >= lengths.unsqueeze(1)] = 0
     return torch.einsum("bth,b->bh", output, 1 / lengths.double())
-
-
-def mean_nan(output, lengths):
+mean_valid: nan
     mask = torch.arange(output.shape[1]) < lengths[:, None]
     return output.masked_fill(~mask[..., None], torch.nan).nanmean(dim=1)
-
-
-def loss_marked(logits, targets, lengths):
+masked_loss: marked
     mask = torch.arange(logits.shape[1]) < lengths[:, None]
     return F.cross_entropy(logits.flatten(0, 1), targets.masked_fill(~mask, -100).flatten())
-
-
-def loss_by_hand(logits, targets, lengths):
+masked_loss: by hand
     total = 0.0
     for row, right, n in zip(logits, targets, lengths.tolist(), strict=True):
         total = total - row[:n].log_softmax(-1)[torch.arange(n), right[:n]].sum()
     return total / lengths.sum()
-
-
-def loss_selected(logits, targets, lengths):
+masked_loss: selected
     mask = torch.arange(logits.shape[1]) < lengths[:, None]
     each = nn.CrossEntropyLoss(reduction="none")(logits.transpose(1, 2), targets)
     return torch.where(mask, each, 0).sum() / mask.sum()
-
-
-def sizes_loop(lengths):
+batch_sizes: loop
     return [int((lengths > t).sum()) for t in range(max(lengths))]
-
-
-def sizes_counted(lengths):
+batch_sizes: counted
     ends = torch.bincount(lengths)  # how many sequences have each length
     return (len(lengths) - ends.cumsum(0))[:-1]
-
-
-def pack_columns(x, lengths):
-    """By selecting from the sorted batch, time first."""
+pack: columns
+    # By selecting from the sorted batch, time first.
     ordered, order = lengths.sort(descending=True)
     mask = torch.arange(int(ordered[0]))[:, None] < ordered  # (T, B)
     data = x[order].transpose(0, 1)[: len(mask)][mask]
     back = torch.empty_like(order)
     back[order] = torch.arange(len(order))
-    return PackedSequence(data, mask.sum(1), order, back)
-
-
-def pack_lists(x, lengths):
+    return nn.utils.rnn.PackedSequence(data, mask.sum(1), order, back)
+pack: lists
     order = sorted(range(len(lengths)), key=lambda b: -int(lengths[b]))
     data, sizes = [], []
     for t in range(int(max(lengths))):
@@ -236,28 +149,22 @@ def pack_lists(x, lengths):
         data += [x[b, t] for b in running]
         sizes.append(len(running))
     return torch.stack(data), torch.tensor(sizes), torch.tensor(order), torch.tensor(order).argsort()
-
-
-def unpack_indexed(data, batch_sizes, unsorted_indices, total_length):
-    """Straight to the place in the order given, row by row of data."""
+unpack: indexed
+    # Straight to the place in the order given, row by row of data.
     begins = batch_sizes.cumsum(0) - batch_sizes
     lengths = (batch_sizes > unsorted_indices[:, None]).sum(1)
     padded = torch.zeros(len(unsorted_indices), total_length, data.shape[1], dtype=data.dtype)
     for b, n in enumerate(lengths.tolist()):
         padded[b, :n] = data[begins[:n] + unsorted_indices[b]]
     return padded, lengths
-
-
-def unpack_masked(data, batch_sizes, unsorted_indices, total_length):
+unpack: masked
     B = int(batch_sizes[0])
     mask = torch.arange(B) < F.pad(batch_sizes, (0, total_length - len(batch_sizes)))[:, None]  # (T, B)
     padded = data.new_zeros(total_length, B, data.shape[1])
     padded[mask] = data
     return padded.transpose(0, 1)[unsorted_indices], mask.sum(0)[unsorted_indices]
-
-
-def run_in_place(cell, data, batch_sizes, unsorted_indices, state):
-    """The states stay in the order given; each column is taken and put back by index."""
+run_packed: in place
+    # The states stay in the order given; each column is taken and put back by index.
     h, c = (part.clone() for part in state)
     order = unsorted_indices.argsort()
     output, start = data.new_zeros(len(data), h.shape[1]), 0
@@ -267,10 +174,8 @@ def run_in_place(cell, data, batch_sizes, unsorted_indices, state):
         output[start : start + size] = h[rows]
         start += size
     return output, h, c
-
-
-def run_each_alone(cell, data, batch_sizes, unsorted_indices, state):
-    """Each sequence by itself, its steps collected from data."""
+run_packed: each alone
+    # Each sequence by itself, its steps collected from data.
     begins = batch_sizes.cumsum(0) - batch_sizes
     output = torch.zeros(len(data), cell.hidden_size, dtype=data.dtype)
     ends = []
@@ -283,15 +188,4 @@ def run_each_alone(cell, data, batch_sizes, unsorted_indices, state):
         ends.append(pair)
     h, c = zip(*ends, strict=True)
     return output, torch.stack(h), torch.stack(c)
-
-
-HONEST = {
-    "valid": [valid_loop, valid_lists, valid_numpy],
-    "last_valid": [last_loop, last_gather],
-    "mean_valid": [mean_loop, mean_fill, mean_nan],
-    "masked_loss": [loss_marked, loss_by_hand, loss_selected],
-    "batch_sizes": [sizes_loop, sizes_counted],
-    "pack": [pack_columns, pack_lists],
-    "unpack": [unpack_indexed, unpack_masked],
-    "run_packed": [run_in_place, run_each_alone],
-}
+""")

@@ -1,93 +1,58 @@
 """Exercise set 02: the true answers against torch.nn, and honest ways to each task."""
 
-import numpy as np
 import torch
+from honest import torch_cell, ways
 from torch import nn
 
 from rnncourse.checks import rnn_cell
 
-# ---- the truth, compared with torch.nn and with NumPy
+ORACLES = ways("""
+rnn_step: torch's cell
+    return torch_cell(nn.RNNCell, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity=nonlinearity)(x_t, h)
+unroll(x, h_0, *weights): torch's layer
+    outputs, h_n = torch_layer(nn.RNN, [torch_cell(nn.RNNCell, *weights)])(x, h_0[None])
+    return outputs, h_n[0]
+next_state: the cell called
+    return cell(x_t, h)
+""")
 
 
-def test_pre_activation_and_rnn_step_equal_torch():
-    for case in rnn_cell.rnn_step.cases(0):
-        x_t, h, weight_ih, weight_hh, bias_ih, bias_hh, *nonlinearity = case.arguments.values()
-        cell = nn.RNNCell(*weight_ih.shape[::-1], nonlinearity=(nonlinearity or ["tanh"])[0]).double()
-        cell.load_state_dict(
-            {"weight_ih": weight_ih, "weight_hh": weight_hh, "bias_ih": bias_ih, "bias_hh": bias_hh}
-        )
-        found = rnn_cell.rnn_step.truth(*case.arguments.values())
-        torch.testing.assert_close(found, cell(x_t, h).detach())
-        if not nonlinearity:
-            a = rnn_cell.pre_activation.truth(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh)
-            torch.testing.assert_close(torch.tanh(a), cell(x_t, h).detach())
-
-
-def test_unroll_equals_torch():
-    for case in rnn_cell.unroll.cases(0):
-        x, h_0, *weights = case.arguments.values()
-        net = nn.RNN(x.shape[2], h_0.shape[1]).double()
-        for parameter, weight in zip(net.parameters(), weights, strict=True):
-            parameter.data = weight
-        outputs, h_n = net(x, h_0[None])
-        found = rnn_cell.unroll.truth(x, h_0, *weights)
-        torch.testing.assert_close(found, (outputs.detach(), h_n[0].detach()))
-
-
-def test_next_state_equals_the_cell_called():
-    for case in rnn_cell.next_state.cases(0):
-        description, x_t, h = case.arguments.values()
-        cell = description.build()
-        torch.testing.assert_close(rnn_cell.next_state.truth(cell, x_t, h), cell(x_t, h))
+def test_torchs_cell_squashes_the_pre_activation():
+    for case in rnn_cell.pre_activation.cases(0):
+        x_t, h, *weights = case.arguments.values()
+        a = rnn_cell.pre_activation.truth(x_t, h, *weights)
+        torch.testing.assert_close(torch.tanh(a), torch_cell(nn.RNNCell, *weights)(x_t, h))
 
 
 def test_reordered_units_compute_the_same_in_the_new_order():
     for case in rnn_cell.reorder_units.cases(0):
         order, *weights = case.arguments.values()
         reordered = rnn_cell.reorder_units.truth(order, *weights)
-        x_t = torch.randn(3, weights[0].shape[1], dtype=torch.float64)
-        h = torch.randn(3, len(order), dtype=torch.float64)
+        x_t, h = (torch.randn(3, size, dtype=torch.float64) for size in (weights[0].shape[1], len(order)))
         step = rnn_cell.rnn_step.truth
         torch.testing.assert_close(step(x_t, h[:, order], *reordered), step(x_t, h, *weights)[:, order])
 
 
-# ---- honest work, written in several ways
-
-
-def pre_activation_einsum(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
+HONEST = ways("""
+pre_activation: einsum
     mixed = torch.einsum("...i,hi->...h", x_t, weight_ih) + torch.einsum("...k,hk->...h", h, weight_hh)
     return mixed + (bias_ih + bias_hh)
-
-
-def pre_activation_joined(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
+pre_activation: joined
     both = torch.cat([x_t, h], dim=-1)
     return both @ torch.cat([weight_ih, weight_hh], dim=1).T + bias_ih + bias_hh
-
-
-def pre_activation_loops(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
+pre_activation: loops
     if x_t.ndim == 2:
-        rows = [
-            pre_activation_loops(*row, weight_ih, weight_hh, bias_ih, bias_hh)
-            for row in zip(x_t, h, strict=True)
-        ]
+        rows = [pre_activation_loops(*row, weight_ih, weight_hh, bias_ih, bias_hh) for row in zip(x_t, h,
+            strict=True)]
         return torch.stack(rows)
     units = []
     for k in range(len(bias_ih)):
         units.append((weight_ih[k] * x_t).sum() + bias_ih[k] + (weight_hh[k] * h).sum() + bias_hh[k])
     return torch.stack(units)
-
-
-def rnn_step_functional(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity="tanh"):
-    linear = nn.functional.linear
-    return getattr(torch, nonlinearity)(linear(x_t, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh))
-
-
-def rnn_step_joined(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity="tanh"):
+rnn_step: joined
     a = pre_activation_joined(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh)
     return a.clamp(min=0) if nonlinearity == "relu" else a.tanh()
-
-
-def rnn_step_numpy(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity="tanh"):
+rnn_step: numpy
     a = (
         x_t.numpy() @ weight_ih.numpy().T
         + h.numpy() @ weight_hh.numpy().T
@@ -95,63 +60,43 @@ def rnn_step_numpy(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity=
         + bias_hh.numpy()
     )
     return torch.from_numpy(np.maximum(a, 0) if nonlinearity == "relu" else np.tanh(a))
-
-
-def rnn_step_float32(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity="tanh"):
+rnn_step: float32
     tensors = [tensor.float() for tensor in (x_t, h, weight_ih, weight_hh, bias_ih, bias_hh)]
     return rnn_step_joined(*tensors, nonlinearity)
-
-
-def unroll_by_index(x, h_0, *weights):
+rnn_step: functional
+    linear = nn.functional.linear
+    return getattr(torch, nonlinearity)(linear(x_t, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh))
+unroll(x, h_0, *weights): by index
     outputs = torch.empty(len(x), *h_0.shape, dtype=x.dtype)
     h = h_0
     for t in range(x.shape[0]):
         h = rnn_step_joined(x[t], h, *weights)
         outputs[t] = h
     return outputs, outputs[-1]
-
-
-def unroll_recursive(x, h_0, *weights):
+unroll(x, h_0, *weights): recursive
     h = rnn_step_numpy(x[0], h_0, *weights)[None]
     if len(x) == 1:
         return h, h[0]
     later, h_T = unroll_recursive(x[1:], h[0], *weights)
     return torch.cat([h, later]), h_T
-
-
-def next_state_by_name(cell, x_t, h):
+next_state(cell, x_t, h): by name
     weights = dict(cell.named_parameters())
     a = x_t @ weights["weight_ih"].T + h @ weights["weight_hh"].T
     for name in ("bias_ih", "bias_hh"):
         a = a + weights.get(name, 0)
     return {"tanh": torch.tanh, "relu": torch.relu}[cell.nonlinearity](a)
-
-
-def next_state_functional(cell, x_t, h):
-    a = nn.functional.linear(x_t, cell.weight_ih, cell.bias_ih) + nn.functional.linear(
-        h, cell.weight_hh, cell.bias_hh
-    )
+next_state(cell, x_t, h): functional
+    a = nn.functional.linear(x_t, cell.weight_ih, cell.bias_ih) + nn.functional.linear(h, cell.weight_hh,
+        cell.bias_hh)
     return getattr(torch, cell.nonlinearity)(a)
-
-
-def reorder_by_matrix(order, weight_ih, weight_hh, bias_ih, bias_hh):
+reorder_units: by matrix
     P = torch.eye(len(order), dtype=weight_ih.dtype)[order]
     return P @ weight_ih, P @ weight_hh @ P.T, P @ bias_ih, P @ bias_hh
-
-
-def reorder_by_loops(order, weight_ih, weight_hh, bias_ih, bias_hh):
+reorder_units: by loops
     new = [tensor.clone() for tensor in (weight_ih, weight_hh, bias_ih, bias_hh)]
     for k, old in enumerate(order.tolist()):
         new[0][k], new[2][k], new[3][k] = weight_ih[old], bias_ih[old], bias_hh[old]
         for m, other in enumerate(order.tolist()):
             new[1][k, m] = weight_hh[old, other]
     return new  # a list is as good as a tuple
-
-
-HONEST = {
-    "pre_activation": [pre_activation_einsum, pre_activation_joined, pre_activation_loops],
-    "rnn_step": [rnn_step_joined, rnn_step_numpy, rnn_step_float32, rnn_step_functional],
-    "unroll": [unroll_by_index, unroll_recursive],
-    "next_state": [next_state_by_name, next_state_functional],
-    "reorder_units": [reorder_by_matrix, reorder_by_loops],
-}
+""")

@@ -1,228 +1,163 @@
 """Exercise set 01: the true answers by other means, and honest ways to each task."""
 
 import itertools
-import math
-from functools import reduce
 
-import numpy as np
 import pytest
 import torch
-from torch import nn
+from honest import ways
 
 from rnncourse.checks import sequences_and_state
 
-# ---- the truth, compared with torch.nn and with counting
-
-
-def test_on_paper():
-    """As the task's own text says them."""
-    h, found = 6.0, {}
-    for t, x_t in enumerate((4, -1, 3), start=1):
-        h = -0.5 * h + 2 * x_t
-        found[f"h_{t}"] = h
-    assert found == sequences_and_state.three_steps.truth
-    rnn = nn.RNN(1, 1, bias=False).double()
-    rnn.weight_hh_l0.data.fill_(0.8)
-    rnn.weight_ih_l0.data.fill_(0.5)
+ORACLES = ways("""
+three_steps: as the task's own text says them
+    h_1 = -0.5 * 6.0 + 2 * 4
+    h_2 = -0.5 * h_1 + 2 * -1
+    return {"h_1": h_1, "h_2": h_2, "h_3": -0.5 * h_2 + 2 * 3}
+with_tanh: torch's layer
+    rnn = nn.RNN(1, 1, bias=False).double().requires_grad_(False)
+    rnn.weight_hh_l0.fill_(0.8)
+    rnn.weight_ih_l0.fill_(0.5)
     states, _ = rnn(torch.tensor([[2.0], [-3.0], [2.0]]).double(), torch.tensor([[-0.5]]).double())
-    assert states.flatten().tolist() == pytest.approx([*sequences_and_state.with_tanh.truth.values()])
+    return states.flatten().tolist()
+run: the closed form, u^T h_0 + the sum of u^(T-k) w x_k
+    states = [u**T * h_0 + sum(u ** (T - k) * w * x[k - 1] for k in range(1, T + 1))
+        for T in range(len(x) + 1)]
+    return torch.stack([*states[1:], states[-1]])[:-1], states[-1]
+running_max: torch's
+    return x.cummax(0).values
+alarm: looking back at the whole past
+    past, states = "1" * int(h_0), []  # what leads to h_0
+    for press in x.tolist():
+        past += str(press)
+        states.append(3 if "111" in past else len(past) - len(past.rstrip("1")))
+    return torch.tensor(states)
+parameters: counted by torch
+    cell = sum(p.numel() for name, p in nn.RNN(3, 5).named_parameters() if name != "bias_hh_l0")
+    window_10, window_1000 = (sum(p.numel() for p in nn.Linear(3 * T, 5).parameters()) for T in (10, 1000))
+    return {"cell_10": cell, "cell_1000": cell, "window_10": window_10, "window_1000": window_1000}
+weight_of: the derivative
+    def last(x_k):
+        h = torch.ones(len(W_hh), dtype=W_hh.dtype)
+        for t in range(1, T + 1):
+            h = W_hh @ h + W_ih @ (x_k if t == k else torch.ones_like(x_k))
+        return h
+    return torch.func.jacrev(last)(torch.zeros(W_ih.shape[1], dtype=W_ih.dtype))
+""")
 
 
-def test_run_equals_the_closed_form():
-    """u^T h_0 + the sum of u^(T-k) w x_k, for each T up to the last."""
-    for case in sequences_and_state.run.cases(0):
-        x, h_0, u, w = case.arguments.values()
-        states, h_T = sequences_and_state.run.truth(x, h_0, u, w)
-        closed = [
-            u**T * h_0 + sum(u ** (T - k) * w * x[k - 1] for k in range(1, T + 1)) for T in range(len(x) + 1)
-        ]
-        np.testing.assert_allclose([*states, h_T], [*closed[1:], closed[-1]])
-
-
-def test_running_max_and_alarm_by_looking_back():
-    """No state: each step looks at the whole past."""
-    for case in sequences_and_state.running_max.cases(0):
-        (x,) = case.arguments.values()
-        torch.testing.assert_close(sequences_and_state.running_max.truth(x), x.cummax(0).values)
+def test_alarm_goes_along_every_arrow_of_the_table():
     for seed in range(5):
         seen = set()
         for case in sequences_and_state.alarm.cases(seed):
             x, h_0 = case.arguments.values()
-            past = "1" * int(h_0)  # what leads to h_0
-            wanted = []
-            for press in x.tolist():
-                past += str(press)
-                wanted.append(3 if "111" in past else len(past) - len(past.rstrip("1")))
-            assert sequences_and_state.alarm.truth(x, h_0).tolist() == wanted
-            seen |= set(zip([int(h_0), *wanted], x.tolist(), strict=False))
-        assert seen == set(itertools.product(range(4), range(2)))  # every arrow of the table
+            states = [int(h_0), *sequences_and_state.alarm.truth(x, h_0).tolist()]
+            seen |= set(zip(states, x.tolist(), strict=False))
+        assert seen == set(itertools.product(range(4), range(2)))
 
 
-def test_parameters_counted_by_torch():
-    def count(net):
-        return sum(parameter.numel() for parameter in net.parameters())
-
-    rnn = nn.RNN(3, 5)
-    cell = count(rnn) - rnn.bias_hh_l0.numel()
-    windows = {f"window_{T}": count(nn.Linear(3 * T, 5)) for T in (10, 1000)}
-    assert sequences_and_state.parameters.truth == {"cell_10": cell, "cell_1000": cell} | windows
-
-
-def test_weight_of_is_the_derivative():
-    for case in sequences_and_state.weight_of.cases(0):
-        k, T, W_ih, W_hh = case.arguments.values()
-
-        def last(x_k, k=k, T=T, W_ih=W_ih, W_hh=W_hh):
-            x = torch.ones(T, W_ih.shape[1], dtype=W_ih.dtype)
-            x = [x_k if t == k else x[t - 1] for t in range(1, T + 1)]
-            return reduce(lambda h, x_t: W_hh @ h + W_ih @ x_t, x, torch.ones(len(W_hh), dtype=W_hh.dtype))
-
-        found = torch.func.jacrev(last)(torch.zeros(W_ih.shape[1], dtype=W_ih.dtype))
-        torch.testing.assert_close(sequences_and_state.weight_of.truth(k, T, W_ih, W_hh), found)
-
-
-@pytest.mark.parametrize(
-    ("u", "right"), [(1.0, False), (1.05, False), (1.3, True), (2.0, True), (3.5, True), (50, False)]
-)
-def test_memory_weight_takes_whatever_works(u, right):
+@pytest.mark.parametrize("u", [1.0, 1.05, 1.3, 2.0, 3.5, 50])
+def test_memory_weight_takes_whatever_works(u):
     check = sequences_and_state.memory_weight
-    assert (check.verdict(lambda w: u).state == "right") is right
+    assert (check.verdict(lambda w: u).state == "right") == (1.05 < u < 50)
     assert check.verdict(lambda w: torch.tensor([[u]])).state == check.verdict(lambda w: u).state
     assert "expected one number" in str(check.verdict(lambda w: "strong"))
 
 
-# ---- honest work, written in several ways
+LAMPS = {
+    0.7: "goes out by itself in the pause",
+    0.9: "goes out by itself in the pause",
+    1.05: "goes out by itself in the pause",
+    -0.9: "it comes on by itself",
+    5.5: "lets the button win for some w and not for others",
+}
 
 
-def run_accumulated(x, h_0, u, w):
-    states = [*itertools.accumulate(x, lambda h, x_t: u * h + w * x_t, initial=h_0)]
-    return torch.tensor([float(h) for h in states[1:]], dtype=x.dtype), states[-1]
-
-
-def run_filled(x, h_0, u, w):
-    states = torch.empty(len(x), dtype=x.dtype)
-    h = h_0
-    for t in range(len(x)):
-        states[t] = h = w * x[t] + h * u
-    return states, h
-
-
-def run_numpy(x, h_0, u, w):
-    h, states = h_0.item(), []
-    for x_t in x.numpy():
-        h = u.item() * h + w.item() * x_t
-        states.append(h)
-    return np.array(states), np.array(h)
-
-
-def run_by_the_formula(x, h_0, u, w):
-    T = len(x)
-    later = torch.arange(1, T + 1)[:, None] - torch.arange(1, T + 1)
-    powers = torch.where(later >= 0, u ** later.clamp(min=0), torch.zeros((), dtype=x.dtype))
-    states = powers @ (w * x) + u ** torch.arange(1, T + 1) * h_0
-    return states, states[-1] if T else h_0
-
-
-def running_max_accumulated(x):
-    return torch.stack([*itertools.accumulate(x, max)])
-
-
-def running_max_from_minus_infinity(x):
-    h, states = torch.tensor(-math.inf), torch.zeros_like(x)
-    for t, x_t in enumerate(x):
-        h = x_t if x_t > h else h
-        states[t] = h
-    return states
-
-
-def running_max_numpy(x):
-    return torch.from_numpy(np.maximum.accumulate(x.numpy()))
-
-
-def running_max_looking_back(x):
-    return torch.stack([x[: t + 1].max() for t in range(len(x))])
+@pytest.mark.parametrize("u", LAMPS)
+def test_any_weight_of_the_lamp_is_told_what_it_does(u):
+    verdict = sequences_and_state.memory_weight.verdict(lambda w: u)
+    assert (verdict.points, verdict.mistake) == (0, None)
+    assert LAMPS[u] in str(verdict), str(verdict)
 
 
 ARROWS = {(0, 0): 0, (0, 1): 1, (1, 0): 0, (1, 1): 2, (2, 0): 0, (2, 1): 3, (3, 0): 3, (3, 1): 3}
 
 
-def alarm_by_table(x, h_0):
-    return torch.tensor(
-        [*itertools.accumulate(x.tolist(), lambda h, p: ARROWS[h, p], initial=h_0.item())][1:]
-    )
-
-
-def alarm_without_if(x, h_0):
+HONEST = ways("""
+run: accumulated
+    states = [*itertools.accumulate(x, lambda h, x_t: u * h + w * x_t, initial=h_0)]
+    return torch.tensor([float(h) for h in states[1:]], dtype=x.dtype), states[-1]
+run: filled
+    states = torch.empty(len(x), dtype=x.dtype)
+    h = h_0
+    for t in range(len(x)):
+        states[t] = h = w * x[t] + h * u
+    return states, h
+run: numpy
+    h, states = h_0.item(), []
+    for x_t in x.numpy():
+        h = u.item() * h + w.item() * x_t
+        states.append(h)
+    return np.array(states), np.array(h)
+run: by the formula
+    T = len(x)
+    later = torch.arange(1, T + 1)[:, None] - torch.arange(1, T + 1)
+    powers = torch.where(later >= 0, u ** later.clamp(min=0), torch.zeros((), dtype=x.dtype))
+    states = powers @ (w * x) + u ** torch.arange(1, T + 1) * h_0
+    return states, states[-1] if T else h_0
+running_max: accumulated
+    return torch.stack([*itertools.accumulate(x, max)])
+running_max: from minus infinity
+    h, states = torch.tensor(-math.inf), torch.zeros_like(x)
+    for t, x_t in enumerate(x):
+        h = x_t if x_t > h else h
+        states[t] = h
+    return states
+running_max: numpy
+    return torch.from_numpy(np.maximum.accumulate(x.numpy()))
+running_max: looking back
+    return torch.stack([x[: t + 1].max() for t in range(len(x))])
+alarm: by table
+    return torch.tensor([*itertools.accumulate(x.tolist(), lambda h, p: ARROWS[h, p],
+        initial=h_0.item())][1:])
+alarm: without if
     states, h = [], h_0
     for press in x:
         h = torch.where(h == 3, h, press * (h + 1))
         states.append(h)
     return torch.stack(states)
-
-
-def alarm_list(x, h_0):
+alarm: list
     states, h = [], int(h_0)
     for press in x:
         h = 3 if h == 3 else min(h + 1, 3) * int(press)
         states.append(h)
     return states  # whole numbers in a list are as good
-
-
-def weight_of_loop(k, T, W_ih, W_hh):
+three_steps: a tuple
+    return 5, -4.5, 8.25
+three_steps: fractions
+    return {"h_1": torch.tensor(5), "h_2": -9 / 2, "h_3": 33 / 4}
+with_tanh: three digits
+    return {"h_1": 0.537, "h_2": -0.79, "h_3": 0.353}
+with_tanh: a list
+    return [0.5370, -0.7896, 0.3525]
+with_tanh: rounded at each step
+    return {"h_1": 0.537, "h_2": -0.789, "h_3": 0.354}
+parameters: a dict
+    return {"cell_10": 45, "cell_1000": 45, "window_10": 155, "window_1000": 15005}
+parameters: a list
+    return [45, 45.0, 155, torch.tensor(15005)]
+weight_of: loop
     power = torch.eye(len(W_hh), dtype=W_hh.dtype)
     for _ in range(T - k):
         power = power @ W_hh
     return power @ W_ih
-
-
-def weight_of_by_running(k, T, W_ih, W_hh):
-    """Column by column: what a single 1 at step k has become."""
+weight_of: by running
+    # Column by column: what a single 1 at step k has become.
     h = torch.zeros_like(W_ih)
     for t in range(1, T + 1):
         x_t = torch.eye(W_ih.shape[1], dtype=W_ih.dtype) * (t == k)
         h = torch.einsum("hk,ki->hi", W_hh, h) + W_ih @ x_t
     return h
-
-
-def weight_of_numpy(k, T, W_ih, W_hh):
+weight_of: numpy
     return torch.from_numpy(np.linalg.matrix_power(W_hh.numpy(), T - k) @ W_ih.numpy())
-
-
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        (lambda w: 0.7, "goes out by itself in the pause"),
-        (lambda w: 0.9, "goes out by itself in the pause"),
-        (lambda w: 1.05, "goes out by itself in the pause"),
-        (lambda w: -0.9, "it comes on by itself"),
-        (lambda w: 5.5, "lets the button win for some w and not for others"),
-    ],
-)
-def test_any_weight_of_the_lamp_is_told_what_it_does(answer, said):
-    verdict = sequences_and_state.memory_weight.verdict(answer)
-    assert (verdict.points, verdict.mistake) == (0, None)
-    assert said in str(verdict), str(verdict)
-
-
-HONEST = {
-    "three_steps": [lambda: (5, -4.5, 8.25), {"h_1": torch.tensor(5), "h_2": -9 / 2, "h_3": 33 / 4}],
-    "with_tanh": [
-        lambda: {"h_1": 0.537, "h_2": -0.79, "h_3": 0.353},
-        [0.5370, -0.7896, 0.3525],
-        {"h_1": 0.537, "h_2": -0.789, "h_3": 0.354},  # rounded at each step
-    ],
-    "run": [run_accumulated, run_filled, run_numpy, run_by_the_formula],
-    "running_max": [
-        running_max_accumulated,
-        running_max_from_minus_infinity,
-        running_max_numpy,
-        running_max_looking_back,
-    ],
-    "alarm": [alarm_by_table, alarm_without_if, alarm_list],
-    "parameters": [
-        lambda: {"cell_10": 45, "cell_1000": 45, "window_10": 155, "window_1000": 15005},
-        [45, 45.0, 155, torch.tensor(15005)],
-    ],
-    "weight_of": [weight_of_loop, weight_of_by_running, weight_of_numpy],
-    "memory_weight": [lambda w: 3, lambda w: torch.tensor(w / 2), lambda w: w - 1.5, lambda w: 1.5],
-}
+""")
+HONEST["memory_weight"] += [lambda w: 3, lambda w: torch.tensor(w / 2), lambda w: w - 1.5, lambda w: 1.5]

@@ -2,13 +2,34 @@
 
 import pytest
 import torch
+from honest import torch_layer, ways
 from torch import nn
 from torch.nn import functional
 
 from rnncourse import trace
 from rnncourse.checks import stacking_and_dropout as checks
 
-# ---- the truth, compared with torch.nn
+ORACLES = ways("""
+parameters_by_layer(gates, I, H, L, both): torch's layers
+    layer = {1: nn.RNN, 3: nn.GRU, 4: nn.LSTM}[gates](I, H, L, bidirectional=both, device="meta")
+    counts = [sum(p.numel() for p in weights) for weights in layer.all_weights]
+    return [sum(counts[k : k + 1 + both]) for k in range(0, len(counts), 1 + both)]
+stack_cells: torch's layers
+    output, (h_n, c_n) = torch_layer(nn.LSTM, cells)(x, (h_0, c_0))
+    return output, h_n, c_n
+residual_stack: cell by cell, so that what goes up and what goes on are seen apart
+    u, ends = x, []
+    for layer in layers:
+        cell = nn.GRUCell(layer.input_size, layer.hidden_size, dtype=torch.float64).requires_grad_(False)
+        cell.load_state_dict({name.removesuffix("_l0"): w for name, w in layer.state_dict().items()})
+        h, ups = None, []
+        for u_t in u:
+            h = cell(u_t, h)
+            ups.append(h + u_t if layer.input_size == layer.hidden_size else h)
+        u = torch.stack(ups)
+        ends.append(h)
+    return u, torch.stack(ends)
+""")
 
 
 def test_stack_shapes_are_torchs():
@@ -23,43 +44,12 @@ def test_stack_shapes_are_torchs():
     assert sum(t.layer(k).forward.mask is not None for k in range(4)) == truth["masks"]
 
 
-def test_parameters_by_layer_are_torchs():
-    kinds = {1: nn.RNN, 3: nn.GRU, 4: nn.LSTM}
-    for case in checks.parameters_by_layer.cases(0):
-        gates, I, H, L, both = case.arguments.values()
-        layer = kinds[gates](I, H, L, bidirectional=both, device="meta")
-        counts = [sum(p.numel() for weights in layer.all_weights[k :: 1][: 1 + both] for p in weights)
-                  for k in range(0, L * (1 + both), 1 + both)]  # fmt: skip
-        assert checks.parameters_by_layer.truth(gates, I, H, L, both).tolist() == counts
-
-
-def stacked_lstm(layers, **options):
-    """nn.LSTM(num_layers=L) with the weights of L cells or one-layer LSTMs."""
-    weights = {
-        f"{name.removesuffix('_l0')}_l{k}": parameter
-        for k, layer in enumerate(layers)
-        for name, parameter in layer.state_dict().items()
-    }
-    H, I = layers[0].hidden_size, layers[0].input_size
-    lstm = nn.LSTM(I, H, len(layers), dtype=torch.float64, **options)
-    lstm.load_state_dict(weights)
-    return lstm.requires_grad_(False)
-
-
-def test_stack_cells_equals_torch():
-    for case in checks.stack_cells.cases(0):
-        cells, x, h_0, c_0 = case.arguments.values()
-        cells = [cell.build() for cell in cells]
-        output, (h_n, c_n) = stacked_lstm(cells)(x, (h_0, c_0))
-        torch.testing.assert_close(checks.stack_cells.truth(cells, x, h_0, c_0), (output, h_n, c_n))
-
-
 @pytest.mark.parametrize("training", [True, False])
 def test_run_with_masks_equals_torch_with_the_masks_that_it_drew(training):
     for case in checks.run_with_masks.cases(0):
         layers, x, _, p, _ = case.arguments.values()
         layers = [layer.build() for layer in layers]
-        lstm = stacked_lstm(layers, dropout=p if len(layers) > 1 else 0.0).train(training)
+        lstm = torch_layer(nn.LSTM, layers, dropout=p if len(layers) > 1 else 0.0).train(training)
         with trace(lstm) as t:
             output, (h_n, _) = lstm(x)
         masks = [t.layer(k).mask for k in range(1, len(layers))] if training else []
@@ -78,56 +68,24 @@ def test_locked_dropout_is_torchs_for_one_step():
     assert checks.locked_dropout.truth(x, 0.3, False) is x
 
 
-def test_residual_stack_carries_its_own_h_in_time():
-    """Cell by cell, so that what goes up and what goes on are seen apart."""
-    for case in checks.residual_stack.cases(0):
-        layers, x = case.arguments.values()
-        layers = [layer.build() for layer in layers]
-        u, ends = x, []
-        for layer in layers:
-            cell = nn.GRUCell(layer.input_size, layer.hidden_size, dtype=torch.float64)
-            cell.load_state_dict({name.removesuffix("_l0"): w for name, w in layer.state_dict().items()})
-            h, ups = torch.zeros(x.shape[1], layer.hidden_size, dtype=torch.float64), []
-            for u_t in u:
-                h = cell(u_t, h)
-                ups.append(h + u_t if layer.input_size == layer.hidden_size else h)
-            u = torch.stack(ups).detach()
-            ends.append(h.detach())
-        torch.testing.assert_close(checks.residual_stack.truth(layers, x), (u, torch.stack(ends)))
-
-
-# ---- honest work, written in several ways
-
-
-def shapes_by_formula():
+HONEST = ways("""
+stack_shapes: by formula
     T, B, I, H, L, D = 7, 5, 11, 3, 4, 2
-    return {
-        "weight_ih_l0": torch.Size([4 * H, I]),
-        "weight_ih_l1": [4 * H, D * H],
-        "weight_hh_l1": (4 * H, H),
-        "output": (T, B, D * H),
-        "h_n": (L * D, B, H),
-        "top_row": -D + L * D,
-        "masks": L - 1,
-    }
-
-
-def counts_in_a_loop(gates, input_size, hidden_size, num_layers, bidirectional):
+    return {"weight_ih_l0": torch.Size([4 * H, I]), "weight_ih_l1": [4 * H, D * H],
+        "weight_hh_l1": (4 * H, H), "output": (T, B, D * H), "h_n": (L * D, B, H), "top_row": -D + L * D,
+        "masks": L - 1}
+parameters_by_layer: counts in a loop
     counts = torch.zeros(num_layers, dtype=torch.long)
     for k in range(num_layers):
         wide = input_size if k == 0 else hidden_size * (1 + bidirectional)
         weights = gates * hidden_size * wide + gates * hidden_size * hidden_size
         counts[k] = (weights + 2 * gates * hidden_size) * (1 + bidirectional)
     return counts
-
-
-def counts_as_a_list(gates, input_size, hidden_size, num_layers, bidirectional):
+parameters_by_layer: counts as a list
     D = 1 + int(bidirectional)
     first = D * gates * hidden_size * (input_size + hidden_size + 2)
     return [first] + (num_layers - 1) * [D * gates * hidden_size * ((D + 1) * hidden_size + 2)]
-
-
-def stack_layer_by_layer(cells, x, h_0, c_0):
+stack_cells: layer by layer
     ends = []
     for cell, h, c in zip(cells, h_0, c_0, strict=True):
         hs = []
@@ -138,9 +96,7 @@ def stack_layer_by_layer(cells, x, h_0, c_0):
         ends.append((h, c))
     h_n, c_n = map(torch.stack, zip(*ends, strict=True))
     return x, h_n, c_n
-
-
-def stack_along_the_diagonals(cells, x, h_0, c_0):
+stack_cells: along the diagonals
     L, T = len(cells), len(x)
     state = {(k, -1): (h_0[k], c_0[k]) for k in range(L)}
     for n in range(L + T - 1):
@@ -151,9 +107,7 @@ def stack_along_the_diagonals(cells, x, h_0, c_0):
     output = torch.stack([state[L - 1, t][0] for t in range(T)])
     h_n, c_n = (torch.stack([state[k, T - 1][part] for k in range(L)]) for part in (0, 1))
     return output, h_n, c_n
-
-
-def stack_by_hand(cells, x, h_0, c_0):
+stack_cells: by hand
     output = torch.empty(*x.shape[:2], h_0.shape[2], dtype=x.dtype)
     h, c = h_0.clone(), c_0.clone()
     for t, u in enumerate(x):
@@ -164,9 +118,7 @@ def stack_by_hand(cells, x, h_0, c_0):
             h[k] = u = o.sigmoid() * c[k].tanh()
         output[t] = h[-1]
     return output, h, c
-
-
-def masks_with_where(layers, x, keep, p, training):
+run_with_masks: where
     output, (h, _) = layers[0](x)
     ends = [h]
     for layer, kept in zip(layers[1:], keep, strict=True):
@@ -174,9 +126,7 @@ def masks_with_where(layers, x, keep, p, training):
         output, (h, _) = layer(u)
         ends.append(h)
     return output, torch.cat(ends)
-
-
-def masks_as_factors(layers, x, keep, p, training):
+run_with_masks: as factors
     factors = torch.ones(len(layers), *x.shape[:2], layers[0].hidden_size, dtype=x.dtype)
     if training:
         factors[:-1] = keep.to(x.dtype) / (1 - p)
@@ -186,9 +136,7 @@ def masks_as_factors(layers, x, keep, p, training):
         ends.append(output[-1])
         x = output * factor
     return output, torch.stack(ends)
-
-
-def masks_step_by_step(layers, x, keep, p, training):
+run_with_masks: step by step
     states, outputs = [None] * len(layers), []
     for t in range(len(x)):
         u = x[t].unsqueeze(0)
@@ -198,37 +146,27 @@ def masks_step_by_step(layers, x, keep, p, training):
             u, states[k] = layers[k](u, states[k])
         outputs.append(u[0])
     return torch.stack(outputs), torch.cat([h for h, _ in states])
-
-
-def locked_by_functional(x, p, training):
-    return x * functional.dropout(torch.ones_like(x[0]), p, training)
-
-
-def locked_by_bernoulli(x, p, training):
+locked_dropout: by functional
+    return x * F.dropout(torch.ones_like(x[0]), p, training)
+locked_dropout: by bernoulli
     if training:
         _, B, H = x.shape
         kept = torch.bernoulli(torch.full((1, B, H), 1 - p, dtype=x.dtype))
         return x * kept.expand_as(x) / (1 - p)
     return x.clone()
-
-
-def locked_by_loop(x, p, training):
+locked_dropout: by loop
     if not training or p == 0:
         return x
     dropped = torch.rand(x.shape[1:]) < p
     return torch.stack([x_t.masked_fill(dropped, 0) / (1 - p) for x_t in x])
-
-
-def residual_by_width(layers, x):
+residual_stack: by width
     ends = []
     for layer in layers:
         output, h_n = layer(x)
         ends.append(h_n)
         x = x + output if layer.input_size == layer.hidden_size else output
     return x, torch.cat(ends)
-
-
-def residual_by_step(layers, x):
+residual_stack: by step
     h, outputs = [None] * len(layers), []
     for x_t in x:
         u = x_t[None]
@@ -237,13 +175,4 @@ def residual_by_step(layers, x):
             u = up.add(u) if u.shape[-1] == up.shape[-1] else up
         outputs.append(u[0])
     return torch.stack(outputs), torch.cat(h)
-
-
-HONEST = {
-    "stack_shapes": [shapes_by_formula, shapes_by_formula()],
-    "parameters_by_layer": [counts_in_a_loop, counts_as_a_list],
-    "stack_cells": [stack_layer_by_layer, stack_along_the_diagonals, stack_by_hand],
-    "run_with_masks": [masks_with_where, masks_as_factors, masks_step_by_step],
-    "locked_dropout": [locked_by_functional, locked_by_bernoulli, locked_by_loop],
-    "residual_stack": [residual_by_width, residual_by_step],
-}
+""")

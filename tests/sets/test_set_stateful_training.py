@@ -3,16 +3,53 @@
 import copy
 import inspect
 
-import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from honest import ways
 from torch import nn
 
 from rnncourse.checks import stateful_training
 from rnncourse.checks.given import stateful_training as given
 
-# ---- the truth, compared with what defines it
+ORACLES = ways("""
+by_hand: autograd
+    x, y = torch.tensor([1.0, 0.0, -5.0, 5.0]), torch.tensor([0.0, -1.0, -2.0, 5.0])
+    def gradient(cut):
+        # cut(s, t): may the loss of step s look back to step t?
+        u, total = torch.tensor(2.0, requires_grad=True), 0.0
+        for s in range(4):
+            h = torch.zeros(())
+            for t in range(s + 1):
+                h = (u if cut(s, t) else u.detach()) * h + x[t]
+            total = total + 0.5 * (h - y[s]) ** 2
+        return torch.autograd.grad(total, u)[0].item()
+    whole, chunks = gradient(lambda s, t: True), gradient(lambda s, t: s // 2 == t // 2)
+    every_step, steps_back = gradient(lambda s, t: s == t), gradient(lambda s, t: s - t < 2)
+    return {"whole": whole, "chunks": chunks, "every_step": every_step, "steps_back": steps_back}
+train_epoch: the gradient within each chunk, from a constant state that the old weights made
+    parameters, losses, state = [*lstm.parameters(), *head.parameters()], [], None
+    for x_k, y_k in zip(x.split(K), y.split(K), strict=True):
+        output, after = lstm(x_k, state)
+        loss = (head(output) - y_k).square().mean()
+        gradients = torch.autograd.grad(loss, parameters)
+        state = tuple(part.detach() + 0 for part in after)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.data -= optimizer.param_groups[0]["lr"] * gradient
+        losses.append(loss.item())
+    return losses
+read_documents: each document alone
+    output, ends = torch.zeros(*x.shape[:2], cell.hidden_size, dtype=x.dtype), []
+    for b in range(x.shape[1]):
+        borders, row = [t for t in range(len(x)) if begins[t, b]], (state[0][b], state[1][b])
+        for begin, end in zip([0, *borders], [*borders, len(x)], strict=True):
+            row = None if begin in borders else row
+            for t in range(begin, end):
+                row = cell(x[t, b], row)
+                output[t, b] = row[0]
+        ends.append(row)
+    return output, tuple(torch.stack(part) for part in zip(*ends, strict=True))
+""")
 
 
 def test_batchify_continues_every_row_in_the_next_chunk():
@@ -26,27 +63,6 @@ def test_batchify_continues_every_row_in_the_next_chunk():
                 for k, chunk in enumerate(rows.split(K)):
                     for t in range(len(chunk)):
                         assert chunk[t].tolist() == [int(data[b * n + k * K + t]) for b in range(B)]
-
-
-def test_by_hand_is_what_autograd_says():
-    x, y = torch.tensor([1.0, 0.0, -5.0, 5.0]), torch.tensor([0.0, -1.0, -2.0, 5.0])
-
-    def gradient(cut):
-        """cut(s, t): may the loss of step s look back to step t?"""
-        u, total = torch.tensor(2.0, requires_grad=True), 0.0
-        for s in range(4):
-            h = torch.zeros(())
-            for t in range(s + 1):
-                h = (u if cut(s, t) else u.detach()) * h + x[t]
-            total = total + 0.5 * (h - y[s]) ** 2
-        return torch.autograd.grad(total, u)[0].item()
-
-    assert stateful_training.by_hand.truth == {
-        "whole": gradient(lambda s, t: True),
-        "chunks": gradient(lambda s, t: s // 2 == t // 2),
-        "every_step": gradient(lambda s, t: s == t),
-        "steps_back": gradient(lambda s, t: s - t < 2),
-    }
 
 
 def graph_size(tensor):
@@ -104,54 +120,10 @@ def test_the_sources_shown_are_those_that_run():
     assert all(f"loop_{loop}" in names for loop in "pqrst")
 
 
-def test_train_epoch_takes_the_gradient_within_each_chunk():
-    """Each update is the gradient of the chunk's loss, from a constant state that the old weights made."""
-    for case in stateful_training.train_epoch.cases(0):
-        lstm, head, lr, x, y, K = case.arguments.values()
-        lstm, head = lstm.build(), head.build()
-        found = stateful_training.train_epoch.use.run(
-            stateful_training.train_epoch.truth, {**case.arguments, "lstm": lstm, "head": head}
-        )
-        parameters, losses = [*lstm.parameters(), *head.parameters()], []
-        state = None
-        for begin in range(0, len(x), K):
-            piece = slice(begin, begin + K)
-            output, after = lstm(x[piece], state)
-            loss = (head(output) - y[piece]).square().mean()
-            gradients = torch.autograd.grad(loss, parameters)
-            with torch.no_grad():
-                state = tuple(part + 0 for part in after)
-                for parameter, gradient in zip(parameters, gradients, strict=True):
-                    parameter -= lr * gradient
-            losses.append(loss.item())
-        wanted = torch.tensor(losses, dtype=torch.float64), nn.utils.parameters_to_vector(parameters)
-        torch.testing.assert_close(found, wanted)
+@pytest.mark.parametrize("retain", [False, True])
+def test_an_uncut_state_is_told_what_the_error_means(retain):
+    words = "Backward needs what was overwritten" if retain else "carried over with its past"
 
-
-def test_read_documents_equals_each_document_alone():
-    for case in stateful_training.read_documents.cases(0):
-        cell, x, begins, (h, c) = case.arguments.values()
-        cell = cell.build()
-        T, B, _ = x.shape
-        output, (h_n, c_n) = stateful_training.read_documents.truth(cell, x, begins, (h, c))
-        for b in range(B):
-            borders = [t for t in range(T) if begins[t, b]]
-            for begin, end in zip([0, *borders], [*borders, T], strict=True):
-                state = None if begin in borders else (h[b], c[b])
-                for t in range(begin, end):
-                    state = cell(x[t, b], state)
-                    torch.testing.assert_close(output[t, b], state[0])
-            torch.testing.assert_close((h_n[b], c_n[b]), state)
-
-
-# ---- what the likely errors are told
-
-
-@pytest.mark.parametrize(
-    ("retain", "words"),
-    [(False, "carried over with its past"), (True, "Backward needs what was overwritten")],
-)
-def test_an_uncut_state_is_told_what_the_error_means(retain, words):
     def uncut(lstm, head, optimizer, x, y, K):
         state = None
         for x_k, y_k in zip(x.split(K), y.split(K), strict=True):
@@ -168,61 +140,43 @@ def test_an_axis_without_a_name_is_said_by_its_letter_alone():
     assert "expected (4, 3): n=4 first, then batch B=3." in str(verdict)
 
 
-# ---- honest work, written in several ways
-
-
-def batchify_loop(data, B):
+HONEST = ways("""
+batchify: loop
     n = len(data) // B
     rows = torch.empty(n, B, dtype=data.dtype)
     for b in range(B):
         rows[:, b] = data[b * n : (b + 1) * n]
     return rows
-
-
-def batchify_stacked(data, B):
+batchify: stacked
     n = data.numel() // B
     return torch.stack(data.split(n)[:B], dim=1)
-
-
-def batchify_indexed(data, B):
+batchify: indexed
     n = len(data) // B
     return data[torch.arange(n)[:, None] + n * torch.arange(B)]
-
-
-def batchify_numpy(data, B):
+batchify: numpy
     n = len(data) // B
     return torch.from_numpy(np.reshape(data.numpy()[: n * B], (n, B), order="F").copy())
-
-
-def detach_cases(state):
+detach: cases
     if isinstance(state, torch.Tensor):
         return state.detach()
     if isinstance(state, tuple) and hasattr(state, "_fields"):
         return type(state)(*map(detach_cases, state))
     return type(state)(map(detach_cases, state))
-
-
-def detach_cloned(state):
+detach: cloned
     if torch.is_tensor(state):
         return state.clone().detach()
     return [detach_cloned(part) for part in state]
-
-
-def detach_no_grad(state):
+detach: no grad
     if isinstance(state, torch.Tensor):
         with torch.no_grad():
             return state * 1
     return tuple(detach_no_grad(part) for part in state)
-
-
-def detach_leaf(state):
-    """A leaf that asks for a gradient of its own has no past either."""
+detach: leaf
+    # A leaf that asks for a gradient of its own has no past either.
     if isinstance(state, torch.Tensor):
         return state.detach().requires_grad_()
     return tuple(map(detach_leaf, state))
-
-
-def epoch_slices(lstm, head, optimizer, x, y, K):
+train_epoch: slices
     state = torch.zeros(lstm.num_layers, x.shape[1], lstm.hidden_size, dtype=x.dtype)
     state, losses = (state, state), []
     for begin in range(0, len(x), K):
@@ -234,9 +188,7 @@ def epoch_slices(lstm, head, optimizer, x, y, K):
         losses.append(loss)
         state = h, c
     return losses
-
-
-def epoch_by_grad(lstm, head, optimizer, x, y, K):
+train_epoch: by grad
     parameters = [*lstm.parameters(), *head.parameters()]
     state, losses = None, torch.empty(0, dtype=x.dtype)
     for x_k, y_k in zip(x.split(K), y.split(K), strict=True):
@@ -249,10 +201,8 @@ def epoch_by_grad(lstm, head, optimizer, x, y, K):
             part.detach_()
         losses = torch.cat([losses, loss.detach()[None]])
     return losses
-
-
-def epoch_step_by_step(lstm, head, optimizer, x, y, K):
-    """The layer called for each step; cut every K steps."""
+train_epoch: step by step
+    # The layer called for each step; cut every K steps.
     state, losses, errors = None, [], []
     for t in range(len(x)):
         output, state = lstm(x[t : t + 1], state)
@@ -265,58 +215,26 @@ def epoch_step_by_step(lstm, head, optimizer, x, y, K):
             losses.append(float(loss.detach()))
             state, errors = [part.detach() for part in state], []
     return losses
-
-
-class ReaderInPlace(nn.Module):
-    def __init__(self, input_size, hidden_size, batch_size):
-        super().__init__()
-        self.lstm = nn.LSTM(input_size, hidden_size)
-        self.register_buffer("state", torch.zeros(2, 1, batch_size, hidden_size))
-
-    def reset(self):
-        self.state = torch.zeros_like(self.state)
-
-    def forward(self, x):
-        output, after = self.lstm(x, tuple(self.state))
-        self.state = torch.stack(after).detach()
-        return output
-
-
-class ReaderFollows(nn.Module):
-    """No buffers: the state is made anew where the input's dtype says so."""
-
-    def __init__(self, *sizes):
-        super().__init__()
-        self.lstm = nn.LSTM(*sizes[:2])
-        self.state = None
-
-    def reset(self):
-        self.state = None
-
-    def forward(self, x):
-        state = self.state and tuple(s.to(x).detach() for s in self.state)
-        output, self.state = self.lstm(x, state)
-        return output
-
-
-class ReaderMended(nn.Module):
-    def __init__(self, input_size, hidden_size, batch_size):
-        super().__init__()
-        self.lstm = nn.LSTM(input_size, hidden_size)
-        for name in "hc":
-            self.register_buffer(name, torch.zeros(1, batch_size, hidden_size))
-
-    def reset(self):
-        self.h.zero_()
-        self.c.zero_()
-
-    def forward(self, x):
-        output, (h, c) = self.lstm(x, (self.h, self.c))
-        self.h, self.c = h.detach().clone(), c.detach().clone()
-        return output
-
-
-def documents_where(cell, x, begins, state):
+train_epoch: functional
+    pieces = zip(torch.split(x, K), torch.split(y, K), strict=True)
+    losses, h, c = [], None, None
+    for x_k, y_k in pieces:
+        out, (h, c) = lstm(x_k) if h is None else lstm(x_k, (h.data, c.data))
+        loss = F.mse_loss(F.linear(out, head.weight, head.bias), y_k)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    return np.array(losses)
+by_hand: whole numbers
+    return {"whole": -7, "chunks": -1, "every_step": 7, "steps_back": 1}
+by_hand: of other kinds
+    return {"whole": torch.tensor(-7.0), "chunks": -1.0, "every_step": np.float64(7), "steps_back": 1.0}
+loops: as asked
+    return {"P": "fails", "Q": "no past", "R": "grows", "S": "right", "T": "grows"}
+loops: spelt freely
+    return {"P": "Fails", "Q": "no_past", "R": "grows ", "S": "RIGHT", "T": "grows"}
+read_documents: where
     h, c = state
     outputs = torch.empty(*x.shape[:2], cell.hidden_size, dtype=x.dtype)
     for t in range(len(x)):
@@ -326,9 +244,7 @@ def documents_where(cell, x, begins, state):
         h, c = cell(x[t], (h, c))
         outputs[t] = h
     return outputs, h, c
-
-
-def documents_in_place(cell, x, begins, state):
+read_documents: in place
     h, c = (part.clone() for part in state)
     outputs = []
     for t, x_t in enumerate(x):
@@ -338,9 +254,7 @@ def documents_in_place(cell, x, begins, state):
         h, c = cell(x_t, (h, c))
         outputs += [h]
     return torch.stack(outputs), (h, c)
-
-
-def documents_row_by_row(cell, x, begins, state):
+read_documents: row by row
     outputs, last = [], []
     for b in range(x.shape[1]):
         h, c = state[0][b], state[1][b]
@@ -354,33 +268,40 @@ def documents_row_by_row(cell, x, begins, state):
         last.append((h, c))
     h, c = (torch.stack(parts) for parts in zip(*last, strict=True))
     return torch.stack(outputs, dim=1), (h, c)
-
-
-def epoch_functional(lstm, head, optimizer, x, y, K):
-    pieces = zip(torch.split(x, K), torch.split(y, K), strict=True)
-    losses, h, c = [], None, None
-    for x_k, y_k in pieces:
-        out, (h, c) = lstm(x_k) if h is None else lstm(x_k, (h.data, c.data))
-        loss = F.mse_loss(F.linear(out, head.weight, head.bias), y_k)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        losses.append(loss.item())
-    return np.array(losses)
-
-
-HONEST = {
-    "batchify": [batchify_loop, batchify_stacked, batchify_indexed, batchify_numpy],
-    "detach": [detach_cases, detach_cloned, detach_no_grad, detach_leaf],
-    "by_hand": [
-        {"whole": -7, "chunks": -1, "every_step": 7, "steps_back": 1},
-        lambda: {"whole": torch.tensor(-7.0), "chunks": -1.0, "every_step": np.float64(7), "steps_back": 1.0},
-    ],
-    "loops": [
-        {"P": "fails", "Q": "no past", "R": "grows", "S": "right", "T": "grows"},
-        lambda: {"P": "Fails", "Q": "no_past", "R": "grows ", "S": "RIGHT", "T": "grows"},
-    ],
-    "train_epoch": [epoch_slices, epoch_by_grad, epoch_step_by_step, epoch_functional],
-    "Reader": [ReaderInPlace, ReaderFollows, ReaderMended],
-    "read_documents": [documents_where, documents_in_place, documents_row_by_row],
-}
+Reader: in place
+    def __init__(self, input_size, hidden_size, batch_size):
+        super().__init__()
+        self.lstm = nn.LSTM(input_size, hidden_size)
+        self.register_buffer("state", torch.zeros(2, 1, batch_size, hidden_size))
+    def reset(self):
+        self.state = torch.zeros_like(self.state)
+    def forward(self, x):
+        output, after = self.lstm(x, tuple(self.state))
+        self.state = torch.stack(after).detach()
+        return output
+Reader: follows
+    # No buffers: the state is made anew where the input's dtype says so.
+    def __init__(self, *sizes):
+        super().__init__()
+        self.lstm = nn.LSTM(*sizes[:2])
+        self.state = None
+    def reset(self):
+        self.state = None
+    def forward(self, x):
+        state = self.state and tuple(s.to(x).detach() for s in self.state)
+        output, self.state = self.lstm(x, state)
+        return output
+Reader: mended
+    def __init__(self, input_size, hidden_size, batch_size):
+        super().__init__()
+        self.lstm = nn.LSTM(input_size, hidden_size)
+        for name in "hc":
+            self.register_buffer(name, torch.zeros(1, batch_size, hidden_size))
+    def reset(self):
+        self.h.zero_()
+        self.c.zero_()
+    def forward(self, x):
+        output, (h, c) = self.lstm(x, (self.h, self.c))
+        self.h, self.c = h.detach().clone(), c.detach().clone()
+        return output
+""")

@@ -5,24 +5,19 @@ from collections import Counter
 
 import pytest
 import torch
-import torch.nn.functional as F
+from honest import edited, ways
 from torch import nn
-from torch.autograd import Function
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from rnncourse.checks import the_whole_layer
 from rnncourse.checks.framework.answers import AnswerKey
 from rnncourse.checks.framework.judge import judge
-from rnncourse.checks.framework.notation import Entry
 from rnncourse.checks.the_whole_layer import forward
-from rnncourse.checks.uses.the_whole_layer import load_call_and_differentiate
 from rnncourse.steps import lstm_step
 
 input_part, one_way, backward_loop, after_loop = (
     check.truth for check in the_whole_layer.CHECKS if check.name not in ("counted", "MyLSTM")
 )
-
-# ---- the truth, compared with torch.nn and with autograd
 
 
 class Matmuls(TorchDispatchMode):
@@ -71,9 +66,8 @@ def test_the_pieces_together_equal_torch(reverse):
     T, B, I, H = 5, 3, 2, 4
     lstm = nn.LSTM(I, H).double()
     weight_ih, weight_hh, bias_ih, bias_hh = lstm.parameters()
-    x, h_0, c_0 = (
-        torch.randn(shape).double().requires_grad_() for shape in ((T, B, I), (1, B, H), (1, B, H))
-    )
+    shapes = (T, B, I), (1, B, H), (1, B, H)
+    x, h_0, c_0 = (torch.randn(shape).double().requires_grad_() for shape in shapes)
     turned = x.flip(0) if reverse else x
     theirs, (h_n, c_n) = lstm(turned, (h_0, c_0))
     theirs = theirs.flip(0) if reverse else theirs
@@ -102,13 +96,6 @@ def test_the_cases_of_MyLSTM_ask_for_each_option_and_for_chance():
     assert len(drawn) > 2
 
 
-def test_dropout_of_torch_between_layers_is_in_the_cases():
-    case = next(case for case in the_whole_layer.MyLSTM.cases(0) if case.arguments["train"])
-    trained = load_call_and_differentiate.run(nn.LSTM, case.arguments)["output"]
-    still = load_call_and_differentiate.run(nn.LSTM, case.arguments | {"train": False})["output"]
-    assert not torch.allclose(trained, still)
-
-
 def test_each_property_has_its_own_point():
     """A layer that lacks one feature loses that point, and the two for all together."""
     lacking = {
@@ -119,6 +106,9 @@ def test_each_property_has_its_own_point():
         "dropout in eval": {"dropout in training alone"},
         "both forward": {"directions"},
         "one gradient cut": set(),
+        "zero start": {"a drawn start"},
+        "one mask for all steps": {"dropout in training alone"},
+        "zeros in float32": set(),
     }
     check = the_whole_layer.MyLSTM
     cases = check.cases(0)
@@ -130,45 +120,33 @@ def test_each_property_has_its_own_point():
         assert missed == lost | {"all of it together, gradients too"}, name
 
 
-@pytest.mark.parametrize(
-    ("new", "words"),
-    [
-        ("x", "asked is the return of nn.LSTM"),
-        ("(x, x)", "asked is the return of nn.LSTM"),
-        ("(x, (None, None))", "asked is the return of nn.LSTM"),
-        ("(x.detach(), (x.detach(), x.detach()))", "no gradient flows back"),
-    ],
-)
-def test_what_is_no_lstm_ends_in_a_sentence(new, words):
+@pytest.mark.parametrize("new", ["x", "(x, x)", "(x, (None, None))", "(x.detach(), 2 * (x.detach(),))"])
+def test_what_is_no_lstm_ends_in_a_sentence(new):
+    words = "no gradient flows back" if "detach" in new else "return what nn.LSTM returns"
     old = "(x.transpose(0, 1) if self.batch_first else x), (h_n, c_n)"
-    Odd = Entry("odd", "", "", "here", changes=[(old, new)]).edited(the_whole_layer._MyLSTM)
+    Odd = edited(the_whole_layer._MyLSTM, f"    {old} => {new}")
     check = the_whole_layer.MyLSTM
     (answer,) = check.evaluate(Odd, check.cases(0)[1:2])
     assert answer.failure.kind == "problem"
     assert words in answer.failure.message
 
 
-# ---- honest work, written in several ways
-
-
-def input_part_linear(x, weight_ih, bias_ih, bias_hh):
+HONEST = ways("""
+counted: lists and floats
+    answers = the_whole_layer.counted.truth.items()
+    return {name: list(v) if isinstance(v, tuple) else float(v) for name, v in answers}
+counted: rounded
+    return the_whole_layer.counted.truth | {"share": 0.43, "first_result": torch.Size((1000, 160))}
+input_part: linear
     return F.linear(x, weight_ih, bias_ih + bias_hh)
-
-
-def input_part_rows(x, weight_ih, bias_ih, bias_hh):
+input_part: rows
     T, B, I = x.shape
     return torch.addmm(bias_ih + bias_hh, x.reshape(T * B, I), weight_ih.t()).view(T, B, -1)
-
-
-def input_part_einsum(x, weight_ih, bias_ih, bias_hh):
+input_part: einsum
     return torch.einsum("tbi,gi->tbg", x, weight_ih) + (bias_ih + bias_hh)
-
-
-def input_part_loop(x, weight_ih, bias_ih, bias_hh):
+input_part: loop
     return torch.stack([F.linear(x_t, weight_ih, bias_ih) + bias_hh for x_t in x])
-
-
-def one_way_flipped(a, h_0, c_0, weight_hh, reverse):
+one_way: flipped
     if reverse:
         output, h, c = one_way_flipped(a.flip(0), h_0, c_0, weight_hh, False)
         return output.flip(0), h, c
@@ -179,14 +157,10 @@ def one_way_flipped(a, h_0, c_0, weight_hh, reverse):
         h = c.tanh() * a_o.sigmoid()
         outputs.append(h)
     return torch.stack(outputs), h, c
-
-
-def one_way_numpy(a, h_0, c_0, weight_hh, reverse):
+one_way: numpy
     import numpy as np
-
     def sigmoid(v):
         return 1 / (1 + np.exp(-v))
-
     a, h, c, W = (v.numpy() for v in (a, h_0, c_0, weight_hh))
     output = np.empty((len(a), *h.shape))
     for t in range(len(a))[:: -1 if reverse else 1]:
@@ -194,12 +168,11 @@ def one_way_numpy(a, h_0, c_0, weight_hh, reverse):
         c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
         h = output[t] = sigmoid(o) * np.tanh(c)
     return tuple(map(torch.from_numpy, (output, h, c)))
-
-
-def back_by_factors(doutput, dh_n, dc_n, gates, c, c_0, weight_hh, reverse):
-    """As in the lesson: the factors for all steps at once; time backward by flips."""
+backward_loop: by factors
+    # As in the lesson: the factors for all steps at once; time backward by flips.
     if reverse:
-        turned = back_by_factors(doutput.flip(0), dh_n, dc_n, gates.flip(0), c.flip(0), c_0, weight_hh, False)
+        doutput, gates, c = doutput.flip(0), gates.flip(0), c.flip(0)
+        turned = backward_loop_by_factors(doutput, dh_n, dc_n, gates, c, c_0, weight_hh, False)
         return turned[0].flip(0), *turned[1:]
     i, f, g, o = gates.chunk(4, dim=-1)
     before, shown = torch.cat([c_0.unsqueeze(0), c[:-1]]), c.tanh()
@@ -212,9 +185,7 @@ def back_by_factors(doutput, dh_n, dc_n, gates, c, c_0, weight_hh, reverse):
         da.insert(0, torch.cat([dc, dc, dc, dh], dim=1) * factors[t])
         dh, dc = da[0] @ weight_hh, dc * f[t]
     return torch.stack(da), dh, dc
-
-
-def back_by_neighbours(doutput, dh_n, dc_n, gates, c, c_0, weight_hh, reverse):
+backward_loop: by neighbours
     T, B, H = c.shape
     i, f, g, o = gates.view(T, B, 4, H).unbind(2)
     da = gates.new_zeros(T, B, 4, H)
@@ -229,20 +200,12 @@ def back_by_neighbours(doutput, dh_n, dc_n, gates, c, c_0, weight_hh, reverse):
         dh = torch.einsum("bg,gh->bh", da[t].flatten(1), weight_hh)
         dc = dc * f[t]
     return da.flatten(2), dh, dc
-
-
-def after_by_einsum(da, x, output, h_0, weight_ih, reverse):
+after_loop: by einsum
     before = torch.roll(output, -1 if reverse else 1, dims=0)
     before[-1 if reverse else 0] = h_0
-    return (
-        torch.einsum("tbg,gi->tbi", da, weight_ih),
-        torch.einsum("tbg,tbi->gi", da, x),
-        torch.einsum("tbg,tbh->gh", da, before),
-        da.sum(dim=(0, 1)),
-    )
-
-
-def after_by_loop(da, x, output, h_0, weight_ih, reverse):
+    return (torch.einsum("tbg,gi->tbi", da, weight_ih), torch.einsum("tbg,tbi->gi", da, x),
+        torch.einsum("tbg,tbh->gh", da, before), da.sum(dim=(0, 1)))
+after_loop: by
     h, dx = h_0, torch.empty_like(x)
     dweight_ih, dweight_hh, dbias = 0, 0, 0
     for t in range(len(x))[:: -1 if reverse else 1]:
@@ -250,106 +213,37 @@ def after_by_loop(da, x, output, h_0, weight_ih, reverse):
         dweight_ih, dweight_hh = dweight_ih + da[t].T @ x[t], dweight_hh + da[t].T @ h
         dbias, h = dbias + da[t].sum(0), output[t]
     return [dx, dweight_ih, dweight_hh, dbias]
-
-
-class Registered(nn.Module):
-    """torch's initialisation, modules for dropout, cells' states by dictionary, flips."""
-
-    def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, *rest, **options):
-        super().__init__()
-        template = nn.LSTM(input_size, hidden_size, num_layers, bias, batch_first, *rest, **options)
-        self.H, self.batch_first = hidden_size, batch_first
-        self.ends = [
-            [f"_l{k}", f"_l{k}_reverse"][: 1 + template.bidirectional] for k in range(template.num_layers)
-        ]
-        self.drop = nn.Dropout(template.dropout)
-        for name, parameter in template.named_parameters():
-            setattr(self, name, nn.Parameter(parameter.detach()))
-
-    def parts(self, x, end):
-        weight, bias = getattr(self, "weight_ih" + end), getattr(self, "bias_ih" + end, None)
-        return (
-            F.linear(x, weight, bias),
-            getattr(self, "weight_hh" + end),
-            getattr(self, "bias_hh" + end, None),
-        )
-
-    def one(self, x, end, state):
-        a, weight, bias = self.parts(x, end)
-        outputs = []
-        for a_t in a:
-            i, f, g, o = (a_t + F.linear(state[0], weight, bias)).tensor_split(4, dim=-1)
-            c = f.sigmoid() * state[1] + i.sigmoid() * g.tanh()
-            state = o.sigmoid() * c.tanh(), c
-            outputs.append(state[0])
-        return torch.stack(outputs), state
-
-    def forward(self, input, hx=None):
-        alone = input.ndim == 2
-        x = input[:, None] if alone else input.transpose(0, 1) if self.batch_first else input
-        rows = sum(map(len, self.ends))
-        hx = (torch.zeros(rows, x.shape[1], self.H),) * 2 if hx is None else hx
-        h_0, c_0 = (s[:, None] for s in hx) if alone and hx[0].ndim == 2 else hx
-        starts, final = list(zip(h_0, c_0, strict=True)), []
-        for k, ends in enumerate(self.ends):
-            x, halves = (self.drop(x) if k else x), []
-            for end in ends:
-                back = end.endswith("reverse")
-                half, state = self.one(x.flip(0) if back else x, end, starts[len(final)])
-                halves.append(half.flip(0) if back else half)
-                final.append(state)
-            x = torch.cat(halves, -1)
-        h_n, c_n = (torch.stack(s) for s in zip(*final, strict=True))
-        if alone:
-            return x[:, 0], (h_n[:, 0], c_n[:, 0])
-        return (x.transpose(0, 1) if self.batch_first else x), (h_n, c_n)
-
-
-class Sequence(Function):
-    """One direction with its derivative by hand, from the pieces of tasks 2 to 5."""
-
-    @staticmethod
-    def forward(ctx, x, h_0, c_0, weight_ih, weight_hh, bias, reverse):
-        a = input_part_linear(x, weight_ih, bias, torch.zeros_like(bias))
-        kept = [None] * len(a)
-        h, c = h_0, c_0
-        for t in range(len(a))[:: -1 if reverse else 1]:
-            i, f, g, o = (a[t] + h @ weight_hh.T).chunk(4, dim=-1)
-            gates = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
-            c = gates[1] * c + gates[0] * gates[2]
-            h = gates[3] * c.tanh()
-            kept[t] = torch.cat(gates, dim=-1), h, c
-        gates, output, memory = (torch.stack(v) for v in zip(*kept, strict=True))
-        ctx.reverse = reverse
-        ctx.save_for_backward(x, h_0, c_0, weight_ih, weight_hh, gates, output, memory)
-        return output, h.clone(), c.clone()
-
-    @staticmethod
-    def backward(ctx, doutput, dh_n, dc_n):
-        x, h_0, c_0, weight_ih, weight_hh, gates, output, c = ctx.saved_tensors
-        da, dh_0, dc_0 = back_by_factors(doutput, dh_n, dc_n, gates, c, c_0, weight_hh, ctx.reverse)
-        dx, dweight_ih, dweight_hh, dbias = after_by_einsum(da, x, output, h_0, weight_ih, ctx.reverse)
-        return dx, dh_0, dc_0, dweight_ih, dweight_hh, dbias, None
-
-
-class ByHand(Registered):
+MyLSTM(DrawnLSTM): with modules for dropout
+    pass
+MyLSTM(DrawnLSTM): by hand
+    class Sequence(torch.autograd.Function):
+        # One direction with its derivative by hand, from the pieces of tasks 2 to 5.
+        @staticmethod
+        def forward(ctx, x, h_0, c_0, weight_ih, weight_hh, bias, reverse):
+            a = F.linear(x, weight_ih, bias)
+            kept = [None] * len(a)
+            h, c = h_0, c_0
+            for t in range(len(a))[:: -1 if reverse else 1]:
+                i, f, g, o = (a[t] + h @ weight_hh.T).chunk(4, dim=-1)
+                gates = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+                c = gates[1] * c + gates[0] * gates[2]
+                h = gates[3] * c.tanh()
+                kept[t] = torch.cat(gates, dim=-1), h, c
+            gates, output, memory = (torch.stack(v) for v in zip(*kept, strict=True))
+            ctx.reverse = reverse
+            ctx.save_for_backward(x, h_0, c_0, weight_ih, weight_hh, gates, output, memory)
+            return output, h.clone(), c.clone()
+        @staticmethod
+        def backward(ctx, doutput, dh_n, dc_n):
+            x, h_0, c_0, weight_ih, weight_hh, gates, output, c = ctx.saved_tensors
+            sent = doutput, dh_n, dc_n, gates, c, c_0, weight_hh, ctx.reverse
+            da, dh_0, dc_0 = backward_loop_by_factors(*sent)
+            dx, *weights = after_loop_by_einsum(da, x, output, h_0, weight_ih, ctx.reverse)
+            return dx, dh_0, dc_0, *weights, None
     def one(self, x, end, state):
         _, weight_hh, bias_hh = self.parts(x, end)
         weight_ih, bias_ih = getattr(self, "weight_ih" + end), getattr(self, "bias_ih" + end, None)
         bias = weight_hh.new_zeros(4 * self.H) if bias_ih is None else bias_ih + bias_hh
-        output, *state = Sequence.apply(x, *state, weight_ih, weight_hh, bias, False)
+        output, *state = self.Sequence.apply(x, *state, weight_ih, weight_hh, bias, False)
         return output, state
-
-
-COUNTED = the_whole_layer.counted.truth
-HONEST = {
-    "counted": [
-        lambda: {name: list(v) if isinstance(v, tuple) else float(v) for name, v in COUNTED.items()},
-        lambda: COUNTED | {"share": 0.43, "first_result": torch.Size((1000, 160))},
-    ],
-    "input_part": [input_part_linear, input_part_rows, input_part_einsum, input_part_loop],
-    "one_way": [one_way_flipped, one_way_numpy],
-    "backward_loop": [back_by_factors, back_by_neighbours],
-    "after_loop": [after_by_einsum, after_by_loop],
-    "MyLSTM": [Registered, ByHand],
-}
+""")

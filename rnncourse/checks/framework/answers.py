@@ -14,7 +14,7 @@ from typing import Any
 from rnncourse.checks.framework.cases import Case, Trait
 from rnncourse.checks.framework.completed import ONE_ROW
 from rnncourse.checks.framework.evaluate import Answer, Failure, evaluate
-from rnncourse.checks.framework.language import sentences
+from rnncourse.checks.framework.language import say, sentences
 from rnncourse.checks.framework.mistakes import Mistake
 from rnncourse.checks.framework.parts import Flag, Part, Read, Score, read, same
 from rnncourse.checks.framework.task import Task
@@ -67,14 +67,17 @@ class AnswerKey:
             failure = Failure("problem", message=str(problem))
         except Exception as error:
             message = " ".join(str(error).split())[:200]
-            failure = Failure("problem", message=f"what it returns cannot be used: {message}")
+            failure = Failure(
+                "problem", message=say("what it returns cannot be used: {error}.", error=message)
+            )
         return dataclasses.replace(answer, returned=None, failure=failure)
 
 
 class Comparison:
     """A learner's answers beside those of the key. Case n, part k.
 
-    answers: one for each case. read: each answer by parts, None where there are none to read.
+    given: one answer for each case. answers: the same, with what is derived from them.
+    read: each answer by parts, None where there are none to read.
     found: read's values. expected: the right ones. Both [n][k].
     right: is it, [k][n]. wrong: the parts that are not right in every case.
     unreadable: the first case with a part that cannot be read, or None. tensors: is every part one?
@@ -82,7 +85,7 @@ class Comparison:
 
     def __init__(self, key: AnswerKey, answers: Sequence[Answer]) -> None:
         self.key, self.task, self.cases, self.parts = key, key.task, key.cases, key.task.parts
-        self.names, self._given = [part.name for part in self.parts], answers
+        self.names, self.given = [part.name for part in self.parts], answers
         self.answers = [key.derived(case, answer) for case, answer in zip(self.cases, answers, strict=True)]
         self.read = [self._read(answer) for answer in self.answers]
         self.found = [None if row is None else row.values for row in self.read]
@@ -97,7 +100,7 @@ class Comparison:
 
     def only(self, chosen: Sequence[int]) -> Comparison:
         """The comparison of some of the cases."""
-        return Comparison(self.key.only(chosen), [self._given[n] for n in chosen])
+        return Comparison(self.key.only(chosen), [self.given[n] for n in chosen])
 
     def _read(self, answer: Answer) -> Read | None:
         return None if answer.failure else read(self.parts, answer.returned)

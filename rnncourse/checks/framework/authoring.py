@@ -4,6 +4,7 @@ from rnncourse.checks.framework.cases import (
     BATCH,
     BIAS_ZERO,
     C_ZERO,
+    FLOAT64,
     H_ZERO,
     MORE_STEPS,
     NO_BIAS,
@@ -24,8 +25,18 @@ from rnncourse.checks.framework.cases import (
 )
 from rnncourse.checks.framework.check import Check
 from rnncourse.checks.framework.drawn import cases
+from rnncourse.checks.framework.exercise_set import ExerciseSet
 from rnncourse.checks.framework.explain import Seen
-from rnncourse.checks.framework.in_words import task
+from rnncourse.checks.framework.layer import (
+    FRESH,
+    LayerCase,
+    check_random,
+    fresh_case,
+    in_float64,
+    is_random,
+    layer_case,
+    masked_case,
+)
 from rnncourse.checks.framework.loops import (
     LAYER,
     cell_of,
@@ -39,10 +50,8 @@ from rnncourse.checks.framework.loops import (
     small_parameters,
 )
 from rnncourse.checks.framework.mistakes import Mistakes
-from rnncourse.checks.framework.parts import Flag, Number, Part, Score, Shape, Whole, Word
+from rnncourse.checks.framework.parts import Flag, Number, Part, Score, Shape, Whole
 from rnncourse.checks.framework.plain import Plain, kinds
-from rnncourse.checks.framework.predict import predicted
-from rnncourse.checks.framework.task import Criterion
 from rnncourse.checks.framework.use import Problem, load_and_call, value
 from rnncourse.checks.framework.watch import AUTOGRAD, CLIPPING, PACKING, RECURRENT
 
@@ -52,6 +61,8 @@ __all__ = [
     "BIAS_ZERO",
     "CLIPPING",
     "C_ZERO",
+    "FLOAT64",
+    "FRESH",
     "H_ZERO",
     "LAYER",
     "MORE_STEPS",
@@ -65,8 +76,9 @@ __all__ = [
     "X_ZERO",
     "Case",
     "Check",
-    "Criterion",
+    "ExerciseSet",
     "Flag",
+    "LayerCase",
     "Mistakes",
     "Number",
     "Part",
@@ -78,13 +90,17 @@ __all__ = [
     "TorchModule",
     "Trait",
     "Whole",
-    "Word",
     "cases",
     "cell_of",
+    "check_random",
     "flat",
+    "fresh_case",
+    "in_float64",
+    "is_random",
     "kinds",
+    "layer_case",
     "load_and_call",
-    "predicted",
+    "masked_case",
     "random_cell",
     "random_cells",
     "random_head",
@@ -98,6 +114,5 @@ __all__ = [
     "small_head",
     "small_parameters",
     "step_case",
-    "task",
     "value",
 ]

@@ -136,6 +136,7 @@ NO_BIAS = Trait("there are no biases", "what you do with the biases")
 STATE = Trait("a state is given", "what you do without a state")
 NO_STATE = Trait("no state is given", "what you do with the state that is given")
 ONE_STEP = Trait("there is one time step", "what is carried from step to step")
+FLOAT64 = Trait("the numbers are float64", "the dtype of what you make yourself")
 MORE_STEPS = Trait("there are several time steps", "what you do at the first step")
 
 

@@ -37,7 +37,8 @@ def _of_one_row(cases: list[Case]) -> list[Case]:
             arguments = {name: _one_row(value, B) for name, value in case.arguments.items()}
             if "batch_size" in arguments:
                 arguments["batch_size"] = 1
-            return [Case(arguments, case.sizes | {"B": 1}, case.traits | {ONE_ROW})]
+            sizes, traits = case.sizes | {"B": 1}, case.traits | {ONE_ROW}
+            return [replace(case, arguments=arguments, sizes=sizes, traits=traits)]
     return []
 
 

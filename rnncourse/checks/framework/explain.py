@@ -39,7 +39,8 @@ def explained(c: Comparison) -> Finding | None:
     if c.task.explain is None:
         return None
     rows = zip(c.found, c.expected, c.cases, strict=True)
-    sentence = c.task.explain([Seen(found, expected, case.arguments) for found, expected, case in rows])
+    seen = [Seen(found or [], expected, case.arguments) for found, expected, case in rows]
+    sentence = c.task.explain(seen)
     place = tensors.wrong_place(c)
     return place._replace(text=sentences(place.text, sentence)) if sentence else None
 
@@ -55,10 +56,11 @@ NOT_SQUASHED = (
 )
 IN_RANGE = (
     "Your {result} fits the equations if {gate} alone differs, between {low:.2f} and {high:.2f}:"
-    " look at how {gate} is made."
+    " look at how {gate} is made and used."
 )
 IN_RANGE_EITHER = (
-    "Your {result} fits the equations if {first} alone or {second} alone differs: look at how both are made."
+    "Your {result} fits the equations if {first} alone or {second} alone differs:"
+    " look at how both are made and used."
 )
 NO_GATE = (
     "No other value of {gates} alone, within its range, gives your {result}: more than one of them differs,"
@@ -88,6 +90,11 @@ SLOPE = (
 )
 
 
+BLOCKS = "In the biases' gradients only the block of {gate} is wrong: look at how you derive {gate}."
+BLOCKS_R_AND_N = (
+    "In the biases' gradients the blocks of r and n are wrong, and that of z is right. What reaches r comes"
+    " through n: look at how you derive n."
+)
 DPARAMETERS = "dweight_ih", "dweight_hh", "dbias"
 
 
@@ -178,6 +185,22 @@ def rnn_step_backward(seen: Sequence[Seen]) -> str:
     return say(DA_WRONG) if low >= 0 and high <= 1 else say(SLOPE, low=low, high=high)
 
 
+def gru_step_backward(seen: Sequence[Seen]) -> str:
+    """Explain the gradients of a GRU's step by the blocks that are wrong in those of the biases."""
+    wrong = []
+    for k, gate in enumerate(RZN):
+        blocks = [(s.found[b].chunk(3)[k], s.expected[b].chunk(3)[k]) for s in seen for b in (4, 5)]
+        wrong += [] if all(_near(*pair) for pair in blocks) else [gate]
+    if wrong == ["r", "n"]:
+        return say(BLOCKS_R_AND_N)
+    return say(BLOCKS, gate=wrong[0]) if len(wrong) == 1 else ""
+
+
+def memory_backward(seen: Sequence[Seen]) -> str:
+    """Explain the gradients of the gates in a loop back through time."""
+    return _at_one_end(seen, -1, LAST_RIGHT, LAST_WRONG)
+
+
 def _one_line(seen: Sequence[Seen], names: Sequence[str]) -> str:
     """Where one result alone is wrong, it is the line that makes it."""
     pairs = [list(zip(s.found, s.expected, strict=True)) for s in seen]
@@ -203,7 +226,7 @@ class _LSTMStep:
         before = [torch.zeros_like(self.h)] * 2 if state is None else [part.double() for part in state]
         self.c_before = before[1]
         self.terms = _terms(seen.arguments, before[0], IFGO)
-        i, f, g, o = (sum(self.terms[gate, term] for term in TERMS) for gate in IFGO)
+        i, f, g, o = (_pre_activation(self.terms, gate) for gate in IFGO)
         self.i, self.f, self.g, self.o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
 
 
@@ -215,7 +238,7 @@ class _GRUStep:
         h = seen.arguments["h"]
         self.h_before = torch.zeros_like(self.h) if h is None else h.double()
         self.terms = _terms(seen.arguments, self.h_before, RZN)
-        self.r, z = (sum(self.terms[gate, term] for term in TERMS).sigmoid() for gate in "rz")
+        self.r, z = (_pre_activation(self.terms, gate).sigmoid() for gate in "rz")
         n = (seen.expected[0].double() - z * self.h_before) / (1 - z)
         self.own_z = _quotient(self.h - n, self.h_before - n, z)
         self.own_n = _quotient(self.h - z * self.h_before, 1 - z, n)
@@ -251,6 +274,10 @@ def _plain_terms(arguments: dict[str, Any], h: Tensor) -> dict[tuple[str, str], 
     """Those of a plain RNN, and what does not belong in its sum."""
     terms = _terms(arguments, h, ("",))
     return terms | {("", "h"): h.double(), ("", "1"): torch.ones_like(h, dtype=torch.float64)}
+
+
+def _pre_activation(terms: dict[tuple[str, str], Tensor], gate: str) -> Tensor:
+    return torch.stack([terms[gate, term] for term in TERMS]).sum(0)
 
 
 def _before_squashing(h: Tensor, arguments: dict[str, Any]) -> Tensor:
@@ -304,12 +331,12 @@ def _gate_alone(result: str, gates: dict[str, list[Tensor]], steps: Sequence[Any
                 return say(sentence, result=result, gate=gate, sum=found)
     ranges = {gate: _range(values) for gate, values in gates.items()}
     lowest = {gate: -1 if gate in "gn" else 0 for gate in gates}
-    fits = [gate for gate, r in ranges.items() if r and lowest[gate] <= r[0] and r[1] <= 1]
+    fits = {gate: r for gate, r in ranges.items() if r and lowest[gate] <= r[0] and r[1] <= 1}
     if len(fits) > 1:
-        return say(IN_RANGE_EITHER, result=result, first=fits[0], second=fits[1])
-    if fits:
-        low, high = ranges[fits[0]]
-        return say(IN_RANGE, result=result, gate=fits[0], low=low, high=high)
+        first, second, *_ = fits
+        return say(IN_RANGE_EITHER, result=result, first=first, second=second)
+    for gate, (low, high) in fits.items():
+        return say(IN_RANGE, result=result, gate=gate, low=low, high=high)
     return ""
 
 

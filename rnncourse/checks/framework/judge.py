@@ -17,7 +17,9 @@ from rnncourse.checks.framework import explain, tensors, values
 from rnncourse.checks.framework.answers import AnswerKey, Comparison
 from rnncourse.checks.framework.evaluate import Answer, Failure
 from rnncourse.checks.framework.language import listed, say, say_count, sentences
+from rnncourse.checks.framework.layer import LayerCase
 from rnncourse.checks.framework.mistakes import Mistake
+from rnncourse.checks.framework.order import first_not_met
 from rnncourse.checks.framework.parts import TOLERANCE, Part
 from rnncourse.checks.framework.task import ARGUMENTS, Criterion
 from rnncourse.checks.framework.use import call
@@ -192,6 +194,17 @@ def _untold(c: Comparison) -> Finding | None:
     return values.unreadable(c) or Finding("wrong", text, counted=False)
 
 
+def _in_order(c: Comparison) -> Finding | None:
+    """Of a layer, what is wrong first in the order in which it is built, and with which options."""
+    if not isinstance(c.cases[0], LayerCase):
+        return None
+    mistake, first = first_not_met(c)
+    if mistake is None:
+        return _first(first, (_failed, *ON_TENSORS))
+    wrong = next(n for n in range(len(first.cases)) if not all(row[n] for row in first.right))
+    return Finding("mistake", sentences(mistake.hint, here(first.cases[wrong])), mistake)
+
+
 def _known_mistake(c: Comparison) -> Finding | None:
     if c.task.use.wants == "a value" or all(answer.failure for answer in c.answers):
         return None
@@ -227,6 +240,8 @@ def _two_known_mistakes(c: Comparison) -> Finding | None:
         return None
     if any(part.dtype != "float" for part in c.parts if isinstance(part, Part)):
         return None
+    if tensors.copied(c) or not any(found.any() for k in c.wrong for found, _ in c.pairs(k)):
+        return None  # an argument as it came, or zeros, fit many pairs
     pair = c.two_mistakes()
     if pair is None:
         return None
@@ -301,7 +316,7 @@ def _failure(c: Comparison, failed: list[int]) -> Finding:
 
 # The order of the questions is the order in which an answer helps most. One of them always finds something.
 Question = Callable[[Comparison], Finding | None]
-FIRST = (_unusable, _forbidden, _not_written, _changed, _right, _untold, _known_mistake, _failed)
+FIRST = (_unusable, _forbidden, _not_written, _changed, _right, _untold, _in_order, _known_mistake, _failed)
 ON_TENSORS = (
     tensors.wrong_type,
     tensors.wrong_dtype,
@@ -311,9 +326,9 @@ ON_TENSORS = (
     tensors.nearly,
     _two_known_mistakes,
     _known_mistake_in_a_part,
+    tensors.copied,
     tensors.wrong_shape,
     tensors.not_finite,
-    tensors.copied,
     explain.explained,
     tensors.wrong_place,
 )

@@ -80,18 +80,43 @@ def load_and_call(module_class: type, arguments: dict[str, Any]) -> Any:
     positions = [arguments[name] for name in names[:at] if name != "options"]
     module = module_class(*positions, **arguments.get("options", {}))
     check_parameters(module, arguments["parameters"])
+    for weight in arguments["parameters"].values():
+        module.to(weight.dtype)
     module.load_state_dict(arguments["parameters"])
     inputs = [arguments[name] for name in names[at + 1 :]]
     while inputs and inputs[-1] is None:
         inputs.pop()
-    return module(*inputs)
+    returned = module(*inputs)
+    check_parameters(module, arguments["parameters"])  # a call adds none
+    check_gradient(returned, inputs)
+    return returned
+
+
+def check_gradient(returned: Any, inputs: list[Any]) -> None:
+    """Raise Problem where results come back that no gradient flows through: such a module can't be trained.
+
+    Inputs that come back as they were are another fault.
+    """
+    results = _tensors_in(returned)
+    given = {tensor.data_ptr() for tensor in _tensors_in(inputs)}
+    if results and not any(result.requires_grad or result.data_ptr() in given for result in results):
+        raise Problem("no gradient flows back from what it returns. Was it detached, or made under no_grad?")
+
+
+def _tensors_in(value: Any) -> list[Tensor]:
+    if Tensor in kinds(value):
+        return [value]
+    if {tuple, list} & {*kinds(value)}:
+        return [tensor for item in value for tensor in _tensors_in(item)]
+    return []
 
 
 def check_parameters(module: Any, expected: dict[str, Tensor]) -> None:
-    """Do the parameters of a module have torch's names and shapes? Raises Problem with what is missing."""
+    """Check that a module's parameters have torch's names and shapes. Raises Problem with the first fault."""
     if nn.Module not in kinds(module):
-        raise Problem("it is no torch.nn.Module: derive your class from nn.Module.")
+        raise Problem("it is not a torch.nn.Module: derive your class from nn.Module.")
     found = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    trained = dict(module.named_parameters(remove_duplicate=False))
     for name, tensor in expected.items():
         if name not in found and Tensor in kinds(module.__dict__.get(name)):
             raise Problem(
@@ -113,9 +138,20 @@ def check_parameters(module: Any, expected: dict[str, Tensor]) -> None:
                 shape=found[name],
                 expected=tuple(tensor.shape),
             )
+        if name not in trained:
+            raise Problem("{name} is a buffer: no optimizer changes it. Wrap it in nn.Parameter.", name=name)
     extra = [name for name in found if name not in expected]
+    names = ", ".join(extra)
+    if any("bias" in name for name in extra) and not any("bias" in name for name in expected):
+        raise Problem("its state_dict() has {names}. With bias=False, torch's has no biases.", names=names)
+    if any("weight" in name or "bias" in name for name in extra):
+        raise Problem("its state_dict() has {names}, which torch's does not have.", names=names)
     if extra:
-        raise Problem("its state_dict() has {names}, which torch.nn's does not have.", names=", ".join(extra))
+        raise Problem(
+            "its state_dict() has {names}, which torch's does not have. Is it a state? A state is neither a"
+            " parameter nor a buffer: each call starts from hx, or from zeros.",
+            names=names,
+        )
 
 
 def wrong_kind(learner: Any, wants: str) -> str:

@@ -2,27 +2,28 @@
 
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from rnncourse.checks.framework.use import Problem, check_parameters, use
+
+EXPECTED = "return what nn.LSTM returns: output, (h_n, c_n)."
 
 
 @use("a class")
 def load_set_and_call(module_class: type, arguments: dict[str, Any]) -> Any:
-    """Called without hx where it is None."""
+    """Return what a call returns, without hx where it is None; without an x, the new parameters."""
+    torch.manual_seed(0)  # what it draws is the same each time
     module = module_class(arguments["input_size"], arguments["hidden_size"], **arguments["options"])
     check_parameters(module, arguments["parameters"])
-    module.load_state_dict(arguments["parameters"])
+    if arguments["x"] is None:
+        return dict(module.state_dict())
+    module.to(arguments["x"].dtype).load_state_dict(arguments["parameters"])
     module.train(arguments["train"])
     hx = arguments["hx"]
-    return module(arguments["x"]) if hx is None else module(arguments["x"], hx)
-
-
-def halves(returned: Any, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Both halves of output, time first, and the two states: each of them has points of its own."""
-    try:
-        output, (h_n, c_n) = returned
-        H = arguments["hidden_size"]
-        if arguments["options"].get("batch_first"):
-            output = output.transpose(0, 1)
-        return {"forward half": output[..., :H], "backward half": output[..., H:], "h_n": h_n, "c_n": c_n}
-    except (TypeError, ValueError, AttributeError, IndexError):
-        raise Problem("asked is the return of nn.LSTM: output, (h_n, c_n).") from None
+    returned = module(arguments["x"]) if hx is None else module(arguments["x"], hx)
+    check_parameters(module, arguments["parameters"])
+    output = returned[0] if isinstance(returned, tuple | list) and returned else None
+    if isinstance(output, Tensor) and not output.requires_grad:
+        raise Problem("no gradient flows back from what it returns. Was it detached, or made under no_grad?")
+    return returned

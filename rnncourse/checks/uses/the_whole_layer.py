@@ -7,30 +7,35 @@ from torch import Tensor
 
 from rnncourse.checks.framework.use import Problem, check_parameters, use
 
-ASKED = "asked is the return of nn.LSTM: output, (h_n, c_n)."
+EXPECTED = "return what nn.LSTM returns: output, (h_n, c_n)."
 
 
 @use("a class")
 def load_call_and_differentiate(module_class: type, arguments: dict[str, Any]) -> Any:
-    """Output (time first), h_n, c_n; the gradients of x and of all parameters, in torch's order, as one row.
+    """Return output (time first), h_n, c_n, and the gradients of x and of all parameters.
 
-    The loss weights each number of the three differently, whatever their shapes are.
+    Those of the parameters come in torch's order, as one row. The loss weights each number of the three
+    results differently, whatever their shapes are. Without an x, return the new parameters.
     """
+    torch.manual_seed(0)  # what it draws is the same each time
     module = module_class(arguments["input_size"], arguments["hidden_size"], **arguments["options"])
     check_parameters(module, arguments["parameters"])
-    module.load_state_dict(arguments["parameters"])
+    if arguments["x"] is None:
+        return dict(module.state_dict())
+    module.to(arguments["x"].dtype).load_state_dict(arguments["parameters"])
     module.train(arguments["train"])
     x, hx = arguments["x"].clone().requires_grad_(), arguments["hx"]
     returned = module(x) if hx is None else module(x, hx)
+    check_parameters(module, arguments["parameters"])
     if not isinstance(returned, tuple | list) or len(returned) != 2:
-        raise Problem(ASKED)
+        raise Problem(EXPECTED)
     output, states = returned
     if not isinstance(states, tuple | list) or len(states) != 2:
-        raise Problem(ASKED)
+        raise Problem(EXPECTED)
     loss, leaves, gradients = torch.zeros(()), [x], []
     for value in (output, *states):
         if not isinstance(value, Tensor):
-            raise Problem(ASKED)
+            raise Problem(EXPECTED)
         weights = torch.arange(1.0, value.numel() + 1).cos().view(value.shape)
         loss = loss + (value * weights).sum()
     if not loss.requires_grad:

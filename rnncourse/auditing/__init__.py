@@ -1,0 +1,106 @@
+"""Silent bugs of a sequence model, found by computing what depends on what.
+
+trees.py      nested arguments and outputs
+inputs.py     the arguments: their axes, cut, lengthened
+settle.py     which axis is the batch and which is time, and what each argument is
+untouched.py  the model, put back as it was
+tape.py       every torch call of a run, with the user's line; where tokens are embedded
+probe.py      runs of the model, some inputs disturbed, gradients wanted or not
+outputs.py    the outputs' axes
+subject.py    what all checks share
+blame.py      which call is to blame
+checks/       one module for each check
+report.py     the findings, and what follows from what
+view.py       the report as text and as HTML
+"""
+
+import time as clock
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rnncourse.auditing.report import Audit, Finding, with_causes
+from rnncourse.auditing.run import dependence_of, first_subject, read_otherwise, run_checks
+from rnncourse.auditing.tape import Place
+from rnncourse.auditing.untouched import generators_restored
+
+__all__ = ["Audit", "Finding", "Place", "audit"]
+
+
+def audit(
+    model: Any,
+    *inputs: Any,
+    kwargs: Mapping[str, Any] | None = None,
+    loss: Callable[..., Any] | None = None,
+    target: Any = None,
+    lengths: Tensor | Iterable[int] | None = None,
+    causal: bool | None = None,
+    starts: Tensor | None = None,
+    batch: int | None = None,
+    time: int | None = None,
+    call: Callable[..., Any] | None = None,
+    expect: Iterable[str] = (),
+    rows: int = 4,
+) -> Audit:
+    """Find silent bugs of a sequence model: run it with disturbed inputs, and see what depends on what.
+
+        print(rnncourse.audit(model, x))
+        rnncourse.audit(model, x, lengths, lengths=lengths, loss=criterion, target=y).check()  # in a test
+
+    It works on any model: recurrent or not, tokens or numbers, several inputs, states, masks, packed batches.
+    Nothing of the model, its inputs or the random generators changes.
+
+    Args:
+        model: an nn.Module, or anything that `call` can call.
+        *inputs: the model's arguments, as it takes them.
+        kwargs: its keyword arguments.
+        loss: called as loss(outputs, target), or loss(outputs) without a target, outputs as returned.
+        target: what the loss compares the outputs with.
+        lengths: (B,), the real steps of each row; with it, padding is checked.
+        causal: whether the output at a step must not read later inputs. By default True if the target is an
+            input shifted by one step; otherwise it is only reported.
+        starts: (B, T) or (T, B), 1 where an episode begins: nothing after may depend on before.
+        batch, time: the axes of the first tensor with two axes or more. By default they follow from lengths,
+            target and states, or are taken to be 0 and 1, and then findings about axes are questions.
+        call: call(model, *inputs, **kwargs), by default model(*inputs, **kwargs).
+        expect: kinds of findings that are meant, as "state kept"; they are listed and do not count.
+        rows: the batch is cut to so many rows, the shortest and the longest among them.
+
+    Returns:
+        The report: `print` it, `.check()` it in a test, read its `.findings`.
+
+    Raises:
+        ValueError: if no input has a batch axis and a time axis, if lengths or starts do not fit, or if a
+            lazy module was never called.
+        Whatever the model itself raises for these inputs.
+    """
+    began = clock.perf_counter()
+    args, options = tuple(inputs), dict(kwargs or {})
+    with torch.inference_mode(False), generators_restored():
+        told = (target, lengths, starts, batch, time)
+        subject, settled = first_subject(model, call, args, options, loss, told, causal, rows)
+        try:
+            other = read_otherwise(subject, settled, model, call, args, options, loss, told, causal, rows)
+            if other is not None:
+                subject, settled = other
+            findings = run_checks(subject, settled)
+        finally:
+            subject.probe.saved.restore()
+    meant = {kind.lower() for kind in expect}
+    counted = with_causes(f for f in findings if f.kind.lower() not in meant)
+    probe = subject.probe
+    cost = {"forward": probe.forwards, "backward": probe.backwards, "seconds": clock.perf_counter() - began}
+    return Audit(
+        type(model).__name__
+        if isinstance(model, nn.Module)
+        else getattr(model, "__name__", type(model).__name__),
+        tuple(counted),
+        tuple(f for f in findings if f.kind.lower() in meant),
+        tuple(subject.checked),
+        tuple(dict.fromkeys(subject.gaps)),
+        subject.inputs.ids,
+        cost,
+        lambda: dependence_of(subject),
+    )

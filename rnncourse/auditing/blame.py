@@ -1,0 +1,263 @@
+"""Which call is to blame: the tape of a run beside the tapes of runs with something disturbed.
+
+Everything is compared exactly: on one device the same shapes give the same bits, and a tolerance would be
+blinded by a mask's -1e9. From a bad output the walk goes back, call by call, through bad arguments, to the
+call whose result is bad while none of its arguments is.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rnncourse.auditing.tape import Call, Tape
+
+Masks = list[Tensor]  # for each disturbed run, which entries of a tensor differ from the base run's
+Bad = Callable[[Masks], bool]
+
+
+def differs(a: Tensor, b: Tensor) -> Tensor:
+    """Which entries are not the same; NaN is the same as NaN."""
+    return (a != b) & ~((a != a) & (b != b))
+
+
+@dataclass
+class Story:
+    """The base run's calls, and those of the disturbed runs, one beside the other."""
+
+    base: list[Call]
+    runs: list[list[Call]]
+
+    @classmethod
+    def of(cls, base: Tape, others: Sequence[Tape]) -> "Story | None":
+        """Return the story, or None if the runs did not make the same calls."""
+        names = [call.name for call in base.calls]
+        for other in others:
+            if [call.name for call in other.calls] != names:
+                return None
+        return cls(base.calls, [other.calls for other in others])
+
+    def before(self, i: int, j: int) -> Masks:
+        return self._masks(i, j, "before")
+
+    def after(self, i: int, j: int) -> Masks:
+        return self._masks(i, j, "after")
+
+    def _masks(self, i: int, j: int, side: str) -> Masks:
+        one = getattr(self.base[i], side)[j]
+        found = []
+        for run in self.runs:
+            other = getattr(run[i], side)
+            if j >= len(other) or other[j].shape != one.shape:
+                found.append(torch.ones_like(one, dtype=torch.bool))
+            else:
+                found.append(differs(one, other[j]))
+        return found
+
+    def producer(self, tensor: Tensor, before: int) -> tuple[int, int] | None:
+        """The last call before this one that made the tensor or wrote into it, and the result's number."""
+        storage = _storage(tensor)
+        for i in range(before - 1, -1, -1):
+            call = self.base[i]
+            for j, result in enumerate(call.results):
+                if result is tensor or (call.writes and _storage(result) == storage):
+                    return i, j
+        for i in range(before - 1, -1, -1):
+            for j, result in enumerate(self.base[i].results):
+                if _storage(result) == storage:
+                    return i, j
+        return None
+
+    def walk(self, output: Tensor, bad: Bad) -> tuple[int, int] | None:
+        """Return the call to blame for a bad output, and its result's place."""
+        at = self.producer(output, len(self.base))
+        for _ in range(len(self.base)):
+            if at is None:
+                return None
+            i, j = at
+            call = self.base[i]
+            earlier = None
+            for k, arg in enumerate(call.args):
+                if bad(self.before(i, k)):
+                    earlier = self.producer(arg, i)
+                    if earlier is not None:
+                        break
+            if earlier is None:
+                return i, j
+            at = earlier
+        return None
+
+    def relevant(self, outputs: Sequence[Tensor]) -> set[int]:
+        """The calls from which the outputs are made."""
+        live = {_storage(t) for t in outputs}
+        found = set()
+        for i in range(len(self.base) - 1, -1, -1):
+            call = self.base[i]
+            if any(_storage(t) in live for t in call.results):
+                found.add(i)
+                live |= {_storage(t) for t in call.args}
+        return found
+
+
+def _storage(tensor: Tensor) -> int:
+    try:
+        return tensor.untyped_storage().data_ptr() or id(tensor)
+    except (RuntimeError, NotImplementedError):
+        return id(tensor)
+
+
+# ---- rows
+
+
+def row_labels(masks: Masks) -> tuple[Tensor, bool]:
+    """Which row each entry depends on, -1 if none; and whether some entry depends on several."""
+    count = torch.stack(masks).sum(0)
+    label = torch.full_like(masks[0], -1, dtype=torch.long)
+    for row, mask in enumerate(masks):
+        label[mask] = row
+    return label, bool((count > 1).any())
+
+
+def axis_of(label: Tensor) -> int | None:
+    """The axis by whose index alone the labels go; None if they go by several. Entries of -1 fit anything."""
+    if label.dim() == 0:
+        return 0
+    for axis in range(label.dim()):
+        flat = label.movedim(axis, 0).reshape(label.shape[axis], -1)
+        high = flat.max(1).values
+        low = torch.where(flat < 0, high[:, None], flat).min(1).values
+        if bool((low == high).all()):
+            return axis
+    return None
+
+
+def mixed(masks: Masks) -> bool:
+    """Whether rows are mixed in a tensor: an entry depends on several, or the rows lie along no axis."""
+    if masks[0].dim() == 0:
+        return sum(bool(mask) for mask in masks) > 1
+    label, several = row_labels(masks)
+    return several or axis_of(label) is None
+
+
+def row_order(masks: Masks) -> list[int] | None:
+    """The order in which the rows lie in a tensor, if each has one index of one axis."""
+    label, several = row_labels(masks)
+    if several or label.dim() == 0 or bool((label < 0).all()):
+        return None
+    axis = axis_of(label)
+    if axis is None or label.shape[axis] != len(masks):
+        return None
+    order = label.movedim(axis, 0).reshape(len(masks), -1).max(1).values.tolist()
+    return order if sorted(order) == list(range(len(masks))) else None
+
+
+def moved_into_another_axis(story: Story, i: int) -> bool:
+    """Whether a view puts the rows on an axis together with a part of the axis of steps before it.
+
+    Of (T, B, H) viewed as (B, T, H) with T a multiple of B, each entry still belongs to one row, and the rows
+    still lie along one axis: as 0, 1, 2, 0, 1, 2 …, cut off from the rest of the steps.
+    """
+    call = story.base[i]
+    if call.name not in VIEWS or not call.args:
+        return False
+    before, after = story.before(i, 0), story.after(i, 0)
+    order = row_order(before)
+    label, several = row_labels(after)
+    if order is None or several or label.dim() == 0:
+        return False
+    axis, B = axis_of(label), len(after)
+    first = axis_of(row_labels(before)[0])
+    if axis is None or first is None or first == 0 or label.shape[axis] % B or label.shape[axis] == B:
+        return False
+    along = label.movedim(axis, 0).reshape(label.shape[axis], -1).max(1).values
+    cyclic = bool((along[B:] == along[:-B]).all()) and not bool((along[1:B] == along[: B - 1]).any())
+    outer = 1
+    for size in before[0].shape[:first]:
+        outer *= size
+    return cyclic and label.shape[axis] != outer * B
+
+
+# ---- steps
+
+
+def reads_ahead(late: Tensor, s: int, sizes: Sequence[int]) -> bool:
+    """Whether early entries depend on steps from s on, along every axis that may be time."""
+    if not bool(late.any()):
+        return False
+    axes = [axis for axis in range(late.dim()) if late.shape[axis] in sizes]
+    return bool(axes) and all(bool(late.narrow(axis, 0, s).any()) for axis in axes)
+
+
+def in_time(late: Tensor, s: int, sizes: Sequence[int]) -> bool:
+    """Whether a tensor has an axis of time along which late entries alone depend on late steps."""
+    axes = [axis for axis in range(late.dim()) if late.shape[axis] in sizes]
+    return bool(late.any()) and any(not bool(late.narrow(axis, 0, s).any()) for axis in axes)
+
+
+def first_ahead(story: Story, output: Tensor, s: int, sizes: Sequence[int]) -> int | None:
+    """The call through which an output's early steps come to depend on steps from s on."""
+    at = story.producer(output, len(story.base))
+    for _ in range(len(story.base)):
+        if at is None:
+            return None
+        i = at[0]
+        call = story.base[i]
+        late = [story.before(i, k)[0] for k in range(len(call.args))]
+        ahead = [k for k, mask in enumerate(late) if reads_ahead(mask, s, sizes)]
+        fine = [k for k, mask in enumerate(late) if in_time(mask, s, sizes)]
+        plain = [k for k, mask in enumerate(late) if bool(mask.any()) and k not in ahead and k not in fine]
+        candidates = ahead or ([] if fine and not call.writes else plain)
+        at = next((p for k in candidates if (p := story.producer(call.args[k], i))), None)
+        if at is None:
+            return i
+    return None
+
+
+# ---- views
+
+VIEWS = {"view", "reshape", "flatten", "unflatten", "view_as", "reshape_as", "_unsafe_view"}
+
+
+def axis_of_steps(late: Tensor, T: int) -> int | None:
+    """The one axis of T entries along which the late entries are the last ones, if there is one alone."""
+    found = []
+    for axis in range(late.dim()):
+        if late.shape[axis] != T:
+            continue
+        along = late.movedim(axis, 0).reshape(T, -1).any(1)
+        if bool(along.any()) and not bool(along.all()) and bool((along[1:] >= along[:-1]).all()):
+            found.append(axis)
+    return found[0] if len(found) == 1 else None
+
+
+def torn_views(story: Story, T: int) -> Iterator[int]:
+    """The views after which a step's entries lie in several steps, and a step holds those of several."""
+    for i, call in enumerate(story.base):
+        if call.name not in VIEWS or not call.args or call.function is None:
+            continue
+        late = story.before(i, 0)[0]
+        axis = axis_of_steps(late, T)
+        if axis is None or T < 2:
+            continue
+        label = torch.arange(T).reshape([-1 if k == axis else 1 for k in range(late.dim())])
+        label = label.expand(late.shape).contiguous()
+        try:
+            moved = call.function(label, *call.given[1:], **call.options)
+        except Exception:  # a view to another dtype, say
+            continue
+        if isinstance(moved, Tensor) and _torn(moved, T):
+            yield i
+
+
+def _torn(label: Tensor, T: int) -> bool:
+    fits = False
+    for axis in range(label.dim()):
+        flat = label.movedim(axis, 0).reshape(label.shape[axis], -1)
+        low, high = flat.min(1).values, flat.max(1).values
+        one_each = bool((low == high).all())  # each index holds entries of one step
+        apart = bool((low[1:] > high[:-1]).all())  # each step's entries lie at one index
+        if label.shape[axis] == T and not one_each:
+            continue
+        fits = fits or one_each or (apart and label.shape[axis] > 1)
+    return not fits

@@ -1,0 +1,1 @@
+"""The checks, a module each: `KINDS`, the findings it may yield, and `run`, which yields them."""

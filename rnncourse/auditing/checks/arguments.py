@@ -1,0 +1,90 @@
+"""Arguments that change nothing: an input that is not read, a mask that is not applied."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rnncourse.auditing.inputs import Leaf
+from rnncourse.auditing.report import QUESTION, WRONG, Finding
+from rnncourse.auditing.subject import Subject
+
+KINDS = ("input unread", "mask unread")
+
+
+def run(s: Subject) -> Iterator[Finding]:
+    sizes = max((s.size(k) for k in range(len(s.layouts))), default=0.0)
+    if not sizes or not s.learns:
+        return
+    for number, leaf in enumerate(s.inputs.leaves):
+        if leaf.disturbed and (len([x for x in s.inputs.leaves if x.disturbed]) > 1 or leaf is s.inputs.main):
+            yield from _input(s, number, leaf)
+        elif leaf.role in ("flags", "lengths"):
+            yield from _flags(s, number, leaf)
+
+
+def _input(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:
+    def where(other: Leaf) -> Tensor | None:
+        if other is not leaf:
+            return None
+        return torch.ones((s.B, leaf.T) if leaf.time is not None else (s.B,), dtype=torch.bool)
+
+    if not _changes(s, s.disturb(where)):
+        yield Finding(
+            "input unread",
+            WRONG,
+            f"No output depends on {leaf.name}: it may be changed as a whole, and nothing changes.",
+        )
+
+
+def _flags(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:
+    for other in _others(leaf):
+        try:
+            run = s.probe.run(values={number: other})
+        except Exception:  # a mask or lengths that the model refuses: then it reads them
+            return
+        if _changes(s, run):
+            return
+    if leaf.role == "lengths":
+        yield Finding(
+            "mask unread",
+            QUESTION,
+            f"No output depends on {leaf.name}. Is it meant for the loss alone?",
+            lesson="13",
+        )
+        return
+    yield Finding(
+        "mask unread",
+        QUESTION if "[" in leaf.name else WRONG,  # in a dict it may be there for another model
+        f"{leaf.name} is not applied: True and False may be exchanged in it, and no output changes.",
+        lesson="13",
+    )
+
+
+def _others(leaf: Leaf) -> Iterator[Any]:
+    """Other values: flags with some entries exchanged, then all; lengths that belong to other rows."""
+    value = leaf.value
+    if leaf.role == "lengths":
+        if not isinstance(value, Tensor):
+            yield [max(value)] * len(value)
+            return
+        changed = value.roll(1)
+        yield changed if not changed.equal(value) else (value - 1).clamp(min=1)
+        return
+    flags = value if value.dtype == torch.bool else value != 0
+    for share in (0.2, 0.5, 1.0):
+        chosen = torch.rand(value.shape, generator=torch.Generator().manual_seed(3)) < share
+        yield (flags ^ chosen.to(flags.device)).to(value.dtype)
+
+
+def _changes(s: Subject, run: object) -> bool:
+    outputs = run.outputs  # type: ignore[attr-defined]
+    if len(outputs) != len(s.base.outputs):
+        return True
+    for out, base in zip(outputs, s.base.outputs, strict=True):
+        if out.shape != base.shape or bool(
+            (torch.nan_to_num(out.detach()) != torch.nan_to_num(base.detach())).any()
+        ):
+            return True
+    return False

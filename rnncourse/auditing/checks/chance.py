@@ -1,0 +1,63 @@
+"""Random numbers in eval: dropout that is never switched off, or noise that is drawn on purpose."""
+
+from collections.abc import Iterator
+
+from rnncourse.auditing.report import QUESTION, WRONG, Finding
+from rnncourse.auditing.subject import Subject
+from rnncourse.auditing.tape import Call
+
+KINDS = ("dropout in eval", "random in eval")
+
+DRAWS = {
+    "randn", "rand", "randint", "randperm", "randn_like", "rand_like", "randint_like", "normal", "normal_",
+    "uniform_", "bernoulli", "bernoulli_", "multinomial", "rrelu", "gumbel_softmax", "poisson",
+    "exponential_", "random_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_",
+}  # fmt: skip
+DROPOUTS = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"}
+
+
+def run(s: Subject) -> Iterator[Finding]:
+    again = s.probe.run(seed=1, record=True)
+    if len(again.outputs) != len(s.base.outputs):
+        return
+    moved = [k for k in range(len(again.outputs)) if _differ(s, again, k)]
+    if not moved:
+        return
+    calls = s.base.tape.calls
+    change = max(float(s.effect(again, k).max()) for k in moved)
+    numbers = {"unlawful": change}
+    dropout = next((call for call in calls if call.name in DROPOUTS and _is_on(call)), None)
+    if dropout is not None:
+        yield Finding(
+            "dropout in eval",
+            WRONG,
+            f"Dropout is on in eval: another seed changes the outputs by {change:.2g}.",
+            dropout.place,
+            dropout.module,
+            numbers=numbers,
+            lesson="11",
+            by=f"By {dropout.name}",
+        )
+        return
+    drawn = next((call for call in calls if call.name in DRAWS), None)
+    yield Finding(
+        "random in eval",
+        QUESTION,
+        f"In eval, another seed changes the outputs by {change:.2g}: random numbers are drawn in each call. "
+        "Is this meant?",
+        drawn.place if drawn else None,
+        drawn.module if drawn else "",
+        numbers=numbers,
+        by=f"By {drawn.name}" if drawn else "",
+    )
+
+
+def _differ(s: Subject, again: object, k: int) -> bool:
+    return bool((s.effect(again, k) > s.tolerance(k)).any())  # type: ignore[arg-type]
+
+
+def _is_on(call: Call) -> bool:
+    """Whether a call of F.dropout drops something: what comes out is not what went in."""
+    if not call.before or not call.after:
+        return False
+    return call.before[0].shape == call.after[0].shape and bool((call.before[0] != call.after[0]).any())

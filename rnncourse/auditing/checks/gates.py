@@ -1,0 +1,95 @@
+"""Gates that are shut or open at nearly every step, and units of a ReLU that never are active."""
+
+import warnings
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from rnncourse.auditing.report import WRONG, Finding
+from rnncourse.auditing.subject import Subject
+from rnncourse.tracing import trace
+
+KINDS = ("gates saturated", "dead ReLU")
+
+NEAR = 0.01
+GATES = {"LSTM": "ifo", "GRU": "rz", "RNN": "h"}
+
+
+def run(s: Subject) -> Iterator[Finding]:
+    yield from _gates(s)
+    yield from _dead(s)
+
+
+def _gates(s: Subject) -> Iterator[Finding]:
+    kinds = {kind for kind in GATES for m in s.probe.recurrent.values() if type(m).__name__.startswith(kind)}
+    if not kinds:
+        return
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with trace(s.model, names=sorted(set("".join(GATES[kind] for kind in kinds)))) as t:
+                s.probe.run(hooks=False)
+    except (TypeError, ValueError, RuntimeError):
+        s.skip("gates (the recurrent modules can't be traced)", *KINDS)
+        return
+    for watched in t._recorder.watched:
+        shares: dict[str, list[Tensor]] = {}
+        for call in watched.calls:
+            for values in call.values.values():
+                for name, value in values.items():
+                    if name in GATES.get(watched.plan.mode.replace("RNN_TANH", "RNN"), ""):
+                        shares.setdefault(name, []).append(value.detach().flatten().abs())
+        if not shares:
+            continue
+        whole = {name: torch.cat(values) for name, values in shares.items()}
+        share = {
+            name: float(((value < NEAR) | (value > 1 - NEAR)).float().mean()) for name, value in whole.items()
+        }
+        # f at 1 with i at 0 is a long memory, and may be how it starts; o has no reason to be there
+        judged = share.get("o", 0.0) if watched.plan.mode == "LSTM" else min(share.values())
+        if max(judged, min(share.values())) > 0.5:
+            name, worst = max(share.items(), key=lambda item: item[1])
+            mean = float(whole[name].mean())
+            yield Finding(
+                "gates saturated",
+                WRONG,
+                f"{_what(watched.plan.mode)} of {type(watched.module).__name__} {watched.name!r} are shut "
+                "or open: "
+                + ", ".join(f"{gate} {100 * part:.0f} %" for gate, part in share.items())
+                + f" of all values lie within {NEAR} of 0 or 1 (the mean of {name} is {mean:.2f}). Almost no "
+                "gradient passes. Are inputs or weights too large?",
+                module=watched.name,
+                numbers={"share": worst},
+                lesson="06",
+                see=f"rnncourse.trace(model)[{watched.name!r}]",
+            )
+
+
+def _what(mode: str) -> str:
+    return "The states" if mode == "RNN_TANH" else "The gates"
+
+
+def _dead(s: Subject) -> Iterator[Finding]:
+    for call in s.base.tape.calls:
+        if call.name not in ("relu", "relu_") or not call.after:
+            continue
+        value = call.after[0]
+        if value.dim() < 2 or value.shape[-1] < 4:
+            continue
+        axes = [axis for axis in (value.dim() - 1, 1) if axis < value.dim()]
+        units = {axis: value.movedim(axis, 0).reshape(value.shape[axis], -1) for axis in axes}
+        dead = min(float((flat <= 0).all(1).float().mean()) for flat in units.values())
+        if dead > 0.9:
+            yield Finding(
+                "dead ReLU",
+                WRONG,
+                f"{100 * dead:.0f} % of the units of a ReLU are 0 in every row at every step: no gradient "
+                "passes them.",
+                call.place,
+                call.module,
+                numbers={"share": dead},
+                lesson="05",
+                by=f"By {call.name}",
+            )
+            return

@@ -1,0 +1,231 @@
+"""Padding that reaches outputs at real steps: by other padding, by more of it, by none."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from rnncourse.auditing.probe import Run
+from rnncourse.auditing.report import QUESTION, WRONG, Finding
+from rnncourse.auditing.subject import Subject
+from rnncourse.auditing.tape import Call
+
+KINDS = ("padding read",)
+
+
+def run(s: Subject) -> Iterator[Finding]:
+    real = s.real
+    if real is None or s.inputs.lengths is None:
+        s.skip("padding (give lengths=)", *KINDS)
+        return
+    if bool(real.all()) or not s.numeric:
+        s.skip("padding (no row is shorter than the batch)", *KINDS)
+        return
+    other = None if s.inputs.main.packed else _disturbed(s, real)
+    by_value = None if other is None else _worst(s, other, real, s.base)
+    by_chance = s.has("random in eval", "dropout in eval")  # other shapes draw other numbers
+    alone = None if by_chance else _alone(s)
+    more = None if by_chance or s.inputs.main.packed else _more(s)
+    real_effects = [e for e in (alone, more) if e is not None]
+    found = max((e for e in real_effects), key=lambda e: e[0] / (e[3] or 1), default=None)
+    actual = found is not None and found[0] > found[3]
+    noisy = by_value is not None and by_value[0] > by_value[3]
+    if not actual and not noisy:
+        return
+    if not actual and real_effects:
+        assert by_value is not None
+        if _makes_a_mask(s, other):
+            return
+        yield Finding(
+            "padding read",
+            QUESTION,
+            f"Outputs at real steps read padded inputs ({by_value[0]:.2g}), though with the padding as it "
+            "is here nothing changes. Is padding always this value?",
+            row=s.number(by_value[1]),
+            step=by_value[2],
+            numbers={"unlawful": by_value[0]},
+            lesson="13",
+        )
+        return
+    lawful = max((s.size(k) for k in s.numeric), default=0.0)
+    call = _first(s, other, real) if noisy and other is not None else None
+    size, row, step, _ = by_value if noisy and by_value is not None else found  # type: ignore[misc]
+    length, row = int(s.inputs.lengths[row]), s.number(row)
+    if noisy:
+        text = f"Outputs at real steps read padded inputs: row {row}, length {length}, changes by {size:.2g}"
+    elif found is alone:
+        text = f"Row {row} alone, without padding (length {length}), gives outputs that differ by {size:.2g}"
+    else:
+        text = f"Two more padded steps change the outputs of row {row} (length {length}) by {size:.2g}"
+    yield Finding(
+        "padding read",
+        WRONG,
+        f"{text} (their size {lawful:.2g}).",
+        call.place if call else None,
+        call.module if call else "",
+        row=row,
+        step=step,
+        numbers={"unlawful": size, "lawful": lawful},
+        lesson="13",
+        by=f"First by {call.name}" if call else "",
+    )
+
+
+Effect = tuple[float, int, int, float]  # the largest, its row and step, what is allowed
+
+
+def _disturbed(s: Subject, real: Tensor) -> Run | None:
+    try:
+        return s.disturb(s.steps(~real))
+    except Exception:  # values that the model refuses
+        return None
+
+
+def _worst(s: Subject, run: Run, real: Tensor, base: Run) -> Effect | None:
+    worst: Effect | None = None
+    for k in s.numeric:
+        if not s.base.outputs[k].is_floating_point():
+            continue
+        effect = s.effect(run, k, base)
+        T_out = effect.shape[1]
+        if s.layouts[k].T is not None and s.owners[k] != s.main_number:
+            mask = torch.ones_like(effect, dtype=torch.bool)
+        elif s.layouts[k].T is not None and T_out in (s.T, s.T - 1, s.T + 1):
+            mask = _at_real(real, T_out)
+        elif s.layouts[k].T is not None:
+            mask = torch.arange(T_out) < _scaled(s, T_out)[:, None]
+        else:
+            mask = torch.ones_like(effect, dtype=torch.bool)
+        effect = effect * mask
+        row, step = divmod(int(effect.argmax()), T_out)
+        candidate = float(effect.max()), row, step, s.tolerance(k, shapes_change=True)
+        if worst is None or candidate[0] / (candidate[3] or 1) > worst[0] / (worst[3] or 1):
+            worst = candidate
+    return worst
+
+
+def _at_real(real: Tensor, T_out: int) -> Tensor:
+    lengths = real.sum(1) + min(0, T_out - real.shape[1])
+    return torch.arange(T_out) < lengths[:, None]
+
+
+def _scaled(s: Subject, T_out: int) -> Tensor:
+    """How many of the output's fewer steps read real steps only, about: their share, less one."""
+    assert s.inputs.lengths is not None
+    return (s.inputs.lengths * T_out // s.T - 1).clamp(min=0)
+
+
+def _alone(s: Subject) -> Effect | None:
+    """The shortest rows, each alone and cut to its length."""
+    assert s.inputs.lengths is not None
+    worst: Effect | None = None
+    short = [row for row in s.inputs.lengths.argsort().tolist() if 0 < s.inputs.lengths[row] < s.T][:2]
+    for row in short:
+        length = int(s.inputs.lengths[row])
+        try:
+            run = s.probe.run(inputs=s.inputs.rows([row]).shorter(s.T - length, all_inputs=False))
+        except Exception:  # a model that wants its batch or its steps as they are
+            continue
+        if len(run.outputs) != len(s.base.outputs):
+            continue
+        for k in s.numeric:
+            layout = s.layouts[k]
+            if not s.base.outputs[k].is_floating_point() or layout.joined is not None:
+                continue
+            out = run.outputs[k].detach()
+            if out.dim() != len(layout.shape):
+                continue
+            alone = torch.nan_to_num(out, neginf=0.0).movedim(layout.batch or 0, 0)
+            whole = torch.nan_to_num(s.base.outputs[k].detach(), neginf=0.0).movedim(layout.batch or 0, 0)[
+                row : row + 1
+            ]
+            if alone.shape[0] != 1:
+                continue
+            # other axes of time may be in it, as in attention: what both have is compared
+            cut = [min(a, b) for a, b in zip(alone.shape, whole.shape, strict=True)]
+            if layout.T is not None and s.owners[k] == s.main_number and abs(layout.T - s.T) > 1:
+                at = layout.time if layout.time is not None else 1
+                at = at if at > (layout.batch or 0) else at + 1
+                cut[at] = int(_scaled(s, layout.T)[row])
+            parts = [t[tuple(slice(size) for size in cut)] for t in (alone, whole)]
+            if not parts[0].numel():
+                continue
+            gap = (parts[0] - parts[1]).abs().double()
+            candidate = float(gap.max()), row, length - 1, s.tolerance(k, shapes_change=True)
+            if worst is None or candidate[0] / (candidate[3] or 1) > worst[0] / (worst[3] or 1):
+                worst = candidate
+    return worst
+
+
+def _more(s: Subject) -> Effect | None:
+    """Two more padded steps at the end of each row."""
+    assert s.real is not None
+    try:
+        run = s.probe.run(inputs=s.inputs.longer(2))
+    except Exception:  # a model with a fixed number of steps
+        return None
+    if len(run.outputs) != len(s.base.outputs):
+        return None
+    worst: Effect | None = None
+    for k in s.numeric:
+        layout = s.layouts[k]
+        out = run.outputs[k]
+        if not out.is_floating_point() or layout.joined is not None or out.dim() != len(layout.shape):
+            continue
+        if layout.T is None and tuple(out.shape) != layout.shape:
+            continue
+        cut = out[tuple(slice(size) for size in layout.shape)]
+        if tuple(cut.shape) != layout.shape:
+            continue
+        shortened = Run(None, [cut if n == k else o for n, o in enumerate(s.base.outputs)], run.tape, [], [])
+        candidate = _worst(s, shortened, s.real, s.base)
+        if candidate is not None and (worst is None or candidate[0] > worst[0]):
+            worst = candidate
+    return worst
+
+
+def _makes_a_mask(s: Subject, run: Run | None) -> bool:
+    """Whether a mask is made of the inputs, as `x.abs().sum(-1) != 0`: then other values are not padding."""
+    if run is None:
+        return False
+    story = s.story(s.disturb(s.steps(~s.real), record=True)) if s.real is not None else None
+    if story is None:
+        return True
+    for i, call in enumerate(story.base):
+        for k, after in enumerate(call.after):
+            if after.dtype == torch.bool and bool(story.after(i, k)[0].any()):
+                return True
+    return False
+
+
+def _first(s: Subject, run: Run, real: Tensor) -> Call | None:
+    """The first call whose result at real steps, or without steps, depends on padded ones."""
+    story = s.story(s.disturb(s.steps(~real), record=True))
+    if story is None:
+        return None
+    sizes = (real.shape[0], real.shape[1])
+
+    def bad(masks: list[Tensor]) -> bool:
+        return bool(masks[0].any()) and not _only_padded(masks[0], real, sizes)
+
+    k = next((k for k in s.pooled + s.timed if bool(s.effect(run, k).max() > 0)), None)
+    if k is None:
+        return None
+    at = story.walk(s.base.outputs[k], bad)
+    return story.base[at[0]] if at else None
+
+
+def _only_padded(mask: Tensor, real: Tensor, sizes: tuple[int, int]) -> bool:
+    """Whether, by axes (B, T) or one of B * T, changed entries lie at padded steps alone."""
+    B, T = sizes
+    for a in range(mask.dim()):
+        if mask.shape[a] == B * T:
+            flat = mask.movedim(a, 0).reshape(B * T, -1).any(1)
+            if not bool((flat & real.reshape(-1)).any()) or not bool((flat & real.t().reshape(-1)).any()):
+                return True
+        for b in range(mask.dim()):
+            if a != b and mask.shape[a] == B and mask.shape[b] == T:
+                changed = mask.movedim((a, b), (0, 1)).reshape(B, T, -1).any(2)
+                if not bool((changed & real).any()):
+                    return True
+    return False

@@ -1,0 +1,280 @@
+"""Parameters that do not learn: never registered, no gradient, zero gradient, a start at zero that stays."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
+from rnncourse.auditing.subject import Subject
+
+KINDS = ("unregistered", "parameter without gradient", "zero start")
+
+
+def run(s: Subject) -> Iterator[Finding]:
+    if not isinstance(s.model, nn.Module):
+        return
+    hidden = list(_unregistered(s))
+    yield from hidden
+    parameters = dict(s.model.named_parameters())
+    if not parameters:
+        return
+    learning = {name: p for name, p in parameters.items() if p.requires_grad}
+    frozen = len(parameters) - len(learning)
+    if not learning:
+        yield Finding("frozen", QUESTION, "All parameters are frozen: none has requires_grad. Is this meant?")
+        return
+    if frozen:
+        yield Finding("frozen", FACT, f"{frozen} of {len(parameters)} parameters are frozen.")
+    run_, total = _trained(s)
+    if total is None:
+        return
+    found = dict(zip(learning, s.probe.gradients(total, list(learning.values()), keep=True), strict=True))
+    if not hidden:
+        yield from _foreign(s, total, parameters)
+    broken = next(
+        (name for name, g in found.items() if g is not None and not bool(torch.isfinite(g).all())), None
+    )
+    if broken:
+        yield Finding(
+            "not finite", WRONG, f"The gradient of {broken} has NaN or inf, though the outputs are finite.",
+            *_nan_source(s, total), lesson="05",
+        )  # fmt: skip
+        return
+    missing = [name for name, gradient in found.items() if gradient is None]
+    zero = [name for name, gradient in found.items() if gradient is not None and not bool(gradient.any())]
+    yield from _missing(s, run_, missing, learning)
+    yield from _zero(s, zero, found)
+
+
+def _trained(s: Subject) -> tuple[Any, Tensor | None]:
+    """A run in train mode, and its loss: all outputs, weighted at random, and the loss that was given."""
+    try:
+        found = s.probe.run(train=True)
+    except Exception as error:
+        s.gaps.append(f"parameters (in train mode the model raises {type(error).__name__})")
+        return None, None
+    total = s.summed(found)
+    if s.probe.loss is not None and total is None:
+        try:
+            target = s.inputs.target
+            total, _ = s.probe.loss_of(found.returned, None if target is None else target.value)
+        except Exception:
+            return found, None
+    return found, total if total is not None and total.requires_grad else None
+
+
+# ---- not registered
+
+
+def _unregistered(s: Subject) -> Iterator[Finding]:
+    """Modules and parameters in a plain list, tuple or dict, which model.parameters() does not see."""
+    known = {id(p) for p in s.model.parameters()}
+    for name, module in s.probe.modules.items():
+        for key, value in vars(module).items():
+            if key in ("_parameters", "_buffers", "_modules"):
+                continue
+            loose = [p for p in _parameters_in(value, 0) if id(p) not in known]
+            if loose:
+                path = f"{name}.{key}".lstrip(".")
+                count = sum(p.numel() for p in loose)
+                kind = type(value).__name__
+                what = (
+                    f"a {kind}" if isinstance(value, list | tuple | dict) else f"an attribute of class {kind}"
+                )
+                better = "nn.ModuleDict" if isinstance(value, dict) else "nn.ModuleList or nn.ParameterList"
+                from rnncourse.auditing.checks.memory import _place
+
+                yield Finding(
+                    "unregistered",
+                    WRONG,
+                    f"{path} holds {count} weights in {what}, where model.parameters() does not see them: "
+                    f"no optimizer trains them, no state_dict has them. Use {better}.",
+                    _place(s, path),
+                    name,
+                    numbers={"weights": float(count)},
+                    lesson="15",
+                    by="It is set",
+                )
+                return
+
+
+def _parameters_in(value: Any, depth: int) -> Iterator[Tensor]:
+    if isinstance(value, nn.Module):
+        yield from (p for p in value.parameters() if p.requires_grad)
+    elif isinstance(value, Tensor):
+        if value.requires_grad and value.is_leaf:
+            yield value
+    elif depth < 3 and isinstance(value, dict):
+        for item in value.values():
+            yield from _parameters_in(item, depth + 1)
+    elif depth < 3 and isinstance(value, list | tuple):
+        for item in value:
+            yield from _parameters_in(item, depth + 1)
+
+
+def _foreign(s: Subject, total: Tensor, parameters: Mapping[str, Tensor]) -> Iterator[Finding]:
+    """Leaves of the graph that want a gradient and are no parameters of the model."""
+    known = {id(p) for p in parameters.values()}
+    seen: set[Any] = set()
+    waiting = [total.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        leaf = getattr(node, "variable", None)
+        if isinstance(leaf, Tensor) and id(leaf) not in known and leaf.requires_grad and leaf.numel() > 0:
+            call = next(
+                (c for c in s.base.tape.calls if any(_is_loose(a, leaf, known) for a in c.args)), None
+            )
+            yield Finding(
+                "unregistered",
+                WRONG,
+                f"A tensor {tuple(leaf.shape)} has a gradient and is no parameter of the model: no "
+                "optimizer trains it. Is it made anew in each call, or kept outside of the model?",
+                call.place if call else None,
+                call.module if call else "",
+                lesson="15",
+                by=f"Used by {call.name}" if call else "",
+            )
+            return
+        waiting += [parent for parent, _ in node.next_functions]
+
+
+def _is_loose(arg: Tensor, leaf: Tensor, known: set[int]) -> bool:
+    return arg.is_leaf and arg.requires_grad and id(arg) not in known and arg.shape == leaf.shape
+
+
+def _nan_source(s: Subject, total: Tensor) -> tuple[Any, str]:
+    """The line of the first function whose gradient has NaN, by autograd's own anomaly mode."""
+    recorded = s.probe.run(train=True, record=True)
+    again = s.summed(recorded)
+    if again is None:
+        return None, ""
+    try:
+        with torch.autograd.set_detect_anomaly(True):
+            learning = [p for p in s.model.parameters() if p.requires_grad]
+            s.probe.gradients(again, learning)
+    except RuntimeError as error:
+        name = str(error).split("'")[1] if "'" in str(error) else ""
+        for call in reversed(recorded.tape.calls):
+            if any(type(r.grad_fn).__name__ == name for r in call.results if r.grad_fn is not None):
+                return call.place, call.module
+    return None, ""
+
+
+# ---- no gradient, zero gradient
+
+
+def _missing(s: Subject, run: Any, missing: list[str], learning: Mapping[str, Tensor]) -> Iterator[Finding]:
+    if not missing:
+        return
+    recorded = [arg for call in s.base.tape.calls if call.with_graph for arg in call.args]
+    frozen = {id(arg) for call in s.base.tape.calls if not call.with_graph for arg in call.args}
+    recurrent = {call.module: call.with_graph for call in s.base.tape.calls if call.function is None}
+    inside = {
+        id(p) for call in s.base.recurrent for p in call.module.parameters() if recurrent.get(call.name, True)
+    }
+    frozen |= {
+        id(p)
+        for call in s.base.recurrent
+        for p in call.module.parameters()
+        if not recurrent.get(call.name, True)
+    }
+    used = {id(arg) for arg in recorded} | (inside - frozen)
+    for level, names, why in (
+        (
+            WRONG,
+            [n for n in missing if id(learning[n]) in used],
+            "they are used, and what they give does not reach an output, or its graph is cut",
+        ),
+        (QUESTION, [n for n in missing if id(learning[n]) in frozen - used], "they run under no_grad"),
+        (QUESTION, [n for n in missing if id(learning[n]) not in used | frozen], "no call uses them"),
+    ):
+        if names:
+            shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+            them = "parameter gets" if len(names) == 1 else "parameters get"
+            yield Finding(
+                "parameter without gradient",
+                level,
+                f"{len(names)} {them} no gradient from any output: {shown} ({why})."
+                + (" Is this meant?" if level == QUESTION else ""),
+                module=names[0].rpartition(".")[0],
+                numbers={"count": float(len(names))},
+                lesson="15",
+            )
+
+
+def _zero(s: Subject, zero: list[str], found: dict[str, Tensor | None]) -> Iterator[Finding]:
+    zero = [name for name in zero if not _may_be_zero(s, name)]
+    if not zero:
+        return
+    if len(zero) < len([g for g in found.values() if g is not None]) and _moves_later(s, zero, found):
+        names = ", ".join(zero[:3])
+        yield Finding("zero start", FACT, f"{names}: gradient 0 now, no longer after a step.", lesson="15")
+        return
+    names = ", ".join(zero[:3]) + (f" and {len(zero) - 3} more" if len(zero) > 3 else "")
+    values = dict(s.model.named_parameters())
+    at_zero = [name for name in zero if not bool(values[name].any())]
+    still = any("weight" in name for name in at_zero)
+    if still:
+        names = ", ".join(at_zero[:3]) + (
+            f" and {len(zero) - len(at_zero[:3])} more" if len(zero) > len(at_zero[:3]) else ""
+        )
+    kind = "zero start" if still else (
+        "parameter without gradient")  # fmt: skip
+    why = (
+        "they start at zero, and nothing moves them"
+        if kind == "zero start"
+        else "also after a step of all others"
+    )
+    yield Finding(
+        kind,
+        WRONG,
+        f"The gradient of {names} is exactly 0 ({why}).",
+        module=zero[0].rpartition(".")[0],
+        numbers={"count": float(len(zero))},
+        lesson="15",
+    )
+
+
+def _may_be_zero(s: Subject, name: str) -> bool:
+    """Rows of an embedding that this batch lacks, and W_hh where the state has been zero all along."""
+    if "weight_hh" in name or "weight_hr" in name:
+        owner = name.rpartition(".")[0]
+        return all(
+            (call.output is None and not any(bool(v.any()) for v in call.state_values))
+            or (call.output is not None and s.T == 1)
+            for call in s.base.recurrent
+            if call.name == owner or call.name == type(s.model).__name__
+        )
+    module = s.probe.modules.get(name.rpartition(".")[0])
+    if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear) and name.endswith("bias"):
+        # a norm or a softmax after it takes a bias out, up to rounding
+        return True
+    return isinstance(module, nn.MultiheadAttention) and "bias" in name
+
+
+def _moves_later(s: Subject, zero: list[str], found: dict[str, Tensor | None]) -> bool:
+    """Whether the gradient is not zero after steps along the others' gradients; weights are put back."""
+    values = {name: p for name, p in s.model.named_parameters() if found.get(name) is not None}
+    saved = {name: p.data.clone() for name, p in values.items()}
+    try:
+        for _ in range(3):
+            moves = {name: g for name, g in found.items() if g is not None}
+            for name, gradient in moves.items():
+                size = float(gradient.abs().max()) or 1.0
+                values[name].data.add_(gradient, alpha=-0.01 / size)
+            _, total = _trained(s)
+            if total is None:
+                return True
+            fresh = s.probe.gradients(total, list(values.values()))
+            found = dict(zip(values, fresh, strict=True))
+            if all((g := found[name]) is not None and bool(g.any()) for name in zero):
+                return True
+    finally:
+        for name, p in values.items():
+            p.data.copy_(saved[name])
+    return False

@@ -1,0 +1,147 @@
+"""What goes into a recurrent layer as its state, and what is read of what comes out."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from rnncourse.auditing.probe import CELLS, RecurrentCall
+from rnncourse.auditing.report import QUESTION, WRONG, Finding
+from rnncourse.auditing.subject import Subject
+
+KINDS = ("h and c exchanged", "backward direction")
+
+
+def run(s: Subject) -> Iterator[Finding]:
+    if not s.base.recurrent:
+        return
+    found = list(_exchanged(s))
+    yield from found or _read(s)
+
+
+def _exchanged(s: Subject) -> Iterator[Finding]:
+    """By value: a state h_0 that is an earlier c_n, a state c_0 that is an earlier h_n."""
+    ends: list[tuple[Tensor, Tensor]] = []
+    for call in s.base.recurrent:
+        if len(call.state) == 2 and len(call.ends) == 2:
+            h, c = call.state_values
+            for h_n, c_n in ends:
+                h_is_c, c_is_h = _equal(h, c_n), _equal(c, h_n)
+                if (h_is_c or c_is_h) and not _equal(h_n, c_n):
+                    both = "h_0 is an earlier c_n, and c_0 its h_n" if h_is_c and c_is_h else ""
+                    what = both or ("h_0 is an earlier c_n" if h_is_c else "c_0 is an earlier h_n")
+                    level = WRONG if h_is_c else QUESTION
+                    yield Finding(
+                        "h and c exchanged",
+                        level,
+                        f"{type(call.module).__name__} {call.name!r} is given states that are exchanged: "
+                        f"{what}. The pair is (h, c).",
+                        call.place,
+                        call.name,
+                        lesson="07",
+                        see=f"rnncourse.explain(model.{call.name}, x, (h, c))",
+                        by="Called",
+                    )
+                    return
+        if len(call.ends) == 2:
+            ends.append((call.ends[0].detach(), call.ends[1].detach()))
+            ends = ends[-4:]
+
+
+def _equal(a: Tensor, b: Tensor) -> bool:
+    return a.numel() == b.numel() and bool(a.any()) and torch.equal(a.flatten(), b.flatten())
+
+
+def _read(s: Subject) -> Iterator[Finding]:
+    """Of each layer's call the gradients at output, h_n, c_n: which of them the outputs are made of."""
+    graph = s.graph
+    total = s.summed(graph)
+    if total is None:
+        return
+    last_of_cells = {c.name: c for c in graph.recurrent if isinstance(c.module, CELLS)}
+    calls = [c for c in graph.recurrent if not isinstance(c.module, CELLS)][:64]
+    calls += [c for c in last_of_cells.values() if len(c.ends) == 2]
+    if not calls:
+        return
+    wanted = [t for c in calls for t in (c.output, *c.ends) if isinstance(t, Tensor) and t.requires_grad]
+    if not wanted:
+        return
+    found = dict(zip(map(id, wanted), s.probe.gradients(total, wanted, keep=True), strict=True))
+    for call in calls:
+        yield from _directions(s, call, found)
+        yield from _c_alone(s, call, found)
+
+
+def _directions(s: Subject, call: RecurrentCall, found: dict[int, Tensor | None]) -> Iterator[Finding]:
+    if not getattr(call.module, "bidirectional", False) or call.output is None:
+        return
+    gradient, h_n = found.get(id(call.output)), found.get(id(call.ends[0]))
+    if gradient is None or (h_n is not None and bool(h_n[-1].any())):
+        return
+    half = gradient.shape[-1] // 2
+    read = gradient[..., half:].abs().amax(-1) > 0
+    ends: Tensor | None = None
+    if call.batch_sizes is not None:
+        read, ends = _unpacked(read, call.batch_sizes)
+    elif call.output.dim() != 3:
+        return
+    elif not getattr(call.module, "batch_first", False):
+        read = read.t()  # (B, T)
+    T = read.shape[1]
+    if T < 2 or not bool(read.any()):
+        return
+    rows = read.any(1)
+    last = torch.where(read, torch.arange(T), -1).amax(1)
+    single = bool((read.sum(1)[rows] == 1).all())
+    if ends is None:
+        ends = torch.full_like(last, T - 1)
+        if s.inputs.lengths is not None and len(s.inputs.lengths) == len(last):
+            ends = s.inputs.lengths - 1
+    if single and (bool((last[rows] == T - 1).all()) or bool((last[rows] == ends[rows]).all())):
+        yield Finding(
+            "backward direction",
+            WRONG,
+            f"Of the backward direction of {type(call.module).__name__} {call.name!r} the outputs read the "
+            "last step alone, and there it has seen one step. Its final state is at step 0, and in h_n.",
+            call.place,
+            call.name,
+            numbers={"T": float(T)},
+            lesson="12",
+            by="Called",
+        )
+
+
+def _unpacked(read: Tensor, batch_sizes: Tensor) -> tuple[Tensor, Tensor]:
+    """Flags of packed entries as (B, T), the longest row first, and each row's last step."""
+    sizes = batch_sizes.tolist()
+    flags = torch.zeros(sizes[0], len(sizes), dtype=torch.bool)
+    for t, part in enumerate(read.split(sizes)):
+        flags[: len(part), t] = part
+    return flags, (torch.arange(sizes[0])[:, None] < batch_sizes).sum(1) - 1
+
+
+def _c_alone(s: Subject, call: RecurrentCall, found: dict[int, Tensor | None]) -> Iterator[Finding]:
+    if len(call.ends) != 2:
+        return
+    output, h, c = (None if t is None else found.get(id(t)) for t in (call.output, *call.ends))
+
+    def read(gradient: Tensor | None) -> bool:
+        return gradient is not None and bool(gradient.any())
+
+    if read(c) and not read(h) and not read(output):
+        yield Finding(
+            "h and c exchanged",
+            WRONG,
+            f"Of {type(call.module).__name__} {call.name!r} the outputs read {_read_of(call)}: is c taken "
+            "for h?",
+            call.place,
+            call.name,
+            lesson="07",
+            by="Called",
+        )
+
+
+def _read_of(call: RecurrentCall) -> str:
+    if call.output is None:
+        return "c alone, never h. It returns (h, c)"
+    return "c_n alone, never output or h_n. It returns output, (h_n, c_n)"

@@ -1,0 +1,195 @@
+"""Rows of a batch that depend on one another in eval, and a recurrent layer that takes the batch for time."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from rnncourse.auditing import blame
+from rnncourse.auditing.probe import LAYERS
+from rnncourse.auditing.report import QUESTION, WRONG, Finding
+from rnncourse.auditing.subject import Subject
+from rnncourse.auditing.tape import Call
+
+KINDS = ("batch as time", "batch mixed", "rows reordered")
+
+
+def run(s: Subject) -> Iterator[Finding]:
+    if s.B == 1:
+        s.skip("whether rows mix (give a batch of two or more)", *KINDS)
+        return
+    if not s.numeric:
+        yield from _of_a_number(s)
+        s.skip("whether rows mix (no output has a row for each row of the batch)", *KINDS)
+        return
+    by_layer = _batch_as_time(s)
+    mixed = _mixed(s)
+    if by_layer is not None and mixed is not None:
+        yield by_layer
+    if mixed is not None:
+        yield mixed
+
+
+def _of_a_number(s: Subject) -> Iterator[Finding]:
+    """A model that returns one number, its loss: rows add up if L(ab) - L(a) - L(b) + L = 0."""
+    ks = [k for k, out in enumerate(s.base.outputs) if out.numel() == 1 and out.is_floating_point()]
+    for k in ks:
+        runs = [s.base, *(s.disturb(s.rows(rows)) for rows in ((0,), (1,), (0, 1)))]
+        if any(k >= len(run.outputs) for run in runs):
+            return
+        none, a, b, both = (float(run.outputs[k].detach().double()) for run in runs)
+        couple, alone = abs(both - a - b + none), min(abs(a - none), abs(b - none))
+        if couple > 0.01 * alone and couple > 1e-5 * abs(none):
+            yield Finding(
+                "batch mixed",
+                QUESTION,
+                "The number that the model returns is not a sum over rows: two rows changed together move "
+                f"it by {couple:.2g} more or less than each alone ({alone:.2g}). Is this meant, as in a "
+                "contrastive loss?",
+                numbers={"unlawful": couple, "lawful": alone},
+                lesson="03",
+            )
+            return
+
+
+def _levels(s: Subject) -> tuple[str, str]:
+    """The level of a finding about axes, and the words for a question."""
+    if s.exact:
+        return WRONG, ""
+    return QUESTION, (
+        f" This holds if the batch is axis {s.inputs.main.batch} of {s.inputs.main.name}, as assumed: say "
+        "batch= or lengths= to be sure."
+    )
+
+
+def _batch_as_time(s: Subject) -> Finding | None:
+    """By the axis of a recurrent layer's input along which the rows lie."""
+    seen: set[str] = set()
+    for number, call in enumerate(s.base.recurrent):
+        if call.name in seen:  # a loop over steps: its first call tells
+            continue
+        seen.add(call.name)
+        if call.packed or not isinstance(call.module, LAYERS) or call.input.dim() not in (2, 3):
+            continue
+        masks = _changes(s, number)
+        if masks is None:
+            continue
+        time = 1 if call.module.batch_first and call.input.dim() == 3 else 0
+        if call.input.dim() == 2 and call.input.shape[0] == 1:
+            continue
+        if blame.row_order(masks) is None or call.input.shape[time] != s.B:
+            continue
+        label, _ = blame.row_labels(masks)
+        if blame.axis_of(label) != time:
+            continue
+        level, doubt = _levels(s)
+        shape = tuple(call.input.shape)
+        reason = f"batch_first={call.module.batch_first}"
+        if call.input.dim() == 2:
+            reason = "it has two axes, so it is read as one sequence without a batch"
+        return Finding(
+            "batch as time",
+            level,
+            f"{type(call.module).__name__} {call.name!r} takes the batch for time: its input {shape} has "
+            f"the rows along axis {time}, and {reason}.{doubt}",
+            call.place,
+            call.name,
+            numbers={"axis": float(time)},
+            lesson="03",
+            see=f"rnncourse.explain(model.{call.name})" if call.name in s.probe.modules else "",
+            by="Called",
+        )
+    return None
+
+
+def _changes(s: Subject, number: int) -> list[Tensor] | None:
+    """Where the input of a recurrent call differs in each row's run."""
+    base = s.base.recurrent[number].given
+    found = []
+    for run in s.row_runs:
+        if number >= len(run.recurrent) or run.recurrent[number].given.shape != base.shape:
+            return None
+        found.append(blame.differs(base, run.recurrent[number].given))
+    return found
+
+
+def _mixed(s: Subject) -> Finding | None:
+    worst: tuple[float, int, int, int, float] | None = None
+    for k in s.numeric:
+        matrix = s.matrix(k)
+        own = matrix.diagonal().clone()
+        off = matrix - torch.diag(own)
+        limit = s.tolerance(k)
+        if float(off.max()) <= limit:
+            continue
+        i, j = divmod(int(off.argmax()), s.B)
+        lawful = float(own.max())
+        if worst is None or float(off.max()) / max(lawful, limit) > worst[0]:
+            worst = (float(off.max()) / max(lawful, limit), k, i, j, float(own[i]))
+    if worst is None:
+        return None
+    _, k, i, j, own_effect = worst
+    matrix = s.matrix(k)
+    reordered = _permutation(matrix, s.tolerance(k))
+    level, doubt = _levels(s)
+    a, b = s.number(i), s.number(j)
+    story = s.row_story
+    call, by = None, ""
+    if story is not None:
+        output = s.base.outputs[k]
+        if reordered:
+            call, by = _moved(s, story, output), "They change places in"
+        else:
+            call = _first_mixed(story, output)
+            by = "First mixed by"
+    text = (
+        f"Row {a} of the output depends on row {b} of the input ({float(matrix[i, j]):.2g}; row {a} itself "
+        f"{own_effect:.2g})."
+    )
+    if reordered:
+        text = f"Row {a} of the output belongs to row {b} of the input: the rows change places."
+    finding = Finding(
+        "rows reordered" if reordered else "batch mixed",
+        level,
+        text + doubt,
+        call.place if call else None,
+        call.module if call else "",
+        row=a,
+        numbers={"unlawful": float(matrix[i, j]), "lawful": own_effect},
+        lesson="03",
+        by=f"{by} {call.name}" if call else "",
+    )
+    return replace(finding, level=WRONG, text=text) if reordered else finding
+
+
+def _first_mixed(story: blame.Story, output: Tensor) -> Call | None:
+    at = story.walk(output, blame.mixed)
+    relevant = story.relevant([output])
+    views = [i for i in relevant if blame.moved_into_another_axis(story, i)]
+    if at is None or not blame.mixed(story.after(*at)):
+        return story.base[max(views)] if views else None
+    earlier = [i for i in views if i < at[0]]
+    return story.base[max(earlier)] if earlier else story.base[at[0]]
+
+
+def _permutation(matrix: Tensor, limit: float) -> bool:
+    reads = matrix > limit
+    once = bool((reads.sum(0) == 1).all()) and bool((reads.sum(1) == 1).all())
+    return once and not bool(reads.diagonal().all())
+
+
+def _moved(s: Subject, story: blame.Story, output: Tensor) -> Call | None:
+    """The last call, of those that the output is made of, after which the rows lie in another order."""
+    found = None
+    relevant = story.relevant([output])
+    for i, call in enumerate(story.base):
+        if i not in relevant or not call.args:
+            continue
+        befores = [blame.row_order(story.before(i, k)) for k in range(len(call.args))]
+        afters = [blame.row_order(story.after(i, k)) for k in range(len(call.results))]
+        before = next((order for order in befores if order is not None), None)
+        after = next((order for order in afters if order is not None), None)
+        if before is not None and after is not None and before != after:
+            found = call
+    return found

@@ -1,0 +1,177 @@
+"""Steps that do not hear of earlier ones, steps torn by a view, and a last step that nothing reads."""
+
+from collections.abc import Iterator
+
+import torch
+
+from rnncourse.auditing import blame
+from rnncourse.auditing.probe import CELLS
+from rnncourse.auditing.report import QUESTION, WRONG, Finding
+from rnncourse.auditing.subject import Subject
+
+CHOOSING = {"max", "amax", "max_pool1d", "adaptive_max_pool1d", "topk", "argmax", "median", "where"}
+
+KINDS = ("steps torn", "state dropped", "last step unread")
+
+
+def run(s: Subject) -> Iterator[Finding]:
+    if s.T < 2 or not s.numeric:
+        s.skip("what steps depend on (one step, or no output with rows)", *KINDS)
+        return
+    yield from _torn(s)
+    if not s.learns:
+        s.skip("memory and gradients (all outputs are integers)", "state dropped", "last step unread")
+        return
+    yield from _dropped(s)
+    yield from _unread(s)
+
+
+def _torn(s: Subject) -> Iterator[Finding]:
+    blamed: set[int] = set()
+    cuts = sorted({1, s.T // 2, s.T - 1})
+    for cut in cuts:
+        nudged = s.nudged(cut, late=True, record=True)
+        story = s.story(nudged)
+        if story is None:
+            return
+        found = set(blame.torn_views(story, s.T))
+        if found:
+            blamed = found & story.relevant([s.base.outputs[k] for k in s.numeric])
+        if blamed:
+            call = story.base[min(blamed)]
+            shapes = f"{tuple(call.before[0].shape)} to {tuple(call.after[0].shape)}"
+            yield Finding(
+                "steps torn",
+                WRONG,
+                f"A step's values are torn apart: from {shapes} each step gets entries of several. To "
+                "exchange axes, transpose; view only cuts what lies in memory anew.",
+                call.place,
+                call.module,
+                numbers={"T": float(s.T)},
+                lesson="03",
+                by=f"Torn by {call.name}",
+            )
+            return
+
+
+def _dropped(s: Subject) -> Iterator[Finding]:
+    if s.real is not None and bool((s.real.sum(1) < 2).all()):
+        return
+    outputs = s.timed or s.pooled
+    if s.timed:
+        outputs = [k for k in s.timed if (s.layouts[k].T or 0) > 1]
+        if not outputs:
+            return
+    effects = {}
+    if s.timed:
+        nudged = s.nudged(s.T // 2, late=False)
+        for k in outputs:
+            T_out = s.layouts[k].T or s.T
+            first = (s.T // 2) * T_out // s.T if T_out < s.T else s.T // 2 + max(0, T_out - s.T)
+            later = s.effect(nudged, k)[:, first:]
+            effects[k] = float(later.max()) if later.numel() else 1.0
+        # what is pooled may still read all
+        for k in s.pooled:
+            effects[k] = float(s.effect(nudged, k).max()) if s.base.outputs[k].is_floating_point() else 0.0
+    else:
+        last = torch.full((s.B,), s.T - 1) if s.real is None else s.real.sum(1) - 1
+        early = torch.arange(s.T) < last[:, None]
+        nudged = s.disturb(s.steps(early))
+        effects = {k: float(s.effect(nudged, k).max()) for k in outputs}
+    if not effects or max(effects.values()) > 0:
+        return
+    if not s.timed and not _reads_last(s, outputs):
+        return
+    runs = _over_steps(s)
+    if not runs and len(s.base.recurrent) == 1 and not isinstance(s.base.recurrent[0].module, CELLS):
+        runs = [0]
+    text = "No output depends on an earlier step: each step is computed by itself."
+    if not runs:
+        yield Finding(
+            "state dropped", QUESTION, f"{text} The model has no recurrent layer. Is this meant?", lesson="01"
+        )
+        return
+    call = s.base.recurrent[runs[0]]
+    drops = f"{type(call.module).__name__} {call.name!r} is called {len(s.base.recurrent)} times"
+    why = f"{drops}: is its state passed on from call to call?" if len(s.base.recurrent) > 1 else ""
+    if len(s.base.recurrent) == 1 and _one_step(call):
+        why = f"{type(call.module).__name__} {call.name!r} is given one step of {s.T}."
+    yield Finding(
+        "state dropped", WRONG, f"{text} {why}".strip(), call.place, call.name, lesson="09", by="Called",
+        numbers={"unlawful": 0.0},
+    )  # fmt: skip
+
+
+def _reads_last(s: Subject, outputs: list[int]) -> bool:
+    """Whether outputs without time read the inputs at all; if not, another check says it."""
+    nudged = s.disturb(s.steps(torch.ones(s.T, dtype=torch.bool)))
+    return any(float(s.effect(nudged, k).max()) > 0 for k in outputs)
+
+
+def _over_steps(s: Subject) -> list[int]:
+    """The recurrent calls that go over the steps of the main input, one call for all or one for each."""
+    cells = [
+        k for k, call in enumerate(s.base.recurrent) if isinstance(call.module, CELLS) or _one_step(call)
+    ]
+    if len(cells) > 1:
+        return cells
+    found = []
+    for k, call in enumerate(s.base.recurrent):
+        if call.packed:
+            found.append(k)
+        elif call.input.dim() == 3 and not isinstance(call.module, CELLS):
+            time = 1 if getattr(call.module, "batch_first", False) else 0
+            if 1 < call.input.shape[time] <= s.T:
+                found.append(k)
+    return found
+
+
+def _one_step(call: object) -> bool:
+    module, given = call.module, call.input  # type: ignore[attr-defined]
+    if given.dim() != 3:
+        return False
+    return bool(given.shape[1 if getattr(module, "batch_first", False) else 0] == 1)
+
+
+def _unread(s: Subject) -> Iterator[Finding]:
+    """The last real step, if outputs without time read the steps before and not it."""
+    if s.has("state dropped"):
+        return
+    last = torch.full((s.B,), s.T - 1) if s.real is None else s.real.sum(1) - 1
+    if bool((last < 1).any()):
+        return
+    at_last = torch.arange(s.T) == last[:, None]
+    before = torch.arange(s.T) == (last - 1)[:, None]
+    outputs = s.pooled if not s.timed else s.in_step
+    if not outputs or (s.timed and s.real is None):
+        return
+    if any(call.name in CHOOSING for call in s.base.tape.calls):  # what is chosen may be any step
+        return
+    nudged, other = s.disturb(s.steps(at_last)), s.disturb(s.steps(before))
+    read = torch.stack([s.effect(nudged, k).amax(1) for k in dict.fromkeys(s.pooled + outputs)]).amax(
+        0
+    )  # (B,)
+    lawful = torch.stack([s.effect(other, k).amax(1) for k in outputs]).amax(0)
+    unread = (read == 0) & (lawful > max(s.tolerance(k) for k in outputs))
+    if not bool(unread.any()) or (s.timed and _shifted(s, outputs[0], last)):
+        return
+    rows = [s.number(row) for row in unread.nonzero().flatten().tolist()]
+    which = "any row" if len(rows) == s.B else f"row {rows[0]}"
+    real = " real" if s.real is not None else ""
+    yield Finding(
+        "last step unread",
+        WRONG,
+        f"No output reads the last{real} step of {which}; the step before it moves them by "
+        f"{float(lawful[unread].max()):.2g}.",
+        row=None if len(rows) == s.B else rows[0],
+        numbers={"unlawful": 0.0, "lawful": float(lawful[unread].max())},
+        lesson="10",
+    )
+
+
+def _shifted(s: Subject, k: int, last: torch.Tensor) -> bool:
+    """Whether outputs read the inputs up to one step before their own, as a shifting decoder does."""
+    earlier = torch.arange(s.T) == (last - 1).clamp(min=0)[:, None]
+    effect = s.effect(s.disturb(s.steps(earlier)), k)
+    rows = torch.arange(s.B)
+    return float(effect[rows, (last - 1).clamp(min=0)].max()) == 0 and float(effect[rows, last].max()) > 0

@@ -1,0 +1,273 @@
+"""An audit from its first run to its last check."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rnncourse.auditing.axes import Settled, chosen_rows, settle
+from rnncourse.auditing.checks import (
+    arguments,
+    chance,
+    cut,
+    finite,
+    future,
+    gates,
+    losses,
+    memory,
+    order,
+    padding,
+    parameters,
+    place,
+    recurrent,
+    rows,
+    softmax,
+    starts,
+    steps,
+    targets,
+)
+from rnncourse.auditing.probe import Probe
+from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
+from rnncourse.auditing.subject import Subject, feature_weights, layouts_of, rows_first
+from rnncourse.auditing.untouched import generators_restored
+
+# In the order in which they run: what one has found, a later one may ask for.
+ALL: tuple[ModuleType, ...] = (
+    chance,
+    memory,
+    rows,
+    place,
+    arguments,
+    steps,
+    order,
+    future,
+    cut,
+    starts,
+    padding,
+    recurrent,
+    gates,
+    softmax,
+    losses,
+    targets,
+    parameters,
+)
+FIRST: ModuleType = finite
+
+
+def first_subject(
+    model: Any,
+    call: Callable[..., Any] | None,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    loss: Callable[..., Any] | None,
+    told: tuple[Any, ...],
+    causal: bool | None,
+    most: int,
+) -> tuple[Subject, Settled]:
+    """Settle the axes, run the model once, and find out how its outputs are laid out."""
+    target, lengths, starts, batch, time = told
+
+    def settled_with(axis: int | None) -> Settled:
+        return settle(model, call, args, kwargs, target, lengths, starts, batch, axis)
+
+    settled = settled_with(time)
+    probe, base = _first_run(model, call, settled, loss, most)
+    layouts, gaps, accepted, fewer = layouts_of(probe, base)
+    main = settled.inputs.main
+    if not accepted and not settled.time_told and not main.packed and main.value.dim() > 2:
+        first = settled.inputs.main.batch
+        for axis in range(main.value.dim() - 1, 0, -1):
+            if axis in (main.batch, main.time) or main.value.shape[axis] < 2:
+                continue
+            other = settle(
+                model, call, args, kwargs, target, lengths, starts, first if batch is None else batch, axis
+            )
+            second, again = _first_run(model, call, other, loss, most)
+            found, more, fits, fewer_again = layouts_of(second, again)
+            if fits:
+                settled = replace(other, confirmed=settled.confirmed, told=settled.told)
+                probe, base, layouts, gaps, accepted = second, again, found, more, fits
+                fewer = fewer_again
+                break
+    subject = Subject(model, probe, base, layouts, settled.confirmed, causal, gaps=list(gaps))
+    subject.takes_fewer_rows = fewer
+    if not accepted and probe.inputs.T > 1:
+        subject.gaps.append("output axes by taking a step away (the model refuses): their sizes decide")
+    return subject, settled
+
+
+def _first_run(
+    model: Any, call: Callable[..., Any] | None, settled: Settled, loss: Any, most: int
+) -> tuple[Probe, Any]:
+    """Run the model on a few rows, or on all if it refuses fewer, or its loss does."""
+    whole = settled.inputs
+    chosen = chosen_rows(whole, max(2, most))
+    if len(chosen) < whole.B and not _flattened(settled):
+        probe = Probe(model, call, whole.rows(chosen), loss)
+        try:
+            base = probe.run(record=True)
+            if loss is not None:
+                goal = probe.inputs.target
+                probe.loss_of(base.returned, None if goal is None else goal.value)
+            return probe, base
+        except Exception:  # whatever it raises: with all rows it either works or says why
+            probe.saved.restore()
+    probe = Probe(model, call, whole, loss)
+    try:
+        return probe, probe.run(record=True)
+    except Exception:
+        probe.saved.restore()
+        raise
+
+
+def _flattened(settled: Settled) -> bool:
+    """Whether some tensor can't be cut by rows, as a target of B * T entries."""
+    goal = settled.inputs.target
+    leaves = [*settled.inputs.leaves, *([goal] if goal is not None else [])]
+    return any(
+        isinstance(leaf.value, Tensor)
+        and leaf.batch is None
+        and leaf.value.dim() > 0
+        and leaf.role == "other"
+        and leaf.value.shape[0] == settled.inputs.B * settled.inputs.T
+        for leaf in leaves
+    )
+
+
+def run_checks(s: Subject, settled: Settled) -> list[Finding]:
+    """Run the checks one after the other; NaN ends them."""
+    main = s.inputs.main
+    if not settled.told:
+        how = "as other arguments say" if settled.confirmed else "as assumed, or as the outputs say"
+        text = f"The batch is axis {main.batch} and time is axis {main.time} of {main.name}, {how}."
+        s.found.append(Finding("axes", FACT, text))
+    for note in settled.notes:
+        s.found.append(Finding("inferred", FACT, note))
+    s.checked += FIRST.KINDS
+    s.found += FIRST.run(s)
+    if s.has("not finite"):
+        s.gaps.append("all else (the outputs are not finite)")
+        return s.found
+    if s.B > 1:
+        rows_first(s)
+    _settle_causal(s)
+    for check in ALL:
+        s.checked += check.KINDS
+        try:
+            for finding in check.run(s):
+                s.found.append(finding)
+        except Exception as error:  # of the model, used as it was not meant; the other checks go on
+            reason = (str(error).splitlines() or [""])[0][:90]
+            s.skip(f"{', '.join(check.KINDS)} (it raised {type(error).__name__}: {reason})", *check.KINDS)
+    if s.has("parameter without gradient"):  # what is cut off from the input learns nothing, and should
+        wrong = any(f.kind == "parameter without gradient" and f.level == WRONG for f in s.found)
+        s.found = [
+            replace(f, level=WRONG)
+            if wrong and f.kind == "gradient cut" and "value" not in f.numbers and f.numbers.get("whole")
+            else f
+            for f in s.found
+        ]
+    if s.causal is None:
+        s.gaps.append("whether the future may be read (say causal=)")
+    return s.found
+
+
+def read_otherwise(
+    s: Subject,
+    settled: Settled,
+    model: Any,
+    call: Callable[..., Any] | None,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    loss: Any,
+    told: tuple[Any, ...],
+    causal: bool | None,
+    most: int,
+) -> tuple[Subject, Settled] | None:
+    """Where the batch axis is assumed and rows mix along it: the other reading, if under it they do not.
+
+    What the outputs keep of the two axes is the batch; if they keep both, the other reading is a question.
+    """
+    main = s.inputs.main
+    if s.exact or s.B == 1 or main.packed or main.value.dim() < 2 or not s.numeric:
+        return None
+    target, lengths, starts, _, _ = told
+    kept_batch = any(layout.has_rows for layout in s.layouts)
+    kept_time = any(layout.T is not None for layout in s.layouts)
+    if kept_batch != kept_time:
+        s.exact = True
+        if kept_batch:
+            return None
+    if not any(
+        float((m - torch.diag(m.diagonal())).max()) > s.tolerance(k) for k in s.numeric for m in [s.matrix(k)]
+    ):
+        return None
+    try:
+        swapped = (target, lengths, starts, main.time, main.batch)
+        other, resettled = first_subject(model, call, args, kwargs, loss, swapped, causal, most)
+        if other.B == 1 or not other.numeric:
+            return None
+        mixed = [m for k in other.numeric for m in [other.matrix(k)]]
+        limit = max(other.tolerance(k) for k in other.numeric)
+    except Exception:  # a model that does not take its inputs so cut
+        return None
+    other.probe.forwards += s.probe.forwards
+    resettled = replace(resettled, told=False, confirmed=False)
+    if any(float((m - torch.diag(m.diagonal())).max()) > limit for m in mixed):
+        s.exact = True  # rows mix whichever axis they are
+        return None
+    call_ = next((c for c in s.base.recurrent), None)
+    other.found.append(
+        Finding(
+            "batch as time",
+            QUESTION,
+            f"The batch is axis {main.time} of {main.name} {tuple(main.value.shape)}, it seems: along axis "
+            f"{main.batch} the entries depend on one another. If your batch is axis {main.batch}, the model "
+            "takes it for time. Say batch= or lengths= to be sure.",
+            call_.place if call_ else None,
+            call_.name if call_ else "",
+            lesson="03",
+            see=f"rnncourse.explain(model.{call_.name})" if call_ and call_.name in s.probe.modules else "",
+            by=f"{type(call_.module).__name__} {call_.name!r} is called" if call_ else "",
+        )
+    )
+    return other, resettled
+
+
+def _settle_causal(s: Subject) -> None:
+    if s.causal is False:
+        return
+    number = targets.shifted_leaf(s)
+    if number is None:
+        return
+    s.options["shifted leaf"] = number
+    if s.causal is None and s.timed:
+        s.causal = True
+        s.options["why causal"] = f"the target is {s.inputs.leaves[number].name} one step on"
+
+
+def dependence_of(s: Subject) -> Tensor:
+    if not s.timed and not s.pooled:
+        raise ValueError("dependence: no output has a row for each row of the batch.")
+    k = (s.timed or s.pooled)[0]
+    with generators_restored():
+        s.__dict__.pop("graph", None)
+        out = s.graph.outputs[k]
+        if not out.requires_grad:
+            raise ValueError("dependence: the outputs have no gradient.")
+        canonical = s.layouts[k].canonical(torch.nan_to_num(out))
+        norms = []
+        for t in range(canonical.shape[1]):
+            weight = feature_weights(canonical)
+            found = s.input_gradients((canonical[:, t] * weight).sum()).get(s.main_number)
+            if found is None or found.dim() != 2:
+                raise ValueError(
+                    "dependence: the input has no gradient; is it a token that no nn.Embedding takes?"
+                )
+            norms.append(found.square().sum(0).sqrt())
+        s.__dict__.pop("graph", None)
+        s.probe.saved.restore()
+    return torch.stack(norms)

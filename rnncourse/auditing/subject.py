@@ -1,0 +1,320 @@
+"""The model under audit with what all checks share: the base run, the outputs' axes, the rows' effects."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rnncourse.auditing.blame import Story
+from rnncourse.auditing.inputs import Inputs, Leaf
+from rnncourse.auditing.outputs import Layout, find
+from rnncourse.auditing.probe import Probe, Run, Where
+from rnncourse.auditing.report import Finding
+
+
+@dataclass
+class Subject:
+    """What checks ask and what they leave for one another.
+
+    exact: whether the batch axis is known; where it is not, what hangs on it is a question. gaps: what could
+    not be checked, and why.
+    """
+
+    model: Any
+    probe: Probe
+    base: Run
+    layouts: list[Layout]
+    exact: bool
+    causal: bool | None
+    options: dict[str, Any] = field(default_factory=dict)
+    takes_fewer_rows: bool = False
+    gaps: list[str] = field(default_factory=list)
+    checked: list[str] = field(default_factory=list)
+    found: list[Finding] = field(default_factory=list)
+    nudges: dict[Any, Run] = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> Inputs:
+        return self.probe.inputs
+
+    @property
+    def B(self) -> int:
+        return self.inputs.B
+
+    @property
+    def T(self) -> int:
+        return self.inputs.T
+
+    def number(self, row: int) -> int:
+        """The number that a row has in the batch as it was given."""
+        return self.inputs.ids[row]
+
+    def has(self, *kinds: str) -> bool:
+        return any(finding.kind in kinds for finding in self.found)
+
+    def skip(self, reason: str, *kinds: str) -> None:
+        """Say that something was not checked, and why."""
+        self.gaps.append(reason)
+        self.checked = [kind for kind in self.checked if kind not in kinds]
+
+    # ---- outputs
+
+    @cached_property
+    def numeric(self) -> list[int]:
+        """The outputs that can be compared row by row."""
+        return [k for k, layout in enumerate(self.layouts) if layout.has_rows]
+
+    @cached_property
+    def learns(self) -> bool:
+        """Whether some output is a number, and not a choice, such as argmax gives."""
+        return any(out.is_floating_point() for out in self.base.outputs)
+
+    @cached_property
+    def timed(self) -> list[int]:
+        """Of these, the ones with an axis of time; those with gradients first."""
+        found = [k for k in self.numeric if self.layouts[k].T is not None]
+        return sorted(found, key=lambda k: not self.base.outputs[k].requires_grad)
+
+    @cached_property
+    def pooled(self) -> list[int]:
+        return [k for k in self.numeric if self.layouts[k].T is None]
+
+    def values(self, run: Run, k: int) -> Tensor:
+        """Output k of a run as (B, T, ·), what a mask makes -inf set to 0."""
+        out = run.outputs[k].detach().cpu()
+        if out.is_floating_point():
+            out = torch.nan_to_num(out, nan=0.0, posinf=0.0, neginf=0.0)
+        layout = self.layouts[k]
+        if tuple(out.shape) != layout.shape:
+            layout = replace(layout, shape=tuple(out.shape))
+        return layout.canonical(out)
+
+    def size(self, k: int) -> float:
+        values = self.values(self.base, k)
+        return float(values.abs().max()) if values.numel() else 0.0
+
+    def tolerance(self, k: int, shapes_change: bool = False) -> float:
+        dtype = self.base.outputs[k].dtype
+        if dtype in (torch.bfloat16, torch.float16):
+            return 8 * torch.finfo(dtype).eps * self.size(k)
+        return (1e-4 if shapes_change else 1e-5) * self.size(k)
+
+    def effect(self, run: Run, k: int, base: Run | None = None) -> Tensor:
+        """How much output k differs from the base run's: (B, T)."""
+        one, other = self.values(run, k), self.values(base or self.base, k)
+        if one.shape != other.shape:
+            return one.new_full(other.shape[:2], float("inf"))
+        if not one.numel():
+            return one.new_zeros(one.shape[:2])
+        return (one - other).abs().amax(2).double()
+
+    @cached_property
+    def owners(self) -> dict[int, int]:
+        """By output with an axis of time, the number of the leaf whose steps are its steps.
+
+        Where several inputs have as many steps, each is shortened alone: a decoder's output follows its own.
+        """
+        rivals = [
+            number
+            for number, leaf in enumerate(self.inputs.leaves)
+            if leaf.role == "sequence" and number != self.main_number
+        ]
+        found = dict.fromkeys(self.timed, self.main_number)
+        for number in (self.main_number, *rivals) if rivals and self.T > 1 else ():
+            leaf = self.inputs.leaves[number]
+            if leaf.T < 2:
+                continue
+            changed = self.inputs.with_leaf(number, leaf.shorter(1))
+            try:
+                outputs = self.probe.run(inputs=changed).outputs
+            except Exception:  # inputs that belong together: they are shortened together or not at all
+                continue
+            for k in self.timed:
+                if len(outputs) == len(self.base.outputs) and outputs[k].shape != self.base.outputs[k].shape:
+                    found[k] = number
+        return found
+
+    @cached_property
+    def in_step(self) -> list[int]:
+        """The outputs with a step for each step of the main input."""
+        return [k for k in self.timed if self.layouts[k].T == self.T and self.owners[k] == self.main_number]
+
+    # ---- runs
+
+    @cached_property
+    def row_runs(self) -> list[Run]:
+        """One run for each row, all that belongs to it disturbed."""
+        return [self.disturb(self.rows([row]), hooks=True) for row in range(self.B)]
+
+    def disturb(self, where: Where, **options: Any) -> Run:
+        return self.probe.run(where, **options)
+
+    def rows(self, chosen: Sequence[int]) -> Where:
+        def where(leaf: Leaf) -> Tensor:
+            mask = torch.zeros(self.B, dtype=torch.bool)
+            mask[list(chosen)] = True
+            return mask[:, None].expand(self.B, leaf.T) if leaf.time is not None else mask
+
+        return where
+
+    def steps(self, mask: Tensor, leaf_number: int | None = None) -> Where:
+        """Disturb these steps, (T,) or (B, T), of the main input and all with its steps; or of one leaf."""
+        mask = mask.expand(self.B, -1) if mask.dim() == 1 else mask
+
+        def where(leaf: Leaf) -> Tensor | None:
+            if leaf_number is not None:
+                return mask if leaf is self.inputs.leaves[leaf_number] else None
+            return mask if leaf.time is not None and mask.shape[1] == leaf.T else None
+
+        return where
+
+    def matrix(self, k: int) -> Tensor:
+        """How much row i of output k depends on row j of the inputs: (B, B)."""
+        return torch.stack([self.effect(run, k).amax(1) for run in self.row_runs], dim=1)
+
+    def nudged(self, s: int, late: bool, leaf: int | None = None, record: bool = False) -> Run:
+        """The run in which all steps from s on are disturbed, or with late=False all before s."""
+        key = (s, late, leaf)
+        if key not in self.nudges or (record and not self.nudges[key].tape.record):
+            T = self.T if leaf is None else self.inputs.leaves[leaf].T
+            mask = torch.arange(T) >= s
+            run = self.disturb(self.steps(mask if late else ~mask, leaf), record=record)
+            self.nudges[key] = run
+        return self.nudges[key]
+
+    @cached_property
+    def row_story(self) -> Story | None:
+        """The base run's calls beside those of one run for each row."""
+        runs = [self.disturb(self.rows([row]), record=True) for row in range(self.B)]
+        return Story.of(self.base.tape, [run.tape for run in runs])
+
+    def story(self, *runs: Run) -> Story | None:
+        return Story.of(self.base.tape, [run.tape for run in runs])
+
+    # ---- gradients
+
+    @cached_property
+    def weights(self) -> list[Tensor]:
+        """A random weighting of each output, the loss where none is given."""
+        generator = torch.Generator().manual_seed(7)
+        return [torch.randn(out.shape, generator=generator).to(out.device) for out in self.base.outputs]
+
+    def summed(self, run: Run, only: Callable[[int], Tensor | None] | None = None) -> Tensor | None:
+        """The weighted sum of all outputs that have a gradient; `only(k)` is a mask (B, T) for output k."""
+        total: Tensor | None = None
+        for k, out in enumerate(run.outputs):
+            if not out.requires_grad or not out.is_floating_point():
+                continue
+            weight = self.weights[k].to(out.dtype)
+            if weight.shape != out.shape:
+                weight = torch.ones_like(out)
+            product = torch.where(torch.isfinite(out), out, 0.0) * weight
+            if only is not None:
+                if k not in self.numeric:
+                    continue
+                mask = only(k)
+                if mask is None:
+                    continue
+                product = self.layouts[k].canonical(product) * mask[:, :, None].to(product)
+            part = product.sum()
+            total = part if total is None else total + part
+        return total
+
+    @cached_property
+    def graph(self) -> Run:
+        """A run with all inputs leaves of its graph."""
+        return self.probe.run(taps=True, hooks=True)
+
+    def input_gradients(self, of: Tensor, keep: bool = True) -> dict[int, Tensor]:
+        """By leaf the norm of the gradient at each (row, step), (B, T), or (B,) without time."""
+        zeros = self.graph.zeros
+        if not zeros:
+            return {}
+        found = self.probe.gradients(of, [zero for _, _, zero in zeros], keep)
+        squares: dict[int, Tensor] = {}
+        for (number, origin, zero), gradient in zip(zeros, found, strict=True):
+            leaf = self.inputs.leaves[number]
+            if gradient is None:
+                gradient = torch.zeros_like(zero)
+            gradient = torch.nan_to_num(gradient.double())
+            if origin is None:
+                moved = gradient.movedim(_axes(leaf), tuple(range(len(_axes(leaf)))))
+                square = moved.reshape(*moved.shape[: len(_axes(leaf))], -1).square().sum(-1)
+            else:
+                flat = gradient.reshape(origin.numel(), -1).square().sum(1)
+                known = origin.reshape(-1) >= 0
+                sums = flat.new_zeros(leaf.value.numel())
+                sums.index_add_(0, origin.reshape(-1)[known], flat[known])
+                shaped = sums.view(leaf.value.shape)
+                moved = shaped.movedim(_axes(leaf), tuple(range(len(_axes(leaf)))))
+                square = moved.reshape(*moved.shape[: len(_axes(leaf))], -1).sum(-1)
+            squares[number] = squares.get(number, torch.zeros_like(square)) + square
+        return {number: square.sqrt().cpu() for number, square in squares.items()}
+
+    @cached_property
+    def main_number(self) -> int:
+        return next(k for k, leaf in enumerate(self.inputs.leaves) if leaf is self.inputs.main)
+
+    # ---- lengths
+
+    @cached_property
+    def real(self) -> Tensor | None:
+        """Which steps are real, (B, T), if lengths are known."""
+        if self.inputs.lengths is None:
+            return None
+        return torch.arange(self.T) < self.inputs.lengths[:, None]
+
+
+def feature_weights(canonical: Tensor) -> Tensor:
+    """Weights with which an output's features are summed; not all alike, or a softmax's would cancel."""
+    return (1 + 0.5 * torch.sin(torch.arange(canonical.shape[2]))).to(canonical)
+
+
+def _axes(leaf: Leaf) -> tuple[int, ...]:
+    assert leaf.batch is not None
+    return (leaf.batch,) if leaf.time is None else (leaf.batch, leaf.time)
+
+
+def layouts_of(probe: Probe, base: Run) -> tuple[list[Layout], list[str], bool, bool]:
+    """The outputs' layouts, what could not be found out, and whether a step, and a row, less was accepted."""
+    inputs, gaps = probe.inputs, []
+    row_less: Sequence[Tensor | None] = []
+    step_less: Sequence[Tensor | None] = []
+    if inputs.B > 1:
+        shorter = inputs.rows(range(inputs.B - 1))
+        row_less = _outputs(probe, shorter, len(base.outputs))
+        if not row_less:
+            gaps.append("output axes by taking a row away (the model refuses): their sizes decide")
+    if inputs.T > 1:
+        step_less = _outputs(probe, inputs.shorter(1), len(base.outputs))
+    accepted = bool(step_less)
+    layouts = []
+    for k, out in enumerate(base.outputs):
+        a = tuple(row_less[k].shape) if row_less else None  # type: ignore[union-attr]
+        b = tuple(step_less[k].shape) if step_less else None  # type: ignore[union-attr]
+        layouts.append(find(tuple(out.shape), a, b, inputs.B, inputs.T))
+    return layouts, gaps, accepted, bool(row_less)
+
+
+def _outputs(probe: Probe, inputs: Inputs, count: int) -> list[Tensor]:
+    try:
+        found = probe.run(inputs=inputs).outputs
+    except Exception:  # whatever a model raises when it gets fewer rows or steps
+        return []
+    return found if len(found) == count else []
+
+
+def rows_first(subject: Subject) -> None:
+    """Find out of outputs with one axis of B * T entries whether they lie rows first or steps first."""
+    for k, layout in enumerate(subject.layouts):
+        if layout.joined is None or layout.T == 1:
+            continue
+        best = {}
+        for first in (True, False):
+            subject.layouts[k] = replace(layout, rows_first=first)
+            matrix = subject.matrix(k)
+            best[first] = float(matrix.diagonal().sum() - (matrix - torch.diag(matrix.diagonal())).sum())
+        subject.layouts[k] = replace(layout, rows_first=best[True] >= best[False])

@@ -1,0 +1,173 @@
+"""The learner's own copy of the course, in work/: the lessons without their outputs, and the exercises.
+
+Git keeps the originals and never sees the copy. So a lesson's answers are not open below its questions, and
+no update of the course meets a file that somebody is working in. Nothing of the learner's is overwritten or
+deleted: what is replaced goes to work/old/, and what was changed stays where it is.
+
+`course.py` runs this file by its path, with nothing but Python's standard library: no import waits for torch.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+GIVEN = ".given.json"  # of each page, the digest of what was given out last
+TO_AN_EXERCISE = re.compile(r"(?:\.\./exercises/|\.\./)(\d\d_\w+)/\w+\.ipynb")
+TO_A_LESSON = re.compile(r"\.\./\.\./(notebooks/\w+\.ipynb)")
+TO_A_FILE = re.compile(r"\]\(\.\./((?!notebooks/|exercises/)[\w./-]+)\)")
+
+KEPT = "{page} has changed in the course. Yours, in which you have written, stays; the new one is {new}."
+RENEWED = "{page} has changed in the course and is renewed. Yours, with its outputs, is in {old}."
+UNREADABLE = "{page} cannot be read as a notebook, so it was moved to {old}, and a new one is in its place."
+RESET = "{page} is as it was given out. What you had written is in {old}."
+NO_EXERCISE = "There is no exercise {number}. There are: {numbers}."
+AS_GIVEN = "{page} is as it was given out."
+
+
+class Workspace:
+    """The copy in `root`/work of the course in `root`."""
+
+    def __init__(self, root: Path, today: datetime.date | None = None) -> None:
+        self.root, self.work = root, root / "work"
+        self.today = today or datetime.date.today()
+
+    def renew(self) -> list[str]:
+        """Bring the copy up to date. Return a sentence for each page that the learner has to know of."""
+        given = self._given()
+        said: list[str] = []
+        for page, text in self._pages():
+            said += self._renew(page, text, given)
+            given[page] = _digest(text)
+        for name in {found for _, text in self._pages() for found in TO_A_FILE.findall(text)}:
+            if (self.root / name).is_file():
+                _write(self.work / name, (self.root / name).read_bytes())
+        _write(self.work / GIVEN, json.dumps(given, indent=1).encode())
+        return said
+
+    def reset(self, number: str) -> str:
+        """Give an exercise back as it was given out; what the learner wrote goes to work/old/."""
+        pages = {page[10:12]: (page, text) for page, text in self._pages() if page.startswith("exercises/")}
+        if number.zfill(2) not in pages:
+            return NO_EXERCISE.format(number=number, numbers=", ".join(sorted(pages)))
+        page, text = pages[number.zfill(2)]
+        mine = self.work / page
+        if mine.exists() and mine.read_text(encoding="utf-8") == text:
+            return AS_GIVEN.format(page=page)
+        old = self._set_aside(page) if mine.exists() else None
+        _write(mine, text.encode())
+        _write(self.work / GIVEN, json.dumps(self._given() | {page: _digest(text)}, indent=1).encode())
+        return RESET.format(page=page, old=old) if old else AS_GIVEN.format(page=page)
+
+    def _renew(self, page: str, text: str, given: dict[str, str]) -> Iterator[str]:
+        mine = self.work / page
+        if not mine.exists():
+            _write(mine, text.encode())
+            return
+        found = _digest_of(mine)
+        if found == _digest(text):  # whatever cells have been run since
+            return
+        if found is None:
+            old = self._set_aside(page)
+            _write(mine, text.encode())
+            yield UNREADABLE.format(page=page, old=old)
+        elif found == given.get(page):
+            if _was_run(mine):
+                yield RENEWED.format(page=page, old=self._set_aside(page))
+            _write(mine, text.encode())
+        elif given.get(page) != _digest(text):
+            new = mine.with_name(f"{mine.stem} (new, {self.today}).ipynb")
+            _write(new, text.encode())
+            yield KEPT.format(page=page, new=new.name)
+
+    def _pages(self) -> Iterator[tuple[str, str]]:
+        """Each lesson and exercise: its place in the copy, and its text as it is given out."""
+        for lesson in sorted(self.root.glob("notebooks/[0-9][0-9]_*.ipynb")):
+            yield f"notebooks/{lesson.name}", TO_AN_EXERCISE.sub(r"../exercises/\1.ipynb", _cleared(lesson))
+        for exercise in sorted(self.root.glob("exercises/[0-9][0-9]_*/*.ipynb")):
+            text = TO_A_LESSON.sub(r"../\1", _cleared(exercise))
+            yield f"exercises/{exercise.parent.name}.ipynb", TO_AN_EXERCISE.sub(r"\1.ipynb", text)
+
+    def _given(self) -> dict[str, str]:
+        try:
+            return dict(json.loads((self.work / GIVEN).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return {}
+
+    def _set_aside(self, page: str) -> str:
+        """Move a page of the learner's to work/old/, under a name that is free, and return where it is."""
+        at = Path("old") / page
+        stem, n = f"{at.stem} ({self.today})", 1
+        place = self.work / at.with_name(f"{stem}.ipynb")
+        while place.exists():
+            n += 1
+            place = self.work / at.with_name(f"{stem} {n}.ipynb")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(self.work / page, place)  # the page itself is replaced in one step, after this
+        return place.relative_to(self.work).as_posix()
+
+
+def _cleared(notebook: Path) -> str:
+    """The notebook's text without outputs and execution counts."""
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    for cell in content["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+def _digest(text: str) -> str:
+    """What a learner can change of a notebook: the sources of its cells, in their order."""
+    cells = json.loads(text)["cells"]
+    sources = [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
+    return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
+
+
+def _digest_of(notebook: Path) -> str | None:
+    try:
+        return _digest(notebook.read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _was_run(notebook: Path) -> bool:
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    return any(cell.get("outputs") for cell in cells)
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Write in one step: killed at any moment, there is the old file or the new one, whole."""
+    if file.exists() and file.read_bytes() == content:
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, aside = tempfile.mkstemp(dir=file.parent, prefix=".", suffix=".new")
+    try:
+        with os.fdopen(handle, "wb") as written:
+            written.write(content)
+        os.chmod(aside, 0o644)
+        os.replace(aside, file)
+    except BaseException:
+        os.unlink(aside)
+        raise
+
+
+def main(words: list[str]) -> None:
+    """`renew`, or `reset 13 14`, in the course of the working directory."""
+    workspace = Workspace(Path.cwd())
+    command, *numbers = words
+    said = workspace.renew()
+    if command == "reset":
+        said += [workspace.reset(number) for number in numbers]
+    print(*said, sep="\n", end="\n" if said else "")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,207 @@
+"""The learner's own copy: what is renewed, what is kept, and that nothing of theirs is ever lost."""
+
+import contextlib
+import datetime
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from rnncourse.lab import workspace
+from rnncourse.lab.workspace import Workspace
+
+ROOT = Path(__file__).parent.parent
+DAY = datetime.date(2026, 3, 1)
+
+
+def notebook(*sources, outputs=()):
+    cells = [
+        {"cell_type": "code", "source": s, "outputs": list(outputs), "execution_count": 3, "metadata": {}}
+        for s in sources
+    ]
+    return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+
+
+OUTPUT = {"output_type": "stream", "name": "stdout", "text": "the answer"}
+
+
+class Course:
+    """A course of one lesson and one exercise."""
+
+    def __init__(self, root):
+        self.root = root
+        for folder in ("notebooks", "exercises/13_packing", "docs"):
+            (root / folder).mkdir(parents=True)
+        (root / "docs" / "a.png").write_bytes(b"png")
+        self.lesson("x = 1")
+        self.exercise("def f(): ...")
+
+    def lesson(self, *sources):
+        text = notebook(
+            *sources, "[](../exercises/13_packing/packing.ipynb) ![](../docs/a.png)", outputs=[OUTPUT]
+        )
+        (self.root / "notebooks" / "13_packing.ipynb").write_text(text)
+
+    def exercise(self, *sources):
+        text = notebook(*sources, "[](../../notebooks/13_packing.ipynb) [](../12_b/b.ipynb)")
+        (self.root / "exercises" / "13_packing" / "packing.ipynb").write_text(text)
+
+    def renew(self, day=DAY):
+        return Workspace(self.root, day).renew()
+
+    @property
+    def mine(self):
+        return self.root / "work" / "exercises" / "13_packing.ipynb"
+
+    @property
+    def my_lesson(self):
+        return self.root / "work" / "notebooks" / "13_packing.ipynb"
+
+    def everything(self):
+        """All texts of notebooks in the copy."""
+        return {file.read_text() for file in (self.root / "work").rglob("*.ipynb")}
+
+
+@pytest.fixture
+def course(tmp_path):
+    return Course(tmp_path)
+
+
+def test_lessons_come_without_their_answers_and_links_lead_on(course):
+    assert course.renew() == []
+    cells = json.loads(course.my_lesson.read_text())["cells"]
+    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in cells)
+    assert "(../exercises/13_packing.ipynb)" in cells[-1]["source"]
+    assert (course.root / "work" / "docs" / "a.png").read_bytes() == b"png"
+    assert "(../notebooks/13_packing.ipynb)" in course.mine.read_text()
+    assert "(12_b.ipynb)" in course.mine.read_text()
+
+
+def test_what_was_not_changed_is_renewed(course):
+    course.renew()
+    course.exercise("def g(): ...")
+    assert course.renew() == []
+    assert "def g" in course.mine.read_text()
+    assert not (course.root / "work" / "old").exists()
+
+
+def test_what_was_only_run_is_renewed_and_its_outputs_are_kept(course):
+    course.renew()
+    ran = notebook("def f(): ...", "[](../notebooks/13_packing.ipynb) [](12_b.ipynb)", outputs=[OUTPUT])
+    course.mine.write_text(ran)
+    assert course.renew() == []  # nothing new in the course: nothing happens
+    assert course.mine.read_text() == ran
+    course.exercise("def g(): ...")
+    (said,) = course.renew()
+    assert said == (
+        "exercises/13_packing.ipynb has changed in the course and is renewed. Yours, with its outputs, is in"
+        " old/exercises/13_packing (2026-03-01).ipynb."
+    )
+    assert ran in course.everything()
+    assert "def g" in course.mine.read_text()
+
+
+def test_what_was_written_stays_and_the_new_one_is_laid_beside_once(course):
+    course.renew()
+    course.mine.write_text(notebook("def f(): return 1"))
+    course.exercise("def g(): ...")
+    (said,) = course.renew()
+    assert said == (
+        "exercises/13_packing.ipynb has changed in the course. Yours, in which you have written, stays;"
+        " the new one is 13_packing (new, 2026-03-01).ipynb."
+    )
+    assert "return 1" in course.mine.read_text()
+    assert "def g" in course.mine.with_name("13_packing (new, 2026-03-01).ipynb").read_text()
+    assert course.renew(datetime.date(2026, 3, 2)) == []
+
+
+def test_what_was_deleted_comes_back_and_what_cannot_be_read_is_kept(course):
+    course.renew()
+    course.mine.unlink()
+    assert course.renew() == []
+    assert course.mine.exists()
+    course.mine.write_text("half a file")
+    (said,) = course.renew()
+    assert "cannot be read as a notebook" in said
+    assert "half a file" in course.everything()
+    assert "def f" in course.mine.read_text()
+
+
+def test_reset_gives_an_exercise_back_and_keeps_the_old(course):
+    course.renew()
+    for n in range(3):
+        course.mine.write_text(notebook(f"mine {n}"))
+        said = Workspace(course.root, DAY).reset("13")
+        assert said.startswith(
+            "exercises/13_packing.ipynb is as it was given out. What you had written is in old/"
+        )
+        assert "def f" in course.mine.read_text()
+    assert {notebook(f"mine {n}") for n in range(3)} <= course.everything()
+    assert Workspace(course.root, DAY).reset("13") == "exercises/13_packing.ipynb is as it was given out."
+    assert Workspace(course.root, DAY).reset("7") == "There is no exercise 7. There are: 13."
+
+
+class Killed(BaseException):
+    """In place of a kill: whatever would run next does not."""
+
+
+@pytest.mark.parametrize("step", range(8))
+@pytest.mark.parametrize("written", [True, False])
+def test_killed_at_any_step_nothing_is_lost_and_the_next_start_ends_it(course, monkeypatch, step, written):
+    course.renew()
+    own = notebook("mine") if written else notebook(
+        "def f(): ...", "[](../notebooks/13_packing.ipynb) [](12_b.ipynb)", outputs=[OUTPUT]
+    )  # fmt: skip
+    course.mine.write_text(own)
+    course.lesson("x = 2")
+    course.exercise("def g(): ...")
+    steps = iter(range(100))
+    kept = {"replace": os.replace, "copy2": workspace.shutil.copy2}
+
+    def dying(name):
+        def call(*arguments):
+            if next(steps) == step:
+                raise Killed
+            return kept[name](*arguments)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workspace.os, "replace", dying("replace"))
+        patch.setattr(workspace.shutil, "copy2", dying("copy2"))
+        with contextlib.suppress(Killed):
+            course.renew()
+    assert own in course.everything()
+    course.renew()
+    assert own in course.everything()
+    texts = "".join(course.everything())
+    assert "def g" in texts
+    assert "x = 2" in course.my_lesson.read_text()
+
+
+def test_it_needs_the_standard_library_alone():
+    file = Path(workspace.__file__)
+    code = (
+        f"import runpy, sys; runpy.run_path({str(file)!r})\n"
+        "print({'torch', 'numpy', 'rnncourse'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_the_copy_of_the_real_course_has_no_output_and_no_dead_link(tmp_path):
+    for folder in ("notebooks", "exercises", "docs", "README.md"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    Workspace(tmp_path, DAY).renew()
+    pages = list((tmp_path / "work").rglob("*.ipynb"))
+    assert len(pages) == len([*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("exercises/*/*.ipynb")])
+    for page in pages:
+        content = json.loads(page.read_text())
+        for cell in content["cells"]:
+            assert not cell.get("outputs")
+            for link in workspace.re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", "".join(cell["source"])):
+                if (cell["cell_type"] == "markdown" and "/" in link) or link.endswith(".ipynb"):
+                    assert (page.parent / link).exists(), f"{page.name}: {link}"
