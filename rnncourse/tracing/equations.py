@@ -14,7 +14,7 @@ from torch.nn.functional import linear
 
 from rnncourse.steps import NONLINEARITIES
 
-GATES = {"LSTM": ("i", "f", "g", "o"), "GRU": ("r", "z", "n"), "RNN_TANH": (), "RNN_RELU": ()}
+GATES = {"LSTM": ("i", "f", "g", "o"), "GRU": ("r", "z", "n"), "RNN_TANH": (), "RNN_RELU": (), "OWN": ()}
 
 Values = dict[str, Tensor]
 # By a value's name what `trace(..., set=...)` puts in its place: a number, a tensor, a function of the value

@@ -30,12 +30,15 @@ Weights = dict[Place, dict[str, Tensor]]  # by the names of a step's arguments
 class Plan:
     """What a recurrent module is made of."""
 
-    mode: str  # "LSTM", "GRU", "RNN_TANH", "RNN_RELU"
+    mode: str  # "LSTM", "GRU", "RNN_TANH", "RNN_RELU"; "OWN" of a cell whose step the user gave
     is_cell: bool = False
     num_layers: int = 1
     bidirectional: bool = False
     projected: bool = False
     edits: Edits = field(default_factory=dict)  # what trace was asked to set
+    step: Callable[..., Values] | None = None  # of an "OWN" cell: x, *state -> values by name
+    own_names: tuple[str, ...] = ()  # those values' names, known after the first call
+    two_states: bool = False  # whether its state is (h, c)
 
     @classmethod
     def of(cls, module: Recurrent) -> "Plan":
@@ -49,10 +52,12 @@ class Plan:
 
     @property
     def has_cell_state(self) -> bool:
-        return self.mode == "LSTM"
+        return self.mode == "LSTM" or self.two_states
 
     @property
     def names(self) -> tuple[str, ...]:
+        if self.mode == "OWN":
+            return self.own_names
         return names_of(self.mode, self.projected)
 
     @property
@@ -66,6 +71,8 @@ class Plan:
 
         They are autograd's, not detached.
         """
+        if self.step is not None:
+            return {place: {} for place in self.places}  # its step reads its own
         names = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if module.bias else [])]
         names += ["weight_hr"] if self.projected else []
         found = {}
@@ -97,13 +104,14 @@ class Layout:
     unsorted_indices: Tensor | None = None
 
     @classmethod
-    def of(cls, module: Recurrent, input: Tensor | PackedSequence) -> "Layout":
+    def of(cls, module: Recurrent, input: Tensor | PackedSequence, is_cell: bool) -> "Layout":
         if isinstance(input, PackedSequence):
             sizes = tuple(input.batch_sizes.tolist())
             return cls(sizes, False, False, False, True, input.sorted_indices, input.unsorted_indices)
-        if isinstance(module, Cell):
+        if is_cell:
             unbatched = input.dim() == 1
             return cls((1 if unbatched else len(input),), unbatched=unbatched, is_cell=True)
+        assert not isinstance(module, Cell)
         if input.dim() == 2:
             return cls((1,) * len(input), unbatched=True)
         B, T = input.shape[:2] if module.batch_first else input.shape[1::-1]
@@ -279,11 +287,13 @@ def recompute(
 
 def _recorder(plan: Plan, names: Collection[str]) -> tuple[Callable[..., State], list[Values]]:
     """A step for `unroll`, and the list to which it appends each step's values of these names."""
-    equations = EQUATIONS[plan.mode]
     kept: list[Values] = []
 
     def step(x_t: Tensor, state: State, weights: Mapping[str, Tensor]) -> State:
-        values = equations(x_t, *state, **weights, edits=plan.edits)
+        if plan.step is not None:
+            values = {"x": x_t} | plan.step(x_t, *state)
+        else:
+            values = EQUATIONS[plan.mode](x_t, *state, **weights, edits=plan.edits)
         kept.append({name: values[name] for name in names})
         return [values["h"], values["c"]] if plan.has_cell_state else [values["h"]]
 

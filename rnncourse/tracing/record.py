@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from typing import Any, get_args
@@ -194,16 +194,21 @@ class Recorder:
             if not watched.is_foreign:
                 raise
             own, built_on = type(module).__name__, watched.plan.mode.split("_")[0]
-            watched.untraced.append(
-                f"{watched.label} can't be traced: {own} has a forward of its own, and it is not called as "
-                f"{built_on} is, or returns something else ({error})."
-            )
+            if watched.plan.step is not None:
+                watched.untraced.append(f"{watched.label} can't be traced by the step given: {error}.")
+            else:
+                watched.untraced.append(
+                    f"{watched.label} can't be traced: {own} has a forward of its own, and it is not called "
+                    f"as {built_on} is, or returns something else ({error})."
+                )
             watched.warn_once(f"trace: {watched.untraced[-1]}")
         return result if watched.plan.edits else None
 
     def _record(self, watched: Watched, result: Any, input: Tensor | PackedSequence, hx: Any = None) -> Call:
+        if watched.plan.step is not None:
+            self._learn_names(watched, input, hx)
         plan, layers, names = watched.plan, watched.layers, watched.names
-        layout = Layout.of(watched.module, input)
+        layout = Layout.of(watched.module, input, watched.plan.is_cell)
         results = _results(plan, layout, result)
         own = [tensor.detach().clone() for tensor in results]
         rows = layout.rows(input).detach()
@@ -259,8 +264,23 @@ class Recorder:
             replay=replay,
         )
 
+    def _learn_names(self, watched: Watched, x: Any, hx: Any) -> None:
+        """Of a cell whose step the user gave: ask the step which values there are."""
+        assert watched.plan.step is not None
+        if hx is None:
+            raise ValueError("call it with its state, or its step cannot be computed again")
+        state = tuple(hx) if isinstance(hx, tuple | list) else (hx,)
+        values = watched.plan.step(x, *state)
+        needed = ("h", "c")[: len(state)]
+        if not (isinstance(values, dict) and all(name in values for name in needed)):
+            raise ValueError(f"its step must return a dict of values with {' and '.join(needed)} among them")
+        watched.names = ("x", *(name for name in values if name != "x"))
+        watched.plan = replace(watched.plan, own_names=tuple(watched.names), two_states=len(state) == 2)
+
     def _announce(self, watched: Watched, layout: Layout, inputs: Inputs, differentiable: bool) -> None:
         """Warn before the call with which the block comes to keep more than LIMIT bytes."""
+        if watched.plan.step is not None:
+            return  # how wide its values are is not known before
         plan, T, B = watched.plan, len(layout.batch_sizes), layout.batch_sizes[0]
         width = 0  # of all that is kept of one step of one sequence
         for (layer, _), weights in inputs.weights.items():
@@ -281,7 +301,7 @@ class Recorder:
 
 def _edited(watched: Watched, input: Tensor | PackedSequence, hx: Any = None) -> Any:
     """What the module returns with the values that were set, under autograd as the module's own would be."""
-    plan, layout = watched.plan, Layout.of(watched.module, input)
+    plan, layout = watched.plan, Layout.of(watched.module, input, watched.plan.is_cell)
     rows, weights = layout.rows(input), plan.weights(watched.module, watched.computed)
     inputs = Inputs(
         rows, first_states(plan, layout, weights, rows, hx), weights, plan.dropout(watched.module)
