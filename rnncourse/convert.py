@@ -26,12 +26,14 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from rnncourse.shapes import GATES
+
 Array = NDArray[Any]
 Weights = dict[str, Array]  # weight_ih, weight_hh, bias_ih, bias_hh
 
 ORDERS = {
-    4: {"torch": "ifgo", "keras": "ifgo", "onnx": "iofg"},
-    3: {"torch": "rzn", "keras": "zrn", "onnx": "zrn"},
+    4: {"torch": GATES[4], "keras": "ifgo", "onnx": "iofg"},
+    3: {"torch": GATES[3], "keras": "zrn", "onnx": "zrn"},
 }
 
 
@@ -90,7 +92,7 @@ def from_onnx(layer: nn.Module, weights: Mapping[str, Array], k: int = 0) -> Non
 def to_flax(layer: nn.Module, k: int = 0, reverse: bool = False) -> dict[str, Weights]:
     """Return the params of flax.linen's LSTMCell, OptimizedLSTMCell, GRUCell or SimpleCell."""
     w = _read(layer, k, reverse)
-    gates = ORDERS[_gates(layer)]["torch"] if _gates(layer) > 1 else [""]
+    gates = GATES[_gates(layer)] if _gates(layer) > 1 else [""]
     bias_ih, bias_hh = (w.get(name, np.zeros(len(w["weight_ih"]), w["weight_ih"].dtype)) for name in BIASES)
     params: dict[str, Weights] = {}
     for gate, rows in zip(gates, np.split(np.arange(len(bias_ih)), len(gates)), strict=True):
@@ -107,7 +109,7 @@ def from_flax(
     layer: nn.Module, params: Mapping[str, Mapping[str, Any]], k: int = 0, reverse: bool = False
 ) -> None:
     """Copy the params of one flax.linen cell into one layer and direction."""
-    gates = ORDERS[_gates(layer)]["torch"] if _gates(layer) > 1 else [""]
+    gates = GATES[_gates(layer)] if _gates(layer) > 1 else [""]
 
     def side(letter: str) -> tuple[Array, Array]:
         parts = [params[letter + gate] for gate in gates]

@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
+from rnncourse import shapes
 from rnncourse.steps import NONLINEARITIES
 
-GATES = {"LSTM": ("i", "f", "g", "o"), "GRU": ("r", "z", "n"), "RNN_TANH": (), "RNN_RELU": (), "OWN": ()}
+GATES = {"LSTM": tuple(shapes.GATES[4]), "GRU": tuple(shapes.GATES[3])}
+GATES |= dict.fromkeys(("RNN_TANH", "RNN_RELU", "OWN"), ())
 
 Values = dict[str, Tensor]
 # By a value's name what `trace(..., set=...)` puts in its place: a number, a tensor, a function of the value
