@@ -308,7 +308,7 @@ def test_formgrader_shows_code_and_verdict(assignment, path, tmp_path):
             "student": "ana",
         },
     )
-    assert "gates</b>: so it is." in html
+    assert "gates:</b> so it is." in html
     assert "lstm_step was not judged. It has no points, and that is not 0." in html
     assert "FORGED" not in html
     assert "alert(1)" not in html
