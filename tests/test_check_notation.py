@@ -5,9 +5,21 @@ import re
 import pytest
 import torch
 
-from rnncourse.checks.framework.authoring import BATCH, SINGLE, Case, Mistakes, Part, Shape, Whole, task
+from rnncourse.checks.framework.authoring import (
+    AUTOGRAD,
+    BATCH,
+    SINGLE,
+    Case,
+    ExerciseSet,
+    Mistakes,
+    Part,
+    Shape,
+    Whole,
+)
 from rnncourse.checks.framework.bank import _rows
+from rnncourse.checks.framework.in_words import task
 from rnncourse.checks.framework.notation import NotationError, parse
+from rnncourse.checks.framework.parts import Flag, Number, Word
 
 
 def _last_sum(x, y):
@@ -62,26 +74,49 @@ gone | not doubled.
     assert found["gone"].function(7, 2) == 9
 
 
-def test_a_section_holds_until_the_next():
+def test_a_single_change_may_follow_the_hint():
+    wrong = made("minus | the sign is wrong. | x + y => x - y | 8\nx | y is missing. | + y =>")
+    assert wrong["minus"].function(7, 2) == (7 - 2 | 8) * 4
+    assert (wrong["minus"].hint, wrong["x"].function(7, 2)) == ("the sign is wrong.", 28)
+
+
+def test_a_section_is_its_mistakes_own():
     found = made("""
 a | first.
     x + y => x
-§ The loop
-b | second.
+b | second. § The loop
     x + y => y
-c | third.
-    x + y => 2 * x
-§
-d | fourth.
+c | third, § and more. § The loop | x + y => 2 * x
+d | fourth,
+    in two lines. § The loop
     x + y => 2 * y
+    look: Look there.
+e | fifth.
+    x + y => 3 * x § The loop
+f | sixth.
+    - return total
+    + return 3 * total
+    § The loop
+g | seventh. | x + y => 3 * y
 """)
     sections = [mistake.section for mistake in found.values()]
-    assert sections == ["Own section", "The loop", "The loop", "Own section"]
+    assert sections == ["Own section", *5 * ["The loop"], "Own section"]
+    assert found["c"].hint == "third, § and more."
+    assert found["d"].hint == "fourth, in two lines."
+    assert (found["e"].function(7, 2), found["f"].function(7, 2)) == (84, 108)
+
+
+def test_a_section_for_those_that_name_none():
+    wrong = Mistakes("Own section", _last_sum).edits("c | zeroth. | x + y => 0")
+    wrong.edits("a | first. | x + y => x\nb | second. § The loop | x + y => y", section="The sum")
+    assert [mistake.section for mistake in wrong] == ["Own section", "The sum", "The loop"]
 
 
 def test_values_are_changed_by_name():
     found = made("h_n | its axes are exchanged.\n    h_n => (2, 3)", {"h_n": (3, 2), "count": 4})
     assert found["h_n"].function == {"h_n": (2, 3)}
+    found = made("both | they have a row too many. | h_n, c_n => (4, 2)", {"h_n": (3, 2), "c_n": (3, 2)})
+    assert found["both"].function == {"h_n": (4, 2), "c_n": (4, 2)}
 
 
 WRONG = {
@@ -171,6 +206,21 @@ def test_a_task_that_does_not_fit_is_refused(more, words):
     with pytest.raises(NotationError) as error:
         written(**more)
     assert str(error.value) == words
+
+
+def test_a_set_has_its_checks_in_order_and_what_they_have_in_common():
+    checks = ExerciseSet("07", forbid=AUTOGRAD)
+    state = checks.task("a", Mistakes("s", len), returns="h (B)", points="h 1", cases=some_cases)
+    values = {"shape": (3, 2), "count": 4, "flag": True, "x": 0.5}
+    predicted = checks.predicted("b", Mistakes("t", values), tolerance=0.1, forbid=frozenset())
+    chosen = checks.chosen("c", Mistakes("u", {"P": "grows"}), choices=("grows", "fails"), points="all 2")
+    assert checks == [state, predicted, chosen]
+    assert {check.lesson for check in checks} == {"07"}
+    assert (state.forbid, predicted.forbid, chosen.forbid) == (AUTOGRAD, frozenset(), AUTOGRAD)
+    assert predicted.parts == (Shape("shape"), Whole("count"), Flag("flag"), Number("x", tolerance=0.1))
+    assert [(each.points, each.parts) for each in predicted.criteria] == [(1, (name,)) for name in values]
+    assert (predicted.section, predicted.truth, predicted.tells) == ("t", values, True)
+    assert (chosen.parts, chosen.points, chosen.tells) == ((Word("P", ("grows", "fails")),), 2, False)
 
 
 def test_each_makes_one_mistake_of_several_choices():

@@ -18,6 +18,7 @@ import time as clock
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from rnncourse.auditing.report import Audit, Finding, with_causes
@@ -71,12 +72,13 @@ def audit(
         The report: `print` it, `.check()` it in a test, read its `.findings`.
 
     Raises:
-        ValueError: if no input has a batch axis and a time axis, or lengths or starts do not fit.
+        ValueError: if no input has a batch axis and a time axis, if lengths or starts do not fit, or if a
+            lazy module was never called.
         Whatever the model itself raises for these inputs.
     """
     began = clock.perf_counter()
     args, options = tuple(inputs), dict(kwargs or {})
-    with generators_restored():
+    with torch.inference_mode(False), generators_restored():
         told = (target, lengths, starts, batch, time)
         subject, settled = first_subject(model, call, args, options, loss, told, causal, rows)
         try:

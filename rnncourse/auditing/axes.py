@@ -17,12 +17,14 @@ from rnncourse.auditing.probe import CELLS, LAYERS
 class Settled:
     """The inputs with all roles settled, and how sure that is.
 
-    confirmed: whether the batch axis was told, or follows from another argument. notes: what was inferred.
+    confirmed: whether the batch axis was told, or follows from another argument. told: whether an axis was
+    told. notes: what was inferred.
     """
 
     inputs: Inputs
     confirmed: bool
     time_told: bool
+    told: bool
     notes: tuple[str, ...]
 
 
@@ -89,7 +91,7 @@ def settle(
     settled = [replace(leaf, pad=_padding(leaf, known)) for leaf in settled]
     begins = None if starts is None else _settled_starts(starts, B, T, batch < time)
     inputs = Inputs(tuple(args), kwargs, tuple(settled), goal, known, begins, B, tuple(range(B)))
-    return Settled(inputs, confirmed, time_told, tuple(notes))
+    return Settled(inputs, confirmed, time_told, told, tuple(notes))
 
 
 def chosen_rows(inputs: Inputs, most: int) -> list[int]:

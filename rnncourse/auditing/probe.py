@@ -119,6 +119,8 @@ class Probe:
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
             stack.enter_context(torch.enable_grad())
+            if not train:  # cuDNN has no backward pass in eval
+                stack.enter_context(torch.backends.cudnn.flags(enabled=False))
             if hooks or record:
                 stack.enter_context(self._watched(tape, calls))
             if record or tape.origins:

@@ -88,7 +88,7 @@ def first_subject(
             second, again = _first_run(model, call, other, loss, most)
             found, more, fits, fewer_again = layouts_of(second, again)
             if fits:
-                settled = replace(other, confirmed=settled.confirmed)
+                settled = replace(other, confirmed=settled.confirmed, told=settled.told)
                 probe, base, layouts, gaps, accepted = second, again, found, more, fits
                 fewer = fewer_again
                 break
@@ -139,6 +139,11 @@ def _flattened(settled: Settled) -> bool:
 
 def run_checks(s: Subject, settled: Settled) -> list[Finding]:
     """Run the checks one after the other; NaN ends them."""
+    main = s.inputs.main
+    if not settled.told:
+        how = "as other arguments say" if settled.confirmed else "as assumed, or as the outputs say"
+        text = f"The batch is axis {main.batch} and time is axis {main.time} of {main.name}, {how}."
+        s.found.append(Finding("axes", FACT, text))
     for note in settled.notes:
         s.found.append(Finding("inferred", FACT, note))
     s.checked += FIRST.KINDS
@@ -151,8 +156,12 @@ def run_checks(s: Subject, settled: Settled) -> list[Finding]:
     _settle_causal(s)
     for check in ALL:
         s.checked += check.KINDS
-        for finding in check.run(s):
-            s.found.append(finding)
+        try:
+            for finding in check.run(s):
+                s.found.append(finding)
+        except Exception as error:  # of the model, used as it was not meant; the other checks go on
+            reason = (str(error).splitlines() or [""])[0][:90]
+            s.skip(f"{', '.join(check.KINDS)} (it raised {type(error).__name__}: {reason})", *check.KINDS)
     if s.has("parameter without gradient"):  # what is cut off from the input learns nothing, and should
         wrong = any(f.kind == "parameter without gradient" and f.level == WRONG for f in s.found)
         s.found = [
@@ -206,6 +215,7 @@ def read_otherwise(
     except Exception:  # a model that does not take its inputs so cut
         return None
     other.probe.forwards += s.probe.forwards
+    resettled = replace(resettled, told=False, confirmed=False)
     if any(float((m - torch.diag(m.diagonal())).max()) > limit for m in mixed):
         s.exact = True  # rows mix whichever axis they are
         return None

@@ -84,7 +84,7 @@ class Subject:
 
     def values(self, run: Run, k: int) -> Tensor:
         """Output k of a run as (B, T, ·), what a mask makes -inf set to 0."""
-        out = run.outputs[k].detach()
+        out = run.outputs[k].detach().cpu()
         if out.is_floating_point():
             out = torch.nan_to_num(out, nan=0.0, posinf=0.0, neginf=0.0)
         layout = self.layouts[k]
@@ -218,7 +218,7 @@ class Subject:
                 mask = only(k)
                 if mask is None:
                     continue
-                product = self.layouts[k].canonical(product) * mask[:, :, None].to(product.dtype)
+                product = self.layouts[k].canonical(product) * mask[:, :, None].to(product)
             part = product.sum()
             total = part if total is None else total + part
         return total
@@ -252,7 +252,7 @@ class Subject:
                 moved = shaped.movedim(_axes(leaf), tuple(range(len(_axes(leaf)))))
                 square = moved.reshape(*moved.shape[: len(_axes(leaf))], -1).sum(-1)
             squares[number] = squares.get(number, torch.zeros_like(square)) + square
-        return {number: square.sqrt() for number, square in squares.items()}
+        return {number: square.sqrt().cpu() for number, square in squares.items()}
 
     @cached_property
     def main_number(self) -> int:

@@ -4,6 +4,8 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor
 from torch.distributions import Distribution
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
@@ -46,6 +48,8 @@ def tensors_in(tree: object, depth: int = 0) -> Iterator[Tensor]:
         yield pad_packed_sequence(tree, batch_first=True)[0]
     elif isinstance(tree, Tensor):
         yield tree
+    elif isinstance(tree, np.ndarray) and tree.dtype.kind in "fiub":
+        yield torch.from_numpy(np.ascontiguousarray(tree))
     elif depth > 8:
         return
     elif isinstance(tree, Mapping):

@@ -25,10 +25,14 @@ class Saved:
         self.modules = list(model.modules()) if isinstance(model, nn.Module) else []
         self.modes = [module.training for module in self.modules]
         self.parameters = [p for module in self.modules for p in module._parameters.values() if p is not None]
+        if not all(map(_is_there, self.parameters)):
+            raise ValueError(
+                "model: a lazy module's parameters have no shape yet. Call the model once first."
+            )
         if sum(p.numel() for p in self.parameters) > MOST:
             saved = []
         else:
-            saved = [(p, p._version, p.detach().clone()) for p in self.parameters if _is_there(p)]
+            saved = [(p, p._version, p.detach().clone()) for p in self.parameters]
         self._saved_parameters = saved
         self._undo: list[Callable[[], None]] = []
         self._seen: set[int] = {id(p) for p in self.parameters}
@@ -66,7 +70,7 @@ class Saved:
         for parameter, version, content in self._saved_parameters:  # a model may change its own in forward
             if parameter._version != version and not _same(parameter.detach(), content):
                 with torch.no_grad():
-                    parameter.copy_(content)
+                    parameter.data.copy_(content)
         for undo in reversed(self._undo):
             undo()
 

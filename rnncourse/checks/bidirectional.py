@@ -11,7 +11,7 @@ from rnncourse.checks.framework.authoring import (
     NO_BIAS,
     ONE_STEP,
     STATE,
-    Criterion,
+    ExerciseSet,
     Mistakes,
     Problem,
     Trait,
@@ -23,24 +23,20 @@ from rnncourse.checks.framework.authoring import (
     is_random,
     layer_case,
     masked_case,
-    predicted,
     random_cell,
     random_numbers,
     rows,
     small_parameters,
-    task,
 )
 from rnncourse.checks.framework.notation import parse
 from rnncourse.checks.given import bidirectional as given
 from rnncourse.checks.given.bidirectional import PUBLISHED
 from rnncourse.checks.uses.bidirectional import EXPECTED, load_set_and_call
 
-LESSON = "12"
+CHECKS = ExerciseSet("12")
 
 
 # ---- Task 1, seen: what has seen how much, and where it stands.
-
-COUNTS = "forward_half", "backward_half", "last_backward"
 TRUTH = {
     "forward_half": 3,
     "backward_half": 5,
@@ -52,72 +48,56 @@ TRUTH = {
     "output": (7, 4, 40),
 }
 
-wrong = Mistakes("What each half has seen", TRUTH)
-wrong.edits("""
-forward, from 0 | The count leaves out an input: the step's own is read, too.
-    forward_half => 2
-forward, all | The forward half has not read what comes after its step.
-    forward_half => 7
-backward, own step left out | The count leaves out an input: the step's own is read, too.
-    backward_half => 4
+wrong = Mistakes("What each half has seen", TRUTH).edits("""
+forward, from 0 | The count leaves out an input: the step's own is read, too. | forward_half => 2
+forward, all | The forward half has not read what comes after its step. | forward_half => 7
+backward, own step left out | The count leaves out an input: the step's own is read, too. | backward_half => 4
 backward, from the left | This counts from the left end. From which end does this half come?
     backward_half => 3
-last backward, all | The backward direction has only begun there.
-    last_backward => 7
-last backward, none | It has read something: the step's own input.
-    last_backward => 0
-§ The states interleave
-all forward first | This is the row if all forward states came first. They do not.
+last backward, all | The backward direction has only begun there. | last_backward => 7
+last backward, none | It has read something: the step's own input. | last_backward => 0
+all forward first | This is the row if all forward states came first. They do not. § The states interleave
     row => 4
-one row too early | This row is the forward state of the layer.
-    row => 2
+one row too early | This row is the forward state of the layer. § The states interleave | row => 2
 row from the end | It is the row, but counted from the end. Asked is its number from 0.
-    row => -3
-counted from 1 | Layers are counted from 0: this row belongs to layer 2.
-    row => 5
+    row => -3 § The states interleave
+counted from 1 | Layers are counted from 0: this row belongs to layer 2. § The states interleave | row => 5
 the last step | Row 5 is a backward state. At which end does the backward direction stop?
-    step => 6
+    step => 6 § The states interleave
 the last step, from the end | Row 5 is a backward state. At which end does the backward direction stop?
-    step => -1
-directions forgotten in h_n | Only one direction of each layer is counted.
+    step => -1 § The states interleave
+directions forgotten in h_n | Only one direction of each layer is counted. § The states interleave
     h_n => (3, 4, 20)
 directions joined in h_n | A state is not joined as an output is: each direction has its row.
-    h_n => (3, 4, 40)
-h_n of one layer | h_n has the states of all layers, not of the last alone.
+    h_n => (3, 4, 40) § The states interleave
+h_n of one layer | h_n has the states of all layers, not of the last alone. § The states interleave
     h_n => (2, 4, 20)
-§ Both halves go up
-one half goes up | Layer 2 reads both halves of layer 1's output.
+one half goes up | Layer 2 reads both halves of layer 1's output. § Both halves go up
     weight_ih_l2 => (80, 20)
-every layer reads x | Only layer 0 reads the input. What does layer 2 read?
+every layer reads x | Only layer 0 reads the input. What does layer 2 read? § Both halves go up
     weight_ih_l2 => (80, 10)
-turned round | The rows are what comes out, the columns what goes in.
+turned round | The rows are what comes out, the columns what goes in. § Both halves go up
     weight_ih_l2 => (40, 80)
-§ Two passes, lined up in time
-one direction in output | This is one half of the output.
+one direction in output | This is one half of the output. § Two passes, lined up in time
     output => (7, 4, 20)
-output of all layers | Only the last layer's two halves are in output.
+output of all layers | Only the last layer's two halves are in output. § Two passes, lined up in time
     output => (7, 4, 120)
-batch first | The layer is not batch_first: time comes first.
+batch first | The layer is not batch_first: time comes first. § Two passes, lined up in time
     output => (4, 7, 40)
 """)
 
-seen = predicted(
+seen = CHECKS.predicted(
     "seen",
-    LESSON,
-    "What each half has seen",
-    TRUTH,
     wrong,
-    criteria=(
-        Criterion("the three counts", 1, COUNTS),
-        Criterion("the row and the step", 1, ("row", "step")),
-        Criterion("the shapes", 1, ("h_n", "weight_ih_l2", "output")),
-    ),
+    points="""
+        the three counts 1 = forward_half, backward_half, last_backward
+        the row and the step 1 = row, step
+        the shapes 1 = h_n, weight_ih_l2, output
+    """,
 )
 
 
 # ---- Task 2, both_ends: one vector for a whole sequence, out of the output of two directions.
-
-
 def _both_ends(output):
     H = output.shape[-1] // 2
     forward, backward = output[-1, :, :H], output[0, :, H:]
@@ -129,25 +109,21 @@ def _both_ends_cases(numbers, T, B, H):
     return {"output": numbers(T, B, 2 * H)}
 
 
-wrong = Mistakes("The trap in the last step", _both_ends)
-wrong.edits("""
+wrong = Mistakes("The trap in the last step", _both_ends).edits("""
 the last step | this is the last step whole. How much has its backward half seen?
     torch.cat([forward, backward], dim=-1) => output[-1]
 the first step | this is the first step whole. How much has its forward half seen?
     torch.cat([forward, backward], dim=-1) => output[0]
 the wrong ends | each half is taken where it has just begun.
     output[-1, :, :H], output[0, :, H:] => output[0, :, :H], output[-1, :, H:]
-§ Two passes, lined up in time
 halves exchanged | both numbers are the right ones, but the backward half stands first.
-    [forward, backward] => [backward, forward]
+    [forward, backward] => [backward, forward] § Two passes, lined up in time
 halves taken for each other | the first H numbers of a step are its forward half; here they are taken for the
-    backward half.
+    backward half. § Two passes, lined up in time
     output[-1, :, :H], output[0, :, H:] => output[-1, :, H:], output[0, :, :H]
-§
 both ends added | the two halves are added. Asked are both, side by side.
     torch.cat([forward, backward], dim=-1) => forward + backward
-forward only | this is the forward half alone.
-    torch.cat([forward, backward], dim=-1) => forward
+forward only | this is the forward half alone. | torch.cat([forward, backward], dim=-1) => forward
 batch first | this takes the last sequence of the batch: `[:, -1]` is for batch_first=True.
     torch.cat([forward, backward], dim=-1) => output[:, -1]
 the mean | this is the mean over all steps. Asked are the two last states.
@@ -158,9 +134,8 @@ both steps whole | these are two whole steps, (B, 4H). Of each, one half has see
     [forward, backward] => [output[-1], output[0]]
 """)
 
-both_ends = task(
+both_ends = CHECKS.task(
     "both_ends",
-    LESSON,
     wrong,
     returns="summary (B 2H)",
     points="summary 2",
@@ -171,8 +146,6 @@ both_ends = task(
 
 
 # ---- Task 3, merged: the states of two directions side by side, layer by layer.
-
-
 def _merged(h_n):
     forward, backward = h_n[0::2], h_n[1::2]
     return torch.cat([forward, backward], dim=-1)
@@ -183,8 +156,7 @@ def _merged_cases(numbers, L, B, H):
     return {"h_n": numbers(2 * L, B, H)}
 
 
-wrong = Mistakes("The states interleave", _merged)
-wrong.edits("""
+wrong = Mistakes("The states interleave", _merged).edits("""
 reshaped | the shape is right, but the sequences of the batch are mixed: a row holds numbers of two of them.
     torch.cat([forward, backward], dim=-1) => h_n.reshape(*forward.shape[:2], -1)
     look: reshape keeps the order of the numbers in memory. Which axes must be neighbours before it?
@@ -195,12 +167,10 @@ backward first | the backward state stands before the forward one.
     [forward, backward] => [backward, forward]
 added | the two directions are added. Asked are they side by side.
     torch.cat([forward, backward], dim=-1) => forward + backward
-last layer only | this is the last layer alone, (B, 2H).
-    [forward, backward] => [forward[-1], backward[-1]]
+last layer only | this is the last layer alone, (B, 2H). | [forward, backward] => [forward[-1], backward[-1]]
 last layer only, with an axis | this is the last layer alone. Asked are all L of them.
     [forward, backward] => [forward[-1:], backward[-1:]]
-forward only | these are the forward states alone.
-    torch.cat([forward, backward], dim=-1) => forward
+forward only | these are the forward states alone. | torch.cat([forward, backward], dim=-1) => forward
 joined along the layers | the two directions are joined along the layers. Asked are they side by side.
     dim=-1 => dim=0
 joined along the batch | the two directions are joined along the batch. Asked are they side by side.
@@ -211,9 +181,8 @@ batch first | the batch stands first. States keep it second, whatever batch_firs
     [forward, backward], dim=-1) => [forward, backward], dim=-1).transpose(0, 1)
 """)
 
-merged = task(
+merged = CHECKS.task(
     "merged",
-    LESSON,
     wrong,
     returns="merged (L B 2H)",
     points="merged 2",
@@ -224,8 +193,6 @@ merged = task(
 
 
 # ---- Task 4, reverse_padded: each sequence turned round within its own length.
-
-
 def _reverse_padded(x, lengths):
     reversed_x = x.clone()
     for b, n in enumerate(lengths.tolist()):
@@ -244,20 +211,15 @@ def _reverse_padded_cases(numbers, B, T, I, lengths):
     return {"x": numbers(B, T, I), "lengths": torch.tensor(lengths)}
 
 
-wrong = Mistakes("Rows of different length", _reverse_padded)
-wrong.edits("""
+wrong = Mistakes("Rows of different length", _reverse_padded).edits("""
 flipped whole | the padding is turned to the front: every sequence is turned round over all T steps.
     return reversed_x => return x.flip(1)
 flipped along the batch | this turns the batch round: the sequences change places.
     return reversed_x => return x.flip(0)
-nothing turned | nothing is turned round.
-    return reversed_x => return x
-padding set to zero | the padding has become zero. Asked is that it stays.
-    x.clone() => x * 0
-features flipped | the numbers of each step are turned round, not the steps.
-    flip(0) => flip(1)
-both flipped | the numbers of each step are turned round, too.
-    flip(0) => flip(0, 1)
+nothing turned | nothing is turned round. | return reversed_x => return x
+padding set to zero | the padding has become zero. Asked is that it stays. | x.clone() => x * 0
+features flipped | the numbers of each step are turned round, not the steps. | flip(0) => flip(1)
+both flipped | the numbers of each step are turned round, too. | flip(0) => flip(0, 1)
 padding turned, too | the padding stands behind the sequence, but in reverse order.
     x[b, :n].flip(0) => x[b, :n].flip(0); reversed_x[b, n:] = x[b, n:].flip(0)
 one step too few | the last step of each sequence has stayed where it was. A slice ends before its end.
@@ -280,9 +242,8 @@ time first | the lengths are applied along the batch: x is (B, T, I) here.
     reversed_x[b, :n] = x[b, :n].flip(0) => reversed_x[:n, b] = x[:n, b].flip(0)
 """)
 
-reverse_padded = task(
+reverse_padded = CHECKS.task(
     "reverse_padded",
-    LESSON,
     wrong,
     returns="reversed (B T I)",
     points="reversed 3",
@@ -296,8 +257,6 @@ reverse_padded = task(
 
 
 # ---- Task 5, two_ways: a bidirectional layer from two cells.
-
-
 def _pass(cell, steps, state=None):
     outputs = []
     for x_t in steps:
@@ -325,16 +284,14 @@ def _two_ways_cases(numbers, T, B, I, H):
     return {"x": numbers(T, B, I), "ahead": ahead, "back": back}, T == 1 and ONE_STEP
 
 
-wrong = Mistakes("Two passes, lined up in time", _two_ways)
-wrong.edits("""
+wrong = Mistakes("Two passes, lined up in time", _two_ways).edits("""
 not flipped back | the backward half stands in the order in which it was made: each step is beside another
     step's input.
     backward.flip(0) => backward
 never flipped | both passes run from the first step to the last.
     x.flip(0) => x
     backward.flip(0) => backward
-flipped once, too late | the backward pass runs forward; only its outputs are flipped.
-    x.flip(0) => x
+flipped once, too late | the backward pass runs forward; only its outputs are flipped. | x.flip(0) => x
 flipped along the batch | the batch is flipped, not the time.
     x.flip(0) => x.flip(1)
     backward.flip(0) => backward.flip(1)
@@ -352,45 +309,40 @@ backward first | the backward half stands first in output.
     [forward, backward.flip(0)] => [backward.flip(0), forward]
 joined along time | output has 2T steps: the halves are joined along time.
     backward.flip(0)], dim=-1 => backward.flip(0)]
-forward only | output has the forward half alone.
-    torch.cat([forward, backward.flip(0)], dim=-1) => forward
-§ The states interleave
+forward only | output has the forward half alone. | torch.cat([forward, backward.flip(0)], dim=-1) => forward
 backward state of the last step | the backward rows of the states are taken at the last step, where that
-    direction begins.
+    direction begins. § The states interleave
     h_n, c_n = torch => _, (h_back, c_back) = _pass(back, x[-1:]); h_n, c_n = torch
 states at both first steps | the forward rows of the states are taken at the first step, where that direction
-    begins.
+    begins. § The states interleave
     h_n, c_n = torch => _, (h, c) = _pass(ahead, x[:1]); h_n, c_n = torch
-states exchanged | the backward state is the first row of h_n and c_n.
+states exchanged | the backward state is the first row of h_n and c_n. § The states interleave
     [h, h_back] => [h_back, h]
     [c, c_back] => [c_back, c]
 forward state only | h_n and c_n have the forward state alone, without a row for each direction.
-    torch.stack([h, h_back]), torch.stack([c, c_back]) => h, c
-states side by side | h_n and c_n are (B, 2H). Asked is a row for each direction.
+    torch.stack([h, h_back]), torch.stack([c, c_back]) => h, c § The states interleave
+states side by side | h_n and c_n are (B, 2H). Asked is a row for each direction. § The states interleave
     torch.stack([h, h_back]) => torch.cat([h, h_back], dim=-1)
     torch.stack([c, c_back]) => torch.cat([c, c_back], dim=-1)
 h and c mixed | h_n holds h and c of the forward direction, c_n those of the backward one.
     [h, h_back] => [h, c]
-    [c, c_back] => [h_back, c_back]
-h for c | c_n is h_n once more.
-    [c, c_back] => [h, h_back]
-§
+    [c, c_back] => [h_back, c_back] § The states interleave
+h for c | c_n is h_n once more. § The states interleave | [c, c_back] => [h, h_back]
 c collected | output is made of c. What a cell shows is h.
     - output = torch.cat([forward, backward.flip(0)], dim=-1)
     + def memories(cell, steps):
     +     return torch.stack([_pass(cell, steps[: t + 1])[1][1] for t in range(len(steps))])
     + output = torch.cat([memories(ahead, x), memories(back, x.flip(0)).flip(0)], dim=-1)
-§ What each half has seen
 nothing carried | each step starts from zeros: no state is carried from step to step.
     _pass(ahead, x) => torch.stack([ahead(x_t)[0] for x_t in x]), ahead(x[-1])
     _pass(back, x.flip(0)) => torch.stack([back(x_t)[0] for x_t in x.flip(0)]), back(x[0])
+    § What each half has seen
 """)
 
 ONES, MINUS, ZEROS = 4 * [1.0], 4 * [-1.0], 4 * [0.0]
 
-two_ways = task(
+two_ways = CHECKS.task(
     "two_ways",
-    LESSON,
     wrong,
     returns="output (T B 2H), h_n (D B H), c_n (D B H)",
     points="output 2; h_n 1; c_n 1",
@@ -406,7 +358,6 @@ two_ways = task(
 
 
 # ---- Task 6, BiLSTM: a published class, repaired fault by fault until it equals torch.nn.LSTM.
-
 PLAIN = Trait("there is one layer and no option but batch_first", "what several layers and the options need")
 DEEP = Trait("there are several layers", "what goes from one layer to the next")
 DROPS = Trait("there is dropout", "when dropout acts, and where")
@@ -490,31 +441,20 @@ def _BiLSTM_cases(seed):
 
 # The seven faults in the lesson's order, and how it starts.
 FAULTS = """
-§ The axes
-axes | time and batch are exchanged: the loop runs over the batch.
+axes | time and batch are exchanged: the loop runs over the batch. § The axes
     if self.batch_first: => if not self.batch_first:
     if self.batch_first else x => if not self.batch_first else x
-§ The backward half, flipped back
 flip | the backward half stands in the order in which it was made, not in the order of the input.
-    backward.flip(0) => backward
-§ Both halves go up
+    backward.flip(0) => backward § The backward half, flipped back
 layers | the weights of nn.LSTM do not fit a second layer: there each direction reads its own outputs only.
-    width = 2 * hidden_size if => width = hidden_size if
-§ All states come out
+    width = 2 * hidden_size if => width = hidden_size if § Both halves go up
 states | h_n and c_n are those of one direction of one layer, without an axis for the others.
-    (h_n, c_n) => tuple(ahead)
-§ A state goes in
-start | the states that are given have no part in it.
-    else hx => else (zeros, zeros)
-§ Without biases
-bias | with bias=False there are biases all the same.
-    if bias: => if True:
-§ No dropout in eval
-eval | dropout acts in eval, too.
-    self.dropout, self.training) => self.dropout)
-§ All together
+    (h_n, c_n) => tuple(ahead) § All states come out
+start | the states that are given have no part in it. § A state goes in | else hx => else (zeros, zeros)
+bias | with bias=False there are biases all the same. § Without biases | if bias: => if True:
+eval | dropout acts in eval, too. § No dropout in eval | self.dropout, self.training) => self.dropout)
 zeros | newly built, all its weights are zero. What does layer 1 read then, and which gradient does it
-    send down?
+    send down? § All together
     torch.empty(shape).uniform_(-bound, bound) => torch.zeros(shape)
     look: nn.LSTM draws its weights. Print the largest of a new layer's, with H = 4 and with H = 100.
 """
@@ -523,94 +463,88 @@ faults = list(parse(FAULTS, __file__, 0))
 wrong = Mistakes("A published class, repaired", _BiLSTM)
 wrong.edits(FAULTS)
 wrong.edits("""
-§ The axes
-batch_first ignored | batch_first makes no difference.
+batch_first ignored | batch_first makes no difference. § The axes
     if self.batch_first: => if False:
     if self.batch_first else x => if False else x
-output not turned back | with batch_first, output is time-first: it is not turned back.
+output not turned back | with batch_first, output is time-first: it is not turned back. § The axes
     if self.batch_first else x => if False else x
-§ All states come out
 states batch first | with batch_first, h_n and c_n come batch-first. States keep the batch second.
     (h_n, c_n) => tuple(s.transpose(0, 1) if self.batch_first else s for s in (h_n, c_n))
-§ Two passes, lined up in time
-never flipped | both directions run from the first step to the last.
+    § All states come out
+never flipped | both directions run from the first step to the last. § Two passes, lined up in time
     x.flip(0) => x
     backward.flip(0) => backward
-flipped along the batch | the batch is flipped, not the time.
+flipped along the batch | the batch is flipped, not the time. § Two passes, lined up in time
     x.flip(0) => x.flip(1)
     backward.flip(0) => backward.flip(1)
-halves exchanged | the backward half stands first in output.
+halves exchanged | the backward half stands first in output. § Two passes, lined up in time
     [forward, backward.flip(0)] => [backward.flip(0), forward]
-§ The states interleave
 all forward first | the rows of h_n and c_n are in another order: all forward ones come first.
-    zip(*states, strict=True) => zip(*states[0::2], *states[1::2], strict=True)
-§ All states come out
-last layer's states only | h_n and c_n have the two rows of the last layer only.
+    zip(*states, strict=True) => zip(*states[0::2], *states[1::2], strict=True) § The states interleave
+last layer's states only | h_n and c_n have the two rows of the last layer only. § All states come out
     zip(*states, strict=True) => zip(*states[-2:], strict=True)
-h for c | c_n is h_n once more.
-    (h_n, c_n) => (h_n, h_n)
-§ A state goes in
-hx all forward first | the rows of hx are read in another order: all forward ones first.
+h for c | c_n is h_n once more. § All states come out | (h_n, c_n) => (h_n, h_n)
+hx all forward first | the rows of hx are read in another order: all forward ones first. § A state goes in
     h_0[k], c_0[k] => h_0[layer], c_0[layer]
     h_0[k + 1], c_0[k + 1] => h_0[layer + self.num_layers], c_0[layer + self.num_layers]
-§ The states interleave
 all forward first, hx too | the rows of h_n, c_n and hx are in another order: all forward ones come first.
     zip(*states, strict=True) => zip(*states[0::2], *states[1::2], strict=True)
     h_0[k], c_0[k] => h_0[layer], c_0[layer]
     h_0[k + 1], c_0[k + 1] => h_0[layer + self.num_layers], c_0[layer + self.num_layers]
-§ A state goes in
-hx for forward only | the backward direction starts from zeros, though a state is given.
+    § The states interleave
+hx for forward only | the backward direction starts from zeros, though a state is given. § A state goes in
     h_0[k + 1], c_0[k + 1] => zeros[0], zeros[0]
-hx of the first layer for all | every layer starts from the states of layer 0.
+hx of the first layer for all | every layer starts from the states of layer 0. § A state goes in
     k = 2 * layer => k = 0
-§ No dropout in eval
-no dropout at all | dropout acts nowhere, in training neither.
+no dropout at all | dropout acts nowhere, in training neither. § No dropout in eval
     self.dropout, self.training) => 0.0)
-dropout on the input | dropout acts on the input of layer 0, too.
+dropout on the input | dropout acts on the input of layer 0, too. § No dropout in eval
     if layer > 0: => if True:
-dropout on the output | dropout acts after the last layer, too.
+dropout on the output | dropout acts after the last layer, too. § No dropout in eval
     - if layer > 0:
     + if False:
     - states += [ahead, back]
     + states += [ahead, back]
     + x = F.dropout(x, self.dropout, self.training)
 nothing made larger | in training, what dropout leaves goes up as it is. nn.LSTM keeps the mean of
-    what goes up.
+    what goes up. § No dropout in eval
     F.dropout(x, self.dropout, self.training) => x * (torch.rand_like(x) >= self.dropout * self.training)
 divided by zero | in training with dropout=1.0 there is nan: nothing stays, and 1 - p is 0.
     - x = F.dropout(x, self.dropout, self.training)
     + kept = torch.rand_like(x) >= self.dropout * self.training
     + x = x * kept / (1 - self.dropout * self.training)
+    § No dropout in eval
 the share that stays | dropout is taken for the share that stays. It is the share that goes.
-    x = F.dropout(x, self.dropout, => x = F.dropout(x, 1 - self.dropout,
+    x = F.dropout(x, self.dropout, => x = F.dropout(x, 1 - self.dropout, § No dropout in eval
 one mask for all steps | the same units are dropped at all steps. nn.LSTM draws anew for each.
-    F.dropout(x, => x * F.dropout(torch.ones_like(x[0]),
-one mask for all sequences | the same units are dropped in all sequences of the batch.
+    F.dropout(x, => x * F.dropout(torch.ones_like(x[0]), § No dropout in eval
+one mask for all sequences | the same units are dropped in all sequences of the batch. § No dropout in eval
     F.dropout(x, => x * F.dropout(torch.ones_like(x[:, :1]),
-whole steps dropped | of a step, all units are dropped, or none.
+whole steps dropped | of a step, all units are dropped, or none. § No dropout in eval
     F.dropout(x, => x * F.dropout(torch.ones_like(x[..., :1]),
 one mask for both halves | the same units are dropped of the forward half and of the backward half.
     - x = F.dropout(x, self.dropout, self.training)
     + kept = F.dropout(torch.ones_like(x.chunk(2, dim=-1)[0]), self.dropout, self.training)
     + x = x * torch.cat([kept, kept], dim=-1)
+    § No dropout in eval
 a mask for each direction | each direction reads a mask of its own. nn.LSTM draws one for both.
     - if layer > 0:
     + if False:
     self.run(x, => self.run(F.dropout(x, self.dropout * (layer > 0), self.training),
     self.run(x.flip(0), => self.run(F.dropout(x.flip(0), self.dropout * (layer > 0), self.training),
-§ All together
-biases start at zero | newly built, its biases are zero. nn.LSTM draws them, too.
+    § No dropout in eval
+biases start at zero | newly built, its biases are zero. nn.LSTM draws them, too. § All together
     uniform_(-bound, bound) => uniform_(-bound, bound) * ("bias" not in name)
 range too wide | newly built, it has numbers that are larger than nn.LSTM's ever are: these depend on H.
-    torch.empty(shape).uniform_(-bound, bound) => torch.randn(shape)
+    torch.empty(shape).uniform_(-bound, bound) => torch.randn(shape) § All together
 not below zero | newly built, no number in it is negative. nn.LSTM's range is as wide below 0 as above.
-    uniform_(-bound, bound) => uniform_(0, bound)
-zeros in float32 | where x is float64, it starts from zeros of torch's default dtype.
+    uniform_(-bound, bound) => uniform_(0, bound) § All together
+zeros in float32 | where x is float64, it starts from zeros of torch's default dtype. § All together
     x.new_zeros( => torch.zeros(
 state kept as a parameter | a state is among its parameters: state_dict() has it, and an optimizer would
-    change it.
+    change it. § All together
     super().__init__() => super().__init__(); self.h_0 = nn.Parameter(torch.zeros(1, 1, 1))
-no gradient | the numbers are right, but no gradient flows back from them.
+no gradient | the numbers are right, but no gradient flows back from them. § All together
     return (x.transpose => x, h_n, c_n = (v.detach() for v in (x, h_n, c_n)); return (x.transpose
 """)
 wrong(
@@ -635,9 +569,8 @@ def _halves(returned, arguments):
         raise Problem(EXPECTED) from None
 
 
-BiLSTM = task(
+BiLSTM = CHECKS.task(
     "BiLSTM",
-    LESSON,
     wrong,
     returns="forward half (T B H), backward half (T B H), h_n (L*D B H), c_n (L*D B H)",
     points="""
@@ -666,8 +599,5 @@ BiLSTM = task(
     derive=_halves,
     agree="torch.nn.LSTM",
 )
-
-
-CHECKS = (seen, both_ends, merged, reverse_padded, two_ways, BiLSTM)
 
 __all__ = ["CHECKS", "PUBLISHED", *(check.name for check in CHECKS)]

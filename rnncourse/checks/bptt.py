@@ -10,22 +10,19 @@ from rnncourse.checks.framework.authoring import (
     ONE_STEP,
     RECURRENT,
     X_ZERO,
-    Case,
+    ExerciseSet,
     Mistakes,
     Trait,
-    predicted,
-    random_numbers,
+    cases,
     random_weights,
     rows,
-    task,
 )
 from rnncourse.checks.framework.variants import RNN_BACK, RNN_SLOPE
 from rnncourse.checks.uses.bptt import arrays, call_with_arrays
 from rnncourse.steps import rnn_step
 
-LESSON = "04"
-
 BY_HAND = RECURRENT | AUTOGRAD  # what no task may call
+CHECKS = ExerciseSet("04", forbid=BY_HAND)
 
 LAST_LOSS = Trait("only the last step has a loss", "what the losses of the other steps send back")
 
@@ -37,77 +34,47 @@ LAST_LOSS = Trait("only the last step has a loss", "what the losses of the other
 
 right = {"dh_2": 1.0, "dh_1": -0.5, "du": -0.12, "dh_0": -0.16}
 
-wrong = Mistakes("Two steps, one number each", right)
-wrong.edits("""
-dh_2: next step forgotten | This is what its own loss sends back. Who else reads h_2?
-    dh_2 => 0.84
-dh_2: own loss forgotten | This is what the next step sends back. Who else reads h_2?
-    dh_2 => 0.16
-dh_2: u left out | What step 3 sends back is added as it is. Through what does step 3 read h_2?
-    dh_2 => 1.16
-dh_2: no slope | Step 3 sends back da_3, not dh_3: the slope of its tanh is missing.
-    dh_2 => 1.09
+wrong = Mistakes("Two steps, one number each", right).edits("""
+dh_2: next step forgotten | This is what its own loss sends back. Who else reads h_2? | dh_2 => 0.84
+dh_2: own loss forgotten | This is what the next step sends back. Who else reads h_2? | dh_2 => 0.16
+dh_2: u left out | What step 3 sends back is added as it is. Through what does step 3 read h_2? | dh_2 => 1.16
+dh_2: no slope | Step 3 sends back da_3, not dh_3: the slope of its tanh is missing. | dh_2 => 1.09
 dh_2: slope at h_2 | The slope of step 3 is taken at h_2. Which state did the tanh of step 3 make?
     dh_2 => 0.93
-dh_2: no square | A slope is taken as 1 - h. At h = -1, where tanh is flat, that would be 2.
-    dh_2 => 0.94
-dh_2: da_2 | This is da_2, after the slope. Asked is dh_2, before it.
-    dh_2 => 0.36
-dh_1: next step forgotten | This is what its own loss sends back. Who else reads h_1?
-    dh_1 => -0.68
-dh_1: own loss forgotten | This is what the next step sends back. Who else reads h_1?
-    dh_1 => 0.18
+dh_2: no square | A slope is taken as 1 - h. At h = -1, where tanh is flat, that would be 2. | dh_2 => 0.94
+dh_2: da_2 | This is da_2, after the slope. Asked is dh_2, before it. | dh_2 => 0.36
+dh_1: next step forgotten | This is what its own loss sends back. Who else reads h_1? | dh_1 => -0.68
+dh_1: own loss forgotten | This is what the next step sends back. Who else reads h_1? | dh_1 => 0.18
 dh_1: u left out | What step 2 sends back is added as it is. Through what does step 2 read h_1?
     dh_1 => -0.32
-dh_1: no slope | Step 2 sends back da_2, not dh_2: the slope of its tanh is missing.
-    dh_1 => -0.18
+dh_1: no slope | Step 2 sends back da_2, not dh_2: the slope of its tanh is missing. | dh_1 => -0.18
 dh_1: slope at h_1 | The slope of step 2 is taken at h_1. Which state did the tanh of step 2 make?
     dh_1 => -0.36
-dh_1: no square | A slope is taken as 1 - h. At h = -1, where tanh is flat, that would be 2.
-    dh_1 => -0.58
-dh_1: from an incomplete dh_2 | It follows from a dh_2 that lacks what step 3 sends back.
-    dh_1 => -0.5288
-dh_1: carried alone | It lacks its own loss, and is made from a dh_2 that lacks its own, too.
-    dh_1 => 0.0288
-du: last step only | This is the share of step 3. At how many steps is u read?
-    du => 0.256
-du: first step only | This is the share of step 1. At how many steps is u read?
-    du => -0.16
-du: two steps | The share of step 1 is missing: u is read there, too, with h_0.
-    du => 0.04
-du: new states | Each da is multiplied by the state its step made. Which state does u multiply?
-    du => 0.672
-du: dh for da | Each share is made with dh. What u is added into is a, before the tanh.
-    du => -0.45
+dh_1: no square | A slope is taken as 1 - h. At h = -1, where tanh is flat, that would be 2. | dh_1 => -0.58
+dh_1: from an incomplete dh_2 | It follows from a dh_2 that lacks what step 3 sends back. | dh_1 => -0.5288
+dh_1: carried alone | It lacks its own loss, and is made from a dh_2 that lacks its own, too. | dh_1 => 0.0288
+du: last step only | This is the share of step 3. At how many steps is u read? | du => 0.256
+du: first step only | This is the share of step 1. At how many steps is u read? | du => -0.16
+du: two steps | The share of step 1 is missing: u is read there, too, with h_0. | du => 0.04
+du: new states | Each da is multiplied by the state its step made. Which state does u multiply? | du => 0.672
+du: dh for da | Each share is made with dh. What u is added into is a, before the tanh. | du => -0.45
 du: a mean | This is the mean of the three shares. Does one more reading make the others count less?
     du => -0.04
-du: sum of da | This is the sum of the three da, as for a bias. By what does u multiply?
-    du => 0.36
-du: next step forgotten | Each dh here is its own loss alone: nothing was carried back.
-    du => -0.14304
-du: the other sign | The size is right, the sign is not.
-    du => 0.12
-dh_0: zero | No loss reads h_0, but something does. What?
-    dh_0 => 0.0
-dh_0: da_1 | This is da_1. Through what does step 1 read h_0?
-    dh_0 => -0.32
-dh_0: dh_1 | This is dh_1: it has yet to pass step 1.
-    dh_0 => -0.5
-dh_0: no slope | Step 1 sends back da_1, not dh_1: the slope of its tanh is missing.
-    dh_0 => -0.25
+du: sum of da | This is the sum of the three da, as for a bias. By what does u multiply? | du => 0.36
+du: next step forgotten | Each dh here is its own loss alone: nothing was carried back. | du => -0.14304
+du: the other sign | The size is right, the sign is not. | du => 0.12
+dh_0: zero | No loss reads h_0, but something does. What? | dh_0 => 0.0
+dh_0: da_1 | This is da_1. Through what does step 1 read h_0? | dh_0 => -0.32
+dh_0: dh_1 | This is dh_1: it has yet to pass step 1. | dh_0 => -0.5
+dh_0: no slope | Step 1 sends back da_1, not dh_1: the slope of its tanh is missing. | dh_0 => -0.25
 dh_0: slope at h_0 | The slope of step 1 is taken at h_0. Which state did the tanh of step 1 make?
     dh_0 => -0.1875
-dh_0: next step forgotten | It follows from a dh_1 that is its own loss alone.
-    dh_0 => -0.2176
+dh_0: next step forgotten | It follows from a dh_1 that is its own loss alone. | dh_0 => -0.2176
 """)
 
-by_hand = predicted(
+by_hand = CHECKS.predicted(
     "by_hand",
-    LESSON,
-    "Two steps, one number each",
-    right,
     wrong,
-    forbid=BY_HAND,
     follows={
         "dh_1": lambda dh_2: -0.68 + 0.5 * 0.36 * dh_2,
         "du": lambda dh_2, dh_1: 0.32 * 0.8 - 0.6 * 0.36 * dh_2 + 0.5 * 0.64 * dh_1,
@@ -124,47 +91,33 @@ def _rnn_step_backward(dh_t, x_t, h, h_t, weight_ih, weight_hh):
     return dx_t, dh, dweight_ih, dweight_hh, dbias
 
 
-def _rnn_step_backward_cases(seed):
-    numbers = random_numbers(seed, 0.7)
-
-    def case(B, I, H, *zero):
-        x_t, h, a = numbers(B, I), torch.tanh(numbers(B, H)), numbers(B, H)
-        for trait in zero:
-            {H_ZERO: h, X_ZERO: x_t}[trait].zero_()
-        arguments = {"dh_t": 2 * numbers(B, H), "x_t": x_t, "h": h, "h_t": torch.tanh(a)}
-        arguments |= {"weight_ih": numbers(H, I), "weight_hh": numbers(H, H)}
-        return Case(arguments, {"B": B, "I": I, "H": H}, frozenset(zero))
-
-    nothing_zero = [
-        case(3, 5, 4),
-        case(5, 2, 3),
-        case(2, 4, 6),
-        case(4, 3, 3),
-    ]  # I = H: exchanged weights run
-    return [*nothing_zero, case(3, 4, 5, H_ZERO), case(4, 5, 2, X_ZERO), case(1, 3, 4)]
+@cases(
+    0.7,
+    "B3 I5 H4; B5 I2 H3; B2 I4 H6",
+    "B4 I3 H3",  # I = H: exchanged weights run
+    "B3 I4 H5 zero='h'; B4 I5 H2 zero='x_t'; B1 I3 H4",
+)
+def _rnn_step_backward_cases(numbers, B, I, H, zero=""):
+    arguments = {"x_t": numbers(B, I), "h": torch.tanh(numbers(B, H)), "h_t": torch.tanh(numbers(B, H))}
+    if zero:
+        arguments[zero].zero_()
+    arguments = {"dh_t": 2 * numbers(B, H), **arguments}
+    arguments |= {"weight_ih": numbers(H, I), "weight_hh": numbers(H, H)}
+    return arguments, zero == "h" and H_ZERO, zero == "x_t" and X_ZERO
 
 
-wrong_step = Mistakes("One step, with all its shapes", _rnn_step_backward)
-wrong_step.edits("""
-no square | the slope is 1 - h_t in your code. Near h_t = -1, where tanh is flat, that is 2.
-    h_t**2 => h_t
-slope left out | nothing has passed the tanh: da is dh_t itself in your code.
-    * (1 - h_t**2) =>
-§ Which test would have seen it?
+wrong_step = Mistakes("One step, with all its shapes", _rnn_step_backward).edits("""
+no square | the slope is 1 - h_t in your code. Near h_t = -1, where tanh is flat, that is 2. | h_t**2 => h_t
+slope left out | nothing has passed the tanh: da is dh_t itself in your code. | * (1 - h_t**2) =>
 slope at the old state | the slope is made with h, the state before the step. Which state came out of this
-    tanh?
+    tanh? § Which test would have seen it?
     h_t**2 => h**2
-§
-slope is h_t squared | da is dh_t times h_t²: where h_t is 0, tanh is steepest.
-    (1 - h_t**2) => h_t**2
-slope's sign | all signs are turned: is the slope of tanh ever negative?
-    1 - h_t**2 => h_t**2 - 1
+slope is h_t squared | da is dh_t times h_t²: where h_t is 0, tanh is steepest. | (1 - h_t**2) => h_t**2
+slope's sign | all signs are turned: is the slope of tanh ever negative? | 1 - h_t**2 => h_t**2 - 1
 tanh once more | tanh is applied to h_t in the slope: h_t has been through it already.
     h_t**2 => np.tanh(h_t) ** 2
-slope of a sigmoid | h_t (1 - h_t) is the slope of a sigmoid.
-    (1 - h_t**2) => h_t * (1 - h_t)
-slope twice | the slope of tanh is there twice. How many tanh lie on the way?
-    h_t**2) => h_t**2) ** 2
+slope of a sigmoid | h_t (1 - h_t) is the slope of a sigmoid. | (1 - h_t**2) => h_t * (1 - h_t)
+slope twice | the slope of tanh is there twice. How many tanh lie on the way? | h_t**2) => h_t**2) ** 2
 dh: weight_hh transposed | dh is made with weight_hh the other way round; it is square, so no shape complains.
     Over which of its axes does the sum run on the way back?
     da @ weight_hh => da @ weight_hh.T
@@ -175,8 +128,7 @@ both weights transposed | both weights are used the other way round, so only a s
     which of their axes does the sum run on the way back?
     da @ weight_ih => da @ weight_ih.T
     da @ weight_hh => da @ weight_hh.T
-dh is da | dh is da: what of weight_hh, through which h was read?
-    da @ weight_hh => da
+dh is da | dh is da: what of weight_hh, through which h was read? | da @ weight_hh => da
 dh_t added to dh | dh_t is added to dh. Is there a way from h to h_t beside the tanh?
     da @ weight_hh => da @ weight_hh + dh_t
 dh has the step before's slope | dh is multiplied by 1 - h², too. That belongs to the step before, which will
@@ -186,11 +138,9 @@ dh and dx_t from dh_t | dx_t and dh are made with dh_t. What x_t and h go into l
     da @ weight_ih, da @ weight_hh => dh_t @ weight_ih, dh_t @ weight_hh
 parameters from dh_t | the weights and the bias are given dh_t. What they go into lies before the tanh.
     da.T @ x_t, da.T @ h, da.sum => dh_t.T @ x_t, dh_t.T @ h, dh_t.sum
-§ Which test would have seen it?
 dweight_hh with h_t | dweight_hh is made with h_t, the state after the step. Which state did weight_hh
-    multiply?
+    multiply? § Which test would have seen it?
     da.T @ h, => da.T @ h_t,
-§
 dweight_hh transposed | dweight_hh is transposed; it is square, so no shape complains. Row k belongs to which
     unit?
     da.T @ h, => h.T @ da,
@@ -207,14 +157,11 @@ dbias a mean | dbias is a mean over the batch. Does one more row make the others
 dweights a mean | the gradients of the weights are means over the batch; that of the bias is a sum, as it
     should be.
     da.T @ x_t, da.T @ h => da.T @ x_t / len(da), da.T @ h / len(da)
-dbias not summed | dbias is (B, H). How many biases are there, and who reads each?
-    da.sum(axis=0) => da
+dbias not summed | dbias is (B, H). How many biases are there, and who reads each? | da.sum(axis=0) => da
 dbias summed over the units | dbias is (B): the sum runs over the units. Each unit has a bias of its own.
     da.sum(axis=0) => da.sum(axis=1)
-dbias one number | dbias is one number: the sum runs over the units, too.
-    axis=0 =>
-dbias with two axes | dbias is (1, H): the summed axis is still there.
-    axis=0 => axis=0, keepdims=True
+dbias one number | dbias is one number: the sum runs over the units, too. | axis=0 =>
+dbias with two axes | dbias is (1, H): the summed axis is still there. | axis=0 => axis=0, keepdims=True
 a made anew without biases | the slope is made from an a that you compute anew, without its biases. Which of
     the numbers that you are given has been through the tanh?
     h_t**2 => np.tanh(x_t @ weight_ih.T + h @ weight_hh.T) ** 2
@@ -224,9 +171,8 @@ dweights not summed | each row of the batch has weight gradients of its own. The
 
 wrong_step.edits(RNN_SLOPE + RNN_BACK)
 
-rnn_step_backward = task(
+rnn_step_backward = CHECKS.task(
     "rnn_step_backward",
-    LESSON,
     wrong_step,
     returns=arrays(dx_t="B I", dh="B H", dweight_ih="H I", dweight_hh="H H", dbias="H"),
     points="dx_t 1; dh 1; dweight_ih 1; dweight_hh 1; dbias 1",
@@ -241,7 +187,6 @@ rnn_step_backward = task(
     },
     use=call_with_arrays,
     explain=explain.rnn_step_backward,
-    forbid=BY_HAND,
     agree="the derivation",
 )
 
@@ -262,29 +207,21 @@ def _numerical_gradient(loss, v, e):
     return gradient
 
 
-def _numerical_gradient_cases(seed):
-    numbers = random_numbers(seed, 0.8)
-
-    def case(e, **sizes):
-        return Case({"loss": "np.linalg.norm", "v": numbers(*sizes.values()), "e": e}, sizes)
-
-    return [case(0.2, H=4, I=3), case(0.1, H=5), case(0.3, T=2, B=4, H=3), case(1e-4, H=2, I=5)]
+@cases(0.8, "H4 I3 e=0.2; H5 e=0.1; T2 B4 H3 e=0.3; H2 I5 e=1e-4")
+def _numerical_gradient_cases(numbers, e, **sizes):
+    return {"loss": "np.linalg.norm", "v": numbers(*sizes.values()), "e": e}
 
 
-wrong = Mistakes("A witness that knows no calculus", _numerical_gradient)
-wrong.edits("""
+wrong = Mistakes("A witness that knows no calculus", _numerical_gradient).edits("""
 forward difference | the loss is taken at v + e and at v itself. The quotient asked for looks to both sides.
     loss(down) => loss(v)
     2 * e => e
 backward difference | the loss is taken at v and at v - e. The quotient asked for looks to both sides.
     loss(up) => loss(v)
     2 * e => e
-divided by e | the numbers are twice too large. How far apart are v + e and v - e?
-    2 * e => e
-not divided | these are differences of the loss: by what must they be divided?
-    / (2 * e) =>
-a missing bracket | `/ 2 * e` divides by 2 and multiplies by e. A bracket is missing.
-    / (2 * e) => / 2 * e
+divided by e | the numbers are twice too large. How far apart are v + e and v - e? | 2 * e => e
+not divided | these are differences of the loss: by what must they be divided? | / (2 * e) =>
+a missing bracket | `/ 2 * e` divides by 2 and multiplies by e. A bracket is missing. | / (2 * e) => / 2 * e
 moved by half | each number is moved by e / 2. Asked is e to each side.
     += e => += e / 2
     -= e => -= e / 2
@@ -326,16 +263,14 @@ a step of its own | the e that you are given has no part in it: these are the qu
     gradient = np.zeros_like(v) => gradient, e = np.zeros_like(v), 1e-5
 """)
 
-numerical_gradient = task(
+numerical_gradient = CHECKS.task(
     "numerical_gradient",
-    LESSON,
     wrong,
     returns=arrays(gradient=""),
     points="every quotient 3",
     cases=_numerical_gradient_cases,
     example={"loss": "np.linalg.norm", "v": rows(3, 4), "e": 1.0},
     use=call_with_arrays,
-    forbid=BY_HAND,
     agree="the quotient",
 )
 
@@ -356,21 +291,21 @@ def _rnn_backward(x, h, doutput, dh_n, weight_ih, weight_hh):
     return dx, dh, dweight_ih, dweight_hh, dbias
 
 
-def _rnn_backward_cases(seed):
-    numbers = random_numbers(seed, 0.6)
-
-    def case(T, B, I, H, *traits):
-        x, h, weights = numbers(T, B, I), [numbers(B, H)], random_weights(numbers, 1, I, H)
-        for x_t in x:
-            h.append(rnn_step(x_t, h[-1], *weights.values()))
-        arguments = {"x": x, "h": torch.stack(h), "doutput": 2 * numbers(T, B, H), "dh_n": 2 * numbers(B, H)}
-        if LAST_LOSS in traits:
-            arguments["doutput"][:-1] = 0
-        arguments |= {"weight_ih": weights["weight_ih"], "weight_hh": weights["weight_hh"]}
-        return Case(arguments, {"T": T, "B": B, "I": I, "H": H}, frozenset(traits))
-
-    all_losses = [case(5, 3, 2, 4), case(4, 2, 5, 3), case(3, 3, 4, 4)]  # T = B, I = H: exchanged axes run
-    return [*all_losses, case(6, 4, 3, 5, LAST_LOSS), case(1, 4, 2, 3, ONE_STEP)]
+@cases(
+    0.6,
+    "T5 B3 I2 H4; T4 B2 I5 H3",
+    "T3 B3 I4 H4",  # T = B, I = H: exchanged axes run
+    "T6 B4 I3 H5 last_loss; T1 B4 I2 H3",
+)
+def _rnn_backward_cases(numbers, T, B, I, H, last_loss=False):
+    x, h, weights = numbers(T, B, I), [numbers(B, H)], random_weights(numbers, 1, I, H)
+    for x_t in x:
+        h.append(rnn_step(x_t, h[-1], *weights.values()))
+    arguments = {"x": x, "h": torch.stack(h), "doutput": 2 * numbers(T, B, H), "dh_n": 2 * numbers(B, H)}
+    if last_loss:
+        arguments["doutput"][:-1] = 0
+    arguments |= {"weight_ih": weights["weight_ih"], "weight_hh": weights["weight_hh"]}
+    return arguments, last_loss and LAST_LOSS, T == 1 and ONE_STEP
 
 
 def _loop_over(step):
@@ -390,21 +325,16 @@ def _loop_over(step):
 wrong = Mistakes("The whole sequence", _rnn_backward)
 # What h_t is sent, and what is carried.
 wrong.edits("""
-§ Which test would have seen it?
 next step forgotten | each step gets what its own loss sends back and nothing else: what is carried back is
-    never added.
+    never added. § Which test would have seen it?
     doutput[t] + dh => doutput[t]
 own losses forgotten | the loss is added at the last step alone. Each step has one, and sends something back.
-    doutput[t] + dh => doutput[t] * (t == T - 1) + dh
-§
-doutput left out | doutput has no part in it.
-    doutput[t] + dh => dh
-last loss at each step | each step gets the loss of the last step.
-    doutput[t] => doutput[-1]
+    doutput[t] + dh => doutput[t] * (t == T - 1) + dh § Which test would have seen it?
+doutput left out | doutput has no part in it. | doutput[t] + dh => dh
+last loss at each step | each step gets the loss of the last step. | doutput[t] => doutput[-1]
 losses summed first | each step gets the sum of all losses' gradients. When may the loss of step t join in?
     doutput[t] => doutput.sum(axis=0)
-loss of the step before | step t gets the loss of step t - 1.
-    doutput[t] => doutput[t - 1]
+loss of the step before | step t gets the loss of step t - 1. | doutput[t] => doutput[t - 1]
 loss joins after the slope | the loss's gradient is added after the slope. h_t's two readers both read it
     after its tanh.
     doutput[t] + dh => dh
@@ -414,21 +344,16 @@ carried twice | dh piles up from step to step: each step should send back its ow
 loss carried past the step | dh_t travels on to the step before, beside what passed the tanh. Is there such a
     way?
     dh = da @ weight_hh => dh = dh_t + da @ weight_hh
-carried without weight_hh | da is carried back as it is: what of weight_hh?
-    dh = da @ weight_hh => dh = da
+carried without weight_hh | da is carried back as it is: what of weight_hh? | dh = da @ weight_hh => dh = da
 carried without the slope | what is carried back is made with dh_t: it has not passed this step's tanh.
     dh = da @ => dh = dh_t @
-§ Which test would have seen it?
 weight_hh transposed | what is carried back is made with weight_hh the other way round; it is square, so no
-    shape complains.
+    shape complains. § Which test would have seen it?
     da @ weight_hh => da @ weight_hh.T
-§
 forward in time | the loop runs from the first step to the last. Which da does dh_t need?
     reversed(range(T)) => range(T)
-last step left out | the loop never visits the last step.
-    range(T) => range(T - 1)
-first step left out | the loop never visits the first step.
-    range(T) => range(1, T)
+last step left out | the loop never visits the last step. | range(T) => range(T - 1)
+first step left out | the loop never visits the first step. | range(T) => range(1, T)
 carried part joins after the slope | what the next step sends back is added after the slope: is there a
     bracket round the sum?
     doutput[t] + dh => doutput[t]
@@ -452,36 +377,31 @@ dh_n for the last loss | at the last step dh_n stands in the place of doutput. T
 dh_n added to dh_0 | dh_n is added to dh_0 at the very end. Which state is h_n?
     dh = np.zeros_like(x), dh_n => dh = np.zeros_like(x), 0 * dh_n
     return dx, dh, => return dx, dh + dh_n,
-dh_n as dh_0 | dh_0 is dh_n, unchanged.
-    return dx, dh, => return dx, dh_n,
+dh_n as dh_0 | dh_0 is dh_n, unchanged. | return dx, dh, => return dx, dh_n,
 dh_0 is the first step's dh_t | dh_0 is what h_1 is sent. It has yet to pass the first step.
     return dx, dh, => return dx, dh_t,
 dh_0 is the first da | dh_0 is the da of the first step. What lies between it and h_0?
     return dx, dh, => return dx, da,
-dh_0 zero | dh_0 is zero. No loss reads h_0, but the first step does.
-    return dx, dh, => return dx, 0 * dh,
+dh_0 zero | dh_0 is zero. No loss reads h_0, but the first step does. | return dx, dh, => return dx, 0 * dh,
 # dx, and the sums over time.
 dx backwards | dx lies in the order of the loop, last step first. In which order is x?
     dx[t] => dx[T - 1 - t]
 dx of the first step only | dx is (B, I), that of the first step. Asked are all T.
     return dx, => return dx[0],
-dx summed | dx is summed over time. Each x_t is read at one step alone.
-    return dx, => return dx.sum(axis=0),
-§ Which test would have seen it?
+dx summed | dx is summed over time. Each x_t is read at one step alone. | return dx, => return dx.sum(axis=0),
 sums forgotten | the gradients of weights and bias are the first step's alone: each turn overwrites the one
-    before.
+    before. § Which test would have seen it?
     dweight_ih += => dweight_ih =
     dweight_hh += => dweight_hh =
     dbias += => dbias =
 sum forgotten for dweight_hh | dweight_hh is the first step's share alone: each turn of the loop overwrites
-    the last.
+    the last. § Which test would have seen it?
     dweight_hh += => dweight_hh =
 sum forgotten for dweight_ih | dweight_ih is the first step's share alone: each turn of the loop overwrites
-    the last.
+    the last. § Which test would have seen it?
     dweight_ih += => dweight_ih =
 sum forgotten for dbias | dbias is the first step's share alone: each turn of the loop overwrites the last.
-    dbias += => dbias =
-§
+    dbias += => dbias = § Which test would have seen it?
 last step's share only | the gradients of weights and bias are the last step's share alone. Which steps read
     them?
     += da.T @ x[t] => += (t == T - 1) * da.T @ x[t]
@@ -508,9 +428,8 @@ LEFT_OUT = (
 of_the_step = {"name": "step: {}", "hint": "the loop is right, the step in it is not: {}"}
 wrong.extend(wrong_step.through(_loop_over, but=tuple(LEFT_OUT.split("; ")), **of_the_step))
 
-rnn_backward = task(
+rnn_backward = CHECKS.task(
     "rnn_backward",
-    LESSON,
     wrong,
     returns=arrays(dx="T B I", dh_0="B H", dweight_ih="H I", dweight_hh="H H", dbias="H"),
     points="dx 1; dh_0 1; dweight_ih 1; dweight_hh 2; dbias 1",
@@ -525,7 +444,6 @@ rnn_backward = task(
     },
     use=call_with_arrays,
     explain=explain.loop_backward,
-    forbid=BY_HAND,
     agree="the derivation",
 )
 
@@ -551,86 +469,68 @@ def _memory_backward(dh, f, i, g, o, c):
     return df, di, dg, do, dc
 
 
-def _memory_backward_cases(seed):
-    numbers = random_numbers(seed, 1.0)
-
-    def case(T, B, H, *traits):
-        f, i, o = (torch.sigmoid(numbers(T, B, H)) for _ in range(3))
-        g, c, dh = torch.tanh(numbers(T, B, H)), [numbers(B, H)], numbers(T, B, H)
-        for t in range(T):
-            c.append(f[t] * c[-1] + i[t] * g[t])
-        if LAST_LOSS in traits:
-            dh[:-1] = 0
-        arguments = {"dh": dh, "f": f, "i": i, "g": g, "o": o, "c": torch.stack(c)}
-        return Case(arguments, {"T": T, "B": B, "H": H}, frozenset(traits))
-
-    return [case(5, 3, 4), case(4, 2, 3), case(3, 4, 2), case(6, 4, 5, LAST_LOSS), case(1, 3, 2, ONE_STEP)]
+@cases(1.0, "T5 B3 H4; T4 B2 H3; T3 B4 H2; T6 B4 H5 last_loss; T1 B3 H2")
+def _memory_backward_cases(numbers, T, B, H, last_loss=False):
+    f, i, o = (torch.sigmoid(numbers(T, B, H)) for _ in range(3))
+    g, c, dh = torch.tanh(numbers(T, B, H)), [numbers(B, H)], numbers(T, B, H)
+    for t in range(T):
+        c.append(f[t] * c[-1] + i[t] * g[t])
+    if last_loss:
+        dh[:-1] = 0
+    arguments = {"dh": dh, "f": f, "i": i, "g": g, "o": o, "c": torch.stack(c)}
+    return arguments, last_loss and LAST_LOSS, T == 1 and ONE_STEP
 
 
 wrong = Mistakes("The whole sequence", _memory_backward)
 # c_t has two readers.
 wrong.edits("""
-§ Which test would have seen it?
 next step forgotten | each c_t gets what h_t sends back and nothing else. Who else reads c_t?
     + dc =>
+    § Which test would have seen it?
 own h forgotten | only the last h sends something to its c. Each h_t has read its own c_t.
-    dh[t] * o[t] => (t == T - 1) * dh[t] * o[t]
-§
+    dh[t] * o[t] => (t == T - 1) * dh[t] * o[t] § Which test would have seen it?
 carried into the slope | what step t + 1 sends back is multiplied by the slope of tanh. Does it read c_t
     through a tanh?
     dh[t] * o[t] * (1 - shown**2) + dc => (dh[t] * o[t] + dc) * (1 - shown**2)
 carried into the gate | what the next step sends back has passed o and the tanh, as if it had read h_t. It
     reads c_t itself.
     dh[t] * o[t] * (1 - shown**2) + dc => (dh[t] + dc) * o[t] * (1 - shown**2)
-forward in time | the loop runs from the first step to the last.
-    reversed(range(T)) => range(T)
+forward in time | the loop runs from the first step to the last. | reversed(range(T)) => range(T)
 # What h_t sends back.
-o left out | o_t has no part in what h_t sends to its memory. How much of the memory was shown?
-    * o[t] =>
-§ Two steps, one number each
-slope left out | the tanh in h_t has a slope: it is left out.
+o left out | o_t has no part in what h_t sends to its memory. How much of the memory was shown? | * o[t] =>
+slope left out | the tanh in h_t has a slope: it is left out. § Two steps, one number each
     * (1 - shown**2) =>
-§
 dh taken for dc | c_t is sent all of dh_t, as if h_t were c_t: neither o_t nor the slope is there.
     dh[t] * o[t] * (1 - shown**2) => dh[t]
-§ Two steps, one number each
 no square | the slope is 1 - tanh(c_t) in your code. Where tanh(c_t) is near -1 the curve is flat, and that is
-    2.
+    2. § Two steps, one number each
     shown**2 => shown
 slope with c | the slope is 1 - c². It is made with the tanh's result, and c is what went in.
-    shown**2 => c[t + 1] ** 2
-slope with h | the slope is 1 - h². In h_t the tanh stands inside a product.
+    shown**2 => c[t + 1] ** 2 § Two steps, one number each
+slope with h | the slope is 1 - h². In h_t the tanh stands inside a product. § Two steps, one number each
     shown**2 => (o[t] * shown) ** 2
-§
 tanh of the old memory | h_t shows the memory after the step. You take the tanh of the one before.
     np.tanh(c[t + 1]) => np.tanh(c[t])
-do with c | do is made with c itself. What does o_t multiply?
-    dh[t] * shown => dh[t] * c[t + 1]
-do with o | do is made with o itself. What does o_t multiply?
-    dh[t] * shown => dh[t] * shown * o[t]
+do with c | do is made with c itself. What does o_t multiply? | dh[t] * shown => dh[t] * c[t + 1]
+do with o | do is made with o itself. What does o_t multiply? | dh[t] * shown => dh[t] * shown * o[t]
 do from dc | do is made with dc_t. Where is o_t read?
     do[t] = dh[t] * shown => pass
     df[t] = dc_t * c[t] => do[t], df[t] = dc_t * shown, dc_t * c[t]
 # What c_t sends back.
-§ Which test would have seen it?
-df with the new memory | df is made with c_t. Which memory does f_t multiply?
+df with the new memory | df is made with c_t. Which memory does f_t multiply? § Which test would have seen it?
     dc_t * c[t] => dc_t * c[t + 1]
-§
 df a memory too early | df is made with c[t - 1]. c[0] is the initial memory: which of them does step t read?
     dc_t * c[t] => dc_t * c[t - 1]
-df with f | df is made with f_t itself. What does f_t multiply?
-    dc_t * c[t] => dc_t * f[t]
+df with f | df is made with f_t itself. What does f_t multiply? | dc_t * c[t] => dc_t * f[t]
 di and dg exchanged | di and dg are exchanged: in a product each gets the other's value.
     dc_t * g[t] => dc_t * i[t]
     dg[t] = dc_t * i[t] => dg[t] = dc_t * g[t]
-carried without f | what c_t sends back to c_{t-1} has not passed f_t.
-    dc_t * f[t] => dc_t
+carried without f | what c_t sends back to c_{t-1} has not passed f_t. | dc_t * f[t] => dc_t
 f of the step before | what is carried back passes the f of a step too early. Through which f does step t + 1
     read c_t?
     + dc => + dc * f[t]
     dc = dc_t * f[t] => dc = dc_t * (f[t] if t == 0 else 1)
-1 - f | what is carried back passes 1 - f. Forward, f is what is kept.
-    dc_t * f[t] => dc_t * (1 - f[t])
+1 - f | what is carried back passes 1 - f. Forward, f is what is kept. | dc_t * f[t] => dc_t * (1 - f[t])
 carried twice | dc piles up: what comes out of a step holds what went into it once more.
     dc = dc_t * f[t] => dc = dc + dc_t * f[t]
 dh for dc | df, di and dg are made with dh. They are read in c, which has more readers than h.
@@ -642,10 +542,8 @@ carried one step only | what h_t sends to its memory reaches the memory before, 
     dc = dc_t * f[t] => dc = (dc_t - dc) * f[t]
     do, dc => do, dc_t * f[0]
 # The end, and the order.
-dc_0 before the first step | dc_0 is what c_1 is sent. It has yet to pass the first step.
-    do, dc => do, dc_t
-dc_0 zero | dc_0 is zero. The first step has read c_0.
-    do, dc => do, 0 * dc
+dc_0 before the first step | dc_0 is what c_1 is sent. It has yet to pass the first step. | do, dc => do, dc_t
+dc_0 zero | dc_0 is zero. The first step has read c_0. | do, dc => do, 0 * dc
 all backwards | the four gates' gradients lie in the order of the loop, last step first.
     return df, di, dg, do => return df[::-1], di[::-1], dg[::-1], do[::-1]
 pre-activations | these are the gradients before the gates' own sigmoid and tanh. The gates are given
@@ -653,9 +551,8 @@ pre-activations | these are the gradients before the gates' own sigmoid and tanh
     return df, di, dg, do => return df * f * (1 - f), di * i * (1 - i), dg * (1 - g**2), do * o * (1 - o)
 """)
 
-memory_backward = task(
+memory_backward = CHECKS.task(
     "memory_backward",
-    LESSON,
     wrong,
     returns=arrays(df="T B H", di="T B H", dg="T B H", do="T B H", dc_0="B H"),
     points="df 1; di 1; dg 1; do 1; dc_0 1",
@@ -670,9 +567,5 @@ memory_backward = task(
         "c": rows([[1]], [[0.4]], [[0.4]], [[0.08]]),
     },
     use=call_with_arrays,
-    forbid=BY_HAND,
     agree="the chain rule",
 )
-
-
-CHECKS = (by_hand, rnn_step_backward, numerical_gradient, rnn_backward, memory_backward)

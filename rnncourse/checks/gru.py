@@ -17,22 +17,23 @@ from rnncourse.checks.framework.authoring import (
     STATE,
     X_ZERO,
     Case,
+    ExerciseSet,
     Mistakes,
     Plain,
     Problem,
     Trait,
+    cases,
     load_and_call,
     random_numbers,
     random_weights,
     row,
     rows,
     step_case,
-    task,
 )
 from rnncourse.checks.framework.slips import NEEDS_A_STATE, STATE_IGNORED, WEIGHTS_EXCHANGED
 from rnncourse.checks.framework.variants import BIAS_SIGNS, GRU_CANDIDATE, GRU_GATES, GRU_MIX
 
-LESSON = "08"
+CHECKS = ExerciseSet("08")
 
 
 # The lesson's own pencil example: I = 2, H = 1, rows r, z, n.
@@ -46,8 +47,6 @@ PENCIL = {"x_t": row(1.0, -1.0), "h": row(0.5), **PENCIL_WEIGHTS}
 
 
 # ---- Task 1, gru_step: torch's step, the reset gate after the matmul.
-
-
 def _step_after(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
     ih_r, ih_z, ih_n = linear(x_t, weight_ih, bias_ih).chunk(3, dim=-1)
     hh_r, hh_z, hh_n = linear(h, weight_hh, bias_hh).chunk(3, dim=-1)
@@ -66,103 +65,78 @@ def _step_cases(seed: int) -> list[Case]:
 
 # Of both variants of the step.
 COMMON = """
-§ Which way z points
-z the other way | z and 1 - z are exchanged: with z = 1 torch's GRU keeps the old state.
+z the other way | z and 1 - z are exchanged: with z = 1 torch's GRU keeps the old state. § Which way z points
     (1 - z) * n + z * h => (1 - z) * h + z * n
-§ What can one leave out of an LSTM?
 h not mixed in | the old state is not mixed in: only 1 - z of the candidate is left.
     + z * h =>
-old state kept whole | the old state is kept whole, whatever z is.
+    § What can one leave out of an LSTM?
+old state kept whole | the old state is kept whole, whatever z is. § What can one leave out of an LSTM?
     + z * h => + h
 candidate written whole | the candidate is written whole: nothing ties what is written to what is kept.
-    (1 - z) * n => n
-§
-candidate alone | this is the candidate n: z has no part in it.
-    (1 - z) * n + z * h => n
+    (1 - z) * n => n § What can one leave out of an LSTM?
+candidate alone | this is the candidate n: z has no part in it. | (1 - z) * n + z * h => n
 r mixes | r stands where z should: which gate says how much is kept?
     (1 - z) * n + z * h => (1 - r) * n + r * h
-reset h kept | what is kept is r * h. The reset gate is for the candidate alone.
-    + z * h => + z * r * h
-§ What can one leave out of an LSTM?
+reset h kept | what is kept is r * h. The reset gate is for the candidate alone. | + z * h => + z * r * h
 tanh over the mix | the new state is squashed once more: it has a bound already.
-    (1 - z) * n + z * h => torch.tanh((1 - z) * n + z * h)
-§
-sigmoid for n | n has been through a sigmoid: what range should it have?
-    n = torch.tanh => n = torch.sigmoid
-n not activated | n is the bare sum: it is not squashed.
-    n = torch.tanh => n =
-tanh for r | r has been through tanh: a gate lies between 0 and 1.
-    r = torch.sigmoid => r = torch.tanh
-tanh for z | z has been through tanh: a gate lies between 0 and 1.
-    z = torch.sigmoid => z = torch.tanh
+    (1 - z) * n + z * h => torch.tanh((1 - z) * n + z * h) § What can one leave out of an LSTM?
+sigmoid for n | n has been through a sigmoid: what range should it have? | n = torch.tanh => n = torch.sigmoid
+n not activated | n is the bare sum: it is not squashed. | n = torch.tanh => n =
+tanh for r | r has been through tanh: a gate lies between 0 and 1. | r = torch.sigmoid => r = torch.tanh
+tanh for z | z has been through tanh: a gate lies between 0 and 1. | z = torch.sigmoid => z = torch.tanh
 tanh for both gates | r and z have been through tanh: a gate lies between 0 and 1.
     r = torch.sigmoid => r = torch.tanh
     z = torch.sigmoid => z = torch.tanh
-r over the whole | r multiplies the input's part, too.
-    tanh(ih_n => tanh(r * ih_n
-§ Four biases, not three and not six
-bias_hh missing | a bias is missing: bias_hh is not added.
+r over the whole | r multiplies the input's part, too. | tanh(ih_n => tanh(r * ih_n
+bias_hh missing | a bias is missing: bias_hh is not added. § Four biases, not three and not six
     (h, weight_hh, bias_hh) => (h, weight_hh)
-bias_ih missing | a bias is missing: bias_ih is not added.
+bias_ih missing | a bias is missing: bias_ih is not added. § Four biases, not three and not six
     (x_t, weight_ih, bias_ih) => (x_t, weight_ih)
 bias_ih twice | bias_ih is added twice and bias_hh never: a slip of the keyboard?
-    (h, weight_hh, bias_hh) => (h, weight_hh, bias_ih)
+    (h, weight_hh, bias_hh) => (h, weight_hh, bias_ih) § Four biases, not three and not six
 bias_hh twice | bias_hh is added twice and bias_ih never: a slip of the keyboard?
-    (x_t, weight_ih, bias_ih) => (x_t, weight_ih, bias_hh)
-§
-x left out | x_t has no part in it.
-    (x_t, weight_ih, bias_ih) => (0 * x_t, weight_ih, bias_ih)
-§ Equal to torch
+    (x_t, weight_ih, bias_ih) => (x_t, weight_ih, bias_hh) § Four biases, not three and not six
+x left out | x_t has no part in it. | (x_t, weight_ih, bias_ih) => (0 * x_t, weight_ih, bias_ih)
 order z, r, n | your numbers are those of blocks in the order z, r, n. torch stacks them r, z, n.
     ih_r, ih_z, ih_n = => ih_z, ih_r, ih_n =
-    hh_r, hh_z, hh_n = => hh_z, hh_r, hh_n =
+    hh_r, hh_z, hh_n = => hh_z, hh_r, hh_n = § Equal to torch
 """
 
-step_mistakes = Mistakes("The equations", _step_after)
-step_mistakes.edits("""
-§ Four biases, not three and not six
+step_mistakes = Mistakes("The equations", _step_after).edits("""
 b_hn outside the reset | b_hn is added outside the product with r: it belongs to the part that r multiplies.
-    r * hh_n => r * (hh_n - bias_hh.chunk(3)[2]) + bias_hh.chunk(3)[2]
-§ Where the reset gate acts
+    r * hh_n => r * (hh_n - bias_hh.chunk(3)[2]) + bias_hh.chunk(3)[2] § Four biases, not three and not six
 reset before the matmul | your reset gate acts before the matmul, W_hn (r * h): the published paper's GRU.
-    torch's acts after it.
+    torch's acts after it. § Where the reset gate acts
     r * hh_n => linear(r * h, weight_hh.chunk(3)[2], bias_hh.chunk(3)[2])
 reset before, bias too | your reset gate acts before the matmul, and on the bias after it: it belongs after,
-    on both.
+    on both. § Where the reset gate acts
     r * hh_n => linear(r * h, weight_hh.chunk(3)[2]) + r * bias_hh.chunk(3)[2]
 """)
 step_mistakes.edits(COMMON)
 step_mistakes.edits("""
-§ Equal to torch
 order n, r, z | your numbers are those of blocks in the order n, r, z. torch stacks them r, z, n.
     ih_r, ih_z, ih_n = => ih_n, ih_r, ih_z =
-    hh_r, hh_z, hh_n = => hh_n, hh_r, hh_z =
+    hh_r, hh_z, hh_n = => hh_n, hh_r, hh_z = § Equal to torch
 order r, n, z | your numbers are those of blocks in the order r, n, z. torch stacks them r, z, n.
     ih_r, ih_z, ih_n = => ih_r, ih_n, ih_z =
-    hh_r, hh_z, hh_n = => hh_r, hh_n, hh_z =
-§
-r left out | r has no part in it: the candidate reads the whole old state.
-    r * hh_n => hh_n
-z for r | z stands where r should: which gate says how much n reads?
-    r * hh_n => z * hh_n
+    hh_r, hh_z, hh_n = => hh_r, hh_n, hh_z = § Equal to torch
+r left out | r has no part in it: the candidate reads the whole old state. | r * hh_n => hh_n
+z for r | z stands where r should: which gate says how much n reads? | r * hh_n => z * hh_n
 r on the input | r multiplies the input's part. It says how much of the old state is read.
     ih_n + r * hh_n => r * ih_n + hh_n
 r outside the tanh | r multiplies the tanh, not what goes into it.
     torch.tanh(ih_n + r * hh_n) => r * torch.tanh(ih_n + hh_n)
 h left out | the gates and the candidate do not look at h.
     linear(h, weight_hh, bias_hh) => linear(0 * h, weight_hh, bias_hh)
-§ Four biases, not three and not six
-no bias | neither bias is added.
+no bias | neither bias is added. § Four biases, not three and not six
     (x_t, weight_ih, bias_ih) => (x_t, weight_ih)
     (h, weight_hh, bias_hh) => (h, weight_hh)
 """)
-step_mistakes.edits("§ Equal to torch" + WEIGHTS_EXCHANGED)
+step_mistakes.edits(WEIGHTS_EXCHANGED, section="Equal to torch")
 step_mistakes.edits("""
-§ Equal to torch
-every third entry | you take every third entry for a block. The blocks are H neighbours each.
+every third entry | you take every third entry for a block. The blocks are H neighbours each. § Equal to torch
     bias_ih).chunk(3, dim=-1) => bias_ih).unflatten(-1, (-1, 3)).unbind(-1)
     bias_hh).chunk(3, dim=-1) => bias_hh).unflatten(-1, (-1, 3)).unbind(-1)
-§
 gates not activated | r and z are the bare sums: they are not squashed.
     r = torch.sigmoid => r =
     z = torch.sigmoid => z =
@@ -170,9 +144,8 @@ gates not activated | r and z are the bare sums: they are not squashed.
 SAME = "r from the block of z; z from the block of r"  # as z for r, and as r for z
 step_mistakes.edits(GRU_GATES + GRU_CANDIDATE + GRU_MIX + BIAS_SIGNS, but=f"{SAME}; candidate squashed twice")
 
-gru_step = task(
+gru_step = CHECKS.task(
     "gru_step",
-    LESSON,
     step_mistakes,
     returns="h (B H)",
     points="with a batch 2 where there is a batch; without a batch 1 where there is no batch",
@@ -183,8 +156,6 @@ gru_step = task(
 
 
 # ---- Task 2, gru_step_before: the published paper's step, the reset gate before the matmul.
-
-
 def _step_before(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
     ih_r, ih_z, ih_n = linear(x_t, weight_ih, bias_ih).chunk(3, dim=-1)
     hh_r, hh_z, hh_n = linear(h, weight_hh, bias_hh).chunk(3, dim=-1)  # noqa: RUF059 (for the mistakes)
@@ -195,8 +166,7 @@ def _step_before(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
     return (1 - z) * n + z * h
 
 
-wrong = Mistakes("Where the reset gate acts", _step_before)
-wrong.edits("""
+wrong = Mistakes("Where the reset gate acts", _step_before).edits("""
 reset after the matmul | your reset gate acts after the matmul: these are torch's numbers. Asked is the other
     variant.
     linear(r * h, W_n, b_n) => r * hh_n
@@ -207,26 +177,21 @@ r on the bias, too | r multiplies b_hn, too. Here it acts on h alone, before the
     linear(r * h, W_n, b_n) => linear(r * h, W_n) + r * b_n
 reset twice | the reset gate acts twice, before the matmul and after it.
     linear(r * h, W_n, b_n) => r * linear(r * h, W_n, b_n)
-§ Four biases, not three and not six
-b_hn missing | b_hn is not added.
+b_hn missing | b_hn is not added. § Four biases, not three and not six
     linear(r * h, W_n, b_n) => linear(r * h, W_n)
 """)
 wrong.edits(COMMON)
 wrong.edits("""
-§ Equal to torch
 order n, r, z | your numbers are those of blocks in the order n, r, z. torch stacks them r, z, n.
     ih_r, ih_z, ih_n = => ih_n, ih_r, ih_z =
     hh_r, hh_z, hh_n = => hh_n, hh_r, hh_z =
-    weight_hh.chunk(3)[2], bias_hh.chunk(3)[2] => weight_hh.chunk(3)[0], bias_hh.chunk(3)[0]
+    weight_hh.chunk(3)[2], bias_hh.chunk(3)[2] => weight_hh.chunk(3)[0], bias_hh.chunk(3)[0] § Equal to torch
 order r, n, z | your numbers are those of blocks in the order r, n, z. torch stacks them r, z, n.
     ih_r, ih_z, ih_n = => ih_r, ih_n, ih_z =
     hh_r, hh_z, hh_n = => hh_r, hh_n, hh_z =
-    weight_hh.chunk(3)[2], bias_hh.chunk(3)[2] => weight_hh.chunk(3)[1], bias_hh.chunk(3)[1]
-§
-r left out | r has no part in it: the candidate reads the whole old state.
-    linear(r * h, W_n, b_n) => hh_n
-z for r | z stands where r should: which gate says how much n reads?
-    r * h, => z * h,
+    weight_hh.chunk(3)[2], bias_hh.chunk(3)[2] => weight_hh.chunk(3)[1], bias_hh.chunk(3)[1] § Equal to torch
+r left out | r has no part in it: the candidate reads the whole old state. | linear(r * h, W_n, b_n) => hh_n
+z for r | z stands where r should: which gate says how much n reads? | r * h, => z * h,
 the gates read r * h, too | the gates read r * h as well. z reads the old state as it is.
     sigmoid(ih_z + hh_z) => sigmoid(ih_z + linear(r * h, weight_hh, bias_hh).chunk(3, dim=-1)[1])
 W_hr for W_hn | r * h meets the first block of weight_hh, that of r. Which block is n's?
@@ -234,9 +199,8 @@ W_hr for W_hn | r * h meets the first block of weight_hh, that of r. Which block
 """)
 wrong.edits(GRU_GATES + GRU_MIX, but=SAME)
 
-gru_step_before = task(
+gru_step_before = CHECKS.task(
     "gru_step_before",
-    LESSON,
     wrong,
     returns="h (B H)",
     points="with a batch 2 where there is a batch; without a batch 1 where there is no batch",
@@ -247,8 +211,6 @@ gru_step_before = task(
 
 
 # ---- Task 3, turn_z: weights from the other convention of z.
-
-
 def _turn_z(weight_ih, weight_hh, bias_ih, bias_hh):
     def turned(weight):
         r, z, n = weight.chunk(3)
@@ -257,34 +219,24 @@ def _turn_z(weight_ih, weight_hh, bias_ih, bias_hh):
     return turned(weight_ih), turned(weight_hh), turned(bias_ih), turned(bias_hh)
 
 
-def _turn_z_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-    sizes = (5, 3), (2, 4), (6, 2), (3, 1)
-    return [Case(random_weights(numbers, 3, I, H), {"I": I, "H": H}) for I, H in sizes]
+@cases(0.8, "I5 H3; I2 H4; I6 H2; I3 H1")
+def _turn_z_cases(numbers, I, H):
+    return random_weights(numbers, 3, I, H)
 
 
-wrong = Mistakes("Which way z points", _turn_z)
-wrong.edits("""
+wrong = Mistakes("Which way z points", _turn_z).edits("""
 biases as they were | the weights are turned, the biases are not. What else goes into z's sum?
     turned(bias_ih), turned(bias_hh) => bias_ih, bias_hh
-one bias as it was | bias_hh is as it was. It goes into z's sum as bias_ih does.
-    turned(bias_hh) => bias_hh
-bias_ih as it was | bias_ih is as it was.
-    turned(bias_ih) => bias_ih
-weight_hh as it was | weight_hh is as it was: z reads the state, too.
-    turned(weight_hh) => weight_hh
-weight_ih as it was | weight_ih is as it was: z reads the input, too.
-    turned(weight_ih) => weight_ih
-§ Equal to torch
-r's block | it is r's block that you turn. In which order do the blocks lie?
+one bias as it was | bias_hh is as it was. It goes into z's sum as bias_ih does. | turned(bias_hh) => bias_hh
+bias_ih as it was | bias_ih is as it was. | turned(bias_ih) => bias_ih
+weight_hh as it was | weight_hh is as it was: z reads the state, too. | turned(weight_hh) => weight_hh
+weight_ih as it was | weight_ih is as it was: z reads the input, too. | turned(weight_ih) => weight_ih
+r's block | it is r's block that you turn. In which order do the blocks lie? § Equal to torch
     [r, -z, n] => [-r, z, n]
-n's block | it is n's block that you turn. In which order do the blocks lie?
+n's block | it is n's block that you turn. In which order do the blocks lie? § Equal to torch
     [r, -z, n] => [r, z, -n]
-§
-all blocks | all three blocks are turned. Only z changes its meaning.
-    [r, -z, n] => [-r, -z, -n]
-r and z | r's block is turned, too. Only z changes its meaning.
-    [r, -z, n] => [-r, -z, n]
+all blocks | all three blocks are turned. Only z changes its meaning. | [r, -z, n] => [-r, -z, -n]
+r and z | r's block is turned, too. Only z changes its meaning. | [r, -z, n] => [-r, -z, n]
 1 - weights | you take 1 minus the weights. It is the gate that becomes 1 - z, after the sigmoid; what goes
     into it?
     -z => 1 - z
@@ -292,15 +244,12 @@ r and z | r's block is turned, too. Only z changes its meaning.
     [r, -z, n] => [1 - r, 1 - z, 1 - n]
 blocks exchanged | r and z change places. The order of the blocks is the same in both.
     [r, -z, n] => [z, r, n]
-nothing changed | the weights are as they were.
-    -z => z
-z's block set to zero | z's block is zero now: then z is 0.5 for every input.
-    -z => 0 * z
+nothing changed | the weights are as they were. | -z => z
+z's block set to zero | z's block is zero now: then z is 0.5 for every input. | -z => 0 * z
 """)
 
-turn_z = task(
+turn_z = CHECKS.task(
     "turn_z",
-    LESSON,
     wrong,
     returns="weight_ih (3H I), weight_hh (3H H), bias_ih (3H), bias_hh (3H)",
     points="the weights 1 = weight_ih, weight_hh, arguments; the biases 1 = bias_ih, bias_hh, arguments",
@@ -310,8 +259,6 @@ turn_z = task(
 
 
 # ---- Task 4, from_keras: weights of another layout and order.
-
-
 def _from_keras(kernel, recurrent_kernel, bias):
     def rzn(blocks):
         z, r, n = blocks.chunk(3, dim=-1)
@@ -320,19 +267,13 @@ def _from_keras(kernel, recurrent_kernel, bias):
     return rzn(kernel).T, rzn(recurrent_kernel).T, rzn(bias[0]), rzn(bias[1])
 
 
-def _from_keras_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-
-    def case(I: int, H: int) -> Case:
-        kernel, recurrent_kernel, bias = numbers(I, 3 * H), numbers(H, 3 * H), numbers(2, 3 * H)
-        arguments = {"kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": bias}
-        return Case(arguments, {"I": I, "H": H})
-
-    return [case(5, 3), case(2, 4), case(6, 2), case(4, 1)]  # I = 3H: a forgotten transposition fits
+@cases(0.8, "I5 H3; I2 H4; I6 H2; I4 H1")  # I = 3H: a forgotten transposition fits
+def _from_keras_cases(numbers, I, H):
+    kernel, recurrent_kernel, bias = numbers(I, 3 * H), numbers(H, 3 * H), numbers(2, 3 * H)
+    return {"kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": bias}
 
 
-wrong = Mistakes("Equal to torch", _from_keras)
-wrong.edits("""
+wrong = Mistakes("Equal to torch", _from_keras).edits("""
 order kept | all is transposed as it should be, but the blocks lie as before, z, r, n.
     [r, z, n] => [z, r, n]
 not transposed | the blocks are in torch's order, but not transposed: Keras writes x @ kernel, and torch?
@@ -345,30 +286,26 @@ reshaped | the shapes fit, but reshape keeps the numbers in their row order: tha
     rzn(recurrent_kernel).T => rzn(recurrent_kernel).reshape(-1, len(recurrent_kernel))
 biases in the old order | the weights are in torch's order, the biases are not: they have three blocks, too.
     rzn(bias[0]), rzn(bias[1]) => bias[0], bias[1]
-§ Four biases, not three and not six
 biases exchanged | the two biases are exchanged. For r and z it would not matter, for n it does.
-    rzn(bias[0]), rzn(bias[1]) => rzn(bias[1]), rzn(bias[0])
+    rzn(bias[0]), rzn(bias[1]) => rzn(bias[1]), rzn(bias[0]) § Four biases, not three and not six
 biases added up | the biases are added into one, and the other is zero. For n the two do different things.
     rzn(bias[0]), rzn(bias[1]) => rzn(bias[0] + bias[1]), torch.zeros_like(bias[1])
-one bias twice | bias_hh is the input's bias once more.
+    § Four biases, not three and not six
+one bias twice | bias_hh is the input's bias once more. § Four biases, not three and not six
     rzn(bias[1]) => rzn(bias[0])
-§ Which way z points
-z turned | z's block has its sign changed. In Keras z keeps, as in torch.
+z turned | z's block has its sign changed. In Keras z keeps, as in torch. § Which way z points
     [r, z, n] => [r, -z, n]
-§
 z and n exchanged | the wrong blocks change places. Write both orders down, one below the other.
     [r, z, n] => [n, r, z]
 r and n exchanged | the wrong blocks change places. Write both orders down, one below the other.
     [r, z, n] => [z, n, r]
 turned round | the blocks lie n, z, r now. Write both orders down, one below the other.
     [r, z, n] => [n, z, r]
-moved on by one | the blocks lie r, n, z now. torch: r, z, n.
-    [r, z, n] => [r, n, z]
+moved on by one | the blocks lie r, n, z now. torch: r, z, n. | [r, z, n] => [r, n, z]
 """)
 
-from_keras = task(
+from_keras = CHECKS.task(
     "from_keras",
-    LESSON,
     wrong,
     returns="weight_ih (3H I), weight_hh (3H H), bias_ih (3H), bias_hh (3H)",
     points="weight_ih 1; weight_hh 1; the biases 1 = bias_ih, bias_hh",
@@ -382,7 +319,6 @@ from_keras = task(
 
 
 # ---- Task 5, first_difference: where the two variants part over a sequence.
-
 LATER = Trait("they part later than at the first step", "which step you report")
 AT_ONCE = Trait("they part at the first step", "how you count the steps")
 NEVER = Trait("they never part so far", "what you report where no step is above the tolerance")
@@ -442,8 +378,7 @@ def _derive(returned: Plain, arguments: dict[str, Any]) -> Plain:
     return returned
 
 
-wrong = Mistakes("Where the reset gate acts", _first_difference)
-wrong.edits("""
+wrong = Mistakes("Where the reset gate acts", _first_difference).edits("""
 one state for both | both variants go on from one state: these are the errors of single steps. Each has its
     own state.
     _step_before(x_t, b, => _step_before(x_t, a,
@@ -454,43 +389,31 @@ h_0 at each step | each step starts from h_0: nothing is carried.
     _step_before(x_t, b, => _step_before(x_t, h_0,
 h_0 ignored | h_0 has no part in it: the states start from zeros.
     a, b, gap = h_0, h_0 => a, b, gap = 0 * h_0, 0 * h_0
-mean | gap is the mean of the differences. Asked is the largest.
-    .abs().max() => .abs().mean()
-sum | gap is the sum of the differences. Asked is the largest.
-    .abs().max() => .abs().sum()
-no absolute value | a difference may be negative: its absolute value is missing.
-    .abs().max() => .max()
-norm | gap is the norm of the differences. Asked is the largest.
-    (a - b).abs().max() => (a - b).norm()
-first row of the batch | only the first row of the batch is looked at.
-    (a - b).abs() => (a - b)[0].abs()
+mean | gap is the mean of the differences. Asked is the largest. | .abs().max() => .abs().mean()
+sum | gap is the sum of the differences. Asked is the largest. | .abs().max() => .abs().sum()
+no absolute value | a difference may be negative: its absolute value is missing. | .abs().max() => .max()
+norm | gap is the norm of the differences. Asked is the largest. | (a - b).abs().max() => (a - b).norm()
+first row of the batch | only the first row of the batch is looked at. | (a - b).abs() => (a - b)[0].abs()
 largest so far | each gap is the largest so far: a gap may become smaller again.
     torch.stack(gap) => torch.stack(gap).cummax(0)[0]
-added up | the gaps are added up over time.
-    torch.stack(gap) => torch.stack(gap).cumsum(0)
-counted from 1 | first is one too large: steps are counted from 0.
-    above[0] => above[0] + 1
-last step above | first is the last step above the tolerance.
-    above[0] => above[-1]
+added up | the gaps are added up over time. | torch.stack(gap) => torch.stack(gap).cumsum(0)
+counted from 1 | first is one too large: steps are counted from 0. | above[0] => above[0] + 1
+last step above | first is the last step above the tolerance. | above[0] => above[-1]
 number of steps above | first is the number of steps above the tolerance.
     above[0] if above else len(gap) => len(above)
-largest gap's step | first is the step of the largest gap.
-    above[0] if => int(gap.argmax()) if
+largest gap's step | first is the step of the largest gap. | above[0] if => int(gap.argmax()) if
 0 where none | where no step is above the tolerance, first is 0: argmax of nothing but False is 0.
     else len(gap) => else 0
--1 where none | where no step is above the tolerance, first is -1; asked is T.
-    else len(gap) => else -1
+-1 where none | where no step is above the tolerance, first is -1; asked is T. | else len(gap) => else -1
 T - 1 where none | where no step is above the tolerance, first is the last step; asked is T.
     else len(gap) => else len(gap) - 1
 first step below | first is the first step that is not above the tolerance.
     gap > tolerance => gap <= tolerance
-one variant twice | gap is zero throughout: the same variant runs twice.
-    _step_before => _step_after
+one variant twice | gap is zero throughout: the same variant runs twice. | _step_before => _step_after
 """)
 
-first_difference = task(
+first_difference = CHECKS.task(
     "first_difference",
-    LESSON,
     wrong,
     returns="gap (T), first () int",
     points="gap 2; first 1",
@@ -506,8 +429,6 @@ first_difference = task(
 
 
 # ---- Task 6, MyGRUCell: a class that torch's weights fit into.
-
-
 class _MyGRUCell(nn.Module):
     step = staticmethod(_step_after)
 
@@ -526,21 +447,12 @@ class _MyGRUCell(nn.Module):
         return h
 
 
-def _MyGRUCell_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8, torch.float32)  # in a learner's class, parameters are float32
-
-    def case(B: int, I: int, H: int, state: bool) -> Case:
-        arguments = {
-            "input_size": I,
-            "hidden_size": H,
-            "parameters": random_weights(numbers, 3, I, H),
-            "x_t": numbers(B, I),
-            "h": numbers(B, H) if state else None,
-        }
-        return Case(arguments, {"B": B, "I": I, "H": H}, frozenset({STATE if state else NO_STATE}))
-
-    given = [case(3, 5, 4, True), case(2, 4, 6, True), case(4, 3, 3, True)]
-    return [*given, case(3, 2, 4, False), case(2, 5, 3, False)]
+# In a learner's class, parameters are float32.
+@cases(0.8, "B3 I5 H4 h; B2 I4 H6 h; B4 I3 H3 h; B3 I2 H4; B2 I5 H3", dtype=torch.float32)
+def _MyGRUCell_cases(numbers, B, I, H, h=False):
+    arguments = {"input_size": I, "hidden_size": H, "parameters": random_weights(numbers, 3, I, H)}
+    arguments |= {"x_t": numbers(B, I), "h": numbers(B, H) if h else None}
+    return arguments, STATE if h else NO_STATE
 
 
 wrong = Mistakes("Equal to torch", _MyGRUCell)
@@ -571,13 +483,11 @@ starts from ones | without a state it starts from ones. Which state does torch's
 """)
 wrong.edits(NEEDS_A_STATE + STATE_IGNORED)
 wrong.edits("""
-a pair returned | it returns a pair, as an LSTM's cell does. A GRU has one state.
-    return h => return h, h
+a pair returned | it returns a pair, as an LSTM's cell does. A GRU has one state. | return h => return h, h
 """)
 
-MyGRUCell = task(
+MyGRUCell = CHECKS.task(
     "MyGRUCell",
-    LESSON,
     wrong,
     returns="h (B H)",
     points="from a given state 2 where a state is given; with and without a state 1",
@@ -595,8 +505,6 @@ MyGRUCell = task(
 
 
 # ---- Task 7, gru_step_backward: the way back through one step.
-
-
 def _gru_step_backward(dh_t, x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
     ih_r, ih_z, ih_n = linear(x_t, weight_ih, bias_ih).chunk(3, dim=-1)
     hh_r, hh_z, hh_n = linear(h, weight_hh, bias_hh).chunk(3, dim=-1)
@@ -616,63 +524,43 @@ def _gru_step_backward(dh_t, x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
     return dx_t, dh, dih.T @ x_t, dhh.T @ h, dih.sum(0), dhh.sum(0)
 
 
-def _gru_step_backward_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-
-    def case(B: int, I: int, H: int) -> Case:
-        arguments = {"dh_t": numbers(B, H), "x_t": numbers(B, I), "h": numbers(B, H)}
-        return Case(arguments | random_weights(numbers, 3, I, H), {"B": B, "I": I, "H": H})
-
-    return [case(3, 5, 4), case(2, 4, 6), case(5, 2, 3), case(4, 3, 2)]
+@cases(0.8, "B3 I5 H4; B2 I4 H6; B5 I2 H3; B4 I3 H2")
+def _gru_step_backward_cases(numbers, B, I, H):
+    arguments = {"dh_t": numbers(B, H), "x_t": numbers(B, I), "h": numbers(B, H)}
+    return arguments | random_weights(numbers, 3, I, H)
 
 
-wrong = Mistakes("Backward of one step", _gru_step_backward)
-wrong.edits("""
-dz: sign | dz has the wrong sign: z stands with h, and with a minus with n.
-    (h - n) => (n - h)
-dz: h alone | dz forgets that z stands with n, too, in 1 - z.
-    dh_t * (h - n) => dh_t * h
-dz: n alone | dz forgets that z stands with h, too.
-    dh_t * (h - n) => dh_t * -n
-dn: z | dn has the factor z. With which share is n written?
-    dh_t * (1 - z) => dh_t * z
-dn: whole | dn is dh_t whole: n is written with a factor.
-    dh_t * (1 - z) => dh_t
-tanh's slope: 1 - n | the slope of tanh is taken as 1 - n. It is 1 - n².
-    (1 - n**2) => (1 - n)
-tanh's slope left out | the tanh's slope is left out on the way to n's sum.
-    dn * (1 - n**2) => dn
+wrong = Mistakes("Backward of one step", _gru_step_backward).edits("""
+dz: sign | dz has the wrong sign: z stands with h, and with a minus with n. | (h - n) => (n - h)
+dz: h alone | dz forgets that z stands with n, too, in 1 - z. | dh_t * (h - n) => dh_t * h
+dz: n alone | dz forgets that z stands with h, too. | dh_t * (h - n) => dh_t * -n
+dn: z | dn has the factor z. With which share is n written? | dh_t * (1 - z) => dh_t * z
+dn: whole | dn is dh_t whole: n is written with a factor. | dh_t * (1 - z) => dh_t
+tanh's slope: 1 - n | the slope of tanh is taken as 1 - n. It is 1 - n². | (1 - n**2) => (1 - n)
+tanh's slope left out | the tanh's slope is left out on the way to n's sum. | dn * (1 - n**2) => dn
 tanh's slope as sigmoid's | n * (1 - n) is the slope of a sigmoid. n comes out of a tanh.
     (1 - n**2) => (n * (1 - n))
-dr: h for hh_n | dr has h as its partner. What does r multiply?
-    dih_n * hh_n => dih_n * h
+dr: h for hh_n | dr has h as its partner. What does r multiply? | dih_n * hh_n => dih_n * h
 dr: whole sum | dr has the whole sum of n as its partner. r multiplies one part of it.
     dih_n * hh_n => dih_n * (ih_n + r * hh_n)
-dr: before the tanh | dr comes from dn: the tanh's slope lies between.
-    dih_n * hh_n => dn * hh_n
+dr: before the tanh | dr comes from dn: the tanh's slope lies between. | dih_n * hh_n => dn * hh_n
 one da for both parts | dih and dhh are the same in your code. In n's block r stands between the sum and the
     state's part.
     dhh_n = dih_n * r => dhh_n = dih_n
 r on both parts | both parts of n get the factor r. It multiplies one of them.
     [dih_r, dih_z, dih_n] => [dih_r, dih_z, dhh_n]
-r's slope left out | the sigmoid's slope is left out for r.
-    dr * (r * (1 - r)) => dr
-z's slope left out | the sigmoid's slope is left out for z.
-    dz * (z * (1 - z)) => dz
+r's slope left out | the sigmoid's slope is left out for r. | dr * (r * (1 - r)) => dr
+z's slope left out | the sigmoid's slope is left out for z. | dz * (z * (1 - z)) => dz
 both slopes left out | the sigmoid's slope is left out for r and for z.
     dr * (r * (1 - r)) => dr
     dz * (z * (1 - z)) => dz
 sigmoid's slopes as tanh's | 1 - r² and 1 - z² are slopes of a tanh. Gates come out of a sigmoid.
     dr * (r * (1 - r)) => dr * (1 - r**2)
     dz * (z * (1 - z)) => dz * (1 - z**2)
-dh: no direct way | dh lacks the direct way, from the mix: h is read there, too.
-    dh_t * z + =>
-dh: direct way alone | dh is the direct way alone: gates and candidate read h, too.
-    + dhh @ weight_hh =>
-dh: 1 - z | the direct way has the factor 1 - z. With which share is h kept?
-    dh_t * z => dh_t * (1 - z)
-dh: whole | the direct way has no factor: h is kept with a share.
-    dh_t * z + => dh_t +
+dh: no direct way | dh lacks the direct way, from the mix: h is read there, too. | dh_t * z + =>
+dh: direct way alone | dh is the direct way alone: gates and candidate read h, too. | + dhh @ weight_hh =>
+dh: 1 - z | the direct way has the factor 1 - z. With which share is h kept? | dh_t * z => dh_t * (1 - z)
+dh: whole | the direct way has no factor: h is kept with a share. | dh_t * z + => dh_t +
 dh from dih | dh is made with dih. Which of the two belongs to the state's part?
     dhh @ weight_hh => dih @ weight_hh
 dx_t from dhh | dx_t is made with dhh. Which of the two belongs to the input's part?
@@ -683,8 +571,7 @@ biases: mean | the biases' gradients are means over the batch. Each row has its 
     dih.sum(0), dhh.sum(0) => dih.mean(0), dhh.mean(0)
 biases: not summed | the biases' gradients still have a row for each sample: add them up.
     dih.sum(0), dhh.sum(0) => dih, dhh
-biases the same | both biases get the same. They do in r's and z's block; in n's?
-    dhh.sum(0) => dih.sum(0)
+biases the same | both biases get the same. They do in r's and z's block; in n's? | dhh.sum(0) => dih.sum(0)
 weight_hh from dih | dweight_hh is made with dih. Which of the two belongs to the state's part?
     dhh.T @ h => dih.T @ h
 weights transposed | the weights' gradients are transposed: each has its weight's shape.
@@ -696,9 +583,8 @@ weight_hh from the new state | dweight_hh is made with the new state. Which stat
     dhh.T @ h, => dhh.T @ ((1 - z) * n + z * h),
 """)
 
-gru_step_backward = task(
+gru_step_backward = CHECKS.task(
     "gru_step_backward",
-    LESSON,
     wrong,
     returns="dx_t (B I), dh (B H), dweight_ih (3H I), dweight_hh (3H H), dbias_ih (3H), dbias_hh (3H)",
     points="dx_t 1; dh 2; the weights 2 = dweight_ih, dweight_hh; the biases 1 = dbias_ih, dbias_hh",
@@ -712,6 +598,3 @@ gru_step_backward = task(
     },
     forbid=RECURRENT | AUTOGRAD,
 )
-
-
-CHECKS = (gru_step, gru_step_before, turn_z, from_keras, first_difference, MyGRUCell, gru_step_backward)

@@ -8,22 +8,19 @@ from rnncourse.checks.framework.authoring import (
     AUTOGRAD,
     RECURRENT,
     Case,
+    ExerciseSet,
     Mistakes,
-    Word,
-    random_numbers,
+    cases,
     row,
     rows,
-    task,
-    value,
 )
 from rnncourse.checks.given.h_and_c import strange_net
 from rnncourse.checks.uses.h_and_c import LONG, SHORT, Memory, memory, unit
 
-LESSON = "07"
+CHECKS = ExerciseSet("07")
 
 
 # ---- Task 1, which_state: of seven sentences, which are true of h, of c, of both, of neither.
-
 SENTENCES = {
     "next_layer": "h",  # the layer above reads it
     "gates": "h",  # the gates of the next step read it
@@ -34,41 +31,25 @@ SENTENCES = {
     "learned": "neither",  # training learns its numbers, as it does those of weight_hh
 }
 
-wrong = Mistakes("Who reads which", SENTENCES)
-wrong.edits("""
-c goes up | it does not.
-    next_layer => 'c'
-gates read c | they do not.
-    gates => 'c'
-gates read both | they do not.
-    gates => 'both'
-§ What each one can hold
-h has no bound | it has.
-    seven => 'both'
-§
-output holds both | it does not.
-    every_step => 'both'
-§ What people get wrong
-h is enough | it is not.
-    carry_on => 'h'
-§
-states are parameters | they are not.
-    learned => 'both'
+wrong = Mistakes("Who reads which", SENTENCES).edits("""
+c goes up | it does not. | next_layer => 'c'
+gates read c | they do not. | gates => 'c'
+gates read both | they do not. | gates => 'both'
+h has no bound | it has. § What each one can hold | seven => 'both'
+output holds both | it does not. | every_step => 'both'
+h is enough | it is not. § What people get wrong | carry_on => 'h'
+states are parameters | they are not. | learned => 'both'
 """)
 
-which_state = task(
+which_state = CHECKS.chosen(
     "which_state",
-    LESSON,
     wrong,
-    returns=tuple(Word(name, ("h", "c", "both", "neither")) for name in SENTENCES),
+    choices=("h", "c", "both", "neither"),
     points="all seven 2",
-    use=value,
-    tells=False,
 )
 
 
 # ---- Task 2, latch: weights by hand, so that c holds the value that was set last.
-
 # Tasks 2 to 4: weights come back, and judged is what a unit with them keeps.
 BY_HAND: dict[str, Any] = {"use": memory, "forbid": frozenset(), "agree": "the rule"}
 
@@ -96,8 +77,7 @@ def _latch_cases(seed: int) -> list[Case]:
     return [case(8, SHORT), case(12, SHORT), case(16, SHORT), case(150, LONG), case(200, LONG)]
 
 
-wrong = Mistakes("Weights by hand", _latch)
-wrong.edits("""
+wrong = Mistakes("Weights by hand", _latch).edits("""
 f always open | when a value is set, what was there before stays: c adds up.
     f = 0, -40, 0, 20 => f = 0, 0, 0, 20
     look: What should f be at a step where a new value is set?
@@ -114,10 +94,8 @@ i always open | every step writes its value, whether it is to be set or not.
     look: What should i be where the flag is 0?
 i's sign | i does the opposite: it writes where nothing is to be set, and not where it is.
     i = 0, 40, 0, -20 => i = 0, -40, 0, 20
-i at zero | i is 0.5 at every step, so half of each value is written.
-    i = 0, 40, 0, -20 => i = 0, 0, 0, 0
-nothing written | c is 0 for ever: nothing is written.
-    i = 0, 40, 0, -20 => i = 0, 0, 0, -20
+i at zero | i is 0.5 at every step, so half of each value is written. | i = 0, 40, 0, -20 => i = 0, 0, 0, 0
+nothing written | c is 0 for ever: nothing is written. | i = 0, 40, 0, -20 => i = 0, 0, 0, -20
 i and f exchanged | your first row keeps and your second writes: i and f are exchanged. torch's order is
     i, f, g, o.
     unit(i, f, g, o) => unit(f, i, g, o)
@@ -127,8 +105,7 @@ the third row does not read the value | each set writes +1, whatever the value: 
     look: torch's order is i, f, g, o: is your third row g's?
 i, g, f, o | your numbers are those of rows in the order i, g, f, o. torch's is another.
     unit(i, f, g, o) => unit(i, g, f, o)
-the value's sign | the opposite of the value is written: what is the sign of your g?
-    g = 20 => g = -20
+the value's sign | the opposite of the value is written: what is the sign of your g? | g = 20 => g = -20
 columns exchanged | the two inputs are exchanged: your gates read the value as the flag, and g writes the
     flag.
     i = 0, 40 => i = 40, 0
@@ -140,13 +117,11 @@ flag only cancels the bias | where a value is set, i and f are half open: the fl
     i = 0, 40 => i = 0, 20
     f = 0, -40 => f = 0, -20
     look: A weight as large as the bias takes it away. What turns it over?
-g not saturated | c becomes ±0.76 = tanh(±1), not ±1: g is not near its bounds.
-    g = 20 => g = 1
+g not saturated | c becomes ±0.76 = tanh(±1), not ±1: g is not near its bounds. | g = 20 => g = 1
 """)
 
-latch = task(
+latch = CHECKS.task(
     "latch",
-    LESSON,
     wrong,
     returns=(Memory("c", "T"),),
     points="c in short sequences 1 where the sequence is short; c in long ones 2 where the sequence is long",
@@ -157,8 +132,6 @@ latch = task(
 
 
 # ---- Task 3, counter: weights by hand, so that c is how deep we are in brackets.
-
-
 def _counter():
     # The weights of open, close and end, the weight of h, the bias.
     i = 0, 0, 0, 0, 20
@@ -185,8 +158,7 @@ def _counter_cases(seed: int) -> list[Case]:
     return [case(9, SHORT), case(12, SHORT), case(17, SHORT), case(150, LONG), case(200, LONG)]
 
 
-wrong = Mistakes("Weights by hand", _counter)
-wrong.edits("""
+wrong = Mistakes("Weights by hand", _counter).edits("""
 no reset | c goes on counting after the end of a line.
     f = 0, 0, -40, 0, 20 => f = 0, 0, 0, 0, 20
     look: Which row of yours reads the third input? torch's order is i, f, g, o.
@@ -208,8 +180,7 @@ closing not counted | what closes is not counted: c never goes down before the e
 closing counted up | what closes counts upwards, too.
     g = 20, -20 => g = 20, 20
     look: What carries a sign: the gate i, or g?
-opening not counted | what opens is not counted.
-    g = 20, -20 => g = 0, -20
+opening not counted | what opens is not counted. | g = 20, -20 => g = 0, -20
 up and down exchanged | up and down are exchanged: c is the negative of what was asked.
     g = 20, -20 => g = -20, 20
 every step counts | every step counts 1, whatever it is: your third row does not read what opens and closes.
@@ -218,21 +189,16 @@ every step counts | every step counts 1, whatever it is: your third row does not
 a step without a bracket counts down | every step that does not open counts down, the end of a line too.
     g = 20, -20, 0, 0, 0 => g = 40, 0, 0, 0, -20
     look: What is g where nothing opens and nothing closes? It has a bias.
-g not saturated | a bracket counts 0.76 = tanh(1), not 1: g is not near its bounds.
-    g = 20, -20 => g = 1, -1
-i at zero | a bracket counts a half: i is 0.5.
-    i = 0, 0, 0, 0, 20 => i = 0, 0, 0, 0, 0
-i shut | c is 0 at every step: i is shut, nothing is written.
-    i = 0, 0, 0, 0, 20 => i = 0, 0, 0, 0, -20
-§ What each one can hold
+g not saturated | a bracket counts 0.76 = tanh(1), not 1: g is not near its bounds. | g = 20, -20 => g = 1, -1
+i at zero | a bracket counts a half: i is 0.5. | i = 0, 0, 0, 0, 20 => i = 0, 0, 0, 0, 0
+i shut | c is 0 at every step: i is shut, nothing is written. | i = 0, 0, 0, 0, 20 => i = 0, 0, 0, 0, -20
 tied gates | c lies between −1 and 1: where you write, you drop the old c. A count has to keep and write.
     i = 0, 0, 0, 0, 20 => i = 40, 40, 0, 0, -20
-    f = 0, 0, -40, 0, 20 => f = -40, -40, -40, 0, 20
+    f = 0, 0, -40, 0, 20 => f = -40, -40, -40, 0, 20 § What each one can hold
 """)
 
-counter = task(
+counter = CHECKS.task(
     "counter",
-    LESSON,
     wrong,
     returns=(Memory("c", "T"),),
     points="c in short sequences 1 where the sequence is short; c in long ones 2 where the sequence is long",
@@ -243,8 +209,6 @@ counter = task(
 
 
 # ---- Task 4, toggle: weights by hand, so that each pulse turns c over: g must know what is kept.
-
-
 def _toggle():
     # The weight of the pulse, the weight of h, the bias.
     i = 40, 0, -20
@@ -266,13 +230,11 @@ def _toggle_cases(seed: int) -> list[Case]:
     return [case(9, SHORT), case(13, SHORT), case(18, SHORT), case(150, LONG), case(200, LONG)]
 
 
-wrong = Mistakes("Weights by hand", _toggle)
-wrong.edits("""
-§ Who reads which
+wrong = Mistakes("Weights by hand", _toggle).edits("""
 never −1 | each pulse writes +1, also where c is +1 already: g does not turn negative when h is positive.
     g = 0, -100, 20 => g = 0, 0, 20
     look: h is at most tanh(1) = 0.76, and 0 if o is shut. Does its weight, in g's row, outweigh the bias?
-§
+    § Who reads which
 never leaves 0 | c is 0 for ever: at the first pulse h is 0, and nothing else tells g what to write.
     g = 0, -100, 20 => g = 0, -100, 0
     look: What is a_g when h = 0?
@@ -293,18 +255,15 @@ pulse only cancels the bias | at a pulse i and f are half open: the pulse's weig
     look: A weight as large as the bias takes it away. What turns it over?
 f's sign | f does the opposite: it keeps at a pulse, and drops c where there is none.
     f = -40, 0, 20 => f = 40, 0, -20
-i always open | c changes at steps without a pulse: i is open there.
-    i = 40, 0, -20 => i = 0, 0, 20
-i's sign | i does the opposite: it writes where there is no pulse.
-    i = 40, 0, -20 => i = -40, 0, 20
+i always open | c changes at steps without a pulse: i is open there. | i = 40, 0, -20 => i = 0, 0, 20
+i's sign | i does the opposite: it writes where there is no pulse. | i = 40, 0, -20 => i = -40, 0, 20
 i and f exchanged | your first row keeps and your second writes: i and f are exchanged. torch's order is
     i, f, g, o.
     unit(i, f, g, o) => unit(f, i, g, o)
 """)
 
-toggle = task(
+toggle = CHECKS.task(
     "toggle",
-    LESSON,
     wrong,
     returns=(Memory("c", "T"),),
     points="c in short sequences 2 where the sequence is short; c in long ones 2 where the sequence is long",
@@ -315,8 +274,6 @@ toggle = task(
 
 
 # ---- Task 5, forget_bias: how far open a forget gate must be for a memory to last.
-
-
 def _forget_bias(share, T):
     f = share ** (1 / T)
     return torch.log(f / (1 - f))
@@ -332,35 +289,27 @@ def _forget_bias_cases(seed: int) -> list[Case]:
     return [case(10, 3), case(2, 5), case(100, 2), case(37, 4), case(1, 6)]
 
 
-wrong = Mistakes("Weights by hand", _forget_bias)
-wrong.edits("""
-f itself | this is the gate f, not yet the bias that makes it: f = σ(bias).
-    torch.log(f / (1 - f)) => f
-logarithm of f | this is log f. Which function turns σ round?
-    torch.log(f / (1 - f)) => f.log()
+wrong = Mistakes("Weights by hand", _forget_bias).edits("""
+f itself | this is the gate f, not yet the bias that makes it: f = σ(bias). | torch.log(f / (1 - f)) => f
+logarithm of f | this is log f. Which function turns σ round? | torch.log(f / (1 - f)) => f.log()
 the other way | this is the bias of 1 - f: that gate would forget instead of keeping.
     f / (1 - f) => (1 - f) / f
-one step | so much is left after one step: T has no part in it.
-    share ** (1 / T) => share
+one step | so much is left after one step: T has no part in it. | share ** (1 / T) => share
 a loss that is shared out | you take the same amount away at each step. From step to step c is multiplied.
     share ** (1 / T) => 1 - (1 - share) / T
-divided by T | you divide the share by T. What is multiplied T times?
-    share ** (1 / T) => share / T
+divided by T | you divide the share by T. What is multiplied T times? | share ** (1 / T) => share / T
 to the power T | you raise the share to T: that is what is left if each step keeps the share.
     share ** (1 / T) => share ** T
 what is lost | you take the share for what is lost. It is what is left.
     share ** (1 / T) => (1 - share) ** (1 / T)
-T + 1 steps | this would last for T + 1 steps.
-    (1 / T) => (1 / (T + 1))
+T + 1 steps | this would last for T + 1 steps. | (1 / T) => (1 / (T + 1))
 σ for its inverse | f goes through σ once more. Which number has σ made into f?
     torch.log(f / (1 - f)) => torch.sigmoid(f)
-tanh's inverse | you turn tanh round. A forget gate is a σ.
-    torch.log(f / (1 - f)) => torch.atanh(f)
+tanh's inverse | you turn tanh round. A forget gate is a σ. | torch.log(f / (1 - f)) => torch.atanh(f)
 """)
 
-forget_bias = task(
+forget_bias = CHECKS.task(
     "forget_bias",
-    LESSON,
     wrong,
     returns="bias (H)",
     points="the bias 2",
@@ -370,8 +319,6 @@ forget_bias = task(
 
 
 # ---- Task 6, state_jacobian: the whole state by the whole state, one step, in four blocks.
-
-
 def _state_jacobian(i, f, g, o, c_before, weight_hh):
     W_i, W_f, W_g, W_o = weight_hh.chunk(4)
     c = f * c_before + i * g
@@ -387,20 +334,14 @@ def _state_jacobian(i, f, g, o, c_before, weight_hh):
     return c_by_c, c_by_h, h_by_c, h_by_h
 
 
-def _state_jacobian_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 1.0)
-
-    def case(H: int) -> Case:
-        i, f, o = (torch.sigmoid(numbers(H)) for _ in range(3))
-        g, c_before = torch.tanh(numbers(H)), 1.5 * numbers(H)
-        weight_hh = numbers(4 * H, H)
-        return Case({"i": i, "f": f, "g": g, "o": o, "c_before": c_before, "weight_hh": weight_hh}, {"H": H})
-
-    return [case(3), case(4), case(2), case(5)]
+@cases(1.0, "H3; H4; H2; H5")
+def _state_jacobian_cases(numbers, H):
+    i, f, o = (torch.sigmoid(numbers(H)) for _ in range(3))
+    g, c_before = torch.tanh(numbers(H)), 1.5 * numbers(H)
+    return {"i": i, "f": f, "g": g, "o": o, "c_before": c_before, "weight_hh": numbers(4 * H, H)}
 
 
-wrong = Mistakes("The road along c", _state_jacobian)
-wrong.edits("""
+wrong = Mistakes("The road along c", _state_jacobian).edits("""
 h by c without f | h_by_c is the slope of h by the new c. Asked is the old one: what lies between the two?
     h_by_c = torch.diag(seen * f) => h_by_c = torch.diag(seen)
 h by h without c | h_by_h takes the road through o alone. h_{t−1} moves c_t, too.
@@ -415,16 +356,11 @@ tanh not squared | the slope of tanh is not 1 − tanh(c): something is squared.
     (1 - torch.tanh(c) ** 2) => (1 - torch.tanh(c))
 old c in h | h is made from the new c. Your slope is taken at the old one.
     c = f * c_before + i * g => c = c_before
-road through f left out | the road through f is missing: h_{t−1} moves f.
-    by_f + by_i + by_g => by_i + by_g
-road through i left out | the road through i is missing: h_{t−1} moves i.
-    by_f + by_i + by_g => by_f + by_g
-road through g left out | the road through g is missing: h_{t−1} moves g.
-    by_f + by_i + by_g => by_f + by_i
-g's slope | g is a tanh: its slope is not g (1 − g).
-    (1 - g**2) => g * (1 - g)
-g's slope not squared | g is a tanh: something in its slope is squared.
-    (1 - g**2) => (1 - g)
+road through f left out | the road through f is missing: h_{t−1} moves f. | by_f + by_i + by_g => by_i + by_g
+road through i left out | the road through i is missing: h_{t−1} moves i. | by_f + by_i + by_g => by_f + by_g
+road through g left out | the road through g is missing: h_{t−1} moves g. | by_f + by_i + by_g => by_f + by_i
+g's slope | g is a tanh: its slope is not g (1 − g). | (1 - g**2) => g * (1 - g)
+g's slope not squared | g is a tanh: something in its slope is squared. | (1 - g**2) => (1 - g)
 slopes of i, f and o left out | the slopes of σ are missing: how does a gate move with its pre-activation?
     c_before * f * (1 - f) => c_before
     g * i * (1 - i) => g
@@ -455,9 +391,8 @@ scaled along the columns | your factors scale the columns of the blocks. diag(v)
     look: Which of v[:, None] * W and v * W is diag(v) W?
 """)
 
-state_jacobian = task(
+state_jacobian = CHECKS.task(
     "state_jacobian",
-    LESSON,
     wrong,
     returns="c_by_c (H H), c_by_h (H H), h_by_c (H H), h_by_h (H H)",
     points="c_by_c 1; c_by_h 1; h_by_c 1; h_by_h 1",
@@ -475,7 +410,6 @@ state_jacobian = task(
 
 
 # ---- Task 7, units: a net of five units (in given/), and what each of them keeps.
-
 WORDS = (
     "last value",
     "value at the pulse",
@@ -493,34 +427,21 @@ TRUTH = {
     "unit_4": "last value",
 }
 
-wrong = Mistakes("A net that remembers", TRUTH)
-wrong.edits("""
-a fading sum taken for a sum | it fades.
-    unit_0 => 'sum of values'
-a fading sum taken for the last value | it fades slowly.
-    unit_0 => 'last value'
-a turned unit taken for a latch | the value has no part in it.
-    unit_1 => 'value at the pulse'
-a latch taken for a turned unit | look at the value.
-    unit_3 => 'turned by pulses'
-a count read from h | h of a count soon stands still.
-    unit_2 => 'turned by pulses'
-the last value taken for a latch | it needs no pulse.
-    unit_4 => 'value at the pulse'
+wrong = Mistakes("A net that remembers", TRUTH).edits("""
+a fading sum taken for a sum | it fades. | unit_0 => 'sum of values'
+a fading sum taken for the last value | it fades slowly. | unit_0 => 'last value'
+a turned unit taken for a latch | the value has no part in it. | unit_1 => 'value at the pulse'
+a latch taken for a turned unit | look at the value. | unit_3 => 'turned by pulses'
+a count read from h | h of a count soon stands still. | unit_2 => 'turned by pulses'
+the last value taken for a latch | it needs no pulse. | unit_4 => 'value at the pulse'
 """)
 
-units = task(
+units = CHECKS.chosen(
     "units",
-    LESSON,
     wrong,
-    returns=tuple(Word(name, WORDS) for name in TRUTH),
+    choices=WORDS,
     points="all five units 3",
-    use=value,
     forbid=frozenset(),
-    tells=False,
 )
-
-
-CHECKS = (which_state, latch, counter, toggle, forget_bias, state_jacobian, units)
 
 __all__ = ["CHECKS", "strange_net", *(check.name for check in CHECKS)]

@@ -17,14 +17,16 @@ from rnncourse.checks.framework.authoring import (
     STATE,
     X_ZERO,
     Case,
+    ExerciseSet,
     Mistakes,
+    cases,
     load_and_call,
     random_numbers,
+    random_state,
     random_weights,
     row,
     rows,
     step_case,
-    task,
 )
 from rnncourse.checks.framework.slips import BIASES, NEEDS_A_STATE, STATE_IGNORED, WEIGHTS_EXCHANGED
 from rnncourse.checks.framework.variants import (
@@ -37,48 +39,32 @@ from rnncourse.checks.framework.variants import (
     PRE_ACTIVATION,
 )
 
-LESSON = "06"
+CHECKS = ExerciseSet("06")
 
 
 # ---- Task 1, cell_state: what is kept and what is written.
-
-
 def _cell_state(f, i, g, c):
     return f * c + i * g
 
 
-def _cell_state_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-
-    def case(**sizes: int) -> Case:
-        shape = sizes.values()
-        f, i = torch.sigmoid(numbers(*shape)), torch.sigmoid(numbers(*shape))
-        g, c = torch.tanh(numbers(*shape)), 2 * numbers(*shape)
-        return Case({"f": f, "i": i, "g": g, "c": c}, sizes)
-
-    return [case(B=3, H=4), case(B=2, H=5), case(B=4, H=3), case(H=6)]
+@cases(0.8, "B3 H4; B2 H5; B4 H3; H6")
+def _cell_state_cases(numbers, **sizes):
+    shape = sizes.values()
+    f, i = torch.sigmoid(numbers(*shape)), torch.sigmoid(numbers(*shape))
+    return {"f": f, "i": i, "g": torch.tanh(numbers(*shape)), "c": 2 * numbers(*shape)}
 
 
-wrong = Mistakes("Ask for a memory", _cell_state)
-wrong.edits("""
-f and i exchanged | f and i are exchanged: which of them keeps?
-    f * c + i * g => i * c + f * g
+wrong = Mistakes("Ask for a memory", _cell_state).edits("""
+f and i exchanged | f and i are exchanged: which of them keeps? | f * c + i * g => i * c + f * g
 f over the whole sum | f multiplies what is written, too. It should only decide what is kept of the old c.
     f * c + i * g => f * (c + i * g)
-1 - f | you keep 1 - f of the old c. Does f = 1 keep or lose it?
-    f * c => (1 - f) * c
-1 - f for i | i has no part in it; you write with 1 - f (a GRU's way).
-    i * g => (1 - f) * g
-i left out | i has no part in it: all of g is written.
-    i * g => g
-f left out | f has no part in it: the old c is kept whole.
-    f * c => c
-g left out | g has no part in it: i says how much is written, g what.
-    i * g => i
-c left out | the old c has no part in it: nothing is remembered.
-    f * c + =>
-sums and products exchanged | sums and products are exchanged.
-    f * c + i * g => (f + c) * (i + g)
+1 - f | you keep 1 - f of the old c. Does f = 1 keep or lose it? | f * c => (1 - f) * c
+1 - f for i | i has no part in it; you write with 1 - f (a GRU's way). | i * g => (1 - f) * g
+i left out | i has no part in it: all of g is written. | i * g => g
+f left out | f has no part in it: the old c is kept whole. | f * c => c
+g left out | g has no part in it: i says how much is written, g what. | i * g => i
+c left out | the old c has no part in it: nothing is remembered. | f * c + =>
+sums and products exchanged | sums and products are exchanged. | f * c + i * g => (f + c) * (i + g)
 tanh over c | the new c is squashed by tanh. c itself has no bounds.
     f * c + i * g => torch.tanh(f * c + i * g)
 gates applied twice | f, i and g come activated: they go through sigmoid and tanh a second time.
@@ -86,9 +72,8 @@ gates applied twice | f, i and g come activated: they go through sigmoid and tan
 """)
 wrong.edits(LSTM_MEMORY + LSTM_FACTORS)
 
-cell_state = task(
+cell_state = CHECKS.task(
     "cell_state",
-    LESSON,
     wrong,
     returns="c (B H)",
     points="c 2",
@@ -98,8 +83,6 @@ cell_state = task(
 
 
 # ---- Task 2, gates: four blocks cut and squashed.
-
-
 def _gates(a):
     a_i, a_f, a_g, a_o = a.chunk(4, dim=-1)
     i = torch.sigmoid(a_i)
@@ -109,53 +92,44 @@ def _gates(a):
     return i, f, g, o
 
 
-def _gates_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-
-    def case(**sizes: int) -> Case:
-        *batch, H = sizes.values()
-        return Case({"a": 2 * numbers(*batch, 4 * H)}, sizes, frozenset({BATCH if batch else SINGLE}))
-
-    # B = 8: a cut along the batch runs
-    return [case(B=3, H=4), case(B=2, H=5), case(B=8, H=3), case(H=4), case(H=3)]
+@cases(0.8, "B3 H4; B2 H5; B8 H3; H4; H3")  # B = 8: a cut along the batch runs
+def _gates_cases(numbers, H, **batch):
+    return {"a": 2 * numbers(*batch.values(), 4 * H)}, BATCH if batch else SINGLE
 
 
 # For lstm_step, too, whose truth has the same lines.
 GATES = """
-§ Four gates, one matmul
 order i, f, o, g | your numbers are those of gates in the order i, f, o, g. torch stacks them i, f, g, o.
-    a_i, a_f, a_g, a_o => a_i, a_f, a_o, a_g
+    a_i, a_f, a_g, a_o => a_i, a_f, a_o, a_g § Four gates, one matmul
 order f, i, g, o | forget and input gate are exchanged: your numbers are those of the order f, i, g, o.
-    a_i, a_f, a_g, a_o => a_f, a_i, a_g, a_o
+    a_i, a_f, a_g, a_o => a_f, a_i, a_g, a_o § Four gates, one matmul
 order i, g, f, o | your numbers are those of gates in the order i, g, f, o. torch stacks them i, f, g, o.
-    a_i, a_f, a_g, a_o => a_i, a_g, a_f, a_o
+    a_i, a_f, a_g, a_o => a_i, a_g, a_f, a_o § Four gates, one matmul
 order i, o, f, g | your numbers are those of gates in the order i, o, f, g (ONNX's). torch stacks them
-    i, f, g, o.
+    i, f, g, o. § Four gates, one matmul
     a_i, a_f, a_g, a_o => a_i, a_o, a_f, a_g
 order f, i, o, g | your numbers are those of gates in the order f, i, o, g. torch stacks them i, f, g, o.
-    a_i, a_f, a_g, a_o => a_f, a_i, a_o, a_g
+    a_i, a_f, a_g, a_o => a_f, a_i, a_o, a_g § Four gates, one matmul
 order g, i, f, o | your numbers are those of gates in the order g, i, f, o. torch stacks them i, f, g, o.
-    a_i, a_f, a_g, a_o => a_g, a_i, a_f, a_o
+    a_i, a_f, a_g, a_o => a_g, a_i, a_f, a_o § Four gates, one matmul
 order o, f, i, g | your numbers are those of gates in the order o, f, i, g. torch stacks them i, f, g, o.
-    a_i, a_f, a_g, a_o => a_o, a_f, a_i, a_g
+    a_i, a_f, a_g, a_o => a_o, a_f, a_i, a_g § Four gates, one matmul
 every fourth entry | you take every fourth entry for a gate. The gates are blocks of H neighbours.
-    a.chunk(4, dim=-1) => a.unflatten(-1, (-1, 4)).unbind(-1)
-§ The equations
-sigmoid for g | g has been through a sigmoid: what range should it have?
+    a.chunk(4, dim=-1) => a.unflatten(-1, (-1, 4)).unbind(-1) § Four gates, one matmul
+sigmoid for g | g has been through a sigmoid: what range should it have? § The equations
     g = torch.tanh => g = torch.sigmoid
-g not activated | g is the bare pre-activation: it is not squashed.
-    g = torch.tanh => g =
-tanh for i | i has been through tanh: a gate lies between 0 and 1.
+g not activated | g is the bare pre-activation: it is not squashed. § The equations | g = torch.tanh => g =
+tanh for i | i has been through tanh: a gate lies between 0 and 1. § The equations
     i = torch.sigmoid => i = torch.tanh
-tanh for f | f has been through tanh: a gate lies between 0 and 1.
+tanh for f | f has been through tanh: a gate lies between 0 and 1. § The equations
     f = torch.sigmoid => f = torch.tanh
-tanh for o | o has been through tanh: a gate lies between 0 and 1.
+tanh for o | o has been through tanh: a gate lies between 0 and 1. § The equations
     o = torch.sigmoid => o = torch.tanh
-tanh for all | all four have been through tanh: a gate lies between 0 and 1.
+tanh for all | all four have been through tanh: a gate lies between 0 and 1. § The equations
     i = torch.sigmoid => i = torch.tanh
     f = torch.sigmoid => f = torch.tanh
     o = torch.sigmoid => o = torch.tanh
-not activated | the gates are the bare pre-activations: nothing is squashed.
+not activated | the gates are the bare pre-activations: nothing is squashed. § The equations
     i = torch.sigmoid => i =
     f = torch.sigmoid => f =
     g = torch.tanh => g =
@@ -168,15 +142,13 @@ wrong.edits("""
 cut along the first axis | you cut along the first axis, the batch where there is one. Along which axis do
     the gates lie?
     a.chunk(4, dim=-1) => a.chunk(4)
-§ The equations
-softmax over the gates | your four numbers add up to 1, a softmax. Each gate opens on its own.
+softmax over the gates | your four numbers add up to 1, a softmax. Each gate opens on its own. § The equations
     return i, f, g, o => return tuple(torch.stack(a.chunk(4, dim=-1)).softmax(0))
 """)
 wrong.edits(LSTM_GATES)
 
-gates = task(
+gates = CHECKS.task(
     "gates",
-    LESSON,
     wrong,
     returns="i (B H), f (B H), g (B H), o (B H)",
     points="i 1; f 1; g 1; o 1",
@@ -186,8 +158,6 @@ gates = task(
 
 
 # ---- Task 3, lstm_step: from one state to the next.
-
-
 def _lstm_step(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
     h, c = state
     a = linear(x_t, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)
@@ -228,51 +198,39 @@ o inside the tanh | your h squashes the product of o and c. In which order do th
     o * torch.tanh(c_t) => torch.tanh(o * c_t)
 sigmoid for tanh in h | your h squashes the new c with a sigmoid: then h could never be negative.
     o * torch.tanh(c_t) => o * torch.sigmoid(c_t)
-o left out | o has no part in your h: all of the memory is shown.
-    o * torch.tanh(c_t) => torch.tanh(c_t)
-§ Ask for a memory
+o left out | o has no part in your h: all of the memory is shown. | o * torch.tanh(c_t) => torch.tanh(c_t)
 c updated with h | the forget gate multiplies h. What is kept from step to step is the other state.
-    f * c => f * h
+    f * c => f * h § Ask for a memory
 f and o exchanged in c | the output gate keeps c in your code. Which gate decides what is kept?
-    f * c => o * c
-1 - f | you keep 1 - f of the old c. Does f = 1 keep or lose it?
-    f * c => (1 - f) * c
-1 - f for i | i has no part in it; you write with 1 - f (a GRU ties its gates so).
+    f * c => o * c § Ask for a memory
+1 - f | you keep 1 - f of the old c. Does f = 1 keep or lose it? § Ask for a memory | f * c => (1 - f) * c
+1 - f for i | i has no part in it; you write with 1 - f (a GRU ties its gates so). § Ask for a memory
     i * g => (1 - f) * g
 f over the whole sum | f multiplies what is written, too. It should only decide what is kept of the old c.
-    f * c + i * g => f * (c + i * g)
-f left out | f has no part in your c: the old c is kept whole.
-    f * c => c
-i left out | i has no part in your c: all of g is written.
-    i * g => g
-c left out | the old c has no part in your new c: nothing is remembered.
-    f * c + =>
-§
+    f * c + i * g => f * (c + i * g) § Ask for a memory
+f left out | f has no part in your c: the old c is kept whole. § Ask for a memory | f * c => c
+i left out | i has no part in your c: all of g is written. § Ask for a memory | i * g => g
+c left out | the old c has no part in your new c: nothing is remembered. § Ask for a memory | f * c + =>
 tanh over c | the new c is squashed and kept squashed. c has no bounds; what is shown of it has.
     f * c + i * g => torch.tanh(f * c + i * g)
 o reads the new c | your output gate reads the new c (a peephole). torch's has none.
     h_t = o * => h_t = torch.sigmoid(a_o + c_t) *
-§ Equal to torch
-state unpacked as (c, h) | the state is taken apart as (c, h). It comes as (h, c).
+state unpacked as (c, h) | the state is taken apart as (c, h). It comes as (h, c). § Equal to torch
     h, c = state => c, h = state
-h alone | only h is returned. Asked is the state, (h, c).
-    return h_t, c_t => return h_t
+h alone | only h is returned. Asked is the state, (h, c). § Equal to torch | return h_t, c_t => return h_t
 """)
-step_mistakes.edits("§ What people get wrong" + BIASES)
+step_mistakes.edits(BIASES, section="What people get wrong")
 step_mistakes.edits("""
-h left out | the gates do not look at h: they see the input alone.
-    linear(h, weight_hh, bias_hh) => bias_hh
-x left out | the gates do not look at x_t.
-    linear(x_t, weight_ih, bias_ih) => bias_ih
+h left out | the gates do not look at h: they see the input alone. | linear(h, weight_hh, bias_hh) => bias_hh
+x left out | the gates do not look at x_t. | linear(x_t, weight_ih, bias_ih) => bias_ih
 """)
-step_mistakes.edits("§ Four gates, one matmul" + WEIGHTS_EXCHANGED)
-step_mistakes.edits("§ Four gates, one matmul" + LSTM_GATES, but="f from the block of o")
-step_mistakes.edits("§ Ask for a memory" + LSTM_MEMORY, but="a difference; 1 - i")
+step_mistakes.edits(WEIGHTS_EXCHANGED, section="Four gates, one matmul")
+step_mistakes.edits(LSTM_GATES, but="f from the block of o", section="Four gates, one matmul")
+step_mistakes.edits(LSTM_MEMORY, but="a difference; 1 - i", section="Ask for a memory")
 step_mistakes.edits(LSTM_SHOWN + PRE_ACTIVATION + LSTM_ONE_GATE + BIAS_SIGNS)
 
-lstm_step = task(
+lstm_step = CHECKS.task(
     "lstm_step",
-    LESSON,
     step_mistakes,
     returns="h (B H), c (B H)",
     points="""
@@ -288,8 +246,6 @@ lstm_step = task(
 
 
 # ---- Task 4, from_cs231n: weights of another layout and order.
-
-
 def _from_cs231n(Wx, Wh, b):
     def ifgo(blocks):
         i, f, o, g = blocks.chunk(4, dim=-1)
@@ -298,17 +254,12 @@ def _from_cs231n(Wx, Wh, b):
     return ifgo(Wx).T, ifgo(Wh).T, ifgo(b)
 
 
-def _cs231n_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-
-    def case(I: int, H: int) -> Case:
-        return Case({"Wx": numbers(I, 4 * H), "Wh": numbers(H, 4 * H), "b": numbers(4 * H)}, {"I": I, "H": H})
-
-    return [case(5, 3), case(2, 4), case(8, 2), case(3, 1)]  # I = 4H: a forgotten transposition fits
+@cases(0.8, "I5 H3; I2 H4; I8 H2; I3 H1")  # I = 4H: a forgotten transposition fits
+def _cs231n_cases(numbers, I, H):
+    return {"Wx": numbers(I, 4 * H), "Wh": numbers(H, 4 * H), "b": numbers(4 * H)}
 
 
-wrong = Mistakes("Four gates, one matmul", _from_cs231n)
-wrong.edits("""
+wrong = Mistakes("Four gates, one matmul", _from_cs231n).edits("""
 order kept | the matrices are transposed, but their blocks lie as before, i, f, o, g. torch: i, f, g, o.
     [i, f, g, o] => [i, f, o, g]
 not transposed | the blocks are in torch's order, but not transposed: cs231n writes x @ Wx, and torch?
@@ -326,14 +277,12 @@ f and o exchanged | the wrong blocks change places. Write both orders down, one 
     i, f, o, g = => i, o, f, g =
 f and g exchanged | the wrong blocks change places. Write both orders down, one below the other.
     i, f, o, g = => i, g, f, o =
-§ What people get wrong
 bias halved | the bias is halved. Here all of it goes into bias_ih; bias_hh stays zero.
-    ifgo(b) => ifgo(b) / 2
+    ifgo(b) => ifgo(b) / 2 § What people get wrong
 """)
 
-from_cs231n = task(
+from_cs231n = CHECKS.task(
     "from_cs231n",
-    LESSON,
     wrong,
     returns="weight_ih (4H I), weight_hh (4H H), bias_ih (4H)",
     points="weight_ih 1; weight_hh 1; bias_ih 1",
@@ -347,8 +296,6 @@ from_cs231n = task(
 
 
 # ---- Task 5, MyLSTMCell: a class that torch's weights fit into.
-
-
 class _MyLSTMCell(nn.Module):
     step = staticmethod(_lstm_step)
 
@@ -367,21 +314,16 @@ class _MyLSTMCell(nn.Module):
         return self.step(x_t, state, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
 
 
-def _class_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8, torch.float32)  # in a learner's class, parameters are float32
-
-    def case(B: int, I: int, H: int, state: bool) -> Case:
-        arguments = {
-            "input_size": I,
-            "hidden_size": H,
-            "parameters": random_weights(numbers, 4, I, H),
-            "x_t": numbers(B, I),
-            "state": (numbers(B, H), 2 * numbers(B, H)) if state else None,
-        }
-        return Case(arguments, {"B": B, "I": I, "H": H}, frozenset({STATE if state else NO_STATE}))
-
-    given = [case(3, 5, 4, True), case(2, 4, 6, True), case(4, 3, 3, True), case(5, 4, 2, True)]
-    return [*given, case(3, 2, 4, False), case(2, 5, 3, False)]
+# In a learner's class, parameters are float32.
+@cases(
+    0.8,
+    "B3 I5 H4 state; B2 I4 H6 state; B4 I3 H3 state; B5 I4 H2 state; B3 I2 H4; B2 I5 H3",
+    dtype=torch.float32,
+)
+def _class_cases(numbers, B, I, H, state=False):
+    arguments = {"input_size": I, "hidden_size": H, "parameters": random_weights(numbers, 4, I, H)}
+    arguments |= {"x_t": numbers(B, I), "state": random_state(numbers, B, H) if state else None}
+    return arguments, STATE if state else NO_STATE
 
 
 wrong = Mistakes("Equal to torch", _MyLSTMCell)
@@ -395,9 +337,8 @@ starts from ones | without a state it starts from ones. Which states does torch'
 """)
 wrong.edits(STATE_IGNORED)
 
-MyLSTMCell = task(
+MyLSTMCell = CHECKS.task(
     "MyLSTMCell",
-    LESSON,
     wrong,
     returns="h (B H), c (B H)",
     points="""
@@ -416,6 +357,3 @@ MyLSTMCell = task(
     use=load_and_call,
     explain=explain.lstm_step,
 )
-
-
-CHECKS = (cell_state, gates, lstm_step, from_cs231n, MyLSTMCell)

@@ -14,7 +14,7 @@ from rnncourse.checks.framework.authoring import (
     NO_STATE,
     ONE_STEP,
     STATE,
-    Case,
+    ExerciseSet,
     Mistakes,
     TorchModule,
     Trait,
@@ -25,21 +25,17 @@ from rnncourse.checks.framework.authoring import (
     random_cells,
     random_head,
     random_module,
-    random_numbers,
     random_state,
     rows,
     small_cell,
     small_head,
-    task,
 )
 
-LESSON = "09"
+CHECKS = ExerciseSet("09", forbid=LAYER)
 THREE_STEPS = torch.tensor([[[1.0]], [[0.0]], [[-1.0]]])  # for the examples
 
 
 # ---- Task 1, run_cell: the loop over time.
-
-
 def _run_cell(cell, x, state):
     h, c = state
     outputs = []
@@ -62,58 +58,51 @@ def _run_cell_cases(numbers, T, B, I, H, h_zero=False, c_zero=False):
     return arguments, h_zero and H_ZERO, c_zero and C_ZERO, ONE_STEP if T == 1 else MORE_STEPS
 
 
-run_cell_mistakes = Mistakes("The loop", _run_cell)
-run_cell_mistakes.edits("""
-§ The state is reset at each step
+run_cell_mistakes = Mistakes("The loop", _run_cell).edits("""
 state reset at each step | each step starts from zeros: the state has not been handed in.
-    cell(x_t, (h, c)) => cell(x_t)
+    cell(x_t, (h, c)) => cell(x_t) § The state is reset at each step
 first state at each step | each step starts from the state that was given. Which one should step 2 start from?
-    cell(x_t, (h, c)) => cell(x_t, state)
-state ignored | the run starts from zeros, not from the state that is given.
+    cell(x_t, (h, c)) => cell(x_t, state) § The state is reset at each step
+state ignored | the run starts from zeros, not from the state that is given. § The state is reset at each step
     = state => = (torch.zeros_like(part) for part in state)
-§ One step, by hand
 c of the first state | h is carried on, c is not: each step takes the c that was given at first.
-    (x_t, (h, c)) => (x_t, (h, state[1]))
-c zero at each step | h is carried on, c is not: each step starts from c = 0.
+    (x_t, (h, c)) => (x_t, (h, state[1])) § One step, by hand
+c zero at each step | h is carried on, c is not: each step starts from c = 0. § One step, by hand
     (x_t, (h, c)) => (x_t, (h, torch.zeros_like(c)))
 h of the first state | c is carried on, h is not: each step takes the h that was given at first.
-    (x_t, (h, c)) => (x_t, (state[0], c))
-h zero at each step | c is carried on, h is not: each step starts from h = 0.
+    (x_t, (h, c)) => (x_t, (state[0], c)) § One step, by hand
+h zero at each step | c is carried on, h is not: each step starts from h = 0. § One step, by hand
     (x_t, (h, c)) => (x_t, (torch.zeros_like(h), c))
-§ One tensor instead of (h, c)
 c in the place of h | the cell is given c twice. Its state is a pair of two different things.
-    (x_t, (h, c)) => (x_t, (c, c))
-c squashed on the way | each step is given tanh(c). c is handed on as it is.
+    (x_t, (h, c)) => (x_t, (c, c)) § One tensor instead of (h, c)
+c squashed on the way | each step is given tanh(c). c is handed on as it is. § One tensor instead of (h, c)
     (x_t, (h, c)) => (x_t, (h, torch.tanh(c)))
-h squashed on the way | each step is given tanh(h): h is squashed already.
+h squashed on the way | each step is given tanh(h): h is squashed already. § One tensor instead of (h, c)
     (x_t, (h, c)) => (x_t, (torch.tanh(h), c))
 h in the place of c | the cell is given h twice. Its state is a pair of two different things.
-    (x_t, (h, c)) => (x_t, (h, h))
-§ One step, by hand
-c collected | output holds c of each step. What a step shows is h.
+    (x_t, (h, c)) => (x_t, (h, h)) § One tensor instead of (h, c)
+c collected | output holds c of each step. What a step shows is h. § One step, by hand
     append(h) => append(c)
 h made anew from c | h is made from c after each step. The cell returns the h that goes with it.
     - outputs.append(h)
     + h = torch.tanh(c)
     + outputs.append(h)
-h squashed once more | output holds tanh(h): each h is squashed already.
+    § One step, by hand
+h squashed once more | output holds tanh(h): each h is squashed already. § One step, by hand
     append(h) => append(torch.tanh(h))
 tanh of c collected | output holds tanh(c). What a step shows is h: the output gate is in it, too.
-    append(h) => append(torch.tanh(c))
-both collected | output holds h and c of each step side by side. What a step shows is h.
+    append(h) => append(torch.tanh(c)) § One step, by hand
+both collected | output holds h and c of each step side by side. What a step shows is h. § One step, by hand
     append(h) => append(torch.cat([h, c], dim=-1))
 state taken apart as (c, h) | the given state is taken apart as (c, h). It comes as (h, c).
-    h, c = state => c, h = state
-state handed in as (c, h) | the cell is given (c, h). Its state is (h, c).
+    h, c = state => c, h = state § One step, by hand
+state handed in as (c, h) | the cell is given (c, h). Its state is (h, c). § One step, by hand
     (x_t, (h, c)) => (x_t, (c, h))
 the cell's results exchanged | what the cell returns is taken apart as (c, h). It is (h, c).
-    h, c = cell => c, h = cell
-§ The last step instead of all
+    h, c = cell => c, h = cell § One step, by hand
 last step only | output is the last h alone. Asked is the h of each of the T steps.
-    torch.stack(outputs) => h
-§
-not stacked | output is a list of tensors. Asked is one tensor, (T, B, H).
-    torch.stack(outputs) => outputs
+    torch.stack(outputs) => h § The last step instead of all
+not stacked | output is a list of tensors. Asked is one tensor, (T, B, H). | torch.stack(outputs) => outputs
 joined, not stacked | the steps are joined along the batch, (T*B, H). Time wants an axis of its own.
     torch.stack(outputs) => torch.cat(outputs)
 stacked on axis 1 | output is (B, T, H): stacked along the wrong axis. Here time comes first, as in x.
@@ -126,38 +115,29 @@ collected before the step | output begins with the given h: each h is collected 
     outputs.append(h) =>
 h_0 among the outputs | output has T + 1 steps: the given h is not the output of a step.
     outputs = [] => outputs = [h]
-time backwards | the loop runs from the last step to the first.
-    in x: => in x.flip(0):
-the first input at each step | each step is given the first input.
-    cell(x_t, => cell(x[0],
-one step too few | the loop stops one step early.
-    in x: => in x[:-1] if len(x) > 1 else x:
-§ The loop runs over the batch
+time backwards | the loop runs from the last step to the first. | in x: => in x.flip(0):
+the first input at each step | each step is given the first input. | cell(x_t, => cell(x[0],
+one step too few | the loop stops one step early. | in x: => in x[:-1] if len(x) > 1 else x:
 loop over the batch | the loop runs over the batch, axis 1 of x: each sequence is taken for a step. It runs
-    only where T = B.
+    only where T = B. § The loop runs over the batch
     in x: => in x.transpose(0, 1):
-§
 return inside the loop | the loop ends after its first step. How far is the `return` indented?
     - return torch.stack(outputs), (h, c)
     +     return torch.stack(outputs), (h, c)
-§ One step, by hand
-(c, h) returned | the state is returned as (c, h). Asked is (h, c), as torch returns it.
+(c, h) returned | the state is returned as (c, h). Asked is (h, c), as torch returns it. § One step, by hand
     outputs), (h, c) => outputs), (c, h)
-§
 the given state returned | the state that is returned is the one that was given: a run cannot be continued
     from it.
     outputs), (h, c) => outputs), state
 tanh of c returned | the c that is returned is tanh(c): a run cannot be continued from it.
     outputs), (h, c) => outputs), (h, torch.tanh(c))
-§ Equal to nn.LSTM
 state with a layer axis | h and c are (1, B, H), as torch.nn.LSTM returns them. Here there are no layers:
-    asked is (B, H).
+    asked is (B, H). § Equal to nn.LSTM
     outputs), (h, c) => outputs), (h[None], c[None])
 """)
 
-run_cell = task(
+run_cell = CHECKS.task(
     "run_cell",
-    LESSON,
     run_cell_mistakes,
     returns="output (T B H), h (B H), c (B H)",
     points="output 2; h 1; c 1",
@@ -165,14 +145,11 @@ run_cell = task(
     example={"cell": small_cell(), "x": THREE_STEPS.double(), "state": (rows([0.0]), rows([1.0]))},
     explain=explain.loop,
     derive=flat,
-    forbid=LAYER,
     agree="torch.nn.LSTM's equations",
 )
 
 
 # ---- Task 2, run_batch_first: the loop over the right axis, from a state or from none.
-
-
 def _run_batch_first(cell, x, state=None):
     if state is None:
         zeros = x.new_zeros(len(x), cell.hidden_size)
@@ -197,8 +174,7 @@ def _run_batch_first_cases(numbers, B, T, I, H, given=False):
     return {"cell": cell, "x": x, "state": state}, STATE if given else NO_STATE
 
 
-wrong = Mistakes("The loop runs over the batch", _run_batch_first)
-wrong.edits("""
+wrong = Mistakes("The loop runs over the batch", _run_batch_first).edits("""
 loop over the batch | the loop runs over axis 0, the batch: each sequence is taken for a step, and the state
     goes from one to the next. Without a state nothing complains.
     state is None => False
@@ -212,14 +188,12 @@ a state of zeros for the batch, and a loop over it | the loop runs over axis 0, 
     (T, I), and the state has B rows.
     x.unbind(1) => x
     (outputs, dim=1) => (outputs)
-§ The loop
-time first | output is (T, B, H), time first. Asked is the layout of x, (B, T, H).
+time first | output is (T, B, H), time first. Asked is the layout of x, (B, T, H). § The loop
     (outputs, dim=1) => (outputs)
-stacked on the last axis | output is (B, H, T): stacked along the last axis. Time is axis 1.
+stacked on the last axis | output is (B, H, T): stacked along the last axis. Time is axis 1. § The loop
     dim=1) => dim=-1)
 joined along the units | the steps are joined along the units, (B, T*H). Time wants an axis of its own.
-    torch.stack(outputs, dim=1) => torch.cat(outputs, dim=1)
-§
+    torch.stack(outputs, dim=1) => torch.cat(outputs, dim=1) § The loop
 x reshaped | x is reshaped to time first. That fills the shape with the numbers as they lie, and mixes the
     sequences; it moves no axis.
     x.unbind(1) => x.reshape(x.shape[1], x.shape[0], -1)
@@ -230,11 +204,10 @@ x and output reshaped | x and output are reshaped. That fills a shape with the n
     the sequences; it moves no axis.
     x.unbind(1) => x.reshape(x.shape[1], x.shape[0], -1)
     torch.stack(outputs, dim=1) => torch.stack(outputs).reshape(x.shape[0], x.shape[1], -1)
-§ The state is reset at each step
 needs a state | it fails without a state: None cannot be taken apart. From which state does torch start then?
-    zeros = x.new => h, c = state; zeros = x.new
+    zeros = x.new => h, c = state; zeros = x.new § The state is reset at each step
 starts from ones | without a state it starts from ones. From which state does torch start?
-    new_zeros => new_ones
+    new_zeros => new_ones § The state is reset at each step
 """)
 
 
@@ -256,16 +229,14 @@ SAME = (
 )
 wrong.extend(m for m in run_cell_mistakes.through(_batch_first) if m.name in SAME.split("; "))
 wrong.edits("""
-§ The loop
-last step only | output is the last h alone. Asked is the h of each of the T steps.
+last step only | output is the last h alone. Asked is the h of each of the T steps. § The loop
     torch.stack(outputs, dim=1) => state[0]
-not stacked | output is a list of tensors. Asked is one tensor, (B, T, H).
+not stacked | output is a list of tensors. Asked is one tensor, (B, T, H). § The loop
     torch.stack(outputs, dim=1) => outputs
 """)
 
-run_batch_first = task(
+run_batch_first = CHECKS.task(
     "run_batch_first",
-    LESSON,
     wrong,
     returns="output (B T H), h (B H), c (B H)",
     points="""
@@ -280,13 +251,11 @@ run_batch_first = task(
         "state": None,
     },
     derive=flat,
-    forbid=LAYER,
     agree="torch.nn.LSTM's equations",
 )
 
 
 # ---- Task 3, cell_weights: one layer's weights, by the names of a cell.
-
 FIRST = Trait("layer is 0", "how the layer's number comes into the names")
 HIGHER = Trait("layer is not 0", "layer 0")
 NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -314,18 +283,14 @@ def _numbered() -> dict[str, torch.Tensor]:
     return {name: weight[:, None] if "weight" in name else weight for name, weight in weights.items()}
 
 
-wrong = Mistakes("Equal to nn.LSTM", _cell_weights)
-wrong.edits("""
-always layer 0 | these are layer 0's weights, whichever layer is asked.
-    _l{layer} => _l0
+wrong = Mistakes("Equal to nn.LSTM", _cell_weights).edits("""
+always layer 0 | these are layer 0's weights, whichever layer is asked. | _l{layer} => _l0
 always the last layer | these are the last layer's weights, whichever is asked.
     _l{layer} => _l{lstm.num_layers - 1}
-§ Two layers from cells
-counted from 1 | the layer is one too low: layers are counted from 0.
+counted from 1 | the layer is one too low: layers are counted from 0. § Two layers from cells
     _l{layer} => _l{layer - 1}
-the layer above | the layer is one too high: layers are counted from 0.
+the layer above | the layer is one too high: layers are counted from 0. § Two layers from cells
     _l{layer} => _l{layer + 1}
-§
 names of the layer | the names still end in the layer's number. A cell has no layers, so its names have none.
     {name: getattr => {f"{name}_l{layer}": getattr
 all layers | these are the weights of all layers. A cell is one of them.
@@ -345,17 +310,15 @@ biases added | bias_ih holds the sum of both biases. Asked are the four tensors 
     + return weights | {"bias_ih": both, "bias_hh": torch.zeros_like(both)}
 weight_ih in the place of weight_hh | weight_hh is a second weight_ih: a slip of the keyboard?
     return weights => return weights | {"weight_hh": weights["weight_ih"]}
-§ Two layers from cells
 weights exchanged | weight_ih and weight_hh are exchanged. Above layer 0 they have one shape.
     return weights => return weights | {"weight_ih": weights["weight_hh"], "weight_hh": weights["weight_ih"]}
-§
+    § Two layers from cells
 transposed | the weights are transposed. A cell keeps them in the layer's layout, (4H, I) and (4H, H).
     return weights => return {name: weight.t() for name, weight in weights.items()}
 """)
 
-cell_weights = task(
+cell_weights = CHECKS.task(
     "cell_weights",
-    LESSON,
     wrong,
     returns="weight_ih (4H I), weight_hh (4H H), bias_ih (4H), bias_hh (4H)",
     points="layer 0 1 where layer is 0; every layer 1",
@@ -364,13 +327,11 @@ cell_weights = task(
         "lstm": TorchModule("LSTM", {"input_size": 1, "hidden_size": 1, "num_layers": 2}, _numbered()),
         "layer": 1,
     },
-    forbid=LAYER,
     agree="the layer's own weights",
 )
 
 
 # ---- Task 4, run_cells: layers of cells.
-
 ONE_LAYER = Trait("there is one layer", "what goes from layer to layer")
 DEEP = Trait("there are several layers", "what you do with a single layer")
 
@@ -399,10 +360,8 @@ def _run_cells_cases(numbers, L, T, B, I, H):
     return {"cells": cells, "x": x, "states": states}, DEEP if L > 1 else ONE_LAYER
 
 
-wrong = Mistakes("Two layers from cells", _run_cells)
-wrong.edits("""
-c goes up | the layer above reads c. What a cell shows is h.
-    x_t = h => x_t = c
+wrong = Mistakes("Two layers from cells", _run_cells).edits("""
+c goes up | the layer above reads c. What a cell shows is h. | x_t = h => x_t = c
 every layer reads x | every layer reads x; only where I = H that runs. What does the layer above read?
     x_t = h =>
 one state for all layers | one state goes from layer to layer. Each layer carries its own, from step to step.
@@ -416,19 +375,16 @@ the h of the step before goes up | the layer above reads the h that the layer be
     comes one step late.
     states[layer] = h, c => x_t, states[layer] = states[layer][0], (h, c)
     x_t = h =>
-§ The state is reset at each step
 first states at each step | each step starts from the states that were given: nothing is carried.
     states, outputs = list(states), [] => given, states, outputs = states, list(states), []
-    cell(x_t, states[layer]) => cell(x_t, given[layer])
+    cell(x_t, states[layer]) => cell(x_t, given[layer]) § The state is reset at each step
 states reset at each step | each step starts from zeros: the states have not been handed in.
-    cell(x_t, states[layer]) => cell(x_t)
+    cell(x_t, states[layer]) => cell(x_t) § The state is reset at each step
 states ignored | the run starts from zeros, not from the states that are given.
-    list(states) => [tuple(map(torch.zeros_like, pair)) for pair in states]
-c not carried | h is carried on, c is not: each step starts from c = 0.
+    list(states) => [tuple(map(torch.zeros_like, pair)) for pair in states] § The state is reset at each step
+c not carried | h is carried on, c is not: each step starts from c = 0. § The state is reset at each step
     states[layer] = h, c => states[layer] = h, torch.zeros_like(c)
-§
-layer 0 alone | only the first layer has run.
-    enumerate(cells) => enumerate(cells[:1])
+layer 0 alone | only the first layer has run. | enumerate(cells) => enumerate(cells[:1])
 one cell for all layers | layer 0's cell serves all layers; only where I = H that runs. Each layer has weights
     of its own.
     h, c = cell( => h, c = cells[0](
@@ -438,42 +394,35 @@ output of layer 0 | output is layer 0's h. Asked is the top layer's.
     outputs.append(h) => outputs.append(states[0][0])
 c in the output | output holds the top layer's c. What a step shows is h.
     outputs.append(h) => outputs.append(c)
-§ Equal to nn.LSTM
 all layers in the output | output holds every layer's h, side by side. Asked is the top layer's alone.
-    outputs.append(h) => outputs.append(torch.cat([pair[0] for pair in states], dim=-1))
-§
+    outputs.append(h) => outputs.append(torch.cat([pair[0] for pair in states], dim=-1)) § Equal to nn.LSTM
 collected within the layers | output has L*T entries: each layer's h is collected, layer by layer.
     - outputs.append(h)
     +     outputs.append(h)
-§ The last step instead of all
 last step only | output is the last h alone. Asked is the h of each of the T steps.
-    return torch.stack(outputs) => return h
-§ The loop
-not stacked | output is a list of tensors. Asked is one tensor, (T, B, H).
+    return torch.stack(outputs) => return h § The last step instead of all
+not stacked | output is a list of tensors. Asked is one tensor, (T, B, H). § The loop
     return torch.stack(outputs) => return outputs
 stacked on axis 1 | output is (B, T, H): stacked along the wrong axis. Here time comes first, as in x.
-    torch.stack(outputs) => torch.stack(outputs, dim=1)
-§ Equal to nn.LSTM
+    torch.stack(outputs) => torch.stack(outputs, dim=1) § The loop
 the top layer's state alone | h_n and c_n are the top layer's, (B, H). Asked are all layers', (L, B, H).
-    (h_n, c_n) => (h, c)
-h_n from the top down | h_n and c_n begin with the top layer. Layer 0 comes first.
+    (h_n, c_n) => (h, c) § Equal to nn.LSTM
+h_n from the top down | h_n and c_n begin with the top layer. Layer 0 comes first. § Equal to nn.LSTM
     (h_n, c_n) => (h_n.flip(0), c_n.flip(0))
-layers on axis 1 | h_n and c_n are (B, L, H). The layers come first.
+layers on axis 1 | h_n and c_n are (B, L, H). The layers come first. § Equal to nn.LSTM
     torch.stack(parts) for => torch.stack(parts, dim=1) for
 (c_n, h_n) returned | the states are returned as (c_n, h_n). Asked is (h_n, c_n), as torch returns them.
-    (h_n, c_n) => (c_n, h_n)
+    (h_n, c_n) => (c_n, h_n) § Equal to nn.LSTM
 a pair for each layer | the states come as a pair for each layer. Asked are two tensors, all h and all c, (L,
-    B, H) each.
+    B, H) each. § Equal to nn.LSTM
     (h_n, c_n) => states
-§ The loop runs over the batch
 loop over the batch | the loop runs over the batch, axis 1 of x: each sequence is taken for a step. It runs
-    only where T = B.
+    only where T = B. § The loop runs over the batch
     in x: => in x.transpose(0, 1):
 """)
 
-run_cells = task(
+run_cells = CHECKS.task(
     "run_cells",
-    LESSON,
     wrong,
     returns="output (T B H), h_n (L B H), c_n (L B H)",
     points="output 2; h_n 1; c_n 1",
@@ -485,13 +434,11 @@ run_cells = task(
     },
     explain=explain.loop,
     derive=flat,
-    forbid=LAYER,
     agree="torch.nn.LSTM's equations",
 )
 
 
 # ---- Task 5, continue_alone: predictions fed back.
-
 SINGLE_STEP = Trait("one step is asked", "what comes after the first prediction")
 MANY_STEPS = Trait("several steps are asked", "when your loop stops")
 
@@ -520,8 +467,7 @@ def _continue_alone_cases(numbers, steps, S, B, I, H):
     return arguments, SINGLE_STEP if steps == 1 else MANY_STEPS
 
 
-wrong = Mistakes("Feed the prediction back", _continue_alone)
-wrong.edits("""
+wrong = Mistakes("Feed the prediction back", _continue_alone).edits("""
 the last seen value read twice | the last value seen is read twice: once with the others, and once more to
     make the first prediction.
     predictions = [head(h)] => predictions = []
@@ -538,25 +484,20 @@ the first prediction at each step | each step reads the first prediction. What d
     cell(predictions[-1], => cell(predictions[0],
 the prediction before the last | each step reads the prediction before the last: it is fed back one step late.
     cell(predictions[-1], => cell(predictions[-2] if len(predictions) > 1 else seen[-1],
-§ The state is reset at each step
 state reset at each step | going on alone, each step starts from zeros: the state has not been handed in.
-    cell(predictions[-1], (h, c)) => cell(predictions[-1])
+    cell(predictions[-1], (h, c)) => cell(predictions[-1]) § The state is reset at each step
 state not carried | going on alone, each step starts from the state after the last value seen: its own new
-    state is lost.
+    state is lost. § The state is reset at each step
     h, c = cell(predictions => new_h, _ = cell(predictions
     append(head(h)) => append(head(new_h))
 state thrown away after reading | what was read is forgotten: going on alone begins from zeros.
-    predictions = [head(h)] => predictions, h, c = [head(h)], 0 * h, 0 * c
-§
+    predictions = [head(h)] => predictions, h, c = [head(h)], 0 * h, 0 * c § The state is reset at each step
 only the last value read | of what was seen only the last value counts: was the state reset, or only that one
     read?
     in seen: => in seen[-1:]:
-time backwards | what was seen is read from its end to its beginning.
-    in seen: => in seen.flip(0):
-§ One step, by hand
+time backwards | what was seen is read from its end to its beginning. | in seen: => in seen.flip(0):
 c zero at each step | going on alone, h is carried and c is not: each step starts from c = 0.
-    cell(predictions[-1], (h, c)) => cell(predictions[-1], (h, 0 * c))
-§
+    cell(predictions[-1], (h, c)) => cell(predictions[-1], (h, 0 * c)) § One step, by hand
 the state fed back | h is fed back in the place of the prediction; only where I = H that runs.
     cell(predictions[-1], => cell(h,
 states as predictions | these are the states h, (steps, B, H). What is predicted is what the head makes of
@@ -564,48 +505,39 @@ states as predictions | these are the states h, (steps, B, H). What is predicted
     [head(h)] => [h]
     cell(predictions[-1], => cell(head(h),
     append(head(h)) => append(h)
-§ One step, by hand
-the head on c | the head is applied to c. What a step shows is h.
+the head on c | the head is applied to c. What a step shows is h. § One step, by hand
     [head(h)] => [head(c)]
     append(head(h)) => append(head(c))
-§
-one step too many | there is one prediction too many: steps + 1.
-    < steps => <= steps
-one step too few | there is one prediction too few.
-    < steps => < steps - 1
+one step too many | there is one prediction too many: steps + 1. | < steps => <= steps
+one step too few | there is one prediction too few. | < steps => < steps - 1
 predictions while reading, too | the predictions made while reading are there, too: S + steps - 1 in all.
     Asked is what comes after it.
     h = c = seen => predictions = []; h = c = seen
     cell(x_t, (h, c)) => cell(x_t, (h, c)); predictions.append(head(h))
     predictions = [head(h)] =>
     < steps => < len(seen) + steps - 1
-§ The last step instead of all
-the last only | this is the last prediction alone. Asked are all steps'.
+the last only | this is the last prediction alone. Asked are all steps'. § The last step instead of all
     torch.stack(predictions) => predictions[-1]
-§ The loop
-not stacked | this is a list of tensors. Asked is one tensor, (steps, B, I).
+not stacked | this is a list of tensors. Asked is one tensor, (steps, B, I). § The loop
     torch.stack(predictions) => predictions
-stacked on axis 1 | these are (B, steps, I): stacked along the wrong axis. Here time comes first.
+stacked on axis 1 | these are (B, steps, I): stacked along the wrong axis. Here time comes first. § The loop
     torch.stack(predictions) => torch.stack(predictions, dim=1)
 joined, not stacked | the steps are joined along the batch, (steps*B, I). Time wants an axis of its own.
-    torch.stack(predictions) => torch.cat(predictions)
+    torch.stack(predictions) => torch.cat(predictions) § The loop
 """)
 
-continue_alone = task(
+continue_alone = CHECKS.task(
     "continue_alone",
-    LESSON,
     wrong,
     returns="predictions (T B I)",
     points="the first prediction 1 where one step is asked; all of them 2",
     cases=_continue_alone_cases,
     example={"cell": small_cell(torch.float32), "head": small_head(), "seen": THREE_STEPS, "steps": 3},
-    forbid=LAYER,
     agree="a loop over the cell's equations",
 )
 
 
 # ---- Task 6, mixed: the true value at some steps, the net's own at others, and what the gradient sees of it.
-
 ALL_TRUE = Trait("every step reads the true value", "what a step reads in the place of it")
 SOME_OWN = Trait("some steps read the net's own prediction", "the steps that read the true value")
 
@@ -638,8 +570,7 @@ def _mixed_cases(numbers, T, B, I, H, forced):
     return arguments, ALL_TRUE if set(forced) == {"x"} else SOME_OWN
 
 
-wrong = Mistakes("Feed the prediction back", _mixed)
-wrong.edits("""
+wrong = Mistakes("Feed the prediction back", _mixed).edits("""
 always the true value | each step reads the true value: `forced` has no part in it.
     t > 0 and not forced[t] => False
 always its own | after the first step each reads the net's own prediction: `forced` has no part in it.
@@ -657,45 +588,39 @@ the true value of the step before | where it should read its own prediction, a s
     predictions[-1].detach() => x[t - 1]
 the first prediction | where it should read its own last prediction, a step reads the first.
     predictions[-1] => predictions[0]
-§ no_grad or detach
 not detached | the gradient goes through the fed-back predictions, too: they are not detached.
-    predictions[-1].detach() => predictions[-1]
+    predictions[-1].detach() => predictions[-1] § no_grad or detach
 the state detached, too | the gradient ends at each step: the states are detached. Only what is fed back
-    should be.
+    should be. § no_grad or detach
     cell(x_t, (h, c)) => cell(x_t, (h.detach(), c.detach()))
 the state detached, the prediction not | the states are detached, and the prediction that is fed back is not.
     predictions[-1].detach() => predictions[-1]
-    cell(x_t, (h, c)) => cell(x_t, (h.detach(), c.detach()))
+    cell(x_t, (h, c)) => cell(x_t, (h.detach(), c.detach())) § no_grad or detach
 the state detached where it feeds itself | where a step reads its own prediction, the states are detached,
-    too: there the gradient ends.
+    too: there the gradient ends. § no_grad or detach
     x_t = predictions[-1].detach() => x_t, h, c = predictions[-1].detach(), h.detach(), c.detach()
-§ The state is reset at each step
 state reset at each step | each step starts from zeros: the state has not been handed in.
-    cell(x_t, (h, c)) => cell(x_t)
-§ One step, by hand
-c zero at each step | h is carried on, c is not: each step starts from c = 0.
+    cell(x_t, (h, c)) => cell(x_t) § The state is reset at each step
+c zero at each step | h is carried on, c is not: each step starts from c = 0. § One step, by hand
     (x_t, (h, c)) => (x_t, (h, torch.zeros_like(c)))
-§ no_grad or detach
 gradient by the head's weight | this is the gradient by head.weight. Asked is that by cell.weight_hh.
-    cell.weight_hh) => head.weight)
+    cell.weight_hh) => head.weight) § no_grad or detach
 gradient by weight_ih | this is the gradient by cell.weight_ih. Asked is that by cell.weight_hh.
-    cell.weight_hh) => cell.weight_ih)
+    cell.weight_hh) => cell.weight_ih) § no_grad or detach
 gradient of the last step | this is the gradient of the last prediction alone. Asked is that of the sum of
-    all.
+    all. § no_grad or detach
     predictions.sum() => predictions[-1].sum()
 gradient of the mean | this is the gradient of the predictions' mean. Asked is that of their sum.
-    predictions.sum() => predictions.mean()
+    predictions.sum() => predictions.mean() § no_grad or detach
 the gradient in a tuple | the gradient comes as torch.autograd.grad gives it, a tuple of one. Asked is the
-    tensor in it.
+    tensor in it. § no_grad or detach
     (gradient,) = torch => gradient = torch
-§ The loop
-not stacked | predictions is a list of tensors. Asked is one tensor, (T, B, I).
+not stacked | predictions is a list of tensors. Asked is one tensor, (T, B, I). § The loop
     return predictions, => return list(predictions),
 """)
 
-mixed = task(
+mixed = CHECKS.task(
     "mixed",
-    LESSON,
     wrong,
     returns="predictions (T B I), gradient (4H H)",
     points="predictions 2; gradient 1",
@@ -707,13 +632,11 @@ mixed = task(
         "x": THREE_STEPS,
         "forced": torch.tensor([True, True, False]),
     },
-    forbid=LAYER,
     agree="autograd through a loop over the cell",
 )
 
 
 # ---- Task 7, greedy: whole numbers fed back, each sequence until it ends.
-
 GOES_ON = Trait("a sequence goes on to the last step", "what you do once all sequences have ended")
 ALL_END = Trait("all sequences end before the last step", "sequences that have not ended")
 
@@ -752,26 +675,15 @@ def _draw(numbers, steps: int, B: int, I: int, H: int, V: int, all_end: bool) ->
 
 
 @functools.cache  # it takes many draws
-def _greedy_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 1.2)
-
-    def case(steps: int, B: int, I: int, H: int, V: int, all_end: bool = False) -> Case:
-        arguments = None
-        while arguments is None:
-            arguments = _draw(numbers, steps, B, I, H, V, all_end)
-        sizes = {"steps": steps, "B": B, "I": I, "H": H, "V": V}
-        return Case(arguments, sizes, frozenset({ALL_END if all_end else GOES_ON}))
-
-    return [
-        case(6, 4, 3, 5, 7),
-        case(5, 3, 2, 6, 4),
-        case(6, 2, 3, 5, 4, all_end=True),
-        case(7, 3, 4, 5, 6, all_end=True),
-    ]
+@cases(1.2, "steps6 B4 I3 H5 V7; steps5 B3 I2 H6 V4; steps6 B2 I3 H5 V4 all_end; steps7 B3 I4 H5 V6 all_end")
+def _greedy_cases(numbers, steps, B, I, H, V, all_end=False):
+    arguments = None
+    while arguments is None:
+        arguments = _draw(numbers, steps, B, I, H, V, all_end)
+    return arguments, ALL_END if all_end else GOES_ON
 
 
-wrong = Mistakes("Feed the prediction back", _greedy)
-wrong.edits("""
+wrong = Mistakes("Feed the prediction back", _greedy).edits("""
 no end | `end` has no part in it: the sequences go on after it.
     token = torch.where(ended, end, token) =>
     ended = ended | (token == end) =>
@@ -812,35 +724,27 @@ a mixture fed back | fed back is a mixture of all embeddings, weighted by softma
     tokens = [] => tokens, x_t = [], embedding[token]
     cell(embedding[token], => cell(x_t,
     tokens.append(token) => tokens.append(token); x_t = head(h).softmax(dim=-1) @ embedding
-the least likely | the token is that of the smallest score.
-    argmax => argmin
-§ One step, by hand
-the head on c | the head is applied to c. What a step shows is h.
-    head(h) => head(c)
-§ The state is reset at each step
+the least likely | the token is that of the smallest score. | argmax => argmin
+the head on c | the head is applied to c. What a step shows is h. § One step, by hand | head(h) => head(c)
 state reset at each step | each step starts from zeros: the state has not been handed in.
-    (embedding[token], (h, c)) => (embedding[token])
+    (embedding[token], (h, c)) => (embedding[token]) § The state is reset at each step
 the first state at each step | each step starts from the state that was given. Which one should step 2 start
-    from?
+    from? § The state is reset at each step
     (embedding[token], (h, c)) => (embedding[token], state)
-§ One step, by hand
-c zero at each step | h is carried on, c is not: each step starts from c = 0.
+c zero at each step | h is carried on, c is not: each step starts from c = 0. § One step, by hand
     (embedding[token], (h, c)) => (embedding[token], (h, torch.zeros_like(c)))
-§ The state is reset at each step
-state ignored | the run starts from zeros, not from the state that is given.
+state ignored | the run starts from zeros, not from the state that is given. § The state is reset at each step
     h, c = state => h, c = map(torch.zeros_like, state)
-§ The loop
-batch first | the tokens are (B, steps): stacked along the wrong axis. Here time comes first.
+batch first | the tokens are (B, steps): stacked along the wrong axis. Here time comes first. § The loop
     torch.stack(tokens) => torch.stack(tokens, dim=1)
-the last only | these are the last tokens alone. Asked are all steps'.
+the last only | these are the last tokens alone. Asked are all steps'. § The loop
     torch.stack(tokens) => token
-not stacked | the tokens are a list of tensors. Asked is one tensor, (steps, B).
+not stacked | the tokens are a list of tensors. Asked is one tensor, (steps, B). § The loop
     torch.stack(tokens) => tokens
 """)
 
-greedy = task(
+greedy = CHECKS.task(
     "greedy",
-    LESSON,
     wrong,
     returns="tokens (T B) int, h (B H), c (B H)",
     points="tokens 2; h 1; c 1",
@@ -859,9 +763,5 @@ greedy = task(
         "steps": 5,
     },
     derive=flat,
-    forbid=LAYER,
     agree="a loop over the cell's equations",
 )
-
-
-CHECKS = (run_cell, run_batch_first, cell_weights, run_cells, continue_alone, mixed, greedy)

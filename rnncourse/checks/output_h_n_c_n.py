@@ -7,19 +7,18 @@ from torch import Tensor, nn
 
 from rnncourse.checks.framework.authoring import (
     Case,
+    ExerciseSet,
     Mistakes,
     Trait,
     cases,
-    predicted,
     random_module,
     random_numbers,
     random_state,
     rows,
-    task,
 )
 from rnncourse.checks.uses.output_h_n_c_n import build_and_call, push_batches, push_pieces
 
-LESSON = "10"
+CHECKS = ExerciseSet("10")
 
 TIME_FIRST = Trait("time comes first", "what you do with batch_first=True")
 BATCH_FIRST = Trait("batch_first is True", "what you do without batch_first")
@@ -44,7 +43,6 @@ def counted(*shape: int) -> Tensor:
 
 
 # ---- Task 1, entries: shapes and indices, predicted.
-
 # nn.LSTM(7, 9, num_layers=3, bidirectional=True, batch_first=True) on x of shape (4, 5, 7)
 ANSWERS = {"output": (4, 5, 18), "h_n": (6, 4, 9), "row": 3, "layer": 2, "step": 0, "shared": 2}
 
@@ -52,79 +50,54 @@ wrong = Mistakes("Every index", ANSWERS)
 
 # The order of the sizes, and how many there are.
 wrong.edits("""
-§ Does batch_first move the states?
 output time first | The input is (B, T, I) here. Which axis leads the output?
-    output => (5, 4, 18)
-§ Which holds every step, output or hidden?
+    output => (5, 4, 18) § Does batch_first move the states?
 output of one direction | Two directions write into it, side by side.
-    output => (4, 5, 9)
-§ A row and a column
-output of all layers | All layers side by side? Which layers does output show?
+    output => (4, 5, 9) § Which holds every step, output or hidden?
+output of all layers | All layers side by side? Which layers does output show? § A row and a column
     output => (4, 5, 54)
-§ Which holds every step, output or hidden?
 output like h_n | These are the axes of the state. output has a row for each step.
-    output => (6, 4, 9)
-§ Does batch_first move the states?
+    output => (6, 4, 9) § Which holds every step, output or hidden?
 h_n batch first | You put the batch in front. Does batch_first move a state?
-    h_n => (4, 6, 9)
-§
-h_n without directions | A row for each layer: where does the second direction's state go?
-    h_n => (3, 4, 9)
-§ A row and a column
-h_n without layers | A row for each direction: of which layer? There are three.
+    h_n => (4, 6, 9) § Does batch_first move the states?
+h_n without directions | A row for each layer: where does the second direction's state go? | h_n => (3, 4, 9)
+h_n without layers | A row for each direction: of which layer? There are three. § A row and a column
     h_n => (2, 4, 9)
-h_n as one state | One row: whose state is it, of three layers and two directions?
+h_n as one state | One row: whose state is it, of three layers and two directions? § A row and a column
     h_n => (1, 4, 9)
-§ Which holds every step, output or hidden?
 h_n as wide as output | The directions have rows of their own in h_n. How wide is one state?
-    h_n => (6, 4, 18)
+    h_n => (6, 4, 18) § Which holds every step, output or hidden?
 h_n with directions side by side | In output the directions lie side by side. In h_n?
-    h_n => (3, 4, 18)
+    h_n => (3, 4, 18) § Which holds every step, output or hidden?
 h_n with T | You have the time steps for an axis. A state belongs to one moment.
-    h_n => (6, 5, 9)
+    h_n => (6, 5, 9) § Which holds every step, output or hidden?
 # Which row, which layer, which step.
-§ In which order are the rows of h_n?
 all forward first | You count all forward layers first, then all backward ones.
     row => 4
-    layer => 1
-§
+    layer => 1 § In which order are the rows of h_n?
 row is the layer | You count a row for each layer, as with one direction.
     row => 1
     layer => 4
-row of the other direction | That is the same layer's other direction. Which comes first?
-    row => 2
-§ A row and a column
-layers from 1 | Layers are counted from 0.
-    layer => 3
-§ Is h_n the state at the last time step?
+row of the other direction | That is the same layer's other direction. Which comes first? | row => 2
+layers from 1 | Layers are counted from 0. § A row and a column | layer => 3
 the last step | At the last step this direction begins. Where does it end?
-    step => 4
-§ Does batch_first move the states?
-the last sequence | You take the batch's size for the number of steps.
+    step => 4 § Is h_n the state at the last time step?
+the last sequence | You take the batch's size for the number of steps. § Does batch_first move the states?
     step => 3
-§ Is h_n the state at the last time step?
-after the last step | There is no step 5: t counts from 0.
+after the last step | There is no step 5: t counts from 0. § Is h_n the state at the last time step?
     step => 5
-§ A row and a column
-all rows shared | All rows? Which layers does output show?
-    shared => 6
-§ From one to the other
+all rows shared | All rows? Which layers does output show? § A row and a column | shared => 6
 one row shared | One, where there is one direction. Here there are two, with an end each.
-    shared => 1
-§ A row and a column
-a row of each layer shared | One of each layer? Which layers does output show?
+    shared => 1 § From one to the other
+a row of each layer shared | One of each layer? Which layers does output show? § A row and a column
     shared => 3
-§ From one to the other
-no row shared | None? Look for the last layer's states in output.
-    shared => 0
+no row shared | None? Look for the last layer's states in output. § From one to the other | shared => 0
 """)
 
-entries = predicted("entries", LESSON, "Every index", ANSWERS, wrong)
+entries = CHECKS.predicted("entries", wrong)
 
 
 # ---- Task 2, split_directions: the two halves of a bidirectional output, time first.
-
-
 def _split_directions(output, batch_first):
     if batch_first:
         output = output.transpose(0, 1)
@@ -142,21 +115,17 @@ def _split_directions_cases(numbers, T, B, H, batch_first=False):
     return {"output": output, "batch_first": batch_first}, *traits(2, batch_first)
 
 
-wrong = Mistakes("From one to the other", _split_directions)
-wrong.edits("""
-§ `output.view(seq, batch, D, H)` beside `batch_first=True`
+wrong = Mistakes("From one to the other", _split_directions).edits("""
 view for transpose | with batch_first the sequences are mixed: a view or reshape renames axes, it does not
-    exchange them.
+    exchange them. § `output.view(seq, batch, D, H)` beside `batch_first=True`
     output.transpose(0, 1) => output.reshape(output.shape[1], output.shape[0], -1)
-§ Does batch_first move the states?
 batch kept in front | with batch_first the halves are still batch first. Asked is time first, whatever came.
-    if batch_first => if False
+    if batch_first => if False § Does batch_first move the states?
 always transposed | you exchange time and batch in every case: without batch_first time is in front already.
-    if batch_first => if True
+    if batch_first => if True § Does batch_first move the states?
 transposed the wrong time | you exchange time and batch where time is in front already, and not where it
-    isn't.
+    isn't. § Does batch_first move the states?
     if batch_first => if not batch_first
-§
 every other number | you give the directions every other number in turn. They lie side by side, one block
     after the other.
     output.chunk(2, dim=-1) => output.unflatten(-1, (-1, 2)).unbind(-1)
@@ -166,21 +135,17 @@ every other number, batch in front | you give the directions every other number 
     output.chunk(2, dim=-1) => output.unflatten(-1, (-1, 2)).unbind(-1)
 halves exchanged | forward and backward are exchanged: which of them lies first?
     return forward, backward => return backward, forward
-§ Every index
 backward turned round | your backward half is turned round in time. To which input does output[t] belong, in
-    both halves?
+    both halves? § Every index
     return forward, backward => return forward, backward.flip(0)
-§
-cut along the batch | you cut along the batch: each of your two has half of the sequences.
-    dim=-1 => dim=1
+cut along the batch | you cut along the batch: each of your two has half of the sequences. | dim=-1 => dim=1
 cut along time | you cut along time: the first half of the steps and the second. Along which axis do
     directions lie?
     dim=-1 => dim=0
 """)
 
-split_directions = task(
+split_directions = CHECKS.task(
     "split_directions",
-    LESSON,
     wrong,
     returns="forward (T B H), backward (T B H)",
     points="time first 1 where time comes first; batch_first 2 where batch_first is True",
@@ -191,8 +156,6 @@ split_directions = task(
 
 
 # ---- Task 3, h_n_from_output: the last layer's rows of h_n, from output alone.
-
-
 def _h_n_from_output(output, D, batch_first):
     if batch_first:
         output = output.transpose(0, 1)
@@ -212,34 +175,26 @@ def _h_n_from_output_cases(numbers, T, B, H, D, batch_first=False):
     return {"output": output, "D": D, "batch_first": batch_first}, *traits(D, batch_first)
 
 
-wrong = Mistakes("From one to the other", _h_n_from_output)
-wrong.edits("""
-§ Is h_n the state at the last time step?
+wrong = Mistakes("From one to the other", _h_n_from_output).edits("""
 backward at the last step | the backward half is taken at the last step, where that direction has made one
-    step.
+    step. § Is h_n the state at the last time step?
     apart[0, :, -1] => apart[-1, :, -1]
-§ Every index
 forward at the first step | the forward half is taken at the first step, where that direction has made one
-    step.
+    step. § Every index
     apart[-1, :, 0] => apart[0, :, 0]
-ends exchanged | both directions are taken where they begin. Where does each of them end?
+ends exchanged | both directions are taken where they begin. Where does each of them end? § Every index
     apart[-1, :, 0], apart[0, :, -1] => apart[0, :, 0], apart[-1, :, -1]
 directions exchanged | your first row is backward, your second forward: which has the smaller index in h_n?
-    ends[:D] => ends[:D][::-1]
-§
+    ends[:D] => ends[:D][::-1] § Every index
 halves exchanged | the steps are right, the halves are not: which direction lies first in output?
     apart[-1, :, 0], apart[0, :, -1] => apart[-1, :, -1], apart[0, :, 0]
-§ Does batch_first move the states?
 batch_first ignored | with batch_first you take the last sequence, at every step, for the last step.
-    if batch_first => if False
-§ `output[:, -1]`, copied from a net with batch_first
+    if batch_first => if False § Does batch_first move the states?
 always batch first | without batch_first you take the last sequence, at every step, for the last step.
-    if batch_first => if True
-§ `output.view(seq, batch, D, H)` beside `batch_first=True`
+    if batch_first => if True § `output[:, -1]`, copied from a net with batch_first
 view for transpose | with batch_first the sequences are mixed: a view or reshape renames axes, it does not
-    exchange them.
+    exchange them. § `output.view(seq, batch, D, H)` beside `batch_first=True`
     output.transpose(0, 1) => output.reshape(output.shape[1], output.shape[0], -1)
-§
 every other number | you give the directions every other number in turn. They lie side by side, one block
     after the other.
     output.unflatten(-1, (D, -1)) => output.unflatten(-1, (-1, D)).transpose(-1, -2)
@@ -247,19 +202,16 @@ batch before direction | your axes are (B, D, H). Which axis leads in h_n?
     torch.stack(ends[:D]) => torch.stack(ends[:D], dim=1)
 side by side | the directions lie side by side, (B, D*H). In h_n each has a row of its own.
     torch.stack(ends[:D]) => torch.cat(ends[:D], dim=-1)
-forward alone | only the forward direction is there. Where is the end of the other?
-    ends[:D] => ends[:1]
-§ Is the last slice of output the hidden state?
+forward alone | only the forward direction is there. Where is the end of the other? | ends[:D] => ends[:1]
 the last slice | this is the last slice of output, as it is. Of what is it the state?
-    torch.stack(ends[:D]) => output[-1:]
+    torch.stack(ends[:D]) => output[-1:] § Is the last slice of output the hidden state?
 the last slice, without rows | this is the last slice of output, as it is: h_n has a row for each direction.
-    And is each end there?
+    And is each end there? § Is the last slice of output the hidden state?
     torch.stack(ends[:D]) => output[-1]
 """)
 
-h_n_from_output = task(
+h_n_from_output = CHECKS.task(
     "h_n_from_output",
-    LESSON,
     wrong,
     returns="rows (D B H)",
     points="""
@@ -274,8 +226,6 @@ h_n_from_output = task(
 
 
 # ---- Task 4, every_state: the states that one call does not return.
-
-
 def _every_state(layer, x, state):
     every_h, every_c = [], []
     h, c = state
@@ -292,32 +242,27 @@ def _every_state_cases(numbers, T, B, I, H, L):
     return {"layer": layer, "x": numbers(T, B, I), "state": random_state(numbers, L, B, H)}
 
 
-wrong = Mistakes("From one to the other", _every_state)
-wrong.edits("""
-§ A sequence in pieces
+wrong = Mistakes("From one to the other", _every_state).edits("""
 state not carried | each step begins with the state that was given. With which should the second begin?
-    layer(x_t, (h, c)) => layer(x_t, state)
+    layer(x_t, (h, c)) => layer(x_t, state) § A sequence in pieces
 from zeros at each step | each step begins from zeros: nothing is carried, and the state that is given has no
-    part in it.
+    part in it. § A sequence in pieces
     layer(x_t, (h, c)) => layer(x_t)
 given state ignored | you carry the state, but begin from zeros. With what should the first step begin?
-    h, c = state => h, c = map(torch.zeros_like, state)
-h carried without c | each step begins with the right h and with zeros for c.
+    h, c = state => h, c = map(torch.zeros_like, state) § A sequence in pieces
+h carried without c | each step begins with the right h and with zeros for c. § A sequence in pieces
     every_c.append(c) => every_c.append(c); c = torch.zeros_like(c)
-§ What a call returns
 state before the step | these are the states before each step: the first is the one given, and the last is
-    missing.
+    missing. § What a call returns
     _, (h, c) = => every_h.append(h); every_c.append(c); _, (h, c) =
     - every_h.append(h)
     - every_c.append(c)
-§ A row and a column
 top layer alone | this is the last layer alone. Asked are all layers, with an axis for them.
     append(h) => append(h[-1])
-    append(c) => append(c[-1])
-output for h | your h is output: the last layer alone.
+    append(c) => append(c[-1]) § A row and a column
+output for h | your h is output: the last layer alone. § A row and a column
     _, (h, c) = => output, (h, c) =
     append(h) => append(output)
-§
 layers before time | your axes are (L, T, B, H). Asked is time first.
     torch.stack(every_h), torch.stack(every_c) => torch.stack(every_h, dim=1), torch.stack(every_c, dim=1)
 time and layers in one axis | time and layers share one axis. Which of torch.cat and torch.stack makes a new
@@ -325,9 +270,8 @@ time and layers in one axis | time and layers share one axis. Which of torch.cat
     torch.stack(every_h), torch.stack(every_c) => torch.cat(every_h), torch.cat(every_c)
 """)
 
-every_state = task(
+every_state = CHECKS.task(
     "every_state",
-    LESSON,
     wrong,
     returns="h (T L B H), c (T L B H)",
     points="h 1; c 2",
@@ -343,8 +287,6 @@ every_state = task(
 
 
 # ---- Task 5, SentenceVector: one vector for each sequence, from any recurrent layer.
-
-
 class _Truth_SentenceVector(nn.Module):
     def __init__(self, layer):
         super().__init__()
@@ -374,73 +316,58 @@ def _SentenceVector_cases(numbers, T, B, I, H, kind, L, D, batch_first=False):
     return {"layer": layer, "x": x}, *traits(D, batch_first), IS_LSTM if kind == "LSTM" else NO_LSTM
 
 
-wrong = Mistakes("Which one do you want?", _Truth_SentenceVector)
-wrong.edits("""
-§ Every index
-backward alone | of two directions you take one: h_n[-1] is the backward one alone.
+wrong = Mistakes("Which one do you want?", _Truth_SentenceVector).edits("""
+backward alone | of two directions you take one: h_n[-1] is the backward one alone. § Every index
     h_n[-self.D :] => h_n[-1:]
-forward alone | of two directions you take the forward one alone.
+forward alone | of two directions you take the forward one alone. § Every index
     h_n[-self.D :] => h_n[-self.D :][:1]
-§ A row and a column
-first layer | this is the first layer's state. Which layer has seen most?
+first layer | this is the first layer's state. Which layer has seen most? § A row and a column
     h_n[-self.D :] => h_n[: self.D]
-§ Every index
 first layer, where there are two directions | with two directions you take the first layer's two rows. Where
-    are the last layer's?
+    are the last layer's? § Every index
     h_n[-self.D :] => (h_n[:2] if self.D == 2 else h_n[-1:])
-§ A row and a column
-all layers | all layers lie side by side. Asked is the last layer.
+all layers | all layers lie side by side. Asked is the last layer. § A row and a column
     h_n[-self.D :] => h_n
-§ In which order are the rows of h_n?
 all forward first | you take the rows of h_n for all forward layers first, then all backward ones.
     h_n[-self.D :] => h_n[self.layer.num_layers - 1 :: self.layer.num_layers]
-§ Every index
+    § In which order are the rows of h_n?
 directions exchanged | the backward direction comes first. Asked is forward, then backward, as in output.
-    list(ends) => list(ends.flip(0))
-§
+    list(ends) => list(ends.flip(0)) § Every index
 directions added | the two directions are added up. Asked is one beside the other.
     torch.cat(list(ends), dim=-1) => ends.sum(0)
 directions averaged | the two directions are averaged. Asked is one beside the other.
     torch.cat(list(ends), dim=-1) => ends.mean(0)
-§ `output.view(seq, batch, D, H)` beside `batch_first=True`
 sequences mixed | with two directions a row of yours holds numbers of two sequences: a view or reshape put
-    them there.
+    them there. § `output.view(seq, batch, D, H)` beside `batch_first=True`
     torch.cat(list(ends), dim=-1) => ends.reshape(ends.shape[1], -1)
-§
 direction kept as an axis | the directions still have an axis of their own. Asked is (B, D*H).
     torch.cat(list(ends), dim=-1) => ends
-§ `output, h_n = lstm(x)`
-c for h | of an LSTM you take the c.
-    state[0] if => state[1] if
-pair taken for h_n | of an LSTM you index the pair (h_n, c_n) as if it were h_n.
+c for h | of an LSTM you take the c. § `output, h_n = lstm(x)` | state[0] if => state[1] if
+pair taken for h_n | of an LSTM you index the pair (h_n, c_n) as if it were h_n. § `output, h_n = lstm(x)`
     state[0] if isinstance(state, tuple) else state => state
 pair indexed like h_n | state[-1] is another thing for an LSTM, whose state is a pair, than for the others.
-    And of two directions, which is the last row?
+    And of two directions, which is the last row? § `output, h_n = lstm(x)`
     torch.cat(list(ends), dim=-1) => state[-1]
-§ Does batch_first move the states?
 batch taken for rows | with batch_first you look for the batch in front of h_n.
     ends = h_n[-self.D :] => ends = (h_n.transpose(0, 1) if self.layer.batch_first else h_n)[-self.D :]
-§ Is h_n the state at the last time step?
+    § Does batch_first move the states?
 last step of output | this is output at the last step: the backward half of it has made one step.
     torch.cat(list(ends), dim=-1) => (result[0][:, -1] if self.layer.batch_first else result[0][-1])
+    § Is h_n the state at the last time step?
 output[-1] | this is output[-1], whatever batch_first is. What is that where the batch comes first? And with
-    two directions?
+    two directions? § Is h_n the state at the last time step?
     torch.cat(list(ends), dim=-1) => result[0][-1]
-§ `output[:, -1]`, copied from a net with batch_first
 output[:, -1] | this is output[:, -1], whatever batch_first is. What is that where time comes first? And with
-    two directions?
+    two directions? § `output[:, -1]`, copied from a net with batch_first
     torch.cat(list(ends), dim=-1) => result[0][:, -1]
-§
 mean over time | this is the mean of output over time. Asked are the states at the end.
     torch.cat(list(ends), dim=-1) => result[0].mean(1 if self.layer.batch_first else 0)
-§ In nn.Sequential
-output as it is | this is output, with all steps. Asked is one vector for each sequence.
+output as it is | this is output, with all steps. Asked is one vector for each sequence. § In nn.Sequential
     torch.cat(list(ends), dim=-1) => result[0]
 """)
 
-SentenceVector = task(
+SentenceVector = CHECKS.task(
     "SentenceVector",
-    LESSON,
     wrong,
     returns="vector (B D*H)",
     points="""
@@ -462,7 +389,6 @@ SentenceVector = task(
 
 
 # ---- Task 6, Stream: a sequence that comes in pieces.
-
 ONE_SEQUENCE = Trait("one sequence comes alone", "what happens after a reset, or beside another stream")
 RESET = Trait("a stream is reset", "what happens where nothing is reset")
 TWO_STREAMS = Trait("two streams share the layer", "what happens where there is one stream")
@@ -507,8 +433,7 @@ def _Stream_cases(seed: int) -> list[Case]:
     ]
 
 
-wrong = Mistakes("A sequence in pieces", _Truth_Stream)
-wrong.edits("""
+wrong = Mistakes("A sequence in pieces", _Truth_Stream).edits("""
 state forgotten | each piece begins from zeros: the state that the last one ended with has no part in it.
     self.layer(piece, self.state) => self.layer(piece)
 first state kept | from the third piece on the state is wrong: it is still the one that the first piece ended
@@ -525,16 +450,14 @@ c without h | of an LSTM's state the c is carried, and h begins from zeros with 
     + if isinstance(self.state, tuple):
     +     self.state = torch.zeros_like(self.state[0]), self.state[1]
     + return output
-§ Is the last slice of output the hidden state?
 output for h_n | you carry the last slice of output as h. With two layers, what does the first one begin with?
     - return output
     + last = output[:, -1] if self.layer.batch_first else output[-1]
     + h = last.repeat(self.layer.num_layers, 1, 1)
     + self.state = (h, self.state[1]) if isinstance(self.state, tuple) else h
     + return output
-§
-never reset | after a reset it goes on with the old sequence's state.
-    self.state = None => pass
+    § Is the last slice of output the hidden state?
+never reset | after a reset it goes on with the old sequence's state. | self.state = None => pass
 state on the layer | two streams get in each other's way: they keep their states in one place.
     self.layer, self.state => self.layer, layer.state
     output, self.state = => output, self.layer.state =
@@ -542,9 +465,8 @@ state on the layer | two streams get in each other's way: they keep their states
     self.state = None => self.layer.state = None
 """)
 
-Stream = task(
+Stream = CHECKS.task(
     "Stream",
-    LESSON,
     wrong,
     returns="outputs (T B H)",
     points="""
@@ -564,7 +486,6 @@ Stream = task(
 
 
 # ---- Task 7, Streams: many sequences, in batches that change from call to call.
-
 SAME_BATCH = Trait("every batch has the same sequences in the same order", "which state goes to which row")
 SHUFFLED = Trait("the sequences change places", "what happens where they keep their places")
 CHANGING = Trait("sequences stay away, or are new", "what happens where all are there in every batch")
@@ -641,21 +562,19 @@ sorted on the way out | the rows of your output are sorted by id. Asked is the o
 kept by sorted ids | the states are taken out in the order of the batch, but put back as if the ids were
     sorted.
     enumerate(ids) => enumerate(sorted(ids))
-§ Does batch_first move the states?
 batch in front of the state | with batch_first you put the batch in front of the states. Where B = L that
-    runs, and mixes them up.
+    runs, and mixes them up. § Does batch_first move the states?
     dim=1) for => dim=0 if self.layer.batch_first else 1) for
 states joined on axis 0 | you join the sequences' states along a new first axis. Where B = L that runs, and
-    mixes them up.
+    mixes them up. § Does batch_first move the states?
     torch.stack(parts, dim=1) => torch.stack(parts)
 joined by reshape | the states are joined on the wrong axis and forced into shape by a view or reshape: that
-    mixes them up.
+    mixes them up. § Does batch_first move the states?
     torch.stack(parts, dim=1) => torch.stack(parts).reshape(len(zeros), len(ids), -1)
 """)
 
-Streams = task(
+Streams = CHECKS.task(
     "Streams",
-    LESSON,
     wrong,
     returns="outputs (rows H)",
     points="""
@@ -672,6 +591,3 @@ Streams = task(
     forbid=frozenset({"rnncourse"}),
     agree="one call for each sequence",
 )
-
-
-CHECKS = (entries, split_directions, h_n_from_output, every_state, SentenceVector, Stream, Streams)

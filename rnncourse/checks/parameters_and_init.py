@@ -1,6 +1,7 @@
 """The checks of exercise set 15: shapes, counts and rows, two biases, how weights start, another order."""
 
 import math
+import re
 from dataclasses import replace
 
 import torch
@@ -9,18 +10,17 @@ from torch import nn
 from rnncourse.checks.framework.authoring import (
     RECURRENT,
     Case,
-    Criterion,
+    ExerciseSet,
     Mistakes,
     TorchModule,
     Trait,
-    predicted,
+    cases,
     random_module,
     random_numbers,
-    task,
 )
 from rnncourse.checks.uses.parameters_and_init import changed_module, parameters_after
 
-LESSON = "15"
+CHECKS = ExerciseSet("15")
 
 # Whoever builds a layer or a cell can ask it: making one is forbidden, not only running it.
 LAYERS = RECURRENT | {
@@ -40,7 +40,6 @@ def one_unit(*columns, trains=False):
 
 
 # ---- Task 1, layout: the shapes of one LSTM with every option, predicted.
-
 # nn.LSTM(10, 7, num_layers=3, bidirectional=True, proj_size=3) on x of shape (T=5, B=4, I=10)
 right = {
     "weight_ih_l2_reverse": (28, 6),
@@ -53,102 +52,76 @@ right = {
     "c_n": (6, 4, 7),
 }
 
-wrong = Mistakes("Every parameter by name", right)
-wrong.edits("""
-weight_ih reads x | Layer 2 does not read x. What is below it?
-    weight_ih_l2_reverse => (28, 10)
-weight_ih reads x twice | Layer 2 does not read x. What is below it?
-    weight_ih_l2_reverse => (28, 20)
+wrong = Mistakes("Every parameter by name", right).edits("""
+weight_ih reads x | Layer 2 does not read x. What is below it? | weight_ih_l2_reverse => (28, 10)
+weight_ih reads x twice | Layer 2 does not read x. What is below it? | weight_ih_l2_reverse => (28, 20)
 weight_ih reads one direction | That is one direction of the layer below; it has two.
     weight_ih_l2_reverse => (28, 3)
-§ A narrower h
-weight_ih reads without projection | Two directions, but 7 numbers of each: how wide is h here?
+weight_ih reads without projection | Two directions, but 7 numbers of each: how wide is h here? § A narrower h
     weight_ih_l2_reverse => (28, 14)
-§
 weight_ih transposed | A weight has a row for each number that it computes: yours is transposed.
     weight_ih_l2_reverse => (6, 28)
-§ A narrower h
-weight_ih, rows of h | Gates are as wide as the memory, not as h: count the rows again.
+weight_ih, rows of h | Gates are as wide as the memory, not as h: count the rows again. § A narrower h
     weight_ih_l2_reverse => (12, 6)
-weight_hh without projection | What weight_hh reads is h. How wide is h here?
+weight_hh without projection | What weight_hh reads is h. How wide is h here? § A narrower h
     weight_hh_l2 => (28, 7)
-§
-weight_hh reads both | In time a cell reads its own h, not the other direction's.
-    weight_hh_l2 => (28, 6)
-§ A narrower h
+weight_hh reads both | In time a cell reads its own h, not the other direction's. | weight_hh_l2 => (28, 6)
 weight_hh reads both, without projection | In time a cell reads its own h. And how wide is h here?
-    weight_hh_l2 => (28, 14)
-§
-weight_hh as weight_ih_l0 | In layer 2, and in time, nothing is 10 wide.
-    weight_hh_l2 => (28, 10)
-§ A narrower h
-weight_hh, rows of h | Gates are as wide as the memory, not as h: count the rows again.
+    weight_hh_l2 => (28, 14) § A narrower h
+weight_hh as weight_ih_l0 | In layer 2, and in time, nothing is 10 wide. | weight_hh_l2 => (28, 10)
+weight_hh, rows of h | Gates are as wide as the memory, not as h: count the rows again. § A narrower h
     weight_hh_l2 => (12, 3)
-weight_hr transposed | It makes 3 numbers of 7; rows are what comes out.
+weight_hr transposed | It makes 3 numbers of 7; rows are what comes out. § A narrower h
     weight_hr_l0 => (7, 3)
-weight_hr of four gates | The projection is of one vector, after the gates.
+weight_hr of four gates | The projection is of one vector, after the gates. § A narrower h
     weight_hr_l0 => (3, 28)
-weight_hr for both directions | Each direction has a projection of its own.
+weight_hr for both directions | Each direction has a projection of its own. § A narrower h
     weight_hr_l0 => (6, 7)
-a kind left out | One kind is left out in each cell. Which has a cell with a projection?
+a kind left out | One kind is left out in each cell. Which has a cell with a projection? § A narrower h
     parameters => 24
-§
-one direction's parameters | That is one direction's. How many cells are there?
-    parameters => 15
-one layer's parameters | That is one layer's. How many cells are there?
-    parameters => 10
-numbers, not tensors | That is how many numbers they hold. Asked is how many tensors.
-    parameters => 2198
-§ A gate's rows
-the first slice | That is the first block of rows. Which gate is first in torch?
+one direction's parameters | That is one direction's. How many cells are there? | parameters => 15
+one layer's parameters | That is one layer's. How many cells are there? | parameters => 10
+numbers, not tensors | That is how many numbers they hold. Asked is how many tensors. | parameters => 2198
+the first slice | That is the first block of rows. Which gate is first in torch? § A gate's rows
     forget_from => 0
     forget_to => 7
-the third slice | That is the third block, the candidate's.
+the third slice | That is the third block, the candidate's. § A gate's rows
     forget_from => 14
     forget_to => 21
-last row counted | `forget_to` is where the slice ends, as in Python: that row is not in it.
+last row counted | `forget_to` is where the slice ends, as in Python: that row is not in it. § A gate's rows
     forget_to => 13
-slices of h's width | A gate has a row for each unit of the memory, also with a projection.
+slices of h's width | A gate has a row for each unit of the memory, also with a projection. § A gate's rows
     forget_from => 3
     forget_to => 6
-§ A narrower h
-h not projected | That is as wide as c. What does proj_size make narrower?
-    h_n => (6, 4, 7)
-c projected | proj_size makes h narrower. Does it touch c?
-    c_n => (6, 4, 3)
-rows without directions | A state has a row for each layer and each direction.
+h not projected | That is as wide as c. What does proj_size make narrower? § A narrower h | h_n => (6, 4, 7)
+c projected | proj_size makes h narrower. Does it touch c? § A narrower h | c_n => (6, 4, 3)
+rows without directions | A state has a row for each layer and each direction. § A narrower h
     h_n => (3, 4, 3)
     c_n => (3, 4, 7)
-directions side by side | In a state the directions have rows of their own.
+directions side by side | In a state the directions have rows of their own. § A narrower h
     h_n => (3, 4, 6)
     c_n => (3, 4, 14)
-§
 states with the batch in front | A state has its rows of cells in front, and then the batch.
     h_n => (4, 6, 3)
     c_n => (4, 6, 7)
-§ A narrower h
-states with T | That axis is time; a state is of one moment, for each of 4 sequences.
+states with T | That axis is time; a state is of one moment, for each of 4 sequences. § A narrower h
     h_n => (6, 5, 3)
     c_n => (6, 5, 7)
 """)
 
-layout = predicted(
+layout = CHECKS.predicted(
     "layout",
-    LESSON,
-    "Every parameter by name",
-    right,
     wrong,
-    criteria=(
-        Criterion("the weights", 1, ("weight_ih_l2_reverse", "weight_hh_l2", "weight_hr_l0")),
-        Criterion("their number and the rows", 1, ("parameters", "forget_from", "forget_to")),
-        Criterion("the states", 1, ("h_n", "c_n")),
-    ),
+    points="""
+        the weights 1 = weight_ih_l2_reverse, weight_hh_l2, weight_hr_l0
+        their number and the rows 1 = parameters, forget_from, forget_to
+        the states 1 = h_n, c_n
+    """,
     forbid=LAYERS,
 )
 
 
 # ---- Task 2, count_parameters: all of them, by formula, with any options.
-
 PLAIN = Trait("there is no projection", "what you do where proj_size is 0")
 PROJECTED = Trait("there is a projection", "what you do where there is a projection")
 
@@ -183,51 +156,34 @@ def _count_parameters_cases(seed):
     return [*plain, case("LSTM", 3, True, projected=True), case("LSTM", 4, False, bias=False, projected=True)]
 
 
-wrong = Mistakes("Count them", _count_parameters)
-# Each as it is, and by those who have not come to the projection yet.
-for mistake in """
-one bias | one vector of biases is counted for each cell. torch has two.
-    2 if bias => 1 if bias
-
-biases always | bias=False makes no difference in your count.
-    2 if bias else 0 => 2
-
-biases never | the biases are not counted.
-    2 if bias else 0 => 0
-
-all read x | each layer's count has I in it. What does layer 1 read?
-    (D * wide + => (I +
-
+# Each stands as it is, and as those make it who have not come to the projection yet.
+COUNTS = """
+one bias | one vector of biases is counted for each cell. torch has two. | 2 if bias => 1 if bias
+biases always | bias=False makes no difference in your count. | 2 if bias else 0 => 2
+biases never | the biases are not counted. | 2 if bias else 0 => 0
+all read x | each layer's count has I in it. What does layer 1 read? | (D * wide + => (I +
 upper layers read one direction | with two directions the upper layers' weight_ih are counted too narrow: a
     layer reads both.
     (D * wide + => (wide +
-
 weight_hh reads both | weight_hh is counted too wide with two directions: in time a cell reads its own h.
     I + wide + => I + D * wide +
     D * wide + wide => D * wide + D * wide
-
-one direction counted | one direction is counted of two.
-    D * (first + => (first +
-
-directions not at all | you count as if there were one direction.
-    2 if bidirectional else 1 => 1
-
-one layer | one layer is counted.
-    (first + (L - 1) * upper) => first
-
-one layer too many | one of the upper layers is counted once too often.
-    (L - 1) => L
-
+one direction counted | one direction is counted of two. | D * (first + => (first +
+directions not at all | you count as if there were one direction. | 2 if bidirectional else 1 => 1
+one layer | one layer is counted. | (first + (L - 1) * upper) => first
+one layer too many | one of the upper layers is counted once too often. | (L - 1) => L
 four gates always | four blocks are counted, always. How many has a GRU, and an RNN?
     "RNN": 1, "GRU": 3 => "RNN": 4, "GRU": 4
-
 the textbook's LSTM | 4H(I + H + 1) for each layer is a textbook's LSTM. torch has two biases, layers that
     read h, two directions, and other modes than the LSTM.
     2 if bidirectional else 1 => 1
     "RNN": 1, "GRU": 3 => "RNN": 4, "GRU": 4
     2 if bias else 0 => 1
     (D * wide + => (I +
-""".strip().split("\n\n"):
+"""
+
+wrong = Mistakes("Count them", _count_parameters)
+for mistake in re.split(r"\n(?! )", COUNTS.strip()):
     name, _, rest = mistake.partition(" | ")
     wrong.edits(mistake)
     wrong.edits(f"""{name}; no projection | {rest}
@@ -236,36 +192,32 @@ the textbook's LSTM | 4H(I + H + 1) for each layer is a textbook's LSTM. torch h
     projection = proj_size * H => projection = 0""")
 
 wrong.edits("""
-two gates in a GRU | a GRU is counted with two blocks: n needs rows, too.
-    "GRU": 3 => "GRU": 2
+two gates in a GRU | a GRU is counted with two blocks: n needs rows, too. | "GRU": 3 => "GRU": 2
 two biases of one gate | the biases are counted for one gate only.
     (I + wide + biases) => (I + wide) + biases * H
     (D * wide + wide + biases) => (D * wide + wide) + biases * H
-§ A narrower h
-no proj_size | proj_size has no part in your count.
+no proj_size | proj_size has no part in your count. § A narrower h
     proj_size or H => H
     projection = proj_size * H => projection = 0
-weight_hr without a projection | weight_hr is counted where there is no projection, too.
+weight_hr without a projection | weight_hr is counted where there is no projection, too. § A narrower h
     projection = proj_size * H => projection = wide * H
-weight_hr left out | weight_hr is not counted.
-    projection = proj_size * H => projection = 0
+weight_hr left out | weight_hr is not counted. § A narrower h | projection = proj_size * H => projection = 0
 weight_hr added, nothing narrower | weight_hr is counted, but what reads h is counted as wide as without it.
-    proj_size or H => H
-one weight_hr | weight_hr is counted once. Which cells have one?
+    proj_size or H => H § A narrower h
+one weight_hr | weight_hr is counted once. Which cells have one? § A narrower h
     projection = proj_size * H => projection = 0
     D * (first + (L - 1) * upper) => D * (first + (L - 1) * upper) + proj_size * H
 rows of the projection | with a projection too few rows are counted: gates are as wide as the memory.
-    "LSTM": 4}[mode] * H, => "LSTM": 4}[mode] * (proj_size or H),
+    "LSTM": 4}[mode] * H, => "LSTM": 4}[mode] * (proj_size or H), § A narrower h
 upper layers not narrower | with a projection the upper layers are counted too wide: what do they read?
-    (D * wide + => (D * H +
-weight_hh not narrower | with a projection weight_hh is counted too wide: what does it read?
+    (D * wide + => (D * H + § A narrower h
+weight_hh not narrower | with a projection weight_hh is counted too wide: what does it read? § A narrower h
     (I + wide + => (I + H +
     D * wide + wide => D * wide + H
 """)
 
-count_parameters = task(
+count_parameters = CHECKS.task(
     "count_parameters",
-    LESSON,
     wrong,
     returns="count whole",
     points="without a projection 2 where there is no projection; with one 1 where there is a projection",
@@ -277,7 +229,6 @@ count_parameters = task(
 
 
 # ---- Task 3, gate_rows: the name of a parameter, and one gate's rows in it.
-
 LSTM_ROWS = Trait("the module is an LSTM", "what you do with an LSTM")
 GRU_ROWS = Trait("the module is a GRU", "how many blocks a GRU has, and in which order")
 
@@ -312,67 +263,48 @@ def _gate_rows_cases(seed):
     ]
 
 
-wrong = Mistakes("A gate's rows", _gate_rows)
-wrong.edits("""
-§ Weights from elsewhere
-i, f, o, g | g and o are exchanged: cs231n has i, f, o, g. torch?
-    "ifgo" => "ifog"
-ONNX's order | an LSTM's blocks are taken in ONNX's order, i, o, f, c.
+wrong = Mistakes("A gate's rows", _gate_rows).edits("""
+i, f, o, g | g and o are exchanged: cs231n has i, f, o, g. torch? § Weights from elsewhere | "ifgo" => "ifog"
+ONNX's order | an LSTM's blocks are taken in ONNX's order, i, o, f, c. § Weights from elsewhere
     "ifgo" => "iofg"
-§
-f first | the input and the forget gate are exchanged in an LSTM.
-    "ifgo" => "figo"
-z first | r and z are exchanged in a GRU.
-    "rzn" => "zrn"
-§ Every parameter by name
-reverse left out | the forward direction's rows come, whichever is asked.
+f first | the input and the forget gate are exchanged in an LSTM. | "ifgo" => "figo"
+z first | r and z are exchanged in a GRU. | "rzn" => "zrn"
+reverse left out | the forward direction's rows come, whichever is asked. § Every parameter by name
     "_reverse" if reverse else "" => ""
-reverse turned round | forward and backward are exchanged.
+reverse turned round | forward and backward are exchanged. § Every parameter by name
     if reverse => if not reverse
-always layer 0 | layer 0's rows come, whichever is asked.
-    _l{layer} => _l0
-the last layer | the last layer's rows come, whichever is asked.
+always layer 0 | layer 0's rows come, whichever is asked. § Every parameter by name | _l{layer} => _l0
+the last layer | the last layer's rows come, whichever is asked. § Every parameter by name
     _l{layer} => _l{module.num_layers - 1}
-§
 every fourth row | the gates lie in blocks, not in turns: you take every fourth (third) row.
     start:end => k :: len(order)
-a row | one row comes, where a gate has one for each unit.
-    start:end => k
-one row, as a block | one row comes, where a gate has one for each unit.
-    start:end => k : k + 1
+a row | one row comes, where a gate has one for each unit. | start:end => k
+one row, as a block | one row comes, where a gate has one for each unit. | start:end => k : k + 1
 as four blocks always | a GRU's parameters are cut into four; how many blocks has it?
     parameter[start:end] => parameter.tensor_split(4)[k]
-from the end | blocks are counted from the end.
-    parameter[start:end] => parameter.chunk(len(order))[-1 - k]
+from the end | blocks are counted from the end. | parameter[start:end] => parameter.chunk(len(order))[-1 - k]
 one too far | the block after the one that was asked comes.
     parameter[start:end] => parameter.chunk(len(order))[(k + 1) % len(order)]
 counted from 1 | the block after the one that was asked comes, and of the last gate nothing.
     start:end => start + H : end + H
 last row left out | the block's last row is missing: in Python a slice ends before its second number.
     start:end => start : end - 1
-all to the end | all rows from the gate's first on come; where does the block end?
-    start:end => start:
-transposed | the rows are right, but transposed.
-    parameter[start:end] => parameter[start:end].T
-§ A narrower h
+all to the end | all rows from the gate's first on come; where does the block end? | start:end => start:
+transposed | the rows are right, but transposed. | parameter[start:end] => parameter[start:end].T
 blocks of h's width | with proj_size the block is too small: a gate has a row for each unit of the memory.
-    module.hidden_size => getattr(module, 'proj_size', 0) or module.hidden_size
-§ Every parameter by name
-weight_ih for weight_hh | weight_ih's rows come where weight_hh's are asked.
+    module.hidden_size => getattr(module, 'proj_size', 0) or module.hidden_size § A narrower h
+weight_ih for weight_hh | weight_ih's rows come where weight_hh's are asked. § Every parameter by name
     {kind}_l => {kind.replace('weight_hh', 'weight_ih')}_l
-bias_ih for bias_hh | bias_ih's rows come where bias_hh's are asked.
+bias_ih for bias_hh | bias_ih's rows come where bias_hh's are asked. § Every parameter by name
     {kind}_l => {kind.replace('bias_hh', 'bias_ih')}_l
-§
-the whole parameter | the whole parameter comes, with all its gates.
-    parameter[start:end] => parameter
+the whole parameter | the whole parameter comes, with all its gates. | parameter[start:end] => parameter
 cells of all_weights miscounted | another cell's rows come: all_weights holds a cell for each direction of
     each layer.
     getattr(module, name) => module.all_weights[layer + reverse][PARAMETERS.index(kind)]
 """)
 
-gate_rows = task(
+gate_rows = CHECKS.task(
     "gate_rows",
-    LESSON,
     wrong,
     returns="rows (H columns)",
     points="of an LSTM 2 where the module is an LSTM; of a GRU 1 where the module is a GRU",
@@ -389,7 +321,6 @@ gate_rows = task(
 
 
 # ---- Task 4, set_forget_bias: in place, in every layer and direction, the sum of both.
-
 BIASES = Trait("there are biases", "what you do with a module that has biases")
 NO_BIASES = Trait("there are no biases", "what you do where bias=False")
 
@@ -405,17 +336,16 @@ def _set_forget_bias(lstm, value):
                 parameter[H : 2 * H] = share
 
 
-def _set_forget_bias_cases(seed):
-    numbers = random_numbers(seed, 0.6, torch.float32)
-
-    def case(value, I, H, L, both=False, bias=True, **more):
-        options = {"input_size": I, "hidden_size": H, "num_layers": L, "bidirectional": both, "bias": bias}
-        lstm = replace(random_module("LSTM", numbers, **options, **more), trains=True)
-        traits = frozenset({BIASES if bias else NO_BIASES})
-        return Case({"lstm": lstm, "value": value}, {"I": I, "H": H, "L": L}, traits)
-
-    plain = [case(1.0, 3, 4, 1), case(1.5, 4, 3, 2), case(3.0, 3, 4, 2, both=True)]
-    return [*plain, case(0.5, 3, 5, 2, both=True, proj_size=2), case(1.0, 4, 5, 2, bias=False)]
+@cases(
+    0.6,
+    "I3 H4 L1 value=1.0; I4 H3 L2 value=1.5; I3 H4 L2 value=3.0 bidirectional",
+    "I3 H5 L2 value=0.5 bidirectional proj_size=2; I4 H5 L2 value=1.0 bias=False",
+    dtype=torch.float32,
+)
+def _set_forget_bias_cases(numbers, I, H, L, value, **options):
+    lstm = random_module("LSTM", numbers, input_size=I, hidden_size=H, num_layers=L, **options)
+    arguments = {"lstm": replace(lstm, trains=True), "value": value}
+    return arguments, BIASES if options.get("bias", True) else NO_BIASES
 
 
 def _derive_set_forget_bias(returned, arguments):
@@ -435,48 +365,34 @@ def _derive_set_forget_bias(returned, arguments):
     }
 
 
-wrong = Mistakes("The forget bias", _set_forget_bias)
-wrong.edits("""
-set in both | the forget bias is twice the value: both biases are set, and they add up.
-    = share => = value
+wrong = Mistakes("The forget bias", _set_forget_bias).edits("""
+set in both | the forget bias is twice the value: both biases are set, and they add up. | = share => = value
 bias_hh left as it was | bias_ih has the value, but what was in bias_hh still counts: the sum is what acts.
     "bias"): => "bias_ih"):
-§ A gate's rows
-rows 0:H | the first slice is set: whose is it?
-    [H : 2 * H] => [:H]
-the third slice | the third slice is set, the candidate's.
-    [H : 2 * H] => [2 * H : 3 * H]
-the last slice | the last slice is set, the output gate's.
-    [H : 2 * H] => [3 * H :]
-every gate | all four gates are set. Asked is the forget gate.
-    [H : 2 * H] => [:]
-§ Every parameter by name
-layer 0 alone | layer 0 is set, the others are not.
+rows 0:H | the first slice is set: whose is it? § A gate's rows | [H : 2 * H] => [:H]
+the third slice | the third slice is set, the candidate's. § A gate's rows | [H : 2 * H] => [2 * H : 3 * H]
+the last slice | the last slice is set, the output gate's. § A gate's rows | [H : 2 * H] => [3 * H :]
+every gate | all four gates are set. Asked is the forget gate. § A gate's rows | [H : 2 * H] => [:]
+layer 0 alone | layer 0 is set, the others are not. § Every parameter by name
     "bias"): => "bias") and "_l0" in name:
-forward alone | the forward direction is set, the backward is not.
+forward alone | the forward direction is set, the backward is not. § Every parameter by name
     "bias"): => "bias") and not name.endswith("reverse"):
-weights, too | rows of the weights are overwritten as well.
+weights, too | rows of the weights are overwritten as well. § Every parameter by name
     if name.startswith("bias") => if True
-§
-added | the value is added to what was there. Asked is that it be the value.
-    = share => += share
-always 1 | the forget bias is 1, whichever value is asked.
-    share = value => share = 1.0
+added | the value is added to what was there. Asked is that it be the value. | = share => += share
+always 1 | the forget bias is 1, whichever value is asked. | share = value => share = 1.0
 half | the sum is half of the value: half stands in one bias, and 0 in the other.
     share = value => share = value / 2
 bias_hh emptied | all of bias_hh is set to 0: the other gates' biases are lost.
     parameter[H : 2 * H] => parameter[slice(H, 2 * H) if name.startswith('bias_ih') else slice(None)]
-§ A gate's rows
 in a copy | the module is as it was: a copy was changed, or a name was bound anew. Write into the parameters.
-    parameter[H : 2 * H] => parameter.clone()[H : 2 * H]
-§
+    parameter[H : 2 * H] => parameter.clone()[H : 2 * H] § A gate's rows
 silent without biases | with bias=False it returns as if the bias were set. Asked is a ValueError.
     raise ValueError("there is no forget bias to set: bias=False") => return
 """)
 
-set_forget_bias = task(
+set_forget_bias = CHECKS.task(
     "set_forget_bias",
-    LESSON,
     wrong,
     returns="forget_bias (L*D H), others (N), refused flag",
     points="""
@@ -503,7 +419,6 @@ set_forget_bias = task(
 
 
 # ---- Task 5, orthogonal_per_gate: in place, each gate's block of each weight_hh for itself.
-
 LSTM_BLOCKS = Trait("the module is an LSTM", "how many blocks you cut")
 GRU_BLOCKS = Trait("the module is a GRU", "how many blocks you cut")
 KINDS = "weight_ih", "bias", "weight_hr"
@@ -518,17 +433,15 @@ def _orthogonal_per_gate(module):
                     nn.init.orthogonal_(block)
 
 
-def _orthogonal_per_gate_cases(seed):
-    numbers = random_numbers(seed, 0.4, torch.float32)
-
-    def case(of, I, H, L, both=False, **more):
-        options = {"input_size": I, "hidden_size": H, "num_layers": L, "bidirectional": both}
-        module = replace(random_module(of, numbers, **options, **more), trains=True)
-        traits = frozenset({LSTM_BLOCKS if of == "LSTM" else GRU_BLOCKS})
-        return Case({"module": module}, {"I": I, "H": H, "L": L}, traits)
-
-    lstms = [case("LSTM", 3, 5, 1), case("LSTM", 4, 6, 2, both=True), case("LSTM", 2, 7, 2, proj_size=4)]
-    return [*lstms, case("GRU", 3, 6, 2, both=True)]
+@cases(
+    0.4,
+    "I3 H5 L1 of='LSTM'; I4 H6 L2 of='LSTM' bidirectional; I2 H7 L2 of='LSTM' proj_size=4",
+    "I3 H6 L2 of='GRU' bidirectional",
+    dtype=torch.float32,
+)
+def _orthogonal_per_gate_cases(numbers, I, H, L, of, **options):
+    module = random_module(of, numbers, input_size=I, hidden_size=H, num_layers=L, **options)
+    return {"module": replace(module, trains=True)}, LSTM_BLOCKS if of == "LSTM" else GRU_BLOCKS
 
 
 def _derive_orthogonal_per_gate(returned, arguments):
@@ -550,27 +463,20 @@ def _derive_orthogonal_per_gate(returned, arguments):
     }
 
 
-wrong = Mistakes("Gate by gate", _orthogonal_per_gate)
-wrong.edits("""
+wrong = Mistakes("Gate by gate", _orthogonal_per_gate).edits("""
 the whole stack | the columns of the whole stack are orthonormal, and no gate's block is orthogonal: each
     halves what it passes (in an LSTM).
     weight.split(H) => [weight]
 the first gate | the first gate's block is orthogonal, the others are as they were.
     weight.split(H) => [weight[:H]]
-all but the last gate | the last gate's block is as it was.
-    weight.split(H) => weight.split(H)[:-1]
-§ Every parameter by name
-layer 0 alone | layer 0's blocks are orthogonal, those above are as they were.
+all but the last gate | the last gate's block is as it was. | weight.split(H) => weight.split(H)[:-1]
+layer 0 alone | layer 0's blocks are orthogonal, those above are as they were. § Every parameter by name
     "weight_hh" => "weight_hh_l0"
-forward alone | the backward direction's blocks are as they were.
+forward alone | the backward direction's blocks are as they were. § Every parameter by name
     "weight_hh") => "weight_hh") and not name.endswith("reverse")
-§
-weight_ih, too | weight_ih is changed, too. Asked is weight_hh.
-    "weight_hh" => ("weight_hh", "weight_ih")
-weight_ih instead | weight_ih is changed. Which weight does h pass in time?
-    "weight_hh" => "weight_ih"
-all weights | all weights are changed, the projection too. Asked is weight_hh.
-    "weight_hh" => "weight"
+weight_ih, too | weight_ih is changed, too. Asked is weight_hh. | "weight_hh" => ("weight_hh", "weight_ih")
+weight_ih instead | weight_ih is changed. Which weight does h pass in time? | "weight_hh" => "weight_ih"
+all weights | all weights are changed, the projection too. Asked is weight_hh. | "weight_hh" => "weight"
 one block for all gates | each block is orthogonal, but they are all alike: every gate starts with the same
     weights.
     nn.init.orthogonal_(block) => block.copy_(nn.init.orthogonal_(weight[:H]))
@@ -582,9 +488,8 @@ biases emptied | the biases are set to 0 as well. Asked is weight_hh.
     H = => [bias.data.zero_() for name, bias in module.named_parameters() if "bias" in name]; H =
 """)
 
-orthogonal_per_gate = task(
+orthogonal_per_gate = CHECKS.task(
     "orthogonal_per_gate",
-    LESSON,
     wrong,
     returns="blocks (L*D 2) to 0.0001, different (L*D) bool, others_kept (kind) bool",
     points="""
@@ -601,7 +506,6 @@ orthogonal_per_gate = task(
 
 
 # ---- Task 6, bias_numbers: what two biases do to a step, and what a forget bias is worth, on paper.
-
 # b_ih = 0.3, b_hh = -0.1, the gradient of their sum is 0.4.
 SUM, GRADIENT = 0.3 - 0.1, 0.4
 
@@ -616,101 +520,72 @@ right = {
     "chrono": math.log(20 - 1),  # a memory of 20 steps
 }
 
-wrong = Mistakes("Two biases", right)
-wrong.edits("""
-the sum moves once | Your sum makes one step. How many biases make one?
-    sgd => 0.16
+wrong = Mistakes("Two biases", right).edits("""
+the sum moves once | Your sum makes one step. How many biases make one? | sgd => 0.16
 the sum goes up | A step of SGD goes against the gradient.
     sgd => 0.28
     sgd_folded => 0.24
-one bias alone | This is bias_ih after the step. Asked is the sum of both.
-    sgd => 0.26
+one bias alone | This is bias_ih after the step. Asked is the sum of both. | sgd => 0.26
 the step, not the sum | This is how far the sum moves. Asked is where it is after the step.
     sgd => -0.08
     sgd_folded => -0.04
 the gradient shared out | This is half of a step. Does the chain rule share a gradient out among those who add
     up?
     sgd_folded => 0.18
-folded moves twice | There is one bias that learns now, and so one step.
-    sgd_folded => 0.12
-folded starts from bias_ih | The folded bias starts from the sum of both.
-    sgd_folded => 0.26
-decay left out | Weight decay has no part in it.
-    sgd_decay => 0.12
+folded moves twice | There is one bias that learns now, and so one step. | sgd_folded => 0.12
+folded starts from bias_ih | The folded bias starts from the sum of both. | sgd_folded => 0.26
+decay left out | Weight decay has no part in it. | sgd_decay => 0.12
 decay twice | The decay is doubled, too: each bias decays by its own size, and what do the sizes add up to?
     sgd_decay => 0.112
-decay, gradient once | With the decay, too, both biases make their step.
-    sgd_decay => 0.156
-decay the other way | Weight decay makes a number smaller in size, not larger.
-    sgd_decay => 0.124
+decay, gradient once | With the decay, too, both biases make their step. | sgd_decay => 0.156
+decay the other way | Weight decay makes a number smaller in size, not larger. | sgd_decay => 0.124
 decay without the learning rate | The decay is multiplied by the learning rate, as the gradient is.
     sgd_decay => 0.08
-Adam once | Adam moves each parameter by about its learning rate. How many parameters?
-    adam => 0.19
-Adam as SGD | That is SGD's step. What does Adam divide the gradient by, at the first step?
-    adam => 0.192
-Adam, one as SGD | That is one step of SGD. What does Adam divide the gradient by?
-    adam => 0.196
-§ Where they can't be folded
-b_hn as b_in | In n the two do not stand in one sum: where is b_hn?
+Adam once | Adam moves each parameter by about its learning rate. How many parameters? | adam => 0.19
+Adam as SGD | That is SGD's step. What does Adam divide the gradient by, at the first step? | adam => 0.192
+Adam, one as SGD | That is one step of SGD. What does Adam divide the gradient by? | adam => 0.196
+b_hn as b_in | In n the two do not stand in one sum: where is b_hn? § Where they can't be folded
     gradient_b_hn => 0.4
-divided by r | It is multiplied by r on the way in. And on the way back?
+divided by r | It is multiplied by r on the way in. And on the way back? § Where they can't be folded
     gradient_b_hn => 1.6
-1 - r | That is 1 - r of it. What is b_hn multiplied by?
-    gradient_b_hn => 0.3
-r alone | That is r. The gradient of b_in is a factor, too.
+1 - r | That is 1 - r of it. What is b_hn multiplied by? § Where they can't be folded | gradient_b_hn => 0.3
+r alone | That is r. The gradient of b_in is a factor, too. § Where they can't be folded
     gradient_b_hn => 0.25
-§ The forget bias
-one slice | That is σ(1). Both slices are 1, and they meet in a sum.
-    f => 0.7310585786
-the sum itself | That is b_f. Asked is the gate.
-    f => 2.0
-tanh for σ | That is tanh. A gate is a sigmoid.
-    f => 0.9640275801
-σ turned round | That is 1 - f: what is forgotten.
-    f => 0.119202922
-1/(1-f) | After that many steps about 1/e is left. Asked is one half.
-    half_life => 10.0
+one slice | That is σ(1). Both slices are 1, and they meet in a sum. § The forget bias | f => 0.7310585786
+the sum itself | That is b_f. Asked is the gate. § The forget bias | f => 2.0
+tanh for σ | That is tanh. A gate is a sigmoid. § The forget bias | f => 0.9640275801
+σ turned round | That is 1 - f: what is forgotten. § The forget bias | f => 0.119202922
+1/(1-f) | After that many steps about 1/e is left. Asked is one half. § The forget bias | half_life => 10.0
 half lost in equal parts | Each step takes a tenth of what is left, and not of the beginning.
-    half_life => 5.0
-the logarithms divided the other way | Turned round: ln f stands below.
+    half_life => 5.0 § The forget bias
+the logarithms divided the other way | Turned round: ln f stands below. § The forget bias
     half_life => 0.1520030934
-a negative time | The sign: both logarithms are negative.
-    half_life => -6.578813479
-rounded | Near, but rounded: asked are three decimals.
+a negative time | The sign: both logarithms are negative. § The forget bias | half_life => -6.578813479
+rounded | Near, but rounded: asked are three decimals. § The forget bias
     half_life => 6.58
     chrono => 2.94
-§ As long as the task needs
-ln τ | Near, but σ(ln τ) is τ / (τ + 1). Asked is f = 1 - 1/τ.
+ln τ | Near, but σ(ln τ) is τ / (τ + 1). Asked is f = 1 - 1/τ. § As long as the task needs
     chrono => 2.995732274
-f itself | That is f. Asked is the bias that gives it.
-    chrono => 0.95
-b_i | The sign: that is the input gate's bias.
-    chrono => -2.944438979
-base 10 | That is the logarithm to base 10.
-    chrono => 1.278753601
-base 2 | That is the logarithm to base 2.
-    chrono => 4.247927513
+f itself | That is f. Asked is the bias that gives it. § As long as the task needs | chrono => 0.95
+b_i | The sign: that is the input gate's bias. § As long as the task needs | chrono => -2.944438979
+base 10 | That is the logarithm to base 10. § As long as the task needs | chrono => 1.278753601
+base 2 | That is the logarithm to base 2. § As long as the task needs | chrono => 4.247927513
 """)
 
-bias_numbers = predicted(
+bias_numbers = CHECKS.predicted(
     "bias_numbers",
-    LESSON,
-    "Two biases",
-    right,
     wrong,
     tolerance=1e-3,
-    criteria=(
-        Criterion("SGD", 1, ("sgd", "sgd_folded")),
-        Criterion("decay and Adam", 1, ("sgd_decay", "adam")),
-        Criterion("the GRU's b_hn", 1, ("gradient_b_hn",)),
-        Criterion("the forget gate", 1, ("f", "half_life", "chrono")),
-    ),
+    points="""
+        SGD 1 = sgd, sgd_folded
+        decay and Adam 1 = sgd_decay, adam
+        the GRU's b_hn 1 = gradient_b_hn
+        the forget gate 1 = f, half_life, chrono
+    """,
 )
 
 
 # ---- Task 7, fold_biases: two biases into one, as far as that goes.
-
 ONE_SUM = Trait("it is an RNN or an LSTM", "what you do for an RNN and an LSTM")
 TWO_SUMS = Trait("it is a GRU", "what stands behind the GRU's reset gate")
 
@@ -725,37 +600,26 @@ def _fold_biases(mode, bias_ih, bias_hh):
     return one, other
 
 
-def _fold_biases_cases(seed):
-    numbers = random_numbers(seed, 1.0)
-
-    def case(mode, G, H):
-        arguments = {"mode": mode, "bias_ih": numbers(G * H), "bias_hh": numbers(G * H)}
-        return Case(arguments, {"G": G, "H": H}, frozenset({TWO_SUMS if mode == "GRU" else ONE_SUM}))
-
-    return [case("LSTM", 4, 3), case("RNN", 1, 6), case("GRU", 3, 4), case("LSTM", 4, 6), case("GRU", 3, 8)]
+@cases(1.0, "G4 H3 mode='LSTM'; G1 H6 mode='RNN'; G3 H4 mode='GRU'; G4 H6 mode='LSTM'; G3 H8 mode='GRU'")
+def _fold_biases_cases(numbers, G, H, mode):
+    arguments = {"mode": mode, "bias_ih": numbers(G * H), "bias_hh": numbers(G * H)}
+    return arguments, TWO_SUMS if mode == "GRU" else ONE_SUM
 
 
-wrong = Mistakes("Two biases", _fold_biases)
-wrong.edits("""
-§ Where they can't be folded
+wrong = Mistakes("Two biases", _fold_biases).edits("""
 all of a GRU folded | in a GRU all is folded, also what the reset gate stands before: the GRU computes
-    something else then.
+    something else then. § Where they can't be folded
     rows // 3 * 2 => rows
 nothing of a GRU folded | a GRU's biases are left as they are. Two of its three blocks are plain sums.
-    rows // 3 * 2 => 0
-one block of a GRU | in a GRU one block is folded; two can be.
-    // 3 * 2 => // 3
+    rows // 3 * 2 => 0 § Where they can't be folded
+one block of a GRU | in a GRU one block is folded; two can be. § Where they can't be folded | // 3 * 2 => // 3
 an LSTM as a GRU | the last block is never folded, whichever the mode. Where does something stand before it?
-    mode == "GRU" => mode != "RNN"
-§ A gate's rows
-n first | in a GRU the wrong blocks are folded: the order is r, z, n.
+    mode == "GRU" => mode != "RNN" § Where they can't be folded
+n first | in a GRU the wrong blocks are folded: the order is r, z, n. § A gate's rows
     one[:rows] += bias_hh[:rows] => one[-rows:] += bias_hh[-rows:]
     other[:rows] = 0 => other[-rows:] = 0
-§
-bias_hh kept | bias_hh is still there, so it is added once more in the layer.
-    other[:rows] = 0 =>
-bias_ih kept | bias_hh is set to 0 and has gone nowhere.
-    one[:rows] += bias_hh[:rows] =>
+bias_hh kept | bias_hh is still there, so it is added once more in the layer. | other[:rows] = 0 =>
+bias_ih kept | bias_hh is set to 0 and has gone nowhere. | one[:rows] += bias_hh[:rows] =>
 the mean | the mean is taken. Two biases add up.
     one[:rows] += bias_hh[:rows] => one[:rows] = (bias_ih + bias_hh)[:rows] / 2
 the difference | the sign: one bias is subtracted from the other.
@@ -763,22 +627,18 @@ the difference | the sign: one bias is subtracted from the other.
 half in each | the sum is shared out, half in each. Asked are zeros in bias_hh.
     one[:rows] += bias_hh[:rows] => one[:rows] = (bias_ih + bias_hh)[:rows] / 2
     other[:rows] = 0 => other[:rows] = one[:rows]
-§ Where they can't be folded
 all of bias_hh emptied | bias_hh is all zeros: in a GRU the part that can't be folded is lost.
-    other[:rows] = 0 => other[:] = 0
+    other[:rows] = 0 => other[:] = 0 § Where they can't be folded
 n folded and kept | in a GRU n's b_hn is added to b_in and stays in bias_hh as well: it counts twice.
-    one[:rows] += bias_hh[:rows] => one += bias_hh
-§
+    one[:rows] += bias_hh[:rows] => one += bias_hh § Where they can't be folded
 folded the other way | the sum stands in bias_hh, and zeros in bias_ih. Asked is the other way round.
     one[:rows] += bias_hh[:rows] => one[:rows] = 0
     other[:rows] = 0 => other[:rows] += bias_ih[:rows]
-exchanged | the two are exchanged: asked is bias_ih first.
-    return one, other => return other, one
+exchanged | the two are exchanged: asked is bias_ih first. | return one, other => return other, one
 """)
 
-fold_biases = task(
+fold_biases = CHECKS.task(
     "fold_biases",
-    LESSON,
     wrong,
     returns="bias_ih (GH), bias_hh (GH)",
     points="RNN and LSTM 1 where it is an RNN or an LSTM; GRU 2 where it is a GRU",
@@ -788,7 +648,6 @@ fold_biases = task(
 
 
 # ---- Task 8, to_onnx: a layer's weights in another library's order, layout and bias.
-
 ONE_WAY = Trait("there is one direction", "what you do with one direction")
 TWO_WAYS = Trait("there are two directions", "what you do with the second direction")
 
@@ -808,55 +667,42 @@ def _to_onnx(lstm):
     return torch.stack(W), torch.stack(R), torch.stack(B)
 
 
-def _to_onnx_cases(seed):
-    numbers = random_numbers(seed, 0.7, torch.float32)
-
-    def case(I, H, both):
-        lstm = random_module("LSTM", numbers, input_size=I, hidden_size=H, bidirectional=both)
-        sizes = {"D": 2 if both else 1, "I": I, "H": H}
-        return Case({"lstm": lstm}, sizes, frozenset({TWO_WAYS if both else ONE_WAY}))
-
-    return [case(5, 4, False), case(4, 3, True), case(2, 3, False), case(3, 5, True), case(3, 3, True)]
+@cases(0.7, "D1 I5 H4; D2 I4 H3; D1 I2 H3; D2 I3 H5; D2 I3 H3", dtype=torch.float32)
+def _to_onnx_cases(numbers, D, I, H):
+    lstm = random_module("LSTM", numbers, input_size=I, hidden_size=H, bidirectional=D == 2)
+    return {"lstm": lstm}, TWO_WAYS if D == 2 else ONE_WAY
 
 
-wrong = Mistakes("Weights from elsewhere", _to_onnx)
-wrong.edits("""
-order kept | the gates lie as in torch, i, f, g, o. ONNX has i, o, f, c.
-    [i, o, f, g] => [i, f, g, o]
+wrong = Mistakes("Weights from elsewhere", _to_onnx).edits("""
+order kept | the gates lie as in torch, i, f, g, o. ONNX has i, o, f, c. | [i, o, f, g] => [i, f, g, o]
 the way from ONNX | the gates are moved as on the way from ONNX to torch. It is not the same permutation as
     the way there.
     [i, o, f, g] => [i, g, o, f]
     look: Write the order that you have and the order that you want one below the other.
 f and o exchanged | f and o have changed places, and g lies as in torch: compare both orders.
     [i, o, f, g] => [i, o, g, f]
-cs231n's order | the gates lie i, f, o, g: that is cs231n's order.
-    [i, o, f, g] => [i, f, o, g]
+cs231n's order | the gates lie i, f, o, g: that is cs231n's order. | [i, o, f, g] => [i, f, o, g]
 biases in torch's order | weights are reordered, biases are not.
     [iofc(bias_ih), iofc(bias_hh)] => [bias_ih, bias_hh]
 eight blocks as four | B is cut into four blocks of 2H. It has eight: cut each bias for itself.
     torch.cat(biases) => iofc(torch.cat([bias_ih, bias_hh]))
-biases added | the biases are added up. ONNX keeps both, end to end.
-    torch.cat(biases) => sum(biases)
+biases added | the biases are added up. ONNX keeps both, end to end. | torch.cat(biases) => sum(biases)
 the sum and zeros | B has the sum and then zeros: it computes the same, but asked are both biases as they are.
     [iofc(bias_ih), iofc(bias_hh)] => [iofc(bias_ih + bias_hh), 0 * bias_hh]
 biases exchanged | in B the state's bias comes first. Asked is the input's.
     [iofc(bias_ih), iofc(bias_hh)] => [iofc(bias_hh), iofc(bias_ih)]
 biases gate by gate | in B each gate has its two biases side by side. Asked is one whole bias, then the other.
     torch.cat(biases) => torch.stack([bias.view(4, -1) for bias in biases], dim=1).flatten()
-one bias twice | B holds bias_ih twice.
-    iofc(bias_hh) => iofc(bias_ih)
+one bias twice | B holds bias_ih twice. | iofc(bias_hh) => iofc(bias_ih)
 W and R exchanged | W and R are exchanged: W reads the input.
     return torch.stack(W), torch.stack(R) => return torch.stack(R), torch.stack(W)
 transposed | the matrices are transposed. ONNX applies them as torch does.
     return torch.stack(W), torch.stack(R) => return torch.stack(W).mT, torch.stack(R).mT
-§ Every parameter by name
-backward first | the backward direction comes first.
+backward first | the backward direction comes first. § Every parameter by name
     ["", "_reverse"] => ["_reverse", ""]
-forward twice | both directions have the forward's weights.
-    l0{way} => l0
-forward alone | only the forward direction is there.
+forward twice | both directions have the forward's weights. § Every parameter by name | l0{way} => l0
+forward alone | only the forward direction is there. § Every parameter by name
     if lstm.bidirectional else [""] => [:1]
-§
 directions end to end | the directions lie end to end. Asked is an axis for them, in front.
     torch.stack(W), torch.stack(R), torch.stack(B) => torch.cat(W), torch.cat(R), torch.cat(B)
 no axis for one direction | with one direction the axis in front is missing: it has size 1 there.
@@ -866,9 +712,8 @@ biases on two axes | B has an axis for the two biases. Asked are they end to end
     torch.cat(biases) => torch.stack(biases)
 """)
 
-to_onnx = task(
+to_onnx = CHECKS.task(
     "to_onnx",
-    LESSON,
     wrong,
     returns="W (D gates*H I), R (D gates*H H), B (D 8H)",
     points="W 1; R 1; B 2",
@@ -878,16 +723,4 @@ to_onnx = task(
     },
     forbid=frozenset({"rnncourse"}),
     agree="ONNX's order and layout",
-)
-
-
-CHECKS = (
-    layout,
-    count_parameters,
-    gate_rows,
-    set_forget_bias,
-    orthogonal_per_gate,
-    bias_numbers,
-    fold_biases,
-    to_onnx,
 )

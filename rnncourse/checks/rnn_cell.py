@@ -15,28 +15,27 @@ from rnncourse.checks.framework.authoring import (
     NO_BIAS,
     X_ZERO,
     Case,
+    ExerciseSet,
     Mistakes,
     TorchModule,
     Trait,
+    cases,
     random_numbers,
     random_weights,
     row,
     rows,
     step_case,
-    task,
 )
 from rnncourse.checks.framework.slips import BIASES, WEIGHTS_EXCHANGED
 from rnncourse.checks.framework.variants import BIAS_SIGNS, PRE_ACTIVATION, RNN_STATE
 
-LESSON = "02"
+CHECKS = ExerciseSet("02")
 
 TANH = Trait("nonlinearity is tanh", "what you do for relu")
 RELU = Trait("nonlinearity is relu", "what you do for tanh")
 
 
 # ---- Task 1, pre_activation: the sum that goes into the nonlinearity.
-
-
 def _pre_activation(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
     a = linear(x_t, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)
     return a
@@ -76,38 +75,32 @@ h and its bias left out | only the input's half is there: what of the state's ha
     + linear(h, weight_hh, bias_hh) =>
 x left out | the input has no part in it: your numbers do not depend on x_t.
     linear(x_t, weight_ih, bias_ih) => bias_ih
-§ One step in NumPy
 weight_hh transposed | weight_hh is used the other way round. It is square, so no shape complains. Each row of
-    it makes one new unit: on which side of the product, and transposed or not?
+    it makes one new unit: on which side of the product, and transposed or not? § One step in NumPy
     (h, weight_hh, => (h, weight_hh.T,
 both weights transposed | both weights are used the other way round; only a square case (I = H) runs at all.
     Each row of a weight makes one new unit: on which side of the product, and transposed or not?
     (x_t, weight_ih, => (x_t, weight_ih.T,
-    (h, weight_hh, => (h, weight_hh.T,
+    (h, weight_hh, => (h, weight_hh.T, § One step in NumPy
 weight_ih transposed | weight_ih is used the other way round; only a square case (I = H) runs at all. Compare
-    its shape (H, I) with the input's.
+    its shape (H, I) with the input's. § One step in NumPy
     (x_t, weight_ih, => (x_t, weight_ih.T,
-§
 {WEIGHTS_EXCHANGED}
-a difference | the state's half is subtracted; the equation has a sum.
-    + linear(h, => - linear(h,
+a difference | the state's half is subtracted; the equation has a sum. | + linear(h, => - linear(h,
 """
 
 wrong = Mistakes("The equation", _pre_activation)
 wrong.edits(SUM)
 wrong.edits("""
-tanh applied | these are the values after tanh. Asked is what goes into it.
-    return a => return torch.tanh(a)
-relu applied | these are the values after relu. Return what goes into it.
-    return a => return torch.relu(a)
+tanh applied | these are the values after tanh. Asked is what goes into it. | return a => return torch.tanh(a)
+relu applied | these are the values after relu. Return what goes into it. | return a => return torch.relu(a)
 sigmoid applied | these are the values after a sigmoid. Return what goes into the nonlinearity.
     return a => return torch.sigmoid(a)
 """)
 wrong.edits(PRE_ACTIVATION + BIAS_SIGNS, but="a difference of the halves")
 
-pre_activation = task(
+pre_activation = CHECKS.task(
     "pre_activation",
-    LESSON,
     wrong,
     returns="a (B H)",
     points="with a batch 1 where there is a batch; without a batch 1 where there is no batch",
@@ -118,8 +111,6 @@ pre_activation = task(
 
 
 # ---- Task 2, rnn_step: the sum, and the nonlinearity.
-
-
 def _rnn_step(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity="tanh"):
     squash = torch.relu if nonlinearity == "relu" else torch.tanh
     a = linear(x_t, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)
@@ -134,20 +125,17 @@ def _both_cases(seed: int) -> list[Case]:
 step_mistakes = Mistakes("The equation", _rnn_step)
 step_mistakes.edits(SUM)
 step_mistakes.edits("""
-no nonlinearity | this is the pre-activation: the nonlinearity is missing.
-    squash(a) => a
-§ tanh or relu
-always tanh | nonlinearity makes no difference: the numbers are tanh's, for relu as well.
+no nonlinearity | this is the pre-activation: the nonlinearity is missing. | squash(a) => a
+always tanh | nonlinearity makes no difference: the numbers are tanh's, for relu as well. § tanh or relu
     squash(a) => torch.tanh(a)
-always relu | nonlinearity makes no difference: the numbers are relu's, for tanh as well.
+always relu | nonlinearity makes no difference: the numbers are relu's, for tanh as well. § tanh or relu
     squash(a) => torch.relu(a)
-tanh and relu exchanged | tanh where relu is asked, and relu where tanh is.
+tanh and relu exchanged | tanh where relu is asked, and relu where tanh is. § tanh or relu
     == "relu" => != "relu"
-tanh, then relu | for relu the numbers have been through tanh first.
+tanh, then relu | for relu the numbers have been through tanh first. § tanh or relu
     squash(a) => squash(torch.tanh(a))
-no nonlinearity for relu | where relu is asked, this is the bare pre-activation.
+no nonlinearity for relu | where relu is asked, this is the bare pre-activation. § tanh or relu
     squash(a) => a if nonlinearity == "relu" else torch.tanh(a)
-§
 sigmoid for tanh | where tanh is asked, the numbers are those of a sigmoid (between 0 and 1).
     else torch.tanh => else torch.sigmoid
 nonlinearity inside the sum | the nonlinearity is applied to each half and then they are added. What does the
@@ -172,9 +160,8 @@ old state added | the old state is added to the new one. Here the new state take
 """)
 step_mistakes.edits(PRE_ACTIVATION + BIAS_SIGNS + RNN_STATE, but="a difference of the halves")
 
-rnn_step = task(
+rnn_step = CHECKS.task(
     "rnn_step",
-    LESSON,
     step_mistakes,
     returns="h (B H)",
     points="""
@@ -190,8 +177,6 @@ rnn_step = task(
 
 
 # ---- Task 3, unroll: the step over time.
-
-
 def _unroll(x, h_0, *weights, step=_rnn_step):
     h, outputs = h_0, []
     for x_t in x:
@@ -201,28 +186,25 @@ def _unroll(x, h_0, *weights, step=_rnn_step):
     return outputs, h
 
 
-def _unroll_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.6)
+@cases(
+    0.6,
+    "T5 B3 I2 H4; T4 B2 I5 H3",
+    "T3 B3 I4 H4",  # T = B, I = H: a loop over the wrong axis runs, and so do exchanged weights
+    "T6 B2 I3 H5 h_zero; T1 B4 I2 H3",
+)
+def _unroll_cases(numbers, T, B, I, H, h_zero=False):
+    arguments = {"x": numbers(T, B, I), "h_0": numbers(B, H), **random_weights(numbers, 1, I, H)}
+    if h_zero:
+        arguments["h_0"].zero_()
+    return arguments, h_zero and H_ZERO
 
-    def case(T: int, B: int, I: int, H: int, *traits: Trait) -> Case:
-        arguments = {"x": numbers(T, B, I), "h_0": numbers(B, H), **random_weights(numbers, 1, I, H)}
-        if H_ZERO in traits:
-            arguments["h_0"].zero_()
-        return Case(arguments, {"T": T, "B": B, "I": I, "H": H}, frozenset(traits))
 
-    different = [case(5, 3, 2, 4), case(4, 2, 5, 3)]
-    square = case(3, 3, 4, 4)  # T = B, I = H: a loop over the wrong axis runs, and so do exchanged weights
-    return [*different, square, case(6, 2, 3, 5, H_ZERO), case(1, 4, 2, 3)]
-
-
-wrong = Mistakes("Over time", _unroll)
-wrong.edits("""
+wrong = Mistakes("Over time", _unroll).edits("""
 h reset at each step | each step starts from zeros: nothing is carried from step to step.
     step(x_t, h, => step(x_t, 0 * h,
 h_0 at each step | each step starts from h_0. Which state should step 2 start from?
     step(x_t, h, => step(x_t, h_0,
-h_0 ignored | the run starts from zeros, not from h_0.
-    h, outputs = h_0 => h, outputs = 0 * h_0
+h_0 ignored | the run starts from zeros, not from h_0. | h, outputs = h_0 => h, outputs = 0 * h_0
 not stacked | outputs is a list of tensors. Asked is one tensor, time first: (T, B, H).
     torch.stack(outputs) => outputs
 joined, not stacked | the steps are joined along the batch: (T*B, H). Time wants an axis of its own.
@@ -243,8 +225,7 @@ collected before the step | outputs begins with h_0: each state is collected bef
     step late.
     h = step => outputs.append(h); h = step
     - outputs.append(h)
-h_0 among the outputs | outputs has T + 1 states: h_0 is not the output of a step.
-    h_0, [] => h_0, [h_0]
+h_0 among the outputs | outputs has T + 1 states: h_0 is not the output of a step. | h_0, [] => h_0, [h_0]
 return inside the loop | the loop ends after its first step. How far is the `return` indented?
     in x: => in x[:1]:
 first state returned | h_T is the state after the first step, not after the last.
@@ -254,12 +235,9 @@ h_0 returned | h_T is h_0, unchanged: the loop's state has another name than the
 h_T with a layer axis | h_T is (1, B, H), as torch.nn.RNN returns it (the first axis counts layers). Asked is
     (B, H).
     return outputs, h => return outputs, h[None]
-time backwards | the loop runs from the last step to the first.
-    in x: => in x.flip(0):
-the first input at each step | each step is given the first input.
-    step(x_t, h, => step(x[0], h,
-one step too few | the loop stops one step early: T - 1 states.
-    in x: => in x[:-1]:
+time backwards | the loop runs from the last step to the first. | in x: => in x.flip(0):
+the first input at each step | each step is given the first input. | step(x_t, h, => step(x[0], h,
+one step too few | the loop stops one step early: T - 1 states. | in x: => in x[:-1]:
 outputs squashed once more | outputs holds tanh(h): each h is squashed already.
     outputs.append(h) => outputs.append(torch.tanh(h))
 h_T squashed once more | h_T is tanh(h): the last state is squashed already.
@@ -290,9 +268,8 @@ wrong("relu for tanh", "the steps go through relu. Which nonlinearity does the t
     functools.partial(_unroll, step=always_relu)
 )
 
-unroll = task(
+unroll = CHECKS.task(
     "unroll",
-    LESSON,
     wrong,
     returns="outputs (T B H), h_T (B H)",
     points="outputs 2; h_T 2",
@@ -310,8 +287,6 @@ unroll = task(
 
 
 # ---- Task 4, next_state: a step with the weights of torch's cell.
-
-
 def _next_state(cell, x_t, h, step=_rnn_step):
     zeros = torch.zeros(cell.hidden_size, dtype=h.dtype)
     bias_ih, bias_hh = (cell.bias_ih, cell.bias_hh) if cell.bias else (zeros, zeros)
@@ -349,9 +324,8 @@ needs biases, always tanh | cell.nonlinearity is not looked at, and a cell built
     , cell.nonlinearity) => )
 """)
 
-next_state = task(
+next_state = CHECKS.task(
     "next_state",
-    LESSON,
     wrong,
     returns="h (B H)",
     points="""
@@ -366,8 +340,6 @@ next_state = task(
 
 
 # ---- Task 5, reorder_units: the same net with its units in another order.
-
-
 def _reorder_units(order, weight_ih, weight_hh, bias_ih, bias_hh):
     return weight_ih[order], weight_hh[order][:, order], bias_ih[order], bias_hh[order]
 
@@ -385,8 +357,7 @@ def _order_cases(seed: int) -> list[Case]:
     return [case(2, 3), case(5, 4), case(3, 6), case(4, 5)]
 
 
-wrong = Mistakes("The equation", _reorder_units)
-wrong.edits("""
+wrong = Mistakes("The equation", _reorder_units).edits("""
 weight_hh: rows only | weight_hh has its rows in the new order, its columns not. A row makes a unit; what does
     a column read?
     weight_hh[order][:, order] => weight_hh[order]
@@ -403,10 +374,7 @@ weight_hh: columns by the inverse | weight_hh has its rows in the new order, but
     [:, order] => [:, order.argsort()]
 biases unchanged | the biases are as they were. Each of their entries belongs to a unit, too.
     bias_ih[order], bias_hh[order] => bias_ih, bias_hh
-§ One step in NumPy
-weight_hh transposed | weight_hh comes back transposed.
-    [:, order] => [:, order].T
-§
+weight_hh transposed | weight_hh comes back transposed. § One step in NumPy | [:, order] => [:, order].T
 weight_hh[order, order] | weight_hh[order, order] takes H single entries, one for each pair of places. Asked
     are H rows of H.
     weight_hh[order][:, order] => weight_hh[order, order]
@@ -414,9 +382,8 @@ weight_ih unchanged | weight_ih is as it was. Which unit does each of its rows m
     weight_ih[order] => weight_ih
 """)
 
-reorder_units = task(
+reorder_units = CHECKS.task(
     "reorder_units",
-    LESSON,
     wrong,
     returns="weight_ih (H I), weight_hh (H H), bias_ih (H), bias_hh (H)",
     points="weight_ih and the biases 1 = weight_ih, bias_ih, bias_hh; weight_hh 2",
@@ -429,6 +396,3 @@ reorder_units = task(
         "bias_hh": row(4.0, 5.0, 6.0),
     },
 )
-
-
-CHECKS = (pre_activation, rnn_step, unroll, next_state, reorder_units)

@@ -11,33 +11,34 @@ from rnncourse.checks.framework.authoring import (
     MORE_STEPS,
     Case,
     Check,
+    ExerciseSet,
     Mistakes,
     Problem,
     Seen,
     Trait,
-    predicted,
+    cases,
     random_numbers,
     rows,
-    task,
 )
 from rnncourse.checks.framework.language import say
 
-LESSON = "01"
+CHECKS = ExerciseSet("01")
 
 
-def _calculated(name: str, truth: Callable, slips: Mistakes, **more: Any) -> Check:
+def _calculated(name: str, slips: Mistakes, **more: Any) -> Check:
     """A task that asks for values. A mistake is the whole calculation with a slip: what comes out wrong."""
+    truth: Any = slips.truth
     right = truth()
 
     def wrong_values(slip: Callable) -> dict[str, float]:
         return {value: number for value, number in slip().items() if abs(number - right[value]) > 1e-3}
 
-    return predicted(name, LESSON, slips.section, right, slips.through(wrong_values), **more)
+    wrong = Mistakes(slips.section, right)
+    wrong.extend(slips.through(wrong_values))
+    return CHECKS.predicted(name, wrong, **more)
 
 
 # ---- Task 1, three_steps: a recurrence on paper, h_t = u h_{t-1} + w x_t.
-
-
 def _three_steps():
     u, w, h_0 = -0.5, 2.0, 6.0
     h, states = h_0, []
@@ -47,35 +48,25 @@ def _three_steps():
     return {f"h_{t}": h for t, h in enumerate(states, 1)}
 
 
-slips = Mistakes("The step as arithmetic", _three_steps)
-slips.edits("""
-§ It is a fold
+slips = Mistakes("The step as arithmetic", _three_steps).edits("""
 h_0 taken for 0 | This is what comes out if h_0 were 0. The state before the first step is given.
-    h, states = h_0 => h, states = 0.0
+    h, states = h_0 => h, states = 0.0 § It is a fold
 h_0 at each step | Here the step has started from h_0 again. Which state does the step before hand on?
-    u * h => u * h_0
-§
+    u * h => u * h_0 § It is a fold
 nothing carried | The old state has no part in this number: it is the input's share alone.
     u * h => (0 if states else u * h)
-u without its sign | The sign of u is lost: u is negative.
-    u * h => -u * h
+u without its sign | The sign of u is lost: u is negative. | u * h => -u * h
 u and w exchanged | u and w are exchanged. Which of them multiplies the old state?
     u * h + w * x => w * h + u * x
-u left out | The old state comes in whole, without its weight.
-    u * h => h
-w left out | The input comes in without its weight.
-    w * x => x
-sign of the input lost | The sign of an input is lost.
-    w * x => w * abs(x)
-a difference | The input's share is subtracted; the step has a sum.
-    + w * x => - w * x
-w over the whole sum | w multiplies the old state, too.
-    u * h + w * x => w * (u * h + x)
+u left out | The old state comes in whole, without its weight. | u * h => h
+w left out | The input comes in without its weight. | w * x => x
+sign of the input lost | The sign of an input is lost. | w * x => w * abs(x)
+a difference | The input's share is subtracted; the step has a sum. | + w * x => - w * x
+w over the whole sum | w multiplies the old state, too. | u * h + w * x => w * (u * h + x)
 """)
 
 three_steps = _calculated(
     "three_steps",
-    _three_steps,
     slips,
     tolerance=1e-6,
     follows={"h_2": lambda h_1: -0.5 * h_1 - 2.0, "h_3": lambda h_2: -0.5 * h_2 + 6.0},
@@ -83,8 +74,6 @@ three_steps = _calculated(
 
 
 # ---- Task 2, with_tanh: the same with a squashed state, h_t = tanh(u h_{t-1} + w x_t).
-
-
 def _with_tanh():
     u, w, h_0 = 0.8, 0.5, -0.5
     h, states = h_0, []
@@ -95,10 +84,8 @@ def _with_tanh():
     return {f"h_{t}": h for t, h in enumerate(states, 1)}
 
 
-slips = Mistakes("The lamp, answered by a net", _with_tanh)
-slips.edits("""
-no tanh | This has not been through tanh.
-    h = math.tanh(a) => h = a
+slips = Mistakes("The lamp, answered by a net", _with_tanh).edits("""
+no tanh | This has not been through tanh. | h = math.tanh(a) => h = a
 tanh at the end only | This is tanh of the chain without tanh. Is the state that is handed on squashed, or the
     sum before it?
     h = math.tanh(a) => h = a
@@ -118,26 +105,20 @@ tan for tanh | This is tan, the tangent. tanh is another function, and stays bet
     math.tanh(a) => math.tan(a)
 a sigmoid for tanh | This is a sigmoid of the sum, which is never negative.
     math.tanh(a) => 1 / (1 + math.exp(-a))
-§ It is a fold
 h_0 taken for 0 | This is what comes out if h_0 were 0. The state before the first step is given.
-    h, states = h_0 => h, states = 0.0
+    h, states = h_0 => h, states = 0.0 § It is a fold
 h_0 at each step | Here the step has started from h_0 again. Which state does the step before hand on?
-    u * h => u * h_0
-§ The step as arithmetic
-u and w exchanged | u and w are exchanged. Which of them multiplies the old state?
+    u * h => u * h_0 § It is a fold
+u and w exchanged | u and w are exchanged. Which of them multiplies the old state? § The step as arithmetic
     u * h + w * x => w * h + u * x
-u left out | The old state comes in whole, without its weight.
-    u * h => h
-sign of h_0 lost | The sign of h_0 is lost: it is negative.
+u left out | The old state comes in whole, without its weight. § The step as arithmetic | u * h => h
+sign of h_0 lost | The sign of h_0 is lost: it is negative. § The step as arithmetic
     h, states = h_0 => h, states = -h_0
-§
-two digits | Two digits are not enough: asked are three.
-    states.append(h) => states.append(round(h, 2))
+two digits | Two digits are not enough: asked are three. | states.append(h) => states.append(round(h, 2))
 """)
 
 with_tanh = _calculated(
     "with_tanh",
-    _with_tanh,
     slips,
     tolerance=2e-3,
     follows={
@@ -148,8 +129,6 @@ with_tanh = _calculated(
 
 
 # ---- Task 3, run: the whole recurrence, state by state.
-
-
 def _run(x, h_0, u, w):
     h, states = h_0, []
     for x_t in x:
@@ -159,45 +138,30 @@ def _run(x, h_0, u, w):
     return states, h
 
 
-def _run_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.8)
-
-    def case(T: int) -> Case:
-        h_0, u, w = numbers(3)
-        arguments = {"x": numbers(T), "h_0": h_0, "u": u, "w": w}
-        return Case(arguments, {"T": T}, frozenset({MORE_STEPS} if T > 1 else ()))
-
-    return [case(5), case(4), case(7), case(1), case(0), case(3)]
+@cases(0.8, "T5; T4; T7; T1; T0; T3")
+def _run_cases(numbers, T):
+    h_0, u, w = numbers(3)
+    return {"x": numbers(T), "h_0": h_0, "u": u, "w": w}, T > 1 and MORE_STEPS
 
 
-wrong = Mistakes("It is a fold", _run)
-wrong.edits("""
-h_0 at each step | each step starts from h_0. Which state should step 2 start from?
-    u * h + => u * h_0 +
-h_0 ignored | the run starts from 0, not from h_0.
-    h, states = h_0 => h, states = 0 * h_0
-§ The step as arithmetic
-nothing carried | the old state has no part in it: u is not used.
-    u * h + =>
-u left out | the old state comes in whole, without u.
-    u * h => h
-w left out | the input comes in without w.
-    w * x_t => x_t
-x and h exchanged | x and h are exchanged: u multiplies the input, w the old state.
+wrong = Mistakes("It is a fold", _run).edits("""
+h_0 at each step | each step starts from h_0. Which state should step 2 start from? | u * h + => u * h_0 +
+h_0 ignored | the run starts from 0, not from h_0. | h, states = h_0 => h, states = 0 * h_0
+nothing carried | the old state has no part in it: u is not used. § The step as arithmetic | u * h + =>
+u left out | the old state comes in whole, without u. § The step as arithmetic | u * h => h
+w left out | the input comes in without w. § The step as arithmetic | w * x_t => x_t
+x and h exchanged | x and h are exchanged: u multiplies the input, w the old state. § The step as arithmetic
     u * h + w * x_t => u * x_t + w * h
-a difference | the input's share is subtracted; the step has a sum.
+a difference | the input's share is subtracted; the step has a sum. § The step as arithmetic
     + w * x_t => - w * x_t
 old state added | the old state is added to the new one. The new state takes its place.
-    h = u => h = h + u
-tanh applied | the states have been through tanh. This step has none.
+    h = u => h = h + u § The step as arithmetic
+tanh applied | the states have been through tanh. This step has none. § The step as arithmetic
     u * h + w * x_t => torch.tanh(u * h + w * x_t)
-§
 h_0 among the states | states has T + 1 numbers: h_0 is there, too. Asked are the states after each step.
     h_0, [] => h_0, [h_0]
-time backwards | the run goes from the last input to the first.
-    in x: => in x.flip(0):
-one step too few | the last input is not read: T - 1 states.
-    in x: => in x[:-1]:
+time backwards | the run goes from the last input to the first. | in x: => in x.flip(0):
+one step too few | the last input is not read: T - 1 states. | in x: => in x[:-1]:
 no step at all | it fails where T = 0: there is no state to stack. An empty sequence is one, too.
     torch.stack(states) if states else torch.empty(0) => torch.stack(states)
 collected before the step | states begins with h_0, so all come one step late: each is collected before its
@@ -220,8 +184,7 @@ not stacked | states is a list of tensors. Asked is one tensor, (T).
 return inside the loop | the loop ends after its first step. How far is the `return` indented?
     states.append(h) => return torch.stack([h]), h
     - return states, h
-h_0 returned | h_T is h_0, unchanged.
-    return states, h => return states, h_0
+h_0 returned | h_T is h_0, unchanged. | return states, h => return states, h_0
 first state returned | h_T is the state after the first step, not after the last.
     return states, h => return states, states[0] if len(states) else h_0
 h_T from the states | it fails where T = 0: there is no last state in `states`. Where are you after no step?
@@ -230,9 +193,8 @@ h_T from the states | it fails where T = 0: there is no last state in `states`. 
     return states, h => return states, h if len(states) else 0 * h_0
 """)
 
-run = task(
+run = CHECKS.task(
     "run",
-    LESSON,
     wrong,
     returns="states (T), h_T ()",
     points="""
@@ -251,7 +213,6 @@ run = task(
 
 
 # ---- Task 4, running_max: a fold whose step is no sum.
-
 BELOW_ZERO = Trait("all inputs are negative", "what your code does with large inputs")
 BOTH_SIGNS = Trait("inputs of both signs come", "the state before the first step")
 
@@ -281,53 +242,36 @@ def _running_max_cases(seed: int) -> list[Case]:
     return [mixed(7), mixed(9), mixed(6), negative(5), negative(8), negative(1)]
 
 
-wrong = Mistakes("What must a state hold?", _running_max)
-wrong.edits("""
-§ It is a fold
+wrong = Mistakes("What must a state hold?", _running_max).edits("""
 starts from 0 | it starts from 0, so negative inputs never win. What is the largest number after the first
-    step?
+    step? § It is a fold
     h, states = x[0] => h, states = torch.zeros_like(x[0])
-§
-the smallest | this is the smallest number so far.
-    maximum => minimum
-§ It is a fold
+the smallest | this is the smallest number so far. | maximum => minimum
 the larger of first and now | each step compares its input with the first one alone. What is handed on?
-    torch.maximum(h, x_t) => torch.maximum(x[0], x_t)
-nothing carried | these are the inputs themselves: no state is carried.
+    torch.maximum(h, x_t) => torch.maximum(x[0], x_t) § It is a fold
+nothing carried | these are the inputs themselves: no state is carried. § It is a fold
     torch.maximum(h, x_t) => x_t
-§
-absolute values | the sign of the inputs is lost.
-    torch.maximum(h, x_t) => torch.maximum(h.abs(), x_t.abs())
-added up | these are sums, not the largest number.
-    torch.maximum(h, x_t) => h + x_t
-§ It is a fold
-collected before the step | each state is collected before its step, so all come one step late.
+absolute values | the sign of the inputs is lost. | torch.maximum(h, x_t) => torch.maximum(h.abs(), x_t.abs())
+added up | these are sums, not the largest number. | torch.maximum(h, x_t) => h + x_t
+collected before the step | each state is collected before its step, so all come one step late. § It is a fold
     h = torch.maximum => states.append(h); h = torch.maximum
     - states.append(h)
-§
-time backwards | this is the largest number from the end on.
-    in x: => in x.flip(0):
-§ It is a fold
-the first state missing | there are T - 1 states: none after the first step.
+time backwards | this is the largest number from the end on. | in x: => in x.flip(0):
+the first state missing | there are T - 1 states: none after the first step. § It is a fold
     in x: => in x[1:]:
-§
 the larger of two neighbours | each is the larger of two neighbours: a window of 2 steps, not a state.
     torch.stack(states) => torch.maximum(x, torch.cat([x[:1], x[:-1]]))
-§ It is a fold
 the maximum of all | each step says the maximum of the whole sequence: it knows inputs that are yet to come.
-    torch.stack(states) => h.expand_as(x).clone()
-the last only | this is the last state alone. Asked is the state after each of the T steps.
+    torch.stack(states) => h.expand_as(x).clone() § It is a fold
+the last only | this is the last state alone. Asked is the state after each of the T steps. § It is a fold
     torch.stack(states) => h
-§
-sorted | these are the inputs in order of size.
-    torch.stack(states) => x.sort().values
+sorted | these are the inputs in order of size. | torch.stack(states) => x.sort().values
 where, not what | these are places, not numbers: the place of the largest so far.
     torch.stack(states) => x.cummax(0).indices
 """)
 
-running_max = task(
+running_max = CHECKS.task(
     "running_max",
-    LESSON,
     wrong,
     returns="states (T)",
     points="inputs of both signs 1 where inputs of both signs come; negative inputs, too 1",
@@ -340,7 +284,6 @@ running_max = task(
 
 
 # ---- Task 5, alarm: a state of four values, and what leads from one to the other.
-
 FRESH = Trait("h_0 is 0", "what you do with h_0")
 ONGOING = Trait("h_0 is not 0", "the first step from h_0 = 0")
 
@@ -375,8 +318,7 @@ def _alarm_cases(seed: int) -> list[Case]:
     return ongoing + cases
 
 
-wrong = Mistakes("What must a state hold?", _alarm)
-wrong.edits("""
+wrong = Mistakes("What must a state hold?", _alarm).edits("""
 the alarm ends | the alarm ends at the next pause. From it, nothing leads away.
     if h != 3: => if h != 3 or not x_t:
 counted on | the state goes on counting after the alarm, 4 and more, and a pause ends it.
@@ -388,48 +330,39 @@ all presses counted | a pause changes nothing, so all presses are counted. Asked
     0 * h => h
 a pause takes one off | a pause takes one off the count. What is left of a row after a pause?
     0 * h => (h - 1).clamp(min=0)
-a pause leaves 1 | after a pause the state is 1, as if that pause were a press.
-    0 * h => 0 * h + 1
-press and pause exchanged | press and pause are exchanged: 1 is a press.
-    if x_t else => if not x_t else
-at two | the alarm comes after two presses.
-    h != 3 => h != 2
+a pause leaves 1 | after a pause the state is 1, as if that pause were a press. | 0 * h => 0 * h + 1
+press and pause exchanged | press and pause are exchanged: 1 is a press. | if x_t else => if not x_t else
+at two | the alarm comes after two presses. | h != 3 => h != 2
 the alarm starts anew | after the alarm the count starts again.
     if h != 3: => if True:
     h + 1 if => h % 3 + 1 if
-§ It is a fold
-h_0 ignored | the run starts from 0, not from h_0.
-    h, states = h_0 => h, states = 0 * h_0
-collected before the step | each state is collected before its step, so all come one step late.
+h_0 ignored | the run starts from 0, not from h_0. § It is a fold | h, states = h_0 => h, states = 0 * h_0
+collected before the step | each state is collected before its step, so all come one step late. § It is a fold
     - for x_t in x:
     + for x_t in x:
     +     states.append(h)
     - states.append(h)
-§
 only the answer | these are 0 and 1, the alarm alone. The state must know how far the row has come.
     torch.stack(states) => (torch.stack(states) == 3).long()
 not kept, only the window | this counts the presses among the last three steps: a window, not a state.
     torch.stack(states) => torch.cat([x.new_zeros(2), x]).unfold(0, 3, 1).sum(1)
-§ It is a fold
 changed in place | `h += 1` changes the tensor that is in the list already. What would make a new one?
     h, states = h_0 => h, states = h_0.clone()
-    h + 1 if => h.add_(1) if
+    h + 1 if => h.add_(1) if § It is a fold
 changed in place, up to a pause | `h += 1` changes the tensor that is in the list already. What would make a
-    new one?
+    new one? § It is a fold
     h, states = h_0 => h, states = h_0.clone()
     - h = h + 1 if x_t else 0 * h
     + if x_t: h += 1
     + else: h = 0  # a plain number from here on: += no longer reaches into the list
     torch.stack(states) => torch.tensor(states)
-last state only | this is the last state alone. Asked is the state after each of the T steps.
+last state only | this is the last state alone. Asked is the state after each of the T steps. § It is a fold
     torch.stack(states) => h
-h_0 among the states | there are T + 1 states: h_0 is there, too.
-    h_0, [] => h_0, [h_0]
+h_0 among the states | there are T + 1 states: h_0 is there, too. § It is a fold | h_0, [] => h_0, [h_0]
 """)
 
-alarm = task(
+alarm = CHECKS.task(
     "alarm",
-    LESSON,
     wrong,
     returns="states (T) int",
     points="from h_0 = 0 2 where h_0 is 0; from any h_0 1",
@@ -440,8 +373,6 @@ alarm = task(
 
 
 # ---- Task 6, parameters: how many numbers are learned, and what T has to do with it.
-
-
 def _parameters():
     I, H, times = 3, 5, (10, 1000)
     cells = {f"cell_{T}": H * I + H * H + H for T in times}
@@ -449,47 +380,34 @@ def _parameters():
     return cells | windows
 
 
-slips = Mistakes("The same weights at each step", _parameters)
-slips.edits("""
+slips = Mistakes("The same weights at each step", _parameters).edits("""
 weights of its own for each step | This counts weights for each step apart. How many cells are there?
     H * I + H * H + H => T * (H * I + H * H + H)
-§ Unrolled with letters
-W_hh left out | W_hh is missing in it.
-    H * I + H * H + H => H * I + H
-§
-b left out | b is missing in it.
-    H * I + H * H + H => H * I + H * H
-§ Unrolled with letters
-only the matrix W_ih | This is W_ih alone.
-    H * I + H * H + H => H * I
-only the matrix W_hh | This is W_hh alone.
-    H * I + H * H + H => H * H
-§
+W_hh left out | W_hh is missing in it. § Unrolled with letters | H * I + H * H + H => H * I + H
+b left out | b is missing in it. | H * I + H * H + H => H * I + H * H
+only the matrix W_ih | This is W_ih alone. § Unrolled with letters | H * I + H * H + H => H * I
+only the matrix W_hh | This is W_hh alone. § Unrolled with letters | H * I + H * H + H => H * H
 two constants | This counts two constants, as torch's layer has them. The cell here has one b.
     H * I + H * H + H => H * I + H * H + 2 * H
-§ Unrolled with letters
-W_hh (H, I) | W_hh is counted with the input's width. What does it multiply?
+W_hh (H, I) | W_hh is counted with the input's width. What does it multiply? § Unrolled with letters
     H * I + H * H + H => H * I + H * I + H
-sizes added | Sizes are added. How many numbers has a matrix (H, I)?
+sizes added | Sizes are added. How many numbers has a matrix (H, I)? § Unrolled with letters
     H * I + H * H + H => I + H + H
-§
 one number a step | This counts one number for each step of the window. How many come at each step?
     T * I * H + H => T * H + H
 window without constants | The window's five constants are missing: `nn.Linear` has a bias.
     T * I * H + H => T * I * H
 constants at each step | The constants are counted at each step. `nn.Linear` has one for each output.
     T * I * H + H => T * (I * H + H)
-window of one step | This is a window of one step. T steps lie side by side.
-    T * I * H + H => I * H + H
+window of one step | This is a window of one step. T steps lie side by side. | T * I * H + H => I * H + H
 a window with a state | A window has no old state to multiply: no W_hh here.
     T * I * H + H => T * I * H + H * H + H
 """)
 
-parameters = _calculated("parameters", _parameters, slips)
+parameters = _calculated("parameters", slips)
 
 
 # ---- Task 7, weight_of: how much of one input is left in the last state.
-
 LAST = Trait("k is T, the last input", "what you do with earlier inputs")
 EARLIER = Trait("k is an earlier step", "what you do with the last input")
 
@@ -499,38 +417,27 @@ def _weight_of(k, T, W_ih, W_hh):
     return power @ W_ih
 
 
-def _weight_of_cases(seed: int) -> list[Case]:
-    numbers = random_numbers(seed, 0.7)
-
-    def case(k: int, T: int, I: int, H: int) -> Case:
-        arguments = {"k": k, "T": T, "W_ih": numbers(H, I), "W_hh": numbers(H, H)}
-        return Case(arguments, {"k": k, "T": T, "I": I, "H": H}, frozenset({LAST if k == T else EARLIER}))
-
-    earlier = [case(2, 5, 3, 4), case(1, 7, 2, 3), case(4, 6, 3, 5), case(3, 4, 2, 5)]
-    square = case(1, 4, 3, 3)  # I = H: matrices in the wrong order run
-    return [*earlier, square, case(5, 5, 4, 2), case(1, 1, 2, 3)]
+@cases(
+    0.7,
+    "k2 T5 I3 H4; k1 T7 I2 H3; k4 T6 I3 H5; k3 T4 I2 H5",
+    "k1 T4 I3 H3",  # I = H: matrices in the wrong order run
+    "k5 T5 I4 H2; k1 T1 I2 H3",
+)
+def _weight_of_cases(numbers, k, T, I, H):
+    return {"k": k, "T": T, "W_ih": numbers(H, I), "W_hh": numbers(H, H)}, LAST if k == T else EARLIER
 
 
-wrong = Mistakes("Unrolled with letters", _weight_of)
-wrong.edits("""
+wrong = Mistakes("Unrolled with letters", _weight_of).edits("""
 one W_hh too many | one W_hh too many. The step in which x_k comes in does not multiply it by W_hh.
     T - k => T - k + 1
-the power k | the power is k, so later inputs count for less. Which inputs fade?
-    T - k => k
-the power k - 1 | the power is k - 1, so later inputs count for less. Which inputs fade?
-    T - k => k - 1
-the power T | every input has the power T: that is h_0's.
-    T - k => T
-the power T - 1 | every input has the power T - 1: that is the first one's.
-    T - k => T - 1
-W_hh once | every input is multiplied by W_hh once, however long ago it came.
-    T - k => 1
-W_ih left out | W_ih is missing: what of x_k comes in at all?
-    power @ W_ih => power
-W_ih alone | this is W_ih, whatever k and T are: nothing fades or grows.
-    power @ =>
-W_hh transposed | W_hh is transposed. It is square, so no shape complains.
-    (W_hh, => (W_hh.T,
+the power k | the power is k, so later inputs count for less. Which inputs fade? | T - k => k
+the power k - 1 | the power is k - 1, so later inputs count for less. Which inputs fade? | T - k => k - 1
+the power T | every input has the power T: that is h_0's. | T - k => T
+the power T - 1 | every input has the power T - 1: that is the first one's. | T - k => T - 1
+W_hh once | every input is multiplied by W_hh once, however long ago it came. | T - k => 1
+W_ih left out | W_ih is missing: what of x_k comes in at all? | power @ W_ih => power
+W_ih alone | this is W_ih, whatever k and T are: nothing fades or grows. | power @ =>
+W_hh transposed | W_hh is transposed. It is square, so no shape complains. | (W_hh, => (W_hh.T,
 elementwise power | each number of W_hh is raised to a power by itself. `**` is no product of matrices.
     torch.linalg.matrix_power(W_hh, T - k) => W_hh ** (T - k)
 a factor for a power | W_hh is taken T - k times and added. Each step multiplies.
@@ -551,9 +458,8 @@ all inputs from k on | these are the shares of the inputs k to T together. Asked
     power = => power = sum(torch.linalg.matrix_power(W_hh, T - j) for j in range(k + 1, T + 1)) +
 """)
 
-weight_of = task(
+weight_of = CHECKS.task(
     "weight_of",
-    LESSON,
     wrong,
     returns="share (H I)",
     points="earlier inputs 2 where k is an earlier step; the last input, too 1",
@@ -563,8 +469,6 @@ weight_of = task(
 
 
 # ---- Task 8, memory_weight: a weight found by hand, judged by what the cell does with it.
-
-
 def _memory_weight(w):
     return w / 2
 
@@ -596,15 +500,11 @@ def _memory_weight_cases(seed: int) -> list[Case]:
     return [Case({"w": round(w, 2)}, {"w": round(w, 2)}) for w in sizes.tolist()]
 
 
-wrong = Mistakes("The lamp, answered by a net", _memory_weight)
-wrong.edits("""
-§ The step as arithmetic
+wrong = Mistakes("The lamp, answered by a net", _memory_weight).edits("""
 no memory | each press is forgotten in the next step: the old state weighs too little to keep the lamp on.
-    w / 2 => 0.0
-§ Unrolled with letters
+    w / 2 => 0.0 § The step as arithmetic
 it fades | the lamp stays on for a few steps and then fades: tanh makes the state a little smaller each time.
-    w / 2 => 1.0
-§
+    w / 2 => 1.0 § Unrolled with letters
 it never gives way | the first press decides for ever: the old state is stronger than any button after it.
     w / 2 => 2 * w
 as strong as the button | u is too close to w: a button against the old state leaves h near 0, and the lamp
@@ -613,11 +513,10 @@ as strong as the button | u is too close to w: a button against the old state le
 nearly as strong | u is too close to w: a button against the old state wins, but not by enough for h > 0.5 at
     once.
     w / 2 => w - 0.5
-§ The step as arithmetic
-it blinks | with a negative u the state changes its sign at each step.
+it blinks | with a negative u the state changes its sign at each step. § The step as arithmetic
     w / 2 => -w / 2
 it blinks and fades | with a negative u the state changes its sign at each step, and at -1 it also fades.
-    w / 2 => -1.0
+    w / 2 => -1.0 § The step as arithmetic
 """)
 
 
@@ -639,9 +538,8 @@ def _of_the_lamp(seen: Sequence[Seen]) -> str:
     return ""
 
 
-memory_weight = task(
+memory_weight = CHECKS.task(
     "memory_weight",
-    LESSON,
     wrong,
     returns="pressed_on (T) bool, pressed_off (T) bool, kept_on (T) bool, kept_off (T) bool",
     points="the lamp right after each step 3",
@@ -650,6 +548,3 @@ memory_weight = task(
     explain=_of_the_lamp,
     agree="the lamp",
 )
-
-
-CHECKS = (three_steps, with_tanh, run, running_max, alarm, parameters, weight_of, memory_weight)

@@ -6,23 +6,20 @@ from rnncourse.checks.framework.authoring import (
     BATCH,
     SINGLE,
     Case,
+    ExerciseSet,
     Mistakes,
     Plain,
     Problem,
     Trait,
-    Word,
-    predicted,
+    cases,
     random_module,
     random_numbers,
-    task,
-    value,
 )
 
-LESSON = "03"
+CHECKS = ExerciseSet("03")
 
 
 # ---- Task 1, layer_shapes: one layer, time first: nn.GRU(10, 4) reads 9 steps of 2 sequences.
-
 right = {
     "output": (9, 2, 4),  # (T, B, H)
     "h_n": (1, 2, 4),  # (L*D, B, H)
@@ -30,33 +27,22 @@ right = {
     "weight_hh_l0": (12, 4),  # (3H, H)
 }
 
-wrong = Mistakes("From a step to a layer", right)
-wrong.edits("""
-§ Three axes, three names
+wrong = Mistakes("From a step to a layer", right).edits("""
 output batch first | The axes T and B are exchanged: the layer was made without batch_first.
-    output => (2, 9, 4)
-§
-output of the last step | That is one step alone. output has every step.
-    output => (2, 4)
-output without the batch | The batch is missing: two sequences are read.
-    output => (9, 4)
+    output => (2, 9, 4) § Three axes, three names
+output of the last step | That is one step alone. output has every step. | output => (2, 4)
+output without the batch | The batch is missing: two sequences are read. | output => (9, 4)
 output as wide as the input | It is as wide as the input. What comes out is the state, of H units.
     output => (9, 2, 10)
 output as wide as three blocks | Three blocks of H numbers are computed inside; the state that they make is
     narrower.
     output => (9, 2, 12)
-no layer axis | An axis is missing in front, the one that counts layers and directions.
-    h_n => (2, 4)
-h_n of every step | That is the state at every step. h_n is from one moment: the last.
-    h_n => (9, 2, 4)
-h_n batch first | Its first axis counts layers and directions; the batch is not in front.
-    h_n => (2, 1, 4)
-h_n with time for batch | Time stands where the batch should: a state has no time axis.
-    h_n => (1, 9, 4)
-h_n without the batch | The batch is missing: each of the two sequences has a state.
-    h_n => (1, 4)
-h_n as wide as the input | A state is as wide as the layer has units, not as the input.
-    h_n => (1, 2, 10)
+no layer axis | An axis is missing in front, the one that counts layers and directions. | h_n => (2, 4)
+h_n of every step | That is the state at every step. h_n is from one moment: the last. | h_n => (9, 2, 4)
+h_n batch first | Its first axis counts layers and directions; the batch is not in front. | h_n => (2, 1, 4)
+h_n with time for batch | Time stands where the batch should: a state has no time axis. | h_n => (1, 9, 4)
+h_n without the batch | The batch is missing: each of the two sequences has a state. | h_n => (1, 4)
+h_n as wide as the input | A state is as wide as the layer has units, not as the input. | h_n => (1, 2, 10)
 transposed | It is transposed: a weight has a row for each number that it computes.
     weight_ih_l0 => (10, 12)
     weight_hh_l0 => (4, 12)
@@ -76,11 +62,10 @@ two blocks | Two blocks? r and z are gates, and n, the new content, needs weight
     weight_hh_l0 => (8, 4)
 """)
 
-layer_shapes = predicted("layer_shapes", LESSON, "From a step to a layer", right, wrong)
+layer_shapes = CHECKS.predicted("layer_shapes", wrong)
 
 
 # ---- Task 2, batch_first_shapes: nn.LSTM(5, 8, num_layers=2, batch_first=True), 4 sequences of 11 steps.
-
 right = {
     "input": (4, 11, 5),  # (B, T, I)
     "output": (4, 11, 8),  # (B, T, H)
@@ -89,62 +74,45 @@ right = {
     "c_n": (2, 4, 8),
 }
 
-wrong = Mistakes("What batch_first moves", right)
-wrong.edits("""
+wrong = Mistakes("What batch_first moves", right).edits("""
 time first | That is time first: batch_first=True is not looked at.
     input => (11, 4, 5)
     output => (11, 4, 8)
 states batch first | The batch is in front. What does batch_first move, and what does it not?
-    h_0 => (4, 2, 8)
-    c_n => (4, 2, 8)
-§ From a step to a layer
-one row | That is the state of one layer; there are two.
-    h_0 => (1, 4, 8)
-    c_n => (1, 4, 8)
-no layer axis | The axis that counts layers and directions is missing.
-    h_0 => (4, 8)
-    c_n => (4, 8)
-states with time | It has a time axis. A state is from one moment.
-    h_0 => (4, 11, 8)
-    c_n => (4, 11, 8)
-time for batch in states | Time stands where the batch should.
-    h_0 => (2, 11, 8)
-    c_n => (2, 11, 8)
-states as wide as the input | It is as wide as the input; a state has H numbers.
-    h_0 => (2, 4, 5)
-    c_n => (2, 4, 5)
-states without the batch | The batch is missing: each sequence has states.
-    h_0 => (2, 8)
-    c_n => (2, 8)
-both layers side by side | Layers are not laid side by side: only directions are.
+    h_0, c_n => (4, 2, 8)
+one row | That is the state of one layer; there are two. § From a step to a layer | h_0, c_n => (1, 4, 8)
+no layer axis | The axis that counts layers and directions is missing. § From a step to a layer
+    h_0, c_n => (4, 8)
+states with time | It has a time axis. A state is from one moment. § From a step to a layer
+    h_0, c_n => (4, 11, 8)
+time for batch in states | Time stands where the batch should. § From a step to a layer
+    h_0, c_n => (2, 11, 8)
+states as wide as the input | It is as wide as the input; a state has H numbers. § From a step to a layer
+    h_0, c_n => (2, 4, 5)
+states without the batch | The batch is missing: each sequence has states. § From a step to a layer
+    h_0, c_n => (2, 8)
+both layers side by side | Layers are not laid side by side: only directions are. § From a step to a layer
     output => (4, 11, 16)
 an output for each layer | The lower layer's steps are not handed out: of how many layers is output?
-    output => (2, 4, 11, 8)
+    output => (2, 4, 11, 8) § From a step to a layer
 output as wide as the input | It is as wide as the input. The last axis of output is the state's.
-    output => (4, 11, 5)
-output of one step | That is one step; output has every step.
-    output => (4, 8)
-§ Three axes, three names
-input as wide as the state | It is as wide as the state: which number is input_size?
+    output => (4, 11, 5) § From a step to a layer
+output of one step | That is one step; output has every step. § From a step to a layer | output => (4, 8)
+input as wide as the state | It is as wide as the state: which number is input_size? § Three axes, three names
     input => (4, 11, 8)
-the axis kept | A number as index takes its axis away; a range would keep it.
+the axis kept | A number as index takes its axis away; a range would keep it. § Three axes, three names
     last_step => (4, 1, 8)
-§
-the last sequence | That is output[-1]: the last sequence, at every step.
-    last_step => (11, 8)
-§ Three axes, three names
-last step of one sequence | That is one sequence's; output[:, -1] has all of them.
+the last sequence | That is output[-1]: the last sequence, at every step. | last_step => (11, 8)
+last step of one sequence | That is one sequence's; output[:, -1] has all of them. § Three axes, three names
     last_step => (8,)
-§ From a step to a layer
 h_n for the last step | That is h_n, which has all layers; output has the last layer alone.
-    last_step => (2, 4, 8)
+    last_step => (2, 4, 8) § From a step to a layer
 """)
 
-batch_first_shapes = predicted("batch_first_shapes", LESSON, "What batch_first moves", right, wrong)
+batch_first_shapes = CHECKS.predicted("batch_first_shapes", wrong)
 
 
 # ---- Task 3, unbatched_shapes: a layer on one sequence, a cell on one step, and an input misread.
-
 right = {
     "output": (10, 7),  # (T, H)
     "h_n": (2, 7),  # (L*D, H)
@@ -153,59 +121,46 @@ right = {
     "misread_h_n": (2, 7),  # (B, I) is read as (T, I)
 }
 
-wrong = Mistakes("Without a batch", right)
-wrong.edits("""
+wrong = Mistakes("Without a batch", right).edits("""
 a batch of one | It has a batch axis of size 1. The input has none, so no result has one.
     output => (10, 1, 7)
     h_n => (2, 1, 7)
-a batch of one, in front | It has a batch axis, in front; the input has none.
-    output => (1, 10, 7)
+a batch of one, in front | It has a batch axis, in front; the input has none. | output => (1, 10, 7)
 as wide as the input | It is as wide as the input; what comes out are the H units of the state.
     output => (10, 3)
     h_n => (2, 3)
 the last step alone | That is one step of one layer. output has every step, h_n every layer.
-    output => (7,)
-    h_n => (7,)
+    output, h_n => (7,)
 both layers side by side | The two layers are not laid side by side: output is the last one's.
     output => (10, 14)
-an output for each layer | The lower layer's steps are not handed out.
-    output => (2, 10, 7)
-one layer's h_n | That is one layer's; there are two.
-    h_n => (1, 7)
-time in h_n | It has a time axis. h_n is the state after the last step, of each layer.
-    h_n => (2, 10, 7)
-h_n of every step | That is output's shape. Along what does h_n's first axis count?
-    h_n => (10, 7)
-§ A cell reads one step
+an output for each layer | The lower layer's steps are not handed out. | output => (2, 10, 7)
+one layer's h_n | That is one layer's; there are two. | h_n => (1, 7)
+time in h_n | It has a time axis. h_n is the state after the last step, of each layer. | h_n => (2, 10, 7)
+h_n of every step | That is output's shape. Along what does h_n's first axis count? | h_n => (10, 7)
 a layer axis in a cell | An axis of size 1 stands in front. A cell has no layers to count.
     cell_h => (1, 4, 7)
-    cell_c => (1, 7)
+    cell_c => (1, 7) § A cell reads one step
 a cell's state as wide as its input | It is as wide as the input; a state has H numbers.
     cell_h => (4, 3)
-    cell_c => (3,)
+    cell_c => (3,) § A cell reads one step
 four blocks in a cell | Four blocks of H are computed inside; the state that they make has H.
     cell_h => (4, 28)
-    cell_c => (28,)
-the cell's batch lost | The batch is missing: a cell reads two axes as (B, I).
+    cell_c => (28,) § A cell reads one step
+the cell's batch lost | The batch is missing: a cell reads two axes as (B, I). § A cell reads one step
     cell_h => (7,)
 a batch in the unbatched cell | It has a batch axis, but the input was one vector, (I).
-    cell_c => (4, 7)
-§
-read as meant | So it was meant. But how does a layer read an input of two axes?
-    misread_h_n => (2, 4, 7)
+    cell_c => (4, 7) § A cell reads one step
+read as meant | So it was meant. But how does a layer read an input of two axes? | misread_h_n => (2, 4, 7)
 read as meant, one layer | A layer reads two axes otherwise; and there are two layers.
     misread_h_n => (1, 4, 7)
-output for the misread h_n | That would be output. What is the first axis of h_n?
-    misread_h_n => (4, 7)
-one layer misread | There are two layers, each with a state.
-    misread_h_n => (1, 7)
+output for the misread h_n | That would be output. What is the first axis of h_n? | misread_h_n => (4, 7)
+one layer misread | There are two layers, each with a state. | misread_h_n => (1, 7)
 """)
 
-unbatched_shapes = predicted("unbatched_shapes", LESSON, "Without a batch", right, wrong)
+unbatched_shapes = CHECKS.predicted("unbatched_shapes", wrong)
 
 
 # ---- Task 4, wide_shapes: three layers, two directions, a projection: nn.LSTM(7, 10, 3, …, proj_size=4).
-
 right = {
     "output": (9, 5, 8),  # (T, B, D*P)
     "h_n": (6, 5, 4),  # (L*D, B, P)
@@ -215,22 +170,17 @@ right = {
     "weight_ih_l2_reverse": (40, 8),  # (4H, D*P)
 }
 
-wrong = Mistakes("From a step to a layer", right)
-wrong.edits("""
-one direction in output | That is one direction's width; two lie side by side.
-    output => (9, 5, 4)
-§ Move it
-the projection left out | H stands where h is meant: the projection has made it narrower.
+wrong = Mistakes("From a step to a layer", right).edits("""
+one direction in output | That is one direction's width; two lie side by side. | output => (9, 5, 4)
+the projection left out | H stands where h is meant: the projection has made it narrower. § Move it
     output => (9, 5, 20)
     h_n => (6, 5, 10)
     weight_hh_l0 => (40, 10)
     weight_ih_l2_reverse => (40, 20)
-neither direction nor projection | Both are left out: two directions, and the projection.
+neither direction nor projection | Both are left out: two directions, and the projection. § Move it
     output => (9, 5, 10)
     weight_ih_l2_reverse => (40, 10)
-c projected | Only h is projected, c is not.
-    c_n => (6, 5, 4)
-§
+c projected | Only h is projected, c is not. § Move it | c_n => (6, 5, 4)
 one row for each layer | Each layer has a row for each of its directions.
     h_n => (3, 5, 4)
     c_n => (3, 5, 10)
@@ -250,10 +200,8 @@ states batch first | The first axis of a state counts layers and directions, not
 time in the states | Time stands where the batch should.
     h_n => (6, 9, 4)
     c_n => (6, 9, 10)
-batch first | The layer was made without batch_first.
-    output => (5, 9, 8)
-layers side by side | Only directions lie side by side; layers lie one above the other.
-    output => (9, 5, 24)
+batch first | The layer was made without batch_first. | output => (5, 9, 8)
+layers side by side | Only directions lie side by side; layers lie one above the other. | output => (9, 5, 24)
 transposed | It is transposed: a weight has a row for each number that it computes.
     weight_ih_l0 => (7, 40)
     weight_hh_l0 => (4, 40)
@@ -266,35 +214,28 @@ three blocks | Three blocks are a GRU's. How many has an LSTM?
     weight_ih_l0 => (30, 7)
     weight_hh_l0 => (30, 4)
     weight_ih_l2_reverse => (30, 8)
-§ Move it
-blocks of P rows | The blocks have P rows. The projection comes after the gates, which are H wide.
+blocks of P rows | The blocks have P rows. The projection comes after the gates, which are H wide. § Move it
     weight_ih_l0 => (16, 7)
     weight_hh_l0 => (16, 4)
     weight_ih_l2_reverse => (16, 8)
-§
 both directions in one weight | Each direction has weights of its own.
     weight_ih_l0 => (80, 7)
     weight_hh_l0 => (80, 4)
     weight_ih_l2_reverse => (80, 8)
-layer 0 reads a layer | Layer 0 has no layer below it: what does it read?
-    weight_ih_l0 => (40, 8)
-the input doubled | Both directions read the same input; nothing doubles it.
-    weight_ih_l0 => (40, 14)
+layer 0 reads a layer | Layer 0 has no layer below it: what does it read? | weight_ih_l0 => (40, 8)
+the input doubled | Both directions read the same input; nothing doubles it. | weight_ih_l0 => (40, 14)
 a direction reads both states | Each direction carries its own state on, and reads no other.
     weight_hh_l0 => (40, 8)
-weight_hh reads the input | That is as wide as the input; weight_hh reads the state.
-    weight_hh_l0 => (40, 7)
-layer 2 reads the input | Only layer 0 reads the input.
-    weight_ih_l2_reverse => (40, 7)
+weight_hh reads the input | That is as wide as the input; weight_hh reads the state. | weight_hh_l0 => (40, 7)
+layer 2 reads the input | Only layer 0 reads the input. | weight_ih_l2_reverse => (40, 7)
 layer 2 reads one direction | Also the backward direction reads both directions of the layer below.
     weight_ih_l2_reverse => (40, 4)
 """)
 
-wide_shapes = predicted("wide_shapes", LESSON, "From a step to a layer", right, wrong)
+wide_shapes = CHECKS.predicted("wide_shapes", wrong)
 
 
 # ---- Task 5, outcomes: of eight calls, which do what was meant, which raise, which are silently wrong.
-
 # gru = nn.GRU(6, 5, batch_first=True), x (B=4, T=7, I=6): four sequences of seven steps.
 OUTCOMES = {
     "a": "right",  # gru(x, zeros(1, 4, 5))
@@ -307,35 +248,22 @@ OUTCOMES = {
     "h": "raises",  # nn.GRUCell(6, 5)(x)
 }
 
-wrong = Mistakes("What batch_first moves", OUTCOMES)
-wrong.edits("""
+wrong = Mistakes("What batch_first moves", OUTCOMES).edits("""
 a state given batch first | A state is never batch first.
     a => 'raises'
     b => 'right'
-time first is noticed | Nothing in the shapes tells.
-    c => 'raises'
-§ Transpose, not view
-reshape transposes | It does not.
-    d => 'right'
-§ Without a batch
-two axes raise | A layer takes them as one sequence.
-    f => 'raises'
-    g => 'raises'
-two axes are a batch | Not to a layer.
-    g => 'right'
-§ A cell reads one step
-a cell walks along time | It does not.
-    h => 'right'
+time first is noticed | Nothing in the shapes tells. | c => 'raises'
+reshape transposes | It does not. § Transpose, not view | d => 'right'
+two axes raise | A layer takes them as one sequence. § Without a batch | f, g => 'raises'
+two axes are a batch | Not to a layer. § Without a batch | g => 'right'
+a cell walks along time | It does not. § A cell reads one step | h => 'right'
 """)
 
-outcomes = task(
+outcomes = CHECKS.chosen(
     "outcomes",
-    LESSON,
     wrong,
-    returns=tuple(Word(call, ("right", "raises", "silent")) for call in OUTCOMES),
+    choices=("right", "raises", "silent"),
     points="all eight 3",
-    use=value,
-    tells=False,
 )
 
 
@@ -346,14 +274,12 @@ def _time_first(rows, T):
     return x
 
 
-def _time_first_cases(seed):
-    numbers = random_numbers(seed, 1.0)
-    sizes = [(4, 3, 2), (3, 5, 4), (6, 2, 3), (2, 4, 5), (5, 4, 1)]
-    return [Case({"rows": numbers(B * T, I), "T": T}, {"T": T, "B": B, "I": I}) for T, B, I in sizes]
+@cases(1.0, "T4 B3 I2; T3 B5 I4; T6 B2 I3; T2 B4 I5; T5 B4 I1")
+def _time_first_cases(numbers, T, B, I):
+    return {"rows": numbers(B * T, I), "T": T}
 
 
-wrong = Mistakes("Transpose, not view", _time_first)
-wrong.edits("""
+wrong = Mistakes("Transpose, not view", _time_first).edits("""
 batch first | the axis is split as it should be, and then left: this is batch first.
     x = x.transpose(0, 1) =>
 split by T in front | the shape is right and the sequences are mixed. Which axis do the stored rows walk along
@@ -364,26 +290,20 @@ split by T in front | the shape is right and the sequences are mixed. Which axis
 split by T in front, transposed | the rows are split as if all sequences' first steps came first; how are they
     stored?
     (-1, T) => (T, -1)
-§ Three axes, three names
-features second | the features come last, in the input of every recurrent layer.
+features second | the features come last, in the input of every recurrent layer. § Three axes, three names
     transpose(0, 1) => permute(1, 2, 0)
-features first | the features are in front; they come last.
+features first | the features are in front; they come last. § Three axes, three names
     transpose(0, 1) => permute(2, 1, 0)
-§
 transposed, then viewed | you exchange the axes and then cut the numbers anew: one of the two is enough.
     return x => return x.reshape(x.shape[1], T, -1)
-§ Three axes, three names
-backward in time | the steps come in reversed order.
-    return x => return x.flip(0)
+backward in time | the steps come in reversed order. § Three axes, three names | return x => return x.flip(0)
 the batch joined to the features | there are two axes: the batch has become part of the features.
-    return x => return x.flatten(1)
-one sequence | that is the first sequence alone.
-    return x => return x[:, :1]
+    return x => return x.flatten(1) § Three axes, three names
+one sequence | that is the first sequence alone. § Three axes, three names | return x => return x[:, :1]
 """)
 
-time_first = task(
+time_first = CHECKS.task(
     "time_first",
-    LESSON,
     wrong,
     returns="x (T B I)",
     points="x 2",
@@ -394,7 +314,6 @@ time_first = task(
 
 
 # ---- Task 7, arrange: a tensor's axes, named by letters, in another order; what is missing is added.
-
 COMPLETE = Trait("no axis is missing", "what you do where an axis is missing")
 MISSING = Trait("an axis is missing", "how you exchange the axes that are there")
 
@@ -421,12 +340,8 @@ def _arrange_cases(seed):
     return [case(*words.split()) for words in f"{complete}, {missing}".split(", ")]
 
 
-wrong = Mistakes("Transpose, not view", _arrange)
-wrong.edits("""
-§ Three axes, three names
-unchanged | x comes back as it was.
-    missing = => return x; missing =
-§
+wrong = Mistakes("Transpose, not view", _arrange).edits("""
+unchanged | x comes back as it was. § Three axes, three names | missing = => return x; missing =
 cut anew | the shape is right and the numbers are not: they are cut anew, and no axis is exchanged.
     x.permute(order) => x.reshape([x.shape[place] for place in order])
     look: Look at your use of view or reshape.
@@ -438,20 +353,18 @@ the inverse order, needs all axes | it fails where x lacks an axis that is wante
     if letter not in axes => if False
     axes.index(letter) for letter in wanted => wanted.index(letter) for letter in axes
     look: Look at what each number given to permute means: an old place, or a new one?
-§ Without a batch
 the missing axis in front | a missing axis goes where `wanted` has it, not always to the front.
-    letter in wanted] => letter in sorted(wanted, key=lambda letter: letter not in missing)]
+    letter in wanted] => letter in sorted(wanted, key=lambda letter: letter not in missing)] § Without a batch
 the missing axis at the end | a missing axis goes where `wanted` has it, not always to the end.
-    letter in wanted] => letter in sorted(wanted, key=lambda letter: letter in missing)]
-the missing axis left out | an axis that is missing in x is missing in your result, too.
+    letter in wanted] => letter in sorted(wanted, key=lambda letter: letter in missing)] § Without a batch
+the missing axis left out | an axis that is missing in x is missing in your result, too. § Without a batch
     if letter not in axes => if False
     letter in wanted] => letter in wanted if letter in axes]
-needs all axes | it fails where x lacks an axis that is wanted.
+needs all axes | it fails where x lacks an axis that is wanted. § Without a batch
     if letter not in axes => if False
-one missing axis at most | it adds one axis; where two are missing, one is still missing.
+one missing axis at most | it adds one axis; where two are missing, one is still missing. § Without a batch
     in missing: => in missing[:1]:
     letter in wanted] => letter in wanted if letter in axes]
-§
 the first two exchanged | you always exchange the first two axes, whatever the letters say.
     missing = => return x.transpose(0, 1); missing =
 the order not looked at | the missing axes are there; the others stay in x's order.
@@ -459,9 +372,8 @@ the order not looked at | the missing axes are there; the others stay in x's ord
     x.permute(order) => x
 """)
 
-arrange = task(
+arrange = CHECKS.task(
     "arrange",
-    LESSON,
     wrong,
     returns="result ()",
     points="""
@@ -530,50 +442,38 @@ def _as_shapes(returned: Plain, arguments: dict) -> Plain:
     return returned
 
 
-wrong = Mistakes("From a step to a layer", _expected_shapes)
-wrong.edits("""
-D left out of output | output is as wide as one direction.
-    (*steps, D * P) => (*steps, P)
-§ Move it
+wrong = Mistakes("From a step to a layer", _expected_shapes).edits("""
+D left out of output | output is as wide as one direction. | (*steps, D * P) => (*steps, P)
 output without the projection | output is H wide in each direction, also where proj_size makes h narrower.
-    (*steps, D * P) => (*steps, D * H)
-§
+    (*steps, D * P) => (*steps, D * H) § Move it
 D left out of the states | the states have a row for each layer, but a layer has a state for each direction.
     (L * D, => (L,
-L left out of the states | the states have the rows of one layer, however many there are.
-    (L * D, => (D,
+L left out of the states | the states have the rows of one layer, however many there are. | (L * D, => (D,
 directions joined in the states | the directions are side by side in your states, as in output. A state has
     rows for them.
     (L * D, => (L,
     (*state, P) => (*state, D * P)
     (*state, H) => (*state, D * H)
-§ Move it
-no proj_size | proj_size is not looked at.
-    module.proj_size or H => H
-h_n without the projection | h_n is H wide, also where proj_size makes h narrower.
+no proj_size | proj_size is not looked at. § Move it | module.proj_size or H => H
+h_n without the projection | h_n is H wide, also where proj_size makes h narrower. § Move it
     (*state, P) => (*state, H)
-c projected | c_n is as wide as h: is c projected, too?
-    (*state, H) => (*state, P)
-§ What batch_first moves
+c projected | c_n is as wide as h: is c projected, too? § Move it | (*state, H) => (*state, P)
 batch_first not looked at | input and output are time first also where batch_first=True.
-    (*batch, T) if module.batch_first else (T, *batch) => (T, *batch)
-always batch first | input and output are batch first also where batch_first=False.
+    (*batch, T) if module.batch_first else (T, *batch) => (T, *batch) § What batch_first moves
+always batch first | input and output are batch first also where batch_first=False. § What batch_first moves
     (*batch, T) if module.batch_first else (T, *batch) => (*batch, T)
-batch_first turned round | batch_first is turned round: True means (B, T, I).
+batch_first turned round | batch_first is turned round: True means (B, T, I). § What batch_first moves
     if module.batch_first => if not module.batch_first
-output time first | batch_first moves your input and leaves your output.
+output time first | batch_first moves your input and leaves your output. § What batch_first moves
     (*steps, D * P) => (T, *batch, D * P)
-states moved by batch_first | batch_first has moved your states. What does it move?
+states moved by batch_first | batch_first has moved your states. What does it move? § What batch_first moves
     (L * D, *batch) => (*batch, L * D) if module.batch_first else (L * D, *batch)
-§
 states always batch first | your states begin with the batch. What does the first axis of a state count?
     (L * D, *batch) => (*batch, L * D)
-§ Without a batch
-a batch of one | without a batch your shapes have a batch axis of size 1.
+a batch of one | without a batch your shapes have a batch axis of size 1. § Without a batch
     () if B is None => (1,) if B is None
 None as a size | where B is None you have None in your shapes. Without a batch, is there an axis for it?
-    () if B is None else (B,) => (B,)
-§
+    () if B is None else (B,) => (B,) § Without a batch
 the last layer reads the input | weight_ih is as wide as the input in every layer: what does a layer above the
     first read?
     D * P if L > 1 else I => I
@@ -581,30 +481,21 @@ the last layer reads one direction | the last layer reads one direction of the l
     D * P if L > 1 else I => P if L > 1 else I
 the only layer reads a layer | weight_ih of a module with one layer reads no layer: there is none below it.
     D * P if L > 1 else I => D * P
-§ Move it
 the last layer reads H | weight_ih of an upper layer is wider than what comes up to it: proj_size makes h
-    narrower.
+    narrower. § Move it
     D * P if L > 1 else I => D * H if L > 1 else I
-§
-four blocks | every weight has four blocks: only an LSTM's has.
-    (G * H, width) => (4 * H, width)
-one block | every weight has one block: only a simple RNN's has.
-    (G * H, width) => (H, width)
-§ Move it
-blocks of P rows | the blocks of weight_ih have P rows; the projection comes after the gates.
+four blocks | every weight has four blocks: only an LSTM's has. | (G * H, width) => (4 * H, width)
+one block | every weight has one block: only a simple RNN's has. | (G * H, width) => (H, width)
+blocks of P rows | the blocks of weight_ih have P rows; the projection comes after the gates. § Move it
     (G * H, width) => (G * P, width)
-§
 transposed | weight_ih is transposed: it has a row for each number that it computes.
     (G * H, width) => (width, G * H)
-c for all | c_n has a shape also where there is no c: only an LSTM has one.
-    if G == 4 else () =>
-states with time | your states have a time axis: they are from one moment.
-    (L * D, => (L * D, T,
+c for all | c_n has a shape also where there is no c: only an LSTM has one. | if G == 4 else () =>
+states with time | your states have a time axis: they are from one moment. | (L * D, => (L * D, T,
 """)
 
-expected_shapes = task(
+expected_shapes = CHECKS.task(
     "expected_shapes",
-    LESSON,
     wrong,
     returns="input shape, output shape, h_n shape, c_n shape, weight_ih shape",
     points="input 1; output 1; h_n 1; c_n 1; weight_ih 1",
@@ -615,16 +506,4 @@ expected_shapes = task(
         "B": 3,
     },
     derive=_as_shapes,
-)
-
-
-CHECKS = (
-    layer_shapes,
-    batch_first_shapes,
-    unbatched_shapes,
-    wide_shapes,
-    outcomes,
-    time_first,
-    arrange,
-    expected_shapes,
 )

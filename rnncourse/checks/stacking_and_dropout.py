@@ -7,23 +7,20 @@ from rnncourse.checks.framework.authoring import (
     MORE_STEPS,
     ONE_STEP,
     Case,
-    Criterion,
+    ExerciseSet,
     Mistakes,
     Trait,
     cases,
-    predicted,
     random_cells,
     random_module,
     random_numbers,
-    task,
 )
 from rnncourse.checks.uses.stacking_and_dropout import described_mask
 
-LESSON = "11"
+CHECKS = ExerciseSet("11")
 
 
 # ---- Task 1, stack_shapes: a deep, bidirectional LSTM with dropout, read off its options.
-
 # nn.LSTM(11, 3, num_layers=4, bidirectional=True, dropout=0.5), called with (T=7, B=5, I=11)
 TRUTH = {
     "weight_ih_l0": (12, 11),
@@ -35,85 +32,59 @@ TRUTH = {
     "masks": 3,
 }
 
-wrong = Mistakes("What a layer costs", TRUTH)
-wrong.edits("""
+wrong = Mistakes("What a layer costs", TRUTH).edits("""
 weight_ih_l0 transposed | Torch stores it the other way round: what it makes comes first.
     weight_ih_l0 => (11, 12)
-weight_ih_l0 of one gate | That is one gate's share. How many gates has an LSTM?
-    weight_ih_l0 => (3, 11)
-§ What the next layer reads
-layer 1 reads x | That would read x. What does layer 1 read?
+weight_ih_l0 of one gate | That is one gate's share. How many gates has an LSTM? | weight_ih_l0 => (3, 11)
+layer 1 reads x | That would read x. What does layer 1 read? § What the next layer reads
     weight_ih_l1 => (12, 11)
-§ Two directions below
-layer 1 reads one direction | That would read one direction of the layer below.
+layer 1 reads one direction | That would read one direction of the layer below. § Two directions below
     weight_ih_l1 => (12, 3)
-§
-layer 1 transposed | Torch stores it the other way round: what it makes comes first.
-    weight_ih_l1 => (6, 12)
-§ Two directions below
-weight_hh of both | In time a cell reads its own h, not that of the other direction.
+layer 1 transposed | Torch stores it the other way round: what it makes comes first. | weight_ih_l1 => (6, 12)
+weight_hh of both | In time a cell reads its own h, not that of the other direction. § Two directions below
     weight_hh_l1 => (12, 6)
-§
-weight_hh of one gate | That is one gate's share. How many gates has an LSTM?
-    weight_hh_l1 => (3, 3)
-§ Two directions below
-output of one direction | That is one direction's. What stands side by side in output?
+weight_hh of one gate | That is one gate's share. How many gates has an LSTM? | weight_hh_l1 => (3, 3)
+output of one direction | That is one direction's. What stands side by side in output? § Two directions below
     output => (7, 5, 3)
-§ What the next layer reads
-output of all layers | That would hold every layer. Which layer does output show?
+output of all layers | That would hold every layer. Which layer does output show? § What the next layer reads
     output => (7, 5, 24)
-output batch first | The layer is not batch_first: which axis comes first?
+output batch first | The layer is not batch_first: which axis comes first? § What the next layer reads
     output => (5, 7, 6)
-§ Two directions below
-h_n of one direction | That has a row for each layer. How many cells has a layer here?
+h_n of one direction | That has a row for each layer. How many cells has a layer here? § Two directions below
     h_n => (4, 5, 3)
-h_n side by side | The directions stand side by side in output, but not in h_n.
+h_n side by side | The directions stand side by side in output, but not in h_n. § Two directions below
     h_n => (4, 5, 6)
-§ What the next layer reads
-h_n of the top | That is the top layer's alone. Whose final states are in h_n?
+h_n of the top | That is the top layer's alone. Whose final states are in h_n? § What the next layer reads
     h_n => (2, 5, 3)
-§ Two directions below
-top row is the layer | That is the layer's number. How many rows has each layer?
+top row is the layer | That is the layer's number. How many rows has each layer? § Two directions below
     top_row => 3
-§ What the next layer reads
 top row from the end | It is the row, but counted from the end. Asked is its number from 0.
-    top_row => -2
-§ Two directions below
-top row backward | That is the top layer's backward direction.
-    top_row => 7
-§ What the next layer reads
-top row is the bottom | That is layer 0: the rows go from the bottom up.
+    top_row => -2 § What the next layer reads
+top row backward | That is the top layer's backward direction. § Two directions below | top_row => 7
+top row is the bottom | That is layer 0: the rows go from the bottom up. § What the next layer reads
     top_row => 0
-§ Where dropout goes
 one mask | A mask is not drawn once for all: there are four layers. Where does dropout stand?
-    masks => 1
-masks everywhere | One is too many: x is read whole, and output leaves whole.
+    masks => 1 § Where dropout goes
+masks everywhere | One is too many: x is read whole, and output leaves whole. § Where dropout goes
     masks => 4
-masks around | Two are too many: x is read whole, and output leaves whole.
-    masks => 5
-masks by direction | Both directions of a layer read the same masked sequence.
+masks around | Two are too many: x is read whole, and output leaves whole. § Where dropout goes | masks => 5
+masks by direction | Both directions of a layer read the same masked sequence. § Where dropout goes
     masks => 6
-masks by step | Counted are tensors (T, B, D*H): all steps are in one.
-    masks => 21
+masks by step | Counted are tensors (T, B, D*H): all steps are in one. § Where dropout goes | masks => 21
 """)
 
-stack_shapes = predicted(
+stack_shapes = CHECKS.predicted(
     "stack_shapes",
-    LESSON,
-    "What a layer costs",
-    TRUTH,
     wrong,
-    criteria=(
-        Criterion("the parameters", 1, ("weight_ih_l0", "weight_ih_l1", "weight_hh_l1")),
-        Criterion("what comes out", 1, ("output", "h_n", "top_row")),
-        Criterion("the masks", 1, ("masks",)),
-    ),
+    points="""
+        the parameters 1 = weight_ih_l0, weight_ih_l1, weight_hh_l1
+        what comes out 1 = output, h_n, top_row
+        the masks 1 = masks
+    """,
 )
 
 
 # ---- Task 2, parameters_by_layer: what each layer costs.
-
-
 def _parameters_by_layer(gates, input_size, hidden_size, num_layers, bidirectional):
     I, H, D = input_size, hidden_size, 2 if bidirectional else 1
     reads = [I] + [D * H] * (num_layers - 1)
@@ -138,51 +109,35 @@ def _parameters_by_layer_cases(seed: int) -> list[Case]:
     ]
 
 
-wrong = Mistakes("What a layer costs", _parameters_by_layer)
-wrong.edits("""
-one bias | one vector of biases is counted for each cell. torch has two.
-    + 2) => + 1)
-no bias | the biases are not counted.
-    wide + H + 2 => wide + H
+wrong = Mistakes("What a layer costs", _parameters_by_layer).edits("""
+one bias | one vector of biases is counted for each cell. torch has two. | + 2) => + 1)
+no bias | the biases are not counted. | wide + H + 2 => wide + H
 biases not of each gate | the biases are counted for one gate only.
     gates * H * (wide + H + 2) => (gates * H * (wide + H) + 2 * H)
-all read x | each layer's count has I in it. What does layer 1 read?
-    [D * H] => [I]
-§ Two directions below
+all read x | each layer's count has I in it. What does layer 1 read? | [D * H] => [I]
 upper layers read one direction | from layer 1 on you count H columns of weight_ih. What does a layer read
-    with two directions?
+    with two directions? § Two directions below
     [D * H] => [H]
-§
-one direction counted | one direction is counted of two.
-    D * gates => gates
-§ Two directions below
-directions not at all | you count as if there were one direction.
+one direction counted | one direction is counted of two. | D * gates => gates
+directions not at all | you count as if there were one direction. § Two directions below
     2 if bidirectional else 1 => 1
-weight_hh reads both | weight_hh is counted too wide: in time a cell reads its own h.
+weight_hh reads both | weight_hh is counted too wide: in time a cell reads its own h. § Two directions below
     wide + H + 2 => wide + D * H + 2
-§
-one gate | one gate is counted.
-    D * gates * H => D * H
-four gates | four gates are counted, always. How many has a GRU?
-    D * gates * H => D * 4 * H
-weight_hh left out | weight_hh is not counted.
-    wide + H + 2 => wide + 2
-weight_ih left out | weight_ih is not counted.
-    wide + H + 2 => H + 2
-layer 0 as the others | layer 0 reads x, and x has I numbers.
-    [I] + [D * H] => [D * H] + [D * H]
+one gate | one gate is counted. | D * gates * H => D * H
+four gates | four gates are counted, always. How many has a GRU? | D * gates * H => D * 4 * H
+weight_hh left out | weight_hh is not counted. | wide + H + 2 => wide + 2
+weight_ih left out | weight_ih is not counted. | wide + H + 2 => H + 2
+layer 0 as the others | layer 0 reads x, and x has I numbers. | [I] + [D * H] => [D * H] + [D * H]
 layer 0 times L | every layer is counted as layer 0, in one direction. What does layer 1 read?
     [D * H] => [I]
     2 if bidirectional else 1 => 1
-from the top down | right, but for the order: layer 0 comes first.
-    return counts => return counts.flip(0)
+from the top down | right, but for the order: layer 0 comes first. | return counts => return counts.flip(0)
 all together | this is the sum over the layers. Asked is each layer's own count.
     return counts => return counts.sum()
 """)
 
-parameters_by_layer = task(
+parameters_by_layer = CHECKS.task(
     "parameters_by_layer",
-    LESSON,
     wrong,
     returns="counts (L) int",
     points="counts 3",
@@ -194,7 +149,6 @@ parameters_by_layer = task(
 
 
 # ---- Task 3, stack_cells: nn.LSTM(num_layers=L) from L cells.
-
 ONE_LAYER = Trait("there is one layer", "what goes from layer to layer")
 MORE_LAYERS = Trait("there are several layers", "what you do with one layer")
 
@@ -226,56 +180,44 @@ def _stack_cells_cases(numbers, T, B, I, H, L):
     return _stack_cells_arguments(numbers, T, B, I, H, L), *traits
 
 
-wrong = Mistakes("What the next layer reads", _stack_cells)
-wrong.edits("""
-§ What people get wrong
-each layer reads x | every layer reads x_t.
+wrong = Mistakes("What the next layer reads", _stack_cells).edits("""
+each layer reads x | every layer reads x_t. § What people get wrong
     u = hs[k] => pass
     outputs.append(u) => outputs.append(hs[-1])
-c goes up | the next layer reads c of the layer below, and so output shows c.
+c goes up | the next layer reads c of the layer below, and so output shows c. § What people get wrong
     u = hs[k] => u = cs[k]
-c goes up, h comes out | the next layer reads c of the layer below.
+c goes up, h comes out | the next layer reads c of the layer below. § What people get wrong
     u = hs[k] => u = cs[k]
     outputs.append(u) => outputs.append(hs[-1])
-§
-c comes out | output holds the top layer's c.
-    outputs.append(u) => outputs.append(cs[-1])
-layer 0 comes out | output holds layer 0's h.
-    outputs.append(u) => outputs.append(hs[0])
+c comes out | output holds the top layer's c. | outputs.append(u) => outputs.append(cs[-1])
+layer 0 comes out | output holds layer 0's h. | outputs.append(u) => outputs.append(hs[0])
 states from the top down | h_0 and c_0 are taken from the top down: the last row begins layer 0.
     list(h_0), list(c_0) => list(h_0.flip(0)), list(c_0.flip(0))
-h_0 from the top down | h_0 is taken from the top down, c_0 is not.
-    list(h_0) => list(h_0.flip(0))
+h_0 from the top down | h_0 is taken from the top down, c_0 is not. | list(h_0) => list(h_0.flip(0))
 all layers begin in row 0 | every layer begins from row 0 of h_0 and c_0.
     list(h_0), list(c_0) => [h_0[0] for _ in h_0], [c_0[0] for _ in c_0]
 upper layers begin from zeros | from layer 1 on, h_0 and c_0 have no part in it.
     list(h_0), list(c_0) => [h_0[0], *torch.zeros_like(h_0[1:])], [c_0[0], *torch.zeros_like(c_0[1:])]
 begins from zeros | h_0 and c_0 have no part in it.
     list(h_0), list(c_0) => list(torch.zeros_like(h_0)), list(torch.zeros_like(c_0))
-§ The whole recurrence
-reset at each step | each step begins from h_0 and c_0 again: nothing is carried.
+reset at each step | each step begins from h_0 and c_0 again: nothing is carried. § The whole recurrence
     u = x_t => u, hs, cs = x_t, list(h_0), list(c_0)
-c not carried | each step begins from c_0 again: h is carried, c is not.
+c not carried | each step begins from c_0 again: h is carried, c is not. § The whole recurrence
     u = x_t => u, cs = x_t, list(c_0)
-§ What people get wrong
-one cell for all | cells[0] computes every layer.
+one cell for all | cells[0] computes every layer. § What people get wrong
     hs[k], cs[k] = cell(u => hs[k], cs[k] = cells[0](u
-§
 cells from the top down | the last of the cells reads x: the layers are upside down.
     enumerate(cells) => enumerate(cells[::-1])
-§ The whole recurrence
-(c, h) into the cell | the cell is given (c, h). In which order does it take its state?
+(c, h) into the cell | the cell is given (c, h). In which order does it take its state? § The whole recurrence
     (hs[k], cs[k])) => (cs[k], hs[k]))
-§
 h_n from the top down | output is right; h_n and c_n are from the top down.
     torch.stack(hs), torch.stack(cs) => torch.stack(hs[::-1]), torch.stack(cs[::-1])
-§ The whole recurrence
-h of the step before goes up | a layer reads what the layer below had one step earlier.
+h of the step before goes up | a layer reads what the layer below had one step earlier. § The whole recurrence
     u = x_t => u, late = x_t, list(hs)
     u = hs[k] => u = late[k]
     outputs.append(u) => outputs.append(hs[-1])
 the state goes up | a layer begins its step from the state that the layer below has just left. Which state
-    belongs to a layer?
+    belongs to a layer? § The whole recurrence
     outputs = list(h_0), list(c_0), [] => outputs, (h, c) = list(h_0), list(c_0), [], (h_0[0], c_0[0])
     hs[k], cs[k] = cell(u, (hs[k], cs[k])) => hs[k], cs[k] = h, c = cell(u, (h, c))
 """)
@@ -320,9 +262,8 @@ collected states overwritten | output is the last step's h at every step: what i
     torch.stack(outputs) => torch.stack([u] * len(x))
 """)
 
-stack_cells = task(
+stack_cells = CHECKS.task(
     "stack_cells",
-    LESSON,
     wrong,
     returns="output (T B H), h_n (L B H), c_n (L B H)",
     points="output 2; h_n 1; c_n 1",
@@ -335,7 +276,6 @@ stack_cells = task(
 
 
 # ---- Task 4, run_with_masks: dropout between layers, with masks that are given.
-
 TRAINING = Trait("training is True", "what you do when training is False")
 EVAL = Trait("training is False", "what you do with the masks")
 
@@ -369,35 +309,21 @@ def _run_with_masks_cases(numbers, T, B, I, H, L, p, training=False):
     return arguments, TRAINING if training else EVAL
 
 
-wrong = Mistakes("Where dropout goes", _run_with_masks)
-wrong.edits("""
-not scaled | what is kept is not made larger.
-    / (1 - p) =>
-scaled by 1/p | what is kept is divided by p. With which probability is it kept?
-    (1 - p) => p
-scaled by p | what is kept is multiplied by p. With which probability is it kept?
-    / (1 - p) => * p
-scaled down | what is kept is made smaller: it is multiplied by 1 - p.
-    / (1 - p) => * (1 - p)
-keep inverted | what keep marks is dropped, and the rest is kept.
-    keep[k - 1] => ~keep[k - 1]
-in evaluation too | the masks act when training is False, too.
-    k > 0 and training => k > 0
-only in evaluation | the masks act when training is False, and only then.
-    and training => and not training
-no masks | the masks have no part in it.
-    u * keep[k - 1] / (1 - p) => u
-one mask for all layers | keep[0] is used between all layers: each gap has its own.
-    keep[k - 1] => keep[0]
-masks from the top down | the masks are taken from the last to the first.
-    keep[k - 1] => keep[-k]
-§ Why not in time?
+wrong = Mistakes("Where dropout goes", _run_with_masks).edits("""
+not scaled | what is kept is not made larger. | / (1 - p) =>
+scaled by 1/p | what is kept is divided by p. With which probability is it kept? | (1 - p) => p
+scaled by p | what is kept is multiplied by p. With which probability is it kept? | / (1 - p) => * p
+scaled down | what is kept is made smaller: it is multiplied by 1 - p. | / (1 - p) => * (1 - p)
+keep inverted | what keep marks is dropped, and the rest is kept. | keep[k - 1] => ~keep[k - 1]
+in evaluation too | the masks act when training is False, too. | k > 0 and training => k > 0
+only in evaluation | the masks act when training is False, and only then. | and training => and not training
+no masks | the masks have no part in it. | u * keep[k - 1] / (1 - p) => u
+one mask for all layers | keep[0] is used between all layers: each gap has its own. | keep[k - 1] => keep[0]
+masks from the top down | the masks are taken from the last to the first. | keep[k - 1] => keep[-k]
 one mask for all steps | the mask of step 0 is used at every step. Here each step has its own.
-    keep[k - 1] => keep[k - 1, 0]
-§
+    keep[k - 1] => keep[k - 1, 0] § Why not in time?
 one mask for the batch | the mask of the first sequence is used for the whole batch.
     keep[k - 1] => keep[k - 1, :, :1]
-§
 after the last layer, too | output is dropped, too: dropout never acts after the last layer.
     return u, => return (u * keep[-1] / (1 - p) if training else u),
 after the last layer alone | output is dropped, and between the layers nothing is.
@@ -435,14 +361,12 @@ def _(layers, x, keep, p, training):
 
 
 wrong.edits("""
-§ What the next layer reads
 h_n is output's | h_n is taken from output. Which layers' final h does output have?
-    return u, h_n => return u, u[-1].expand_as(h_n)
+    return u, h_n => return u, u[-1].expand_as(h_n) § What the next layer reads
 """)
 
-run_with_masks = task(
+run_with_masks = CHECKS.task(
     "run_with_masks",
-    LESSON,
     wrong,
     returns="output (T B H), h_n (L B H)",
     points="""
@@ -458,8 +382,6 @@ run_with_masks = task(
 
 
 # ---- Task 5, locked_dropout: one mask for the whole sequence.
-
-
 def _locked_dropout(x, p, training):
     if training:
         mask = torch.rand_like(x[:1]) >= p
@@ -478,13 +400,11 @@ def _locked_dropout_cases(seed: int) -> list[Case]:
     return [case(seed + k, *size) for k, size in enumerate(sizes)]
 
 
-wrong = Mistakes("Why not in time?", _locked_dropout)
-wrong.edits("""
+wrong = Mistakes("Why not in time?", _locked_dropout).edits("""
 new at each step | each step has a mask of its own. That is nn.LSTM's dropout; locked is one mask for all
     steps.
     rand_like(x[:1]) => rand_like(x)
-one for the batch | all sequences of the batch share one mask.
-    rand_like(x[:1]) => rand_like(x[:1, :1])
+one for the batch | all sequences of the batch share one mask. | rand_like(x[:1]) => rand_like(x[:1, :1])
 locked over the batch | the mask is the same for all sequences and new at each step: the wrong axis is locked.
     rand_like(x[:1]) => rand_like(x[:, :1])
     look: Which axis of x is time?
@@ -492,40 +412,31 @@ whole sequences dropped | all units of a sequence share one number: whole sequen
     rand_like(x[:1]) => rand_like(x[:1, :, :1])
 steps dropped | all units of a step are dropped together: the mask runs over the steps, not over the units.
     rand_like(x[:1]) => rand_like(x[:, :, :1])
-§ Where dropout goes
-not scaled | what is kept is not made larger.
-    / (1 - p) =>
-scaled by 1 - p | what is kept is made smaller.
-    / (1 - p) => * (1 - p)
-scaled by p | what is kept is multiplied by p.
-    / (1 - p) => * p
+not scaled | what is kept is not made larger. § Where dropout goes | / (1 - p) =>
+scaled by 1 - p | what is kept is made smaller. § Where dropout goes | / (1 - p) => * (1 - p)
+scaled by p | what is kept is multiplied by p. § Where dropout goes | / (1 - p) => * p
 kept with p | the share that is dropped is 1 - p: p is taken for the probability of being kept.
-    >= p => < p
-in evaluation too | in evaluation numbers are dropped, too.
-    if training: => if True:
-only in evaluation | in training nothing is dropped, and in evaluation something is.
+    >= p => < p § Where dropout goes
+in evaluation too | in evaluation numbers are dropped, too. § Where dropout goes | if training: => if True:
+only in evaluation | in training nothing is dropped, and in evaluation something is. § Where dropout goes
     if training: => if not training:
-never | nothing is ever dropped.
-    if training: => if False:
-§
+never | nothing is ever dropped. § Where dropout goes | if training: => if False:
 drawn once for ever | each call has the same mask: a seed set inside, or a mask kept from the first call?
     torch.rand_like(x[:1]) => torch.rand(x[:1].shape, generator=torch.Generator().manual_seed(0))
-§ Where dropout goes
 noise, not dropout | nothing is set to zero: x is multiplied by the random numbers themselves.
     >= p =>
+    § Where dropout goes
 scaled in evaluation instead | in training nothing is scaled, and in evaluation all is multiplied by 1 - p.
-    That is an old form of dropout; torch scales in training.
+    That is an old form of dropout; torch scales in training. § Where dropout goes
     / (1 - p) =>
     return x => return x if training else x * (1 - p)
-§
 functional.dropout of x | functional.dropout acts here without `training`: it drops always, at each step anew.
     if training: => if False:
     return x => return torch.nn.functional.dropout(x, p)
 """)
 
-locked_dropout = task(
+locked_dropout = CHECKS.task(
     "locked_dropout",
-    LESSON,
     wrong,
     returns="evaluation flag, share_dropped number to 0.05, scale number, steps_share_it flag, "
     "sequences_share_it flag, units_share_it flag, calls_share_it flag",
@@ -542,7 +453,6 @@ locked_dropout = task(
 
 
 # ---- Task 6, residual_stack: a way past each layer.
-
 EQUAL_WIDTHS = Trait("I = H", "what you do where the widths differ")
 OTHER_WIDTH = Trait("I and H differ", "what you do where the widths are equal")
 
@@ -567,22 +477,15 @@ def _residual_stack_cases(numbers, T, B, I, H, L):
     return _residual_stack_arguments(numbers, T, B, I, H, L), EQUAL_WIDTHS if I == H else OTHER_WIDTH
 
 
-wrong = Mistakes("Counting the paths", _residual_stack)
-wrong.edits("""
-no way past | nothing is added: this is a plain stack.
-    hs + u if => hs if
+wrong = Mistakes("Counting the paths", _residual_stack).edits("""
+no way past | nothing is added: this is a plain stack. | hs + u if => hs if
 h_n of the sum | output is right. h_n holds the sum that goes up; a layer's state is its own h.
     h[0] => u[-1]
-mean | the two are averaged: the way past a layer has a factor of 1/2.
-    hs + u if => (hs + u) / 2 if
-product | the two are multiplied, not added.
-    hs + u if => hs * u if
-difference | what a layer has read is taken away, not added.
-    hs + u if => hs - u if
-added twice | what a layer has read is added twice.
-    hs + u if => hs + 2 * u if
-layer left out | where the widths are equal the layer itself has no part in what goes up.
-    hs + u if => u if
+mean | the two are averaged: the way past a layer has a factor of 1/2. | hs + u if => (hs + u) / 2 if
+product | the two are multiplied, not added. | hs + u if => hs * u if
+difference | what a layer has read is taken away, not added. | hs + u if => hs - u if
+added twice | what a layer has read is added twice. | hs + u if => hs + 2 * u if
+layer left out | where the widths are equal the layer itself has no part in what goes up. | hs + u if => u if
 x added everywhere | x is added at every layer where it fits. What has layer 2 read?
     hs + u if hs.shape == u.shape => hs + x if hs.shape == x.shape
 not past the last | there is no way past the last layer.
@@ -597,16 +500,13 @@ past the whole stack | the layers are a plain stack, and x is added at its end.
 the output below added | the h of the layer below is added, without the sum that it was part of.
     u, ends = x, [] => u, ends, below = x, [], x
     u = hs + u if hs.shape == u.shape else hs => u, below = hs + below if hs.shape == below.shape else hs, hs
-§ What the next layer reads
 h_n is output's | h_n is taken from output, for all layers. Each layer has a final h of its own.
-    return u, h_n => return u, u[-1].expand_as(h_n)
-each layer reads x | every layer reads x where it can.
-    layer(u) => layer(x)
+    return u, h_n => return u, u[-1].expand_as(h_n) § What the next layer reads
+each layer reads x | every layer reads x where it can. § What the next layer reads | layer(u) => layer(x)
 """)
 
-residual_stack = task(
+residual_stack = CHECKS.task(
     "residual_stack",
-    LESSON,
     wrong,
     returns="output (T B H), h_n (L B H)",
     points="output 2; h_n 1",
@@ -614,6 +514,3 @@ residual_stack = task(
     example=_residual_stack_arguments(random_numbers(0, 0.7), 2, 1, 1, 1, 2),
     forbid=frozenset({"rnncourse"}),
 )
-
-
-CHECKS = (stack_shapes, parameters_by_layer, stack_cells, run_with_masks, locked_dropout, residual_stack)

@@ -10,30 +10,30 @@ from rnncourse.checks.framework.authoring import (
     AUTOGRAD,
     LAYER,
     Case,
+    ExerciseSet,
     Mistakes,
     TorchModule,
     Trait,
-    Word,
+    cases,
     flat,
-    predicted,
+    random_cell,
+    random_head,
     random_module,
     random_numbers,
+    random_state,
     rows,
     small_cell,
     small_head,
-    task,
-    value,
 )
 from rnncourse.checks.given import stateful_training as given
 from rnncourse.checks.given.stateful_training import LEAKING, LOOPS
 from rnncourse.checks.uses.stateful_training import cut_state, read_twice, train
 from rnncourse.steps import LSTMState
 
-LESSON = "14"
+CHECKS = ExerciseSet("14")
 
 
 # ---- Task 1, batchify: one long sequence laid out in rows that a chunk after a chunk goes on along.
-
 EVEN = Trait("the tokens fill the rows", "what you do with tokens that are left over")
 LEFT_OVER = Trait("tokens are left over", "which token stands in which row")
 
@@ -54,22 +54,17 @@ def _batchify_cases(seed):
     return [case(14, 3), case(12, 2), case(23, 5), case(20, 4), case(10, 3), case(9, 2)]
 
 
-wrong = Mistakes("Lay out the batch", _batchify)
-wrong.edits("""
+wrong = Mistakes("Lay out the batch", _batchify).edits("""
 every B-th token | each row reads the text with holes: neighbours of the text stand beside each other in the
     batch.
     view(B, n).T => view(n, B)
-batch first | the rows are right, and they lie along axis 0: this is (B, n). Time comes first.
-    .T =>
+batch first | the rows are right, and they lie along axis 0: this is (B, n). Time comes first. | .T =>
 the beginning left out | what does not fill the rows is left out at the beginning. It is the end that is
     dropped.
     data[: n * B] => data[len(data) - n * B :]
-a step too few | the rows are a step shorter than they can be.
-    len(data) // B => max(len(data) // B - 1, 1)
-time backwards | each row runs from its end to its beginning.
-    .T => .T.flip(0)
-rows in another order | the last stretch of the text stands in row 0.
-    view(B, n).T => view(B, n).flip(0).T
+a step too few | the rows are a step shorter than they can be. | len(data) // B => max(len(data) // B - 1, 1)
+time backwards | each row runs from its end to its beginning. | .T => .T.flip(0)
+rows in another order | the last stretch of the text stands in row 0. | view(B, n).T => view(B, n).flip(0).T
 padded | the rows are filled up with zeros. What does not fill them is dropped.
     len(data) // B => -(-len(data) // B)
     data[: n * B] => F.pad(data, (0, n * B - len(data)))
@@ -77,9 +72,8 @@ the last token for a target | the last token of the text is kept back. Targets a
     len(data) // B => (len(data) - 1) // B
 """)
 
-batchify = task(
+batchify = CHECKS.task(
     "batchify",
-    LESSON,
     wrong,
     returns="rows (n B) int",
     points="the layout 1 where the tokens fill the rows; with tokens left over, too 1",
@@ -90,7 +84,6 @@ batchify = task(
 
 
 # ---- Task 2, detach: any state without its past.
-
 ONE = Trait("the state is one tensor", "what you do with a state of several tensors")
 PAIR = Trait("the state is a pair", "what you do with other states than a pair")
 LAYERS = Trait("each layer has a state", "what you do with a state within a state")
@@ -121,8 +114,7 @@ def _detach_cases(seed):
     ]
 
 
-wrong = Mistakes("Detach the state", _detach)
-wrong.edits("""
+wrong = Mistakes("Detach the state", _detach).edits("""
 not cut | what comes back still has its past. `detach` changes nothing in place: it returns a new tensor.
     state.detach() => state
 only one tensor | a single tensor is cut. A state of several tensors comes back with its past.
@@ -137,17 +129,15 @@ one level deep | the tensors of a pair are cut, the pairs of a list are not.
     _detach(part) => part.detach() if isinstance(part, torch.Tensor) else part
 zeros | the numbers are gone: this is a reset. The next chunk has to go on from the same numbers.
     state.detach() => torch.zeros_like(state)
-§ `detach`, `detach_` and `.data`
 in place | the state that was given is cut, too: it has lost its past in place.
-    state.detach() => state.detach_()
+    state.detach() => state.detach_() § `detach`, `detach_` and `.data`
 .data | a write in place would go unnoticed: what comes back shares its numbers with what was given, and
-    autograd does not know.
+    autograd does not know. § `detach`, `detach_` and `.data`
     state.detach() => state.data
 """)
 
-detach = task(
+detach = CHECKS.task(
     "detach",
-    LESSON,
     wrong,
     returns="numbers (N), cut (S) bool, original (S) bool, noticed (S) bool",
     points="""
@@ -171,74 +161,58 @@ detach = task(
 
 right = {"whole": -7.0, "chunks": -1.0, "every_step": 7.0, "steps_back": 1.0}
 
-wrong = Mistakes("What the cut leaves out", right)
-wrong.edits("""
-whole: only the last loss | That is the last loss alone. Each step has a loss.
-    whole => -14.0
-whole: u left out | A term has a factor u for each step between t and s.
-    whole => 2.0
+wrong = Mistakes("What the cut leaves out", right).edits("""
+whole: only the last loss | That is the last loss alone. Each step has a loss. | whole => -14.0
+whole: u left out | A term has a factor u for each step between t and s. | whole => 2.0
 whole: cut at every step | That is each step's own term alone. In the whole, earlier steps count, too.
     whole => 7.0
-chunks: the whole | Nothing is cut in that.
-    chunks => -7.0
-chunks: state zeroed | Detaching leaves the state's value: h_2 is -1, not -5.
-    chunks => 53.0
+chunks: the whole | Nothing is cut in that. | chunks => -7.0
+chunks: state zeroed | Detaching leaves the state's value: h_2 is -1, not -5. | chunks => 53.0
 chunks: last chunk only | That is the second chunk alone. The first one has a term that is not 0.
     chunks => -4.0
-chunks: first chunk only | That is the first chunk alone.
-    chunks => 3.0
-chunks: border a step early | That is cut between 0 and 1, and between 2 and 3.
-    chunks => 9.0
-§ Detach at every step
-chunks: cut at every step | That is cut at every step. Chunks have 2 steps.
+chunks: first chunk only | That is the first chunk alone. | chunks => 3.0
+chunks: border a step early | That is cut between 0 and 1, and between 2 and 3. | chunks => 9.0
+chunks: cut at every step | That is cut at every step. Chunks have 2 steps. § Detach at every step
     chunks => 7.0
-§ How large is the error?
 chunks: two steps back | That lets each loss look back over two steps. Chunks have borders.
-    chunks => 1.0
-§ Detach at every step
-every_step: nothing | A detached state is a constant, not 0: it still multiplies u.
+    chunks => 1.0 § How large is the error?
+every_step: nothing | A detached state is a constant, not 0: it still multiplies u. § Detach at every step
     every_step => 0.0
-every_step: the whole | Nothing is cut in that.
-    every_step => -7.0
-§ How large is the error?
-steps_back: chunks | That has borders. Here every loss looks back over two steps.
+every_step: the whole | Nothing is cut in that. § Detach at every step | every_step => -7.0
+steps_back: chunks | That has borders. Here every loss looks back over two steps. § How large is the error?
     steps_back => -1.0
-steps_back: three | s - t < 2 allows two values of s - t: 0 and 1.
+steps_back: three | s - t < 2 allows two values of s - t: 0 and 1. § How large is the error?
     steps_back => -7.0
-steps_back: one | s - t < 2 allows two values of s - t: 0 and 1.
-    steps_back => 7.0
+steps_back: one | s - t < 2 allows two values of s - t: 0 and 1. § How large is the error? | steps_back => 7.0
 """)
 
-by_hand = predicted("by_hand", LESSON, "What the cut leaves out", right, wrong, forbid=AUTOGRAD)
+by_hand = CHECKS.predicted("by_hand", wrong, forbid=AUTOGRAD)
 
 
 # ---- Task 4, loops: five loops over chunks, and what becomes of each.
-
 WORDS = "right", "fails", "grows", "no past"
 
-wrong = Mistakes("`retain_graph=True` is the wrong medicine")
-# No hint is shown here: they say what the tests try.
-wrong("c is forgotten", "P detaches h alone.")({"P": "right"})
-wrong("no past taken for right", "Q detaches at every step.")({"Q": "right"})
-wrong("the sum of losses", "R holds every loss.")({"R": "right"})
-wrong("detach_ taken for a fault", "S detaches in place.")({"S": "fails"})
-wrong("retain_graph without steps", "T has no optimizer step.")({"T": "fails"})
+TRUTH = {"P": "fails", "Q": "no past", "R": "grows", "S": "right", "T": "grows"}
 
-loops = task(
+wrong = Mistakes("`retain_graph=True` is the wrong medicine", TRUTH).edits("""
+# No hint is shown here: they say what the tests try.
+c is forgotten | P detaches h alone. | P => 'right'
+no past taken for right | Q detaches at every step. | Q => 'right'
+the sum of losses | R holds every loss. | R => 'right'
+detach_ taken for a fault | S detaches in place. | S => 'fails'
+retain_graph without steps | T has no optimizer step. | T => 'fails'
+""")
+
+loops = CHECKS.chosen(
     "loops",
-    LESSON,
     wrong,
-    returns=tuple(Word(loop, WORDS) for loop in "PQRST"),
+    choices=WORDS,
     points="all five loops 3",
-    truth={"P": "fails", "Q": "no past", "R": "grows", "S": "right", "T": "grows"},
-    use=value,
     forbid=frozenset(),
-    tells=False,
 )
 
 
 # ---- Task 5, train_epoch: one pass over a long sequence, chunk by chunk.
-
 WHOLE_CHUNKS = Trait("all chunks have K steps", "what you do with a last chunk that is shorter")
 SHORT_CHUNK = Trait("the last chunk is shorter", "what you do where all chunks have K steps")
 
@@ -256,45 +230,34 @@ def _train_epoch(lstm, head, optimizer, x, y, K):
     return torch.tensor(losses, dtype=x.dtype)
 
 
-def _train_epoch_cases(seed):
-    numbers = random_numbers(seed, 0.8)
-
-    def case(T, B, I, H, O, K, L=1):
-        lstm = random_module("LSTM", numbers, input_size=I, hidden_size=H, num_layers=L)
-        head = random_module("Linear", numbers, in_features=H, out_features=O)
-        arguments = {"lstm": replace(lstm, trains=True), "head": replace(head, trains=True), "lr": 0.5}
-        arguments |= {"x": numbers(T, B, I), "y": numbers(T, B, O), "K": K}
-        sizes = {"T": T, "B": B, "I": I, "H": H, "O": O, "K": K, "n": -(-T // K)}
-        return Case(arguments, sizes, frozenset({SHORT_CHUNK if T % K else WHOLE_CHUNKS}))
-
-    return [case(12, 5, 2, 6, 1, 4), case(14, 7, 4, 5, 2, 6), case(9, 2, 6, 5, 1, 4, L=2)]
+@cases(0.8, "T12 B5 I2 H6 O1 K4 n3; T14 B7 I4 H5 O2 K6 n3; T9 B2 I6 H5 O1 K4 n3 layers=2")
+def _train_epoch_cases(numbers, T, B, I, H, O, K, n, layers=1):
+    lstm = random_module("LSTM", numbers, input_size=I, hidden_size=H, num_layers=layers)
+    head = random_head(numbers, H, O)
+    arguments = {"lstm": replace(lstm, trains=True), "head": replace(head, trains=True), "lr": 0.5}
+    arguments |= {"x": numbers(T, B, I), "y": numbers(T, B, O), "K": K}
+    return arguments, SHORT_CHUNK if T % K else WHOLE_CHUNKS
 
 
-wrong = Mistakes("The second backward", _train_epoch)
-wrong.edits("""
-§ When to reset
-state zeroed | each chunk starts from zeros: the state is not carried.
+wrong = Mistakes("The second backward", _train_epoch).edits("""
+state zeroed | each chunk starts from zeros: the state is not carried. § When to reset
     lstm(x_k, state) => lstm(x_k)
-§ Detach the state
-c zeroed | h is carried from chunk to chunk, c starts from zeros.
+c zeroed | h is carried from chunk to chunk, c starts from zeros. § Detach the state
     tuple(s.detach() for s in state) => state[0].detach(), torch.zeros_like(state[1])
-h zeroed | c is carried from chunk to chunk, h starts from zeros.
+h zeroed | c is carried from chunk to chunk, h starts from zeros. § Detach the state
     tuple(s.detach() for s in state) => torch.zeros_like(state[0]), state[1].detach()
-h and c exchanged | the carried state is (c, h). A layer takes (h, c).
+h and c exchanged | the carried state is (c, h). A layer takes (h, c). § Detach the state
     tuple(s.detach() for s in state) => state[1].detach(), state[0].detach()
-§
 gradients pile up | the gradients of all chunks so far pile up: they are not set to zero in between.
     optimizer.zero_grad() =>
-no update | the weights are as they were: there is no update, or it finds no gradient.
-    optimizer.step() =>
+no update | the weights are as they were: there is no update, or it finds no gradient. | optimizer.step() =>
 one update | the weights change once, at the end. Asked is an update after each chunk.
     optimizer.zero_grad() =>
     optimizer.step() =>
     return => optimizer.step(); return
 the whole in one piece | the sequence is not cut: there is one loss, of all T steps.
     x.split(K), y.split(K) => [x], [y]
-K chunks | there are K chunks. Asked are chunks of K steps.
-    x.split(K), y.split(K) => x.chunk(K), y.chunk(K)
+K chunks | there are K chunks. Asked are chunks of K steps. | x.split(K), y.split(K) => x.chunk(K), y.chunk(K)
 the short chunk left out | the last chunk is left out where it has fewer than K steps. A state does not mind a
     short chunk.
     zip(x.split(K), y.split(K), strict=True) => zip(x[: len(x) // K * K].split(K), y.split(K))
@@ -312,7 +275,6 @@ the last step only | the loss is that of each chunk's last step. Asked are all i
     head(output), y_k => head(output[-1]), y_k[-1]
 the sum so far returned | the losses are sums over all chunks so far. Asked is each chunk's own.
     dtype=x.dtype) => dtype=x.dtype).cumsum(0)
-§ `retain_graph=True` is the wrong medicine
 full gradient | the gradient goes back over all chunks: one backward, at the end.
     optimizer.zero_grad() =>
     loss.backward() =>
@@ -320,13 +282,13 @@ full gradient | the gradient goes back over all chunks: one backward, at the end
     tuple(s.detach() for s in state) => state
     loss.item() => loss
     return torch.tensor(losses, dtype=x.dtype) => sum(losses).backward(); optimizer.step(); return losses
+    § `retain_graph=True` is the wrong medicine
 """)
 
 one_unit = {f"{name}_l0": value for name, value in small_cell().parameters.items()}
 
-train_epoch = task(
+train_epoch = CHECKS.task(
     "train_epoch",
-    LESSON,
     wrong,
     returns="losses (n), weights (P)",
     points="the losses 2 = losses; the weights afterwards 2 = weights",
@@ -348,7 +310,6 @@ train_epoch = task(
 
 
 # ---- Task 6, Reader: a module with three faults (given.py) that keeps its state from chunk to chunk.
-
 FLOAT = Trait("the module is as it was built", "what `.double()` moves, and what it does not")
 DOUBLE = Trait("the module is moved by .double()", "the module as it was built")
 
@@ -371,19 +332,13 @@ class _Reader(nn.Module):
         return output
 
 
-def _Reader_cases(seed):
-    numbers = random_numbers(seed, 0.8, torch.float32)
-
-    def case(B, I, H, *steps, double=False):
-        sizes = {"input_size": I, "hidden_size": H}
-        parameters = random_module("LSTM", numbers, **sizes).parameters
-        chunks = [numbers(K, B, I).to(torch.float64 if double else torch.float32) for K in steps]
-        arguments = sizes | {"batch_size": B, "parameters": parameters, "double": double, "chunks": chunks}
-        letters = {"T": sum(steps), "K": steps[0], "B": B, "I": I, "H": H}
-        return Case(arguments, letters, frozenset({DOUBLE if double else FLOAT}))
-
-    cases = [case(3, 2, 5, 4, 4, 4), case(2, 5, 6, 3, 3, 1), case(6, 3, 4, 2, 2, 2, double=True)]
-    return [*cases, case(4, 3, 2, 5, 5, 5)]
+@cases(0.8, "T12 K4 B3 I2 H5; T7 K3 B2 I5 H6; T6 K2 B6 I3 H4 double; T15 K5 B4 I3 H2", dtype=torch.float32)
+def _Reader_cases(numbers, T, K, B, I, H, double=False):
+    parameters = random_module("LSTM", numbers, input_size=I, hidden_size=H).parameters
+    chunks = [numbers(min(K, T - t), B, I) for t in range(0, T, K)]
+    arguments = {"input_size": I, "hidden_size": H, "batch_size": B, "parameters": parameters}
+    arguments |= {"double": double, "chunks": [chunk.double() if double else chunk for chunk in chunks]}
+    return arguments, DOUBLE if double else FLOAT
 
 
 wrong = Mistakes("Epochs and evaluation", _Reader)
@@ -391,51 +346,44 @@ wrong("as given", "it does what the class as given does: no repair shows yet.", 
     given.Reader
 )
 wrong.edits("""
-§ Detach the state
 c not detached | the last chunk's gradient goes back into the chunks before: c is carried with its past.
-    h.detach(), c.detach() => h.detach(), c
+    h.detach(), c.detach() => h.detach(), c § Detach the state
 h not detached | the last chunk's gradient goes back into the chunks before: h is carried with its past.
-    h.detach(), c.detach() => h, c.detach()
+    h.detach(), c.detach() => h, c.detach() § Detach the state
 neither detached | the last chunk's gradient goes back into the chunks before: h and c are carried with their
-    past.
+    past. § Detach the state
     h.detach(), c.detach() => h, c
-§ When to reset
-c not reset | after reset() the state is not that of a beginning: c is left as it was.
+c not reset | after reset() the state is not that of a beginning: c is left as it was. § When to reset
     self.c = torch.zeros_like(self.c) =>
-no reset | reset() changes nothing.
+no reset | reset() changes nothing. § When to reset
     self.h = torch.zeros_like(self.h) => pass
     self.c = torch.zeros_like(self.c) =>
-h not reset | after reset() the state is not that of a beginning: h is left as it was.
+h not reset | after reset() the state is not that of a beginning: h is left as it was. § When to reset
     self.h = torch.zeros_like(self.h) =>
-§
 no buffers | `.double()` moves the layer, and the state, or a half of it, stays behind.
     self.register_buffer("h", zeros, persistent=False) => self.h = zeros
     self.register_buffer("c", zeros.clone(), persistent=False) => self.c = zeros.clone()
-§ Detach the state
 c not detached, c not reset | the last chunk's gradient goes back into the chunks before. And reset() leaves c
-    as it was.
+    as it was. § Detach the state
     h.detach(), c.detach() => h.detach(), c
     self.c = torch.zeros_like(self.c) =>
 c not detached, no buffers | the last chunk's gradient goes back into the chunks before. And the state does
-    not follow `.double()`.
+    not follow `.double()`. § Detach the state
     self.register_buffer("h", zeros, persistent=False) => self.h = zeros
     self.register_buffer("c", zeros.clone(), persistent=False) => self.c = zeros.clone()
     h.detach(), c.detach() => h.detach(), c
-§ When to reset
 c not reset, no buffers | reset() leaves c as it was. And the state does not follow `.double()`.
     self.register_buffer("h", zeros, persistent=False) => self.h = zeros
     self.register_buffer("c", zeros.clone(), persistent=False) => self.c = zeros.clone()
     self.c = torch.zeros_like(self.c) =>
-§
+    § When to reset
 state not kept | every chunk starts from zeros: the state is not kept.
     self.h, self.c = h.detach(), c.detach() =>
-h and c exchanged | h is kept as c, and c as h.
-    h.detach(), c.detach() => c.detach(), h.detach()
+h and c exchanged | h is kept as c, and c as h. | h.detach(), c.detach() => c.detach(), h.detach()
 """)
 
-Reader = task(
+Reader = CHECKS.task(
     "Reader",
-    LESSON,
     wrong,
     returns="output (T B H), gradient (P), after reset (K B H)",
     points="""
@@ -452,7 +400,6 @@ Reader = task(
 
 
 # ---- Task 7, read_documents: the state begins anew where a document begins, row by row.
-
 ONE_DOCUMENT = Trait("no document begins", "the steps at which a document begins")
 DOCUMENTS = Trait("documents begin", "what you do where no document begins")
 
@@ -467,42 +414,26 @@ def _read_documents(cell, x, begins, state):
     return torch.stack(outputs), (h, c)
 
 
-def _read_documents_cases(seed):
-    numbers = random_numbers(seed, 0.8)
-
-    def case(I, H, *rows):
-        begins = torch.tensor([[letter == "!" for letter in row] for row in rows]).T.contiguous()  # (T, B)
-        T, B = begins.shape
-        cell = random_module("LSTMCell", numbers, input_size=I, hidden_size=H)
-        state = (numbers(B, H), 2 * numbers(B, H))
-        arguments = {"cell": cell, "x": numbers(T, B, I), "begins": begins, "state": state}
-        trait = DOCUMENTS if begins.any() else ONE_DOCUMENT
-        return Case(arguments, {"T": T, "B": B, "I": I, "H": H}, frozenset({trait}))
-
-    return [
-        case(2, 4, "..!..", "!....", ".!.!."),  # a row for each sequence, ! where a document begins
-        case(3, 5, "...!", "...."),
-        case(5, 2, "....", "....", "...."),
-        case(2, 5, "!.!", "..!", "!!.", "..."),
-        case(4, 3, "!.....", "..!..!"),
-    ]
+@cases(  # rows: one for each sequence, ! where a document begins
+    0.8,
+    "T5 B3 I2 H4 rows='..!..,!....,.!.!.'; T4 B2 I3 H5 rows='...!,....'; T4 B3 I5 H2 rows='....,....,....'",
+    "T3 B4 I2 H5 rows='!.!,..!,!!.,...'; T6 B2 I4 H3 rows='!.....,..!..!'",
+)
+def _read_documents_cases(numbers, T, B, I, H, rows):
+    begins = torch.tensor([[letter == "!" for letter in row] for row in rows.split(",")]).T.contiguous()
+    cell, state = random_cell(numbers, I, H), random_state(numbers, B, H)
+    arguments = {"cell": cell, "x": numbers(T, B, I), "begins": begins, "state": state}
+    return arguments, DOCUMENTS if begins.any() else ONE_DOCUMENT
 
 
-wrong = Mistakes("When to reset", _read_documents)
-wrong.edits("""
+wrong = Mistakes("When to reset", _read_documents).edits("""
 never reset | no state begins anew: `begins` has no part in it.
     (h * keep, c * keep) => (h, c)
     look: `detach` leaves the value of a state as it is.
-§ Detach the state
-h only | h begins anew, c is left from the document before.
-    c * keep => c
-c only | c begins anew, h is left from the document before.
-    h * keep => h
-§
-all rows | where a document begins in one row, all rows begin anew.
-    ~new => ~new.any().expand_as(new)
-the other way round | the state is kept where a document begins, and zero everywhere else.
-    (~new) => new
+h only | h begins anew, c is left from the document before. § Detach the state | c * keep => c
+c only | c begins anew, h is left from the document before. § Detach the state | h * keep => h
+all rows | where a document begins in one row, all rows begin anew. | ~new => ~new.any().expand_as(new)
+the other way round | the state is kept where a document begins, and zero everywhere else. | (~new) => new
 a step late | the state begins anew after the first step of a document, not before it.
     (h * keep, c * keep) => (h, c)
     outputs.append(h) => outputs.append(h); h, c = h * keep, c * keep
@@ -525,13 +456,11 @@ the input zeroed | it is the input that is zeroed where a document begins.
     cell(x_t, (h * keep, c * keep)) => cell(x_t * keep, (h, c))
 zeros at first | the first documents start from zeros, not from the state that is given.
     h, c = state => h, c = (torch.zeros_like(part) for part in state)
-zeros at every step | every step starts from zeros.
-    (~new)[:, None].to(x.dtype) => 0.0
+zeros at every step | every step starts from zeros. | (~new)[:, None].to(x.dtype) => 0.0
 """)
 
-read_documents = task(
+read_documents = CHECKS.task(
     "read_documents",
-    LESSON,
     wrong,
     returns="output (T B H), h (B H), c (B H)",
     points="output 2; the state 1 = h, c",
@@ -546,8 +475,5 @@ read_documents = task(
     forbid=LAYER,
     agree="each document read alone",
 )
-
-
-CHECKS = (batchify, detach, by_hand, loops, train_epoch, Reader, read_documents)
 
 __all__ = ["CHECKS", "LEAKING", "LOOPS", *(check.name for check in CHECKS)]

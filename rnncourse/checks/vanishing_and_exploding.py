@@ -11,22 +11,21 @@ from rnncourse.checks.framework.authoring import (
     CLIPPING,
     RECURRENT,
     Case,
+    ExerciseSet,
     Mistakes,
     Problem,
     TorchModule,
     Trait,
-    Word,
+    cases,
     random_module,
     random_numbers,
     row,
     rows,
-    task,
-    value,
 )
 from rnncourse.checks.given.vanishing_and_exploding import four_runs
 from rnncourse.checks.uses.vanishing_and_exploding import train
 
-LESSON = "05"
+CHECKS = ExerciseSet("05")
 
 
 # ---- Task 1, step_jacobian: the Jacobian of one step of the tanh cell.
@@ -36,42 +35,32 @@ def _step_jacobian(h_t, weight_hh):
     return J
 
 
-def _step_jacobian_cases(seed):
-    numbers = random_numbers(seed, 0.8)
-    return [Case({"h_t": torch.tanh(numbers(H)), "weight_hh": numbers(H, H)}, {"H": H}) for H in (4, 3, 6, 2)]
+@cases(0.8, "H4; H3; H6; H2")
+def _step_jacobian_cases(numbers, H):
+    return {"h_t": torch.tanh(numbers(H)), "weight_hh": numbers(H, H)}
 
 
-wrong = Mistakes("Many units: a product of Jacobians", _step_jacobian)
-wrong.edits("""
-slope 1 - h | the slope of tanh is taken as 1 - h. It is 1 - tanh².
-    h_t**2 => h_t
-tanh once more | h_t is squashed a second time: it is the tanh already.
-    h_t**2 => torch.tanh(h_t) ** 2
+wrong = Mistakes("Many units: a product of Jacobians", _step_jacobian).edits("""
+slope 1 - h | the slope of tanh is taken as 1 - h. It is 1 - tanh². | h_t**2 => h_t
+tanh once more | h_t is squashed a second time: it is the tanh already. | h_t**2 => torch.tanh(h_t) ** 2
 columns scaled | the columns are multiplied by the slopes. Row k belongs to unit k of the new state; whose
     slope is it?
     torch.diag(slopes) @ weight_hh => weight_hh * slopes
-no slope | this is W_hh alone: the tanh has no part in it.
-    torch.diag(slopes) @ =>
-no weights | these are the slopes alone: W_hh has no part in it.
-    @ weight_hh =>
+no slope | this is W_hh alone: the tanh has no part in it. | torch.diag(slopes) @ =>
+no weights | these are the slopes alone: W_hh has no part in it. | @ weight_hh =>
 elementwise product | diag(slopes) is multiplied entry by entry: all off the diagonal becomes 0. Asked is a
     matrix product.
     @ => *
-transposed weights | W_hh is transposed in it.
-    @ weight_hh => @ weight_hh.T
+transposed weights | W_hh is transposed in it. | @ weight_hh => @ weight_hh.T
 transposed | this is Jᵀ, which carries a gradient back. Row k of J is for unit k of the new state.
     return J => return J.T
-1 + h² | the slope has the wrong sign in it: it is at most 1.
-    1 - h_t**2 => 1 + h_t**2
-h² for the slope | h² alone is no slope: where h is 0, tanh is steepest.
-    1 - h_t**2 => h_t**2
-sigmoid's slope | h * (1 - h) is the slope of a sigmoid.
-    1 - h_t**2 => h_t * (1 - h_t)
+1 + h² | the slope has the wrong sign in it: it is at most 1. | 1 - h_t**2 => 1 + h_t**2
+h² for the slope | h² alone is no slope: where h is 0, tanh is steepest. | 1 - h_t**2 => h_t**2
+sigmoid's slope | h * (1 - h) is the slope of a sigmoid. | 1 - h_t**2 => h_t * (1 - h_t)
 """)
 
-step_jacobian = task(
+step_jacobian = CHECKS.task(
     "step_jacobian",
-    LESSON,
     wrong,
     returns="J (H H)",
     points="J 2",
@@ -92,50 +81,38 @@ def _product_norms(states, weight_hh):
     return torch.stack(norms)
 
 
-def _product_norms_cases(seed):
-    numbers = random_numbers(seed, 0.8)
-
-    def case(T, H):
-        return Case({"states": torch.tanh(numbers(T, H)), "weight_hh": numbers(H, H)}, {"T": T, "H": H})
-
-    return [case(5, 3), case(4, 6), case(6, 2), case(3, 4), case(4, 4)]  # T = H: rows taken for columns
+@cases(0.8, "T5 H3; T4 H6; T6 H2; T3 H4; T4 H4")  # T = H: rows taken for columns
+def _product_norms_cases(numbers, T, H):
+    return {"states": torch.tanh(numbers(T, H)), "weight_hh": numbers(H, H)}
 
 
-wrong = Mistakes("Many units: a product of Jacobians", _product_norms)
-wrong.edits("""
+wrong = Mistakes("Many units: a product of Jacobians", _product_norms).edits("""
 latest on the right | the factors stand in the wrong order: the latest Jacobian is on the right.
     J @ product => product @ J
-§ How large can the product be?
 Frobenius norm | this is the Frobenius norm, the root of all squares added up. Asked is the largest singular
-    value.
+    value. § How large can the product be?
     (product, 2) => (product)
 largest column sum | this is the largest column sum, another norm. Asked is the largest singular value.
-    (product, 2) => (product, 1)
+    (product, 2) => (product, 1) § How large can the product be?
 largest entry | this is the largest entry of the product. Asked is the most that it can stretch a vector.
-    torch.linalg.matrix_norm(product, 2) => product.abs().max()
+    torch.linalg.matrix_norm(product, 2) => product.abs().max() § How large can the product be?
 smallest singular value | this is the smallest singular value: the least that it stretches a vector.
-    matrix_norm(product, 2) => svdvals(product)[-1]
+    matrix_norm(product, 2) => svdvals(product)[-1] § How large can the product be?
 spectral radius | this is the spectral radius of the product: its eigenvalues. The norm is another number.
-    matrix_norm(product, 2) => eigvals(product).abs().max()
-§
-each step alone | each norm is that of one step's Jacobian: nothing is multiplied.
-    J @ product => J
+    matrix_norm(product, 2) => eigvals(product).abs().max() § How large can the product be?
+each step alone | each norm is that of one step's Jacobian: nothing is multiplied. | J @ product => J
 slopes left out | the slopes are left out: these are the norms of the powers of W_hh.
     torch.diag(1 - h_t**2) @ =>
-slope 1 - h | the slope of tanh is taken as 1 - h. It is 1 - tanh².
-    h_t**2 => h_t
+slope 1 - h | the slope of tanh is taken as 1 - h. It is 1 - tanh². | h_t**2 => h_t
 columns scaled | the slopes multiply the columns of W_hh. Row k belongs to unit k of the new state; whose
     slope is it?
     torch.diag(1 - h_t**2) @ weight_hh => weight_hh * (1 - h_t**2)
-weights transposed | W_hh is transposed in each factor.
-    @ weight_hh => @ weight_hh.T
-§ How large can the product be?
+weights transposed | W_hh is transposed in each factor. | @ weight_hh => @ weight_hh.T
 product of norms | the norms of the steps are multiplied: that is a bound. Multiply the matrices, then take
-    the norm.
+    the norm. § How large can the product be?
     J @ product => torch.linalg.matrix_norm(J, 2) * product
 the bound | these are the powers of the norm of W_hh: the bound, not the norm itself.
-    J @ product => torch.linalg.matrix_norm(weight_hh, 2) * product
-§
+    J @ product => torch.linalg.matrix_norm(weight_hh, 2) * product § How large can the product be?
 first slope left out | the first factor is W_hh alone: the slopes of the first step are not in it.
     in states: => in [0 * states[0], *states[1:]]:
 slopes one step late | each factor has the slopes of the step before, the first has none.
@@ -160,9 +137,8 @@ logarithm | these are the logarithms of the norms: the axis is logarithmic, the 
     torch.stack(norms) => torch.stack(norms).log10()
 """)
 
-product_norms = task(
+product_norms = CHECKS.task(
     "product_norms",
-    LESSON,
     wrong,
     returns="norms (T)",
     points="norms 3",
@@ -173,7 +149,6 @@ product_norms = task(
 
 
 # ---- Task 3, scale_to_radius: a recurrent matrix brought to a spectral radius.
-
 COMPLEX = Trait("the largest eigenvalue is complex", "how you compare complex numbers")
 NEGATIVE = Trait("the largest eigenvalue is negative", "what you do with a negative eigenvalue")
 
@@ -184,23 +159,18 @@ def _scale_to_radius(weight_hh, rho):
     return weight_hh * (rho / radius)
 
 
-def _scale_to_radius_cases(seed):
-    numbers = random_numbers(seed, 0.8)
-
-    def case(H, rho, trait):
-        while True:
-            weight_hh = numbers(H, H)
-            values = torch.linalg.eigvals(weight_hh)
-            top = values[values.abs().argmax()]
-            if (top.imag.abs() > 1e-9) == (trait is COMPLEX):
-                weight_hh = weight_hh if top.real < 0 else -weight_hh
-                return Case({"weight_hh": weight_hh, "rho": rho}, {"H": H}, frozenset({trait}))
-
-    return [case(4, 0.9, COMPLEX), case(3, 6.0, COMPLEX), case(5, 1.1, NEGATIVE), case(2, 7.5, NEGATIVE)]
+@cases(0.8, "H4 rho=0.9 complex; H3 rho=6.0 complex; H5 rho=1.1; H2 rho=7.5")
+def _scale_to_radius_cases(numbers, H, rho, complex=False):
+    while True:
+        weight_hh = numbers(H, H)
+        values = torch.linalg.eigvals(weight_hh)
+        top = values[values.abs().argmax()]
+        if (top.imag.abs() > 1e-9) == complex:
+            weight_hh = weight_hh if top.real < 0 else -weight_hh
+            return {"weight_hh": weight_hh, "rho": rho}, COMPLEX if complex else NEGATIVE
 
 
-wrong = Mistakes("How large can the product be?", _scale_to_radius)
-wrong.edits("""
+wrong = Mistakes("How large can the product be?", _scale_to_radius).edits("""
 largest singular value | the largest singular value is rho now. That is the norm; the spectral radius is never
     above it.
     eigenvalues.abs().max() => torch.linalg.matrix_norm(weight_hh, 2)
@@ -220,22 +190,18 @@ mean of the absolute values | you divide by the mean of the absolute values. Whi
     max() => mean()
 smallest eigenvalue | you divide by the smallest absolute value. Which of the eigenvalues decides in the end?
     max() => min()
-to 1 | the spectral radius is 1 now, for every rho.
-    rho / => 1 /
-rho times | rho times the matrix: the spectral radius that it had has no part in it.
-    / radius =>
+to 1 | the spectral radius is 1 now, for every rho. | rho / => 1 /
+rho times | rho times the matrix: the spectral radius that it had has no part in it. | / radius =>
 rho where it was rho | the quotient is upside down: what was large becomes larger.
     rho / radius => radius / rho
 only made smaller | a matrix whose spectral radius is below rho stays as it was. Here it is to be rho in any
     case.
     (rho / radius) => min(1, rho / radius)
-nothing changed | the matrix is as it was.
-    * (rho / radius) =>
+nothing changed | the matrix is as it was. | * (rho / radius) =>
 """)
 
-scale_to_radius = task(
+scale_to_radius = CHECKS.task(
     "scale_to_radius",
-    LESSON,
     wrong,
     returns="weight_hh (H H)",
     points="weight_hh 2",
@@ -245,7 +211,6 @@ scale_to_radius = task(
 
 
 # ---- Task 4, clip_global: gradients clipped by their global norm, by hand.
-
 LARGE = Trait("the norm is above max_norm", "what you do where it is too long")
 SMALL = Trait("the norm is below max_norm", "what you do where nothing is to be clipped")
 
@@ -258,17 +223,17 @@ def _clip_global(gradients, max_norm):
     return clipped, norm
 
 
-def _clip_global_cases(seed):
-    numbers = random_numbers(seed, 1.0)
-
-    def case(H, I, max_norm, trait, scale=3.0):
-        gradients = [scale * numbers(*shape) for shape in ((H, I), (H, H), (H,), (1, H), (1,))]
-        gradients[0] *= 0.01  # below the others by far: a clip of its own would leave it alone
-        return Case({"gradients": gradients, "max_norm": max_norm}, {"H": H, "I": I}, frozenset({trait}))
-
-    # Norms are about 3 * sqrt(H² + 2H + 1) = 3 (H + 1), and 0.3 (H + 1).
-    large = [case(4, 3, 1.0, LARGE), case(3, 5, 2.5, LARGE), case(2, 6, 0.5, LARGE)]
-    return [*large, case(3, 4, 10.0, SMALL, 0.3), case(5, 2, 12.0, SMALL, 0.3)]
+# Norms are about 3 * sqrt(H² + 2H + 1) = 3 (H + 1), and 0.3 (H + 1).
+@cases(
+    1.0,
+    "H4 I3 max_norm=1.0; H3 I5 max_norm=2.5; H2 I6 max_norm=0.5",
+    "H3 I4 max_norm=10.0 small; H5 I2 max_norm=12.0 small",
+)
+def _clip_global_cases(numbers, H, I, max_norm, small=False):
+    scale = 0.3 if small else 3.0
+    gradients = [scale * numbers(*shape) for shape in ((H, I), (H, H), (H,), (1, H), (1,))]
+    gradients[0] *= 0.01  # below the others by far: a clip of its own would leave it alone
+    return {"gradients": gradients, "max_norm": max_norm}, SMALL if small else LARGE
 
 
 def _derive(returned, arguments):
@@ -288,8 +253,7 @@ def _derive(returned, arguments):
     return torch.cat([g.flatten() for g in clipped]), torch.as_tensor(norm, dtype=torch.float64)
 
 
-wrong = Mistakes("Clipping", _clip_global)
-wrong.edits("""
+wrong = Mistakes("Clipping", _clip_global).edits("""
 each tensor | each tensor is clipped by its own norm: small and large come out alike.
     g * factor => g * torch.clamp(max_norm / g.norm(), max=1)
 each tensor, norm after | each tensor is clipped by its own norm, and norm is that of the clipped ones.
@@ -310,8 +274,7 @@ largest norm | the norm is the largest of the tensors' norms. What is the norm o
     norms.norm() => norms.max()
 mean of the norms | the norm is the mean of the tensors' norms. What is the norm of one long vector of all?
     norms.norm() => norms.mean()
-no root | the root is missing: norm is the sum of the squares.
-    norms.norm() => norms.square().sum()
+no root | the root is missing: norm is the sum of the squares. | norms.norm() => norms.square().sum()
 largest number | the norm is the largest absolute value in all the gradients.
     g.norm() => g.abs().max()
     norms.norm() => norms.max()
@@ -319,8 +282,7 @@ sum of absolute values | the norm is the sum of all absolute values. Asked is th
     up.
     g.norm() => g.abs().sum()
     norms.norm() => norms.sum()
-first tensor's norm | the norm is that of the first tensor alone.
-    norms.norm() => norms[0]
+first tensor's norm | the norm is that of the first tensor alone. | norms.norm() => norms[0]
 last tensor's norm | the norm is that of the last tensor alone: does a loop overwrite it?
     norms.norm() => norms[-1]
 never above 1 | too long gradients get the norm 1, whatever max_norm is.
@@ -330,16 +292,14 @@ upside down | the quotient is upside down: what is too long stays, what is short
 the larger for the smaller | the factor is the larger of 1 and the quotient: what is too long stays, what is
     short is made longer.
     max=1 => min=1
-not clipped | the gradients come back as they were.
-    g * factor => g * 1
+not clipped | the gradients come back as they were. | g * factor => g * 1
 all to zero where too long | where the norm is too large, all gradients become zero: the update is skipped,
     not shortened.
     torch.clamp(max_norm / norm, max=1) => (norm <= max_norm).double()
 """)
 
-clip_global = task(
+clip_global = CHECKS.task(
     "clip_global",
-    LESSON,
     wrong,
     returns="clipped (P), norm ()",
     points="""
@@ -355,7 +315,6 @@ clip_global = task(
 
 
 # ---- Task 5, train_clipped: the place of clipping in a training loop.
-
 clip = nn.utils.clip_grad_norm_
 
 
@@ -394,8 +353,7 @@ def _train_clipped_cases(seed):
     return [case(1, 4, 2, 3, 5, 0.6, 5.0), case(3, 3, 5, 2, 6, 0.4, 6.0), case(2, 5, 4, 2, 3, 50.0, 1.0)]
 
 
-wrong = Mistakes("Clipping", _train_clipped)
-wrong.edits("""
+wrong = Mistakes("Clipping", _train_clipped).edits("""
 clipped after the step | each update is made with the gradients as they were: the clipping comes too late, or
     not at all.
     norm = clip => optimizer.step(); norm = clip
@@ -403,16 +361,16 @@ clipped after the step | each update is made with the gradients as they were: th
 clipped before backward | the clipping comes before backward: there is no gradient yet.
     loss.backward() =>
     optimizer.step() => loss.backward(); optimizer.step()
-§ One update is enough
 zero_grad left out | the gradients are never set back: each backward adds to those of the batches before.
     optimizer.zero_grad() =>
+    § One update is enough
 zero_grad after backward | the gradients are set back right after backward: the norms are 0, and no weight
-    moves.
+    moves. § One update is enough
     optimizer.zero_grad() =>
     loss.backward() => loss.backward(); optimizer.zero_grad()
 no step | no weight moves: the step is missing, or the gradients are set back before it.
     optimizer.step() =>
-§
+    § One update is enough
 recurrent layer only | only the recurrent layer's gradients are clipped, and only they are in the norm.
     clip(parameters => clip(rnn.parameters()
 head only | only the head's gradients are clipped, and only they are in the norm.
@@ -434,25 +392,20 @@ losses returned | the losses are returned. Asked are the norms of the gradient.
     append(norm) => append(loss.detach())
 loss clipped | it is the loss that is cut off at max_norm: above it the loss is constant, and its gradient 0.
     target) => target).clamp(max=max_norm)
-§ One update is enough
 first batch only | the loop ends after the first batch. How far is the `return` indented?
-    in batches: => in batches[:1]:
-§
+    in batches: => in batches[:1]: § One update is enough
 last norm alone | only the last norm is returned: asked is one for each batch.
     return norms => return norms[-1]
-§ One update is enough
 loss at each step | the head reads the outputs of all steps: the prediction is made from the last.
-    head(output[-1]) => head(output)
-first output | the prediction is made from the first output: asked is the last.
+    head(output[-1]) => head(output) § One update is enough
+first output | the prediction is made from the first output: asked is the last. § One update is enough
     output[-1] => output[0]
-§
 always scaled | short gradients are made longer, up to max_norm. Clipping only shortens.
     optimizer.step() => [p.grad.mul_(max(1, max_norm / norm)) for p in parameters]; optimizer.step()
 """)
 
-train_clipped = task(
+train_clipped = CHECKS.task(
     "train_clipped",
-    LESSON,
     wrong,
     returns="norms (N), weights (P)",
     points="norms 1; weights 2",
@@ -481,18 +434,13 @@ def _measure(rnn, x):
     return reach, saturated
 
 
-def _measure_cases(seed):
-    numbers = random_numbers(seed, 0.8)
-
-    def case(T, B, I, H):
-        rnn = random_module("RNN", numbers, input_size=I, hidden_size=H)
-        return Case({"rnn": rnn, "x": 3 * numbers(T, B, I)}, {"T": T, "B": B, "I": I, "H": H})
-
-    return [case(4, 3, 2, 5), case(3, 6, 4, 2), case(5, 2, 3, 6), case(2, 7, 5, 3)]
+@cases(0.8, "T4 B3 I2 H5; T3 B6 I4 H2; T5 B2 I3 H6; T2 B7 I5 H3")
+def _measure_cases(numbers, T, B, I, H):
+    rnn = random_module("RNN", numbers, input_size=I, hidden_size=H)
+    return {"rnn": rnn, "x": 3 * numbers(T, B, I)}
 
 
-wrong = Mistakes("One update is enough", _measure)
-wrong.edits("""
+wrong = Mistakes("One update is enough", _measure).edits("""
 reach upside down | reach is upside down: the last input's gradient by the first's.
     first.norm() / last.norm() => last.norm() / first.norm()
 along the batch | reach compares the first row of the batch with the last. Along which axis does time run?
@@ -512,22 +460,21 @@ first norm alone | reach is the norm of the first input's gradient alone. It is 
     / last.norm() =>
 share of all | the first input's gradient is compared with that of all inputs together.
     last.norm() => dx.norm()
-§ Saturation lowers it
-only +1 | only states near 1 are counted. A unit is saturated at -1, too.
+only +1 | only states near 1 are counted. A unit is saturated at -1, too. § Saturation lowers it
     output.abs() > => output >
-the others | saturated is the share of the units that are not.
+the others | saturated is the share of the units that are not. § Saturation lowers it
     output.abs() > 0.99 => output.abs() <= 0.99
-last step only | only the last step's states are counted. Asked are those of all steps.
+last step only | only the last step's states are counted. Asked are those of all steps. § Saturation lowers it
     output.abs() => output[-1].abs()
-a count | saturated is the number of such states. Asked is their share.
+a count | saturated is the number of such states. Asked is their share. § Saturation lowers it
     .double().mean() => .double().sum()
 any unit | a step counts as a whole where one of its units is saturated. Asked is the share of all states.
-    (output.abs() > 0.99) => (output.abs() > 0.99).any(2)
+    (output.abs() > 0.99) => (output.abs() > 0.99).any(2) § Saturation lowers it
 mean of |h| | saturated is the mean of the absolute values. Asked is how many are above 0.99.
-    (output.abs() > 0.99).double() => output.abs()
+    (output.abs() > 0.99).double() => output.abs() § Saturation lowers it
 slope below 0.01 | you count where the slope is below 0.01, which is |h| > 0.995. Asked is |h| > 0.99.
-    output.abs() > 0.99 => 1 - output**2 < 0.01
-percent | saturated is in percent. Asked is a share, from 0 to 1.
+    output.abs() > 0.99 => 1 - output**2 < 0.01 § Saturation lowers it
+percent | saturated is in percent. Asked is a share, from 0 to 1. § Saturation lowers it
     .mean() => .mean() * 100
 """)
 
@@ -535,9 +482,8 @@ percent | saturated is in percent. Asked is a share, from 0 to 1.
 weights = {"weight_ih_l0": rows([3]), "weight_hh_l0": rows([0.5]), "bias_ih_l0": row(0), "bias_hh_l0": row(0)}
 one_unit = TorchModule("RNN", {"input_size": 1, "hidden_size": 1}, weights)
 
-measure = task(
+measure = CHECKS.task(
     "measure",
-    LESSON,
     wrong,
     returns="reach (), saturated ()",
     points="reach 2; saturated 1",
@@ -549,25 +495,27 @@ measure = task(
 
 
 # ---- Task 7, diagnosis: four runs (given.py), and what is the matter with each.
-
 WORDS = "vanishing", "exploding", "saturated", "well"
 
-wrong = Mistakes("Four runs")
-# No hint is shown here: they say what the tests try.
-wrong("P and R exchanged", "P and R are exchanged.")({"P": "saturated", "R": "vanishing"})
-wrong("Q and S exchanged", "Q and S are exchanged.")({"Q": "well", "S": "exploding"})
-wrong("both quiet runs vanish", "P and R both vanish.")({"R": "vanishing"})
+TRUTH = {"P": "vanishing", "Q": "exploding", "R": "saturated", "S": "well"}
 
-diagnosis = task(
+wrong = Mistakes("Four runs", TRUTH).edits("""
+# No hint is shown here: they say what the tests try.
+P and R exchanged | P and R are exchanged.
+    P => 'saturated'
+    R => 'vanishing'
+Q and S exchanged | Q and S are exchanged.
+    Q => 'well'
+    S => 'exploding'
+both quiet runs vanish | P and R both vanish. | R => 'vanishing'
+""")
+
+diagnosis = CHECKS.chosen(
     "diagnosis",
-    LESSON,
     wrong,
-    returns=tuple(Word(run, WORDS) for run in "PQRS"),
+    choices=WORDS,
     points="all four runs 3",
-    truth={"P": "vanishing", "Q": "exploding", "R": "saturated", "S": "well"},
-    use=value,
     forbid=frozenset(),
-    tells=False,
     seconds=30,
 )
 
@@ -579,31 +527,23 @@ def _memory_road(f):
     return road
 
 
-def _memory_road_cases(seed):
-    numbers = random_numbers(seed, 1.0)
-    sizes = [{"T": T, "B": B, "H": H} for T, B, H in ((4, 3, 2), (5, 2, 6), (3, 5, 4), (2, 4, 3))]
-    return [Case({"f": torch.sigmoid(1 + numbers(*size.values()))}, size) for size in sizes]
+@cases(1.0, "T4 B3 H2; T5 B2 H6; T3 B5 H4; T2 B4 H3")
+def _memory_road_cases(numbers, T, B, H):
+    return {"f": torch.sigmoid(1 + numbers(T, B, H))}
 
 
-wrong = Mistakes("What an LSTM solves", _memory_road)
-wrong.edits("""
+wrong = Mistakes("What an LSTM solves", _memory_road).edits("""
 from the start | your products run from the first step on. The road from c_k leads on to the end.
     backwards.flip(0) => f.cumprod(0)
-not turned back | the products are right, but lie backwards in time.
-    backwards.flip(0) => backwards
+not turned back | the products are right, but lie backwards in time. | backwards.flip(0) => backwards
 along the batch | the product runs along the batch. Along which axis does time run?
     f.flip(0).cumprod(0) => f.flip(1).cumprod(1)
     backwards.flip(0) => backwards.flip(1)
-sums | the gates are added up. From step to step c is multiplied.
-    cumprod => cumsum
-1 - f | 1 - f is multiplied. Does f = 1 keep or lose it?
-    f.flip => (1 - f).flip
-sigmoid again | f is squashed a second time: it comes activated.
-    f.flip => f.sigmoid().flip
-one gate alone | each entry is one gate alone: nothing is multiplied.
-    return road => return f.clone()
-logarithm | this is the sum of the logarithms: an exp is missing.
-    cumprod(0) => log().cumsum(0)
+sums | the gates are added up. From step to step c is multiplied. | cumprod => cumsum
+1 - f | 1 - f is multiplied. Does f = 1 keep or lose it? | f.flip => (1 - f).flip
+sigmoid again | f is squashed a second time: it comes activated. | f.flip => f.sigmoid().flip
+one gate alone | each entry is one gate alone: nothing is multiplied. | return road => return f.clone()
+logarithm | this is the sum of the logarithms: an exp is missing. | cumprod(0) => log().cumsum(0)
 one gate too few | one gate too few: from c_k to c_{k+1} there is a gate, too, f_{k+1}.
     return road => return torch.cat([road[1:], torch.ones_like(road[:1])])
 one gate too many | there is one gate too many: f_k itself made c_k, and lies before it.
@@ -618,27 +558,14 @@ a power of one gate | each entry is a power of one step's gate. The gates change
     return road => return f ** torch.arange(len(f), 0, -1)[:, None, None]
 """)
 
-memory_road = task(
+memory_road = CHECKS.task(
     "memory_road",
-    LESSON,
     wrong,
     returns="road (T B H)",
     points="road 2",
     cases=_memory_road_cases,
     example={"f": rows([[0.5]], [[1]], [[0.1]])},
     forbid=RECURRENT | AUTOGRAD,
-)
-
-
-CHECKS = (
-    step_jacobian,
-    product_norms,
-    scale_to_radius,
-    clip_global,
-    train_clipped,
-    measure,
-    diagnosis,
-    memory_road,
 )
 
 __all__ = ["CHECKS", "four_runs", *(check.name for check in CHECKS)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from itertools import cycle
-from typing import Any
+from typing import Any, overload
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,6 +17,8 @@ from torch.nn.functional import linear
 from rnncourse.plots.drawing import Style, set_alt
 from rnncourse.plots.style import COLOURS
 from rnncourse.steps import gru_step, lstm_step, rnn_step
+from rnncourse.tracing import Direction, Trace
+from rnncourse.tracing.view import directions_of
 
 State = tuple[Tensor, ...]  # (h,) or (h, c)
 Step = Callable[[Tensor, State], State]
@@ -54,15 +56,31 @@ def gradient_norms(layer: Module, x: Tensor, state: str = "h", loss: Loss | None
     return norms
 
 
+@overload
+def gradient_over_time(layer: Direction, *, state: str = "h", ax: Axes | None = None) -> Axes: ...
+@overload
 def gradient_over_time(
     layer: Module, x: Tensor, state: str = "h", loss: Loss | None = None, ax: Axes | None = None
+) -> Axes: ...
+def gradient_over_time(
+    layer: Module | Direction,
+    x: Tensor | None = None,
+    state: str = "h",
+    loss: Loss | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
-    """Draw |d loss_s / d h_t|, how much the loss of step s changes with the state of step t: the Axes.
+    """Draw how large the gradient of the loss is at each step: the Axes.
 
-    A heat map on a log scale, t to the right, s down; above the diagonal there is nothing, since no loss
-    depends on a later state. Exact zeros are grey. The arguments are those of
-    `gradient_norms`, which gives the numbers.
+    Of a trace, |d loss / d h_t| against t on a log axis, a line for each module, layer and direction that it
+    holds; the loss is the one that the traced block called backward on. Of a layer and its input x, a heat
+    map of |d loss_s / d h_t|, how much the loss of step s changes with the state of step t: t to the right,
+    s down; above the diagonal there is nothing, since no loss depends on a later state. Exact zeros are grey.
+    The other arguments are those of `gradient_norms`, which gives the heat map's numbers.
     """
+    if isinstance(layer, Direction):
+        return _traced_gradients(layer, state, ax)
+    if x is None:
+        raise TypeError("gradient_over_time: of a layer, pass its input too: gradient_over_time(layer, x).")
     norms = gradient_norms(layer, x, state, loss).double().numpy()
     T = len(norms)
     positive = norms[norms > 0]
@@ -87,6 +105,28 @@ def gradient_over_time(
         f"{positive.max():.3g}; the last step's loss has {norms[-1, -1]:.3g} at its own step and "
         f"{norms[-1, 0]:.3g} at step 0.",
     )
+    return ax
+
+
+def _traced_gradients(trace: Direction, state: str, ax: Axes | None) -> Axes:
+    found = trace.directions() if isinstance(trace, Trace) else directions_of(trace)
+    directions = [d for d in found if state in d.grad]
+    if not directions:
+        if not found:
+            raise ValueError("gradient_over_time: no recurrent module was called inside the traced block.")
+        found[0].grad[state]  # raises, and says why there is no gradient
+    if ax is None:
+        _, ax = plt.subplots(figsize=(8.0, 3.8), layout="constrained")
+    ends = []
+    for d, (colour, dash) in zip(directions, cycle(LINES)):
+        norms = d.gradient_norm(state).cpu().double().numpy()
+        drawn = np.where(norms > 0, norms, np.nan)  # a log axis has no 0
+        ax.plot(drawn, color=colour, linestyle=dash, marker="." if len(norms) <= 60 else None, label=d.where)
+        ends.append(f"{d.where}: {norms[0]:.3g} at step 0, {norms[-1]:.3g} at step {len(norms) - 1}")
+    ax.set(yscale="log", xlabel="t", ylabel=rf"$\|\partial\, \mathrm{{loss}} / \partial\, {state}_t\|$")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    set_alt(ax, f"Norm of the gradient of the loss with respect to {state}_t over time. {'; '.join(ends)}.")
     return ax
 
 

@@ -75,7 +75,8 @@ def gates_over_time(
         at += ": " + ", ".join(f"{name} = {v[t]:.2f}" for name, v in values.items())
     if resets:
         at += f"; the state was reset before {steps_in_words(resets)}"
-    set_alt(figure, f"Row {b} of {WORDS[d.mode]}, {who} over {length} steps: {ranges}{at}.")
+    figure.suptitle(_title(d, b), x=0.01, ha="left", fontsize="medium")
+    set_alt(figure, f"Row {b} of {WORDS[d.mode]} ({d.where}), {who} over {length} steps: {ranges}{at}.")
     return figure
 
 
@@ -112,9 +113,10 @@ def c_against_h(d: Direction, b: int = 0, unit: int = 0, figure: Figure | None =
     right.scatter(c, h, c=np.arange(len(c)), cmap="viridis", s=22, zorder=2)
     right.set(xlabel="c", ylabel=shown, xlim=(-reach, reach), ylim=(-1.15, 1.15))
     right.legend(loc="lower center", bbox_to_anchor=(0.5, 1), fontsize="small")
+    figure.suptitle(f"{_title(d, b)}, unit {unit}", x=0.01, ha="left", fontsize="medium")
     set_alt(
         figure,
-        f"Unit {unit}, row {b} of an LSTM over {row_length(d, b)} steps: c runs {_from_to(c)}, "
+        f"Unit {unit}, row {b} of an LSTM ({d.where}) over {row_length(d, b)} steps: c runs {_from_to(c)}, "
         f"{shown} = o * tanh(c) {_from_to(h)}, "
         "inside its bound of −1 and 1.",
     )
@@ -153,7 +155,7 @@ def cell_diagram(d: Direction, t: int, b: int = 0, unit: int = 0, ax: Axes | Non
         ax = rnn_cell(a, before, ax=ax, nonlinearity=d.mode.removeprefix("RNN_").lower())
     where = f"t = {t}, unit {unit}, row {b}" + ", time running backward: t + 1 comes before t" * d.is_reverse
     where += ", reads a state that was reset" * (t in _resets(d, b))
-    ax.set_title(where)
+    ax.set_title(f"{d.where}: {where}")
     set_alt(ax, alt_of(ax).replace("in one step", f"at {where}", 1))
     return ax
 
@@ -281,6 +283,11 @@ def steps_in_words(steps: list[int]) -> str:
         else f"{', '.join(map(str, steps[:6]))} and {len(steps) - 6} more"
     )
     return f"step{'s' * (len(steps) > 1)} {shown}"
+
+
+def _title(d: Direction, b: int) -> str:
+    """Module, layer and direction, and of a batch the row."""
+    return d.where + f", row {b}" * (d.h_0.dim() > 1)
 
 
 def _projected(d: Direction) -> bool:

@@ -8,7 +8,16 @@ from torch import jit, nn
 from rnncourse.tracing.recompute import Plan, Recurrent
 from rnncourse.tracing.record import Recorder, Watched
 from rnncourse.tracing.table import Table, in_units, in_words
-from rnncourse.tracing.view import KINDS, ModuleTrace, follow_each_other, joined_trace, largest
+from rnncourse.tracing.view import (
+    KINDS,
+    DirectionTrace,
+    Health,
+    ModuleTrace,
+    directions_of,
+    follow_each_other,
+    joined_trace,
+    largest,
+)
 
 
 def trace(
@@ -89,6 +98,21 @@ class Trace(ModuleTrace):
         only = self._only() if self._state == "read" else None
         return sorted({*super().__dir__(), *(dir(self[only.name]) if only else ())})
 
+    def directions(self) -> list[DirectionTrace]:
+        """Return each layer and direction of all modules that were called, those of several calls joined."""
+        self._check_read()
+        called = [watched for watched in self._recorder.watched if watched.calls and watched.layers]
+        return [d for watched in called for d in directions_of(self[watched.name])]
+
+    def scalars(self) -> dict[str, float]:
+        """Return all directions' scalars, "encoder, layer 0, reverse/f above 0.95" and so on."""
+        return {f"{d.where}/{name}": value for d in self.directions() for name, value in d.scalars().items()}
+
+    @property
+    def health(self) -> Health:
+        """Which gates stand open or shut, which units are dead, where the gradient goes: a table."""
+        return Health(self.directions())
+
     @property
     def modules(self) -> list[str]:
         """The names of the recurrent modules; one that the model has under two names has both here."""
@@ -124,7 +148,7 @@ class Trace(ModuleTrace):
         view = (watched.name, k if k is None else k % len(calls))
         if view not in self._views:
             chosen = calls if k is None else [calls[k]]
-            self._views[view] = joined_trace(repr(name), chosen)
+            self._views[view] = joined_trace(watched.name, chosen)
         return self._views[view]
 
     def __getattr__(self, name: str) -> object:

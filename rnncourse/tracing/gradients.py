@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.autograd.graph import Node
 from torch.utils.hooks import RemovableHandle
 
+from rnncourse.tracing import whole
 from rnncourse.tracing.equations import Values
 from rnncourse.tracing.recompute import Inputs, Layout, Outputs, Place, Plan, recompute
 
@@ -24,6 +25,7 @@ class Replay:
     autocast: dict[str, Any]  # torch.autocast's arguments
     results: int
     arrived: dict[int, Tensor] = field(default_factory=dict)  # by result, the sum over all backward passes
+    ran: dict[Place, whole.Ran] = field(default_factory=dict)  # the loops, where they were kept
     h_reads_c: bool = False  # of a cell: whether what arrives at c comes in part through h
     handles: list[RemovableHandle] = field(default_factory=list)
 
@@ -59,11 +61,15 @@ def gradients(
     if not places:
         return {}
     inputs = replay.inputs
+    everywhere = [(inputs.rows, inputs.starts[p], inputs.weights[p]) for p in plan.places]
+    if not plan.is_cell and not replay.autocast["enabled"] and all(whole.possible(*v) for v in everywhere):
+        with torch.inference_mode(False), torch.no_grad():
+            return _all_steps_at_once(plan, layout, replay, places, names)
     arrived = packed(plan, layout, [replay.arrived.get(k) for k in range(replay.results)])
     with torch.inference_mode(False), torch.enable_grad(), torch.autocast(**replay.autocast):
         for leaf in (inputs.rows, *(state for states in inputs.starts.values() for state in states)):
             leaf.requires_grad_()
-        again = recompute(plan, layout, inputs, {layer for layer, _ in places}, plan.names)
+        again = recompute(plan, layout, inputs, {layer for layer, _ in places}, plan.names, step_by_step=True)
         dh, dc = arrived if replay.h_reads_c else (None, None)
         if dh is not None and dc is not None:
             # Where a cell is made of torch's single operations, h = o * tanh(c) reads the very c that it
@@ -84,6 +90,50 @@ def gradients(
         states = zip(("h_0", "c_0"), inputs.starts[place], strict=False)
         by_place[place] |= {name: layout.at_start(next(found)) for name, _ in states}
     return by_place
+
+
+def _all_steps_at_once(
+    plan: Plan, layout: Layout, replay: Replay, places: Sequence[Place], names: Sequence[str]
+) -> dict[Place, Values]:
+    """What `gradients` gives, by the backward pass of bptt.py: one layer and direction after the other."""
+    inputs, rows, ran = replay.inputs, replay.inputs.rows, replay.ran
+    for layer in range(plan.num_layers if not ran else 0):
+        if layer in inputs.masks:
+            rows = rows * inputs.masks[layer]
+        for place in [p for p in plan.places if p[0] == layer]:
+            start, weights = inputs.starts[place], inputs.weights[place]
+            ran[place] = whole.run(plan.mode, rows, layout.batch_sizes, place[1], start, weights, keep=True)
+        rows = torch.cat([ran[place].output for place in plan.places if place[0] == layer], dim=-1)
+    drows, *dends = packed(plan, layout, [replay.arrived.get(k) for k in range(replay.results)])
+    if drows is None:
+        top = [ran[place].output for place in plan.places if place[0] == plan.num_layers - 1]
+        drows = torch.cat([torch.zeros_like(output) for output in top], dim=-1)
+    drows = drows.to(rows.dtype)
+    found, lowest = {}, min(layer for layer, _ in places)
+    for layer in reversed(range(lowest, plan.num_layers)):
+        here = [place for place in plan.places if place[0] == layer]
+        below = []
+        for place, doutput in zip(here, drows.chunk(len(here), dim=-1), strict=True):
+            one, row = ran.pop(place), plan.places.index(place)
+            dend = [
+                torch.zeros_like(end) if d is None else d[row].to(end.dtype)
+                for end, d in zip(one.end, dends, strict=True)
+            ]
+            wanted = names if place in places else ()
+            values, dx, dstart = whole.gradients(
+                one, doutput.contiguous(), dend, wanted, needs_dx=layer > lowest
+            )
+            below += [] if dx is None else [dx]
+            if place in places:
+                found[place] = {name: layout.rows_over_time(value) for name, value in values.items()}
+                states = zip(("h_0", "c_0"), dstart, strict=False)
+                found[place] |= {name: layout.at_start(state) for name, state in states}
+        if layer == lowest:
+            break
+        drows = sum(below[1:], below[0])
+        if layer in inputs.masks:
+            drows = drows * inputs.masks[layer]
+    return {place: found[place] for place in places}
 
 
 def results_of(plan: Plan, outputs: Outputs) -> list[Tensor]:

@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import PackedSequence
 
 from rnncourse import cells, layers
 from rnncourse.layers import State, unroll
+from rnncourse.tracing import whole
 from rnncourse.tracing.equations import EQUATIONS, Values, names_of
 
 Layer = nn.RNN | nn.LSTM | nn.GRU | layers.RNN | layers.LSTM | layers.GRU
@@ -140,6 +141,12 @@ class Layout:
                 values[t, :b_t] = step
         return self._as_called(values, 1)
 
+    def rows_over_time(self, rows: Tensor) -> Tensor:
+        """One value's rows, (N, ·), as `over_time` lays its steps out; where it can, in the same memory."""
+        if self.batch_sizes[-1] != self.batch_sizes[0]:
+            return self.over_time(rows.split(self.batch_sizes))
+        return self._as_called(rows.unflatten(0, (len(self.batch_sizes), self.batch_sizes[0])), 1)
+
     def at_start(self, state: Tensor) -> Tensor:
         """One layer and direction's state, (B, ·), in the caller's order; of an unbatched call, (·)."""
         return self._as_called(state.clone(), 0)
@@ -176,7 +183,16 @@ class Outputs:
 
     rows: Tensor  # (N, D*H)
     ends: list[Tensor]  # h_n, or h_n and c_n, (S, B, ·) each
-    steps: dict[Place, list[Values]]  # for each time step, in the order of time, the values kept
+    steps: dict[Place, list[Values]] = field(default_factory=dict)  # of a loop of steps: each step's values
+    values: dict[Place, Values] = field(default_factory=dict)  # of all steps at once: (N, ·) each
+    ran: dict[Place, whole.Ran] = field(default_factory=dict)  # if it is kept: what the gradients need
+
+    def over_time(self, layout: Layout, place: Place) -> Values:
+        """The values kept, by name. Those of each step are let go as they are copied."""
+        if place in self.values:
+            return {name: layout.rows_over_time(value) for name, value in self.values[place].items()}
+        steps = self.steps[place]
+        return {name: layout.over_time([step.pop(name) for step in steps]) for name in list(steps[0])}
 
 
 def first_states(
@@ -198,14 +214,21 @@ def state_widths(plan: Plan, weights: dict[str, Tensor]) -> list[int]:
 
 
 def recompute(
-    plan: Plan, layout: Layout, inputs: Inputs, layers: Collection[int], names: Collection[str]
+    plan: Plan,
+    layout: Layout,
+    inputs: Inputs,
+    layers: Collection[int],
+    names: Collection[str],
+    step_by_step: bool = False,
+    keep: bool = False,
 ) -> Outputs:
-    """The call, step by step; of these layers, the values of these names are kept.
+    """The call once more; of these layers, the values of these names are kept.
 
+    All steps at once where whole.py serves, unless `step_by_step`, in which each step has tensors of its own.
     Dropout's masks that `inputs` lacks are drawn as torch draws them on a CPU, and left there.
     """
-    rows, ends = inputs.rows, []
-    steps: dict[Place, list[Values]] = {}
+    rows, ends = inputs.rows, list[list[Tensor]]()
+    found = Outputs(rows, [])
     for layer in range(plan.num_layers):
         if layer > 0 and inputs.drop > 0:
             if layer not in inputs.masks:
@@ -213,16 +236,26 @@ def recompute(
             rows = rows * inputs.masks[layer]
         outputs = []
         for reverse in (False, True)[: 1 + plan.bidirectional]:
-            place = (layer, reverse)
-            step, kept = _recorder(plan, names if layer in layers else ())
-            hs, end = unroll(
-                step, rows, layout.batch_sizes, reverse, inputs.starts[place], inputs.weights[place]
-            )
+            place, wanted = (layer, reverse), names if layer in layers else ()
+            start, weights = inputs.starts[place], inputs.weights[place]
+            if not (step_by_step or plan.is_cell) and whole.possible(rows, start, weights):
+                ran = whole.run(
+                    plan.mode, rows, layout.batch_sizes, reverse, start, weights, keep=keep or bool(wanted)
+                )
+                if keep:
+                    found.ran[place] = ran
+                hs, end = ran.output, ran.end
+                found.values[place] = whole.values(ran, wanted) if wanted else {}
+            else:
+                step, kept = _recorder(plan, wanted)
+                hs, state = unroll(step, rows, layout.batch_sizes, reverse, start, weights)
+                end = list(state)
+                found.steps[place] = kept[::-1] if reverse else kept
             outputs.append(hs)
             ends.append(end)
-            steps[place] = kept[::-1] if reverse else kept
         rows = torch.cat(outputs, dim=-1)
-    return Outputs(rows, [torch.stack(parts) for parts in zip(*ends, strict=True)], steps)
+    found.rows, found.ends = rows, [torch.stack(parts) for parts in zip(*ends, strict=True)]
+    return found
 
 
 def _recorder(plan: Plan, names: Collection[str]) -> tuple[Callable[..., State], list[Values]]:

@@ -35,6 +35,7 @@ from rnncourse.tracing.recompute import (
     recompute,
 )
 
+LOOPS = 2**28  # bytes. Up to this much is held to save a second loop for the gradients
 LIMIT = 2**30  # bytes. A block that comes to keep more says so before it does
 FORWARDS = {kind.forward for kind in get_args(Recurrent)}
 
@@ -103,6 +104,7 @@ class Recorder:
         self.watched = watched
         self._handles: list[RemovableHandle] = []
         self._bytes = 0  # kept so far, about
+        self._loops = 0  # bytes that the loops of calls hold until the block ends
 
     def start(self) -> None:
         for watched in self.watched:
@@ -206,7 +208,16 @@ class Recorder:
         differentiable = any(tensor.requires_grad for tensor in results)
         self._announce(watched, layout, inputs, differentiable)
 
-        again = recompute(plan, layout, inputs, layers, names)
+        keep = differentiable and self._loops < LOOPS and not plan.is_cell
+        again = recompute(plan, layout, inputs, layers, names, keep=keep)
+        self._loops += sum(ran.nbytes for ran in again.ran.values())
+        replay = None
+        if differentiable:
+            copies = _copies(watched, inputs)
+            replay = Replay.of(plan, copies, autocast, results)
+            for place, ran in again.ran.items():
+                ran.weights, ran.start = copies.weights[place], copies.starts[place]
+            replay.ran = again.ran
         apart, some_nan = max_error(packed(plan, layout, own), results_of(plan, again))
         if apart > allowed(own, autocast):
             watched.warn_once(
@@ -220,9 +231,7 @@ class Recorder:
         return Call(
             plan,
             layout,
-            values={
-                place: _over_time(layout, again.steps[place]) for place in again.steps if place[0] in layers
-            },
+            values={place: again.over_time(layout, place) for place in plan.places if place[0] in layers},
             starts={
                 p: [layout.at_start(s) for s in states] for p, states in starts.items() if p[0] in layers
             },
@@ -235,7 +244,7 @@ class Recorder:
             states=own,
             max_error=math.nan if some_nan else apart,
             given=hx is not None,
-            replay=Replay.of(plan, _copies(watched, inputs), autocast, results) if differentiable else None,
+            replay=replay,
         )
 
     def _announce(self, watched: Watched, layout: Layout, inputs: Inputs, differentiable: bool) -> None:
@@ -270,11 +279,6 @@ def _results(plan: Plan, layout: Layout, result: Any) -> list[Tensor]:
     if len(states) != 1 + plan.has_cell_state:
         raise TypeError(f"it returned {len(states)} states")
     return output + states
-
-
-def _over_time(layout: Layout, steps: list[Values]) -> Values:
-    """The values of all steps, by name. Each step's is let go as it is copied."""
-    return {name: layout.over_time([step.pop(name) for step in steps]) for name in list(steps[0])}
 
 
 def _copies(watched: Watched, inputs: Inputs) -> Inputs:

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from rnncourse.tracing.equations import GATES, Values, names_of
-from rnncourse.tracing.recompute import Place
+from rnncourse.tracing.health import scalars, unusual
+from rnncourse.tracing.recompute import Place, Plan
 from rnncourse.tracing.record import Call
 from rnncourse.tracing.table import Table, Tabled
 
@@ -123,6 +123,23 @@ class Direction(NamedValues):
     lengths: Tensor | None
     resets: Tensor
     max_error: float
+    where: str
+
+    def gradient_norm(self, name: str = "h") -> Tensor:
+        """Return |d loss / d value_t|, the norm over batch and units at each step, (T)."""
+        gradient = self.grad[name].flatten(1)
+        norms: Tensor = (gradient if self.lengths is None else gradient.nan_to_num()).norm(dim=1)
+        return norms
+
+    def scalars(self) -> dict[str, float]:
+        """Return this direction's health in numbers, as a dict for TensorBoard, a data frame or a log file.
+
+        For each gate from 0 to 1 the shares "f below 0.05" and "f above 0.95", of all its numbers; "dead
+        units", the share of units whose h is the same at every step of every row; of a traced backward pass
+        "gradient of h, first step" and "gradient of h, last step", norms over batch and units; "not finite",
+        how many of all numbers are nan or inf. What the trace did not keep is left out.
+        """
+        return scalars(self)
 
     @property
     def nbytes(self) -> int:
@@ -158,12 +175,13 @@ class DirectionTrace(Direction):
     c_prev: the state that each step read, (T, B, ·). resets (T, B): True where that is not the state which
     the call before it returned, since the loop changed it. mask: what dropout multiplied onto the output of
     the layer below, 0 or 1/(1-p); None without dropout. lengths: of packed input (B,), else None. mode:
-    "LSTM", "GRU", "RNN_TANH" or "RNN_RELU". is_reverse: whether time runs backward. max_error: as in
-    LayerTrace. nbytes.
+    "LSTM", "GRU", "RNN_TANH" or "RNN_RELU". is_reverse: whether time runs backward. where: module, layer and
+    direction in words. max_error: as in LayerTrace. nbytes. scalars(): its health in numbers.
     """
 
-    def __init__(self, calls: Sequence[Call], place: Place) -> None:
+    def __init__(self, calls: Sequence[Call], place: Place, name: str = "") -> None:
         first = calls[0]
+        self.where = _where(first.plan, place, name)
         self._calls, self._place, self._plan = calls, place, first.plan
         self.mode, self.is_reverse = first.plan.mode, place[1]
         self.names = tuple(first.values[place])
@@ -274,8 +292,8 @@ class DirectionTrace(Direction):
 class CellTrace(DirectionTrace, ModuleTrace):
     """The calls of an RNNCell, LSTMCell or GRUCell, one time step each, stacked over time."""
 
-    def __init__(self, calls: Sequence[Call]) -> None:
-        super().__init__(calls, (0, False))
+    def __init__(self, calls: Sequence[Call], name: str = "") -> None:
+        super().__init__(calls, (0, False), name)
 
 
 class LayerDirections(Direction):
@@ -324,7 +342,7 @@ class LayerTrace(ModuleTrace):
     reached from here: `.f`, `.forward`.
     """
 
-    def __init__(self, calls: Sequence[Call]) -> None:
+    def __init__(self, calls: Sequence[Call], name: str = "") -> None:
         first, plan = calls[0], calls[0].plan
         self._calls = calls
         self.mode, self.num_layers, self.bidirectional = plan.mode, plan.num_layers, plan.bidirectional
@@ -335,7 +353,9 @@ class LayerTrace(ModuleTrace):
         self._layers: dict[int, LayerDirections] = {}
         for layer in sorted({layer for layer, _ in first.values}):
             places = [place for place in first.values if place[0] == layer]
-            self._layers[layer] = LayerDirections(layer, [DirectionTrace(calls, place) for place in places])
+            self._layers[layer] = LayerDirections(
+                layer, [DirectionTrace(calls, place, name) for place in places]
+            )
 
     def keys(self) -> tuple[str, ...]:
         return self._layers[0].keys() if self.num_layers == 1 and self._layers else ()
@@ -379,13 +399,13 @@ class LayerTrace(ModuleTrace):
         return _layers_table(title, [(k, layer._directions) for k, layer in self._layers.items()])
 
 
-def joined_trace(label: str, calls: Sequence[Call]) -> ModuleTrace:
+def joined_trace(name: str, calls: Sequence[Call]) -> ModuleTrace:
     """One call or several, one after the other in time, as one trace.
 
     Where the batch gets smaller from call to call, as in a loop over packed steps, the rows that have ended
     are nan. Raise LookupError where it gets larger: whose row is whose can't be known then.
     """
-    unbatched = calls[0].layout.unbatched
+    label, unbatched = repr(name), calls[0].layout.unbatched
     sizes = [call.layout.batch_sizes[0] for call in calls]
     for k, (call, before, after) in enumerate(zip(calls[1:], sizes, sizes[1:], strict=False), start=1):
         if after > before or call.layout.unbatched != unbatched:
@@ -394,7 +414,7 @@ def joined_trace(label: str, calls: Sequence[Call]) -> ModuleTrace:
                 f"the calls of {label} can't be put in one row over time: at call {k} the batch {change}. "
                 f"Read each alone: t[{label}, k].f"
             )
-    return CellTrace(calls) if calls[0].plan.is_cell else LayerTrace(calls)
+    return CellTrace(calls, name) if calls[0].plan.is_cell else LayerTrace(calls, name)
 
 
 def follow_each_other(calls: Sequence[Call]) -> bool:
@@ -404,6 +424,61 @@ def follow_each_other(calls: Sequence[Call]) -> bool:
     if any(call.layout.packed or call.layout.batch_first != calls[0].layout.batch_first for call in calls):
         return False
     return all(len(call.layout.batch_sizes) == 1 for call in calls) or all(c.given for c in calls[1:])
+
+
+class Health(Tabled):
+    """A line for each layer and direction: `print(t.health)`. Its numbers: `t.scalars()`."""
+
+    def __init__(self, directions: Sequence[DirectionTrace]) -> None:
+        self._directions = directions
+
+    def _table(self) -> Table:
+        header = ("where", "< 0.05", "> 0.95", "dead", "|dh| first, last", "not finite")
+        rows = []
+        for d in self._directions:
+            found = d.scalars()
+            gates = [
+                [
+                    f"{name.split()[0]} {share:.0%}"
+                    for name, share in found.items()
+                    if f" {side} " in name and share >= 0.005
+                ]
+                for side in ("below", "above")
+            ]
+            norms = [found.get(f"gradient of h, {step} step") for step in ("first", "last")]
+            rows.append(
+                (
+                    d.where,
+                    *(" ".join(shares) or "-" for shares in gates),
+                    f"{found['dead units']:.0%}" if "dead units" in found else "",
+                    ", ".join(f"{norm:.2g}" for norm in norms if norm is not None),
+                    f"{found['not finite']:.0f}",
+                )
+            )
+        return Table(
+            "health: gates whose numbers are < 0.05 or > 0.95, units that never change, gradients",
+            header,
+            rows,
+        )
+
+
+def directions_of(trace: Direction) -> list[DirectionTrace]:
+    """All the layers and directions that a trace of one module, or of a part of it, holds."""
+    if isinstance(trace, DirectionTrace):
+        return [trace]
+    if isinstance(trace, LayerDirections):
+        return list(trace._directions)
+    assert isinstance(trace, LayerTrace)
+    return [direction for layer in trace._layers.values() for direction in layer._directions]
+
+
+def _where(plan: Plan, place: Place, name: str) -> str:
+    """The module, or its kind if it is the model itself; of several the layer and the direction."""
+    layer, reverse = place
+    words = [name or KINDS[plan.mode].partition(" ")[2] + " cell" * plan.is_cell]
+    words += [f"layer {layer}"] * (plan.num_layers > 1)
+    words += ["reverse" if reverse else "forward"] * plan.bidirectional
+    return ", ".join(words)
 
 
 STARTS = ("h_0", "c_0")
@@ -461,36 +536,6 @@ def _largest_gradient(gradient: Tensor, lengths: Tensor | None) -> str:
         return words
     numbers = gradient[gradient.isfinite()].abs()
     return f"{numbers.max().item():.3g}" if numbers.numel() else ""
-
-
-class Unusual(NamedTuple):
-    """The numbers of a value that are not finite: how many, and the first step and row, "t=2, b=1"."""
-
-    nan: int
-    inf: int
-    first: str
-
-    @property
-    def words(self) -> str:
-        counts = [f"{n} {what}" for n, what in ((self.nan, "nan"), (self.inf, "inf")) if n]
-        return f"{', '.join(counts)} from {self.first}" if counts else ""
-
-
-def unusual(value: Tensor, lengths: Tensor | None, reverse: bool = False) -> Unusual:
-    """Count what is not finite in a value (T, B, ·) or (T, ·), the steps behind a sequence's end left out.
-
-    The first is the one that the direction computed first: in reverse the last t.
-    """
-    nan, inf = value.isnan(), value.isinf()
-    if lengths is not None:
-        nan &= (torch.arange(len(value))[:, None] < lengths).to(nan.device).unsqueeze(-1)
-    steps = (nan | inf).flatten(value.dim() - 1).any(-1).cpu().nonzero().tolist()  # [t, b] or [t] each
-    if not steps:
-        return Unusual(0, 0, "")
-    t = (max if reverse else min)(step[0] for step in steps)
-    place = min(step for step in steps if step[0] == t)
-    first = ", ".join(f"{name}={index}" for name, index in zip("tb", place, strict=False))
-    return Unusual(int(nan.sum()), int(inf.sum()), first)
 
 
 def _statistics(

@@ -216,6 +216,42 @@ class TestInputs:
         with pytest.raises(ValueError, match="starts: expected"):
             rnncourse.audit(gru(batch_first=True), torch.randn(B, T, I), starts=torch.zeros(2, 2))
 
+    def test_a_lazy_module_is_asked_to_be_called_first(self):
+        with pytest.raises(ValueError, match="Call the model once first"):
+            rnncourse.audit(nn.LazyLinear(H), torch.randn(B, T, I))
+
+    def test_an_array_is_an_output_without_a_gradient(self):
+        model = Model(lambda self, x: self.gru(x)[0].detach().numpy(), gru=nn.GRU(I, H, batch_first=True))
+        assert kinds(rnncourse.audit(model, torch.randn(B, T, I), batch=0)) == ["no gradient"]
+
+    def test_under_inference_mode(self):
+        model = gru(batch_first=True)
+        with torch.inference_mode():
+            report = rnncourse.audit(model, torch.randn(B, T, I), batch=0)
+        assert report.ok
+        assert "gradient cut" in report.checked
+
+    def test_a_check_that_the_model_breaks_is_said_and_the_others_go_on(self):
+        class Shrinks(nn.Module):
+            """It changes its own weight in place, which invalidates the graph of any earlier call."""
+
+            def __init__(self):
+                super().__init__()
+                self.layer = nn.Linear(I, H)
+
+            def forward(self, x):
+                with torch.no_grad():
+                    self.layer.weight.mul_(0.9)
+                return self.layer(x)
+
+        model = Shrinks()
+        weight = model.layer.weight.detach().clone()
+        report = rnncourse.audit(model, torch.randn(B, T, I), batch=0)
+        assert any("it raised RuntimeError" in gap for gap in report.not_checked)
+        assert "gradient cut" not in report.checked
+        assert "batch mixed" in report.checked
+        assert torch.equal(model.layer.weight, weight)
+
     def test_the_models_own_error_is_raised(self):
         with pytest.raises(RuntimeError):
             rnncourse.audit(nn.GRU(I, H), torch.randn(B, T, I + 1))
@@ -239,6 +275,8 @@ class TestUntouched:
                 random.random()
                 return self.norm(self.last.transpose(1, 2)).transpose(1, 2) + torch.rand(())
 
+        np.random.seed(123)
+        random.seed(123)
         model, x = Restless(), torch.randn(B, T, I)
         model(x.clone()).sum().backward()
         model.gru.register_forward_hook(lambda *arguments: None)

@@ -35,7 +35,6 @@ def _input(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:
             "input unread",
             WRONG,
             f"No output depends on {leaf.name}: it may be changed as a whole, and nothing changes.",
-            lesson="03",
         )
 
 

@@ -110,9 +110,7 @@ def _probabilities(s: Subject, call: Call, what: str, why: str) -> Finding:
     )
     place = call.place or (soft.place if soft else None)
     by = f"By {call.name}" if call.place or not soft else f"They come from {soft.name}"
-    return Finding(
-        "probabilities", WRONG, f"{call.name} is given {what}: {why}.", place, numbers={}, by=by, lesson="03"
-    )
+    return Finding("probabilities", WRONG, f"{call.name} is given {what}: {why}.", place, by=by)
 
 
 def _broadcast(s: Subject, calls: list[Call]) -> Iterator[Finding]:
@@ -220,7 +218,9 @@ def _gradients(s: Subject, target: Any, move: dict[int, Tensor] | None = None) -
     result: list[Tensor | None] = []
     for k, leaf in enumerate(leaves):
         gradient = next(found) if leaf.requires_grad else None
-        result.append(None if gradient is None or k not in s.numeric else s.layouts[k].canonical(gradient))
+        result.append(
+            None if gradient is None or k not in s.numeric else s.layouts[k].canonical(gradient).cpu()
+        )
     return result
 
 

@@ -25,8 +25,8 @@ from rnncourse.checks.framework.cases import (
 )
 from rnncourse.checks.framework.check import Check
 from rnncourse.checks.framework.drawn import cases
+from rnncourse.checks.framework.exercise_set import ExerciseSet
 from rnncourse.checks.framework.explain import Seen
-from rnncourse.checks.framework.in_words import task
 from rnncourse.checks.framework.layer import (
     FRESH,
     LayerCase,
@@ -50,10 +50,8 @@ from rnncourse.checks.framework.loops import (
     small_parameters,
 )
 from rnncourse.checks.framework.mistakes import Mistakes
-from rnncourse.checks.framework.parts import Flag, Number, Part, Score, Shape, Whole, Word
+from rnncourse.checks.framework.parts import Flag, Number, Part, Score, Shape, Whole
 from rnncourse.checks.framework.plain import Plain, kinds
-from rnncourse.checks.framework.predict import predicted
-from rnncourse.checks.framework.task import Criterion
 from rnncourse.checks.framework.use import Problem, load_and_call, value
 from rnncourse.checks.framework.watch import AUTOGRAD, CLIPPING, PACKING, RECURRENT
 
@@ -78,7 +76,7 @@ __all__ = [
     "X_ZERO",
     "Case",
     "Check",
-    "Criterion",
+    "ExerciseSet",
     "Flag",
     "LayerCase",
     "Mistakes",
@@ -92,7 +90,6 @@ __all__ = [
     "TorchModule",
     "Trait",
     "Whole",
-    "Word",
     "cases",
     "cell_of",
     "check_random",
@@ -104,7 +101,6 @@ __all__ = [
     "layer_case",
     "load_and_call",
     "masked_case",
-    "predicted",
     "random_cell",
     "random_cells",
     "random_head",
@@ -118,6 +114,5 @@ __all__ = [
     "small_head",
     "small_parameters",
     "step_case",
-    "task",
     "value",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -42,12 +42,14 @@ def task(
     tells: bool = True,
     agree: str = "the equations",
     seconds: float = SECONDS,
+    follows: Mapping[str, Callable[..., float]] | None = None,
     explain: Callable[[Sequence[Any]], str] | None = None,
 ) -> Check:
     """Return the check of one task.
 
     Args:
-        name, lesson, cases, use, forbid, derive, tells, agree, seconds, explain: as in Check.
+        name, lesson, cases, use, forbid, derive, tells, agree, seconds, follows, explain: as in
+            Check.
         mistakes: the bank; truth, section: where they are not the bank's own.
         returns: the results in their order, as `h (B H), mask (T B) bool, dx (T B I) to 1e-4`: a tensor with
             its axes; a single value has `shape`, `whole`, `flag` or `number to 1e-3` instead. Or the parts.
@@ -78,6 +80,7 @@ def task(
         tells=tells,
         agree=agree,
         seconds=seconds,
+        follows=follows,
         explain=explain,
     )
 

@@ -1,9 +1,8 @@
 """Read mistakes that are written as text: a name, a hint, and what is done to the right answer.
 
-    dz: sign | dz has the wrong sign: z multiplies h, and minus z multiplies n.
-        (h - n) => (n - h)
+    dz: sign | dz has the wrong sign: z multiplies h, and minus z multiplies n. | (h - n) => (n - h)
     a step late | the state begins anew after the first step of a document,
-        not before it.
+        not before it. § Reset at a boundary
         - h, c = cell(x_t, (h * keep, c * keep))
         - outputs.append(h)
         + h, c = cell(x_t, (h, c))
@@ -13,9 +12,10 @@
 
 `old => new` replaces what stands exactly once in the source of the truth; `old =>` removes it. Lines with -
 and + replace whole lines, as in a diff. Where the truth is a dict of values, `name => value` changes an
-entry. `look:` says where to look, folded in a notebook. Any other indented line continues the hint. A line
-`§ The loop` names the lesson's section for the mistakes after it, and `§` alone goes back to the bank's own.
-Empty lines, and lines that begin with #, say nothing.
+entry, and `name, name => value` several. `look:` says where to look, folded in a notebook. Any other indented
+line continues the hint. A single change may follow the hint on its line, after a second bar. A hint, or any
+line below it, may end in `§ The loop`: the lesson's section, where it is not the bank's own. Empty lines, and
+lines that begin with #, say nothing.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from typing import Any
 ARROW = re.compile(r"(?:^|\s)=>(?:\s|$)")
 DIFF = re.compile(r"([-+])(?: (.*))?")
 EACH = re.compile(r"each (\w+): (.+)")
+SECTION = re.compile(r"(?:^| )§ ([^§]+)$")
 
 
 class NotationError(ValueError):
@@ -55,7 +56,10 @@ class Entry:
     template: tuple[str, str] | None = None
 
     def read(self, words: str) -> None:
-        """Take in one of the indented lines below the name."""
+        """Take in what stands after the hint, or one of the indented lines below it."""
+        words = self.without_section(words)
+        if not words:
+            return
         if ARROW.search(words):
             old, new = ARROW.split(words, maxsplit=1)
             self.changes.append((old.strip(), new.strip()))
@@ -67,6 +71,13 @@ class Entry:
             self.look += f" {words}"
         else:
             self.hint += f" {words}"
+
+    def without_section(self, words: str) -> str:
+        """Take the section from the end of a line, and return the rest."""
+        if section := SECTION.search(words):
+            self.section = section[1]
+            return words[: section.start()]
+        return words
 
     def variants(self, lists: Mapping[str, list[str]]) -> Iterator[Entry]:
         """Yield the mistake once for each choice of values for its fields, or itself where it has none."""
@@ -157,7 +168,7 @@ class Entry:
 
     def values(self, truth: Mapping[str, Any]) -> dict[str, Any]:
         """Return the wrong entries of a dict of values."""
-        wrong = {name: ast.literal_eval(value) for name, value in self.changes}
+        wrong = {name: ast.literal_eval(value) for names, value in self.changes for name in names.split(", ")}
         for name in wrong:
             if name not in truth:
                 raise NotationError(f"{self.place}: no value is called {name}: {', '.join(truth)}.")
@@ -171,22 +182,23 @@ def _source(truth: Callable) -> str:
 
 def parse(text: str, file: str, line: int) -> Iterator[Entry]:
     """Read the mistakes of a text that begins at that line of that file. Raises NotationError."""
-    section = ""
     lists: dict[str, list[str]] = {}
     entries: list[Entry] = []
     for at, raw in enumerate(text.split("\n"), line):
         place, words = f"{file}, line {at}", raw.strip()
         if not words or words.startswith("#"):
             continue
-        if words.startswith("§"):
-            section = words[1:].strip()
-        elif raw[0] != " " and (each := EACH.fullmatch(words)):
+        if raw[0] != " " and (each := EACH.fullmatch(words)):
             lists[each[1]] = each[2].split()
         elif raw[0] != " ":
-            name, bar, hint = words.partition(" | ")
-            if not bar:
+            name, *rest = words.split(" | ", maxsplit=2)
+            if not rest:
                 raise NotationError(f"{place}: expected `name | hint`, got `{words}`.")
-            entries.append(Entry(name, hint, section, place))
+            entry = Entry(name, "", "", place)
+            entry.hint = entry.without_section(rest[0])
+            for change in rest[1:]:
+                entry.read(change)
+            entries.append(entry)
         elif not entries:
             raise NotationError(f"{place}: `{words}` belongs to no mistake: its name and hint come first.")
         else:

@@ -14,6 +14,7 @@ import os
 import pathlib
 import pkgutil
 import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 from rnncourse.printing import printable
@@ -129,7 +130,7 @@ def progress() -> Progress:
     )
 
 
-def all_sets() -> dict[str, tuple[Any, ...]]:
+def all_sets() -> dict[str, Sequence[Any]]:
     """The exercise sets: each module of rnncourse/checks and its CHECKS, by lesson."""
     package = importlib.import_module("rnncourse.checks")
     names = [found.name for found in pkgutil.iter_modules(package.__path__) if not found.ispkg]

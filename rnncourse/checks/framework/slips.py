@@ -2,7 +2,7 @@
 
 A truth that they edit has the words they name: a cell's step, `linear(x_t, weight_ih, bias_ih)` and
 `linear(h, weight_hh, bias_hh)`; a cell's class, `state=None` and `if state is None:`. Their section is the
-bank's own, or the one that is set in front: `wrong.edits("§ The equations" + BIASES)`.
+bank's own, or the one that is given: `wrong.edits(BIASES, section="The equations")`.
 """
 
 BIASES = """
@@ -32,6 +32,5 @@ needs a state | it fails without a state. torch's cell takes x_t alone, too: fro
 """
 
 STATE_IGNORED = """
-state ignored | the state that is given has no part in it.
-    if state is None: => if True:
+state ignored | the state that is given has no part in it. | if state is None: => if True:
 """

@@ -49,8 +49,7 @@ g squashed twice | g goes through two tanh. How often is it squashed in the equa
     g = torch.tanh(a_g) => g = torch.tanh(torch.tanh(a_g))
 sigmoid and tanh for g | g goes through a sigmoid and then through a tanh: then it is never negative.
     g = torch.tanh(a_g) => g = torch.tanh(torch.sigmoid(a_g))
-the sign of g | g has the wrong sign.
-    g = torch.tanh => g = -torch.tanh
+the sign of g | g has the wrong sign. | g = torch.tanh => g = -torch.tanh
 three gates not activated | i, f and o are bare pre-activations: they are not squashed. A gate lies between 0
     and 1.
     i = torch.sigmoid => i =
@@ -131,16 +130,11 @@ i and f over both | both gates multiply the sum of the old c and g. Each gate ha
     f * c + i * g => f * i * (c + g)
 the old c added | the old c is added once more, beside the share of it that is kept.
     f * c + i * g => c + f * c + i * g
-g added | g is added once more, beside the share of it that is written.
-    f * c + i * g => f * c + i * g + g
-c for g | i multiplies the old c. What is to be written?
-    i * g => i * c
-g for c | f multiplies g. What is to be kept?
-    f * c => f * g
-1 - i | what is written has the share 1 - i.
-    i * g => (1 - i) * g
-1 - i for f | f has no part in it: what is kept has the share 1 - i.
-    f * c => (1 - i) * c
+g added | g is added once more, beside the share of it that is written. | f * c + i * g => f * c + i * g + g
+c for g | i multiplies the old c. What is to be written? | i * g => i * c
+g for c | f multiplies g. What is to be kept? | f * c => f * g
+1 - i | what is written has the share 1 - i. | i * g => (1 - i) * g
+1 - i for f | f has no part in it: what is kept has the share 1 - i. | f * c => (1 - i) * c
 f and 1 - f exchanged | i has no part in it, and f is the share of what is written. Which share does f decide?
     f * c + i * g => (1 - f) * c + f * g
 i and 1 - i exchanged | f has no part in it: i is the share of what is kept, and 1 - i that of what is
@@ -162,24 +156,15 @@ sigmoid over c | the new c is squashed by a sigmoid. c itself has no bounds.
 LSTM_FACTORS = """
 each other: f i g c
 each squash: tanh sigmoid
-{other} for f | {other} multiplies c. Which gate decides what is kept?
-    f * c => {other} * c
-{other} for c | f multiplies {other}. What is to be kept?
-    f * c => f * {other}
-{other} for i | {other} multiplies g. Which gate decides what is written?
-    i * g => {other} * g
-{other} for g | i multiplies {other}. What is to be written?
-    i * g => i * {other}
-{squash} of f | f comes activated: here it goes through a {squash} once more.
-    f * c => torch.{squash}(f) * c
-{squash} of i | i comes activated: here it goes through a {squash} once more.
-    i * g => torch.{squash}(i) * g
-{squash} of g | g comes activated: here it goes through a {squash} once more.
-    i * g => i * torch.{squash}(g)
-nothing written | what is written has no part in it: only the kept share of the old c is left.
-    + i * g =>
-1 - g | i multiplies 1 - g. What is to be written?
-    i * g => i * (1 - g)
+{other} for f | {other} multiplies c. Which gate decides what is kept? | f * c => {other} * c
+{other} for c | f multiplies {other}. What is to be kept? | f * c => f * {other}
+{other} for i | {other} multiplies g. Which gate decides what is written? | i * g => {other} * g
+{other} for g | i multiplies {other}. What is to be written? | i * g => i * {other}
+{squash} of f | f comes activated: here it goes through a {squash} once more. | f * c => torch.{squash}(f) * c
+{squash} of i | i comes activated: here it goes through a {squash} once more. | i * g => torch.{squash}(i) * g
+{squash} of g | g comes activated: here it goes through a {squash} once more. | i * g => i * torch.{squash}(g)
+nothing written | what is written has no part in it: only the kept share of the old c is left. | + i * g =>
+1 - g | i multiplies 1 - g. What is to be written? | i * g => i * (1 - g)
 """
 
 # `h_t = o * torch.tanh(c_t)` and what is returned.
@@ -200,26 +185,21 @@ o added in h | o and tanh(c) are added. A gate lets a share of something through
     o * torch.tanh(c_t) => o + torch.tanh(c_t)
 h: a difference | tanh(c) is subtracted from o. A gate lets a share of something through: how does it do that?
     o * torch.tanh(c_t) => o - torch.tanh(c_t)
-the sign of h | h has the wrong sign.
-    o * torch.tanh(c_t) => -o * torch.tanh(c_t)
+the sign of h | h has the wrong sign. | o * torch.tanh(c_t) => -o * torch.tanh(c_t)
 g shown | your h is made from g. Which state does the output gate show?
     o * torch.tanh(c_t) => o * torch.tanh(g)
-g shown as it is | your h is o times g. Which state does the output gate show?
-    o * torch.tanh(c_t) => o * g
+g shown as it is | your h is o times g. Which state does the output gate show? | o * torch.tanh(c_t) => o * g
 old h shown | your h is made from the old h. Which state does the output gate show?
     o * torch.tanh(c_t) => o * torch.tanh(h)
-o times the old h | your h is o times the old h: c has no part in it.
-    o * torch.tanh(c_t) => o * h
+o times the old h | your h is o times the old h: c has no part in it. | o * torch.tanh(c_t) => o * h
 only what is written is shown | your h shows what is written alone, without what was kept.
     o * torch.tanh(c_t) => o * torch.tanh(i * g)
 only what is kept is shown | your h shows what was kept alone, without what is written.
     o * torch.tanh(c_t) => o * torch.tanh(f * c)
 old h added | the old h is added to the new one (a residual). Here the new h takes its place.
     o * torch.tanh(c_t) => h + o * torch.tanh(c_t)
-old h multiplied | the new h is multiplied by the old one.
-    o * torch.tanh(c_t) => h * o * torch.tanh(c_t)
-h for o | the old h stands where o should.
-    o * torch.tanh(c_t) => h * torch.tanh(c_t)
+old h multiplied | the new h is multiplied by the old one. | o * torch.tanh(c_t) => h * o * torch.tanh(c_t)
+h for o | the old h stands where o should. | o * torch.tanh(c_t) => h * torch.tanh(c_t)
 old h mixed in | the old h is mixed in, with the share 1 - o (as in a GRU). Here the new h takes its place.
     o * torch.tanh(c_t) => o * torch.tanh(c_t) + (1 - o) * h
 c added to h | c is added to h. Only what o lets through is shown.
@@ -228,12 +208,10 @@ old and new c shown | your h is made from the sum of the old c and the new one.
     o * torch.tanh(c_t) => o * torch.tanh(c + c_t)
 c is h | your h is the new c itself: neither the tanh nor the output gate stands between them.
     o * torch.tanh(c_t) => c_t
-o is h | your h is the output gate itself: what does it multiply?
-    o * torch.tanh(c_t) => o
+o is h | your h is the output gate itself: what does it multiply? | o * torch.tanh(c_t) => o
 old c returned | the c that is returned is the old one: nothing of the new c is carried on.
     return h_t, c_t => return h_t, c
-old h returned | the h that is returned is the old one.
-    return h_t, c_t => return h, c_t
+old h returned | the h that is returned is the old one. | return h_t, c_t => return h, c_t
 the given state returned | the state that is returned is the one that was given.
     return h_t, c_t => return h, c
 h returned twice | the c that is returned is your h once more. The state has two different parts.
@@ -345,8 +323,7 @@ halves of {gate} squashed apart | the two parts of {gate} go through a sigmoid e
     (ih_{gate} + hh_{gate}) => (ih_{gate} - hh_{gate})
 {gate} without h | your {gate} does not look at h: what of weight_hh in its sum?
     (ih_{gate} + hh_{gate}) => (ih_{gate} + bias_hh.chunk(3)["rzn".index("{gate}")])
-{gate} without h and bias_hh | the state's part of {gate} is missing.
-    (ih_{gate} + hh_{gate}) => (ih_{gate})
+{gate} without h and bias_hh | the state's part of {gate} is missing. | (ih_{gate} + hh_{gate}) => (ih_{gate})
 {gate} without x_t | your {gate} does not look at x_t: what of weight_ih in its sum?
     (ih_{gate} + hh_{gate}) => (bias_ih.chunk(3)["rzn".index("{gate}")] + hh_{gate})
 {gate} without x_t and bias_ih | the input's part of {gate} is missing.
@@ -355,8 +332,7 @@ halves of {gate} squashed apart | the two parts of {gate} go through a sigmoid e
     (ih_{gate} + hh_{gate}) => (ih_{gate} + hh_{gate} - bias_hh.chunk(3)["rzn".index("{gate}")])
 {gate} without bias_ih | your {gate} has one bias: bias_ih is not added.
     (ih_{gate} + hh_{gate}) => (ih_{gate} + hh_{gate} - bias_ih.chunk(3)["rzn".index("{gate}")])
-1 - r | your r is 1 - r: it opens where it should close.
-    r = torch.sigmoid => r = 1 - torch.sigmoid
+1 - r | your r is 1 - r: it opens where it should close. | r = torch.sigmoid => r = 1 - torch.sigmoid
 relu for both gates | r and z have been through a ReLU: they may grow beyond 1.
     r = torch.sigmoid => r = torch.relu
     z = torch.sigmoid => z = torch.relu
@@ -371,8 +347,7 @@ hard sigmoid | r and z have been through a piecewise linear function (a hard sig
 both gates squashed twice | r and z go through two sigmoids: then they always lie between 0.5 and 0.73.
     r = torch.sigmoid(ih_r + hh_r) => r = torch.sigmoid(torch.sigmoid(ih_r + hh_r))
     z = torch.sigmoid(ih_z + hh_z) => z = torch.sigmoid(torch.sigmoid(ih_z + hh_z))
-relu for n | n has been through a ReLU: then it could never be negative.
-    n = torch.tanh => n = torch.relu
+relu for n | n has been through a ReLU: then it could never be negative. | n = torch.tanh => n = torch.relu
 tanh for both gates, sigmoid for n | sigmoid and tanh are exchanged: r and z have been through a tanh, and n
     through a sigmoid.
     r = torch.sigmoid => r = torch.tanh
@@ -390,18 +365,13 @@ shares multiplied | the two shares are multiplied. What does the equation do wit
     (1 - z) * n + z * h => (1 - z) * n * z * h
 n without its share | n is added to 1 - z, not multiplied with it.
     (1 - z) * n + z * h => (1 - z) + n + z * h
-h without its share | h is added to z, not multiplied with it.
-    (1 - z) * n + z * h => (1 - z) * n + z + h
+h without its share | h is added to z, not multiplied with it. | (1 - z) * n + z * h => (1 - z) * n + z + h
 1 - z over both | both n and h have the share 1 - z. The two shares add up to 1.
     (1 - z) * n + z * h => (1 - z) * (n + h)
-z over both | both n and h have the share z. The two shares add up to 1.
-    (1 - z) * n + z * h => z * (n + h)
-1 - z over the whole sum | 1 - z multiplies what is kept, too.
-    (1 - z) * n + z * h => (1 - z) * (n + z * h)
-no shares | n and h are added as they are: z has no part in it.
-    (1 - z) * n + z * h => n + h
-half of each | it is the mean of n and h: z has no part in it.
-    (1 - z) * n + z * h => (n + h) / 2
+z over both | both n and h have the share z. The two shares add up to 1. | (1 - z) * n + z * h => z * (n + h)
+1 - z over the whole sum | 1 - z multiplies what is kept, too. | (1 - z) * n + z * h => (1 - z) * (n + z * h)
+no shares | n and h are added as they are: z has no part in it. | (1 - z) * n + z * h => n + h
+half of each | it is the mean of n and h: z has no part in it. | (1 - z) * n + z * h => (n + h) / 2
 old state added | the old state is added once more, beside the share of it that is kept (a residual).
     (1 - z) * n + z * h => (1 - z) * n + z * h + h
 candidate added | the candidate is added once more, beside its share.
@@ -418,16 +388,14 @@ r turned mixes | the shares are those of r, and they are exchanged as well. Whic
     (1 - z) * n + z * h => (1 + z) * n + z * h
 candidate left out | the candidate has no part in it: only the kept share of the old state is left.
     (1 - z) * n + z * h => z * h
-the given state returned | the state that is returned is the one that was given.
-    (1 - z) * n + z * h => h
+the given state returned | the state that is returned is the one that was given. | (1 - z) * n + z * h => h
 old state squashed | the old state goes through a tanh before it is mixed in.
     (1 - z) * n + z * h => (1 - z) * n + z * torch.tanh(h)
 candidate squashed twice | the candidate goes through two tanh.
     (1 - z) * n + z * h => (1 - z) * torch.tanh(n) + z * h
 sigmoid over the mix | the new state is squashed once more, by a sigmoid: it has a bound already.
     (1 - z) * n + z * h => torch.sigmoid((1 - z) * n + z * h)
-n mixes | n stands where z should: which of the two is a gate?
-    (1 - z) * n + z * h => (1 - n) * n + n * h
+n mixes | n stands where z should: which of the two is a gate? | (1 - z) * n + z * h => (1 - n) * n + n * h
 """
 
 # `ih_n + r * hh_n`, of torch's variant.
@@ -445,14 +413,10 @@ r added | r is added in your n. A gate lets a share of something through: how do
     ih_n + r * hh_n => ih_n + r + hh_n
 1 - z in n | your n reads 1 - z of the old state. Which gate says how much n reads?
     ih_n + r * hh_n => ih_n + (1 - z) * hh_n
-n without h | your n does not look at h.
-    ih_n + r * hh_n => ih_n + r * bias_hh.chunk(3)[2]
-n: state's part left out | your n is made from the input's part alone.
-    ih_n + r * hh_n => ih_n
-n: input's part left out | your n is made from the state's part alone.
-    ih_n + r * hh_n => r * hh_n
-n reads r * h as it is | your n reads r * h without a weight.
-    ih_n + r * hh_n => ih_n + r * h
+n without h | your n does not look at h. | ih_n + r * hh_n => ih_n + r * bias_hh.chunk(3)[2]
+n: state's part left out | your n is made from the input's part alone. | ih_n + r * hh_n => ih_n
+n: input's part left out | your n is made from the state's part alone. | ih_n + r * hh_n => r * hh_n
+n reads r * h as it is | your n reads r * h without a weight. | ih_n + r * hh_n => ih_n + r * h
 both gates in n | r and z both multiply the state's part of n. Which gate says how much n reads?
     ih_n + r * hh_n => ih_n + r * z * hh_n
 n: state's part twice | the state's part of n is added twice, with r and without.
@@ -462,8 +426,7 @@ n: parts squashed apart | the two parts of n go through a tanh each and are adde
     torch.tanh(ih_n + r * hh_n) => torch.tanh(ih_n) + r * torch.tanh(hh_n)
 n without bias_ih | your n has one bias: bias_ih is not added.
     ih_n + r * hh_n => ih_n + r * hh_n - bias_ih.chunk(3)[2]
-n without bias_hh | your n has one bias: bias_hh is not added.
-    r * hh_n => r * (hh_n - bias_hh.chunk(3)[2])
+n without bias_hh | your n has one bias: bias_hh is not added. | r * hh_n => r * (hh_n - bias_hh.chunk(3)[2])
 softmax for n | n has been through a softmax: then it is never negative, and its units add up to 1.
     torch.tanh(ih_n + r * hh_n) => (ih_n + r * hh_n).softmax(-1)
 n squashed twice | n goes through two tanh. How often is it squashed in the equations?
@@ -493,29 +456,22 @@ old state inside | the old state is added inside the nonlinearity, beside what w
     squash(a) => squash(a + h)
 pre-activation added | the pre-activation is added to what has been through the nonlinearity.
     squash(a) => squash(a) + a
-the sign of h | h has the wrong sign.
-    squash(a) => -squash(a)
-1 - h | it is 1 minus the new state.
-    squash(a) => 1 - squash(a)
-the given state returned | the state that is returned is the one that was given.
-    squash(a) => h
+the sign of h | h has the wrong sign. | squash(a) => -squash(a)
+1 - h | it is 1 minus the new state. | squash(a) => 1 - squash(a)
+the given state returned | the state that is returned is the one that was given. | squash(a) => h
 """
 
 # ---- Backward of a plain RNN's step: `dh_t * (1 - h_t**2)`, and what is made with da.
 
 RNN_SLOPE = """
-doubled, not squared | h_t is doubled in the slope, not squared.
-    h_t**2 => h_t * 2
+doubled, not squared | h_t is doubled in the slope, not squared. | h_t**2 => h_t * 2
 1 + h_t squared | the slope is 1 + h_t² in your code: that is never less than 1.
     (1 - h_t**2) => (1 + h_t**2)
-the slope alone | da is the slope alone: dh_t has no part in it.
-    dh_t * (1 - h_t**2) => (1 - h_t**2)
+the slope alone | da is the slope alone: dh_t has no part in it. | dh_t * (1 - h_t**2) => (1 - h_t**2)
 the slope added | the slope is added to dh_t. What does the chain rule do with it?
     dh_t * (1 - h_t**2) => dh_t + (1 - h_t**2)
-h_t for dh_t | da is made from h_t. What comes back to the step?
-    dh_t * (1 - h_t**2) => h_t * (1 - h_t**2)
-h for dh_t | da is made from h. What comes back to the step?
-    dh_t * (1 - h_t**2) => h * (1 - h_t**2)
+h_t for dh_t | da is made from h_t. What comes back to the step? | dh_t * (1 - h_t**2) => h_t * (1 - h_t**2)
+h for dh_t | da is made from h. What comes back to the step? | dh_t * (1 - h_t**2) => h * (1 - h_t**2)
 a slope from dh_t | the slope is made from dh_t. Which of the numbers that you are given has been through the
     tanh?
     h_t**2 => dh_t**2
@@ -523,16 +479,12 @@ a slope from dh_t | the slope is made from dh_t. Which of the numbers that you a
 
 RNN_BACK = """
 each other: dh_t h_t h
-dx_t from {other} | dx_t is made with {other}: da has no part in it.
-    da @ weight_ih => {other} @ weight_ih
-dh from {other} | dh is made with {other}: da has no part in it.
-    da @ weight_hh => {other} @ weight_hh
+dx_t from {other} | dx_t is made with {other}: da has no part in it. | da @ weight_ih => {other} @ weight_ih
+dh from {other} | dh is made with {other}: da has no part in it. | da @ weight_hh => {other} @ weight_hh
 dweight_ih from {other} | dweight_ih is made with {other}: da has no part in it.
     da.T @ x_t => {other}.T @ x_t
-dweight_hh from {other} | dweight_hh is made with {other}: da has no part in it.
-    da.T @ h, => {other}.T @ h,
-dbias from {other} | dbias is made with {other}: da has no part in it.
-    da.sum(axis=0) => {other}.sum(axis=0)
+dweight_hh from {other} | dweight_hh is made with {other}: da has no part in it. | da.T @ h, => {other}.T @ h,
+dbias from {other} | dbias is made with {other}: da has no part in it. | da.sum(axis=0) => {other}.sum(axis=0)
 dweight_hh with dh_t | dweight_hh is made with da and dh_t. Which state did weight_hh multiply?
     da.T @ h, => da.T @ dh_t,
 dweight_hh with da | dweight_hh is made with da alone. Which state did weight_hh multiply?
