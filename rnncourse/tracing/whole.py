@@ -128,7 +128,7 @@ def gradients(
 
 
 def dc_of_each_step(steps: Steps, through_h: Tensor, dc_n: Tensor, f: Tensor) -> Tensor:
-    """Each step's dc_t, (N, H): what comes through h_t, plus f * dc of the step after; at a row's end dc_n."""
+    """Each step's dc_t, (N, H): through h_t, plus f * dc of the step after; at a row's end dc_n."""
     dc, dc_t = dc_n.clone(), through_h.clone()
     dc_rows, fs, running = steps.rows(dc_t), steps.rows(f), steps.running(dc)
     for t in steps.backward:
