@@ -62,7 +62,11 @@ def gradients(
         return {}
     inputs = replay.inputs
     everywhere = [(inputs.rows, inputs.starts[p], inputs.weights[p]) for p in plan.places]
-    if not plan.is_cell and not replay.autocast["enabled"] and all(whole.possible(*v) for v in everywhere):
+    if (
+        not (plan.is_cell or plan.edits)
+        and not replay.autocast["enabled"]
+        and all(whole.possible(*v) for v in everywhere)
+    ):
         with torch.inference_mode(False), torch.no_grad():
             return _all_steps_at_once(plan, layout, replay, places, names)
     arrived = packed(plan, layout, [replay.arrived.get(k) for k in range(replay.results)])
