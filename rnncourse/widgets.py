@@ -165,26 +165,26 @@ def unrolling(x: Iterable[float]) -> ipywidgets.VBox:
     return ipywidgets.VBox([ipywidgets.HBox([play, step]), weight, squash, *drawing])
 
 
-def time_slider(d: Direction, b: int = 0) -> ipywidgets.VBox:
+def time_slider(d: Direction, b: int = 0, unit: int = 0) -> ipywidgets.VBox:
     """One unit of a trace, step by step: its gates and states over time, and its cell with the numbers there.
 
-    d is one layer in one direction of a call that `rnncourse.trace` recorded, b the row of the batch.
-    Controls: the unit and the step t. The figures are those of `plots.gates_over_time` and
-    `plots.cell_diagram`; what they show stands in words below each.
+    d is one layer in one direction of a call that `rnncourse.trace` recorded, b the row of the batch, unit
+    the unit that it opens on. Controls: the unit and the step t. The figures are those of
+    `plots.gates_over_time` and `plots.cell_diagram`; what they show stands in words below each.
     """
     units = (d.c_0 if d.mode == "LSTM" else d.h_0).shape[-1]
-    unit = ipywidgets.IntSlider(value=0, min=0, max=units - 1, description="unit")
+    chosen = ipywidgets.IntSlider(value=unit, min=0, max=units - 1, description="unit")
     step = ipywidgets.IntSlider(value=0, min=0, max=row_length(d, b) - 1, description="t")
     lines, cell = _Drawing(width="900px"), _Drawing(width="960px")
 
     def redraw(_: object = None) -> None:
-        lines.show(plots.gates_over_time(d, b, unit=unit.value, t=step.value))
-        cell.show(plots.cell_diagram(d, step.value, b, unit.value))
+        lines.show(plots.gates_over_time(d, b, unit=chosen.value, t=step.value))
+        cell.show(plots.cell_diagram(d, step.value, b, chosen.value))
 
-    for control in (unit, step):
+    for control in (chosen, step):
         control.observe(redraw, names="value")
     redraw()
-    return ipywidgets.VBox([unit, step, *lines, *cell])
+    return ipywidgets.VBox([chosen, step, *lines, *cell])
 
 
 def spectral_radius(steps: int = 40) -> ipywidgets.VBox:

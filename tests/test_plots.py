@@ -39,6 +39,16 @@ def test_lesson_map_fills_the_boxes_of_the_written_lessons_and_joins_each_to_its
     assert all(other < number and place[other][1] > place[number][1] for other, number in needs)
 
 
+def test_arrangements_draws_an_arrow_for_each_input_and_each_answer_that_it_names():
+    ax = plots.arrangements()
+    texts = [text.get_text() for text in ax.texts]
+    assert sum(text.startswith("x_") for text in texts) == 3 + 1 + 3
+    assert sum(text.startswith("y_") for text in texts) == 1 + 3 + 3
+    assert "one to many (a picture → its caption): inputs at steps (1,), answers at steps (1, 2, 3)" in (
+        ax.figure.alt
+    )
+
+
 def test_lesson_00_links_the_lessons_that_are_there_and_no_others():
     there = {path.name for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")} - {"00_start_here.ipynb"}
     source = (NOTEBOOKS / "00_start_here.ipynb").read_text(encoding="utf-8")

@@ -103,6 +103,7 @@ def test_time_slider_shows_the_step_and_the_unit_of_its_sliders(kind):
     with torch.no_grad(), trace(layer) as t:
         output, _ = layer(packed)
     h, _ = torch.nn.utils.rnn.pad_packed_sequence(output)
+    assert widgets.time_slider(t.layer(0).forward, b=2, unit=3).children[0].value == 3
     box = widgets.time_slider(t.layer(0).forward, b=2)
     unit, step, lines, about_lines, cell, about_cell = box.children
     assert (unit.max, step.max) == (4, 3)  # H - 1; row 2 has 4 steps

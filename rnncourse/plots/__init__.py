@@ -20,7 +20,7 @@ from rnncourse.plots.gradients import (
     norm_against_distance,
 )
 from rnncourse.plots.indices import index_grid
-from rnncourse.plots.lessons import LESSONS, lesson_map
+from rnncourse.plots.lessons import LESSONS, arrangements, lesson_map
 from rnncourse.plots.loops import loop_step, unrolled, unrolled_loop, unrolling
 from rnncourse.plots.packing import batch_sizes
 from rnncourse.plots.speed import matmuls, time_ratios
@@ -33,6 +33,7 @@ __all__ = [
     "COLOURS",
     "LESSONS",
     "STYLE",
+    "arrangements",
     "batch_sizes",
     "c_against_h",
     "cell_diagram",

@@ -1,11 +1,11 @@
-"""The map of the lessons."""
+"""The map of the lessons, and three arrangements of inputs and answers."""
 
 from collections.abc import Collection
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from rnncourse.plots.drawing import set_alt
+from rnncourse.plots.drawing import CODE, GREY, INK, arrow, box, canvas, set_alt
 from rnncourse.plots.style import COLOURS
 
 # The lessons: number: (title, column of the map, numbers of the lessons that it stands on).
@@ -52,11 +52,45 @@ def lesson_map(written: Collection[int], ax: Axes | None = None) -> Axes:
         for other in needs:
             ax.plot([places[other][0], x], [places[other][1], y], color="#999999", linewidth=1.5, zorder=1)
         colour = COLOURS["r"] if number in written else "white"
-        box = {"boxstyle": "round,pad=0.35", "facecolor": colour, "edgecolor": "#555555"}
-        ax.text(x, y, f"{number:02d}  {title}", ha="center", va="center", bbox=box, zorder=2)
+        frame = {"boxstyle": "round,pad=0.35", "facecolor": colour, "edgecolor": "#555555"}
+        ax.text(x, y, f"{number:02d}  {title}", ha="center", va="center", bbox=frame, zorder=2)
     ax.set(xlim=(-0.5, 3.5), ylim=(min(y for _, y in places.values()) - 0.5, 0.5))
     ax.axis("off")
     numbers = sorted(LESSONS.keys() & set(written))
     there = ", ".join(f"{number:02d} {LESSONS[number][0]}" for number in numbers) or "none"
     set_alt(ax, f"Map of the {len(LESSONS)} lessons, each below those that it needs; written are: {there}.")
+    return ax
+
+
+# The three arrangements: name: (steps with an input, steps with an answer, an example).
+_ARRANGEMENTS = {
+    "many to one": ((1, 2, 3), (3,), "a review → a grade"),
+    "one to many": ((1,), (1, 2, 3), "a picture → its caption"),
+    "many to many": ((1, 2, 3), (1, 2, 3), "words → a tag for each"),
+}
+
+
+def arrangements() -> Axes:
+    """Draw which steps of a recurrent net get an input and which give an answer, in three arrangements."""
+    title = "The same cell, read at different steps: y = W_hy h + b_y"
+    ax = canvas(None, (0, 9.4), (-0.15, 2.75), title, "")
+    said = []
+    for k, (name, (inputs, answers, example)) in enumerate(_ARRANGEMENTS.items()):
+        left = 0.75 + 3.15 * k
+        ax.text(left - 0.4, 2.55, name, color=INK, fontsize=11)
+        ax.text(left - 0.4, 2.3, example, color=GREY, fontsize=9)
+        for step in (1, 2, 3):
+            x = left + 0.85 * (step - 1)
+            box(ax, x, 1.05, 0.5, 0.4)
+            ax.text(x, 1.05, "cell", **CODE, fontsize=8.5)
+            if step < 3:
+                arrow(ax, (x + 0.25, 1.05), (x + 0.6, 1.05), COLOURS["h"])
+            if step in inputs:
+                arrow(ax, (x, 0.35), (x, 0.85), COLOURS["x"])
+                ax.text(x, 0.2, f"x_{step}", **CODE, fontsize=9)
+            if step in answers:
+                arrow(ax, (x, 1.25), (x, 1.75), COLOURS["i"])
+                ax.text(x, 1.9, f"y_{step}", **CODE, fontsize=9)
+        said.append(f"{name} ({example}): inputs at steps {inputs}, answers at steps {answers}")
+    set_alt(ax, f"{title}. {'; '.join(said)}.")
     return ax

@@ -185,6 +185,7 @@ class Outputs:
     ends: list[Tensor]  # h_n, or h_n and c_n, (S, B, ·) each
     steps: dict[Place, list[Values]] = field(default_factory=dict)  # of a loop of steps: each step's values
     values: dict[Place, Values] = field(default_factory=dict)  # of all steps at once: (N, ·) each
+    ran: dict[Place, whole.Ran] = field(default_factory=dict)  # if it is kept: what the gradients need
 
     def over_time(self, layout: Layout, place: Place) -> Values:
         """The values kept, by name. Those of each step are let go as they are copied."""
@@ -219,6 +220,7 @@ def recompute(
     layers: Collection[int],
     names: Collection[str],
     step_by_step: bool = False,
+    keep: bool = False,
 ) -> Outputs:
     """The call once more; of these layers, the values of these names are kept.
 
@@ -238,8 +240,10 @@ def recompute(
             start, weights = inputs.starts[place], inputs.weights[place]
             if not (step_by_step or plan.is_cell) and whole.possible(rows, start, weights):
                 ran = whole.run(
-                    plan.mode, rows, layout.batch_sizes, reverse, start, weights, keep=bool(wanted)
+                    plan.mode, rows, layout.batch_sizes, reverse, start, weights, keep=keep or bool(wanted)
                 )
+                if keep:
+                    found.ran[place] = ran
                 hs, end = ran.output, ran.end
                 found.values[place] = whole.values(ran, wanted) if wanted else {}
             else:

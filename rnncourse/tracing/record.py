@@ -35,6 +35,7 @@ from rnncourse.tracing.recompute import (
     recompute,
 )
 
+LOOPS = 2**28  # bytes. Up to this much is held to save a second loop for the gradients
 LIMIT = 2**30  # bytes. A block that comes to keep more says so before it does
 FORWARDS = {kind.forward for kind in get_args(Recurrent)}
 
@@ -103,6 +104,7 @@ class Recorder:
         self.watched = watched
         self._handles: list[RemovableHandle] = []
         self._bytes = 0  # kept so far, about
+        self._loops = 0  # bytes that the loops of calls hold until the block ends
 
     def start(self) -> None:
         for watched in self.watched:
@@ -206,7 +208,16 @@ class Recorder:
         differentiable = any(tensor.requires_grad for tensor in results)
         self._announce(watched, layout, inputs, differentiable)
 
-        again = recompute(plan, layout, inputs, layers, names)
+        keep = differentiable and self._loops < LOOPS and not plan.is_cell
+        again = recompute(plan, layout, inputs, layers, names, keep=keep)
+        self._loops += sum(ran.nbytes for ran in again.ran.values())
+        replay = None
+        if differentiable:
+            copies = _copies(watched, inputs)
+            replay = Replay.of(plan, copies, autocast, results)
+            for place, ran in again.ran.items():
+                ran.weights, ran.start = copies.weights[place], copies.starts[place]
+            replay.ran = again.ran
         apart, some_nan = max_error(packed(plan, layout, own), results_of(plan, again))
         if apart > allowed(own, autocast):
             watched.warn_once(
@@ -233,7 +244,7 @@ class Recorder:
             states=own,
             max_error=math.nan if some_nan else apart,
             given=hx is not None,
-            replay=Replay.of(plan, _copies(watched, inputs), autocast, results) if differentiable else None,
+            replay=replay,
         )
 
     def _announce(self, watched: Watched, layout: Layout, inputs: Inputs, differentiable: bool) -> None:
