@@ -17,7 +17,6 @@ from rnncourse.checks.framework.authoring import (
     Whole,
 )
 from rnncourse.checks.framework.bank import _rows
-from rnncourse.checks.framework.in_words import task
 from rnncourse.checks.framework.notation import NotationError, parse
 from rnncourse.checks.framework.parts import Flag, Number, Word
 
@@ -163,7 +162,7 @@ def written(**more):
         "returns": "h (B H), mask (T B) bool, dx (T B I) to 1e-4, sizes shape, a count whole",
         "points": "h 2",
     }
-    return task("t", "01", Mistakes("s", len), cases=some_cases, **words | more)
+    return ExerciseSet("01").task("t", Mistakes("s", len), cases=some_cases, **words | more)
 
 
 def test_results_are_read_from_words():

@@ -202,7 +202,9 @@ print(json.dumps(said))
 """
 PLOTS = 'plots need matplotlib: pip install "rnncourse[plots]"'
 WIDGETS = 'widgets need ipywidgets, matplotlib: pip install "rnncourse[notebook]"'
-SETUP = 'setup() needs matplotlib: pip install "rnncourse[notebook]"'
+SETUP = 'setup() needs {}: pip install "rnncourse[notebook]"'.format(
+    ", ".join(name for name in ("matplotlib", "packaging") if name not in MODULES)
+)
 GRADERS = ["IPython", "distributed", "jinja2", "markupsafe", "matplotlib", "nbformat", "nbgrader"]
 GRADERS += ["sqlalchemy", "tqdm", "traitlets"]
 GRADING = 'grading needs {}: pip install "rnncourse[grading]"'.format(
