@@ -232,9 +232,10 @@ def times_one_minus_(value: Tensor, y: Tensor) -> None:
 
 # The cells. Forward gives the output (N, ·), the final states (B, ·) and, if it is to `keep` it, what else
 # the way back needs. Backward is given h (N, H), the state before each row's step, all of forward's, and the
-# gradients of its results. It gives da (N, G*H), the gradient of W_hh h + b_hh and of W_ih x_t + b_ih alike;
-# dih_n (N, H), which stands in for the last block of the latter in a GRU, else None; the states' gradients;
-# and those of weights that only this cell has.
+# gradients of its results; with dh_all (N, ·) it leaves each step's dh_t there, for tracing. It gives
+# da (N, G*H), the gradient of W_hh h + b_hh and of W_ih x_t + b_ih alike; dih_n (N, H), which stands in for
+# the last block of the latter in a GRU, else None; the states' gradients; and those of weights that only
+# this cell has.
 
 Results = tuple[Tensor, list[Tensor], list[Tensor | None]]
 Gradients = tuple[Tensor, Tensor | None, list[Tensor], dict[str, Tensor]]
@@ -264,15 +265,20 @@ def rnn_backward(
     output: Tensor,
     doutput: Tensor,
     dh_n: Tensor,
+    dh_all: Tensor | None = None,
+    *,
     dphi: Callable[[Tensor], Tensor],
 ) -> Gradients:
     W_hh, dh_0 = weights["weight_hh"], copy_of(dh_n)
     dact = dphi(output)  # (N, H): first the factor, φ'(a), then da
     da_mm, dh_mm = steps.rows(dact), steps.running(dh_0)
     da, dh, dout = steps.rows(in_place(dact)), steps.running(in_place(dh_0)), steps.rows(in_place(doutput))
+    dh_t = steps.rows(in_place(dh_all)) if dh_all is not None else []
     for t in steps.backward:
         # dh_t = dh (from the step after) + doutput_t
         dh[t] += dout[t]
+        if dh_all is not None:
+            dh_t[t][:] = dh[t]
         # da = φ'(a) * dh_t
         da[t] *= dh[t]
         # dh = W_hhᵀ da
@@ -331,10 +337,12 @@ def lstm_backward(
     doutput: Tensor,
     dh_n: Tensor,
     dc_n: Tensor,
+    dh_all: Tensor | None = None,
 ) -> Gradients:
     dh_0, dc_0, W_hh, W_hr = copy_of(dh_n), copy_of(dc_n), weights["weight_hh"], weights.get("weight_hr")
     dq_0 = dh_0 if W_hr is None else torch.empty_like(dc_0)  # (B, H)
-    dh_all = None if W_hr is None else torch.empty_like(output)  # (N, P): each step's dh_t
+    if W_hr is not None and dh_all is None:
+        dh_all = torch.empty_like(output)  # (N, P): each step's dh_t
     da, before = (
         torch.empty_like(gates),
         steps.before(state[1], cells),
@@ -353,10 +361,11 @@ def lstm_backward(
         for t in part:
             # dh_t = dh (from the step after) + doutput_t
             dh[t] += dout[t]
+            if dh_all is not None:
+                dh_t[t][:] = dh[t]
             if W_hr is not None:
                 # dq = W_hrᵀ dh_t
                 torch.mm(dh_mm[t], W_hr, out=dq_mm[t])
-                dh_t[t][:] = dh[t]
             # dc_t = dc (from the step after) + dq * o (1 - tanh²(c_t))
             multiply(dq[t], dc_dq[t], out=new[t])
             dc[t] += new[t]
@@ -368,7 +377,8 @@ def lstm_backward(
             # dh = W_hhᵀ da
             torch.mm(da_mm[t], W_hh, out=dh_mm[t])
     # dW_hr = Σ_N dh_t qᵀ
-    return da, None, [dh_0, dc_0], {} if dh_all is None else {"weight_hr": dh_all.t().mm(shown)}
+    dweights = {"weight_hr": dh_all.t().mm(shown)} if W_hr is not None and dh_all is not None else {}
+    return da, None, [dh_0, dc_0], dweights
 
 
 def lstm_factors(gates: Tensor, q: Tensor, c_t: Tensor, c: Tensor, da: Tensor, to_c: Tensor) -> None:
@@ -432,6 +442,7 @@ def gru_backward(
     from_h: Tensor,
     doutput: Tensor,
     dh_n: Tensor,
+    dh_all: Tensor | None = None,
 ) -> Gradients:
     dh_0, W_hh = copy_of(dh_n), weights["weight_hh"]
     r, z, n = gates.chunk(3, dim=1)
@@ -451,9 +462,12 @@ def gru_backward(
     dhh_rzn = steps.rows(in_place(dhh.unflatten(1, (3, -1))))  # (b_t, 3, H)
     dout, dih, zs = (steps.rows(in_place(v)) for v in (doutput, dih_n, z))
     dh, dh_rzn = steps.running(in_place(dh_0)), steps.running(in_place(dh_0.unsqueeze(1)))
+    dh_t = steps.rows(in_place(dh_all)) if dh_all is not None else []
     for t in steps.backward:
         # dh_t = dh (from the step after) + doutput_t
         dh[t] += dout[t]
+        if dh_all is not None:
+            dh_t[t][:] = dh[t]
         # dhh_r, dhh_z, dhh_n, dih_n = their factors * dh_t
         dhh_rzn[t] *= dh_rzn[t]
         dih[t] *= dh[t]

@@ -20,6 +20,7 @@ SizedAxes = tuple[tuple[str, int], ...]  # axes whose sizes are all known
 BATCH: Axes = (("B", None),)  # a batch of any size; () is no batch
 Size = TypeVar("Size", bound=int | None)
 KINDS = {1: "RNN", 3: "GRU", 4: "LSTM"}  # by the number of gates, blocks of H rows in each weight
+GATES = {1: "", 3: "rzn", 4: "ifgo"}  # by that number: the gates' letters, in the order of the blocks
 
 
 class Recurrent(Protocol):

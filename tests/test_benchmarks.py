@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-LAYERS = Path(__file__).parents[1] / "benchmarks" / "layers.py"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+LAYERS = BENCHMARKS / "layers.py"
 
 
 def test_layers(tmp_path):
@@ -27,3 +28,14 @@ def test_layers(tmp_path):
         (line,) = re.findall(rf"{variant} +{kind} +{what} ours +(.*)   mean (.*)", done.stdout)
         assert [float(v) for v in line[0].split()] == pytest.approx(values, abs=0.006)
         assert float(line[1]) == pytest.approx(math.prod(values) ** (1 / len(values)), abs=0.006)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the memory that Linux accounts")
+def test_tracing():
+    command = [sys.executable, BENCHMARKS / "tracing.py", "--small", "--rounds", "1"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = re.findall(r"^(.+?) +([\d.]+) +([\d.]+) +(\d+) +([\d.]+)$", done.stdout, re.MULTILINE)
+    by_way = {way: float(seconds) / float(ratio) for way, seconds, ratio, *_ in rows if float(ratio)}
+    assert list(by_way)[:1] == ["as it is"]
+    assert len(by_way) == 4

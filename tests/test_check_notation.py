@@ -17,7 +17,6 @@ from rnncourse.checks.framework.authoring import (
     Whole,
 )
 from rnncourse.checks.framework.bank import _rows
-from rnncourse.checks.framework.in_words import task
 from rnncourse.checks.framework.notation import NotationError, parse
 from rnncourse.checks.framework.parts import Flag, Number, Word
 
@@ -107,14 +106,16 @@ g | seventh. | x + y => 3 * y
 
 
 def test_a_section_for_those_that_name_none():
-    wrong = Mistakes("Own section", _last_sum)
+    wrong = Mistakes("Own section", _last_sum).edits("c | zeroth. | x + y => 0")
     wrong.edits("a | first. | x + y => x\nb | second. § The loop | x + y => y", section="The sum")
-    assert [mistake.section for mistake in wrong] == ["The sum", "The loop"]
+    assert [mistake.section for mistake in wrong] == ["Own section", "The sum", "The loop"]
 
 
 def test_values_are_changed_by_name():
     found = made("h_n | its axes are exchanged.\n    h_n => (2, 3)", {"h_n": (3, 2), "count": 4})
     assert found["h_n"].function == {"h_n": (2, 3)}
+    found = made("both | they have a row too many. | h_n, c_n => (4, 2)", {"h_n": (3, 2), "c_n": (3, 2)})
+    assert found["both"].function == {"h_n": (4, 2), "c_n": (4, 2)}
 
 
 WRONG = {
@@ -161,7 +162,7 @@ def written(**more):
         "returns": "h (B H), mask (T B) bool, dx (T B I) to 1e-4, sizes shape, a count whole",
         "points": "h 2",
     }
-    return task("t", "01", Mistakes("s", len), cases=some_cases, **words | more)
+    return ExerciseSet("01").task("t", Mistakes("s", len), cases=some_cases, **words | more)
 
 
 def test_results_are_read_from_words():

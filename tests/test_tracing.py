@@ -903,7 +903,9 @@ def test_much_memory_is_announced_before(monkeypatch):
     values = 4 * T * B * width
     order = []
     real = record.recompute
-    monkeypatch.setattr(record, "recompute", lambda *args: [order.append("recompute"), real(*args)][1])
+    monkeypatch.setattr(
+        record, "recompute", lambda *args, **options: [order.append("recompute"), real(*args, **options)][1]
+    )
     monkeypatch.setattr(record.warnings, "warn", lambda message, **_: order.append(message))
     for limit, gradients, said in (
         (values, False, 0),

@@ -48,8 +48,7 @@ TRUTH = {
     "output": (7, 4, 40),
 }
 
-wrong = Mistakes("What each half has seen", TRUTH)
-wrong.edits("""
+wrong = Mistakes("What each half has seen", TRUTH).edits("""
 forward, from 0 | The count leaves out an input: the step's own is read, too. | forward_half => 2
 forward, all | The forward half has not read what comes after its step. | forward_half => 7
 backward, own step left out | The count leaves out an input: the step's own is read, too. | backward_half => 4
@@ -110,8 +109,7 @@ def _both_ends_cases(numbers, T, B, H):
     return {"output": numbers(T, B, 2 * H)}
 
 
-wrong = Mistakes("The trap in the last step", _both_ends)
-wrong.edits("""
+wrong = Mistakes("The trap in the last step", _both_ends).edits("""
 the last step | this is the last step whole. How much has its backward half seen?
     torch.cat([forward, backward], dim=-1) => output[-1]
 the first step | this is the first step whole. How much has its forward half seen?
@@ -158,8 +156,7 @@ def _merged_cases(numbers, L, B, H):
     return {"h_n": numbers(2 * L, B, H)}
 
 
-wrong = Mistakes("The states interleave", _merged)
-wrong.edits("""
+wrong = Mistakes("The states interleave", _merged).edits("""
 reshaped | the shape is right, but the sequences of the batch are mixed: a row holds numbers of two of them.
     torch.cat([forward, backward], dim=-1) => h_n.reshape(*forward.shape[:2], -1)
     look: reshape keeps the order of the numbers in memory. Which axes must be neighbours before it?
@@ -214,8 +211,7 @@ def _reverse_padded_cases(numbers, B, T, I, lengths):
     return {"x": numbers(B, T, I), "lengths": torch.tensor(lengths)}
 
 
-wrong = Mistakes("Rows of different length", _reverse_padded)
-wrong.edits("""
+wrong = Mistakes("Rows of different length", _reverse_padded).edits("""
 flipped whole | the padding is turned to the front: every sequence is turned round over all T steps.
     return reversed_x => return x.flip(1)
 flipped along the batch | this turns the batch round: the sequences change places.
@@ -288,8 +284,7 @@ def _two_ways_cases(numbers, T, B, I, H):
     return {"x": numbers(T, B, I), "ahead": ahead, "back": back}, T == 1 and ONE_STEP
 
 
-wrong = Mistakes("Two passes, lined up in time", _two_ways)
-wrong.edits("""
+wrong = Mistakes("Two passes, lined up in time", _two_ways).edits("""
 not flipped back | the backward half stands in the order in which it was made: each step is beside another
     step's input.
     backward.flip(0) => backward

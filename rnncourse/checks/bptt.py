@@ -34,8 +34,7 @@ LAST_LOSS = Trait("only the last step has a loss", "what the losses of the other
 
 right = {"dh_2": 1.0, "dh_1": -0.5, "du": -0.12, "dh_0": -0.16}
 
-wrong = Mistakes("Two steps, one number each", right)
-wrong.edits("""
+wrong = Mistakes("Two steps, one number each", right).edits("""
 dh_2: next step forgotten | This is what its own loss sends back. Who else reads h_2? | dh_2 => 0.84
 dh_2: own loss forgotten | This is what the next step sends back. Who else reads h_2? | dh_2 => 0.16
 dh_2: u left out | What step 3 sends back is added as it is. Through what does step 3 read h_2? | dh_2 => 1.16
@@ -107,8 +106,7 @@ def _rnn_step_backward_cases(numbers, B, I, H, zero=""):
     return arguments, zero == "h" and H_ZERO, zero == "x_t" and X_ZERO
 
 
-wrong_step = Mistakes("One step, with all its shapes", _rnn_step_backward)
-wrong_step.edits("""
+wrong_step = Mistakes("One step, with all its shapes", _rnn_step_backward).edits("""
 no square | the slope is 1 - h_t in your code. Near h_t = -1, where tanh is flat, that is 2. | h_t**2 => h_t
 slope left out | nothing has passed the tanh: da is dh_t itself in your code. | * (1 - h_t**2) =>
 slope at the old state | the slope is made with h, the state before the step. Which state came out of this
@@ -214,8 +212,7 @@ def _numerical_gradient_cases(numbers, e, **sizes):
     return {"loss": "np.linalg.norm", "v": numbers(*sizes.values()), "e": e}
 
 
-wrong = Mistakes("A witness that knows no calculus", _numerical_gradient)
-wrong.edits("""
+wrong = Mistakes("A witness that knows no calculus", _numerical_gradient).edits("""
 forward difference | the loss is taken at v + e and at v itself. The quotient asked for looks to both sides.
     loss(down) => loss(v)
     2 * e => e

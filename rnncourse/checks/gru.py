@@ -77,8 +77,7 @@ candidate written whole | the candidate is written whole: nothing ties what is w
 candidate alone | this is the candidate n: z has no part in it. | (1 - z) * n + z * h => n
 r mixes | r stands where z should: which gate says how much is kept?
     (1 - z) * n + z * h => (1 - r) * n + r * h
-reset h kept | what is kept is r * h. The reset gate is for the candidate alone.
-    + z * h => + z * r * h
+reset h kept | what is kept is r * h. The reset gate is for the candidate alone. | + z * h => + z * r * h
 tanh over the mix | the new state is squashed once more: it has a bound already.
     (1 - z) * n + z * h => torch.tanh((1 - z) * n + z * h) § What can one leave out of an LSTM?
 sigmoid for n | n has been through a sigmoid: what range should it have? | n = torch.tanh => n = torch.sigmoid
@@ -103,8 +102,7 @@ order z, r, n | your numbers are those of blocks in the order z, r, n. torch sta
     hh_r, hh_z, hh_n = => hh_z, hh_r, hh_n = § Equal to torch
 """
 
-step_mistakes = Mistakes("The equations", _step_after)
-step_mistakes.edits("""
+step_mistakes = Mistakes("The equations", _step_after).edits("""
 b_hn outside the reset | b_hn is added outside the product with r: it belongs to the part that r multiplies.
     r * hh_n => r * (hh_n - bias_hh.chunk(3)[2]) + bias_hh.chunk(3)[2] § Four biases, not three and not six
 reset before the matmul | your reset gate acts before the matmul, W_hn (r * h): the published paper's GRU.
@@ -168,8 +166,7 @@ def _step_before(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
     return (1 - z) * n + z * h
 
 
-wrong = Mistakes("Where the reset gate acts", _step_before)
-wrong.edits("""
+wrong = Mistakes("Where the reset gate acts", _step_before).edits("""
 reset after the matmul | your reset gate acts after the matmul: these are torch's numbers. Asked is the other
     variant.
     linear(r * h, W_n, b_n) => r * hh_n
@@ -227,8 +224,7 @@ def _turn_z_cases(numbers, I, H):
     return random_weights(numbers, 3, I, H)
 
 
-wrong = Mistakes("Which way z points", _turn_z)
-wrong.edits("""
+wrong = Mistakes("Which way z points", _turn_z).edits("""
 biases as they were | the weights are turned, the biases are not. What else goes into z's sum?
     turned(bias_ih), turned(bias_hh) => bias_ih, bias_hh
 one bias as it was | bias_hh is as it was. It goes into z's sum as bias_ih does. | turned(bias_hh) => bias_hh
@@ -277,8 +273,7 @@ def _from_keras_cases(numbers, I, H):
     return {"kernel": kernel, "recurrent_kernel": recurrent_kernel, "bias": bias}
 
 
-wrong = Mistakes("Equal to torch", _from_keras)
-wrong.edits("""
+wrong = Mistakes("Equal to torch", _from_keras).edits("""
 order kept | all is transposed as it should be, but the blocks lie as before, z, r, n.
     [r, z, n] => [z, r, n]
 not transposed | the blocks are in torch's order, but not transposed: Keras writes x @ kernel, and torch?
@@ -383,8 +378,7 @@ def _derive(returned: Plain, arguments: dict[str, Any]) -> Plain:
     return returned
 
 
-wrong = Mistakes("Where the reset gate acts", _first_difference)
-wrong.edits("""
+wrong = Mistakes("Where the reset gate acts", _first_difference).edits("""
 one state for both | both variants go on from one state: these are the errors of single steps. Each has its
     own state.
     _step_before(x_t, b, => _step_before(x_t, a,
@@ -536,8 +530,7 @@ def _gru_step_backward_cases(numbers, B, I, H):
     return arguments | random_weights(numbers, 3, I, H)
 
 
-wrong = Mistakes("Backward of one step", _gru_step_backward)
-wrong.edits("""
+wrong = Mistakes("Backward of one step", _gru_step_backward).edits("""
 dz: sign | dz has the wrong sign: z stands with h, and with a minus with n. | (h - n) => (n - h)
 dz: h alone | dz forgets that z stands with n, too, in 1 - z. | dh_t * (h - n) => dh_t * h
 dz: n alone | dz forgets that z stands with h, too. | dh_t * (h - n) => dh_t * -n
@@ -565,8 +558,7 @@ sigmoid's slopes as tanh's | 1 - r² and 1 - z² are slopes of a tanh. Gates com
     dr * (r * (1 - r)) => dr * (1 - r**2)
     dz * (z * (1 - z)) => dz * (1 - z**2)
 dh: no direct way | dh lacks the direct way, from the mix: h is read there, too. | dh_t * z + =>
-dh: direct way alone | dh is the direct way alone: gates and candidate read h, too.
-    + dhh @ weight_hh =>
+dh: direct way alone | dh is the direct way alone: gates and candidate read h, too. | + dhh @ weight_hh =>
 dh: 1 - z | the direct way has the factor 1 - z. With which share is h kept? | dh_t * z => dh_t * (1 - z)
 dh: whole | the direct way has no factor: h is kept with a share. | dh_t * z + => dh_t +
 dh from dih | dh is made with dih. Which of the two belongs to the state's part?

@@ -31,8 +31,7 @@ SENTENCES = {
     "learned": "neither",  # training learns its numbers, as it does those of weight_hh
 }
 
-wrong = Mistakes("Who reads which", SENTENCES)
-wrong.edits("""
+wrong = Mistakes("Who reads which", SENTENCES).edits("""
 c goes up | it does not. | next_layer => 'c'
 gates read c | they do not. | gates => 'c'
 gates read both | they do not. | gates => 'both'
@@ -78,8 +77,7 @@ def _latch_cases(seed: int) -> list[Case]:
     return [case(8, SHORT), case(12, SHORT), case(16, SHORT), case(150, LONG), case(200, LONG)]
 
 
-wrong = Mistakes("Weights by hand", _latch)
-wrong.edits("""
+wrong = Mistakes("Weights by hand", _latch).edits("""
 f always open | when a value is set, what was there before stays: c adds up.
     f = 0, -40, 0, 20 => f = 0, 0, 0, 20
     look: What should f be at a step where a new value is set?
@@ -160,8 +158,7 @@ def _counter_cases(seed: int) -> list[Case]:
     return [case(9, SHORT), case(12, SHORT), case(17, SHORT), case(150, LONG), case(200, LONG)]
 
 
-wrong = Mistakes("Weights by hand", _counter)
-wrong.edits("""
+wrong = Mistakes("Weights by hand", _counter).edits("""
 no reset | c goes on counting after the end of a line.
     f = 0, 0, -40, 0, 20 => f = 0, 0, 0, 0, 20
     look: Which row of yours reads the third input? torch's order is i, f, g, o.
@@ -233,8 +230,7 @@ def _toggle_cases(seed: int) -> list[Case]:
     return [case(9, SHORT), case(13, SHORT), case(18, SHORT), case(150, LONG), case(200, LONG)]
 
 
-wrong = Mistakes("Weights by hand", _toggle)
-wrong.edits("""
+wrong = Mistakes("Weights by hand", _toggle).edits("""
 never −1 | each pulse writes +1, also where c is +1 already: g does not turn negative when h is positive.
     g = 0, -100, 20 => g = 0, 0, 20
     look: h is at most tanh(1) = 0.76, and 0 if o is shut. Does its weight, in g's row, outweigh the bias?
@@ -293,8 +289,7 @@ def _forget_bias_cases(seed: int) -> list[Case]:
     return [case(10, 3), case(2, 5), case(100, 2), case(37, 4), case(1, 6)]
 
 
-wrong = Mistakes("Weights by hand", _forget_bias)
-wrong.edits("""
+wrong = Mistakes("Weights by hand", _forget_bias).edits("""
 f itself | this is the gate f, not yet the bias that makes it: f = σ(bias). | torch.log(f / (1 - f)) => f
 logarithm of f | this is log f. Which function turns σ round? | torch.log(f / (1 - f)) => f.log()
 the other way | this is the bias of 1 - f: that gate would forget instead of keeping.
@@ -346,8 +341,7 @@ def _state_jacobian_cases(numbers, H):
     return {"i": i, "f": f, "g": g, "o": o, "c_before": c_before, "weight_hh": numbers(4 * H, H)}
 
 
-wrong = Mistakes("The road along c", _state_jacobian)
-wrong.edits("""
+wrong = Mistakes("The road along c", _state_jacobian).edits("""
 h by c without f | h_by_c is the slope of h by the new c. Asked is the old one: what lies between the two?
     h_by_c = torch.diag(seen * f) => h_by_c = torch.diag(seen)
 h by h without c | h_by_h takes the road through o alone. h_{t−1} moves c_t, too.
@@ -433,8 +427,7 @@ TRUTH = {
     "unit_4": "last value",
 }
 
-wrong = Mistakes("A net that remembers", TRUTH)
-wrong.edits("""
+wrong = Mistakes("A net that remembers", TRUTH).edits("""
 a fading sum taken for a sum | it fades. | unit_0 => 'sum of values'
 a fading sum taken for the last value | it fades slowly. | unit_0 => 'last value'
 a turned unit taken for a latch | the value has no part in it. | unit_1 => 'value at the pulse'

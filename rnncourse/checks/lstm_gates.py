@@ -54,8 +54,7 @@ def _cell_state_cases(numbers, **sizes):
     return {"f": f, "i": i, "g": torch.tanh(numbers(*shape)), "c": 2 * numbers(*shape)}
 
 
-wrong = Mistakes("Ask for a memory", _cell_state)
-wrong.edits("""
+wrong = Mistakes("Ask for a memory", _cell_state).edits("""
 f and i exchanged | f and i are exchanged: which of them keeps? | f * c + i * g => i * c + f * g
 f over the whole sum | f multiplies what is written, too. It should only decide what is kept of the old c.
     f * c + i * g => f * (c + i * g)
@@ -260,8 +259,7 @@ def _cs231n_cases(numbers, I, H):
     return {"Wx": numbers(I, 4 * H), "Wh": numbers(H, 4 * H), "b": numbers(4 * H)}
 
 
-wrong = Mistakes("Four gates, one matmul", _from_cs231n)
-wrong.edits("""
+wrong = Mistakes("Four gates, one matmul", _from_cs231n).edits("""
 order kept | the matrices are transposed, but their blocks lie as before, i, f, o, g. torch: i, f, g, o.
     [i, f, g, o] => [i, f, o, g]
 not transposed | the blocks are in torch's order, but not transposed: cs231n writes x @ Wx, and torch?

@@ -58,8 +58,7 @@ def _run_cell_cases(numbers, T, B, I, H, h_zero=False, c_zero=False):
     return arguments, h_zero and H_ZERO, c_zero and C_ZERO, ONE_STEP if T == 1 else MORE_STEPS
 
 
-run_cell_mistakes = Mistakes("The loop", _run_cell)
-run_cell_mistakes.edits("""
+run_cell_mistakes = Mistakes("The loop", _run_cell).edits("""
 state reset at each step | each step starts from zeros: the state has not been handed in.
     cell(x_t, (h, c)) => cell(x_t) § The state is reset at each step
 first state at each step | each step starts from the state that was given. Which one should step 2 start from?
@@ -175,8 +174,7 @@ def _run_batch_first_cases(numbers, B, T, I, H, given=False):
     return {"cell": cell, "x": x, "state": state}, STATE if given else NO_STATE
 
 
-wrong = Mistakes("The loop runs over the batch", _run_batch_first)
-wrong.edits("""
+wrong = Mistakes("The loop runs over the batch", _run_batch_first).edits("""
 loop over the batch | the loop runs over axis 0, the batch: each sequence is taken for a step, and the state
     goes from one to the next. Without a state nothing complains.
     state is None => False
@@ -285,8 +283,7 @@ def _numbered() -> dict[str, torch.Tensor]:
     return {name: weight[:, None] if "weight" in name else weight for name, weight in weights.items()}
 
 
-wrong = Mistakes("Equal to nn.LSTM", _cell_weights)
-wrong.edits("""
+wrong = Mistakes("Equal to nn.LSTM", _cell_weights).edits("""
 always layer 0 | these are layer 0's weights, whichever layer is asked. | _l{layer} => _l0
 always the last layer | these are the last layer's weights, whichever is asked.
     _l{layer} => _l{lstm.num_layers - 1}
@@ -363,8 +360,7 @@ def _run_cells_cases(numbers, L, T, B, I, H):
     return {"cells": cells, "x": x, "states": states}, DEEP if L > 1 else ONE_LAYER
 
 
-wrong = Mistakes("Two layers from cells", _run_cells)
-wrong.edits("""
+wrong = Mistakes("Two layers from cells", _run_cells).edits("""
 c goes up | the layer above reads c. What a cell shows is h. | x_t = h => x_t = c
 every layer reads x | every layer reads x; only where I = H that runs. What does the layer above read?
     x_t = h =>
@@ -471,8 +467,7 @@ def _continue_alone_cases(numbers, steps, S, B, I, H):
     return arguments, SINGLE_STEP if steps == 1 else MANY_STEPS
 
 
-wrong = Mistakes("Feed the prediction back", _continue_alone)
-wrong.edits("""
+wrong = Mistakes("Feed the prediction back", _continue_alone).edits("""
 the last seen value read twice | the last value seen is read twice: once with the others, and once more to
     make the first prediction.
     predictions = [head(h)] => predictions = []
@@ -575,8 +570,7 @@ def _mixed_cases(numbers, T, B, I, H, forced):
     return arguments, ALL_TRUE if set(forced) == {"x"} else SOME_OWN
 
 
-wrong = Mistakes("Feed the prediction back", _mixed)
-wrong.edits("""
+wrong = Mistakes("Feed the prediction back", _mixed).edits("""
 always the true value | each step reads the true value: `forced` has no part in it.
     t > 0 and not forced[t] => False
 always its own | after the first step each reads the net's own prediction: `forced` has no part in it.
@@ -689,8 +683,7 @@ def _greedy_cases(numbers, steps, B, I, H, V, all_end=False):
     return arguments, ALL_END if all_end else GOES_ON
 
 
-wrong = Mistakes("Feed the prediction back", _greedy)
-wrong.edits("""
+wrong = Mistakes("Feed the prediction back", _greedy).edits("""
 no end | `end` has no part in it: the sequences go on after it.
     token = torch.where(ended, end, token) =>
     ended = ended | (token == end) =>

@@ -115,8 +115,7 @@ def _split_directions_cases(numbers, T, B, H, batch_first=False):
     return {"output": output, "batch_first": batch_first}, *traits(2, batch_first)
 
 
-wrong = Mistakes("From one to the other", _split_directions)
-wrong.edits("""
+wrong = Mistakes("From one to the other", _split_directions).edits("""
 view for transpose | with batch_first the sequences are mixed: a view or reshape renames axes, it does not
     exchange them. § `output.view(seq, batch, D, H)` beside `batch_first=True`
     output.transpose(0, 1) => output.reshape(output.shape[1], output.shape[0], -1)
@@ -176,8 +175,7 @@ def _h_n_from_output_cases(numbers, T, B, H, D, batch_first=False):
     return {"output": output, "D": D, "batch_first": batch_first}, *traits(D, batch_first)
 
 
-wrong = Mistakes("From one to the other", _h_n_from_output)
-wrong.edits("""
+wrong = Mistakes("From one to the other", _h_n_from_output).edits("""
 backward at the last step | the backward half is taken at the last step, where that direction has made one
     step. § Is h_n the state at the last time step?
     apart[0, :, -1] => apart[-1, :, -1]
@@ -244,8 +242,7 @@ def _every_state_cases(numbers, T, B, I, H, L):
     return {"layer": layer, "x": numbers(T, B, I), "state": random_state(numbers, L, B, H)}
 
 
-wrong = Mistakes("From one to the other", _every_state)
-wrong.edits("""
+wrong = Mistakes("From one to the other", _every_state).edits("""
 state not carried | each step begins with the state that was given. With which should the second begin?
     layer(x_t, (h, c)) => layer(x_t, state) § A sequence in pieces
 from zeros at each step | each step begins from zeros: nothing is carried, and the state that is given has no
@@ -319,8 +316,7 @@ def _SentenceVector_cases(numbers, T, B, I, H, kind, L, D, batch_first=False):
     return {"layer": layer, "x": x}, *traits(D, batch_first), IS_LSTM if kind == "LSTM" else NO_LSTM
 
 
-wrong = Mistakes("Which one do you want?", _Truth_SentenceVector)
-wrong.edits("""
+wrong = Mistakes("Which one do you want?", _Truth_SentenceVector).edits("""
 backward alone | of two directions you take one: h_n[-1] is the backward one alone. § Every index
     h_n[-self.D :] => h_n[-1:]
 forward alone | of two directions you take the forward one alone. § Every index
@@ -437,8 +433,7 @@ def _Stream_cases(seed: int) -> list[Case]:
     ]
 
 
-wrong = Mistakes("A sequence in pieces", _Truth_Stream)
-wrong.edits("""
+wrong = Mistakes("A sequence in pieces", _Truth_Stream).edits("""
 state forgotten | each piece begins from zeros: the state that the last one ended with has no part in it.
     self.layer(piece, self.state) => self.layer(piece)
 first state kept | from the third piece on the state is wrong: it is still the one that the first piece ended

@@ -64,8 +64,7 @@ def _valid_cases(numbers, B, T, longest):
     return {"lengths": some_lengths(numbers, B, longest), "T": T}, longest == T and FITTING
 
 
-wrong = Mistakes("A mask from the lengths", _valid)
-wrong.edits("""
+wrong = Mistakes("A mask from the lengths", _valid).edits("""
 one too many | each sequence has one step too many. Its last step is which, when steps are counted from 0?
     < => <=
 one too few | each sequence has one step too few. | arange(T) < => arange(T) + 1 <
@@ -123,8 +122,7 @@ def _last_valid_cases(numbers, B, T, H, longest, batch_first=False, bidirectiona
     return arguments, TWO_WAYS if bidirectional else ONE_WAY, not nan and FINITE
 
 
-wrong = Mistakes("The last valid output", _last_valid)
-wrong.edits("""
+wrong = Mistakes("The last valid output", _last_valid).edits("""
 step T - 1 for all | this is the last step of the tensor, the same for all. In most rows that is padding.
     torch.arange(len(lengths)), lengths - 1 => :, -1 § The last step is not the last
 step T - 1 for all, whole | this is the last step of the tensor, whole and the same for all. In most rows that
@@ -199,8 +197,7 @@ def _mean_valid_cases(numbers, B, T, H, longest, nan=False):
     return {"output": padded(numbers, lengths, T, H, nan=nan), "lengths": lengths}, not nan and FINITE
 
 
-wrong = Mistakes("Mean, maximum and loss without the padding", _mean_valid)
-wrong.edits("""
+wrong = Mistakes("Mean, maximum and loss without the padding", _mean_valid).edits("""
 padding counted | the padding is in the mean. § The mean counts the padding
     kept.sum(1) / lengths[:, None] => output.mean(1)
 padding in the sum | each row is divided by its own length, but the padding is in the sum.
@@ -262,8 +259,7 @@ def _masked_loss_cases(numbers, B, T, K, longest, nan=False):
     return {"logits": logits, "targets": targets, "lengths": lengths}, not nan and FINITE
 
 
-wrong = Mistakes("Mean, maximum and loss without the padding", _masked_loss)
-wrong.edits("""
+wrong = Mistakes("Mean, maximum and loss without the padding", _masked_loss).edits("""
 padding counted | the padding is in the mean: its classes are learned, too.
     logits[mask], targets[mask] => logits.flatten(0, 1), targets.flatten()
 multiplied by the mask | right where the padding is finite. Where nan stands in it, it comes through: what is
@@ -337,8 +333,7 @@ def _batch_sizes_cases(numbers, B, T, twice=False):
     return {"lengths": some_lengths(numbers, B, T)}
 
 
-wrong = Mistakes("From the lengths to batch_sizes", _batch_sizes)
-wrong.edits("""
+wrong = Mistakes("From the lengths to batch_sizes", _batch_sizes).edits("""
 ends counted too | each sequence runs one step too long: at its own length it has no step any more. | < => <=
 one step late | step 0 is missing: the counting begins at 1.
     arange(int(lengths.max())) => arange(1, int(lengths.max()) + 1)
@@ -391,8 +386,7 @@ def _pack_cases(numbers, B, T, I, longest=0, lengths=(), nan=False):
     return {"x": padded(numbers, lengths, T, I, nan=nan), "lengths": lengths}, not nan and FINITE
 
 
-wrong = Mistakes("Packing: the staircase", _pack)
-wrong.edits("""
+wrong = Mistakes("Packing: the staircase", _pack).edits("""
 not sorted | column t takes the first rows of the batch as it was given: some of them have no step t any more.
     x[order[:size], t] => x[:size, t] § Sorted and not
 rows in the order given | each column holds the right steps, but in the order of the batch: the longest is not
@@ -472,8 +466,7 @@ def _unpack_cases(numbers, B, T, H, longest=0, lengths=()):
     return arguments, lengths.max() == T and FITTING
 
 
-wrong = Mistakes("Back to a padded tensor", _unpack)
-wrong.edits("""
+wrong = Mistakes("Back to a padded tensor", _unpack).edits("""
 order not restored | the rows are still sorted, the longest first, and so are the lengths. § Sorted and not
     padded[unsorted_indices], lengths[unsorted_indices] => padded, lengths
 padded not restored | the rows of padded are still sorted, the longest first. § Sorted and not
@@ -554,8 +547,7 @@ def _run_packed_cases(numbers, B, T, I, H, lengths=()):
     return arguments | {"state": random_state(numbers, B, H)}
 
 
-wrong = Mistakes("The loop over the staircase", _run_packed)
-wrong.edits("""
+wrong = Mistakes("The loop over the staircase", _run_packed).edits("""
 state not sorted | each sequence starts from the state of another: the state comes in the order given, data is
     sorted. § Sorted and not
     part[order] => part

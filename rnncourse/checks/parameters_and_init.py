@@ -52,8 +52,7 @@ right = {
     "c_n": (6, 4, 7),
 }
 
-wrong = Mistakes("Every parameter by name", right)
-wrong.edits("""
+wrong = Mistakes("Every parameter by name", right).edits("""
 weight_ih reads x | Layer 2 does not read x. What is below it? | weight_ih_l2_reverse => (28, 10)
 weight_ih reads x twice | Layer 2 does not read x. What is below it? | weight_ih_l2_reverse => (28, 20)
 weight_ih reads one direction | That is one direction of the layer below; it has two.
@@ -264,8 +263,7 @@ def _gate_rows_cases(seed):
     ]
 
 
-wrong = Mistakes("A gate's rows", _gate_rows)
-wrong.edits("""
+wrong = Mistakes("A gate's rows", _gate_rows).edits("""
 i, f, o, g | g and o are exchanged: cs231n has i, f, o, g. torch? § Weights from elsewhere | "ifgo" => "ifog"
 ONNX's order | an LSTM's blocks are taken in ONNX's order, i, o, f, c. § Weights from elsewhere
     "ifgo" => "iofg"
@@ -367,8 +365,7 @@ def _derive_set_forget_bias(returned, arguments):
     }
 
 
-wrong = Mistakes("The forget bias", _set_forget_bias)
-wrong.edits("""
+wrong = Mistakes("The forget bias", _set_forget_bias).edits("""
 set in both | the forget bias is twice the value: both biases are set, and they add up. | = share => = value
 bias_hh left as it was | bias_ih has the value, but what was in bias_hh still counts: the sum is what acts.
     "bias"): => "bias_ih"):
@@ -466,8 +463,7 @@ def _derive_orthogonal_per_gate(returned, arguments):
     }
 
 
-wrong = Mistakes("Gate by gate", _orthogonal_per_gate)
-wrong.edits("""
+wrong = Mistakes("Gate by gate", _orthogonal_per_gate).edits("""
 the whole stack | the columns of the whole stack are orthonormal, and no gate's block is orthogonal: each
     halves what it passes (in an LSTM).
     weight.split(H) => [weight]
@@ -524,8 +520,7 @@ right = {
     "chrono": math.log(20 - 1),  # a memory of 20 steps
 }
 
-wrong = Mistakes("Two biases", right)
-wrong.edits("""
+wrong = Mistakes("Two biases", right).edits("""
 the sum moves once | Your sum makes one step. How many biases make one? | sgd => 0.16
 the sum goes up | A step of SGD goes against the gradient.
     sgd => 0.28
@@ -611,8 +606,7 @@ def _fold_biases_cases(numbers, G, H, mode):
     return arguments, TWO_SUMS if mode == "GRU" else ONE_SUM
 
 
-wrong = Mistakes("Two biases", _fold_biases)
-wrong.edits("""
+wrong = Mistakes("Two biases", _fold_biases).edits("""
 all of a GRU folded | in a GRU all is folded, also what the reset gate stands before: the GRU computes
     something else then. § Where they can't be folded
     rows // 3 * 2 => rows
@@ -679,8 +673,7 @@ def _to_onnx_cases(numbers, D, I, H):
     return {"lstm": lstm}, TWO_WAYS if D == 2 else ONE_WAY
 
 
-wrong = Mistakes("Weights from elsewhere", _to_onnx)
-wrong.edits("""
+wrong = Mistakes("Weights from elsewhere", _to_onnx).edits("""
 order kept | the gates lie as in torch, i, f, g, o. ONNX has i, o, f, c. | [i, o, f, g] => [i, f, g, o]
 the way from ONNX | the gates are moved as on the way from ONNX to torch. It is not the same permutation as
     the way there.

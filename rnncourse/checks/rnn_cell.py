@@ -86,8 +86,7 @@ weight_ih transposed | weight_ih is used the other way round; only a square case
     its shape (H, I) with the input's. § One step in NumPy
     (x_t, weight_ih, => (x_t, weight_ih.T,
 {WEIGHTS_EXCHANGED}
-a difference | the state's half is subtracted; the equation has a sum.
-    + linear(h, => - linear(h,
+a difference | the state's half is subtracted; the equation has a sum. | + linear(h, => - linear(h,
 """
 
 wrong = Mistakes("The equation", _pre_activation)
@@ -200,8 +199,7 @@ def _unroll_cases(numbers, T, B, I, H, h_zero=False):
     return arguments, h_zero and H_ZERO
 
 
-wrong = Mistakes("Over time", _unroll)
-wrong.edits("""
+wrong = Mistakes("Over time", _unroll).edits("""
 h reset at each step | each step starts from zeros: nothing is carried from step to step.
     step(x_t, h, => step(x_t, 0 * h,
 h_0 at each step | each step starts from h_0. Which state should step 2 start from?
@@ -359,8 +357,7 @@ def _order_cases(seed: int) -> list[Case]:
     return [case(2, 3), case(5, 4), case(3, 6), case(4, 5)]
 
 
-wrong = Mistakes("The equation", _reorder_units)
-wrong.edits("""
+wrong = Mistakes("The equation", _reorder_units).edits("""
 weight_hh: rows only | weight_hh has its rows in the new order, its columns not. A row makes a unit; what does
     a column read?
     weight_hh[order][:, order] => weight_hh[order]

@@ -48,8 +48,7 @@ def _three_steps():
     return {f"h_{t}": h for t, h in enumerate(states, 1)}
 
 
-slips = Mistakes("The step as arithmetic", _three_steps)
-slips.edits("""
+slips = Mistakes("The step as arithmetic", _three_steps).edits("""
 h_0 taken for 0 | This is what comes out if h_0 were 0. The state before the first step is given.
     h, states = h_0 => h, states = 0.0 § It is a fold
 h_0 at each step | Here the step has started from h_0 again. Which state does the step before hand on?
@@ -62,8 +61,7 @@ u and w exchanged | u and w are exchanged. Which of them multiplies the old stat
 u left out | The old state comes in whole, without its weight. | u * h => h
 w left out | The input comes in without its weight. | w * x => x
 sign of the input lost | The sign of an input is lost. | w * x => w * abs(x)
-a difference | The input's share is subtracted; the step has a sum.
-    + w * x => - w * x
+a difference | The input's share is subtracted; the step has a sum. | + w * x => - w * x
 w over the whole sum | w multiplies the old state, too. | u * h + w * x => w * (u * h + x)
 """)
 
@@ -86,8 +84,7 @@ def _with_tanh():
     return {f"h_{t}": h for t, h in enumerate(states, 1)}
 
 
-slips = Mistakes("The lamp, answered by a net", _with_tanh)
-slips.edits("""
+slips = Mistakes("The lamp, answered by a net", _with_tanh).edits("""
 no tanh | This has not been through tanh. | h = math.tanh(a) => h = a
 tanh at the end only | This is tanh of the chain without tanh. Is the state that is handed on squashed, or the
     sum before it?
@@ -147,8 +144,7 @@ def _run_cases(numbers, T):
     return {"x": numbers(T), "h_0": h_0, "u": u, "w": w}, T > 1 and MORE_STEPS
 
 
-wrong = Mistakes("It is a fold", _run)
-wrong.edits("""
+wrong = Mistakes("It is a fold", _run).edits("""
 h_0 at each step | each step starts from h_0. Which state should step 2 start from? | u * h + => u * h_0 +
 h_0 ignored | the run starts from 0, not from h_0. | h, states = h_0 => h, states = 0 * h_0
 nothing carried | the old state has no part in it: u is not used. § The step as arithmetic | u * h + =>
@@ -246,8 +242,7 @@ def _running_max_cases(seed: int) -> list[Case]:
     return [mixed(7), mixed(9), mixed(6), negative(5), negative(8), negative(1)]
 
 
-wrong = Mistakes("What must a state hold?", _running_max)
-wrong.edits("""
+wrong = Mistakes("What must a state hold?", _running_max).edits("""
 starts from 0 | it starts from 0, so negative inputs never win. What is the largest number after the first
     step? § It is a fold
     h, states = x[0] => h, states = torch.zeros_like(x[0])
@@ -323,8 +318,7 @@ def _alarm_cases(seed: int) -> list[Case]:
     return ongoing + cases
 
 
-wrong = Mistakes("What must a state hold?", _alarm)
-wrong.edits("""
+wrong = Mistakes("What must a state hold?", _alarm).edits("""
 the alarm ends | the alarm ends at the next pause. From it, nothing leads away.
     if h != 3: => if h != 3 or not x_t:
 counted on | the state goes on counting after the alarm, 4 and more, and a pause ends it.
@@ -386,8 +380,7 @@ def _parameters():
     return cells | windows
 
 
-slips = Mistakes("The same weights at each step", _parameters)
-slips.edits("""
+slips = Mistakes("The same weights at each step", _parameters).edits("""
 weights of its own for each step | This counts weights for each step apart. How many cells are there?
     H * I + H * H + H => T * (H * I + H * H + H)
 W_hh left out | W_hh is missing in it. § Unrolled with letters | H * I + H * H + H => H * I + H
@@ -434,8 +427,7 @@ def _weight_of_cases(numbers, k, T, I, H):
     return {"k": k, "T": T, "W_ih": numbers(H, I), "W_hh": numbers(H, H)}, LAST if k == T else EARLIER
 
 
-wrong = Mistakes("Unrolled with letters", _weight_of)
-wrong.edits("""
+wrong = Mistakes("Unrolled with letters", _weight_of).edits("""
 one W_hh too many | one W_hh too many. The step in which x_k comes in does not multiply it by W_hh.
     T - k => T - k + 1
 the power k | the power is k, so later inputs count for less. Which inputs fade? | T - k => k
@@ -508,8 +500,7 @@ def _memory_weight_cases(seed: int) -> list[Case]:
     return [Case({"w": round(w, 2)}, {"w": round(w, 2)}) for w in sizes.tolist()]
 
 
-wrong = Mistakes("The lamp, answered by a net", _memory_weight)
-wrong.edits("""
+wrong = Mistakes("The lamp, answered by a net", _memory_weight).edits("""
 no memory | each press is forgotten in the next step: the old state weighs too little to keep the lamp on.
     w / 2 => 0.0 § The step as arithmetic
 it fades | the lamp stays on for a few steps and then fades: tanh makes the state a little smaller each time.

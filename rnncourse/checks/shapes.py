@@ -27,8 +27,7 @@ right = {
     "weight_hh_l0": (12, 4),  # (3H, H)
 }
 
-wrong = Mistakes("From a step to a layer", right)
-wrong.edits("""
+wrong = Mistakes("From a step to a layer", right).edits("""
 output batch first | The axes T and B are exchanged: the layer was made without batch_first.
     output => (2, 9, 4) § Three axes, three names
 output of the last step | That is one step alone. output has every step. | output => (2, 4)
@@ -75,32 +74,23 @@ right = {
     "c_n": (2, 4, 8),
 }
 
-wrong = Mistakes("What batch_first moves", right)
-wrong.edits("""
+wrong = Mistakes("What batch_first moves", right).edits("""
 time first | That is time first: batch_first=True is not looked at.
     input => (11, 4, 5)
     output => (11, 4, 8)
 states batch first | The batch is in front. What does batch_first move, and what does it not?
-    h_0 => (4, 2, 8)
-    c_n => (4, 2, 8)
-one row | That is the state of one layer; there are two. § From a step to a layer
-    h_0 => (1, 4, 8)
-    c_n => (1, 4, 8)
+    h_0, c_n => (4, 2, 8)
+one row | That is the state of one layer; there are two. § From a step to a layer | h_0, c_n => (1, 4, 8)
 no layer axis | The axis that counts layers and directions is missing. § From a step to a layer
-    h_0 => (4, 8)
-    c_n => (4, 8)
+    h_0, c_n => (4, 8)
 states with time | It has a time axis. A state is from one moment. § From a step to a layer
-    h_0 => (4, 11, 8)
-    c_n => (4, 11, 8)
+    h_0, c_n => (4, 11, 8)
 time for batch in states | Time stands where the batch should. § From a step to a layer
-    h_0 => (2, 11, 8)
-    c_n => (2, 11, 8)
+    h_0, c_n => (2, 11, 8)
 states as wide as the input | It is as wide as the input; a state has H numbers. § From a step to a layer
-    h_0 => (2, 4, 5)
-    c_n => (2, 4, 5)
+    h_0, c_n => (2, 4, 5)
 states without the batch | The batch is missing: each sequence has states. § From a step to a layer
-    h_0 => (2, 8)
-    c_n => (2, 8)
+    h_0, c_n => (2, 8)
 both layers side by side | Layers are not laid side by side: only directions are. § From a step to a layer
     output => (4, 11, 16)
 an output for each layer | The lower layer's steps are not handed out: of how many layers is output?
@@ -131,8 +121,7 @@ right = {
     "misread_h_n": (2, 7),  # (B, I) is read as (T, I)
 }
 
-wrong = Mistakes("Without a batch", right)
-wrong.edits("""
+wrong = Mistakes("Without a batch", right).edits("""
 a batch of one | It has a batch axis of size 1. The input has none, so no result has one.
     output => (10, 1, 7)
     h_n => (2, 1, 7)
@@ -141,8 +130,7 @@ as wide as the input | It is as wide as the input; what comes out are the H unit
     output => (10, 3)
     h_n => (2, 3)
 the last step alone | That is one step of one layer. output has every step, h_n every layer.
-    output => (7,)
-    h_n => (7,)
+    output, h_n => (7,)
 both layers side by side | The two layers are not laid side by side: output is the last one's.
     output => (10, 14)
 an output for each layer | The lower layer's steps are not handed out. | output => (2, 10, 7)
@@ -182,8 +170,7 @@ right = {
     "weight_ih_l2_reverse": (40, 8),  # (4H, D*P)
 }
 
-wrong = Mistakes("From a step to a layer", right)
-wrong.edits("""
+wrong = Mistakes("From a step to a layer", right).edits("""
 one direction in output | That is one direction's width; two lie side by side. | output => (9, 5, 4)
 the projection left out | H stands where h is meant: the projection has made it narrower. § Move it
     output => (9, 5, 20)
@@ -261,16 +248,13 @@ OUTCOMES = {
     "h": "raises",  # nn.GRUCell(6, 5)(x)
 }
 
-wrong = Mistakes("What batch_first moves", OUTCOMES)
-wrong.edits("""
+wrong = Mistakes("What batch_first moves", OUTCOMES).edits("""
 a state given batch first | A state is never batch first.
     a => 'raises'
     b => 'right'
 time first is noticed | Nothing in the shapes tells. | c => 'raises'
 reshape transposes | It does not. § Transpose, not view | d => 'right'
-two axes raise | A layer takes them as one sequence. § Without a batch
-    f => 'raises'
-    g => 'raises'
+two axes raise | A layer takes them as one sequence. § Without a batch | f, g => 'raises'
 two axes are a batch | Not to a layer. § Without a batch | g => 'right'
 a cell walks along time | It does not. § A cell reads one step | h => 'right'
 """)
@@ -295,8 +279,7 @@ def _time_first_cases(numbers, T, B, I):
     return {"rows": numbers(B * T, I), "T": T}
 
 
-wrong = Mistakes("Transpose, not view", _time_first)
-wrong.edits("""
+wrong = Mistakes("Transpose, not view", _time_first).edits("""
 batch first | the axis is split as it should be, and then left: this is batch first.
     x = x.transpose(0, 1) =>
 split by T in front | the shape is right and the sequences are mixed. Which axis do the stored rows walk along
@@ -357,8 +340,7 @@ def _arrange_cases(seed):
     return [case(*words.split()) for words in f"{complete}, {missing}".split(", ")]
 
 
-wrong = Mistakes("Transpose, not view", _arrange)
-wrong.edits("""
+wrong = Mistakes("Transpose, not view", _arrange).edits("""
 unchanged | x comes back as it was. § Three axes, three names | missing = => return x; missing =
 cut anew | the shape is right and the numbers are not: they are cut anew, and no axis is exchanged.
     x.permute(order) => x.reshape([x.shape[place] for place in order])
@@ -460,8 +442,7 @@ def _as_shapes(returned: Plain, arguments: dict) -> Plain:
     return returned
 
 
-wrong = Mistakes("From a step to a layer", _expected_shapes)
-wrong.edits("""
+wrong = Mistakes("From a step to a layer", _expected_shapes).edits("""
 D left out of output | output is as wide as one direction. | (*steps, D * P) => (*steps, P)
 output without the projection | output is H wide in each direction, also where proj_size makes h narrower.
     (*steps, D * P) => (*steps, D * H) § Move it

@@ -32,8 +32,7 @@ TRUTH = {
     "masks": 3,
 }
 
-wrong = Mistakes("What a layer costs", TRUTH)
-wrong.edits("""
+wrong = Mistakes("What a layer costs", TRUTH).edits("""
 weight_ih_l0 transposed | Torch stores it the other way round: what it makes comes first.
     weight_ih_l0 => (11, 12)
 weight_ih_l0 of one gate | That is one gate's share. How many gates has an LSTM? | weight_ih_l0 => (3, 11)
@@ -110,10 +109,8 @@ def _parameters_by_layer_cases(seed: int) -> list[Case]:
     ]
 
 
-wrong = Mistakes("What a layer costs", _parameters_by_layer)
-wrong.edits("""
-one bias | one vector of biases is counted for each cell. torch has two.
-    + 2) => + 1)
+wrong = Mistakes("What a layer costs", _parameters_by_layer).edits("""
+one bias | one vector of biases is counted for each cell. torch has two. | + 2) => + 1)
 no bias | the biases are not counted. | wide + H + 2 => wide + H
 biases not of each gate | the biases are counted for one gate only.
     gates * H * (wide + H + 2) => (gates * H * (wide + H) + 2 * H)
@@ -183,8 +180,7 @@ def _stack_cells_cases(numbers, T, B, I, H, L):
     return _stack_cells_arguments(numbers, T, B, I, H, L), *traits
 
 
-wrong = Mistakes("What the next layer reads", _stack_cells)
-wrong.edits("""
+wrong = Mistakes("What the next layer reads", _stack_cells).edits("""
 each layer reads x | every layer reads x_t. § What people get wrong
     u = hs[k] => pass
     outputs.append(u) => outputs.append(hs[-1])
@@ -313,8 +309,7 @@ def _run_with_masks_cases(numbers, T, B, I, H, L, p, training=False):
     return arguments, TRAINING if training else EVAL
 
 
-wrong = Mistakes("Where dropout goes", _run_with_masks)
-wrong.edits("""
+wrong = Mistakes("Where dropout goes", _run_with_masks).edits("""
 not scaled | what is kept is not made larger. | / (1 - p) =>
 scaled by 1/p | what is kept is divided by p. With which probability is it kept? | (1 - p) => p
 scaled by p | what is kept is multiplied by p. With which probability is it kept? | / (1 - p) => * p
@@ -405,8 +400,7 @@ def _locked_dropout_cases(seed: int) -> list[Case]:
     return [case(seed + k, *size) for k, size in enumerate(sizes)]
 
 
-wrong = Mistakes("Why not in time?", _locked_dropout)
-wrong.edits("""
+wrong = Mistakes("Why not in time?", _locked_dropout).edits("""
 new at each step | each step has a mask of its own. That is nn.LSTM's dropout; locked is one mask for all
     steps.
     rand_like(x[:1]) => rand_like(x)
@@ -483,8 +477,7 @@ def _residual_stack_cases(numbers, T, B, I, H, L):
     return _residual_stack_arguments(numbers, T, B, I, H, L), EQUAL_WIDTHS if I == H else OTHER_WIDTH
 
 
-wrong = Mistakes("Counting the paths", _residual_stack)
-wrong.edits("""
+wrong = Mistakes("Counting the paths", _residual_stack).edits("""
 no way past | nothing is added: this is a plain stack. | hs + u if => hs if
 h_n of the sum | output is right. h_n holds the sum that goes up; a layer's state is its own h.
     h[0] => u[-1]

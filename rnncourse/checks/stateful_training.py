@@ -54,8 +54,7 @@ def _batchify_cases(seed):
     return [case(14, 3), case(12, 2), case(23, 5), case(20, 4), case(10, 3), case(9, 2)]
 
 
-wrong = Mistakes("Lay out the batch", _batchify)
-wrong.edits("""
+wrong = Mistakes("Lay out the batch", _batchify).edits("""
 every B-th token | each row reads the text with holes: neighbours of the text stand beside each other in the
     batch.
     view(B, n).T => view(n, B)
@@ -115,8 +114,7 @@ def _detach_cases(seed):
     ]
 
 
-wrong = Mistakes("Detach the state", _detach)
-wrong.edits("""
+wrong = Mistakes("Detach the state", _detach).edits("""
 not cut | what comes back still has its past. `detach` changes nothing in place: it returns a new tensor.
     state.detach() => state
 only one tensor | a single tensor is cut. A state of several tensors comes back with its past.
@@ -163,8 +161,7 @@ detach = CHECKS.task(
 
 right = {"whole": -7.0, "chunks": -1.0, "every_step": 7.0, "steps_back": 1.0}
 
-wrong = Mistakes("What the cut leaves out", right)
-wrong.edits("""
+wrong = Mistakes("What the cut leaves out", right).edits("""
 whole: only the last loss | That is the last loss alone. Each step has a loss. | whole => -14.0
 whole: u left out | A term has a factor u for each step between t and s. | whole => 2.0
 whole: cut at every step | That is each step's own term alone. In the whole, earlier steps count, too.
@@ -197,8 +194,7 @@ WORDS = "right", "fails", "grows", "no past"
 
 TRUTH = {"P": "fails", "Q": "no past", "R": "grows", "S": "right", "T": "grows"}
 
-wrong = Mistakes("`retain_graph=True` is the wrong medicine", TRUTH)
-wrong.edits("""
+wrong = Mistakes("`retain_graph=True` is the wrong medicine", TRUTH).edits("""
 # No hint is shown here: they say what the tests try.
 c is forgotten | P detaches h alone. | P => 'right'
 no past taken for right | Q detaches at every step. | Q => 'right'
@@ -243,8 +239,7 @@ def _train_epoch_cases(numbers, T, B, I, H, O, K, n, layers=1):
     return arguments, SHORT_CHUNK if T % K else WHOLE_CHUNKS
 
 
-wrong = Mistakes("The second backward", _train_epoch)
-wrong.edits("""
+wrong = Mistakes("The second backward", _train_epoch).edits("""
 state zeroed | each chunk starts from zeros: the state is not carried. § When to reset
     lstm(x_k, state) => lstm(x_k)
 c zeroed | h is carried from chunk to chunk, c starts from zeros. § Detach the state
@@ -431,8 +426,7 @@ def _read_documents_cases(numbers, T, B, I, H, rows):
     return arguments, DOCUMENTS if begins.any() else ONE_DOCUMENT
 
 
-wrong = Mistakes("When to reset", _read_documents)
-wrong.edits("""
+wrong = Mistakes("When to reset", _read_documents).edits("""
 never reset | no state begins anew: `begins` has no part in it.
     (h * keep, c * keep) => (h, c)
     look: `detach` leaves the value of a state as it is.

@@ -52,8 +52,7 @@ TRUTH = {
     "backward": T + 3,
 }
 
-wrong = Mistakes("The input's part, for all steps at once", TRUTH)
-wrong.edits("""
+wrong = Mistakes("The input's part, for all steps at once", TRUTH).edits("""
 one a step | A step multiplies two things by a weight: which? | step_by_step => 50
 eight a step | The four gates' weights lie in one matrix: they share a matmul. | step_by_step => 400
 four a step | Count a step's matmuls, not its gates: the four share a matrix. | step_by_step => 200
@@ -128,19 +127,13 @@ def _input_part_cases(numbers, T, B, I, H):
     return {"x": x, "weight_ih": weight_ih, "bias_ih": numbers(4 * H), "bias_hh": numbers(4 * H)}
 
 
-wrong = Mistakes("The input's part, for all steps at once", _input_part)
-wrong.edits("""
-no biases | the biases are missing: they read no state, either.
-    + bias_ih + bias_hh =>
-bias_hh left out | one of the two biases is missing.
-    + bias_hh =>
-bias_ih left out | one of the two biases is missing.
-    + bias_ih =>
-bias_ih twice | one bias is added twice, the other not at all.
-    + bias_hh => + bias_ih
+wrong = Mistakes("The input's part, for all steps at once", _input_part).edits("""
+no biases | the biases are missing: they read no state, either. | + bias_ih + bias_hh =>
+bias_hh left out | one of the two biases is missing. | + bias_hh =>
+bias_ih left out | one of the two biases is missing. | + bias_ih =>
+bias_ih twice | one bias is added twice, the other not at all. | + bias_hh => + bias_ih
 bias_hh twice | one bias is added twice, the other not at all. | a + bias_ih => a + bias_hh
-biases subtracted | a bias has the wrong sign.
-    + bias_hh => - bias_hh
+biases subtracted | a bias has the wrong sign. | + bias_hh => - bias_hh
 rows not brought back | steps and batch are one axis: bring the result back to (T, B, 4H).
     x @ weight_ih.T => x.flatten(0, 1) @ weight_ih.T
 first step only | it is made for the first step only. | x @ => x[0] @
@@ -191,8 +184,7 @@ def _one_way_cases(numbers, T, B, H, reverse=False):
     return arguments, REVERSE if reverse else AHEAD, T == 1 and ONE_STEP
 
 
-wrong = Mistakes("The loop", _one_way)
-wrong.edits("""
+wrong = Mistakes("The loop", _one_way).edits("""
 reverse ignored | reverse makes no difference: time always runs forward. § Layers, directions, dropout
     reversed(steps) if reverse else steps => steps
 reverse the other way round | it runs backward where reverse is False, and forward where it is True.
@@ -295,8 +287,7 @@ def _backward_loop_cases(numbers, T, B, H, reverse=False, ends_only=False):
     return arguments, REVERSE if reverse else AHEAD, T == 1 and ONE_STEP, ends_only and ENDS_ONLY
 
 
-wrong = Mistakes("The backward of a whole sequence", _backward_loop)
-wrong.edits("""
+wrong = Mistakes("The backward of a whole sequence", _backward_loop).edits("""
 reverse ignored | reverse makes no difference. The way back runs against the time of the way there.
     torch.cat([c[1:], c_0[None]]) if reverse else torch.cat => torch.cat
     steps if reverse else reversed(steps) => reversed(steps)
@@ -406,8 +397,7 @@ def _after_loop_cases(numbers, T, B, I, H, reverse=False):
     return arguments | {"reverse": reverse}, REVERSE if reverse else AHEAD, T == 1 and ONE_STEP
 
 
-wrong = Mistakes("The backward of a whole sequence", _after_loop)
-wrong.edits("""
+wrong = Mistakes("The backward of a whole sequence", _after_loop).edits("""
 h_t for the one before | dweight_hh pairs da_t with the h that step t made. Which one did it read?
     before.flatten(0, 1) => output.flatten(0, 1)
 reverse ignored | reverse makes no difference: with it, which neighbour's output did step t read?
@@ -583,8 +573,7 @@ def _settled(returned, arguments):
     return dict.fromkeys(("output", "h_n", "c_n", "dx", "dparameters"), torch.zeros(0))
 
 
-wrong = Mistakes("The contract, as tests", _MyLSTM)
-wrong.edits("""
+wrong = Mistakes("The contract, as tests", _MyLSTM).edits("""
 one direction goes up | the weights of nn.LSTM do not fit where there are two directions: a layer reads both
     halves. § Names first
     width = self.D * H if => width = H if

@@ -40,8 +40,7 @@ def _step_jacobian_cases(numbers, H):
     return {"h_t": torch.tanh(numbers(H)), "weight_hh": numbers(H, H)}
 
 
-wrong = Mistakes("Many units: a product of Jacobians", _step_jacobian)
-wrong.edits("""
+wrong = Mistakes("Many units: a product of Jacobians", _step_jacobian).edits("""
 slope 1 - h | the slope of tanh is taken as 1 - h. It is 1 - tanh². | h_t**2 => h_t
 tanh once more | h_t is squashed a second time: it is the tanh already. | h_t**2 => torch.tanh(h_t) ** 2
 columns scaled | the columns are multiplied by the slopes. Row k belongs to unit k of the new state; whose
@@ -87,8 +86,7 @@ def _product_norms_cases(numbers, T, H):
     return {"states": torch.tanh(numbers(T, H)), "weight_hh": numbers(H, H)}
 
 
-wrong = Mistakes("Many units: a product of Jacobians", _product_norms)
-wrong.edits("""
+wrong = Mistakes("Many units: a product of Jacobians", _product_norms).edits("""
 latest on the right | the factors stand in the wrong order: the latest Jacobian is on the right.
     J @ product => product @ J
 Frobenius norm | this is the Frobenius norm, the root of all squares added up. Asked is the largest singular
@@ -172,8 +170,7 @@ def _scale_to_radius_cases(numbers, H, rho, complex=False):
             return {"weight_hh": weight_hh, "rho": rho}, COMPLEX if complex else NEGATIVE
 
 
-wrong = Mistakes("How large can the product be?", _scale_to_radius)
-wrong.edits("""
+wrong = Mistakes("How large can the product be?", _scale_to_radius).edits("""
 largest singular value | the largest singular value is rho now. That is the norm; the spectral radius is never
     above it.
     eigenvalues.abs().max() => torch.linalg.matrix_norm(weight_hh, 2)
@@ -256,8 +253,7 @@ def _derive(returned, arguments):
     return torch.cat([g.flatten() for g in clipped]), torch.as_tensor(norm, dtype=torch.float64)
 
 
-wrong = Mistakes("Clipping", _clip_global)
-wrong.edits("""
+wrong = Mistakes("Clipping", _clip_global).edits("""
 each tensor | each tensor is clipped by its own norm: small and large come out alike.
     g * factor => g * torch.clamp(max_norm / g.norm(), max=1)
 each tensor, norm after | each tensor is clipped by its own norm, and norm is that of the clipped ones.
@@ -357,8 +353,7 @@ def _train_clipped_cases(seed):
     return [case(1, 4, 2, 3, 5, 0.6, 5.0), case(3, 3, 5, 2, 6, 0.4, 6.0), case(2, 5, 4, 2, 3, 50.0, 1.0)]
 
 
-wrong = Mistakes("Clipping", _train_clipped)
-wrong.edits("""
+wrong = Mistakes("Clipping", _train_clipped).edits("""
 clipped after the step | each update is made with the gradients as they were: the clipping comes too late, or
     not at all.
     norm = clip => optimizer.step(); norm = clip
@@ -445,8 +440,7 @@ def _measure_cases(numbers, T, B, I, H):
     return {"rnn": rnn, "x": 3 * numbers(T, B, I)}
 
 
-wrong = Mistakes("One update is enough", _measure)
-wrong.edits("""
+wrong = Mistakes("One update is enough", _measure).edits("""
 reach upside down | reach is upside down: the last input's gradient by the first's.
     first.norm() / last.norm() => last.norm() / first.norm()
 along the batch | reach compares the first row of the batch with the last. Along which axis does time run?
@@ -505,8 +499,7 @@ WORDS = "vanishing", "exploding", "saturated", "well"
 
 TRUTH = {"P": "vanishing", "Q": "exploding", "R": "saturated", "S": "well"}
 
-wrong = Mistakes("Four runs", TRUTH)
-wrong.edits("""
+wrong = Mistakes("Four runs", TRUTH).edits("""
 # No hint is shown here: they say what the tests try.
 P and R exchanged | P and R are exchanged.
     P => 'saturated'
@@ -539,8 +532,7 @@ def _memory_road_cases(numbers, T, B, H):
     return {"f": torch.sigmoid(1 + numbers(T, B, H))}
 
 
-wrong = Mistakes("What an LSTM solves", _memory_road)
-wrong.edits("""
+wrong = Mistakes("What an LSTM solves", _memory_road).edits("""
 from the start | your products run from the first step on. The road from c_k leads on to the end.
     backwards.flip(0) => f.cumprod(0)
 not turned back | the products are right, but lie backwards in time. | backwards.flip(0) => backwards

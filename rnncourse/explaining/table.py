@@ -9,6 +9,7 @@ from rnncourse.explaining.call import AsOurs, Call
 from rnncourse.explaining.view import Row
 from rnncourse.shapes import (
     BATCH,
+    GATES,
     KINDS,
     Layer,
     input_axes,
@@ -21,8 +22,6 @@ from rnncourse.shapes import (
     shape_of,
     state_axes,
 )
-
-GATES = {1: "", 3: "rzn", 4: "ifgo"}  # in the order of a weight's rows
 
 
 def rows_by_heading(call: Call, input: object = None, hx: object = None) -> dict[str, list[Row]]:

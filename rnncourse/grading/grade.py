@@ -21,7 +21,7 @@ from rnncourse.checks.framework.answers import AnswerKey
 from rnncourse.checks.framework.check import Check
 from rnncourse.checks.framework.judge import judge
 from rnncourse.checks.framework.task import Task as CheckTask
-from rnncourse.checks.framework.verdict import Verdict
+from rnncourse.checks.framework.verdict import Verdict, carried
 from rnncourse.grading.causes import Cell, all_reads, answer, likeness, needed, read_stopped
 from rnncourse.grading.host import Host
 from rnncourse.grading.job import Buffer, Group, Job, Task
@@ -176,6 +176,7 @@ def _graded(
     cells = [Cell.of(step) for step in order if isinstance(step, str)]
     tasks = _judged_at_the_end(assignment, order, cells, run, host, limits, helpers)
     tasks = _with_causes(tasks, cells, run.stopped)
+    tasks = _with_carried(tasks, assignment)
     tasks = [replace(task, code=_code(task.task, cells)) for task in tasks]
     state = max((task.state for task in tasks), key=list(STATES).index)
     reason = _reason(state, tasks) or (f"After the last task {WHY[run.end]}." if run.end else "")
@@ -193,6 +194,20 @@ def _graded(
         stopped=tuple(run.stopped),
         likeness=likeness((check.name for check in assignment.checks.values()), cells),
     )
+
+
+def _with_carried(tasks: list[TaskResult], assignment: Assignment) -> list[TaskResult]:
+    """Who makes an earlier task's mistake again is told so, as in the notebook."""
+    made = {task.task: task.mistake for task in tasks}
+    origins = {
+        (check.name, mistake.name): mistake.origin
+        for check in assignment.checks.values()
+        for mistake in check.mistakes
+    }
+    return [
+        replace(task, text=carried(task.text, origins.get((task.task, task.mistake or "")), made))
+        for task in tasks
+    ]
 
 
 def _code(name: str, cells: list[Cell]) -> str:

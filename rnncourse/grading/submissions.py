@@ -41,6 +41,8 @@ CANVAS = re.compile(
 )
 CANVAS_UNNAMED = re.compile(r"(?P<late>LATE_)?(?P<name>anon_[^_]+)_(?P<order>\d+)_(?P<rest>.+)", re.DOTALL)
 
+# What Google Drive and Colab put before the name of a copy.
+COPY_OF = re.compile(r"(copy of|kopie von|copia de|copie de)$", re.IGNORECASE)
 # What is put after a file's name, and is nobody's.
 TAIL = re.compile(
     r"(copy|copia|kopie|final|v|version|new|fixed|solved|solution|submission)?\d{0,2}", re.IGNORECASE
@@ -204,6 +206,7 @@ class Names:
     def student(self, words: str) -> str:
         """Whose a file is by its name alone; "" if that says no more than the assignment."""
         name, before, after = self.split(words)
+        before, after = COPY_OF.sub("", before), re.sub(r"^ipynb[ _-]*", "", after, flags=re.IGNORECASE)
         if name is None:
             return re.sub(r"( ?\(\d+\)|-Copy\d*)$", "", words)  # a browser's, Jupyter's
         if re.fullmatch(r"\d{0,2}", before):
@@ -217,6 +220,7 @@ class Names:
     def is_copy(self, handed: Handed) -> bool:
         """Is its name the assignment's, with nothing but a number added?"""
         _, before, after = self.split(_stem(handed.name))
+        before = COPY_OF.sub("", before)
         return (
             self.own(handed) is not None
             and not before.strip("0123456789")

@@ -29,11 +29,11 @@ def unrolled_loop(T: int, B: int, I: int, H: int, num_layers: int = 2, ax: Axes 
     words: Style = {"va": "center", "color": "#333333"}
     code = words | {"family": "monospace"}
 
-    def box(x: float, y: float, width: float, height: float, **style: Any) -> None:
+    def frame(x: float, y: float, width: float, height: float, **style: Any) -> None:
         style = {"edgecolor": "#555555", "facecolor": "#F2F2F2"} | style
         ax.add_patch(FancyBboxPatch((x, y), width, height, "round,pad=0,rounding_size=0.1", **style))
 
-    def arrow(start: Point, end: Point, name: str, label: str, shift: Point, **text: Any) -> None:
+    def labelled(start: Point, end: Point, name: str, label: str, shift: Point, **text: Any) -> None:
         line = {"arrowstyle": "-|>", "color": COLOURS[name], "linewidth": 1.8}
         ax.annotate("", end, start, arrowprops=line)
         middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
@@ -42,22 +42,22 @@ def unrolled_loop(T: int, B: int, I: int, H: int, num_layers: int = 2, ax: Axes 
     for t in range(T):
         x = t * across
         ax.text(x, -1.5, f"x[{t}]", ha="center", **code)
-        arrow((x, -1.3), (x, -height / 2), "x", f"({B}, {I})", (5, 0))
+        labelled((x, -1.3), (x, -height / 2), "x", f"({B}, {I})", (5, 0))
         for layer in range(num_layers):
             y = layer * up
-            box(x - width / 2, y - height / 2, width, height)
+            frame(x - width / 2, y - height / 2, width, height)
             ax.text(x, y, f"cells[{layer}]", ha="center", fontsize=9, **code)
-            arrow((x, y + height / 2), (x, y + up - height / 2), "h", f"h ({B}, {H})", (5, 0))
+            labelled((x, y + height / 2), (x, y + up - height / 2), "h", f"h ({B}, {H})", (5, 0))
             for k in [0, 1] if t == 0 else [1]:  # into the first cell, and out of each
                 left = x + (k - 1) * across + width / 2
                 for name, side, va in (("h", 1, "bottom"), ("c", -1, "top")):
                     start, end = (left, y + 0.22 * side), (left + across - width, y + 0.22 * side)
-                    arrow(start, end, name, f"{name} ({B}, {H})", (0, 4 * side), ha="center", va=va)
+                    labelled(start, end, name, f"{name} ({B}, {H})", (0, 4 * side), ha="center", va=va)
     for layer in range(num_layers):
         ax.text(-across + width / 2 - 0.1, layer * up, "zeros", ha="right", **code)
         ax.text(T * across - width / 2 + 0.1, layer * up, f"h_n[{layer}]\nc_n[{layer}]", **code)
     right, top = (T - 1) * across, num_layers * up - height / 2
-    box(-width / 2, top, right + width, 0.7, facecolor="none", edgecolor=COLOURS["h"], linestyle="--")
+    frame(-width / 2, top, right + width, 0.7, facecolor="none", edgecolor=COLOURS["h"], linestyle="--")
     ax.text(right / 2, top + 0.35, f"torch.stack(outputs)  ({T}, {B}, {H})", ha="center", **code)
     ax.set(xlim=(-across + 0.1, right + across + 0.3), ylim=(-1.7, top + 0.8))
     ax.set_axis_off()
@@ -93,8 +93,8 @@ def loop_step(x: Tensor, h: Tensor, c: Tensor, t: int) -> Figure:
     for number, line in enumerate(loop, start=1):
         left.text(0, 1.45 * number - 0.5, f"{number}  {line}", family="monospace", va="center", fontsize=9.5)
     for y, name, values, made_by in rows:
-        box = (0, len(values), y + 0.92, y)
-        right.imshow(values[None], extent=box, vmin=-limit, vmax=limit, aspect="auto", gid=name)
+        extent = (0, len(values), y + 0.92, y)
+        right.imshow(values[None], extent=extent, vmin=-limit, vmax=limit, aspect="auto", gid=name)
         for k, value in enumerate(values.tolist()):
             ink = "white" if abs(value) > 0.6 * limit else "black"
             right.text(k + 0.5, y + 0.46, f"{value:.2f}", ha="center", va="center", color=ink, fontsize=9)
@@ -140,7 +140,7 @@ def unrolling(
     pale, ink = "#AAAAAA", "#333333"
     words: Style = {"ha": "center", "fontsize": 9.5}
 
-    def box(centre: float, colour: str, fill: str, line: float) -> None:
+    def frame(centre: float, colour: str, fill: str, line: float) -> None:
         corner = (centre - width / 2, -height / 2)
         style: Style = {"edgecolor": colour, "facecolor": fill, "linewidth": line}
         ax.add_patch(FancyBboxPatch(corner, width, height, "round,pad=0,rounding_size=0.1", **style))
@@ -148,35 +148,35 @@ def unrolling(
             centre, 0, cell, va="center", color=pale if colour == pale else ink, **words | {"fontsize": 9}
         )
 
-    def arrow(start: Point, end: Point, colour: str) -> None:
+    def line_to(start: Point, end: Point, colour: str) -> None:
         line = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.8, "shrinkA": 0, "shrinkB": 0}
         ax.annotate("", end, start, arrowprops=line)
 
     known = t > 0
-    box(rolled, ink if known else pale, "#FFF4D6" if known else "white", 2 if known else 1)
-    arrow((rolled, -1.15), (rolled, -height / 2), COLOURS["x"] if known else pale)
+    frame(rolled, ink if known else pale, "#FFF4D6" if known else "white", 2 if known else 1)
+    line_to((rolled, -1.15), (rolled, -height / 2), COLOURS["x"] if known else pale)
     ax.text(rolled, -1.45, f"x = {x[t - 1]:.4g}" if known else "x", color=ink if known else pale, **words)
     right, left, over = rolled + width / 2 + 0.35, rolled - width / 2 - 0.35, height / 2 + 0.3
     road = [(rolled + width / 2, 0), (right, 0), (right, over), (left, over), (left, 0)]
     ax.plot(*zip(*road, strict=True), color=COLOURS["h"], linewidth=1.8, solid_joinstyle="round")
-    arrow((left, 0), (rolled - width / 2, 0), COLOURS["h"])
+    line_to((left, 0), (rolled - width / 2, 0), COLOURS["h"])
     ax.text(rolled, over + 0.1, f"h = {h[t]:.4g}", va="bottom", color=ink, **words)
     ax.text((right + width / 2) / 2, 0, "=", ha="center", va="center", fontsize=18, color=ink)
 
     for s in range(1, T + 1):
         centre, done = s * across, s <= t
         now = s == t
-        box(
+        frame(
             centre,
             ink if done else pale,
             "#FFF4D6" if now else "#F2F2F2" if done else "white",
             2 if now else 1,
         )
-        arrow((centre, -1.15), (centre, -height / 2), COLOURS["x"] if done else pale)
+        line_to((centre, -1.15), (centre, -height / 2), COLOURS["x"] if done else pale)
         ax.text(centre, -1.45, f"$x_{s}$ = {x[s - 1]:.4g}", color=ink if done else pale, **words)
     for s in range(T + 1):
         left, colour = s * across + width / 2, COLOURS["h"] if s <= t else pale
-        arrow((left, 0), (left + across - width, 0), colour)
+        line_to((left, 0), (left + across - width, 0), colour)
         name = f"$h_{s}$\n{h[s]:.4g}" if s <= t else f"$h_{s}$\n"
         ax.text(left + (across - width) / 2, 0.1, name, va="bottom", color=ink if s <= t else pale, **words)
     ax.set(xlim=(rolled - 1.2, (T + 1) * across - width / 2 + 0.25), ylim=(-1.6, 1.4))

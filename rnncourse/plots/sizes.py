@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from rnncourse.explaining.call import AsOurs, gates_of
-from rnncourse.shapes import is_layer
+from rnncourse.shapes import GATES, is_layer
 
 DIRECTIONS = ("forward", "backward")
 
@@ -42,7 +42,7 @@ class Sizes:
             D=2 if getattr(ours, "bidirectional", False) else 1,
             H=check_size("hidden_size", ours.hidden_size),
             width=getattr(ours, "proj_size", 0) or ours.hidden_size,
-            gates={1: "", 3: "rzn", 4: "ifgo"}[gates],
+            gates=GATES[gates],
             batch_first=getattr(ours, "batch_first", False),
             is_cell=not is_layer(ours),
         )
@@ -55,7 +55,7 @@ class Sizes:
     @property
     def states(self) -> tuple[str, ...]:
         """The letters of what a step hands to the next."""
-        return ("h", "c") if self.gates == "ifgo" else ("h",)
+        return ("h", "c") if self.gates == GATES[4] else ("h",)
 
 
 def _not_recurrent(module: object, cells: bool) -> str:

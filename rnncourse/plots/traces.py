@@ -30,7 +30,13 @@ SHOWN = {
     "RNN_RELU": ("h",),
 }
 DASHES = {"f": "--", "z": "--", "o": ":", "g": "--", "n": "--"}  # so that lines differ without colours too
-WORDS = {"LSTM": "an LSTM", "GRU": "a GRU", "RNN_TANH": "a tanh RNN", "RNN_RELU": "a relu RNN"}
+WORDS = {
+    "LSTM": "an LSTM",
+    "GRU": "a GRU",
+    "RNN_TANH": "a tanh RNN",
+    "RNN_RELU": "a relu RNN",
+    "OWN": "a cell",
+}
 
 
 def gates_over_time(
@@ -130,6 +136,10 @@ def cell_diagram(d: Direction, t: int, b: int = 0, unit: int = 0, ax: Axes | Non
     is the one that it read, `h_prev` or `c_prev`.
     """
     _check_direction(d)
+    if d.mode == "OWN":
+        raise ValueError(
+            "cell_diagram: it draws torch's cells; how a cell of your own is built it cannot know."
+        )
     length = row_length(d, b)
     _check_index("t", t, length, f"row b={b} has {length} steps")
     if d.mode == "LSTM":
@@ -244,6 +254,8 @@ def _check_direction(d: object) -> None:
 
 def _shown(d: Direction) -> list[str]:
     """The names of the gates and states that the trace kept."""
+    if d.mode == "OWN":  # what all its values are, nobody said: those that a figure has a color for
+        return [name for name in d.names if name in COLOURS and name != "x"]
     names = [name for name in SHOWN[d.mode] if name in d.names]
     if not names:
         every = " ".join(SHOWN[d.mode])

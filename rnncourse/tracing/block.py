@@ -1,10 +1,14 @@
 """`with trace(model) as t:`, the block in which calls are recorded, and `t`, where they are read."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
+from typing import Any
 
 from torch import jit, nn
 
+from rnncourse.tracing.equations import NONE, Edits, Values
 from rnncourse.tracing.recompute import Plan, Recurrent
 from rnncourse.tracing.record import Recorder, Watched
 from rnncourse.tracing.table import Table, in_units, in_words
@@ -21,7 +25,11 @@ from rnncourse.tracing.view import (
 
 
 def trace(
-    module: nn.Module, layers: Iterable[int] | None = None, names: Iterable[str] | None = None
+    module: nn.Module,
+    layers: Iterable[int] | None = None,
+    names: Iterable[str] | None = None,
+    set: Edits = NONE,
+    steps: Mapping[str, Callable[..., Values]] | None = None,
 ) -> "Trace":
     """See every gate and state of the recurrent modules in a model, torch.nn's or ours:
 
@@ -32,6 +40,16 @@ def trace(
 
     module: any nn.Module that has RNN, LSTM, GRU or their cells inside, or is one. layers: the indices of
     the layers to keep; names: the names of the values to keep ("f", "c" …); all if None.
+    set: run with other values, {"encoder.f": 1.0}: the module's name, a dot, the value's name (of the traced
+    module itself "f" alone), and a number, a tensor that expands to (B, H), or a function of the value. What
+    reads the value reads the one set, in each layer, direction and step, and so do the model's outputs.
+    steps: cells of your own, by their names in the model: {"cell": step}. step(cell, x, h), or with two
+    states step(cell, x, h, c), returns the values of one step as a dict, h (and c) among them:
+
+        def step(cell, x, h):
+            z = torch.sigmoid(cell.gate(torch.cat((x, h), -1)))
+            return {"z": z, "h": (1 - z) * h + z * torch.tanh(cell.new(x))}
+
     Returns a Trace; its names and shapes are those of LayerTrace and DirectionTrace. Nothing of the model
     changes: not its outputs, its gradients, its parameters, nor the random numbers drawn after it.
 
@@ -40,7 +58,7 @@ def trace(
     Raises TypeError for what is no module, or one that can't be seen into (torch.jit's, torch.compile's,
     quantized), ValueError for one without recurrent modules, and for layers and names that none of them has.
     """
-    return Trace(module, layers, names)
+    return Trace(module, layers, names, set, steps)
 
 
 class Trace(ModuleTrace):
@@ -53,12 +71,25 @@ class Trace(ModuleTrace):
     """
 
     def __init__(
-        self, module: nn.Module, layers: Iterable[int] | None = None, names: Iterable[str] | None = None
+        self,
+        module: nn.Module,
+        layers: Iterable[int] | None = None,
+        names: Iterable[str] | None = None,
+        set: Edits = NONE,
+        steps: Mapping[str, Callable[..., Values]] | None = None,
     ) -> None:
-        found, self._sealed = _find(module)
+        own = _own_cells(module, steps or {})
+        found, self._sealed = _find(module, own)
         self._of = type(module).__name__
         self._state = "new"
-        plans = {name: Plan.of(inner) for name, inner in found.items()}
+        plans = {
+            name: Plan("OWN", is_cell=True, step=partial((steps or {})[name], inner))
+            if name in own
+            else Plan.of(inner)
+            for name, inner in found.items()
+        }
+        for name, edits in _edits_by_module(set, plans).items():
+            plans[name] = replace(plans[name], edits=edits)
         wanted_layers = _wanted_layers(layers, plans)
         wanted_names = _wanted_names(names, plans)
         self._watched: dict[str, Watched] = {}
@@ -72,7 +103,7 @@ class Trace(ModuleTrace):
             ]
             values = [value for value in plan.names if wanted_names is None or value in wanted_names]
             if inner not in by_module:
-                by_module[inner] = Watched(inner, name, plan, kept if values else (), values)
+                by_module[inner] = Watched(inner, name, plan, kept if values or name in own else (), values)
             self._watched[name] = by_module[inner]
         self._recorder = Recorder(list(by_module.values()))
         self._views: dict[tuple[str, int | None], ModuleTrace] = {}
@@ -212,7 +243,20 @@ class Trace(ModuleTrace):
         return Table(f"{title}, {in_units(self.nbytes)}", header, rows)
 
 
-def _find(module: nn.Module) -> tuple[dict[str, Recurrent], dict[str, str]]:
+def _own_cells(module: nn.Module, steps: Mapping[str, object]) -> dict[str, Any]:
+    """The cells for which the user gave a step, by name."""
+    inside = dict(module.named_modules(remove_duplicate=False)) if isinstance(module, nn.Module) else {}
+    for name, step in steps.items():
+        if name not in inside:
+            near = get_close_matches(name, inside, 1)
+            meant = f" Did you mean {near[0]!r}?" if near else ""
+            raise ValueError(f"steps: there is no module {name!r}.{meant}")
+        if not callable(step):
+            raise TypeError(f"steps: expected a function for {name!r}, got {type(step).__name__}.")
+    return {name: inside[name] for name in steps}
+
+
+def _find(module: nn.Module, own: dict[str, Any]) -> tuple[dict[str, Recurrent], dict[str, str]]:
     """The recurrent modules by name, and by name, why others can't be seen into."""
     if isinstance(module, type):
         raise TypeError(f"module: expected a module, got the class {module.__name__}: build one first.")
@@ -227,7 +271,7 @@ def _find(module: nn.Module) -> tuple[dict[str, Recurrent], dict[str, str]]:
         why = _why_sealed(inner)
         if why:
             sealed[name] = f"trace: {repr(name) if name else 'the model'} {why}"
-        elif isinstance(inner, Recurrent):
+        elif name in own or isinstance(inner, Recurrent):
             found[name] = inner
         elif not any(inner.children()):
             inside.append(type(inner).__name__)
@@ -282,6 +326,19 @@ def _wanted_names(names: object, plans: dict[str, Plan]) -> set[str] | None:
             needs = " It needs an LSTM with proj_size." if name == "q" else ""
             raise ValueError(f"names: there is no value {name!r}: {have}.{needs}")
     return set(wanted)
+
+
+def _edits_by_module(edits: Edits, plans: dict[str, Plan]) -> dict[str, Edits]:
+    by_module: dict[str, dict[str, Any]] = {}
+    for key, new in edits.items():
+        name, _, value = key.rpartition(".")
+        if name not in plans:
+            raise ValueError(f"set: {key!r} is of no recurrent module. There {_are(list(plans))}.")
+        if value not in plans[name].names[1:]:
+            kind, have = KINDS[plans[name].mode], ", ".join(plans[name].names[1:])
+            raise ValueError(f"set: {key!r}: {kind} has no value {value!r} to be set. It has {have}.")
+        by_module.setdefault(name, {})[value] = new
+    return dict(by_module)
 
 
 def _are(names: list[str]) -> str:

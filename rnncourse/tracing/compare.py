@@ -36,6 +36,5 @@ def allowed(own: Sequence[Tensor], autocast: dict[str, Any]) -> float:
     tolerance = max(TOLERANCE.get(dtype, 0.0) for dtype in dtypes)
     if own[0].is_cuda and torch.float32 in dtypes and torch.backends.cudnn.allow_tf32:
         tolerance = max(tolerance, TF32)
-    numbers = torch.cat([tensor.abs().flatten().float() for tensor in own])
-    finite = numbers[numbers.isfinite()]
-    return tolerance * (finite.max().item() if len(finite) else 1.0)
+    finite = [tensor.abs().nan_to_num(nan=0, posinf=0) for tensor in own if tensor.numel()]
+    return tolerance * (max((tensor.max().item() for tensor in finite), default=0.0) or 1.0)

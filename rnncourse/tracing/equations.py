@@ -5,18 +5,41 @@ state's part of the GRU's candidate. Shapes as in steps.py: (b_t, H) each, but x
 where there is a projection.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
+from rnncourse import shapes
 from rnncourse.steps import NONLINEARITIES
 
-GATES = {"LSTM": ("i", "f", "g", "o"), "GRU": ("r", "z", "n"), "RNN_TANH": (), "RNN_RELU": ()}
+GATES = {"LSTM": tuple(shapes.GATES[4]), "GRU": tuple(shapes.GATES[3])}
+GATES |= dict.fromkeys(("RNN_TANH", "RNN_RELU", "OWN"), ())
 
 Values = dict[str, Tensor]
+# By a value's name what `trace(..., set=...)` puts in its place: a number, a tensor, a function of the value
+Edits = Mapping[str, float | Tensor | Callable[[Tensor], Tensor]]
+NONE: Edits = {}
+
+
+class Editable(Values):
+    """A step's values by name; one that is to be set is what it is set to, for all that reads it after."""
+
+    def __init__(self, edits: Edits, values: Values) -> None:
+        super().__init__(values)
+        self._edits = edits
+
+    def __setitem__(self, name: str, value: Tensor) -> None:
+        new = self._edits.get(name)
+        if callable(new) and not isinstance(new, Tensor):
+            value = new(value)
+        elif new is not None:
+            value = torch.as_tensor(new, dtype=value.dtype, device=value.device).expand_as(value).clone()
+            if torch.is_grad_enabled():
+                value.requires_grad_()  # so that it has a gradient to be traced
+        super().__setitem__(name, value)
 
 
 def rnn_values(
@@ -27,10 +50,13 @@ def rnn_values(
     bias_ih: Tensor | None = None,
     bias_hh: Tensor | None = None,
     nonlinearity: str = "tanh",
+    edits: Edits = NONE,
 ) -> Values:
     """What rnn_step computes, named: x a h."""
-    a = linear(x, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)
-    return {"x": x, "a": a, "h": NONLINEARITIES[nonlinearity](a)}
+    v = Editable(edits, {"x": x})
+    v["a"] = linear(x, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)
+    v["h"] = NONLINEARITIES[nonlinearity](v["a"])
+    return v
 
 
 def lstm_values(
@@ -42,17 +68,21 @@ def lstm_values(
     bias_ih: Tensor | None = None,
     bias_hh: Tensor | None = None,
     weight_hr: Tensor | None = None,
+    edits: Edits = NONE,
 ) -> Values:
     """What lstm_step computes, named: x a_i a_f a_g a_o i f g o c h, and q before h with a projection."""
     a = linear(x, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)  # (b_t, 4H)
-    a_i, a_f, a_g, a_o = a.chunk(4, dim=-1)
-    i, f, g, o = torch.sigmoid(a_i), torch.sigmoid(a_f), torch.tanh(a_g), torch.sigmoid(a_o)
-    c = f * c + i * g
-    h = o * torch.tanh(c)
-    values = {"x": x, "a_i": a_i, "a_f": a_f, "a_g": a_g, "a_o": a_o, "i": i, "f": f, "g": g, "o": o, "c": c}
+    v = Editable(edits, {"x": x})
+    v["a_i"], v["a_f"], v["a_g"], v["a_o"] = a.chunk(4, dim=-1)
+    v["i"], v["f"] = torch.sigmoid(v["a_i"]), torch.sigmoid(v["a_f"])
+    v["g"], v["o"] = torch.tanh(v["a_g"]), torch.sigmoid(v["a_o"])
+    v["c"] = v["f"] * c + v["i"] * v["g"]
     if weight_hr is None:
-        return values | {"h": h}
-    return values | {"q": h, "h": linear(h, weight_hr)}
+        v["h"] = v["o"] * torch.tanh(v["c"])
+    else:
+        v["q"] = v["o"] * torch.tanh(v["c"])
+        v["h"] = linear(v["q"], weight_hr)
+    return v
 
 
 def gru_values(
@@ -62,16 +92,18 @@ def gru_values(
     weight_hh: Tensor,
     bias_ih: Tensor | None = None,
     bias_hh: Tensor | None = None,
+    edits: Edits = NONE,
 ) -> Values:
-    """What gru_step computes, named: x a_r a_z a_n r z n hh_n h."""
+    """What gru_step computes, named: x a_r a_z r z hh_n a_n n h."""
     ih_r, ih_z, ih_n = linear(x, weight_ih, bias_ih).chunk(3, dim=-1)
     hh_r, hh_z, hh_n = linear(h, weight_hh, bias_hh).chunk(3, dim=-1)
-    a_r, a_z = ih_r + hh_r, ih_z + hh_z
-    r, z = torch.sigmoid(a_r), torch.sigmoid(a_z)
-    a_n = ih_n + r * hh_n
-    n = torch.tanh(a_n)
-    h = (1 - z) * n + z * h
-    return {"x": x, "a_r": a_r, "a_z": a_z, "a_n": a_n, "r": r, "z": z, "n": n, "hh_n": hh_n, "h": h}
+    v = Editable(edits, {"x": x})
+    v["a_r"], v["a_z"], v["hh_n"] = ih_r + hh_r, ih_z + hh_z, hh_n
+    v["r"], v["z"] = torch.sigmoid(v["a_r"]), torch.sigmoid(v["a_z"])
+    v["a_n"] = ih_n + v["r"] * v["hh_n"]
+    v["n"] = torch.tanh(v["a_n"])
+    v["h"] = (1 - v["z"]) * v["n"] + v["z"] * h
+    return v
 
 
 EQUATIONS: dict[str, Callable[..., Values]] = {

@@ -25,6 +25,7 @@ class Replay:
     autocast: dict[str, Any]  # torch.autocast's arguments
     results: int
     arrived: dict[int, Tensor] = field(default_factory=dict)  # by result, the sum over all backward passes
+    ran: dict[Place, whole.Ran] = field(default_factory=dict)  # the loops, where they were kept
     h_reads_c: bool = False  # of a cell: whether what arrives at c comes in part through h
     handles: list[RemovableHandle] = field(default_factory=list)
 
@@ -61,7 +62,11 @@ def gradients(
         return {}
     inputs = replay.inputs
     everywhere = [(inputs.rows, inputs.starts[p], inputs.weights[p]) for p in plan.places]
-    if not plan.is_cell and not replay.autocast["enabled"] and all(whole.possible(*v) for v in everywhere):
+    if (
+        not (plan.is_cell or plan.edits)
+        and not replay.autocast["enabled"]
+        and all(whole.possible(*v) for v in everywhere)
+    ):
         with torch.inference_mode(False), torch.no_grad():
             return _all_steps_at_once(plan, layout, replay, places, names)
     arrived = packed(plan, layout, [replay.arrived.get(k) for k in range(replay.results)])
@@ -95,8 +100,8 @@ def _all_steps_at_once(
     plan: Plan, layout: Layout, replay: Replay, places: Sequence[Place], names: Sequence[str]
 ) -> dict[Place, Values]:
     """What `gradients` gives, by the backward pass of bptt.py: one layer and direction after the other."""
-    inputs, rows, ran = replay.inputs, replay.inputs.rows, {}
-    for layer in range(plan.num_layers):
+    inputs, rows, ran = replay.inputs, replay.inputs.rows, replay.ran
+    for layer in range(plan.num_layers if not ran else 0):
         if layer in inputs.masks:
             rows = rows * inputs.masks[layer]
         for place in [p for p in plan.places if p[0] == layer]:
@@ -104,9 +109,12 @@ def _all_steps_at_once(
             ran[place] = whole.run(plan.mode, rows, layout.batch_sizes, place[1], start, weights, keep=True)
         rows = torch.cat([ran[place].output for place in plan.places if place[0] == layer], dim=-1)
     drows, *dends = packed(plan, layout, [replay.arrived.get(k) for k in range(replay.results)])
-    drows = torch.zeros_like(rows) if drows is None else drows.to(rows.dtype)
-    found = {}
-    for layer in reversed(range(min(layer for layer, _ in places), plan.num_layers)):
+    if drows is None:
+        top = [ran[place].output for place in plan.places if place[0] == plan.num_layers - 1]
+        drows = torch.cat([torch.zeros_like(output) for output in top], dim=-1)
+    drows = drows.to(rows.dtype)
+    found, lowest = {}, min(layer for layer, _ in places)
+    for layer in reversed(range(lowest, plan.num_layers)):
         here = [place for place in plan.places if place[0] == layer]
         below = []
         for place, doutput in zip(here, drows.chunk(len(here), dim=-1), strict=True):
@@ -116,12 +124,16 @@ def _all_steps_at_once(
                 for end, d in zip(one.end, dends, strict=True)
             ]
             wanted = names if place in places else ()
-            values, dx, dstart = whole.gradients(one, doutput.contiguous(), dend, wanted)
-            below.append(dx)
+            values, dx, dstart = whole.gradients(
+                one, doutput.contiguous(), dend, wanted, needs_dx=layer > lowest
+            )
+            below += [] if dx is None else [dx]
             if place in places:
                 found[place] = {name: layout.rows_over_time(value) for name, value in values.items()}
                 states = zip(("h_0", "c_0"), dstart, strict=False)
                 found[place] |= {name: layout.at_start(state) for name, state in states}
+        if layer == lowest:
+            break
         drows = sum(below[1:], below[0])
         if layer in inputs.masks:
             drows = drows * inputs.masks[layer]

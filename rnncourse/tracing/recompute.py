@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import PackedSequence
 from rnncourse import cells, layers
 from rnncourse.layers import State, unroll
 from rnncourse.tracing import whole
-from rnncourse.tracing.equations import EQUATIONS, Values, names_of
+from rnncourse.tracing.equations import EQUATIONS, Edits, Values, names_of
 
 Layer = nn.RNN | nn.LSTM | nn.GRU | layers.RNN | layers.LSTM | layers.GRU
 Cell = nn.RNNCell | nn.LSTMCell | nn.GRUCell | cells.RNNCell | cells.LSTMCell | cells.GRUCell
@@ -30,11 +30,15 @@ Weights = dict[Place, dict[str, Tensor]]  # by the names of a step's arguments
 class Plan:
     """What a recurrent module is made of."""
 
-    mode: str  # "LSTM", "GRU", "RNN_TANH", "RNN_RELU"
+    mode: str  # "LSTM", "GRU", "RNN_TANH", "RNN_RELU"; "OWN" of a cell whose step the user gave
     is_cell: bool = False
     num_layers: int = 1
     bidirectional: bool = False
     projected: bool = False
+    edits: Edits = field(default_factory=dict)  # what trace was asked to set
+    step: Callable[..., Values] | None = None  # of an "OWN" cell: x, *state -> values by name
+    own_names: tuple[str, ...] = ()  # those values' names, known after the first call
+    two_states: bool = False  # whether its state is (h, c)
 
     @classmethod
     def of(cls, module: Recurrent) -> "Plan":
@@ -48,10 +52,12 @@ class Plan:
 
     @property
     def has_cell_state(self) -> bool:
-        return self.mode == "LSTM"
+        return self.mode == "LSTM" or self.two_states
 
     @property
     def names(self) -> tuple[str, ...]:
+        if self.mode == "OWN":
+            return self.own_names
         return names_of(self.mode, self.projected)
 
     @property
@@ -61,16 +67,19 @@ class Plan:
         return [(layer, reverse) for layer in range(self.num_layers) for reverse in directions]
 
     def weights(self, module: Recurrent, computed: Mapping[str, Tensor]) -> Weights:
-        """The module's present weights; those that are computed at each reading are not read again."""
+        """The module's present weights; those that are computed at each reading are not read again.
+
+        They are autograd's, not detached.
+        """
+        if self.step is not None:
+            return {place: {} for place in self.places}  # its step reads its own
         names = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if module.bias else [])]
         names += ["weight_hr"] if self.projected else []
         found = {}
         for layer, reverse in self.places:
             suffix = "" if self.is_cell else f"_l{layer}" + "_reverse" * reverse
             found[layer, reverse] = {
-                name: computed[name + suffix]
-                if name + suffix in computed
-                else getattr(module, name + suffix).detach()
+                name: computed[name + suffix] if name + suffix in computed else getattr(module, name + suffix)
                 for name in names
             }
         return found
@@ -95,13 +104,14 @@ class Layout:
     unsorted_indices: Tensor | None = None
 
     @classmethod
-    def of(cls, module: Recurrent, input: Tensor | PackedSequence) -> "Layout":
+    def of(cls, module: Recurrent, input: Tensor | PackedSequence, is_cell: bool) -> "Layout":
         if isinstance(input, PackedSequence):
             sizes = tuple(input.batch_sizes.tolist())
             return cls(sizes, False, False, False, True, input.sorted_indices, input.unsorted_indices)
-        if isinstance(module, Cell):
+        if is_cell:
             unbatched = input.dim() == 1
             return cls((1 if unbatched else len(input),), unbatched=unbatched, is_cell=True)
+        assert not isinstance(module, Cell)
         if input.dim() == 2:
             return cls((1,) * len(input), unbatched=True)
         B, T = input.shape[:2] if module.batch_first else input.shape[1::-1]
@@ -140,6 +150,23 @@ class Layout:
             for t, (step, b_t) in enumerate(zip(steps, self.batch_sizes, strict=True)):
                 values[t, :b_t] = step
         return self._as_called(values, 1)
+
+    def as_called(self, rows: Tensor, template: Tensor | PackedSequence) -> Tensor | PackedSequence:
+        """A layer's output, rows (N, ·), in the form of its input, the template; a cell's h alike."""
+        if isinstance(template, PackedSequence):
+            return PackedSequence(rows, *template[1:])
+        if self.unbatched:
+            return rows
+        output: Tensor = rows.unflatten(0, (len(self.batch_sizes), self.batch_sizes[0]))
+        return output.transpose(0, 1) if self.batch_first else output
+
+    def state_as_called(self, state: Tensor) -> Tensor:
+        """A state (S, B, ·) as the caller has it."""
+        if self.unsorted_indices is not None:
+            state = state.index_select(1, self.unsorted_indices)
+        if self.unbatched:
+            state = state.squeeze(1)
+        return state.squeeze(0) if self.is_cell else state
 
     def rows_over_time(self, rows: Tensor) -> Tensor:
         """One value's rows, (N, ·), as `over_time` lays its steps out; where it can, in the same memory."""
@@ -185,6 +212,7 @@ class Outputs:
     ends: list[Tensor]  # h_n, or h_n and c_n, (S, B, ·) each
     steps: dict[Place, list[Values]] = field(default_factory=dict)  # of a loop of steps: each step's values
     values: dict[Place, Values] = field(default_factory=dict)  # of all steps at once: (N, ·) each
+    ran: dict[Place, whole.Ran] = field(default_factory=dict)  # if it is kept: what the gradients need
 
     def over_time(self, layout: Layout, place: Place) -> Values:
         """The values kept, by name. Those of each step are let go as they are copied."""
@@ -202,7 +230,7 @@ def first_states(
         widths = {place: state_widths(plan, w) for place, w in weights.items()}
         B = layout.batch_sizes[0]
         return {place: [rows.new_zeros(B, width) for width in widths[place]] for place in plan.places}
-    states = [layout.states(state.detach()) for state in (hx if plan.has_cell_state else (hx,))]
+    states = [layout.states(state) for state in (hx if plan.has_cell_state else (hx,))]
     return {place: [state[k] for state in states] for k, place in enumerate(plan.places)}
 
 
@@ -219,6 +247,7 @@ def recompute(
     layers: Collection[int],
     names: Collection[str],
     step_by_step: bool = False,
+    keep: bool = False,
 ) -> Outputs:
     """The call once more; of these layers, the values of these names are kept.
 
@@ -236,10 +265,12 @@ def recompute(
         for reverse in (False, True)[: 1 + plan.bidirectional]:
             place, wanted = (layer, reverse), names if layer in layers else ()
             start, weights = inputs.starts[place], inputs.weights[place]
-            if not (step_by_step or plan.is_cell) and whole.possible(rows, start, weights):
+            if not (step_by_step or plan.is_cell or plan.edits) and whole.possible(rows, start, weights):
                 ran = whole.run(
-                    plan.mode, rows, layout.batch_sizes, reverse, start, weights, keep=bool(wanted)
+                    plan.mode, rows, layout.batch_sizes, reverse, start, weights, keep=keep or bool(wanted)
                 )
+                if keep:
+                    found.ran[place] = ran
                 hs, end = ran.output, ran.end
                 found.values[place] = whole.values(ran, wanted) if wanted else {}
             else:
@@ -256,11 +287,13 @@ def recompute(
 
 def _recorder(plan: Plan, names: Collection[str]) -> tuple[Callable[..., State], list[Values]]:
     """A step for `unroll`, and the list to which it appends each step's values of these names."""
-    equations = EQUATIONS[plan.mode]
     kept: list[Values] = []
 
     def step(x_t: Tensor, state: State, weights: Mapping[str, Tensor]) -> State:
-        values = equations(x_t, *state, **weights)
+        if plan.step is not None:
+            values = {"x": x_t} | plan.step(x_t, *state)
+        else:
+            values = EQUATIONS[plan.mode](x_t, *state, **weights, edits=plan.edits)
         kept.append({name: values[name] for name in names})
         return [values["h"], values["c"]] if plan.has_cell_state else [values["h"]]
 

@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from typing import Any, get_args
@@ -21,6 +21,7 @@ from torch.utils.hooks import RemovableHandle
 
 from rnncourse.explaining import explanation
 from rnncourse.explaining.failing import add_note
+from rnncourse.steps import LSTMState
 from rnncourse.tracing.compare import allowed, max_error
 from rnncourse.tracing.equations import GATES, Values
 from rnncourse.tracing.gradients import Replay, gradients, packed, results_of
@@ -35,6 +36,7 @@ from rnncourse.tracing.recompute import (
     recompute,
 )
 
+LOOPS = 2**28  # bytes. Up to this much is held to save a second loop for the gradients
 LIMIT = 2**30  # bytes. A block that comes to keep more says so before it does
 FORWARDS = {kind.forward for kind in get_args(Recurrent)}
 
@@ -103,6 +105,7 @@ class Recorder:
         self.watched = watched
         self._handles: list[RemovableHandle] = []
         self._bytes = 0  # kept so far, about
+        self._loops = 0  # bytes that the loops of calls hold until the block ends
 
     def start(self) -> None:
         for watched in self.watched:
@@ -163,13 +166,14 @@ class Recorder:
 
     def _after(
         self, watched: Watched, module: Recurrent, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
-    ) -> None:
+    ) -> Any:
+        """Record a call. Return what the module is to have returned, if values were set, else None."""
         if _in_backward():  # torch.utils.checkpoint runs a call again on the way back: it is recorded already
-            return
+            return _edited(watched, *args, **kwargs) if watched.plan.edits else None
         if result is None and (error := sys.exception()) is not None:
             add_note(error, module, watched.name, explanation, args, kwargs)
             watched.untraced.append(f"the call of {watched.label} raised {type(error).__name__}: {error}")
-            return
+            return None
         if torch._C._are_functorch_transforms_active():
             raise RuntimeError(
                 f"trace: {watched.label} was called under a transform of torch.func (vmap, grad, ...), where "
@@ -179,6 +183,8 @@ class Recorder:
             raise RuntimeError(
                 f"trace: {watched.label} is on the device meta, where tensors have no numbers."
             )
+        if watched.plan.edits:
+            result = _edited(watched, *args, **kwargs)
         try:
             with _aside(module):
                 if watched.random is not None:
@@ -188,25 +194,47 @@ class Recorder:
             if not watched.is_foreign:
                 raise
             own, built_on = type(module).__name__, watched.plan.mode.split("_")[0]
-            watched.untraced.append(
-                f"{watched.label} can't be traced: {own} has a forward of its own, and it is not called as "
-                f"{built_on} is, or returns something else ({error})."
-            )
+            if watched.plan.step is not None:
+                watched.untraced.append(f"{watched.label} can't be traced by the step given: {error}.")
+            else:
+                watched.untraced.append(
+                    f"{watched.label} can't be traced: {own} has a forward of its own, and it is not called "
+                    f"as {built_on} is, or returns something else ({error})."
+                )
             watched.warn_once(f"trace: {watched.untraced[-1]}")
+        return result if watched.plan.edits else None
 
     def _record(self, watched: Watched, result: Any, input: Tensor | PackedSequence, hx: Any = None) -> Call:
+        if watched.plan.step is not None:
+            self._learn_names(watched, input, hx)
         plan, layers, names = watched.plan, watched.layers, watched.names
-        layout = Layout.of(watched.module, input)
+        layout = Layout.of(watched.module, input, watched.plan.is_cell)
         results = _results(plan, layout, result)
         own = [tensor.detach().clone() for tensor in results]
-        rows, weights = layout.rows(input).detach(), plan.weights(watched.module, watched.computed)
-        starts = first_states(plan, layout, weights, rows, hx)
+        rows = layout.rows(input).detach()
+        weights = {
+            place: {name: weight.detach() for name, weight in named.items()}
+            for place, named in plan.weights(watched.module, watched.computed).items()
+        }
+        starts = {
+            place: [state.detach() for state in states]
+            for place, states in first_states(plan, layout, weights, rows, hx).items()
+        }
         inputs = Inputs(rows, starts, weights, plan.dropout(watched.module))
         autocast = _autocast(rows.device.type)
         differentiable = any(tensor.requires_grad for tensor in results)
         self._announce(watched, layout, inputs, differentiable)
 
-        again = recompute(plan, layout, inputs, layers, names)
+        keep = differentiable and self._loops < LOOPS and not plan.is_cell
+        again = recompute(plan, layout, inputs, layers, names, keep=keep)
+        self._loops += sum(ran.nbytes for ran in again.ran.values())
+        replay = None
+        if differentiable:
+            copies = _copies(watched, inputs)
+            replay = Replay.of(plan, copies, autocast, results)
+            for place, ran in again.ran.items():
+                ran.weights, ran.start = copies.weights[place], copies.starts[place]
+            replay.ran = again.ran
         apart, some_nan = max_error(packed(plan, layout, own), results_of(plan, again))
         if apart > allowed(own, autocast):
             watched.warn_once(
@@ -233,11 +261,26 @@ class Recorder:
             states=own,
             max_error=math.nan if some_nan else apart,
             given=hx is not None,
-            replay=Replay.of(plan, _copies(watched, inputs), autocast, results) if differentiable else None,
+            replay=replay,
         )
+
+    def _learn_names(self, watched: Watched, x: Any, hx: Any) -> None:
+        """Of a cell whose step the user gave: ask the step which values there are."""
+        assert watched.plan.step is not None
+        if hx is None:
+            raise ValueError("call it with its state, or its step cannot be computed again")
+        state = tuple(hx) if isinstance(hx, tuple | list) else (hx,)
+        values = watched.plan.step(x, *state)
+        needed = ("h", "c")[: len(state)]
+        if not (isinstance(values, dict) and all(name in values for name in needed)):
+            raise ValueError(f"its step must return a dict of values with {' and '.join(needed)} among them")
+        watched.names = ("x", *(name for name in values if name != "x"))
+        watched.plan = replace(watched.plan, own_names=tuple(watched.names), two_states=len(state) == 2)
 
     def _announce(self, watched: Watched, layout: Layout, inputs: Inputs, differentiable: bool) -> None:
         """Warn before the call with which the block comes to keep more than LIMIT bytes."""
+        if watched.plan.step is not None:
+            return  # how wide its values are is not known before
         plan, T, B = watched.plan, len(layout.batch_sizes), layout.batch_sizes[0]
         width = 0  # of all that is kept of one step of one sequence
         for (layer, _), weights in inputs.weights.items():
@@ -254,6 +297,25 @@ class Recorder:
                 f"{self._bytes / 2**30:.2g} GiB{', gradients included' if differentiable else ''}. To keep "
                 f"less, say what you want: trace(model, layers=[{plan.num_layers - 1}], names={least})."
             )
+
+
+def _edited(watched: Watched, input: Tensor | PackedSequence, hx: Any = None) -> Any:
+    """What the module returns with the values that were set, under autograd as the module's own would be."""
+    plan, layout = watched.plan, Layout.of(watched.module, input, watched.plan.is_cell)
+    rows, weights = layout.rows(input), plan.weights(watched.module, watched.computed)
+    inputs = Inputs(
+        rows, first_states(plan, layout, weights, rows, hx), weights, plan.dropout(watched.module)
+    )
+    after = _random_states(watched.module)
+    if watched.random is not None:  # dropout's masks are those that the module drew
+        _set_random_states(watched.random)
+    try:
+        again = recompute(plan, layout, inputs, (), ())
+    finally:
+        _set_random_states(after)
+    ends = [layout.state_as_called(end) for end in again.ends]
+    state = LSTMState(*ends) if plan.has_cell_state else ends[0]
+    return state if plan.is_cell else (layout.as_called(again.rows, input), state)
 
 
 def _results(plan: Plan, layout: Layout, result: Any) -> list[Tensor]:
@@ -327,7 +389,7 @@ def _set_random_states(states: dict[torch.device, Tensor]) -> None:
 
 def _keep_computed(watched: Watched, name: str, module: object, args: object, weight: Tensor) -> None:
     """A hook on a parametrization: the weight that a call reads."""
-    watched.computed[name] = weight.detach()
+    watched.computed[name] = weight
 
 
 def _autocast(device: str) -> dict[str, Any]:

@@ -14,7 +14,13 @@ from rnncourse.tracing.record import Call
 from rnncourse.tracing.table import Table, Tabled
 
 EVERY_NAME = {name for mode in GATES for name in (*names_of(mode, projected=True), "c_0", "h_prev", "c_prev")}
-KINDS = {"LSTM": "an LSTM", "GRU": "a GRU", "RNN_TANH": "an RNN", "RNN_RELU": "an RNN"}
+KINDS = {
+    "LSTM": "an LSTM",
+    "GRU": "a GRU",
+    "RNN_TANH": "an RNN",
+    "RNN_RELU": "an RNN",
+    "OWN": "a cell of your own",
+}
 
 
 class NamedValues(Tabled):
@@ -266,7 +272,7 @@ class DirectionTrace(Direction):
             return f"{name} was not kept: names={list(self.names)} asked for {', '.join(self.names)} alone."
         if name == "q" and self.mode == "LSTM":
             return "q is h before its projection, and this LSTM has none: it was made without proj_size."
-        if name in EVERY_NAME:
+        if name in EVERY_NAME and self.mode != "OWN":
             gates = GATES[self.mode]
             have = f"its gates are {', '.join(gates)}" if gates else f"its values are {', '.join(plan.names)}"
             return f"{kind} has no {name}: {have}."

@@ -2,8 +2,8 @@
 
 The loop over time and its backward pass are those of bptt.py, which keep the gates and the states. What they
 do not keep needs no loop of matmuls: a pre-activation is one matmul over all steps, since each step's state
-is known by then, and so is the gradient of h; the gradient of c is a loop of multiplications alone. The
-formulas are those of equations.py, and autograd over those is what the tests hold this against.
+is known by then, and the gradient of c is a loop of multiplications. The formulas are those of equations.py,
+and the tests hold all of it against autograd over the plain equations.
 
 Rows (N, ·) and states (B, ·) as in recompute.py.
 """
@@ -34,8 +34,8 @@ class Ran:
     kept: list[Tensor]  # bptt's: of an LSTM i f g o, c, q; of a GRU r z n, hh_n
 
     @property
-    def h_prev(self) -> Tensor:
-        return self.steps.before(self.start[0], self.output)
+    def nbytes(self) -> int:
+        return sum(tensor.nbytes for tensor in {id(t): t for t in (self.output, *self.kept)}.values())
 
     def linear(self, kind: str, v: Tensor) -> Tensor:
         return linear(v, self.weights[f"weight_{kind}"], self.weights.get(f"bias_{kind}"))
@@ -69,7 +69,7 @@ def values(ran: Ran, names: Collection[str]) -> Values:
         found["x"] = ran.x.clone()
     wants_a = any(name.startswith("a") for name in names)
     if wants_a:
-        ih, hh = ran.linear("ih", ran.x), ran.linear("hh", ran.h_prev)
+        ih, hh = ran.linear("ih", ran.x), ran.linear("hh", ran.steps.before(ran.start[0], ran.output))
     if ran.mode == "LSTM":
         gates, cells, q = ran.kept
         found |= dict(zip("ifgo", gates.chunk(4, dim=1), strict=True)) | {"c": cells, "q": q}
@@ -88,40 +88,37 @@ def values(ran: Ran, names: Collection[str]) -> Values:
 
 
 def gradients(
-    ran: Ran, doutput: Tensor, dend: Sequence[Tensor], names: Collection[str]
-) -> tuple[Values, Tensor, list[Tensor]]:
+    ran: Ran, doutput: Tensor, dend: Sequence[Tensor], names: Collection[str], needs_dx: bool = True
+) -> tuple[Values, Tensor | None, list[Tensor]]:
     """The values' gradients, (N, ·) each, x's, and the start's, from those of output and of the end."""
-    weights, h_prev, (dh_n, *dc_n) = ran.weights, ran.h_prev, dend
+    weights, dh = ran.weights, torch.empty_like(ran.output)
     with np.errstate(all="ignore"):
+        h_prev = ran.steps.before(ran.start[0], ran.output)
         da, dih_n, dstart, _ = CELLS[ran.mode][1](
-            ran.steps, h_prev, ran.start, weights, ran.output, *ran.kept, doutput, *dend
+            ran.steps, h_prev, ran.start, weights, ran.output, *ran.kept, doutput, *dend, dh
         )
     dih = da if dih_n is None else torch.cat([da[:, : -dih_n.size(1)], dih_n], dim=1)
-    dx = dih.mm(weights["weight_ih"])
-    found: Values = {"x": dx}
-    from_next = da.mm(weights["weight_hh"])  # what a step's h gets from the step after it, in that one's rows
-    if ran.mode == "GRU":
-        gates, hh_n = ran.kept
-        _, z, n = gates.chunk(3, dim=1)
-        dh = carried(ran.steps, doutput, dh_n, z, from_next)
-        found |= dict(zip(("a_r", "a_z", "a_n"), dih.chunk(3, dim=1), strict=True))
-        found |= {"h": dh, "r": dih[:, -n.size(1) :] * hh_n, "z": dh * (h_prev - n), "n": dh * (1 - z)}
-        found["hh_n"] = da[:, -n.size(1) :]
-    else:
-        backward = Steps(ran.steps.sizes, not ran.steps.reverse)  # in it, the step before is the one after
-        dh = doutput + backward.before(dh_n, from_next)
-        found["h"] = dh
+    found: Values = {"h": dh}
+    dx = dih.mm(weights["weight_ih"]) if needs_dx or "x" in names else None
+    if dx is not None:
+        found["x"] = dx
     if ran.mode == "LSTM":
         gates, c, _ = ran.kept
         i, f, g, o = gates.chunk(4, dim=1)
-        dq = dh.mm(weights["weight_hr"]) if "weight_hr" in weights else dh
-        tanh_c = torch.tanh(c)
         found |= dict(zip(("a_i", "a_f", "a_g", "a_o"), da.chunk(4, dim=1), strict=True))
-        found |= {"q": dq, "o": dq * tanh_c}
-        if not {"c", "i", "f", "g"}.isdisjoint(names):
-            dc = carried(ran.steps, dq * o * (1 - tanh_c**2), dc_n[0], f)
-            found |= {"c": dc, "i": dc * g, "f": dc * ran.steps.before(ran.start[1], c), "g": dc * i}
-    elif ran.mode != "GRU":
+        if not {"c", "i", "f", "g", "o", "q"}.isdisjoint(names):
+            dq = dh.mm(weights["weight_hr"]) if "weight_hr" in weights else dh
+            tanh_c = torch.tanh(c)
+            dc = dc_of_each_step(ran.steps, dq * o * (1 - tanh_c**2), dend[1], f)
+            found |= {"q": dq, "o": dq * tanh_c, "c": dc, "i": dc * g, "g": dc * i}
+            found["f"] = dc * ran.steps.before(ran.start[1], c)
+    elif ran.mode == "GRU":
+        gates, hh_n = ran.kept
+        _, z, n = gates.chunk(3, dim=1)
+        da_n, dhh_n = (v[:, -n.size(1) :] for v in (dih, da))
+        found |= dict(zip(("a_r", "a_z", "a_n"), dih.chunk(3, dim=1), strict=True))
+        found |= {"r": da_n * hh_n, "z": dh * (h_prev - n), "n": dh * (1 - z), "hh_n": dhh_n}
+    else:
         found["a"] = da
     return (
         {name: found[name].clone() if found[name]._is_view() else found[name] for name in names},
@@ -130,14 +127,13 @@ def gradients(
     )
 
 
-def carried(steps: Steps, own: Tensor, end: Tensor, factor: Tensor, more: Tensor | None = None) -> Tensor:
-    """d_t = own_t + factor_u d_u + more_u, u the step after t; for a row's last step d_t = own_t + end."""
-    carry, total = end.clone(), own.clone()
-    factors, mores = steps.rows(factor), steps.rows(more) if more is not None else None
-    rows, running = steps.rows(total), steps.running(carry)
+def dc_of_each_step(steps: Steps, through_h: Tensor, dc_n: Tensor, f: Tensor) -> Tensor:
+    """Each step's dc_t, (N, H): through h_t, plus f * dc of the step after; at a row's end dc_n."""
+    dc, dc_t = dc_n.clone(), through_h.clone()
+    dc_rows, fs, running = steps.rows(dc_t), steps.rows(f), steps.running(dc)
     for t in steps.backward:
-        rows[t] += running[t]
-        torch.mul(rows[t], factors[t], out=running[t])
-        if mores is not None:
-            running[t] += mores[t]
-    return total
+        # dc_t = dc (from the step after) + what comes through h_t
+        dc_rows[t] += running[t]
+        # dc = f * dc_t
+        torch.mul(dc_rows[t], fs[t], out=running[t])
+    return dc_t

@@ -51,7 +51,7 @@ def result(assignment, student="ana", points=(2, 4, 0, 0, 4), state="graded", **
         one = TaskResult(check.name, f"{check.name}_check", state, None, check.points)
         if given is not None:
             said = "right" if given == check.points else "wrong"
-            one = replace(one, state="graded", points=given, verdict=said, text=": so it is.")
+            one = replace(one, state="graded", points=given, verdict=said, text="so it is.")
         tasks.append(one)
     whole = None if None in points else sum(points)
     return replace(Result(student, NAME, state, "", whole, assignment.total, tuple(tasks), "d"), **more)
@@ -213,7 +213,7 @@ def test_what_a_person_gave_stays(assignment, path):
 def test_flagged_asks_though_the_score_is_the_same(assignment, path):
     wrong = result(assignment, points=(0, 4, 0, 0, 4))
     tasks = [
-        replace(task, state="flagged", verdict="forbidden", text=": calls it.") for task in wrong.tasks[:1]
+        replace(task, state="flagged", verdict="forbidden", text="calls it.") for task in wrong.tasks[:1]
     ]
     record(path, assignment, [wrong], handed_in)
     assert grades(path)["cell_state"] == (0.0, False)
@@ -308,7 +308,7 @@ def test_formgrader_shows_code_and_verdict(assignment, path, tmp_path):
             "student": "ana",
         },
     )
-    assert "gates</b>: so it is." in html
+    assert "gates:</b> so it is." in html
     assert "lstm_step was not judged. It has no points, and that is not 0." in html
     assert "FORGED" not in html
     assert "alert(1)" not in html

@@ -212,7 +212,7 @@ BAD = "<script>alert(1)</script>\"'&lt;{{ 7*7 }}\u202e\ud800"
 
 def test_forged_names_and_words_are_only_words(tmp_path, keys):
     task = replace(failing(keys["gates"], kind="raised", error=BAD, message=BAD, line=BAD)[1], remarks=(BAD,))
-    lost = unjudged("cell_state", "crashed", text=f": {BAD}")
+    lost = unjudged("cell_state", "crashed", text=BAD)
     one = result([task, lost], student=BAD, state="crashed", reason=BAD)
     named = replace(one, student="b", tasks=(replace(task, mistake=BAD, text=BAD, verdict="mistake"), lost))
     pages = [student_page(tmp_path, one)[0], teacher_page(tmp_path, one, named)]

@@ -463,6 +463,18 @@ def test_a_notebook_with_many_equal_lines_is_no_bomb(tmp_path):
     assert handed_in(zip_file(tmp_path, raw)) == {("ana", LSTM): notebook}
 
 
+def test_copies_as_google_drive_names_them(tmp_path):
+    """`Copy of` is nobody's name: three students, and in one folder each not a class of one."""
+    names = [f"Copy of lstm_gates.ipynb - {name}.ipynb" for name in ("ana", "ben", "cem")]
+    found = handed_in(folder(tmp_path / "flat", {name: name.encode() for name in names}))
+    assert found == {(name[27:30], LSTM): name.encode() for name in names}
+    each = {f"{name}/Copy of lstm_gates.ipynb": b"x" for name in ("ana", "ben")}
+    assert handed_in(folder(tmp_path / "folders", each)) == {("ana", LSTM): b"x", ("ben", LSTM): b"x"}
+    copies = {f"Copy of lstm_gates ({k}).ipynb": b"x" for k in range(1, 20)}
+    with pytest.raises(Refused, match="says whose it is"):
+        find(folder(tmp_path / "class", copies), SETS)
+
+
 def test_a_class_in_one_folder_with_numbers_for_names_is_refused(tmp_path):
     """Or it would be one student, and all others would be lost without a word."""
     names = ["lstm_gates.ipynb", *(f"lstm_gates({k}).ipynb" for k in range(1, 47))]

@@ -14,7 +14,7 @@ from typing import Any
 from rnncourse.checks.framework.cases import Case, Trait
 from rnncourse.checks.framework.completed import ONE_ROW
 from rnncourse.checks.framework.evaluate import Answer, Failure, evaluate
-from rnncourse.checks.framework.language import sentences
+from rnncourse.checks.framework.language import say, sentences
 from rnncourse.checks.framework.mistakes import Mistake
 from rnncourse.checks.framework.parts import Flag, Part, Read, Score, read, same
 from rnncourse.checks.framework.task import Task
@@ -67,7 +67,9 @@ class AnswerKey:
             failure = Failure("problem", message=str(problem))
         except Exception as error:
             message = " ".join(str(error).split())[:200]
-            failure = Failure("problem", message=f"what it returns cannot be used: {message}")
+            failure = Failure(
+                "problem", message=say("what it returns cannot be used: {error}.", error=message)
+            )
         return dataclasses.replace(answer, returned=None, failure=failure)
 
 

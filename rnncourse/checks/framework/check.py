@@ -16,16 +16,16 @@ from rnncourse.checks.framework.cases import Case, TorchModule
 from rnncourse.checks.framework.elsewhere import written_elsewhere
 from rnncourse.checks.framework.evaluate import Answer, evaluate
 from rnncourse.checks.framework.judge import judge
-from rnncourse.checks.framework.language import say, sentences
+from rnncourse.checks.framework.language import say
 from rnncourse.checks.framework.parts import Part, read
 from rnncourse.checks.framework.picture import HeatMaps, drawable
 from rnncourse.checks.framework.plain import Plain
 from rnncourse.checks.framework.task import Task
-from rnncourse.checks.framework.verdict import Verdict, show, show_rich
+from rnncourse.checks.framework.verdict import Verdict, carried, show, show_rich
 from rnncourse.printing import printable
 
-# By lesson and task, the mistake of the last verdict in this process.
-made: dict[tuple[str, str], str | None] = {}
+# By lesson, then by task: the mistake of the last verdict in this process.
+made: dict[str, dict[str, str | None]] = {}
 
 
 class Check(Task):
@@ -46,11 +46,9 @@ class Check(Task):
     def __call__(self, learner: Any) -> int:
         """Shows the verdict, notes the progress, returns the points (for nbgrader, the cell's score)."""
         verdict = self.verdict(learner)
-        made[self.lesson, self.name] = verdict.mistake
-        task, mistake = verdict.origin or ("", "")
-        if task and made.get((self.lesson, task)) == mistake:
-            carried = say("this is the mistake of `{task}` again: mend it there first.", task=task)
-            verdict = replace(verdict, text=sentences(carried, verdict.text))
+        before = made.setdefault(self.lesson, {})
+        before[self.name] = verdict.mistake
+        verdict = replace(verdict, text=carried(verdict.text, verdict.origin, before))
         if verdict.state == "not written":
             other = written_elsewhere(self, learner, sys._getframe(1).f_globals)
             words = "Your `{other}` looks like it: give that one the name `{name}`."

@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from rnncourse.checks.framework.cases import Case
 from rnncourse.checks.framework.check import Check
-from rnncourse.checks.framework.in_words import task
+from rnncourse.checks.framework.completed import completed
+from rnncourse.checks.framework.in_words import criteria_in_words, parts_in_words
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import AnyPart, Flag, Number, Shape, Whole, Word
+from rnncourse.checks.framework.task import one_case
 from rnncourse.checks.framework.use import value
 from rnncourse.checks.framework.watch import RECURRENT
 
@@ -25,10 +28,55 @@ class ExerciseSet(list[Check]):
         super().__init__()
         self.lesson, self.forbid = lesson, forbid
 
-    def task(self, name: str, mistakes: Mistakes, **words: Any) -> Check:
-        """Add a task and return its check. words: as in in_words.task."""
-        self.append(task(name, self.lesson, mistakes, **{"forbid": self.forbid} | words))
-        return self[-1]
+    def task(
+        self,
+        name: str,
+        mistakes: Mistakes,
+        *,
+        returns: str | Iterable[AnyPart],
+        points: str,
+        truth: Any = None,
+        section: str = "",
+        cases: Callable[[int], list[Case]] = one_case,
+        example: dict[str, Any] | None = None,
+        forbid: frozenset[str] | None = None,
+        **more: Any,
+    ) -> Check:
+        """Add a task and return its check.
+
+        Args:
+            name: the learner's function's. mistakes: the bank.
+            returns: the results in their order, as `h (B H), mask (T B) bool, dx (T B I) to 1e-4`: a tensor
+                with its axes; a single value has `shape`, `whole`, `flag` or `number to 1e-3` instead. Or
+                the parts.
+            points: what they are for, as `h 2; the weights 1 = dweight_ih, dweight_hh; c in a batch 1 = c
+                where there is a batch`, by semicolons or each on its line. A criterion that is called like a
+                part is for that part; otherwise, without `=`, for all. `arguments` among the parts asks that
+                the given tensors stay as they are. Several traits are joined by &.
+            truth, section: where they are not the bank's own.
+            example: the arguments of one small case.
+            cases, forbid, more: as in Check.
+
+        Raises:
+            NotationError: the text does not fit, or names a part or a trait that does not exist.
+        """
+        mistakes.task = name
+        parts = tuple(parts_in_words(name, returns) if isinstance(returns, str) else returns)
+        check = Check(
+            name=name,
+            lesson=self.lesson,
+            section=section or mistakes.section,
+            parts=parts,
+            criteria=tuple(criteria_in_words(name, points, [part.name for part in parts], cases)),
+            truth=mistakes.truth if truth is None else truth,
+            mistakes=mistakes,
+            cases=cases if cases is one_case else completed(cases),
+            example_case=None if example is None else Case(example, {}),
+            forbid=self.forbid if forbid is None else forbid,
+            **more,
+        )
+        self.append(check)
+        return check
 
     def predicted(
         self, name: str, mistakes: Mistakes, tolerance: float = 1e-3, points: str = "", **words: Any

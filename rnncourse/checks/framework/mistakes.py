@@ -56,10 +56,8 @@ class Mistake:
 class Mistakes(list[Mistake]):
     '''A task's bank of mistakes, in the order in which they are tried. `section` where none is given.
 
-    wrong = Mistakes("The equations", truth=_cell_state)
-    wrong.edits("""
-    i left out | i has no part in it: all of g is written.
-        i * g => g
+    wrong = Mistakes("The equations", truth=_cell_state).edits("""
+    i left out | i has no part in it: all of g is written. | i * g => g
     """)
 
     @wrong("sums and products exchanged", "sums and products are exchanged.")
@@ -83,8 +81,8 @@ class Mistakes(list[Mistake]):
 
         return add
 
-    def edits(self, text: str, but: str = "", section: str = "") -> None:
-        """Add mistakes written as text: what is done to the truth to make each (notation.py).
+    def edits(self, text: str, but: str = "", section: str = "") -> Mistakes:
+        """Add mistakes written as text (notation.py says how), and return the bank.
 
         section: where a mistake names none, instead of the bank's own.
         but: the names of those to leave out, by semicolons; of several that are written as one, also those
@@ -105,6 +103,7 @@ class Mistakes(list[Mistake]):
             edit = Edit(entry, truth) if callable(truth) else None
             where = entry.section or section or self.section
             self.append(Mistake(entry.name, wrong, entry.hint, where, entry.look, entry.template, edit))
+        return self
 
     def through(self, change: Callable[[Any], Any], but: tuple[str, ...] = (), **words: str) -> list[Mistake]:
         """The same mistakes in a larger task: change(function) builds the wrong way on the wrong step.

@@ -12,10 +12,10 @@
 
 `old => new` replaces what stands exactly once in the source of the truth; `old =>` removes it. Lines with -
 and + replace whole lines, as in a diff. Where the truth is a dict of values, `name => value` changes an
-entry. `look:` says where to look, folded in a notebook. Any other indented line continues the hint. A single
-change may follow the hint on its line, after a second bar. A hint, or any line below it, may end in
-`§ The loop`: the lesson's section, where it is not the bank's own. Empty lines, and lines that begin with #,
-say nothing.
+entry, and `name, name => value` several. `look:` says where to look, folded in a notebook. Any other indented
+line continues the hint. A single change may follow the hint on its line, after a second bar. A hint, or any
+line below it, may end in `§ The loop`: the lesson's section, where it is not the bank's own. Empty lines, and
+lines that begin with #, say nothing.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class Entry:
 
     def values(self, truth: Mapping[str, Any]) -> dict[str, Any]:
         """Return the wrong entries of a dict of values."""
-        wrong = {name: ast.literal_eval(value) for name, value in self.changes}
+        wrong = {name: ast.literal_eval(value) for names, value in self.changes for name in names.split(", ")}
         for name in wrong:
             if name not in truth:
                 raise NotationError(f"{self.place}: no value is called {name}: {', '.join(truth)}.")

@@ -163,8 +163,7 @@ each squash: tanh sigmoid
 {squash} of f | f comes activated: here it goes through a {squash} once more. | f * c => torch.{squash}(f) * c
 {squash} of i | i comes activated: here it goes through a {squash} once more. | i * g => torch.{squash}(i) * g
 {squash} of g | g comes activated: here it goes through a {squash} once more. | i * g => i * torch.{squash}(g)
-nothing written | what is written has no part in it: only the kept share of the old c is left.
-    + i * g =>
+nothing written | what is written has no part in it: only the kept share of the old c is left. | + i * g =>
 1 - g | i multiplies 1 - g. What is to be written? | i * g => i * (1 - g)
 """
 

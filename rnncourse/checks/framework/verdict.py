@@ -5,10 +5,11 @@ from __future__ import annotations
 import html
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from rnncourse.checks.framework.language import say, say_count
+from rnncourse.checks.framework.language import say, say_count, sentences
 from rnncourse.checks.framework.mistakes import Mistake
 from rnncourse.printing import printable
 
@@ -98,6 +99,17 @@ class Verdict:
             + folded
             + "</div>"
         )
+
+
+def carried(text: str, origin: tuple[str, str] | None, made: Mapping[str, str | None]) -> str:
+    """The verdict's text, which begins with it if an earlier task was told of the same mistake.
+
+    made: by task, the mistake that its verdict named.
+    """
+    task, mistake = origin or ("", "")
+    if not task or made.get(task) != mistake:
+        return text
+    return sentences(say("this is the mistake of `{task}` again: mend it there first.", task=task), text)
 
 
 def show(verdict: Verdict) -> None:
