@@ -13,6 +13,8 @@ import pytest
 import torch
 
 from rnncourse import plots
+from rnncourse.plots.drawing import ink
+from rnncourse.plots.style import contrast
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 
@@ -37,6 +39,21 @@ def test_lesson_map_fills_the_boxes_of_the_written_lessons_and_joins_each_to_its
     needs = [(other, number) for number, (_, _, others) in plots.LESSONS.items() for other in others]
     assert joined == {(place[other], place[number]) for other, number in needs}
     assert all(other < number and place[other][1] > place[number][1] for other, number in needs)
+
+
+def test_contrast_is_that_of_wcag():
+    assert contrast("#FFFFFF", "#000000") == contrast("#000000", "#FFFFFF") == pytest.approx(21)
+    assert contrast("#777777", "#777777") == 1
+    assert contrast("#767676", "#FFFFFF") == pytest.approx(4.54, abs=0.005)  # the lightest grey for text
+
+
+@pytest.mark.parametrize("name", plots.COLOURS)
+def test_letters_on_a_colour_and_lines_of_a_colour_can_be_seen(name):
+    letters = {"black": "#000000", "white": "#FFFFFF"}[ink(plots.COLOURS[name])]
+    assert contrast(letters, plots.COLOURS[name]) >= 4.5
+    assert contrast(plots.LINE_COLOURS[name], "#FFFFFF") >= 3
+    if contrast(plots.COLOURS[name], "#FFFFFF") >= 3:
+        assert plots.LINE_COLOURS[name] == plots.COLOURS[name]
 
 
 def test_arrangements_draws_an_arrow_for_each_input_and_each_answer_that_it_names():

@@ -25,13 +25,14 @@ from rnncourse.plots.loops import loop_step, unrolled, unrolled_loop, unrolling
 from rnncourse.plots.packing import batch_sizes
 from rnncourse.plots.speed import matmuls, time_ratios
 from rnncourse.plots.structure import parameter_map
-from rnncourse.plots.style import COLOURS, STYLE
+from rnncourse.plots.style import COLOURS, LINE_COLOURS, STYLE
 from rnncourse.plots.traces import c_against_h, cell_diagram, gates_over_time
 from rnncourse.plots.truncation import truncation_grid
 
 __all__ = [
     "COLOURS",
     "LESSONS",
+    "LINE_COLOURS",
     "STYLE",
     "arrangements",
     "batch_sizes",

@@ -10,7 +10,7 @@ from matplotlib.patches import Circle, Rectangle
 from torch import Tensor
 
 from rnncourse.plots.drawing import Point, Style, set_alt
-from rnncourse.plots.style import COLOURS
+from rnncourse.plots.style import COLOURS, LINE_COLOURS
 
 
 def state_paths(states: Tensor, ax: Axes | None = None) -> Axes:
@@ -208,7 +208,7 @@ def _sigmoid(a: float) -> float:
 def _line(ax: Axes, value: float, name: str, *points: Point) -> None:
     """The arrow through the points that carries `value`, in the colour of `name`."""
     style = {
-        "color": COLOURS[name],
+        "color": LINE_COLOURS[name],
         "linewidth": 1 + 2.5 * min(abs(value), 2),
         "shrinkA": 0,
         "shrinkB": 0,

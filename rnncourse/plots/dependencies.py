@@ -2,7 +2,7 @@
 
 from matplotlib.axes import Axes
 
-from rnncourse.plots.drawing import CODE, GREY, INK, arrow, box, canvas
+from rnncourse.plots.drawing import CODE, GREY, INK, arrow, box, canvas, ink
 from rnncourse.plots.grid import Cell, Grid, cell_name
 from rnncourse.plots.sizes import check_index, check_size
 from rnncourse.plots.style import COLOURS
@@ -73,7 +73,7 @@ def dependency_grid(
             grid.time_arrow(ax, cell, on if used else off, 2 if used else 1)
         edge = {"edgecolor": GREY if used else "#BBBBBB"}
         box(ax, x, y, grid.wide, grid.high, cell_name(cell), facecolor=ground, **edge)
-        ax.text(x, y, "h" if goal else "", **(CODE | {"color": "white", "fontsize": 9}))
+        ax.text(x, y, "h" if goal else "", **(CODE | {"color": ink(ground), "fontsize": 9}))
     grid.label_rows(ax, -0.4)
     for s in range(T):
         words = {"ha": "center", "va": "center", "fontsize": 9, "color": INK}

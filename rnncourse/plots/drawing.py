@@ -5,9 +5,11 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.patches import FancyBboxPatch
+
+from rnncourse.plots.style import contrast
 
 Style = dict[str, Any]  # keyword arguments of matplotlib's functions
 Point = tuple[float, float]
@@ -39,9 +41,9 @@ def tint(colour: str, share: float) -> tuple[float, ...]:
 
 
 def ink(colour: str) -> str:
-    """Black or white, whichever is read better on the colour."""
-    red, green, blue = to_rgb(colour)
-    return "white" if 0.3 * red + 0.59 * green + 0.11 * blue < 0.5 else "black"
+    """Black or white, whichever has the higher contrast with the colour: it is at least 4.5."""
+    colour = to_hex(colour)
+    return "white" if contrast(colour, "#FFFFFF") > contrast(colour, "#000000") else "black"
 
 
 def canvas(ax: Axes | None, xlim: Point, ylim: Point, title: str, alt: str) -> Axes:

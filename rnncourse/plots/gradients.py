@@ -15,7 +15,7 @@ from torch.nn import Module
 from torch.nn.functional import linear
 
 from rnncourse.plots.drawing import Style, set_alt
-from rnncourse.plots.style import COLOURS
+from rnncourse.plots.style import LINE_COLOURS
 from rnncourse.steps import gru_step, lstm_step, rnn_step
 from rnncourse.tracing import Direction, Trace
 from rnncourse.tracing.view import directions_of
@@ -25,7 +25,7 @@ Step = Callable[[Tensor, State], State]
 Loss = Callable[[Tensor, int], Tensor]
 
 # Lines that stand for no gate: colours that everybody can tell apart, and dashes where there is no colour.
-LINES = [*zip((COLOURS[name] for name in "ifgohr"), ("-", "--", "-.", ":", "-", "--"), strict=True)]
+LINES = [*zip((LINE_COLOURS[name] for name in "ifgohr"), ("-", "--", "-.", ":", "-", "--"), strict=True)]
 
 
 def gradient_norms(layer: Module, x: Tensor, state: str = "h", loss: Loss | None = None) -> Tensor:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from rnncourse.plots.drawing import set_alt
 from rnncourse.plots.sizes import check_size
-from rnncourse.plots.style import COLOURS
+from rnncourse.plots.style import COLOURS, LINE_COLOURS
 
 Size = TypeVar("Size")  # a size's label
 
@@ -64,7 +64,7 @@ def time_ratios(seconds: Mapping[str, Mapping[Size, float]], baseline: str, ax: 
     looks = cycle(zip("cifgoh", "osD^vP", strict=True))  # a colour and a marker for each contestant
     for (name, by_size), (colour, marker) in zip(seconds.items(), looks, strict=False):
         ratios = [by_size[size] / seconds[baseline][size] for size in sizes]
-        ax.plot(range(len(sizes)), ratios, marker=marker, color=COLOURS[colour], label=name, linewidth=1)
+        ax.plot(range(len(sizes)), ratios, marker=marker, color=LINE_COLOURS[colour], label=name, linewidth=1)
         said.append(f"{name}: {', '.join(f'{ratio:.1f}' for ratio in ratios)}")
     ax.set(xticks=range(len(sizes)), xticklabels=sizes, yscale="log", ylabel=f"seconds over {baseline}'s")
     low, high = ax.get_ylim()

@@ -20,6 +20,32 @@ COLOURS = {
     "x": "#7F7F7F",
 }
 
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours, "#RRGGBB" each, by WCAG 2: from 1 to 21, black on white."""
+
+    def luminance(colour: str) -> float:
+        parts = (int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5))
+        linear = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def for_line(colour: str) -> str:
+    """Darken a colour until a thin line of it is seen well on white: to a contrast of 3."""
+    parts = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
+    for share in range(100, 0, -1):
+        darker = "#" + "".join(f"{round(part * share / 100):02X}" for part in parts)
+        if contrast(darker, "#FFFFFF") >= 3:
+            break
+    return darker
+
+
+# The same colours for thin lines on white: two are darker. Fills keep the first ones.
+LINE_COLOURS = {name: for_line(colour) for name, colour in COLOURS.items()}
+
 # matplotlib's rcParams for every notebook: figures at most 1000 pixels wide.
 STYLE: dict[str, Any] = {
     "figure.figsize": (7.0, 3.0),

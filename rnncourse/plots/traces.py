@@ -16,7 +16,7 @@ from torch import Tensor
 
 from rnncourse.plots.cells import gru_cell, lstm_cell, rnn_cell
 from rnncourse.plots.drawing import Style, alt_of, set_alt
-from rnncourse.plots.style import COLOURS
+from rnncourse.plots.style import COLOURS, LINE_COLOURS
 from rnncourse.tracing import Direction
 from rnncourse.tracing.table import in_words
 
@@ -105,7 +105,7 @@ def c_against_h(d: Direction, b: int = 0, unit: int = 0, figure: Figure | None =
     for name, values in (("c", c), ("h", h)):
         label = shown if name == "h" else "c"
         dash = "-" if name == "c" else "--"
-        left.plot(values, marker=".", color=COLOURS[name], linestyle=dash, label=label)
+        left.plot(values, marker=".", color=LINE_COLOURS[name], linestyle=dash, label=label)
     _time_axis(left, len(c))
     left.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, fontsize="small")
     bound: Style = {"color": COLOURS["x"], "linewidth": 1, "linestyle": (0, (4, 3)), "zorder": 0}
