@@ -52,7 +52,9 @@ READINGS = [
 ]
 
 
-@pytest.mark.parametrize(("module", "input", "reading"), READINGS, ids=lambda v: str(v)[:20])
+@pytest.mark.parametrize(
+    ("module", "input", "reading"), READINGS, ids=lambda v: v[:20] if isinstance(v, str) else ""
+)
 def test_the_reading_of_a_call_is_said(module, input, reading):
     said = told(module, input)
     assert reading in said.reading

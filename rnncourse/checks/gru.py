@@ -11,6 +11,7 @@ from rnncourse.checks.framework import explain
 from rnncourse.checks.framework.authoring import (
     AUTOGRAD,
     BIAS_ZERO,
+    FLOAT64,
     H_ZERO,
     NO_STATE,
     RECURRENT,
@@ -23,6 +24,7 @@ from rnncourse.checks.framework.authoring import (
     Problem,
     Trait,
     cases,
+    doubled,
     load_and_call,
     random_numbers,
     random_weights,
@@ -446,17 +448,17 @@ class _MyGRUCell(nn.Module):
 
     def forward(self, x_t, state=None):
         if state is None:
-            state = torch.zeros(len(x_t), self.hidden_size)
+            state = x_t.new_zeros(len(x_t), self.hidden_size)
         h = self.step(x_t, state, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
         return h
 
 
 # In a learner's class, parameters are float32.
-@cases(0.8, "B3 I5 H4 h; B2 I4 H6 h; B4 I3 H3 h; B3 I2 H4; B2 I5 H3", dtype=torch.float32)
-def _MyGRUCell_cases(numbers, B, I, H, h=False):
+@cases(0.8, "B3 I5 H4 h; B2 I4 H6 h; B4 I3 H3 h; B3 I2 H4; B2 I5 H3; B4 I3 H5 double", dtype=torch.float32)
+def _MyGRUCell_cases(numbers, B, I, H, h=False, double=False):
     arguments = {"input_size": I, "hidden_size": H, "parameters": random_weights(numbers, 3, I, H)}
     arguments |= {"x_t": numbers(B, I), "h": numbers(B, H) if h else None}
-    return arguments, STATE if h else NO_STATE
+    return doubled(arguments) if double else arguments, STATE if h else NO_STATE, double and FLOAT64
 
 
 wrong = Mistakes("Equal to torch", _MyGRUCell)
@@ -483,7 +485,9 @@ wrong.extend(
 )
 wrong.edits("""
 starts from ones | without a state it starts from ones. Which state does torch's cell start from?
-    state = torch.zeros => state = torch.ones
+    x_t.new_zeros => x_t.new_ones
+zeros in float32 | where x_t is float64, it starts from zeros of torch's default dtype.
+    x_t.new_zeros => torch.zeros
 """)
 wrong.edits(NEEDS_A_STATE + STATE_IGNORED)
 wrong.edits("""

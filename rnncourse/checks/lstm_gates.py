@@ -11,6 +11,7 @@ from rnncourse.checks.framework.authoring import (
     BATCH,
     BIAS_ZERO,
     C_ZERO,
+    FLOAT64,
     H_ZERO,
     NO_STATE,
     SINGLE,
@@ -20,6 +21,7 @@ from rnncourse.checks.framework.authoring import (
     ExerciseSet,
     Mistakes,
     cases,
+    doubled,
     load_and_call,
     random_numbers,
     random_state,
@@ -312,7 +314,7 @@ class _MyLSTMCell(nn.Module):
 
     def forward(self, x_t, state=None):
         if state is None:
-            start = torch.zeros(len(x_t), self.hidden_size)
+            start = x_t.new_zeros(len(x_t), self.hidden_size)
             state = start, start
         return self.step(x_t, state, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
 
@@ -320,13 +322,13 @@ class _MyLSTMCell(nn.Module):
 # In a learner's class, parameters are float32.
 @cases(
     0.8,
-    "B3 I5 H4 state; B2 I4 H6 state; B4 I3 H3 state; B5 I4 H2 state; B3 I2 H4; B2 I5 H3",
+    "B3 I5 H4 state; B2 I4 H6 state; B4 I3 H3 state; B5 I4 H2 state; B3 I2 H4; B2 I5 H3; B4 I3 H5 double",
     dtype=torch.float32,
 )
-def _class_cases(numbers, B, I, H, state=False):
+def _class_cases(numbers, B, I, H, state=False, double=False):
     arguments = {"input_size": I, "hidden_size": H, "parameters": random_weights(numbers, 4, I, H)}
     arguments |= {"x_t": numbers(B, I), "state": random_state(numbers, B, H) if state else None}
-    return arguments, STATE if state else NO_STATE
+    return doubled(arguments) if double else arguments, STATE if state else NO_STATE, double and FLOAT64
 
 
 wrong = Mistakes("Equal to torch", _MyLSTMCell)
@@ -336,7 +338,9 @@ wrong.extend(
 wrong.edits(NEEDS_A_STATE)
 wrong.edits("""
 starts from ones | without a state it starts from ones. Which states does torch's cell start from?
-    start = torch.zeros => start = torch.ones
+    x_t.new_zeros => x_t.new_ones
+zeros in float32 | where x_t is float64, it starts from zeros of torch's default dtype.
+    x_t.new_zeros => torch.zeros
 """)
 wrong.edits(STATE_IGNORED)
 

@@ -1,7 +1,7 @@
 """What a learner's function is called with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -138,6 +138,20 @@ NO_STATE = Trait("no state is given", "what you do with the state that is given"
 ONE_STEP = Trait("there is one time step", "what is carried from step to step")
 FLOAT64 = Trait("the numbers are float64", "the dtype of what you make yourself")
 MORE_STEPS = Trait("there are several time steps", "what you do at the first step")
+
+
+def in_float64(case: Case) -> Case:
+    """The same case in float64: what a learner's code makes in torch's default dtype does not fit."""
+    return replace(case, arguments=doubled(case.arguments), traits=case.traits | {FLOAT64})
+
+
+def doubled(value: Any) -> Any:
+    """The same arguments in float64."""
+    if isinstance(value, Tensor):
+        return value.double() if value.is_floating_point() else value
+    if isinstance(value, dict):
+        return {name: doubled(item) for name, item in value.items()}
+    return tuple(map(doubled, value)) if isinstance(value, tuple) else value
 
 
 def step_case(

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from rnncourse.checks.framework.cases import FLOAT64, Case, Trait, random_module
+from rnncourse.checks.framework.cases import Case, Trait, random_module
 from rnncourse.checks.framework.language import say
 from rnncourse.checks.framework.use import Problem
 
@@ -68,13 +68,6 @@ def layer_case(
     arguments = {"input_size": I, "hidden_size": H, "options": options, "parameters": module.parameters}
     arguments |= {"train": train, "x": x, "hx": hx}
     return LayerCase(arguments, {"T": T, "B": B, "I": I, "H": H}, frozenset(traits))
-
-
-def in_float64(case: LayerCase) -> LayerCase:
-    """The same case, its hx None, in float64: zeros of torch's default dtype do not fit."""
-    parameters = {name: weight.double() for name, weight in case.arguments["parameters"].items()}
-    arguments = case.arguments | {"parameters": parameters, "x": case.arguments["x"].double()}
-    return replace(case, arguments=arguments, traits=case.traits | {FLOAT64})
 
 
 def fresh_case(numbers: Callable[..., Tensor], **options: Any) -> LayerCase:
