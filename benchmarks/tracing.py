@@ -5,13 +5,10 @@
 The step is forward, loss and backward. The plain hook keeps what a model's own hook can see of the module,
 its outputs and their gradients. Seconds are the median of rounds in which all ways take turns; memory is the
 most that the process came to hold during one step more than before it, each way in a process of its own.
-torchlens is measured too if it is installed: it keeps every operation that Python sees, of which
-torch.nn.LSTM is one.
 """
 
 import argparse
 import contextlib
-import importlib.util
 import multiprocessing
 import statistics
 import time
@@ -91,15 +88,6 @@ def high_water() -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 
-def torchlens_seconds(small: bool) -> float:
-    import torchlens
-
-    model, x = layer_and_input(small)
-    begin = time.process_time()
-    torchlens.log_forward_pass(model, x)
-    return time.process_time() - begin
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -118,8 +106,6 @@ def main() -> None:
     for way, time_ in times.items():
         kept = getattr(training_step(model, x, way), "nbytes", 0) / 2**20
         print(f"{way:28} {time_:7.3f}  {time_ / times['as it is']:5.2f}  {peaks[way]:8.0f}  {kept:8.1f}")
-    if importlib.util.find_spec("torchlens"):
-        print(f"torchlens, forward alone     {torchlens_seconds(options.small):7.3f}")
 
 
 if __name__ == "__main__":

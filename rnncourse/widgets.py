@@ -54,6 +54,13 @@ class _Drawing:
         self.picture.layout.display, self.words.value = "none", f"<p>✗ {html.escape(why)}</p>"
 
 
+def _draw_on_change(redraw: Callable[..., None], controls: Iterable[ipywidgets.Widget]) -> None:
+    """Draw now, and anew whenever the value of a control changes."""
+    for control in controls:
+        control.observe(redraw, names="value")
+    redraw()
+
+
 def state_paths(steps: int = 40) -> ipywidgets.VBox:
     """The state of a two-unit cell without input, from four starts, with W_hh a scaled rotation.
 
@@ -79,9 +86,7 @@ def state_paths(steps: int = 40) -> ipywidgets.VBox:
         ax.set_title(f"after {steps} steps: |h| from {lengths.min():.4g} to {lengths.max():.4g}")
         drawing.show(figure)
 
-    for control in (scale, angle, nonlinearity):
-        control.observe(redraw, names="value")
-    redraw()
+    _draw_on_change(redraw, (scale, angle, nonlinearity))
     return ipywidgets.VBox([scale, angle, nonlinearity, *drawing])
 
 
@@ -97,8 +102,7 @@ def step_debugger(x: Tensor, h: Tensor, c: Tensor) -> ipywidgets.VBox:
     def redraw(_: object = None) -> None:
         drawing.show(plots.loop_step(x, h, c, step.value))
 
-    step.observe(redraw, names="value")
-    redraw()
+    _draw_on_change(redraw, (step,))
     return ipywidgets.VBox([step, *drawing])
 
 
@@ -130,9 +134,7 @@ def gate_sliders() -> ipywidgets.VBox:
         ax = plots.lstm_cell(**{name: slider.value for name, slider in sliders.items()})
         drawing.show(ax)
 
-    for slider in sliders.values():
-        slider.observe(redraw, names="value")
-    redraw()
+    _draw_on_change(redraw, sliders.values())
     return ipywidgets.VBox([*sliders.values(), *drawing])
 
 
@@ -159,9 +161,7 @@ def unrolling(x: Iterable[float]) -> ipywidgets.VBox:
         ax = plots.unrolling(x, h, step.value, cell)
         drawing.show(ax)
 
-    for control in (step, weight, squash):
-        control.observe(redraw, names="value")
-    redraw()
+    _draw_on_change(redraw, (step, weight, squash))
     return ipywidgets.VBox([ipywidgets.HBox([play, step]), weight, squash, *drawing])
 
 
@@ -181,9 +181,7 @@ def time_slider(d: Direction, b: int = 0, unit: int = 0) -> ipywidgets.VBox:
         lines.show(plots.gates_over_time(d, b, unit=chosen.value, t=step.value))
         cell.show(plots.cell_diagram(d, step.value, b, chosen.value))
 
-    for control in (chosen, step):
-        control.observe(redraw, names="value")
-    redraw()
+    _draw_on_change(redraw, (chosen, step))
     return ipywidgets.VBox([chosen, step, *lines, *cell])
 
 
@@ -210,9 +208,7 @@ def spectral_radius(steps: int = 40) -> ipywidgets.VBox:
         ax.set_ylim(1e-12, 1e12)  # always the same, so that the lines move and not the axis
         drawing.show(ax)
 
-    for control in (rho, size):
-        control.observe(redraw, names="value")
-    redraw()
+    _draw_on_change(redraw, (rho, size))
     return ipywidgets.VBox([rho, size, *drawing])
 
 
@@ -332,8 +328,7 @@ def index_grid(module: nn.Module, T: int = 5, lengths: Iterable[int] | None = No
         redraw()
 
     name.observe(choose, names="value")
-    index.observe(redraw, names="value")
-    redraw()
+    _draw_on_change(redraw, (index,))
     return ipywidgets.VBox([name, index, *drawing])
 
 
@@ -354,9 +349,7 @@ def dependency_grid(num_layers: int = 3, T: int = 6) -> ipywidgets.VBox:
         ax = plots.dependency_grid(num_layers, T, both.value, of, dropout.value)
         drawing.show(ax)
 
-    for control in (layer, step, both, dropout):
-        control.observe(redraw, names="value")
-    redraw()
+    _draw_on_change(redraw, (layer, step, both, dropout))
     return ipywidgets.VBox([layer, step, both, dropout, *drawing])
 
 
@@ -376,9 +369,7 @@ def truncation(nets: Mapping[str, Tensor]) -> ipywidgets.VBox:
         ax = plots.truncation_grid(nets[net.value], size.value, way.value == "steps back")
         drawing.show(ax)
 
-    for control in (net, size, way):
-        control.observe(redraw, names="value")
-    redraw()
+    _draw_on_change(redraw, (net, size, way))
     return ipywidgets.VBox([net, size, way, *drawing])
 
 
@@ -402,9 +393,7 @@ def batch_sizes(lengths: Iterable[int], most: int = 8) -> ipywidgets.VBox:
         except ValueError as error:
             drawing.refuse(str(error))
 
-    for control in (*sliders, enforce_sorted):
-        control.observe(redraw, names="value")
-    redraw()
+    _draw_on_change(redraw, (*sliders, enforce_sorted))
     return ipywidgets.VBox([*sliders, enforce_sorted, *drawing])
 
 
@@ -443,9 +432,7 @@ def parameter_map() -> ipywidgets.VBox:
         )
         drawing.show(figure)
 
-    for control in (kind, *sizes.values(), *flags.values()):
-        control.observe(redraw, names="value")
-    redraw()
+    _draw_on_change(redraw, (kind, *sizes.values(), *flags.values()))
     controls = ipywidgets.HBox([ipywidgets.VBox([*sizes.values()]), ipywidgets.VBox([*flags.values()])])
     return ipywidgets.VBox([kind, controls, *drawing])
 
@@ -465,7 +452,5 @@ def matmuls() -> ipywidgets.VBox:
         ax = plots.matmuls(**{name: slider.value for name, slider in sizes.items()})
         drawing.show(ax)
 
-    for slider in sizes.values():
-        slider.observe(redraw, names="value")
-    redraw()
+    _draw_on_change(redraw, sizes.values())
     return ipywidgets.VBox([*sizes.values(), *drawing])

@@ -140,6 +140,7 @@ def ways(text):
         words = HEADING.fullmatch(heading)
         assert words, f"expected `task: words`, got `{heading}`"
         task, signature = words["task"], words["signature"]
+        assert task in truths, f"no task of the set is called {task}: {', '.join(truths)}"
         kind = "class" if inspect.isclass(truths[task]) else "def"
         if signature is None and kind == "class":
             signature = "(nn.Module)"

@@ -153,6 +153,9 @@ def test_the_example_is_shown(check, capsys):
     check.example(None)
     check.example(check.truth)
     assert capsys.readouterr().out
+    if check.example_case is not None:
+        (answer,) = check.evaluate(check.truth, [check.example_case])
+        assert answer.failure is None, f"{check.name}: the truth fails on its example: {answer.failure}"
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -184,7 +187,8 @@ def test_hints_name_sections_that_the_lesson_has(name):
 
 @pytest.mark.parametrize("name", SETS)
 def test_the_notebook_has_the_same_points(name):
-    (file,) = ROOT.glob(f"solutions/*/{name}.ipynb")
+    file = next(iter(ROOT.glob(f"solutions/*/{name}.ipynb")), None)
+    assert file is not None, f"solutions/NN_{name}/{name}.ipynb is missing: the notebook with the answers"
     marks = [cell["metadata"].get("nbgrader", {}) for cell in json.loads(file.read_text())["cells"]]
     found = {mark["grade_id"]: mark["points"] for mark in marks if mark.get("grade")}
     assert found == {f"{check.name}_check": check.points for check in SETS[name]}

@@ -101,8 +101,10 @@ AGAINST_TORCH = {  # file: what is wrong: the right text, the wrong text
         ),
         "rnn: relu' is 1 everywhere": ("(y > 0).to(y.dtype)", "torch.ones_like(y)"),
         "rnn: the loss read at the last step alone": (
-            "dh[t] += dout[t]\n        # da = φ'(a)",
-            "dh[t] += dout[t] * (t == steps.backward[0])\n        # da = φ'(a)",
+            "dh[t] += dout[t]\n"
+            "        if dh_all is not None:\n            dh_t[t][:] = dh[t]\n        # da = φ'",
+            "dh[t] += dout[t] * (t == steps.backward[0])\n"
+            "        if dh_all is not None:\n            dh_t[t][:] = dh[t]\n        # da = φ'",
         ),
         "lstm: f left out of the way back": ("dc[t] *= f[t]\n", "pass\n"),
         "lstm: c_t where c is due": ("steps.before(state[1], cells)", "cells"),

@@ -2,6 +2,7 @@
 
 import collections
 import dataclasses
+import fractions
 import inspect
 import linecache
 
@@ -19,6 +20,7 @@ from rnncourse.checks import (
     rnn_cell,
     sequences_and_state,
     shapes,
+    stateful_training,
     vanishing_and_exploding,
 )
 
@@ -242,3 +244,39 @@ def test_a_module_that_cannot_be_trained_is_told_so(how):
     verdict = lstm_gates.MyLSTMCell.judge(cases, answers)
     assert "no gradient flows back from what it returns." in verdict.text
     assert verdict.points == 0
+
+
+def test_none_from_one_branch_is_told_with_the_branch():
+    def rnn_step(x, h, weight_ih, weight_hh, bias_ih, bias_hh, nonlinearity="tanh"):
+        a = x @ weight_ih.T + bias_ih + h @ weight_hh.T + bias_hh
+        if nonlinearity == "tanh":
+            return torch.tanh(a)
+
+    text = said(rnn_cell.rnn_step, rnn_step)[1]
+    assert "it returns None only where" in text
+    assert "does no branch of it fit that?" in text
+
+
+def test_exact_fractions_are_numbers():
+    third = fractions.Fraction(1, 3)
+    right = {name: fractions.Fraction(value) for name, value in sequences_and_state.three_steps.truth.items()}
+    assert sequences_and_state.three_steps.verdict(lambda: right).points == 3
+    assert sequences_and_state.three_steps.verdict(lambda: right | {"h_1": third}).points < 3
+
+
+def test_nothing_is_said_twice():
+    _, text = said(sequences_and_state.run, lambda x, *more: ([float(v) for v in x], x[-1]))
+    assert text.count("states is a list") <= 1
+
+
+def test_a_check_blames_nobody_for_a_warning_of_its_own():
+    check = stateful_training.train_epoch
+    cases = check.cases(0)
+
+    def with_tensors(lstm, head, optimizer, x, y, K):
+        losses = check.truth(lstm, head, optimizer, x, y, K)
+        return [torch.tensor(float(loss), dtype=torch.float64, requires_grad=True) for loss in losses]
+
+    answers = [as_own_work(answer) for answer in check.evaluate(with_tensors, cases)]
+    verdict = check.judge(cases, answers)
+    assert (verdict.state, verdict.remarks) == ("right", ())

@@ -284,6 +284,9 @@ nothing changed | these are Keras's own: compare the two layouts first, then the
 reshaped | the shapes fit, but reshape keeps the numbers in their row order: that is not a transposition.
     rzn(kernel).T => rzn(kernel).reshape(-1, len(kernel))
     rzn(recurrent_kernel).T => rzn(recurrent_kernel).reshape(-1, len(recurrent_kernel))
+reshaped first | the shapes fit, but reshape keeps the numbers in their row order: that is not a transposition.
+    rzn(kernel).T => rzn(kernel.reshape(-1, len(kernel)).T).T
+    rzn(recurrent_kernel).T => rzn(recurrent_kernel.reshape(-1, len(recurrent_kernel)).T).T
 biases in the old order | the weights are in torch's order, the biases are not: they have three blocks, too.
     rzn(bias[0]), rzn(bias[1]) => bias[0], bias[1]
 biases exchanged | the two biases are exchanged. For r and z it would not matter, for n it does.

@@ -192,6 +192,8 @@ a step without a bracket counts down | every step that does not open counts down
 g not saturated | a bracket counts 0.76 = tanh(1), not 1: g is not near its bounds. | g = 20, -20 => g = 1, -1
 i at zero | a bracket counts a half: i is 0.5. | i = 0, 0, 0, 0, 20 => i = 0, 0, 0, 0, 0
 i shut | c is 0 at every step: i is shut, nothing is written. | i = 0, 0, 0, 0, 20 => i = 0, 0, 0, 0, -20
+rows in the order i, g, f, o | your rows fit the order i, g, f, o. torch's is another.
+    unit(i, f, g, o) => unit(i, g, f, o)
 tied gates | c lies between −1 and 1: where you write, you drop the old c. A count has to keep and write.
     i = 0, 0, 0, 0, 20 => i = 40, 40, 0, 0, -20
     f = 0, 0, -40, 0, 20 => f = -40, -40, -40, 0, 20 § What each one can hold
@@ -260,6 +262,8 @@ i's sign | i does the opposite: it writes where there is no pulse. | i = 40, 0, 
 i and f exchanged | your first row keeps and your second writes: i and f are exchanged. torch's order is
     i, f, g, o.
     unit(i, f, g, o) => unit(f, i, g, o)
+rows in the order i, g, f, o | your rows fit the order i, g, f, o. torch's is another.
+    unit(i, f, g, o) => unit(i, g, f, o)
 """)
 
 toggle = CHECKS.task(

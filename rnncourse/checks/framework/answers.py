@@ -144,8 +144,8 @@ class Comparison:
     def mistake_in(self, k: int) -> Mistake | None:
         """The first known mistake that gives the learner's part k, in every case.
 
-        None that would spoil a part which is right; and where part k has two values at most, none that does
-        not give the other parts, too: one of two is met by chance.
+        Of tensors, none that would spoil a part which is right. Where part k has two values at most, none
+        that does not give the other parts, too: one of two is met by chance.
         """
         tensor = isinstance(self.parts[k], Part)
         few = isinstance(self.parts[k], Flag) or (
@@ -161,6 +161,8 @@ class Comparison:
             others = [j for j in range(len(self.parts)) if j != k]
             if few:
                 return all(self._same_in(j, n, theirs) for j in others)
+            if not tensor:  # a number or a shape of its own is no chance
+                return True
             return all(self._same_in(j, n, theirs) for j in others if self.right[j][n])
 
         return self._mistake_that(agrees)

@@ -42,6 +42,8 @@ def explained(c: Comparison) -> Finding | None:
     seen = [Seen(found or [], expected, case.arguments) for found, expected, case in rows]
     sentence = c.task.explain(seen)
     place = tensors.wrong_place(c)
+    if place.look:  # a trait of the cases says more than a gate that would explain them all
+        return None
     return place._replace(text=sentences(place.text, sentence)) if sentence else None
 
 

@@ -52,7 +52,9 @@ def _verdict(c: Comparison, found: Finding) -> Verdict:
         total=task.points,
         mistake=mistake.name if mistake else None,
         earned=tuple(criterion.words for criterion in met),
-        remarks=tuple(map(_shown, _remarks(c))) if found.state != "not written" else (),
+        remarks=tuple(_shown(remark) for remark in _remarks(c) if remark not in found.text)
+        if found.state != "not written"
+        else (),
         look=mistake.look if mistake else found.look,
         lesson=lesson if explained else "",
         origin=mistake.origin if mistake else None,

@@ -65,6 +65,8 @@ class Entry:
             self.changes.append((old.strip(), new.strip()))
         elif line := DIFF.fullmatch(words):
             self._add_line(*line.groups())
+        elif words.startswith(("-", "+")):
+            raise NotationError(f"{self.place}: a space belongs between the sign and the line in `{words}`.")
         elif words.startswith("look: "):
             self.look = words.removeprefix("look: ")
         elif self.look:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import decimal
+import fractions
 import types
 from dataclasses import dataclass
 from typing import Any
@@ -84,6 +86,8 @@ def plain(value: Any, depth: int = 0) -> Plain:
             return items if kind is list else tuple(items)
     if dict in found and depth < DEPTH and dict.__len__(value) <= LENGTH:
         return {key: plain(item, depth + 1) for key, item in dict.items(value) if type(key) in (str, int)}
+    if found[0] in (fractions.Fraction, decimal.Decimal):
+        return float(value)
     if found[0] is types.CoroutineType:
         value.close()  # or Python warns that nobody awaited it
     # A subclass: an IntEnum, a numpy.float64, a numpy.str_

@@ -26,7 +26,7 @@ def wrong_type(c: Comparison) -> Finding | None:
         return None
     returned, row = c.answers[c.unreadable].returned, c.read[c.unreadable]
     if returned is None:
-        return Finding("type", say("it returns None: is a `return` missing?"))
+        return Finding("type", _none(c))
     if row is not None and len(c.names) > 1:
         k = row.unread[0]
         words = "{part} is {kind}; expected {expected}."
@@ -43,6 +43,17 @@ def wrong_type(c: Comparison) -> Finding | None:
     return Finding(
         "type", say("it returns {kind}; expected {expected}.", kind=kind_of(returned), expected=expected)
     )
+
+
+def _none(c: Comparison) -> str:
+    cases = [n for n, answer in enumerate(c.answers) if answer.failure is None and answer.returned is None]
+    trait = c.trait_of(cases)
+    if trait:
+        words = "it returns None only where {trait}: does no branch of it fit that?"
+        return say(words, trait=say(trait.name))
+    if len(cases) < len(c.cases):
+        return say("it returns None in {count} of {total} cases.", count=len(cases), total=len(c.cases))
+    return say("it returns None: is a `return` missing?")
 
 
 def _stacked(c: Comparison, k: int) -> str:

@@ -83,7 +83,10 @@ def train(function: Callable, arguments: dict[str, Any]) -> tuple[Tensor, Tensor
         raise Problem("it returns None; expected the losses, one for each chunk.")
     if Tensor not in kinds(losses):
         try:
-            losses = torch.tensor(list(map(float, losses)), dtype=torch.float64)
+            numbers = []
+            for number in losses:
+                numbers.append(float(number.detach() if Tensor in kinds(number) else number))
+            losses = torch.tensor(numbers, dtype=torch.float64)
         except (TypeError, ValueError, RuntimeError):
             raise Problem("what it returns is no list of numbers, one loss for each chunk.") from None
     return losses, nn.utils.parameters_to_vector(parameters)

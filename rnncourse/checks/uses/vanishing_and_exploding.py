@@ -27,7 +27,10 @@ def train(function: Callable, arguments: dict[str, Any]) -> tuple[Tensor, Tensor
         raise Problem("it returns None; expected the norms, one for each batch.")
     if Tensor not in kinds(norms):
         try:
-            norms = torch.tensor(list(map(float, norms)), dtype=torch.float64)
+            numbers = []
+            for number in norms:
+                numbers.append(float(number.detach() if Tensor in kinds(number) else number))
+            norms = torch.tensor(numbers, dtype=torch.float64)
         except (TypeError, ValueError, RuntimeError):
             raise Problem("what it returns is no list of numbers, one norm for each batch.") from None
     return norms, nn.utils.parameters_to_vector(parameters)
