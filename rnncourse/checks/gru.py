@@ -284,7 +284,8 @@ nothing changed | these are Keras's own: compare the two layouts first, then the
 reshaped | the shapes fit, but reshape keeps the numbers in their row order: that is not a transposition.
     rzn(kernel).T => rzn(kernel).reshape(-1, len(kernel))
     rzn(recurrent_kernel).T => rzn(recurrent_kernel).reshape(-1, len(recurrent_kernel))
-reshaped first | the shapes fit, but reshape keeps the numbers in their row order: that is not a transposition.
+reshaped first | the shapes fit, but reshape keeps the numbers in their row order: that does not
+    transpose.
     rzn(kernel).T => rzn(kernel.reshape(-1, len(kernel)).T).T
     rzn(recurrent_kernel).T => rzn(recurrent_kernel.reshape(-1, len(recurrent_kernel)).T).T
 biases in the old order | the weights are in torch's order, the biases are not: they have three blocks, too.

@@ -271,7 +271,7 @@ reshaped | the shapes fit, but reshape keeps the numbers in their row order: tha
 reshaped, order kept | the shapes fit, but reshape keeps the numbers in their row order: that is not a
     transposition. And the gates' order is still i, f, o, g.
     ifgo(Wx).T, ifgo(Wh).T, ifgo(b) => Wx.reshape(-1, len(Wx)), Wh.reshape(-1, len(Wh)), b
-reshaped first | the shapes fit, but reshape keeps the numbers in their row order: that is not a transposition.
+reshaped first | the shapes fit, but reshape keeps the numbers in their row order: that does not transpose.
     ifgo(Wx).T => ifgo(Wx.reshape(-1, len(Wx)).T).T
     ifgo(Wh).T => ifgo(Wh.reshape(-1, len(Wh)).T).T
 bias in the old order | the weights are in torch's order, the bias is not: it has four blocks, too.
