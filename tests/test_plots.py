@@ -41,6 +41,29 @@ def test_lesson_map_fills_the_boxes_of_the_written_lessons_and_joins_each_to_its
     assert all(other < number and place[other][1] > place[number][1] for other, number in needs)
 
 
+def test_two_steps_says_the_numbers_and_the_gradients_of_autograd():
+    x, y, h_0, w, u = (1.0, -0.5), (0.0, 1.0), -0.25, 1.0, 2.0
+    values = {
+        name: torch.tensor(value, requires_grad=True)
+        for name, value in [("h_0", h_0), *zip(("x_1", "x_2"), x, strict=True)]
+    }
+    for t in (1, 2):
+        values[f"a_{t}"] = w * values[f"x_{t}"] + u * values[f"h_{t - 1}"]
+        values[f"h_{t}"] = values[f"a_{t}"].tanh()
+        values[f"L_{t}"] = (values[f"h_{t}"] - y[t - 1]) ** 2 / 2
+    for value in values.values():
+        value.retain_grad()
+    (values["L_1"] + values["L_2"]).backward()
+    alt = plots.two_steps(x, y, h_0, w, u, gradients=True).figure.alt
+    said = {
+        name: (float(a), float(b)) for name, a, b in re.findall(r"(\w_\d) (\S+), gradient (-?[\d.]+\d)", alt)
+    }
+    assert said.keys() == values.keys()
+    for name, value in values.items():
+        assert said[name] == pytest.approx((value.item(), value.grad.item()), abs=0.0051)
+    assert "gradient" not in plots.two_steps(x, y, h_0, w, u).figure.alt
+
+
 def test_contrast_is_that_of_wcag():
     assert contrast("#FFFFFF", "#000000") == contrast("#000000", "#FFFFFF") == pytest.approx(21)
     assert contrast("#777777", "#777777") == 1

@@ -20,7 +20,7 @@ from rnncourse.plots.gradients import (
     norm_against_distance,
 )
 from rnncourse.plots.indices import index_grid
-from rnncourse.plots.lessons import LESSONS, arrangements, lesson_map
+from rnncourse.plots.lessons import LESSONS, arrangements, lesson_map, two_steps
 from rnncourse.plots.loops import loop_step, unrolled, unrolled_loop, unrolling
 from rnncourse.plots.packing import batch_sizes
 from rnncourse.plots.speed import matmuls, time_ratios
@@ -58,6 +58,7 @@ __all__ = [
     "state_paths",
     "time_ratios",
     "truncation_grid",
+    "two_steps",
     "unrolled",
     "unrolled_loop",
     "unrolling",
