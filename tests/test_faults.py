@@ -134,9 +134,9 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_submissions.py::test_evil_zips_of_one_student[folder-climbs]",
         ),
         "a zip bomb is unpacked": (
-            "max(HARMLESS, RATIO * packed)",
-            "max(HARMLESS, RATIO * len(data))",
-            "grading/test_submissions.py::test_zip_bombs_are_invalid_when_read[in the zip-by its ratio]",
+            "        if len(data) > MOST_BYTES:\n",
+            "        if len(data) > 2**40:\n",
+            "grading/test_submissions.py::test_zip_bombs_are_invalid_when_read[in the zip-by what it unpacks to]",
         ),
     },
     "grading/submissions.py": {
@@ -204,17 +204,17 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
         "a student's own check is run": (
             "found.append((k, _given(source, k)))",
             "found.append((k, _text(cell)))",
-            "grading/test_notebook.py::test_a_check_that_was_edited_is_the_sources",
+            "grading/test_submitted_notebook.py::test_a_check_that_was_edited_is_the_sources",
         ),
         "a check that was taken out is not made up for": (
             "if source.is_locked(k) and k not in seen:",
             "if source.is_locked(k) and k in seen:",
-            "grading/test_notebook.py::test_a_check_that_was_taken_out_stands_after_its_answer[2]",
+            "grading/test_submitted_notebook.py::test_a_check_that_was_taken_out_stands_after_its_answer[2]",
         ),
         "a check waits though a cell changes what it reads": (
             "bound & read",
             "bound & reads",
-            "grading/test_notebook.py::test_a_check_does_not_wait_for_a_cell_that_changes_its_answer",
+            "grading/test_submitted_notebook.py::test_a_check_does_not_wait_for_a_cell_that_changes_its_answer",
         ),
     },
     "grading/feedback.py": {
