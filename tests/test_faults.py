@@ -136,7 +136,8 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
         "a zip bomb is unpacked": (
             "        if len(data) > MOST_BYTES:\n",
             "        if len(data) > 2**40:\n",
-            "grading/test_submissions.py::test_zip_bombs_are_invalid_when_read[in the zip-by what it unpacks to]",
+            "grading/test_submissions.py::test_zip_bombs_are_invalid_when_read"
+            "[in the zip-by what it unpacks to]",
         ),
     },
     "grading/submissions.py": {
@@ -188,7 +189,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_results.py::test_cut_off_while_writing_nothing_changes",
         ),
         "a name is a formula": (
-            "_harmless(cell) if isinstance(cell, str)",
+            "harmless(cell) if isinstance(cell, str)",
             "cell if isinstance(cell, str)",
             "grading/test_results.py::test_no_cell_is_a_formula[=1+1]",
         ),
@@ -298,9 +299,9 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
     },
     "tracing/equations.py": {
         "i and f have each other's name": (
-            '"a_o": a_o, "i": i, "f": f,',
-            '"a_o": a_o, "i": f, "f": i,',
-            "test_tracing.py::test_layers[torch-LSTM-1-False-dense]",
+            'v["i"], v["f"] = torch.sigmoid(v["a_i"])',
+            'v["f"], v["i"] = torch.sigmoid(v["a_i"])',
+            "test_tracing_edits.py::test_an_lstm_that_never_forgets[torch.nn]",
         ),
     },
     "tracing/recompute.py": {
@@ -317,7 +318,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
         "time stays reversed": (
             "kept[::-1] if reverse else kept",
             "kept",
-            "test_tracing.py::test_layers[torch-LSTM-1-True-dense]",
+            "test_tracing_edits.py::test_the_values_of_a_run_with_edits_stand_at_their_own_steps",
         ),
     },
     "tracing/gradients.py": {
@@ -345,6 +346,11 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
         ),
     },
     "tracing/view.py": {
+        "time runs forward only": (
+            "            if self.is_reverse:\n                before = torch.cat",
+            "            if False:\n                before = torch.cat",
+            "test_plots_traces.py::test_cell_diagram_ends_in_the_modules_own_output_in_both_directions[LSTM-False]",
+        ),
         "forward and reverse are exchanged": (
             "self.forward = directions[0]",
             "self.forward = directions[-1]",
@@ -361,11 +367,6 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "_numbers(values[:, b])",
             "_numbers(values[:, 0])",
             "test_plots_traces.py::test_gates_over_time_draws_every_value_on_its_honest_scale[GRU-options2-scales2]",
-        ),
-        "time runs forward only": (
-            "before = t + 1 if d.is_reverse else t - 1",
-            "before = t - 1",
-            "test_plots_traces.py::test_cell_diagram_ends_in_the_modules_own_output_in_both_directions[LSTM-False]",
         ),
     },
     "plots/gradients.py": {

@@ -87,6 +87,14 @@ def test_a_value_that_is_set_to_itself_changes_nothing(kind, form):
             torch.testing.assert_close(again, own)
 
 
+def test_the_values_of_a_run_with_edits_stand_at_their_own_steps():
+    layer, x = nn.LSTM(I, H, bidirectional=True), torch.randn(T, B, I)
+    with trace(layer, set={"h": lambda h: h + 0}) as t:
+        output, _ = layer(x)
+    torch.testing.assert_close(t.forward.h, output[..., :H].detach())
+    torch.testing.assert_close(t.reverse.h, output[..., H:].detach())
+
+
 def test_a_module_in_a_model_and_a_cell():
     model = nn.ModuleDict({"encoder": nn.GRU(I, H), "decoder": nn.LSTMCell(H, H)})
     x = torch.randn(T, B, I)
