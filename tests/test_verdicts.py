@@ -280,3 +280,21 @@ def test_a_check_blames_nobody_for_a_warning_of_its_own():
     answers = [as_own_work(answer) for answer in check.evaluate(with_tensors, cases)]
     verdict = check.judge(cases, answers)
     assert (verdict.state, verdict.remarks) == ("right", ())
+
+
+def test_a_state_on_the_class_is_told():
+    class Stream:
+        state = None
+
+        def __init__(self, layer):
+            self.layer = layer
+
+        def push(self, piece):
+            output, Stream.state = self.layer(piece, Stream.state)
+            return output
+
+        def reset(self):
+            Stream.state = None
+
+    text = said(output_h_n_c_n.Stream, Stream)[1]
+    assert "a state is kept on the class, so all streams share it. Keep it on self." in text

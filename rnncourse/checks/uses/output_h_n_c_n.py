@@ -42,6 +42,10 @@ def push_pieces(stream_class, arguments):
                 expected=(*piece.shape[:2], layer.hidden_size),
             )
         outputs.append(output.transpose(0, 1) if layer.batch_first else output)
+    for kept in vars(stream_class).values():
+        for part in kept if isinstance(kept, tuple | list) else (kept,):
+            if isinstance(part, torch.Tensor):
+                raise Problem("a state is kept on the class, so all streams share it. Keep it on self.")
     return torch.cat(outputs)
 
 
