@@ -298,3 +298,18 @@ def test_a_state_on_the_class_is_told():
 
     text = said(output_h_n_c_n.Stream, Stream)[1]
     assert "a state is kept on the class, so all streams share it. Keep it on self." in text
+
+
+def test_no_gate_is_blamed_for_a_wrong_start():
+    class MyLSTMCell(lstm_gates._MyLSTMCell):
+        def forward(self, x_t, state=None):
+            if state is None:
+                zeros = x_t.new_zeros(len(x_t), self.hidden_size)
+                state = zeros, zeros + 1
+            return super().forward(x_t, state)
+
+    cases = lstm_gates.MyLSTMCell.cases(0)
+    answers = [as_own_work(answer) for answer in lstm_gates.MyLSTMCell.evaluate(MyLSTMCell, cases)]
+    text = str(lstm_gates.MyLSTMCell.judge(cases, answers))
+    assert "right where a state is given and wrong elsewhere" in text
+    assert "alone" not in text

@@ -42,8 +42,9 @@ def explained(c: Comparison) -> Finding | None:
     seen = [Seen(found or [], expected, case.arguments) for found, expected, case in rows]
     sentence = c.task.explain(seen)
     place = tensors.wrong_place(c)
-    if place.look:  # a trait of the cases says more than a gate that would explain them all
-        return None
+    wrong = {n for n in range(len(c.cases)) if not all(row[n] for row in c.right)}
+    if wrong == {n for n, case in enumerate(c.cases) if None in case.arguments.values()}:
+        return None  # only where no state is given: it is the state that differs, not a gate
     return place._replace(text=sentences(place.text, sentence)) if sentence else None
 
 
