@@ -117,7 +117,7 @@ class Inputs:
         return replace(self.every(cut), lengths=lengths, starts=starts)
 
     def with_leaf(self, number: int, leaf: Leaf) -> "Inputs":
-        """Return the inputs with another leaf in the place of one."""
+        """Return the inputs with another leaf in place of one."""
         return replace(self, leaves=(*self.leaves[:number], leaf, *self.leaves[number + 1 :]))
 
     def longer(self, by: int) -> "Inputs":

@@ -371,7 +371,7 @@ dh_n at each step | dh_n is added at every step. Which state is h_n?
 dh_n at the last and at each step | dh_n begins the loop, as it should, and then is added at every step as
     well.
     doutput[t] + dh => doutput[t] + dh + dh_n
-dh_n for the last loss | at the last step dh_n stands in the place of doutput. The last state has readers of
+dh_n for the last loss | at the last step dh_n stands in place of doutput. The last state has readers of
     both kinds.
     doutput[t] + dh => doutput[t] * (t < T - 1) + dh
 dh_n added to dh_0 | dh_n is added to dh_0 at the very end. Which state is h_n?

@@ -29,7 +29,7 @@ class Scheduler:
     """Where a cluster's scheduler listens, and the files by which both sides know each other.
 
     ca, cert, key: as Dask's --tls-ca-file, --tls-cert and --tls-key; None where Dask's own configuration
-    names them. insecure: whoever reaches the scheduler's port may run code on all of its machines.
+    names them. insecure: anyone who reaches the scheduler's port may run code on all of its machines.
     """
 
     address: str

@@ -100,7 +100,7 @@ def test_a_class_that_cannot_be_used_is_told_why():
             return self.layer(given[-1])[0][-1]
 
     for learner, check, words in (
-        (Bare, checks.SentenceVector, "no torch.nn.Module"),
+        (Bare, checks.SentenceVector, "it is not a torch.nn.Module"),
         (Copies, checks.SentenceVector, "not among its own"),
         (Bare, checks.Stream, "push returns a tuple"),
         (Bare, checks.Streams, "push returns a tuple"),

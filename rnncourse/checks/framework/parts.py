@@ -1,7 +1,7 @@
 """What the results of a task may be: how they are read from what is returned, and when they are right.
 
 Part a tensor, Score predictions that are measured, Number, Whole, Flag, Shape, Word single answers.
-A learner's NumPy array or list of numbers in the place of a tensor is read as one, with a remark.
+A learner's NumPy array or list of numbers in place of a tensor is read as one, with a remark.
 """
 
 from __future__ import annotations

@@ -23,6 +23,9 @@ def first_optimizer() -> None:
     torch.optim.SGD([torch.zeros(1, requires_grad=True)])
 
 
+NO_GRADIENT = "no gradient flows back from what it returns. Was it detached, or made under no_grad?"
+
+
 class Problem(Exception):
     """Says in a sentence, with named fields, why a learner's object cannot be used: this is the verdict."""
 
@@ -100,7 +103,7 @@ def check_gradient(returned: Any, inputs: list[Any]) -> None:
     results = _tensors_in(returned)
     given = {tensor.data_ptr() for tensor in _tensors_in(inputs)}
     if results and not any(result.requires_grad or result.data_ptr() in given for result in results):
-        raise Problem("no gradient flows back from what it returns. Was it detached, or made under no_grad?")
+        raise Problem(NO_GRADIENT)
 
 
 def _tensors_in(value: Any) -> list[Tensor]:

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnncourse.checks.framework.use import Problem, check_parameters, use
+from rnncourse.checks.framework.use import NO_GRADIENT, Problem, check_parameters, use
 
 EXPECTED = "return what nn.LSTM returns: output, (h_n, c_n)."
 
@@ -25,5 +25,5 @@ def load_set_and_call(module_class: type, arguments: dict[str, Any]) -> Any:
     check_parameters(module, arguments["parameters"])
     output = returned[0] if isinstance(returned, tuple | list) and returned else None
     if isinstance(output, Tensor) and not output.requires_grad:
-        raise Problem("no gradient flows back from what it returns. Was it detached, or made under no_grad?")
+        raise Problem(NO_GRADIENT)
     return returned

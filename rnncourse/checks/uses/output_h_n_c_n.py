@@ -11,7 +11,7 @@ def build_and_call(module_class, arguments):
     layer, x = arguments.values()
     module = module_class(layer)
     if not isinstance(module, torch.nn.Module):
-        raise Problem("it is no torch.nn.Module: derive your class from nn.Module.")
+        raise Problem("it is not a torch.nn.Module: derive your class from nn.Module.")
     own = set(map(id, module.parameters()))
     if not own.issuperset(map(id, layer.parameters())):
         raise Problem("the layer's parameters are not among its own: keep the layer itself as an attribute.")

@@ -103,7 +103,7 @@ def read_twice(module_class: type, arguments: dict[str, Any]) -> dict[str, Tenso
     """
     module = module_class(arguments["input_size"], arguments["hidden_size"], arguments["batch_size"])
     if nn.Module not in kinds(module):
-        raise Problem("it is no torch.nn.Module: derive your class from nn.Module.")
+        raise Problem("it is not a torch.nn.Module: derive your class from nn.Module.")
     if nn.LSTM not in kinds(getattr(module, "lstm", None)):
         raise Problem("it has no `self.lstm`, a torch.nn.LSTM: leave that name as it is.")
     module.lstm.load_state_dict(arguments["parameters"])

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnncourse.checks.framework.use import Problem, check_parameters, use
+from rnncourse.checks.framework.use import NO_GRADIENT, Problem, check_parameters, use
 
 EXPECTED = "return what nn.LSTM returns: output, (h_n, c_n)."
 
@@ -39,7 +39,7 @@ def load_call_and_differentiate(module_class: type, arguments: dict[str, Any]) -
         weights = torch.arange(1.0, value.numel() + 1).cos().view(value.shape)
         loss = loss + (value * weights).sum()
     if not loss.requires_grad:
-        raise Problem("no gradient flows back from what it returns. Was it detached, or made under no_grad?")
+        raise Problem(NO_GRADIENT)
     for name in arguments["parameters"]:
         leaves.append(getattr(module, name))
     for gradient in torch.autograd.grad(loss, leaves, allow_unused=True, materialize_grads=True):
