@@ -205,7 +205,8 @@ def run_all(page):
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
     # That marks every cell with [*]. An error gives those after it their [ ] back.
-    page.wait_for_function(f"/[0-9]/.test({PROMPTS}) && !/[*]/.test({PROMPTS})", polling=200)
+    ended = f"/[0-9]/.test({PROMPTS}) && !/[*]/.test({PROMPTS})"
+    page.wait_for_function(ended, polling=200, timeout=5 * PATIENCE * 1000)  # a whole lesson, with trainings
     errors = page.locator(ERRORS)
     if errors.count():
         errors.first.scroll_into_view_if_needed()
