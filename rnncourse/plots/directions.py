@@ -8,7 +8,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from rnncourse.plots.drawing import set_alt
+from rnncourse.plots.drawing import label_bar, set_alt
 
 
 def seen_inputs(norms: Mapping[str, ArrayLike]) -> Figure:
@@ -33,8 +33,8 @@ def seen_inputs(norms: Mapping[str, ArrayLike]) -> Figure:
         ticks = range(len(values))
         ax.set(title=name, xlabel="s, step of the input", xticks=ticks, yticks=ticks)
     axes[0, 0].set_ylabel("t, step of the output")
-    label = r"$\|\partial \sum \mathrm{output}_t / \partial\, x_s\|$; grey: 0"
-    figure.colorbar(image, ax=axes[0].tolist(), label=label)
+    label = "$\\|\\partial \\sum \\mathrm{output}_t / \\partial\\, x_s\\|$\ngrey: 0"
+    label_bar(figure.colorbar(image, ax=axes[0].tolist()), label)
     seen = "; ".join(
         f"{name}: {(values[0] > 0).sum()} and {(values[-1] > 0).sum()} of {len(values)}"
         for name, values in maps.items()

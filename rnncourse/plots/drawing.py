@@ -5,6 +5,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.patches import FancyBboxPatch
@@ -27,6 +28,11 @@ def alt_of(drawn: Axes | FigureBase) -> str:
     """Return what `set_alt` set."""
     figure = drawn.figure if isinstance(drawn, Axes) else drawn
     return str(vars(figure)["alt"])
+
+
+def label_bar(bar: Colorbar, label: str) -> None:
+    """Write a colour bar's label above it, upright, in the lines that it has."""
+    bar.ax.set_title(label, loc="right", fontsize="small")  # to the left there is room
 
 
 def figure_of(ax: Axes) -> Figure:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import Module
 from torch.nn.functional import linear
 
-from rnncourse.plots.drawing import Style, set_alt
+from rnncourse.plots.drawing import Style, label_bar, set_alt
 from rnncourse.plots.style import LINE_COLOURS
 from rnncourse.steps import gru_step, lstm_step, rnn_step
 from rnncourse.tracing import Direction, Trace
@@ -95,7 +95,8 @@ def gradient_over_time(
     colours = plt.get_cmap("viridis").with_extremes(under="#BBBBBB")
     image = ax.imshow(drawn, cmap=colours, norm=LogNorm(low, high), interpolation="nearest", gid="norms")
     label = rf"$\|\partial\, \mathrm{{loss}}_s / \partial\, {state}_t\|$"
-    ax.figure.colorbar(image, ax=ax, label=label, extend="min" if (norms == 0).any() else "neither")
+    extend = "min" if (norms == 0).any() else "neither"
+    label_bar(ax.figure.colorbar(image, ax=ax, extend=extend), label)
     ax.set(xlabel="t, step of the state", ylabel="s, step of the loss")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
