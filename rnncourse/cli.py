@@ -34,22 +34,20 @@ def _grade(asked: argparse.Namespace) -> int:
     if sys.platform != "linux":
         return _refuse(f"grading needs Linux, this is {sys.platform}: use a container or a virtual machine.")
     try:
-        from rnncourse.grading import sandbox
         from rnncourse.grading.classroom import Wishes, grade_class
         from rnncourse.grading.cluster import Scheduler
-        from rnncourse.grading.files import Refused
-        from rnncourse.grading.selftest import GraderFault
+        from rnncourse.grading.errors import GraderFault, Refused
+        from rnncourse.grading.sandbox.limits import Limits
+        from rnncourse.grading.sandbox.walls import missing, remarks
     except MissingExtraError as error:
         return _refuse(str(error))
-    lacks = sandbox.missing()
+    lacks = missing()
     if lacks and not asked.no_sandbox:
         return _refuse(
             f"no sandbox here, so a student's code could do what you can. Missing: {'; '.join(lacks)}.\n"
             "--no-sandbox grades all the same."
         )
-    for remark in (
-        sandbox.remarks() if not asked.no_sandbox else ["no sandbox: students' code may do what you may"]
-    ):
+    for remark in remarks() if not asked.no_sandbox else ["no sandbox: students' code may do what you may"]:
         print(f"note: {remark}", file=sys.stderr)
     scheduler = asked.scheduler and Scheduler(
         asked.scheduler, asked.tls_ca_file, asked.tls_cert, asked.tls_key, asked.insecure
@@ -68,7 +66,7 @@ def _grade(asked: argparse.Namespace) -> int:
         due=asked.due,
         moodle=asked.moodle,
         canvas=asked.canvas,
-        limits=sandbox.Limits(cpu=asked.seconds, wall=3 * asked.seconds, walls=not asked.no_sandbox),
+        limits=Limits(cpu=asked.seconds, wall=3 * asked.seconds, walls=not asked.no_sandbox),
     )
     try:
         outcome = grade_class(wishes)

@@ -127,7 +127,7 @@ AGAINST_TORCH = {  # file: what is wrong: the right text, the wrong text
 }
 
 BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test that sees it
-    "grading/files.py": {
+    "grading/intake/archives.py": {
         "a zip may lead out of its folder": (
             'if ".." in parts or parts[0]',
             "if parts[0]",
@@ -140,7 +140,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "[in the zip-by what it unpacks to]",
         ),
     },
-    "grading/submissions.py": {
+    "grading/intake/submissions.py": {
         "two students of one name are one": (
             "len(numbers[handed.export, handed.student]) > 1 and handed.number",
             "False",
@@ -172,7 +172,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_submissions.py::test_safe_name_of_others",
         ),
     },
-    "grading/results.py": {
+    "grading/report/store.py": {
         "what was not judged is 0": (
             '"" if cell is None else cell',
             "0 if cell is None else cell",
@@ -194,14 +194,14 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_results.py::test_no_cell_is_a_formula[=1+1]",
         ),
     },
-    "grading/result.py": {
+    "grading/report/result.py": {
         "a task's remarks are lost": (
             'for name in ("remarks", "earned")',
             'for name in ("earned", "earned")',
             "grading/test_results.py::test_what_is_written_is_read_back",
         ),
     },
-    "grading/notebook.py": {
+    "grading/intake/notebook.py": {
         "a student's own check is run": (
             "found.append((k, _given(source, k)))",
             "found.append((k, _text(cell)))",
@@ -218,7 +218,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_submitted_notebook.py::test_a_check_does_not_wait_for_a_cell_that_changes_its_answer",
         ),
     },
-    "grading/feedback.py": {
+    "grading/report/feedback.py": {
         "one student's feedback is in another's file": (
             "name = safe_name(result.student)",
             "name = safe_name(result.assignment)",
@@ -235,7 +235,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_pages.py::test_nothing_of_the_cases_is_in_the_feedback",
         ),
     },
-    "grading/pages.py": {
+    "grading/report/pages.py": {
         "words are markup": (
             "else part\n",
             "else Markup(part)\n",
@@ -247,7 +247,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_pages.py::test_a_bar_is_as_long_as_its_share",
         ),
     },
-    "grading/summary.py": {
+    "grading/report/summary.py": {
         "who was not judged lowers the mean": (
             "sum(count for points, count in self.points.items() if points is not None)",
             "sum(count for points, count in self.points.items())",

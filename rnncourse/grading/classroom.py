@@ -19,19 +19,19 @@ from tqdm.auto import tqdm
 
 from rnncourse.grading import cluster, pool
 from rnncourse.grading.cluster import Scheduler
-from rnncourse.grading.feedback import write_feedback, write_teachers_page
-from rnncourse.grading.files import Refused
-from rnncourse.grading.grade import Assignment, ungraded
-from rnncourse.grading.host import CHECKS
-from rnncourse.grading.lms import check_table, fill_canvas, fill_moodle, zip_feedback
-from rnncourse.grading.notebook import Unreadable
-from rnncourse.grading.overrides import overridden
-from rnncourse.grading.result import Result
-from rnncourse.grading.results import Results, alone_in, refusing, replacing
-from rnncourse.grading.sandbox import Limits
-from rnncourse.grading.selftest import GraderFault
-from rnncourse.grading.submissions import Submission, find
-from rnncourse.grading.summary import write_summary
+from rnncourse.grading.errors import GraderFault, Refused, Unreadable
+from rnncourse.grading.intake.assignment import Assignment
+from rnncourse.grading.intake.submissions import Submission, find
+from rnncourse.grading.report.feedback import write_feedback, write_teachers_page
+from rnncourse.grading.report.lms import check_table, fill_canvas, fill_moodle, zip_feedback
+from rnncourse.grading.report.overrides import overridden
+from rnncourse.grading.report.result import Result
+from rnncourse.grading.report.store import Results
+from rnncourse.grading.report.summary import write_summary
+from rnncourse.grading.report.writing import alone_in, refusing, replacing
+from rnncourse.grading.sandbox.client import CHECKS
+from rnncourse.grading.sandbox.limits import Limits
+from rnncourse.grading.submission import ungraded
 from rnncourse.grading.worker import HandedIn, Settings
 
 log = logging.getLogger(__name__)
@@ -177,7 +177,8 @@ def _grade(wishes: Wishes, found: dict[str, Path], submissions: list[Submission]
 
 def _fits(gradebook: Path, assignments: dict[str, Assignment]) -> None:
     """Refused where these assignments can't be written into it: better now than after an hour of grading."""
-    from rnncourse.grading.gradebook import WrongGradebook, prepare  # nbgrader takes a second to import
+    from rnncourse.grading.errors import WrongGradebook
+    from rnncourse.grading.report.gradebook import prepare
 
     try:
         prepare(gradebook, assignments.values())
@@ -188,7 +189,8 @@ def _fits(gradebook: Path, assignments: dict[str, Assignment]) -> None:
 def _into_gradebook(
     gradebook: Path, assignments: dict[str, Assignment], submissions: list[Submission], kept: Results
 ) -> None:
-    from rnncourse.grading.gradebook import WrongGradebook, record
+    from rnncourse.grading.errors import WrongGradebook
+    from rnncourse.grading.report.gradebook import record
 
     for name, assignment in assignments.items():
         theirs = {each.student: each for each in submissions if each.assignment == name}

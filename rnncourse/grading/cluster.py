@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from distributed import Client, KilledWorker, WorkerPlugin, as_completed, get_worker
 from distributed.security import Security
 
-from rnncourse.grading.files import Refused
-from rnncourse.grading.grade import Assignment, ungraded
-from rnncourse.grading.result import Result
-from rnncourse.grading.selftest import GraderFault
+from rnncourse.grading.errors import GraderFault, Refused
+from rnncourse.grading.intake.assignment import Assignment
+from rnncourse.grading.report.result import Result
+from rnncourse.grading.submission import ungraded
 from rnncourse.grading.worker import Grader, HandedIn, Settings
 
 NAME = "rnncourse-grading"

@@ -15,11 +15,11 @@ from collections.abc import Generator, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
-from rnncourse.grading.files import Refused
-from rnncourse.grading.grade import Assignment, ungraded
-from rnncourse.grading.result import Result
-from rnncourse.grading.selftest import GraderFault
-from rnncourse.grading.student import read_message, send
+from rnncourse.grading.errors import GraderFault, Refused
+from rnncourse.grading.intake.assignment import Assignment
+from rnncourse.grading.report.result import Result
+from rnncourse.grading.sandbox.pipes import read_message, send
+from rnncourse.grading.submission import ungraded
 from rnncourse.grading.worker import HandedIn, Settings
 
 WORKER = "rnncourse.grading.worker"

@@ -10,11 +10,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from rnncourse.checks.framework.check import Check
-from rnncourse.grading.grade import Assignment, grade
-from rnncourse.grading.host import CHECKS, Host
-from rnncourse.grading.notebook import read
-from rnncourse.grading.result import Result, TaskResult
-from rnncourse.grading.sandbox import Limits
+from rnncourse.grading.errors import GraderFault
+from rnncourse.grading.intake.assignment import Assignment
+from rnncourse.grading.intake.notebook import read
+from rnncourse.grading.report.result import Result, TaskResult
+from rnncourse.grading.sandbox.client import CHECKS, Host
+from rnncourse.grading.sandbox.limits import Limits
+from rnncourse.grading.submission import grade
 
 SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION\n.*?### END SOLUTION[^\n]*", re.DOTALL | re.MULTILINE)
 STUB = r'\1raise NotImplementedError("not written yet")'
@@ -34,10 +36,6 @@ for name, text in {sources!r}.items():
     exec(compile(text, file, "exec"), vars(module))
 made = {{check.name: [check.made(m) for m in check.mistakes] for check in sys.modules[{stem!r}].CHECKS}}
 """
-
-
-class GraderFault(Exception):
-    """Says in a sentence that the grader does not work on this machine: no student is to blame."""
 
 
 def prove(assignment: Assignment, host: Host, limits: Limits) -> None:

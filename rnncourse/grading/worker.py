@@ -17,12 +17,15 @@ from pathlib import Path
 
 import torch
 
-from rnncourse.grading.grade import Assignment, grade
-from rnncourse.grading.host import Host
-from rnncourse.grading.result import Result
-from rnncourse.grading.sandbox import Limits, missing
-from rnncourse.grading.selftest import GraderFault, prove
-from rnncourse.grading.student import read_message, send
+from rnncourse.grading.errors import GraderFault
+from rnncourse.grading.intake.assignment import Assignment
+from rnncourse.grading.report.result import Result
+from rnncourse.grading.sandbox.client import Host
+from rnncourse.grading.sandbox.limits import Limits
+from rnncourse.grading.sandbox.pipes import read_message, send
+from rnncourse.grading.sandbox.walls import missing
+from rnncourse.grading.selftest import prove
+from rnncourse.grading.submission import grade
 
 THREADS = 2  # of a worker: while its server runs one notebook, it judges another
 

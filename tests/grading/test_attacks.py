@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 
 from rnncourse.checks.framework.evaluate import Answer, Failure
 from rnncourse.checks.framework.plain import Other
-from rnncourse.grading.grade import grade
-from rnncourse.grading.host import Host
-from rnncourse.grading.notebook import names
-from rnncourse.grading.result import Result
-from rnncourse.grading.sandbox import FOLDER_BYTES, FOLDER_FILES, Limits, can_bound, missing, own_user
-from rnncourse.grading.wire import WireError, pack_answers, unpack_answers, unpack_inputs
+from rnncourse.grading.intake.notebook import names
+from rnncourse.grading.report.result import Result
+from rnncourse.grading.sandbox.client import Host
+from rnncourse.grading.sandbox.limits import Limits
+from rnncourse.grading.sandbox.walls import FOLDER_BYTES, FOLDER_FILES, can_bound, missing, own_user
+from rnncourse.grading.sandbox.wire import WireError, pack_answers, unpack_answers, unpack_inputs
+from rnncourse.grading.submission import grade
 
 if sys.platform != "linux":
     pytest.skip("the sandbox needs Linux", allow_module_level=True)

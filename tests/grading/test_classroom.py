@@ -17,16 +17,19 @@ import pytest
 from handed_in import EXERCISE, LSTM_GATES, PERFECT, ROOT, replaced
 
 from rnncourse.cli import main
-from rnncourse.grading import pool, sandbox
-from rnncourse.grading.host import Host, remove_left_behind
-from rnncourse.grading.notebook import Unreadable, read
-from rnncourse.grading.results import alone_in
-from rnncourse.grading.sandbox import Limits
+from rnncourse.grading import pool
+from rnncourse.grading.errors import Unreadable
+from rnncourse.grading.intake.notebook import read
+from rnncourse.grading.report.writing import alone_in
+from rnncourse.grading.sandbox import walls
+from rnncourse.grading.sandbox.client import Host, remove_left_behind
+from rnncourse.grading.sandbox.limits import Limits
+from rnncourse.grading.sandbox.walls import missing
 from rnncourse.grading.worker import HandedIn, Settings
 
 COMMAND = [sys.executable, "-c", "from rnncourse.cli import main; raise SystemExit(main())", "grade"]
 
-pytestmark = pytest.mark.skipif(bool(sandbox.missing()), reason=f"no sandbox here: {sandbox.missing()}")
+pytestmark = pytest.mark.skipif(bool(missing()), reason=f"no sandbox here: {missing()}")
 
 KINDS = {
     "perfect": PERFECT,
@@ -157,7 +160,7 @@ def test_a_run_without_its_seed_is_refused(tmp_path, capsys, monkeypatch):
 
 
 def test_without_a_sandbox_it_refuses(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(sandbox, "missing", lambda: ["Landlock"])
+    monkeypatch.setattr(walls, "missing", lambda: ["Landlock"])
     assert main(["grade", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert "--no-sandbox grades all the same" in capsys.readouterr().err
 
@@ -254,7 +257,7 @@ def test_ctrl_c_while_it_starts(monkeypatch, capsys, tmp_path):
     def stopped():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sandbox, "missing", stopped)
+    monkeypatch.setattr(walls, "missing", stopped)
     assert main(["grade", str(tmp_path), "--out", str(tmp_path / "out")]) == 130
     assert "Stopped" in capsys.readouterr().err
 

@@ -12,10 +12,11 @@ import sys
 import pytest
 from handed_in import EXERCISE, LSTM_GATES, PERFECT, ROOT, answered, code, marks, solved, written
 
-from rnncourse.grading.feedback import feedback
-from rnncourse.grading.grade import grade
-from rnncourse.grading.host import Host
-from rnncourse.grading.sandbox import Limits, missing
+from rnncourse.grading.report.feedback import feedback
+from rnncourse.grading.sandbox.client import Host
+from rnncourse.grading.sandbox.limits import Limits
+from rnncourse.grading.sandbox.walls import missing
+from rnncourse.grading.submission import grade
 
 if sys.platform != "linux":
     pytest.skip("the sandbox needs Linux", allow_module_level=True)

@@ -9,14 +9,14 @@ import pytest
 from handed_in import EXERCISE, LSTM_GATES, PERFECT, ROOT, answered, replaced
 
 from rnncourse.cli import main
-from rnncourse.grading import sandbox
 from rnncourse.grading.classroom import late_by
-from rnncourse.grading.files import Refused
-from rnncourse.grading.lms import fill_canvas, fill_moodle
-from rnncourse.grading.overrides import overridden, read_overrides
-from rnncourse.grading.result import Result, TaskResult
+from rnncourse.grading.errors import Refused
+from rnncourse.grading.report.lms import fill_canvas, fill_moodle
+from rnncourse.grading.report.overrides import overridden, read_overrides
+from rnncourse.grading.report.result import Result, TaskResult
+from rnncourse.grading.sandbox.walls import missing
 
-needs_sandbox = pytest.mark.skipif(bool(sandbox.missing()), reason=f"no sandbox here: {sandbox.missing()}")
+needs_sandbox = pytest.mark.skipif(bool(missing()), reason=f"no sandbox here: {missing()}")
 
 HALF = replaced("a_i, a_f, a_g, a_o = ", "a_i, a_f, a_o, a_g = ")
 MOODLE = {

@@ -19,13 +19,14 @@ from handed_in import LSTM_GATES, PERFECT, ROOT, assignment
 import rnncourse.grading
 from rnncourse.checks.framework.cases import fresh, unchanged
 from rnncourse.checks.framework.use import Use
-from rnncourse.grading import host as client
 from rnncourse.grading.cluster import Scheduler, results
-from rnncourse.grading.grade import grade
-from rnncourse.grading.job import Group, Job, Plan, Task
-from rnncourse.grading.overseer import find_use
-from rnncourse.grading.sandbox import Limits, missing
-from rnncourse.grading.wire import pack_inputs, unpack_inputs
+from rnncourse.grading.sandbox import client
+from rnncourse.grading.sandbox.limits import Limits
+from rnncourse.grading.sandbox.messages import Group, Job, Plan, Task
+from rnncourse.grading.sandbox.supervisor import find_use
+from rnncourse.grading.sandbox.walls import missing
+from rnncourse.grading.sandbox.wire import pack_inputs, unpack_inputs
+from rnncourse.grading.submission import grade
 from rnncourse.grading.worker import HandedIn, Settings
 
 PICKLERS = {"pickle", "cloudpickle", "dill", "marshal", "shelve", "copyreg", "joblib"}

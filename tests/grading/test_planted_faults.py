@@ -12,15 +12,15 @@ import sys
 import pytest
 from handed_in import EXERCISE, LSTM_GATES, PERFECT, ROOT
 
-from rnncourse.grading import grade as judging
-from rnncourse.grading import sandbox
-from rnncourse.grading.grade import grade
-from rnncourse.grading.host import Host
-from rnncourse.grading.sandbox import Limits
+from rnncourse.grading import submission as judging
+from rnncourse.grading.sandbox.client import Host
+from rnncourse.grading.sandbox.limits import Limits
+from rnncourse.grading.sandbox.walls import missing
+from rnncourse.grading.submission import grade
 
 if sys.platform != "linux":
     pytest.skip("the sandbox needs Linux", allow_module_level=True)
-pytestmark = pytest.mark.skipif(bool(sandbox.missing()), reason=f"no sandbox here: {sandbox.missing()}")
+pytestmark = pytest.mark.skipif(bool(missing()), reason=f"no sandbox here: {missing()}")
 
 # Where a line is added before another: file, that line, what is added. BOOM raises.
 FAULTS = {

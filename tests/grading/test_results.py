@@ -11,9 +11,10 @@ from dataclasses import replace
 
 import pytest
 
-from rnncourse.grading.files import Refused
-from rnncourse.grading.result import STATES, Result, TaskResult
-from rnncourse.grading.results import COLUMNS, Results, replacing
+from rnncourse.grading.errors import Refused
+from rnncourse.grading.report.result import STATES, Result, TaskResult
+from rnncourse.grading.report.store import COLUMNS, Results
+from rnncourse.grading.report.writing import replacing
 
 
 def task(name, points, total=4, state="graded", **more):
@@ -113,7 +114,8 @@ def test_killed_at_any_moment_all_that_was_finished_is_there(tmp_path):
     """A process that says what it has finished, killed with -9 at some moment."""
     code = (
         "import sys; from pathlib import Path\n"
-        "from rnncourse.grading.result import Result; from rnncourse.grading.results import Results\n"
+        "from rnncourse.grading.report.result import Result\n"
+        "from rnncourse.grading.report.store import Results\n"
         "results = Results(Path(sys.argv[1]))\n"
         "for n in range(10**6):\n"
         "    results.write(Result(f's{n}', 'a', 'missing', 'x' * 9999, None, 4, (), f'd{n}'))\n"

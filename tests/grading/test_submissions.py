@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnncourse.grading import files
-from rnncourse.grading.files import Refused
-from rnncourse.grading.submissions import find, safe_name
+from rnncourse.grading.errors import Refused
+from rnncourse.grading.intake import archives
+from rnncourse.grading.intake.submissions import find, safe_name
 
 SETS = {
     "02_rnn_cell": "rnn_cell",
@@ -567,7 +567,7 @@ def test_an_assignment_that_there_is_not(tmp_path):
 
 def test_a_zip_with_too_many_entries_is_refused_before_it_is_opened(tmp_path, monkeypatch):
     path = zip_file(tmp_path, {f"s{k}/lstm_gates.ipynb": b"" for k in range(20)})
-    monkeypatch.setattr(files, "MOST_ENTRIES", 19)
+    monkeypatch.setattr(archives, "MOST_ENTRIES", 19)
     monkeypatch.setattr(zipfile, "ZipFile", None)
     assert "more than 19 files" in refused(path)
 
@@ -643,7 +643,7 @@ BOMBS = {
 @pytest.mark.parametrize("nested", [False, True], ids=["in the zip", "in a zip in it"])
 def test_zip_bombs_are_invalid_when_read(tmp_path, bomb, nested, monkeypatch):
     if bomb == "by its size":
-        monkeypatch.setattr(files, "MOST_BYTES", 2 * 2**20)
+        monkeypatch.setattr(archives, "MOST_BYTES", 2 * 2**20)
     make_bomb, words = BOMBS[bomb]
     data = make_bomb()
     data = zipped({"eve.zip": data}) if nested else data.replace(b"lstm_gates.ipynb", b"eve/0gates.ipynb")
@@ -815,11 +815,11 @@ def test_read_in_another_process_from_another_folder(tmp_path, monkeypatch, name
 def test_a_large_zip_is_opened_once_and_no_notebook_is_kept(tmp_path):
     count, size = 500, 100_000
     path = zip_file(tmp_path, {f"s{k:04}_{k}_{k}_lstm_gates.ipynb": bytes(size) for k in range(count)})
-    files._archive.cache_clear()
+    archives._archive.cache_clear()
     found = find(path, SETS)
     assert len(pickle.dumps(found)) < 1000 * count
     assert sum(len(one.read()) for one in found) == count * size
-    assert files._archive.cache_info().misses == 1
+    assert archives._archive.cache_info().misses == 1
 
 
 # ---- names for files

@@ -13,16 +13,13 @@ import symtable
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from rnncourse.grading.files import MOST_BYTES
+from rnncourse.grading.errors import Unreadable
+from rnncourse.grading.intake.archives import MOST_BYTES
 
 MOST_CELLS = 5_000
 LONGEST = 50_000  # characters of a cell that is looked into
 SHOWING = {"check", "print", "display", "plt", "setup"}
 UNSEEN = {"exec", "eval", "globals", "locals", "vars", "setattr", "delattr", "get_ipython", "__import__"}
-
-
-class Unreadable(ValueError):
-    """Says in a sentence why these bytes are no notebook."""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ import rnncourse
 from rnncourse.checks.framework.cases import Case
 from rnncourse.checks.framework.evaluate import evaluate
 from rnncourse.checks.framework.use import call, load_and_call
-from rnncourse.grading.student import hooks_in_child, no_recordings
-from rnncourse.grading.wire import pack_answers, pack_inputs, unpack_inputs
+from rnncourse.grading.sandbox.guards import no_recordings
+from rnncourse.grading.sandbox.runner import hooks_in_child
+from rnncourse.grading.sandbox.wire import pack_answers, pack_inputs, unpack_inputs
 
 FIRST_CELL = """
 import torch

@@ -16,8 +16,8 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
-from rnncourse.grading.files import Refused
-from rnncourse.grading.result import STATES, Result, TaskResult
+from rnncourse.grading.errors import Refused
+from rnncourse.grading.report.result import STATES, Result, TaskResult
 
 NAME = "overrides.csv"
 COLUMNS = ("student", "assignment", "task", "points", "comment")

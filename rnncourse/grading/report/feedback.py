@@ -19,10 +19,10 @@ from types import MappingProxyType
 from markupsafe import Markup
 
 from rnncourse.checks.framework.verdict import Verdict
-from rnncourse.grading.pages import CODE, write_page
-from rnncourse.grading.result import STATES, Result, TaskResult
-from rnncourse.grading.results import encoded, replacing
-from rnncourse.grading.submissions import safe_name
+from rnncourse.grading.intake.submissions import safe_name
+from rnncourse.grading.report.pages import CODE, write_page
+from rnncourse.grading.report.result import STATES, Result, TaskResult
+from rnncourse.grading.report.writing import encoded, replacing
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 # Verdicts that repeat words from the student's process.

@@ -11,7 +11,7 @@ import json
 import mmap
 from dataclasses import dataclass, field
 
-from rnncourse.grading.sandbox import Limits
+from rnncourse.grading.sandbox.limits import Limits
 
 Buffer = bytes | mmap.mmap | memoryview
 

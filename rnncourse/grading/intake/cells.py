@@ -13,8 +13,8 @@ import symtable
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rnncourse.grading.notebook import LONGEST, symbols
-from rnncourse.grading.result import Stopped
+from rnncourse.grading.intake.notebook import LONGEST, symbols
+from rnncourse.grading.report.result import Stopped
 
 WHOLE_CELL = re.compile(r"%%(time|capture|prun)\b.*")  # magics whose cell is run as it is
 MAGIC = re.compile(r"^(\s*)([!%?].*|[\w.]+\?+\s*)$", re.MULTILINE)

@@ -13,10 +13,11 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from rnncourse.grading.files import Refused, readable
-from rnncourse.grading.result import Result
-from rnncourse.grading.results import harmless, replacing
-from rnncourse.grading.submissions import safe_name
+from rnncourse.grading.errors import Refused
+from rnncourse.grading.intake.archives import readable
+from rnncourse.grading.intake.submissions import safe_name
+from rnncourse.grading.report.result import Result
+from rnncourse.grading.report.writing import harmless, replacing
 
 
 def fill_moodle(worksheet: Path, out: Path, results: Iterable[Result]) -> list[str]:

@@ -10,10 +10,11 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
-from rnncourse.grading.feedback import not_judged, verdict
-from rnncourse.grading.grade import Assignment
-from rnncourse.grading.notebook import Unreadable, read
-from rnncourse.grading.result import STATES, Result, TaskResult
+from rnncourse.grading.errors import Unreadable
+from rnncourse.grading.intake.assignment import Assignment
+from rnncourse.grading.intake.notebook import read
+from rnncourse.grading.report.feedback import not_judged, verdict
+from rnncourse.grading.report.result import STATES, Result, TaskResult
 
 
 def autograded(assignment: Assignment, handed_in: bytes | None, result: Result) -> NotebookNode:

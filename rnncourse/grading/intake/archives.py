@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from rnncourse.grading.errors import Refused
+
 MOST_BYTES = 64 * 2**20  # of one notebook, and of one zip in a zip
 MOST_ENTRIES = 500_000  # of a zip
 MOST_ENTRIES_INSIDE = 10_000  # of a zip in a zip
@@ -54,10 +56,6 @@ DAMAGED = (
 
 LINK = "is a link to another place, and links are not followed. Hand in the file itself"
 NO_FILE = "is no ordinary file (a device, a pipe or a socket)"
-
-
-class Refused(ValueError):
-    """Says in a sentence why this is not read."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import torch
 from rnncourse.checks.framework.cases import TorchModule
 from rnncourse.checks.framework.evaluate import Answer, Failure
 from rnncourse.checks.framework.plain import Other, Plain
-from rnncourse.grading.job import Buffer
+from rnncourse.grading.sandbox.messages import Buffer
 from rnncourse.steps import LSTMState
 
 MOST_BYTES = 64 * 2**20  # of a message

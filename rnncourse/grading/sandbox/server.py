@@ -12,12 +12,12 @@ import os
 import sys
 from pathlib import Path
 
-from rnncourse.grading.harmless import make_harmless
-from rnncourse.grading.job import JobResult, Plan
-from rnncourse.grading.overseer import Overseer
-from rnncourse.grading.sandbox import Box
-from rnncourse.grading.student import read_message, send, write_all
-from rnncourse.grading.warm import freeze, warm_up
+from rnncourse.grading.sandbox.harmless import make_harmless
+from rnncourse.grading.sandbox.messages import JobResult, Plan
+from rnncourse.grading.sandbox.pipes import read_message, send, write_all
+from rnncourse.grading.sandbox.supervisor import Overseer
+from rnncourse.grading.sandbox.walls import Box
+from rnncourse.grading.sandbox.warm import freeze, warm_up
 
 
 def main() -> None:

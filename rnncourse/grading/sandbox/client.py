@@ -13,14 +13,15 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from rnncourse.grading.job import Buffer, Job, JobResult
-from rnncourse.grading.sandbox import kill_all_of, own_user, remove_within
-from rnncourse.grading.student import read, read_message, send
+from rnncourse.grading.sandbox.messages import Buffer, Job, JobResult
+from rnncourse.grading.sandbox.pipes import read_message, send
+from rnncourse.grading.sandbox.runner import read
+from rnncourse.grading.sandbox.walls import kill_all_of, own_user, remove_within
 
-CHECKS = Path(__file__).parents[1] / "checks"
+CHECKS = Path(__file__).parents[2] / "checks"
 PREFIX = "rnncourse-"  # of a server's folder in the system's temporary one
 SERVER_ENDED = b"the server that runs notebooks ended"
-SERVER = "rnncourse.grading.server"
+SERVER = "rnncourse.grading.sandbox.server"
 # Of the teacher's own environment, which may hold passwords: what a Python needs to start.
 HANDED_ON = ["PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX"]
 HANDED_ON += ["LANG", "LC_ALL", "TZ"]

@@ -21,12 +21,19 @@ from rnncourse.checks import given
 from rnncourse.checks.framework.limit import PATIENCE
 from rnncourse.checks.framework.use import Use
 from rnncourse.checks.framework.watch import ANSWERS, Watch
-from rnncourse.grading.job import Group, JobResult, Plan, Task
-from rnncourse.grading.processes import Process, children, kill_all_children, switches, threads, why_ended
-from rnncourse.grading.sandbox import Box
-from rnncourse.grading.student import DONE, HERE, Channel, Page, read, run
-from rnncourse.grading.warm import warm_up_optimizers
-from rnncourse.grading.wire import MOST_BYTES
+from rnncourse.grading.sandbox.messages import Group, JobResult, Plan, Task
+from rnncourse.grading.sandbox.processes import (
+    Process,
+    children,
+    kill_all_children,
+    switches,
+    threads,
+    why_ended,
+)
+from rnncourse.grading.sandbox.runner import DONE, HERE, Channel, Page, read, run
+from rnncourse.grading.sandbox.walls import Box
+from rnncourse.grading.sandbox.warm import warm_up_optimizers
+from rnncourse.grading.sandbox.wire import MOST_BYTES
 
 SLACK = 5.0  # seconds for an answerer beyond the sum of its cases' own limits
 MOST_LEFT_IN_PIPE = 2**20

@@ -32,7 +32,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rnncourse.grading.files import NOTEBOOK, File, Place, Refused, in_order, inside, listing, readable
+from rnncourse.grading.errors import Refused
+from rnncourse.grading.intake.archives import NOTEBOOK, File, Place, in_order, inside, listing, readable
 
 MOODLE = re.compile(r"(?P<name>.+?)(_(?P<number>\d+))?_assignsubmission_[a-z]+(_(?P<rest>.*))?", re.DOTALL)
 CANVAS = re.compile(

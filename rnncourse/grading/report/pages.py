@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from rnncourse.grading.results import encoded, replacing
+from rnncourse.grading.report.writing import encoded, replacing
 
 CODE = re.compile(r"(`[^`]*`)")
 TEMPLATES = Path(__file__).parent / "templates"

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-from rnncourse.grading.feedback import NOTHING
-from rnncourse.grading.pages import write_page
-from rnncourse.grading.result import STATES, Result, TaskResult
-from rnncourse.grading.results import Results
-from rnncourse.grading.submissions import safe_name
+from rnncourse.grading.intake.submissions import safe_name
+from rnncourse.grading.report.feedback import NOTHING
+from rnncourse.grading.report.pages import write_page
+from rnncourse.grading.report.result import STATES, Result, TaskResult
+from rnncourse.grading.report.store import Results
 
 # What a verdict that names no mistake is called in the summary.
 UNNAMED = {

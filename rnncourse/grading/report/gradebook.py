@@ -23,21 +23,18 @@ from nbgrader.utils import parse_utc
 from sqlalchemy import create_engine, inspect
 from sqlalchemy.exc import DatabaseError, SAWarning
 
-from rnncourse.grading.autograded import autograded
-from rnncourse.grading.feedback import not_judged, verdict
-from rnncourse.grading.grade import Assignment
-from rnncourse.grading.result import Result, TaskResult
-from rnncourse.grading.results import encoded, replacing
+from rnncourse.grading.errors import WrongGradebook
+from rnncourse.grading.intake.assignment import Assignment
+from rnncourse.grading.report.autograded import autograded
+from rnncourse.grading.report.feedback import not_judged, verdict
+from rnncourse.grading.report.result import Result, TaskResult
+from rnncourse.grading.report.writing import encoded, replacing
 
 COURSE = "rnncourse"
 
 log = logging.getLogger(__name__)
 
 BATCH = 50  # submissions written at once; a formgrader that is open waits so long
-
-
-class WrongGradebook(ValueError):
-    """Says in a sentence why these results don't fit into that gradebook."""
 
 
 def prepare(gradebook: Path, assignments: Iterable[Assignment]) -> None:
