@@ -19,7 +19,7 @@ from nbgrader.nbgraderformat import MetadataValidator
 from traitlets.config import PyFileConfigLoader
 
 from rnncourse.grading.intake.assignment import Assignment
-from rnncourse.grading.sandbox.client import Host
+from rnncourse.grading.sandbox.client import SandboxClient
 from rnncourse.grading.sandbox.limits import Limits
 from rnncourse.grading.sandbox.walls import missing
 from rnncourse.grading.submission import grade
@@ -229,7 +229,7 @@ def test_nbgrader_grades_a_class_and_our_grader_agrees(course, run_number):
     if missing():
         pytest.skip(f"only nbgrader's half: {missing()}")
     assignment = Assignment(path.parent.name, path.stem, (ROOT / "solutions" / path).read_bytes(), seed=3)
-    with Host() as host:
+    with SandboxClient() as host:
         for student, points in expected.items():
             notebook = (course / "submitted" / student / path).read_bytes()
             result = grade(student, assignment, notebook, host, Limits())

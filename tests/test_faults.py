@@ -147,8 +147,8 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_submissions.py::test_layouts[Moodle, one name twice-folder]",
         ),
         "a folder inside speaks for another student": (
-            "Handed(file, parts[0], parts[1:], export=export, folder=folder)",
-            "Handed(file, parts[-2], parts[1:], export=export, folder=folder)",
+            "Upload(file, parts[0], parts[1:], export=export, folder=folder)",
+            "Upload(file, parts[-2], parts[1:], export=export, folder=folder)",
             "grading/test_submissions.py::test_forged_names[folder-folders outside]",
         ),
         "the oldest of several is graded": (
@@ -183,15 +183,17 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "if result is not None",
             "grading/test_results.py::test_another_digest_is_graded_anew",
         ),
+        "a name is a formula": (
+            "as_text_cell(cell) if isinstance(cell, str)",
+            "cell if isinstance(cell, str)",
+            "grading/test_results.py::test_no_cell_is_a_formula[=1+1]",
+        ),
+    },
+    "grading/report/writing.py": {
         "half a file stays": (
             'temporary = path.with_name(f".{path.name}.tmp")',
             "temporary = path",
             "grading/test_results.py::test_cut_off_while_writing_nothing_changes",
-        ),
-        "a name is a formula": (
-            "harmless(cell) if isinstance(cell, str)",
-            "cell if isinstance(cell, str)",
-            "grading/test_results.py::test_no_cell_is_a_formula[=1+1]",
         ),
     },
     "grading/report/result.py": {

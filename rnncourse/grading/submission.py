@@ -18,12 +18,12 @@ from rnncourse.checks.framework.check import Check
 from rnncourse.checks.framework.judge import judge
 from rnncourse.checks.framework.task import Task as CheckTask
 from rnncourse.checks.framework.verdict import Verdict, carried
-from rnncourse.grading.errors import Unreadable
+from rnncourse.grading.errors import NotebookError
 from rnncourse.grading.intake.assignment import NONE, Assignment
-from rnncourse.grading.intake.cells import Cell, all_reads, answer, likeness, needed, read_stopped
+from rnncourse.grading.intake.cells import Cell, Stopped, all_reads, answer, likeness, needed, read_stopped
 from rnncourse.grading.intake.notebook import grouped, read, steps
-from rnncourse.grading.report.result import STATES, Result, Stopped, TaskResult
-from rnncourse.grading.sandbox.client import Host
+from rnncourse.grading.report.result import STATES, Result, TaskResult
+from rnncourse.grading.sandbox.client import SandboxClient
 from rnncourse.grading.sandbox.guards import OPERATIONS
 from rnncourse.grading.sandbox.limits import Limits
 from rnncourse.grading.sandbox.messages import Buffer, Group, Job, Task
@@ -49,7 +49,7 @@ def grade(
     student: str,
     assignment: Assignment,
     notebook: bytes,
-    host: Host,
+    host: SandboxClient,
     limits: Limits,
     helpers: Mapping[str, bytes] = NONE,
 ) -> Result:
@@ -65,7 +65,7 @@ def _attempt(
     student: str,
     assignment: Assignment,
     notebook: bytes,
-    host: Host,
+    host: SandboxClient,
     limits: Limits,
     helpers: Mapping[str, bytes] = NONE,
 ) -> Result:
@@ -82,14 +82,14 @@ def _graded(
     student: str,
     assignment: Assignment,
     notebook: bytes,
-    host: Host,
+    host: SandboxClient,
     limits: Limits,
     helpers: Mapping[str, bytes] = NONE,
 ) -> Result:
     begin = time.monotonic()
     try:
         order = steps(read(notebook), assignment.source)
-    except Unreadable as problem:
+    except NotebookError as problem:
         return ungraded(student, assignment, "invalid", f"{problem}.", notebook)
     run = _run(assignment, list(grouped(order)), host, limits, helpers)
     if any(task.points is None and task.state != "fault" for task in run.tasks):
@@ -151,7 +151,7 @@ def _judged_at_the_end(
     order: list[str | int],
     cells: list[Cell],
     run: Run,
-    host: Host,
+    host: SandboxClient,
     limits: Limits,
     helpers: Mapping[str, bytes],
 ) -> list[TaskResult]:
@@ -248,7 +248,7 @@ class Run:
 def _run(
     assignment: Assignment,
     plan: list[str | list[int]],
-    host: Host,
+    host: SandboxClient,
     limits: Limits,
     helpers: Mapping[str, bytes],
     end: str = "",

@@ -18,14 +18,14 @@ from handed_in import EXERCISE, LSTM_GATES, PERFECT, ROOT, replaced
 
 from rnncourse.cli import main
 from rnncourse.grading import pool
-from rnncourse.grading.errors import Unreadable
+from rnncourse.grading.errors import NotebookError
 from rnncourse.grading.intake.notebook import read
-from rnncourse.grading.report.writing import alone_in
+from rnncourse.grading.report.writing import exclusive_folder
 from rnncourse.grading.sandbox import walls
-from rnncourse.grading.sandbox.client import Host, remove_left_behind
+from rnncourse.grading.sandbox.client import SandboxClient, remove_left_behind
 from rnncourse.grading.sandbox.limits import Limits
 from rnncourse.grading.sandbox.walls import missing
-from rnncourse.grading.worker import HandedIn, Settings
+from rnncourse.grading.worker import GradeRequest, Settings
 
 COMMAND = [sys.executable, "-c", "from rnncourse.cli import main; raise SystemExit(main())", "grade"]
 
@@ -119,7 +119,7 @@ def test_killed_midway_and_gone_on_with(tmp_path):
 def test_a_killed_worker_costs_no_result():
     settings = Settings.of([LSTM_GATES], [ROOT / "solutions"], Limits())
     names = ("perfect", "empty", "half", "perfect", "perfect", "half")
-    class_ = [HandedIn(f"s{k}", LSTM_GATES.name, KINDS[name]) for k, name in enumerate(names)]
+    class_ = [GradeRequest(f"s{k}", LSTM_GATES.name, KINDS[name]) for k, name in enumerate(names)]
     found = {}
     for result in pool.results(1, settings, {LSTM_GATES.name: LSTM_GATES}, class_):
         if not found:
@@ -166,7 +166,7 @@ def test_without_a_sandbox_it_refuses(monkeypatch, capsys, tmp_path):
 
 
 def test_ctrl_c_says_what_is_kept(monkeypatch, capsys, tmp_path):
-    def stopped(wishes):
+    def stopped(options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("rnncourse.grading.classroom.grade_class", stopped)
@@ -249,7 +249,7 @@ def test_words_for_what_is_no_notebook():
         (b"\n<!DOCTYPE html><html>", "begins with `<!DOCTYPE html>"),
         (PERFECT[:1000], r"\. Was the upload cut off\?"),
     ]:
-        with pytest.raises(Unreadable, match=words):
+        with pytest.raises(NotebookError, match=words):
             read(data)
 
 
@@ -301,7 +301,7 @@ def test_two_runs_into_one_folder(tmp_path, monkeypatch, capsys):
     submitted, out = hand_in(tmp_path / "submitted", {"ana": KINDS["torn"]}), tmp_path / "out"
     out.mkdir()
     words = ["grade", str(submitted), "--out", str(out)]
-    with alone_in(out):
+    with exclusive_folder(out):
         assert main(words) == 2
         assert "another run is writing into" in capsys.readouterr().err
         assert list(out.iterdir()) == []
@@ -315,7 +315,7 @@ def test_folders_that_a_killed_grader_left_are_removed(tmp_path, monkeypatch):
     (left / "box" / "deep").mkdir(parents=True)
     (tmp_path / "rnncourse-file").write_text("mine")
     (tmp_path / "rnncourse-link").symlink_to(ROOT)
-    with Host() as used:
+    with SandboxClient() as used:
         assert not left.exists()
         remove_left_behind()
         assert used.folder.exists()

@@ -13,7 +13,7 @@ import pytest
 from handed_in import EXERCISE, LSTM_GATES, PERFECT, ROOT, answered, code, marks, solved, written
 
 from rnncourse.grading.report.feedback import feedback
-from rnncourse.grading.sandbox.client import Host
+from rnncourse.grading.sandbox.client import SandboxClient
 from rnncourse.grading.sandbox.limits import Limits
 from rnncourse.grading.sandbox.walls import missing
 from rnncourse.grading.submission import grade
@@ -114,7 +114,7 @@ import shutil; shutil.copy('/etc/hostname', 'h'); shutil.rmtree('/content', igno
 def host():
     if lacks := missing():
         pytest.skip("; ".join(lacks))
-    with Host([ROOT / "solutions"]) as host:
+    with SandboxClient([ROOT / "solutions"]) as host:
         yield host
 
 

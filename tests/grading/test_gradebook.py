@@ -18,7 +18,7 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.server_extensions.formgrader import handlers
 from traitlets.config import PyFileConfigLoader
 
-from rnncourse.grading.errors import WrongGradebook
+from rnncourse.grading.errors import GradebookError
 from rnncourse.grading.intake.assignment import Assignment
 from rnncourse.grading.report.autograded import autograded
 from rnncourse.grading.report.gradebook import prepare, record
@@ -229,7 +229,7 @@ def test_another_versions_gradebook_is_refused(assignment, path):
         book.find_grade_cell("gates_check", STEM, NAME).max_score = 3
         book.db.commit()
     before = rows(path)
-    with pytest.raises(WrongGradebook, match=r"'gates_check': 3.*another version") as refused:
+    with pytest.raises(GradebookError, match=r"'gates_check': 3.*another version") as refused:
         record(path, assignment, [result(assignment, points=(0,) * 5)], handed_in)
     assert "\n" not in str(refused.value)
     assert rows(path) == before
@@ -349,6 +349,6 @@ def test_what_is_no_gradebook_is_refused_and_left_as_it_is(assignment, tmp_path)
         (tmp_path / "nowhere" / "gradebook.db", "unable to open"),
         (other, "moodle.db is a database, but no gradebook of nbgrader's"),
     ]:
-        with pytest.raises(WrongGradebook, match=words):
+        with pytest.raises(GradebookError, match=words):
             prepare(path, [assignment])
     assert other.read_bytes() == before

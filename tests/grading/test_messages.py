@@ -27,7 +27,7 @@ from rnncourse.grading.sandbox.supervisor import find_use
 from rnncourse.grading.sandbox.walls import missing
 from rnncourse.grading.sandbox.wire import pack_inputs, unpack_inputs
 from rnncourse.grading.submission import grade
-from rnncourse.grading.worker import HandedIn, Settings
+from rnncourse.grading.worker import GradeRequest, Settings
 
 PICKLERS = {"pickle", "cloudpickle", "dill", "marshal", "shelve", "copyreg", "joblib"}
 SETS = sorted(path.parent.name for path in (ROOT / "solutions").glob("*/*.ipynb"))
@@ -64,7 +64,7 @@ def document(message):
 def test_the_server_is_sent_json_and_numbers(monkeypatch):
     sent, send = [], client.send
     monkeypatch.setattr(client, "send", lambda file, message: (sent.append(message), send(file, message)))
-    with client.Host([ROOT / "solutions"]) as host:
+    with client.SandboxClient([ROOT / "solutions"]) as host:
         assert grade("ada", LSTM_GATES, PERFECT, host, Limits()).points == 17
     hidden, plan, script, *inputs = map(document, sent)
     assert str(ROOT / "solutions") in hidden
@@ -94,7 +94,7 @@ def test_dask_is_given_names_and_plain_data(monkeypatch):
     )  # this word sends Dask to cloudpickle
     assert main != PERFECT
     settings = Settings.of([LSTM_GATES], [ROOT / "solutions"], Limits())
-    handed_in = [HandedIn("ada", LSTM_GATES.name, PERFECT), HandedIn("bob", LSTM_GATES.name, main)]
+    handed_in = [GradeRequest("ada", LSTM_GATES.name, PERFECT), GradeRequest("bob", LSTM_GATES.name, main)]
     with LocalCluster(n_workers=1, protocol="tcp", dashboard_address=None) as cluster:
         address = Scheduler(cluster.scheduler_address, insecure=True)
         graded = results(address, settings, {LSTM_GATES.name: LSTM_GATES}, handed_in)

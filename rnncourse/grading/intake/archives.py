@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from rnncourse.grading.errors import Refused
+from rnncourse.grading.errors import UserError
 
 MOST_BYTES = 64 * 2**20  # of one notebook, and of one zip in a zip
 MOST_ENTRIES = 500_000  # of a zip
@@ -59,14 +59,14 @@ NO_FILE = "is no ordinary file (a device, a pipe or a socket)"
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """Where a file's bytes are; picklable. entries: number and name in the zip, then in the zip in it."""
 
     path: str
     entries: tuple[tuple[int, str], ...] = ()
 
     def read(self) -> bytes:
-        """At most MOST_BYTES; Refused if there are more, or if they can't be had."""
+        """At most MOST_BYTES; UserError if there are more, or if they can't be had."""
         try:
             if not self.entries:
                 return _read_file(self.path)
@@ -74,12 +74,12 @@ class Place:
             for entry in self.entries[:-1]:
                 archive = zipfile.ZipFile(io.BytesIO(_read_entry(archive, *entry)))
             return _read_entry(archive, *self.entries[-1])
-        except Refused:
+        except UserError:
             raise
         except OSError as error:
-            raise Refused(f"the file can't be read ({_words(error)})") from None
+            raise UserError(f"the file can't be read ({_words(error)})") from None
         except DAMAGED as error:
-            raise Refused(f"the zip is damaged ({_words(error)})") from None
+            raise UserError(f"the zip is damaged ({_words(error)})") from None
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class File:
 
     parts: tuple[str, ...]
     kind: str
-    place: Place
+    place: Location
     when: tuple[int, ...] = ()
     problem: str = ""
 
@@ -101,35 +101,35 @@ class File:
         return self.parts[-1]
 
 
-def listing(path: Path) -> list[File]:
-    """The files of a folder or a zip, in the order of their paths, litter left out; Refused in a sentence."""
+def list_files(path: Path) -> list[File]:
+    """List the files of a folder or a zip in the order of their paths, without litter."""
     if path.is_dir():
         found = list(_in_folder(path))
     elif not path.exists():
-        raise Refused(f"{path}: there is no such file or folder")
+        raise UserError(f"{path}: there is no such file or folder")
     elif not path.is_file():
-        raise Refused(f"{path} {NO_FILE}: expected a folder or a zip")
+        raise UserError(f"{path} {NO_FILE}: expected a folder or a zip")
     else:
         found = _in_zip_file(path)
     if not found:
-        raise Refused(f"{path} is empty: expected students' notebooks")
-    return sorted(found, key=in_order)
+        raise UserError(f"{path} is empty: expected students' notebooks")
+    return sorted(found, key=sort_key)
 
 
-def inside(file: File) -> list[File]:
-    """The files of a zip that a student handed in, their parts from its own top; Refused in a sentence."""
+def list_zip(file: File) -> list[File]:
+    """The files of a zip that a student handed in, their parts from its own top; UserError in a sentence."""
     data = file.place.read()
     if data.count(ENTRY) > MOST_ENTRIES_INSIDE:
-        raise Refused(f"the zip has more than {MOST_ENTRIES_INSIDE} files in it")
+        raise UserError(f"the zip has more than {MOST_ENTRIES_INSIDE} files in it")
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except (OSError, *DAMAGED) as error:
-        raise Refused(f"the zip is damaged, or is none ({_words(error)})") from None
+        raise UserError(f"the zip is damaged, or is none ({_words(error)})") from None
     found = list(_in_zip(archive, file.place))
-    return sorted(found, key=in_order)
+    return sorted(found, key=sort_key)
 
 
-def in_order(file: File) -> tuple:
+def sort_key(file: File) -> tuple:
     return file.parts, file.place.path, file.place.entries
 
 
@@ -141,50 +141,50 @@ def _in_folder(top: Path) -> Iterator[File]:
             entries = list(os.scandir(folder))
         except OSError as error:
             if not parts:
-                raise Refused(f"{top} can't be opened ({_words(error)})") from None
-            yield File(parts, "folder", Place(folder), problem=f"can't be opened ({_words(error)})")
+                raise UserError(f"{top} can't be opened ({_words(error)})") from None
+            yield File(parts, "folder", Location(folder), problem=f"can't be opened ({_words(error)})")
             continue
         entries = [entry for entry in entries if not _litter(entry.name)]
         if parts and not entries:
-            yield File(parts, "folder", Place(folder))
+            yield File(parts, "folder", Location(folder))
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                waiting.append((entry.path, (*parts, readable(entry.name))))
+                waiting.append((entry.path, (*parts, printable_name(entry.name))))
             else:
-                yield _on_disk(entry, (*parts, readable(entry.name)))
+                yield _on_disk(entry, (*parts, printable_name(entry.name)))
 
 
 def _on_disk(entry: os.DirEntry, parts: tuple[str, ...]) -> File:
     try:
         about = entry.stat(follow_symlinks=False)
     except OSError as error:
-        return File(parts, _kind(parts[-1]), Place(entry.path), problem=f"can't be read ({_words(error)})")
+        return File(parts, _kind(parts[-1]), Location(entry.path), problem=f"can't be read ({_words(error)})")
     problem = "" if stat.S_ISREG(about.st_mode) else LINK if stat.S_ISLNK(about.st_mode) else NO_FILE
     kind = "folder" if problem == LINK and entry.is_dir() else _kind(parts[-1])
     seconds, nanoseconds = divmod(about.st_mtime_ns, 10**9)
-    return File(parts, kind, Place(entry.path), (*time.gmtime(seconds)[:6], nanoseconds), problem)
+    return File(parts, kind, Location(entry.path), (*time.gmtime(seconds)[:6], nanoseconds), problem)
 
 
 def _in_zip_file(path: Path) -> list[File]:
     with path.open("rb") as stream:
         if not zipfile.is_zipfile(stream):
-            raise Refused(f"{path} is no zip: expected a folder or a zip of students' notebooks")
+            raise UserError(f"{path} is no zip: expected a folder or a zip of students' notebooks")
         if _count(stream) > MOST_ENTRIES:
-            raise Refused(f"{path} has more than {MOST_ENTRIES} files in it: give its parts one by one")
+            raise UserError(f"{path} has more than {MOST_ENTRIES} files in it: give its parts one by one")
     try:
         whole = os.path.abspath(path)  # whoever reads may do so from another folder
         archive = _archive(whole, *_stamp(whole))
         files = [info for info in archive.infolist() if not info.is_dir()]
         if files and all(info.flag_bits & ENCRYPTED for info in files):
-            raise Refused("it is encrypted. Unpack it with its password, and give the folder")
-        return list(_in_zip(archive, Place(whole)))
-    except Refused as error:
-        raise Refused(f"{path} is not opened: {error}") from None
+            raise UserError("it is encrypted. Unpack it with its password, and give the folder")
+        return list(_in_zip(archive, Location(whole)))
+    except UserError as error:
+        raise UserError(f"{path} is not opened: {error}") from None
     except (OSError, *DAMAGED) as error:
-        raise Refused(f"{path} is no whole zip ({_words(error)}). Was the download cut off?") from None
+        raise UserError(f"{path} is no whole zip ({_words(error)}). Was the download cut off?") from None
 
 
-def _in_zip(archive: zipfile.ZipFile, place: Place) -> Iterator[File]:
+def _in_zip(archive: zipfile.ZipFile, place: Location) -> Iterator[File]:
     encoding = _encoding(archive)
     for k, info in enumerate(archive.infolist()):
         path = _safe_parts(info, encoding)
@@ -194,7 +194,7 @@ def _in_zip(archive: zipfile.ZipFile, place: Place) -> Iterator[File]:
         if parts != path:
             yield File(parts, "folder", place)  # what litter lies in is a folder, as good as empty
             continue
-        entry = Place(place.path, (*place.entries, (k, info.orig_filename)))
+        entry = Location(place.path, (*place.entries, (k, info.orig_filename)))
         kind = "folder" if info.is_dir() or (_is_link(info) and "." not in parts[-1]) else _kind(parts[-1])
         yield File(parts, kind, entry, info.date_time, "" if info.is_dir() else _problem(info))
 
@@ -218,15 +218,15 @@ def _encoding(archive: zipfile.ZipFile) -> str:
 
 
 def _safe_parts(info: zipfile.ZipInfo, encoding: str) -> tuple[str, ...]:
-    """Return the parts of an entry's path; raise Refused if it leads out of the zip's own folder."""
+    """Return the parts of an entry's path; raise UserError if it leads out of the zip's own folder."""
     name = info.orig_filename.split("\0")[0]
     if not info.flag_bits & UTF8:
         with suppress(UnicodeError):
             name = name.encode("cp437").decode(encoding)
     parts = re.split(r"[/\\]", name)
     if ".." in parts or parts[0] == "" or re.fullmatch("[A-Za-z]:", parts[0]):
-        raise Refused(f"`{name[:80]}` in it leads out of the folder that it would be unpacked to")
-    return tuple(readable(part) for part in parts if part not in ("", "."))
+        raise UserError(f"`{name[:80]}` in it leads out of the folder that it would be unpacked to")
+    return tuple(printable_name(part) for part in parts if part not in ("", "."))
 
 
 def _is_link(info: zipfile.ZipInfo) -> bool:
@@ -252,18 +252,18 @@ def _read_file(path: str) -> bytes:
     with open(handle, "rb") as stream:
         about = os.fstat(handle)
         if not stat.S_ISREG(about.st_mode):
-            raise Refused(f"it {NO_FILE}")
+            raise UserError(f"it {NO_FILE}")
         if about.st_size > MOST_BYTES:
-            raise Refused(_too_big(f"it has {about.st_size / 2**20:.0f} MB,"))
+            raise UserError(_too_big(f"it has {about.st_size / 2**20:.0f} MB,"))
         return _bounded(stream)
 
 
 def _read_entry(archive: zipfile.ZipFile, k: int, name: str) -> bytes:
     infos = archive.infolist()
     if k >= len(infos) or infos[k].orig_filename != name:
-        raise Refused("the zip was changed while it was graded")
+        raise UserError("the zip was changed while it was graded")
     if problem := _problem(infos[k]):
-        raise Refused(f"it {problem}")
+        raise UserError(f"it {problem}")
     with archive.open(infos[k]) as stream:
         return _bounded(stream)
 
@@ -274,7 +274,7 @@ def _bounded(stream: IO[bytes]) -> bytes:
     while part := stream.read(2**20):
         data += part
         if len(data) > MOST_BYTES:
-            raise Refused(_too_big("unpacked it has"))
+            raise UserError(_too_big("unpacked it has"))
     return bytes(data)
 
 
@@ -313,7 +313,7 @@ def _kind(name: str) -> str:
     return "zip" if name.lower().endswith(".zip") else "other"
 
 
-def readable(name: str) -> str:
+def printable_name(name: str) -> str:
     """A name as text: in NFC, without control characters; bytes that are no UTF-8 as Windows shows them."""
     try:
         name.encode()

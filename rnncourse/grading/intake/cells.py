@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rnncourse.grading.intake.notebook import LONGEST, symbols
-from rnncourse.grading.report.result import Stopped
 
 WHOLE_CELL = re.compile(r"%%(time|capture|prun)\b.*")  # magics whose cell is run as it is
 MAGIC = re.compile(r"^(\s*)([!%?].*|[\w.]+\?+\s*)$", re.MULTILINE)
@@ -36,7 +35,7 @@ def statements(source: str) -> list[ast.stmt]:
         return []
 
 
-def bound(nodes: Iterable[ast.AST]) -> set[str]:
+def names_bound(nodes: Iterable[ast.AST]) -> set[str]:
     """Return the names that these statements bind in the notebook."""
     found: set[str] = set()
     waiting = list(nodes)
@@ -74,7 +73,7 @@ class Cell:
     @classmethod
     def of(cls, source: str) -> Cell:
         body = statements(source)
-        return cls(source, body, bound(body))
+        return cls(source, body, names_bound(body))
 
     def is_stub(self, name: str) -> bool:
         """Does it define that name as the exercise did, with nothing in it?"""
@@ -91,7 +90,7 @@ def all_reads(cells: Sequence[Cell]) -> dict[str, set[str]]:
     for cell in cells:
         for statement in cell.statements:
             names = read(statement)
-            for each in bound([statement]):
+            for each in names_bound([statement]):
                 reads.setdefault(each, set()).update(names)
     return reads
 
@@ -144,7 +143,9 @@ def _stopped(message: bytes, sources: Sequence[str]) -> Iterator[Stopped]:
             left = body if at < 0 else body[at : at + 1] if goes_on else body[at:]
             text = lines[line - 1] if 1 <= line <= len(lines) else next(filter(str.strip, lines), "")
             error = _text(kind, 60) + (f": {_text(words, 200)}" if words else "")
-            yield Stopped(_text(text, 100), error, bool(goes_on), tuple(sorted(bound(left))), number - 1)
+            yield Stopped(
+                _text(text, 100), error, bool(goes_on), tuple(sorted(names_bound(left))), number - 1
+            )
     except (ValueError, TypeError, RecursionError):
         return
 
@@ -152,3 +153,18 @@ def _stopped(message: bytes, sources: Sequence[str]) -> Iterator[Stopped]:
 def _text(value: object, most: int) -> str:
     words = " ".join(str(value).split())[:most]
     return words.encode("utf-8", "replace").decode().replace("`", "'")
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A statement of a student's that stopped with an error.
+
+    went_on: whether the cell's next statements were run all the same. names: what was not defined by it.
+    cell: the number of its cell among those that were run.
+    """
+
+    line: str
+    error: str
+    went_on: bool
+    names: tuple[str, ...] = ()
+    cell: int = 0

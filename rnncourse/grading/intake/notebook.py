@@ -13,7 +13,7 @@ import symtable
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from rnncourse.grading.errors import Unreadable
+from rnncourse.grading.errors import NotebookError
 from rnncourse.grading.intake.archives import MOST_BYTES
 
 MOST_CELLS = 5_000
@@ -62,11 +62,11 @@ class Source:
 
 
 def read(data: bytes) -> list[dict]:
-    """The cells of a notebook's file, of any format of Jupyter's; Unreadable if it is none."""
+    """The cells of a notebook's file, of any format of Jupyter's; NotebookError if it is none."""
     if not data.strip():
-        raise Unreadable("the file is empty")
+        raise NotebookError("the file is empty")
     if len(data) > MOST_BYTES:
-        raise Unreadable(f"the file has {len(data) / 2**20:.0f} MB, more than {MOST_BYTES // 2**20}")
+        raise NotebookError(f"the file has {len(data) / 2**20:.0f} MB, more than {MOST_BYTES // 2**20}")
     try:
         try:
             document = json.loads(data)
@@ -77,18 +77,18 @@ def read(data: bytes) -> list[dict]:
         if document.get("nbformat") != 4:
             document = _converted(document)
         if len(document["cells"]) > MOST_CELLS:
-            raise Unreadable(f"the notebook has {len(document['cells'])} cells, more than {MOST_CELLS}")
+            raise NotebookError(f"the notebook has {len(document['cells'])} cells, more than {MOST_CELLS}")
         cells = [dict(cell) for cell in document["cells"]]
         if not all(isinstance(cell.get("cell_type"), str) for cell in cells):
             raise TypeError
         return cells
-    except Unreadable:
+    except NotebookError:
         raise
     except RecursionError:
-        raise Unreadable("the file is nested too deeply to be a notebook") from None
+        raise NotebookError("the file is nested too deeply to be a notebook") from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         words = " ".join(str(error).split())[:120] or type(error).__name__
-        raise Unreadable(f"the file is no Jupyter notebook ({words}){_slip(data)}") from None
+        raise NotebookError(f"the file is no Jupyter notebook ({words}){_slip(data)}") from None
 
 
 def _slip(data: bytes) -> str:

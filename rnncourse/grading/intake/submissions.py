@@ -32,8 +32,16 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rnncourse.grading.errors import Refused
-from rnncourse.grading.intake.archives import NOTEBOOK, File, Place, in_order, inside, listing, readable
+from rnncourse.grading.errors import UserError
+from rnncourse.grading.intake.archives import (
+    NOTEBOOK,
+    File,
+    Location,
+    list_files,
+    list_zip,
+    printable_name,
+    sort_key,
+)
 
 MOODLE = re.compile(r"(?P<name>.+?)(_(?P<number>\d+))?_assignsubmission_[a-z]+(_(?P<rest>.*))?", re.DOTALL)
 CANVAS = re.compile(
@@ -71,12 +79,12 @@ class Submission:
 
     student: str
     assignment: str
-    place: Place | None = None
+    place: Location | None = None
     where: str = ""
     state: str = ""
     reason: str = ""
     remarks: tuple[str, ...] = ()
-    helpers: tuple[tuple[str, Place], ...] = ()
+    helpers: tuple[tuple[str, Location], ...] = ()
     number: str = ""
     handed_in: str = ""
     late: bool = False
@@ -86,21 +94,21 @@ class Submission:
         found: dict[str, bytes] = {}
         left = MOST_HELPING
         for name, place in self.helpers:
-            with suppress(Refused):
+            with suppress(UserError):
                 data = place.read()
                 if len(data) <= left:
                     found[name], left = data, left - len(data)
         return found
 
     def read(self) -> bytes:
-        """The notebook's file as it is; Refused, with the reason for "invalid", where it can't be had."""
+        """The notebook's file as it is; UserError, with the reason for "invalid", where it can't be had."""
         if self.place is None:
-            raise Refused(self.reason)
+            raise UserError(self.reason)
         return self.place.read()
 
 
 @dataclass(frozen=True)
-class Handed:
+class Upload:
     """A file, and what its place says. number, order: Moodle's or Canvas's, of the student and of the upload.
 
     late: whether Canvas says so. rest: the path below what names the student. export: the assignment in
@@ -126,23 +134,23 @@ class Handed:
         return self.file.kind in ("folder", "zip") and bool(self.file.problem)
 
 
-def find(path: Path, assignments: Mapping[str, str], only: str | None = None) -> list[Submission]:
+def find_submissions(path: Path, assignments: Mapping[str, str], only: str | None = None) -> list[Submission]:
     """A Submission for each student and assignment, by assignment, then student.
 
     path: a folder or a zip. assignments: names, and stems of the notebooks, {"06_lstm_gates": "lstm_gates"}.
-    Refused, in a sentence, where the whole can't be read, or nothing tells whose it is and of what.
+    UserError, in a sentence, where the whole can't be read, or nothing tells whose it is and of what.
     """
     if only is not None and only not in assignments:
         close = [name for name in assignments if name.startswith(only)]
         close = close or difflib.get_close_matches(only, assignments, 1, 0.3)
         meant = f" Is {close[0]} meant?" if len(close) == 1 else ""
-        raise Refused(f"there is no assignment {only}: expected one of {', '.join(assignments)}.{meant}")
-    names = Names(assignments)
-    files = _without_common_folders(listing(path), names)
+        raise UserError(f"there is no assignment {only}: expected one of {', '.join(assignments)}.{meant}")
+    names = AssignmentNames(assignments)
+    files = _without_common_folders(list_files(path), names)
     students = _by_student([handed for file in files if (handed := _whose(file, names)) is not None])
     everything = [handed for theirs in students.values() for handed in theirs]
     if all(handed.file.problem == NOBODYS for handed in everything):
-        raise Refused(
+        raise UserError(
             f"nothing in {path} says whose it is: expected a folder for each student, an export of Moodle or"
             f" Canvas, or files such as ana.ipynb. Is the folder above it meant?"
         )
@@ -153,7 +161,7 @@ def find(path: Path, assignments: Mapping[str, str], only: str | None = None) ->
     if not graded:
         notebooks = [handed for handed in everything if handed.file.kind == "notebook"]
         got = _list(notebooks) if notebooks else "no notebook"
-        raise Refused(
+        raise UserError(
             f"no name in {path} says of which assignment it is: expected names such as"
             f" {next(iter(assignments.values()))}.ipynb, got {got}. The assignment can be named: --assignment"
         )
@@ -178,7 +186,7 @@ def safe_name(student: str) -> str:
     return f"{kept}-{hashlib.sha256(student.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
-class Names:
+class AssignmentNames:
     """The assignments, as they may be written: `06_lstm_gates`, `LSTM-Gates (1)`, `ana_lstmgates_final2`."""
 
     def __init__(self, assignments: Mapping[str, str]) -> None:
@@ -214,11 +222,11 @@ class Names:
             return "" if _is_tail(after) else after
         return before
 
-    def own(self, handed: Handed) -> str | None:
+    def own(self, handed: Upload) -> str | None:
         """The assignment that the file's own name tells."""
         return self.split(_stem(handed.name))[0]
 
-    def is_copy(self, handed: Handed) -> bool:
+    def is_copy(self, handed: Upload) -> bool:
         """Is its name the assignment's, with nothing but a number added?"""
         _, before, after = self.split(_stem(handed.name))
         before = COPY_OF.sub("", before)
@@ -228,7 +236,7 @@ class Names:
             and after.isdecimal() | (not after)
         )
 
-    def of(self, handed: Handed) -> str | None:
+    def of(self, handed: Upload) -> str | None:
         """The assignment that a file is of."""
         if handed.folder or handed.export:
             return handed.folder or handed.export
@@ -236,7 +244,7 @@ class Names:
         return self.own(handed) or next(filter(None, around), None)
 
 
-def _whose(file: File, names: Names) -> Handed | None:
+def _whose(file: File, names: AssignmentNames) -> Upload | None:
     """None: what lies beside the submissions, and is none."""
     parts = file.parts
     export = names.folder(parts[0])
@@ -246,17 +254,17 @@ def _whose(file: File, names: Names) -> Handed | None:
     if lms := _lms(parts, file.kind):
         rest = (lms["rest"],) if lms["rest"] else ()
         number, order = lms.get("number") or "", int(lms.get("order") or 0)
-        return Handed(
+        return Upload(
             file, _trimmed(lms["name"]) or "_", rest + parts[1:], number, order, bool(lms.get("late")), export
         )
     if len(parts) > 1 or file.kind == "folder":
         folder = names.folder(parts[1]) if len(parts) > 1 else None
-        return Handed(file, parts[0], parts[1:], export=export, folder=folder)
+        return Upload(file, parts[0], parts[1:], export=export, folder=folder)
     if file.kind == "other":
         return None
     if student := names.student(_stem(parts[0])):
-        return Handed(file, student, parts, export=export)
-    return Handed(replace(file, problem=NOBODYS), _stem(parts[0]), parts, export=export)
+        return Upload(file, student, parts, export=export)
+    return Upload(replace(file, problem=NOBODYS), _stem(parts[0]), parts, export=export)
 
 
 def _lms(parts: tuple[str, ...], kind: str) -> dict | None:
@@ -268,7 +276,7 @@ def _lms(parts: tuple[str, ...], kind: str) -> dict | None:
     return None
 
 
-def _without_common_folders(files: list[File], names: Names) -> list[File]:
+def _without_common_folders(files: list[File], names: AssignmentNames) -> list[File]:
     """A zip often has all in one folder more. A student's own folder, were it the only one, is not that."""
     while len(tops := {file.parts[0] for file in files}) == 1:
         top = tops.pop()
@@ -286,7 +294,7 @@ def _without_common_folders(files: list[File], names: Names) -> list[File]:
     return files
 
 
-def _is_layout(file: File, names: Names) -> bool:
+def _is_layout(file: File, names: AssignmentNames) -> bool:
     """From its top on, it is Moodle's, Canvas's or nbgrader's."""
     parts = file.parts[1:] if names.folder(file.parts[0]) else file.parts
     if parts and _lms(parts, file.kind):
@@ -294,7 +302,7 @@ def _is_layout(file: File, names: Names) -> bool:
     return parts is file.parts and len(parts) > 1 and names.folder(parts[1]) is not None
 
 
-def _by_student(everything: list[Handed]) -> dict[str, list[Handed]]:
+def _by_student(everything: list[Upload]) -> dict[str, list[Upload]]:
     """Their files, zips opened. The number is in the name where one export has the name with two numbers."""
     numbers = defaultdict(set)
     for handed in everything:
@@ -306,7 +314,7 @@ def _by_student(everything: list[Handed]) -> dict[str, list[Handed]]:
     return {student: _unpacked(theirs) for student, theirs in students.items()}
 
 
-def _unpacked(theirs: list[Handed]) -> list[Handed]:
+def _unpacked(theirs: list[Upload]) -> list[Upload]:
     """With zips looked into, one level deep; one that can't be is a file with a problem."""
     found, zips = [], 0
     for handed in theirs:
@@ -316,12 +324,12 @@ def _unpacked(theirs: list[Handed]) -> list[Handed]:
         zips += 1
         try:
             if zips > MOST_ZIPS:
-                raise Refused(f"there are more than {MOST_ZIPS} zips")
-            for file in _without_most_others(inside(handed.file)):
+                raise UserError(f"there are more than {MOST_ZIPS} zips")
+            for file in _without_most_others(list_zip(handed.file)):
                 if file.kind == "zip":
                     file = replace(file, problem="is a zip in a zip: expected the notebook itself")
                 found.append(replace(handed, file=file, rest=handed.rest + file.parts))
-        except Refused as error:
+        except UserError as error:
             found.append(replace(handed, file=replace(handed.file, problem=f"is not opened: {error}")))
     return found
 
@@ -333,7 +341,9 @@ def _without_most_others(files: list[File]) -> list[File]:
     return [file for file in files if file.kind != "other"] + others[:MOST_HELPERS]
 
 
-def _submission(student: str, name: str, theirs: list[Handed], names: Names, alone: bool) -> Submission:
+def _submission(
+    student: str, name: str, theirs: list[Upload], names: AssignmentNames, alone: bool
+) -> Submission:
     """alone: no other assignment is graded, so what names none is of this one."""
     here = [h for h in theirs if (of := names.of(h)) == name or (of is None and (alone or h.is_closed))]
     strange = [handed for handed in here if names.own(handed) not in (None, name)]
@@ -342,18 +352,18 @@ def _submission(student: str, name: str, theirs: list[Handed], names: Names, alo
         return _without_work(student, name, theirs, here, strange)
     in_layout = all(handed.folder for handed in work)
 
-    def newest_last(handed: Handed) -> tuple:
+    def newest_last(handed: Upload) -> tuple:
         file, stem = handed.file, _stem(handed.name)
         exact, numbers = stem == names.stems[name], re.findall(r"\d+", names.split(stem)[2])
         return (
             not file.problem, names.own(handed) == name, handed.order,
             in_layout and exact, in_layout and -len(handed.rest),
-            file.when, int(numbers[-1]) if numbers else 0, exact, in_order(file),
+            file.when, int(numbers[-1]) if numbers else 0, exact, sort_key(file),
         )  # fmt: skip
 
     copies = [h for h in work if not (h.number or h.folder) and len(h.rest) == 1 and names.is_copy(h)]
     if len(copies) > MOST_COPIES:
-        raise Refused(
+        raise UserError(
             f"{student} holds {len(copies)} notebooks whose names differ by a number alone ({_list(copies)}):"
             " nothing says whose each is. Give each file its student's name, as ana.ipynb, or a folder."
         )
@@ -391,7 +401,7 @@ def _submission(student: str, name: str, theirs: list[Handed], names: Names, alo
     )
 
 
-def _handed_in(taken: Handed) -> str:
+def _handed_in(taken: Upload) -> str:
     """When, as far as it is known: by nbgrader's timestamp.txt, or by an LMS's zip."""
     place = taken.file.place
     if taken.number and place.entries and taken.file.when:
@@ -399,13 +409,13 @@ def _handed_in(taken: Handed) -> str:
     if not place.entries:
         with suppress(OSError, ValueError):
             stamp = (Path(place.path).parent / "timestamp.txt").read_bytes()[:100].decode().strip()
-            return readable(stamp) if stamp else ""
+            return printable_name(stamp) if stamp else ""
     return ""
 
 
-def _helpers(taken: Handed, theirs: list[Handed]) -> tuple[dict[str, Place], list[Handed]]:
+def _helpers(taken: Upload, theirs: list[Upload]) -> tuple[dict[str, Location], list[Upload]]:
     """The files beside a notebook that it may read or import; and those whose names are a package's."""
-    helpers: dict[str, Place] = {}
+    helpers: dict[str, Location] = {}
     shadows = []
     for each in theirs:
         beside = each.rest[:-1] == taken.rest[:-1] and HELPER.fullmatch(each.name) and not each.file.problem
@@ -419,7 +429,7 @@ def _helpers(taken: Handed, theirs: list[Handed]) -> tuple[dict[str, Place], lis
 
 
 def _without_work(
-    student: str, name: str, theirs: list[Handed], here: list[Handed], strange: list[Handed]
+    student: str, name: str, theirs: list[Upload], here: list[Upload], strange: list[Upload]
 ) -> Submission:
     others = [handed for handed in here if handed.file.kind != "folder"]
     elsewhere = [handed for handed in theirs if handed.file.kind == "notebook" and handed not in here]
@@ -450,17 +460,17 @@ def _is_tail(words: str) -> bool:
     return all(TAIL.fullmatch(word) for word in re.findall(r"[^\W_]+", words))
 
 
-def _where(handed: Handed) -> str:
+def _where(handed: Upload) -> str:
     """The path on disk; behind it, the path in the zip."""
     place = handed.file.place
-    return readable(" › ".join([place.path, *(name for _, name in place.entries)]))
+    return printable_name(" › ".join([place.path, *(name for _, name in place.entries)]))
 
 
-def _quoted(handed: Handed) -> str:
+def _quoted(handed: Upload) -> str:
     name = "/".join(handed.rest) or handed.file.name
     return f"`{name if len(name) <= 80 else '…' + name[-79:]}`"
 
 
-def _list(handed: list[Handed]) -> str:
+def _list(handed: list[Upload]) -> str:
     more = " and more" if len(handed) > MOST_LISTED else ""
     return ", ".join(_quoted(one) for one in handed[:MOST_LISTED]) + more

@@ -10,7 +10,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
-from rnncourse.grading.errors import Unreadable
+from rnncourse.grading.errors import NotebookError
 from rnncourse.grading.intake.assignment import Assignment
 from rnncourse.grading.intake.notebook import read
 from rnncourse.grading.report.feedback import not_judged, verdict
@@ -48,7 +48,7 @@ def _answers(
     """What stands in the exercise's own cells, and, after which of them (-1: before all), the student's."""
     try:
         cells = read(handed_in) if handed_in is not None else []
-    except Unreadable:
+    except NotebookError:
         cells = []
     answers: dict[int, str] = {}
     own: dict[int, list[NotebookNode]] = {}

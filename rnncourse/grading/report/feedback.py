@@ -22,7 +22,7 @@ from rnncourse.checks.framework.verdict import Verdict
 from rnncourse.grading.intake.submissions import safe_name
 from rnncourse.grading.report.pages import CODE, write_page
 from rnncourse.grading.report.result import STATES, Result, TaskResult
-from rnncourse.grading.report.writing import encoded, replacing
+from rnncourse.grading.report.writing import atomic_write, to_utf8
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 # Verdicts that repeat words from the student's process.
@@ -102,8 +102,8 @@ def write_feedback(out: Path, result: Result) -> None:
     name = safe_name(result.student)
     said = feedback(result)
     _write(target / f"{name}.html", result, said)
-    with replacing(target / f"{name}.json") as file:
-        file.write(encoded(json.dumps(said, ensure_ascii=False, indent=1) + "\n"))
+    with atomic_write(target / f"{name}.json") as file:
+        file.write(to_utf8(json.dumps(said, ensure_ascii=False, indent=1) + "\n"))
 
 
 def write_teachers_page(out: Path, result: Result, solutions: Mapping[str, str]) -> None:

@@ -23,12 +23,12 @@ from nbgrader.utils import parse_utc
 from sqlalchemy import create_engine, inspect
 from sqlalchemy.exc import DatabaseError, SAWarning
 
-from rnncourse.grading.errors import WrongGradebook
+from rnncourse.grading.errors import GradebookError
 from rnncourse.grading.intake.assignment import Assignment
 from rnncourse.grading.report.autograded import autograded
 from rnncourse.grading.report.feedback import not_judged, verdict
 from rnncourse.grading.report.result import Result, TaskResult
-from rnncourse.grading.report.writing import encoded, replacing
+from rnncourse.grading.report.writing import atomic_write, to_utf8
 
 COURSE = "rnncourse"
 
@@ -38,7 +38,7 @@ BATCH = 50  # submissions written at once; a formgrader that is open waits so lo
 
 
 def prepare(gradebook: Path, assignments: Iterable[Assignment]) -> None:
-    """Puts the assignments in, where they are not there; WrongGradebook if they don't fit."""
+    """Puts the assignments in, where they are not there; GradebookError if they don't fit."""
     with _opened(gradebook) as (book, url):
         for assignment in assignments:
             _assignment(book, url, assignment)
@@ -50,7 +50,7 @@ def record(
     results: Iterable[Result],
     handed_in: Callable[[str], bytes | None],
 ) -> None:
-    """Writes the results of one assignment; WrongGradebook if the gradebook's own has other tasks or points.
+    """Writes the results of one assignment; GradebookError if the gradebook's own has other tasks or points.
 
     gradebook: the database, made if it is not there. Beside it lies autograded/, where formgrader looks for
     the notebooks. handed_in: of a student, the notebook's file.
@@ -70,7 +70,7 @@ def record(
 
 @contextmanager
 def _opened(gradebook: Path) -> Iterator[tuple[Gradebook, str]]:
-    """The gradebook and its URL; WrongGradebook if the file is none, or can't be written."""
+    """The gradebook and its URL; GradebookError if the file is none, or can't be written."""
     url = f"sqlite:///{gradebook.resolve()}"
     # To make a new one, nbgrader calls alembic by its bare name; it lies beside this Python.
     path = os.environ.get("PATH", "")
@@ -78,11 +78,11 @@ def _opened(gradebook: Path) -> Iterator[tuple[Gradebook, str]]:
     try:
         tables = inspect(create_engine(url)).get_table_names()
         if tables and "submitted_assignment" not in tables:
-            raise WrongGradebook(f"{gradebook} is a database, but no gradebook of nbgrader's.")
+            raise GradebookError(f"{gradebook} is a database, but no gradebook of nbgrader's.")
         with Gradebook(url, COURSE) as book:
             yield book, url
     except DatabaseError as error:
-        raise WrongGradebook(
+        raise GradebookError(
             f"{gradebook} can't be used as nbgrader's gradebook ({error.orig}). Does its folder exist,"
             " is it another file, or has another program locked it?"
         ) from None
@@ -119,7 +119,7 @@ def _assignment(book: Gradebook, url: str, assignment: Assignment) -> None:
     theirs = {cell.name: cell.max_score for cell in cells}
     ours = {f"{check.name}_check": check.points for check in assignment.checks.values()}
     if theirs != ours:
-        raise WrongGradebook(
+        raise GradebookError(
             f"The gradebook's {name} has the tasks and points {theirs}; those of this exercise are {ours}. "
             "Was it made from another version? Take another gradebook, or let nbgrader make it anew."
         )
@@ -156,13 +156,13 @@ def _show(
         return
     folder = Path(course.format_path(course.autograded_directory, student, assignment.name))
     notebook = autograded(assignment, handed_in(result.student), result)
-    with replacing(folder / f"{assignment.stem}.ipynb") as file:
-        file.write(encoded(nbformat.writes(notebook)))
+    with atomic_write(folder / f"{assignment.stem}.ipynb") as file:
+        file.write(to_utf8(nbformat.writes(notebook)))
 
 
 def _id(result: Result) -> str:
     """The student's name as a database can keep it."""
-    return encoded(result.student).decode()
+    return to_utf8(result.student).decode()
 
 
 def _timestamp(course: CourseDirectory, student: str, assignment: str) -> dict:

@@ -13,11 +13,11 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from rnncourse.grading.errors import Refused
-from rnncourse.grading.intake.archives import readable
+from rnncourse.grading.errors import UserError
+from rnncourse.grading.intake.archives import printable_name
 from rnncourse.grading.intake.submissions import safe_name
 from rnncourse.grading.report.result import Result
-from rnncourse.grading.report.writing import harmless, replacing
+from rnncourse.grading.report.writing import as_text_cell, atomic_write
 
 
 def fill_moodle(worksheet: Path, out: Path, results: Iterable[Result]) -> list[str]:
@@ -46,7 +46,7 @@ def fill_moodle(worksheet: Path, out: Path, results: Iterable[Result]) -> list[s
             points = result.points * top / result.total if top and result.total else float(result.points)
             line[grade] = f"{points:.2f}"
             if comment:
-                line[comment] = harmless(_comment(result))
+                line[comment] = as_text_cell(_comment(result))
     _write(out / worksheet.name, columns, rows)
     return lost
 
@@ -57,7 +57,7 @@ def fill_canvas(gradebook: Path, out: Path, results: Iterable[Result], assignmen
     words = re.sub(r"^\d+_", "", assignment)
     named = [name for name in columns if _key(words) in _key(name) and "(" in name]
     if len(named) != 1:
-        raise Refused(
+        raise UserError(
             f"{gradebook}: expected one column whose name has {words} in it, as `{words} (12345)`,"
             f" got {len(named)} of {len(columns)}. Export it anew, or give the column that name."
         )
@@ -88,17 +88,17 @@ def zip_feedback(out: Path, assignment: str, results: Iterable[Result]) -> Path 
     found = [result for result in results if result.number]
     if not found:
         return None
-    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    with atomic_write(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         for result in found:
             page = out / "feedback" / assignment / f"{safe_name(result.student)}.html"
-            name = readable(re.sub(r"_\d+$", "", result.student)).replace("/", " ").replace("\\", " ")
+            name = printable_name(re.sub(r"_\d+$", "", result.student)).replace("/", " ").replace("\\", " ")
             if page.exists():
                 archive.write(page, f"{name}_{result.number}_assignsubmission_file_/feedback.html")
     return path
 
 
 def check_table(path: Path) -> None:
-    """Raise Refused where this can't be filled in: better now than after an hour of grading."""
+    """Raise UserError where this can't be filled in: better now than after an hour of grading."""
     _table(path)
 
 
@@ -108,9 +108,9 @@ def _table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
         reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
         rows = [{k: v or "" for k, v in row.items() if k is not None} for row in reader]
     except (OSError, UnicodeError, csv.Error) as error:
-        raise Refused(f"{path} can't be read as a table ({error})") from None
+        raise UserError(f"{path} can't be read as a table ({error})") from None
     if len(reader.fieldnames or ()) < 2:
-        raise Refused(f"{path} is not a table: expected the CSV file that the LMS exports")
+        raise UserError(f"{path} is not a table: expected the CSV file that the LMS exports")
     return list(reader.fieldnames or ()), rows
 
 
@@ -122,7 +122,7 @@ def _delimiter(text: str) -> str:
 def _column(columns: list[str], path: Path, *names: str) -> str:
     found = next((name for name in columns if name.strip() in names), None)
     if found is None:
-        raise Refused(f"{path} has no column {names[0]}: expected Moodle's grading worksheet")
+        raise UserError(f"{path} has no column {names[0]}: expected Moodle's grading worksheet")
     return found
 
 
@@ -147,7 +147,7 @@ def _comment(result: Result) -> str:
 
 
 def _write(path: Path, columns: list[str], rows: list[dict[str, str]]) -> None:
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         text = io.TextIOWrapper(file, "utf-8-sig", "backslashreplace", newline="", write_through=True)
         writer = csv.DictWriter(text, columns, extrasaction="ignore")
         writer.writeheader()

@@ -16,7 +16,7 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
-from rnncourse.grading.errors import Refused
+from rnncourse.grading.errors import UserError
 from rnncourse.grading.report.result import STATES, Result, TaskResult
 
 NAME = "overrides.csv"
@@ -25,29 +25,29 @@ Overrides = dict[tuple[str, str], dict[str, tuple[int, str]]]  # (student, assig
 
 
 def read_overrides(out: Path) -> Overrides:
-    """Read the file of a folder of results, if there is one; raise Refused for a wrong line."""
+    """Read the file of a folder of results, if there is one; raise UserError for a wrong line."""
     path = out / NAME
     if not path.exists():
         return {}
     try:
         rows = csv.DictReader(io.StringIO(path.read_text("utf-8-sig")))
         if not {"student", "assignment", "points"} <= set(rows.fieldnames or ()):
-            raise Refused(f"{path}: expected the columns {', '.join(COLUMNS)} in its first line")
+            raise UserError(f"{path}: expected the columns {', '.join(COLUMNS)} in its first line")
         found: Overrides = {}
         for row in rows:
             where = f"{path}, line {rows.line_num}"
             points = (row["points"] or "").strip()
             if not points.isdecimal():
-                raise Refused(f"{where}: expected a whole number of points, got {points or 'nothing'}")
+                raise UserError(f"{where}: expected a whole number of points, got {points or 'nothing'}")
             key = (row["student"] or "").strip(), (row["assignment"] or "").strip()
             task, comment = (row.get("task") or "").strip(), (row.get("comment") or "").strip()
             found.setdefault(key, {})[task] = int(points), comment
         return found
     except (OSError, UnicodeError, csv.Error) as error:
-        raise Refused(f"{path} can't be read ({error})") from None
+        raise UserError(f"{path} can't be read ({error})") from None
 
 
-def overridden(result: Result, overrides: Overrides) -> Result:
+def apply_overrides(result: Result, overrides: Overrides) -> Result:
     """Return the result with the teacher's points, where there are some."""
     given = overrides.get((result.student, result.assignment))
     if not given:

@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 
-from rnncourse.grading.report.writing import encoded, replacing
+from rnncourse.grading.report.writing import atomic_write, to_utf8
 
 CODE = re.compile(r"(`[^`]*`)")
 TEMPLATES = Path(__file__).parent / "templates"
@@ -19,8 +19,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 def write_page(path: Path, template: str, **values: object) -> None:
     """Fill in a template, all values escaped, and write the page whole or not at all."""
     page = PAGES.get_template(template).render(**values)
-    with replacing(path) as file:
-        file.write(encoded(page))
+    with atomic_write(path) as file:
+        file.write(to_utf8(page))
 
 
 def share(part: float, whole: float) -> float:

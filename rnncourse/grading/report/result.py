@@ -6,6 +6,8 @@ import dataclasses
 import json
 from dataclasses import dataclass
 
+from rnncourse.grading.intake.cells import Stopped
+
 # In order of gravity: a submission has the gravest state of its tasks.
 STATES = {
     "graded": "every task was judged",
@@ -39,21 +41,6 @@ class TaskResult:
     remarks: tuple[str, ...] = ()
     earned: tuple[str, ...] = ()
     code: str = ""
-
-
-@dataclass(frozen=True)
-class Stopped:
-    """A statement of a student's that stopped with an error.
-
-    went_on: whether the cell's next statements were run all the same. names: what was not defined by it.
-    cell: the number of its cell among those that were run.
-    """
-
-    line: str
-    error: str
-    went_on: bool
-    names: tuple[str, ...] = ()
-    cell: int = 0
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rnncourse.grading.intake.submissions import safe_name
-from rnncourse.grading.report.overrides import overridden, read_overrides
+from rnncourse.grading.report.overrides import apply_overrides, read_overrides
 from rnncourse.grading.report.result import STATES, Result, TaskResult
-from rnncourse.grading.report.writing import encoded, harmless, replacing
+from rnncourse.grading.report.writing import as_text_cell, atomic_write, to_utf8
 
 COLUMNS = ("student", "assignment", "state", "points", "total", "reason", "remarks")
 MORE = ("number", "handed_in", "late", "overridden")  # columns that are there if something is in them
@@ -28,7 +28,7 @@ MORE = ("number", "handed_in", "late", "overridden")  # columns that are there i
 log = logging.getLogger(__name__)
 
 
-class Results:
+class ResultStore:
     """The folder of results. `Results(out)`; it is made when the first result is written."""
 
     def __init__(self, out: Path) -> None:
@@ -39,8 +39,8 @@ class Results:
         return self.out / "results" / assignment / f"{safe_name(student)}.json"
 
     def write(self, result: Result) -> None:
-        with replacing(self.path(result.student, result.assignment)) as file:
-            file.write(encoded(result.to_json()))
+        with atomic_write(self.path(result.student, result.assignment)) as file:
+            file.write(to_utf8(result.to_json()))
             file.flush()
             os.fsync(file.fileno())  # what can be made again from the results does without
 
@@ -55,19 +55,19 @@ class Results:
         for path in sorted((self.out / "results").glob("*/*.json")):
             result = None if path.name.startswith(".") else self._read(path)
             if result is not None:
-                yield overridden(result, self.overrides)
+                yield apply_overrides(result, self.overrides)
 
     def write_tables(self) -> None:
         """results.csv and results.json, made anew of the files that are there."""
         rows: list[dict[str, str | int]] = []
-        with replacing(self.out / "results.json") as file:
+        with atomic_write(self.out / "results.json") as file:
             file.write(b"[")
             for result in self:
-                file.write((b",\n" if rows else b"\n") + encoded(result.to_json()))
+                file.write((b",\n" if rows else b"\n") + to_utf8(result.to_json()))
                 rows.append(_row(result))
             file.write(b"\n]\n")
         columns = dict.fromkeys(name for row in rows for name in row)
-        with replacing(self.out / "results.csv") as file:
+        with atomic_write(self.out / "results.csv") as file:
             # The mark at the beginning is what tells Excel that this is UTF-8.
             text = io.TextIOWrapper(file, "utf-8-sig", "backslashreplace", newline="", write_through=True)
             writer = csv.DictWriter(text, columns or COLUMNS)
@@ -111,6 +111,6 @@ def _row(result: Result) -> dict[str, str | int]:
     cells |= {name: value for name in MORE if (value := getattr(result, name))}
     cells |= {"overridden": "yes"} if result.overridden else {}
     return {
-        name: harmless(cell) if isinstance(cell, str) else "" if cell is None else cell
+        name: as_text_cell(cell) if isinstance(cell, str) else "" if cell is None else cell
         for name, cell in cells.items()
     }

@@ -13,7 +13,7 @@ from rnncourse.grading.intake.submissions import safe_name
 from rnncourse.grading.report.feedback import NOTHING
 from rnncourse.grading.report.pages import write_page
 from rnncourse.grading.report.result import STATES, Result, TaskResult
-from rnncourse.grading.report.store import Results
+from rnncourse.grading.report.store import ResultStore
 
 # What a verdict that names no mistake is called in the summary.
 UNNAMED = {
@@ -198,7 +198,7 @@ def _link(out: Path, result: Result) -> str:
     name = f"{safe_name(result.student)}.html"
     pages = [out / folder / result.assignment / name for folder in ("students", "feedback")]
     there = next((page for page in pages if page.exists()), None)
-    path = there or Results(out).path(result.student, result.assignment)
+    path = there or ResultStore(out).path(result.student, result.assignment)
     return quote(path.relative_to(out).as_posix())
 
 

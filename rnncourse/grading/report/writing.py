@@ -9,20 +9,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from rnncourse.grading.errors import Refused
+from rnncourse.grading.errors import UserError
 
 # A cell that begins with one of these is a formula to a spreadsheet, which may start programs.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """A file to write to, which takes the place of `path` only once it is whole.
 
     Cut off before that, it leaves `path` as it was, and a hidden .tmp file that the next run writes over.
-    Refused where it can't be written: the disk is full, say, or the folder is another user's.
+    UserError where it can't be written: the disk is full, say, or the folder is another user's.
     """
-    with refusing(path):
+    with as_user_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.tmp")
         with temporary.open("wb") as file:
@@ -31,35 +31,35 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def refusing(path: Path) -> Iterator[None]:
+def as_user_error(path: Path) -> Iterator[None]:
     """Turn the system's refusal to write `path` into a sentence."""
     try:
         yield
     except OSError as error:
-        raise Refused(f"{path} can't be written ({error.strerror or error})") from None
+        raise UserError(f"{path} can't be written ({error.strerror or error})") from None
 
 
 @contextmanager
-def alone_in(out: Path) -> Iterator[None]:
-    """Let no other run write into this folder meanwhile; Refused where one does. Its end frees it."""
-    with refusing(out):
+def exclusive_folder(out: Path) -> Iterator[None]:
+    """Let no other run write into this folder meanwhile; UserError where one does. Its end frees it."""
+    with as_user_error(out):
         folder = os.open(out, os.O_RDONLY)
     try:
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             words = "wait for its end, or pass another --out"
-            raise Refused(f"another run is writing into {out}: {words}") from None
+            raise UserError(f"another run is writing into {out}: {words}") from None
         yield
     finally:
         os.close(folder)
 
 
-def encoded(text: str) -> bytes:
+def to_utf8(text: str) -> bytes:
     r"""UTF-8. Half a surrogate pair, which is no character, goes as \udXXX: JSON reads it back as it is."""
     return text.encode("utf-8", "backslashreplace")
 
 
-def harmless(text: str) -> str:
+def as_text_cell(text: str) -> str:
     """A spreadsheet takes what begins with ' for text."""
     return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text

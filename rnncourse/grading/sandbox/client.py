@@ -14,9 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from rnncourse.grading.sandbox.messages import Buffer, Job, JobResult
-from rnncourse.grading.sandbox.pipes import read_message, send
-from rnncourse.grading.sandbox.runner import read
-from rnncourse.grading.sandbox.walls import kill_all_of, own_user, remove_within
+from rnncourse.grading.sandbox.pipes import read, read_message, send
+from rnncourse.grading.sandbox.walls import empty_folder, kill_processes_of, unused_uid
 
 CHECKS = Path(__file__).parents[2] / "checks"
 PREFIX = "rnncourse-"  # of a server's folder in the system's temporary one
@@ -41,13 +40,13 @@ def remove_left_behind() -> None:
             try:
                 if os.fstat(held).st_uid == os.geteuid():
                     fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    remove_within(folder)
+                    empty_folder(folder)
                     folder.rmdir()
             finally:
                 os.close(held)
 
 
-class Host:
+class SandboxClient:
     """`with Host(hidden) as host: host.run(job)`. Callers in several threads wait for one another.
 
     hidden: what no student's code may read, beside the exercise sets. Only Python, its packages and
@@ -60,7 +59,7 @@ class Host:
         self._one_at_a_time = threading.Lock()
         self._process: subprocess.Popen | None = None
 
-    def __enter__(self) -> Host:
+    def __enter__(self) -> SandboxClient:
         self.start()
         return self
 
@@ -73,7 +72,7 @@ class Host:
         self.folder.chmod(0o711)
         self._held = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
         fcntl.flock(self._held, fcntl.LOCK_SH)  # until this process ends, in whatever way
-        self.uid = own_user()
+        self.uid = unused_uid()
         process = subprocess.Popen(
             [
                 sys.executable,
@@ -105,9 +104,9 @@ class Host:
             process.kill()
             process.wait()
             if self.uid is not None:
-                kill_all_of(self.uid)
+                kill_processes_of(self.uid)
         self._replies.close()
-        remove_within(self.folder)
+        empty_folder(self.folder)
         self.folder.rmdir()
         os.close(self._held)
 

@@ -38,7 +38,7 @@ OPERATIONS = {
 }
 
 
-class _Unlike:
+class _CheckStandIn:
     """In place of a check, which holds the answers: it takes any call, says nothing and gives all points."""
 
     def __init__(self, points: int) -> None:
@@ -53,7 +53,7 @@ class _Unlike:
     verdict = example
 
 
-class _Sets:
+class _CheckFinder:
     """Finds rnncourse.checks.<set>, and puts a module there with what the set gives, and no check."""
 
     def __init__(self, given: dict[str, types.ModuleType], points: dict[str, int]) -> None:
@@ -72,7 +72,7 @@ class _Sets:
         def attribute(name: str):
             if name.startswith("__"):
                 raise AttributeError(name)
-            return getattr(given, name, None) or _Unlike(points.get(name, 0))
+            return getattr(given, name, None) or _CheckStandIn(points.get(name, 0))
 
         module.__getattr__ = attribute
         return module
@@ -81,11 +81,11 @@ class _Sets:
         pass
 
 
-class Forbidden(BaseException):
+class ForbiddenCallError(BaseException):
     """The thing to build was called."""
 
 
-def no_recordings() -> None:
+def forbid_recordings() -> None:
     """Of torch's recurrent operations: torch.jit.trace, or a mode, would keep what they are made of."""
 
     def deny(*arguments, **named):
@@ -99,14 +99,16 @@ def no_recordings() -> None:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(table))  # for good
 
 
-def _locks() -> Callable[[tuple[str, ...]], None]:
+def operation_lock() -> Callable[[tuple[str, ...]], None]:
     """lock(names): these of torch's operations are gone from this process, however they are called."""
     library, keys, by_name = torch._C._dispatch_library, torch._C.DispatchKey, OPERATIONS
     keep, boxed = ctypes.pythonapi.Py_IncRef, ctypes.py_object
     tables = [(name, getattr(keys, name)) for name in ("CompositeImplicitAutograd", "CPU", "AutogradCPU")]
 
     def deny(*arguments, **named):
-        raise Forbidden("this calls torch's own recurrent operation: that is the thing to build here.")
+        raise ForbiddenCallError(
+            "this calls torch's own recurrent operation: that is the thing to build here."
+        )
 
     STAND_INS[id(deny.__code__)] = "torch's own recurrent operation"
 
@@ -122,7 +124,7 @@ def _locks() -> Callable[[tuple[str, ...]], None]:
     return lock
 
 
-def _audit() -> Callable[[str, tuple], None]:
+def audit_hook() -> Callable[[str, tuple], None]:
     denied, frame_at, deepest = DENIED_EVENTS, sys._getframe, sys.getrecursionlimit
     watching, answering = (Watch.__enter__.__code__, Watch.__exit__.__code__), evaluate_one.__code__
 
@@ -147,7 +149,7 @@ def _audit() -> Callable[[str, tuple], None]:
     return hook
 
 
-def _hide() -> None:
+def hide_grader() -> None:
     """Take this package, and what evaluates, out of a student's reach."""
     hidden = ("rnncourse.grading", "rnncourse.checks.framework", "rnncourse.checks.uses", "pyseccomp")
     for name in [name for name in sys.modules if name.startswith(hidden)]:

@@ -10,7 +10,7 @@ import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from rnncourse.grading.sandbox.system import _checked, _libc
+from rnncourse.grading.sandbox.system import checked, libc
 
 # Landlock's system calls have the same numbers on every architecture.
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF, RULE_PATH_BENEATH = 444, 445, 446, 1
@@ -23,11 +23,11 @@ SCOPES = (1 << 0) | (1 << 1)  # version 6: abstract sockets, signals to processe
 
 
 def landlock_version() -> int:
-    version = _libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
+    version = libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), ctypes.c_uint32(1))
     return max(version, 0)
 
 
-def _readable(hidden: tuple[Path, ...]) -> Iterator[Path]:
+def readable_paths(hidden: tuple[Path, ...]) -> Iterator[Path]:
     """Python, its packages and the system's libraries, without what is hidden."""
     library = Path(__file__).parents[2]
     roots = [sys.prefix, sys.base_prefix, *map(sysconfig.get_path, ("stdlib", "purelib", "platlib"))]
@@ -64,12 +64,12 @@ class _PathBeneath(ctypes.Structure):
     _fields_ = (("allowed", ctypes.c_uint64), ("folder", ctypes.c_int32))
 
 
-def _ruleset(folder: Path, readable: Iterable[Path]) -> int:
+def make_ruleset(folder: Path, readable: Iterable[Path]) -> int:
     version = landlock_version()
     rights = ALL_FILE_RIGHTS[max(v for v in ALL_FILE_RIGHTS if v <= version)]
     attributes = _RulesetAttributes(rights, TCP if version >= 4 else 0, SCOPES if version >= 6 else 0)
     size = 24 if version >= 6 else 16 if version >= 4 else 8
-    ruleset = _checked(_libc.syscall(CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0))
+    ruleset = checked(libc.syscall(CREATE_RULESET, ctypes.byref(attributes), ctypes.c_size_t(size), 0))
     _allow(ruleset, folder, rights & ~EXECUTE & ~MAKE_DEVICES)
     for path in readable:
         _allow(ruleset, path, READ_FILE | READ_DIR | (WRITE_FILE if path == Path("/dev/null") else 0))
@@ -82,6 +82,6 @@ def _allow(ruleset: int, path: Path, rights: int) -> None:
         if not stat.S_ISDIR(os.fstat(there).st_mode):
             rights &= EXECUTE | WRITE_FILE | READ_FILE
         rule = _PathBeneath(rights, there)
-        _checked(_libc.syscall(ADD_RULE, ruleset, RULE_PATH_BENEATH, ctypes.byref(rule), 0))
+        checked(libc.syscall(ADD_RULE, ruleset, RULE_PATH_BENEATH, ctypes.byref(rule), 0))
     finally:
         os.close(there)

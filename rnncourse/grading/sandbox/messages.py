@@ -1,4 +1,4 @@
-"""The messages between the grader (host.py) and its warm server (server.py): JSON and raw bytes.
+"""The messages between the grader (client.py) and its warm server (server.py): JSON and raw bytes.
 
 No function, class or closure is sent, so that nothing hangs on how a version of a library pickles them: a
 check's `use` goes by the names of its module and of itself.
@@ -103,7 +103,7 @@ class JobResult:
     ends: why there is none, "timeout", "crashed" or "fault"; "" where there is an answer. end: the same of
     the whole notebook. fault: an error of the grader's own code, in words. at: the number, counted from 1, of
     the step that was being run when the notebook's process ended; 0 before the first. stopped: JSON, what the
-    runner says of statements that stopped (student.py has the fields).
+    runner says of statements that stopped (cells.py has the fields).
     """
 
     answers: list[Buffer | None] = field(default_factory=list)

@@ -32,12 +32,12 @@ from typing import Any
 from rnncourse.checks.framework.cases import Case
 from rnncourse.checks.framework.evaluate import Answer, Failure, evaluate
 from rnncourse.checks.framework.use import Use
-from rnncourse.grading.sandbox.cells import CELLS
-from rnncourse.grading.sandbox.guards import _audit, _hide, _locks, _Sets
+from rnncourse.grading.sandbox.cell_loop import CELLS
+from rnncourse.grading.sandbox.guards import _CheckFinder, audit_hook, hide_grader, operation_lock
 from rnncourse.grading.sandbox.messages import Group, Plan, Task
 from rnncourse.grading.sandbox.pipes import read_message, send
-from rnncourse.grading.sandbox.system import die_with_parent
-from rnncourse.grading.sandbox.walls import CLONE_PARENT, Box
+from rnncourse.grading.sandbox.system import CLONE_PARENT, die_with_parent
+from rnncourse.grading.sandbox.walls import Sandbox
 from rnncourse.grading.sandbox.wire import pack_answers, unpack_inputs
 
 SIGCHLD, SYS_CLONE = 17, {"x86_64": 56, "aarch64": 220}
@@ -50,10 +50,10 @@ class Channel:
     up: int  # to the server: "here I am" (the answerer), then its answer
     down: int  # to the answerer: a task's inputs
     go: int  # to the runner: a byte when the answerer is done
-    page: Page  # to the server, which reads it when all is over
+    page: SharedPage  # to the server, which reads it when all is over
 
 
-class Page:
+class SharedPage:
     """Memory that the server shares with one submission's processes: how far they came, and what failed.
 
     step: the number, from 1 on, of the step that is being run; 0 until a student's code may have run.
@@ -83,7 +83,7 @@ class Page:
 
 def run(
     channel: Channel,
-    box: Box,
+    box: Sandbox,
     plan: Plan,
     uses: dict[tuple[str, str], Use],
     given: dict[str, types.ModuleType],
@@ -107,20 +107,20 @@ def run(
     apart |= {"cache": linecache.cache, "ast": ast, "sys": sys}
     exec(CELLS, apart)
     shell.showtraceback = apart["swallowed"]
-    lock, clone, answer, prepare = _locks(), _cloner(), _answer, die_with_parent
+    lock, clone, answer, prepare = operation_lock(), _cloner(), _answer, die_with_parent
     collect_no_more, collect_again = ctypes.pythonapi.PyGC_Disable, ctypes.pythonapi.PyGC_Enable
     write, read, leave, up, go = os.write, os.read, os._exit, channel.up, channel.go
     at, number = channel.page.step, 0
     if plan.limits.walls:
-        prepare = box.last_wall
+        prepare = box.seal
     box.enter(plan.limits)
     for name, content in script["files"].items():
         with open(name, "wb") as file:
             file.write(content.encode("latin-1"))
     sys.path.insert(0, str(box.folder))
-    sys.meta_path.insert(0, _Sets(given, dict(plan.points)))
-    _hide()
-    sys.addaudithook(_audit())
+    sys.meta_path.insert(0, _CheckFinder(given, dict(plan.points)))
+    hide_grader()
+    sys.addaudithook(audit_hook())
     _thread.start_new_thread(apart["cells"], ())
     begin.release()  # one empty cell: then that thread has begun, and holds nothing
     finished.acquire()

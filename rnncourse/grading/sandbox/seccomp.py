@@ -7,8 +7,14 @@ import ctypes
 import errno
 import tempfile
 
-from rnncourse.grading.sandbox.system import _checked, _libc
-from rnncourse.grading.sandbox.walls import CLONE_NEWNS, CLONE_NEWUSER, CLONE_PARENT, CLONE_THREAD
+from rnncourse.grading.sandbox.system import (
+    CLONE_NEWNS,
+    CLONE_NEWUSER,
+    CLONE_PARENT,
+    CLONE_THREAD,
+    checked,
+    libc,
+)
 
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
 F_NOTIFY, F_SETOWN, F_SETSIG, F_SETOWN_EX = 1026, 8, 10, 15
@@ -38,7 +44,7 @@ CLONE_APART = (0x00004000, 0x02000000, 0x04000000, 0x08000000, 0x20000000, 0x400
 UNKNOWN = range(463, 512)
 
 
-def _filter(may_answer: bool):
+def make_filter(may_answer: bool):
     """All is allowed but what is DENIED, and new processes and threads.
 
     With may_answer there are threads, and processes made with CLONE_PARENT, which the C library's fork never
@@ -74,18 +80,18 @@ def _filter(may_answer: bool):
     return filter
 
 
-class _Program(ctypes.Structure):
+class FilterProgram(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
 
 
-def _program(filter) -> _Program:
+def compile_filter(filter) -> FilterProgram:
     """The filter as the kernel takes it: made once, and not by each process that it is for."""
     with tempfile.TemporaryFile() as file:
         filter.export_bpf(file)
         file.seek(0)
         instructions = file.read()
-    return _Program(len(instructions) // 8, instructions)
+    return FilterProgram(len(instructions) // 8, instructions)
 
 
-def _load(program: _Program) -> None:
-    _checked(_libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0))
+def load_filter(program: FilterProgram) -> None:
+    checked(libc.prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0))

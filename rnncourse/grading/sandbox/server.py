@@ -1,7 +1,7 @@
 """A warm process, with torch imported and nothing of a student's: it forks for each submission, and watches.
 
-Jobs come in on standard input and their results go out on standard output, as messages of job.py (host.py
-is the other side). What a student's process says is passed on as it came: bytes. This process has one thread
+Jobs come in on standard input and their results go out on standard output (messages.py; the other side is
+client.py). What a student's process says is passed on as it came: bytes. This process has one thread
 from its first torch operation on: a fork after two threads would hang.
 """
 
@@ -15,8 +15,8 @@ from pathlib import Path
 from rnncourse.grading.sandbox.harmless import make_harmless
 from rnncourse.grading.sandbox.messages import JobResult, Plan
 from rnncourse.grading.sandbox.pipes import read_message, send, write_all
-from rnncourse.grading.sandbox.supervisor import Overseer
-from rnncourse.grading.sandbox.walls import Box
+from rnncourse.grading.sandbox.supervisor import Supervisor
+from rnncourse.grading.sandbox.walls import Sandbox
 from rnncourse.grading.sandbox.warm import freeze, warm_up
 
 
@@ -28,8 +28,8 @@ def main() -> None:
     os.environ.update(HOME=str(folder), TMPDIR=str(folder), RNNCOURSE_PROGRESS="off", IPYTHONDIR=str(folder))
     warm_up()
     hidden = [Path(path) for path in json.loads(read_message(requests))]
-    box = Box(folder, uid if uid >= 0 else None, hidden)
-    overseer = Overseer(box)
+    box = Sandbox(folder, uid if uid >= 0 else None, hidden)
+    supervisor = Supervisor(box)
     make_harmless()
     freeze()
     send(replies, b"ready")
@@ -38,7 +38,7 @@ def main() -> None:
             plan = Plan.from_bytes(read_message(requests))
         except EOFError:
             os._exit(0)  # nothing here needs an orderly end, which would take a second
-        _reply(replies, overseer.run(plan, requests))
+        _reply(replies, supervisor.run(plan, requests))
 
 
 def _reply(file: int, result: JobResult) -> None:

@@ -22,6 +22,7 @@ from rnncourse.checks.framework.limit import PATIENCE
 from rnncourse.checks.framework.use import Use
 from rnncourse.checks.framework.watch import ANSWERS, Watch
 from rnncourse.grading.sandbox.messages import Group, JobResult, Plan, Task
+from rnncourse.grading.sandbox.pipes import read
 from rnncourse.grading.sandbox.processes import (
     Process,
     children,
@@ -30,8 +31,8 @@ from rnncourse.grading.sandbox.processes import (
     threads,
     why_ended,
 )
-from rnncourse.grading.sandbox.runner import DONE, HERE, Channel, Page, read, run
-from rnncourse.grading.sandbox.walls import Box
+from rnncourse.grading.sandbox.runner import DONE, HERE, Channel, SharedPage, run
+from rnncourse.grading.sandbox.walls import Sandbox
 from rnncourse.grading.sandbox.warm import warm_up_optimizers
 from rnncourse.grading.sandbox.wire import MOST_BYTES
 
@@ -41,10 +42,10 @@ MOST_TOLD = 2**17  # bytes, of cells that stopped
 CROWD, LOOK = 2, 0.25  # of children: the runner and an answerer. seconds until they are counted again
 
 
-class Overseer:
+class Supervisor:
     """One submission at a time: its runner, and one answerer after the other."""
 
-    def __init__(self, box: Box) -> None:
+    def __init__(self, box: Sandbox) -> None:
         self.box = box
         self.given = {found.name: _given(found.name) for found in pkgutil.iter_modules(given.__path__)}
 
@@ -60,7 +61,7 @@ class Overseer:
         down_read, down = os.pipe()
         go_read, go = os.pipe()
         os.set_blocking(up, False)
-        page = Page()
+        page = SharedPage()
         pid = os.fork()
         if pid == 0:
             try:

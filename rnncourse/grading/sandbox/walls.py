@@ -18,20 +18,20 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from rnncourse.grading.sandbox.landlock import RESTRICT_SELF, _readable, _ruleset, landlock_version
+from rnncourse.grading.sandbox.landlock import RESTRICT_SELF, landlock_version, make_ruleset, readable_paths
 from rnncourse.grading.sandbox.limits import Limits
-from rnncourse.grading.sandbox.seccomp import _filter, _load, _program
+from rnncourse.grading.sandbox.seccomp import compile_filter, load_filter, make_filter
 from rnncourse.grading.sandbox.system import (
+    CLONE_NEWNS,
+    CLONE_NEWUSER,
     PR_SET_DUMPABLE,
     PR_SET_KEEPCAPS,
     PR_SET_NO_NEW_PRIVS,
-    _checked,
-    _libc,
+    checked,
     die_with_parent,
+    libc,
 )
 
-CLONE_THREAD, CLONE_PARENT = 0x00010000, 0x00008000
-CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 1 << 14, 1 << 18
 MOST_PROCESSES = 128  # and threads, of a student's own user
 FOLDER_BYTES, FOLDER_FILES = 256 * 2**20, 10_000  # of the private folder, all together
@@ -46,65 +46,65 @@ def missing() -> list[str]:
     if landlock_version() < 1:
         lacks.append("Landlock (Linux 5.13): files could be read and written")
     try:
-        _filter(may_answer=True)
+        make_filter(may_answer=True)
     except (ImportError, OSError, RuntimeError) as error:
         lacks.append(f"seccomp, by libseccomp and pyseccomp: network and new processes stay open ({error})")
     return lacks
 
 
-def own_user() -> int | None:
+def unused_uid() -> int | None:
     """The number of a user that is nobody's, for a student's process; None where this is not root."""
     return 2_000_000_000 + os.getpid() if os.geteuid() == 0 else None
 
 
-def remarks() -> list[str]:
+def weaknesses() -> list[str]:
     """What is weaker here than it could be, with all walls up."""
     found = []
-    if own_user() is None:
+    if unused_uid() is None:
         found.append("not started as root: students' code runs as you, behind Landlock and seccomp")
     if 1 <= landlock_version() < 6:
         found.append(
             f"Landlock has version {landlock_version()}: seccomp alone stops TCP (4) and signals (6)"
         )
     with tempfile.TemporaryDirectory() as folder:
-        if not can_bound(Path(folder)):
+        if not can_mount_in_memory(Path(folder)):
             found.append(
                 "no mounts of one's own (CAP_SYS_ADMIN, or user namespaces): many files could fill the disk"
             )
     return found
 
 
-def can_bound(folder: Path) -> bool:
+def can_mount_in_memory(folder: Path) -> bool:
     """May `bound` do what it says? A process of its own tries it: what fails midway can't be taken back."""
     helper = os.fork()
     if helper == 0:
         with contextlib.suppress(OSError):
-            bound(folder)
+            mount_in_memory(folder)
             os._exit(0)
         os._exit(1)
     return os.waitpid(helper, 0)[1] == 0
 
 
-def bound(folder: Path) -> None:
+def mount_in_memory(folder: Path) -> None:
     """Let a folder lie in memory, with a limit, in the eyes of this process and its children alone.
 
     OSError where the system refuses. It is a mount that ends with the last of them.
     """
     user, group = os.geteuid(), os.getegid()
-    _checked(_libc.unshare(CLONE_NEWNS if user == 0 else CLONE_NEWNS | CLONE_NEWUSER))
+    checked(libc.unshare(CLONE_NEWNS if user == 0 else CLONE_NEWNS | CLONE_NEWUSER))
     if user != 0:  # who is not root may mount in a user namespace alone, and there has a name to give itself
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
-    _checked(_libc.mount(None, b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None))
+    checked(libc.mount(None, b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None))
     options = f"size={FOLDER_BYTES},nr_inodes={FOLDER_FILES},mode=700".encode()
     flags = ctypes.c_ulong(MS_NOSUID | MS_NODEV | MS_NOEXEC)
-    _checked(_libc.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", flags, options))
+    checked(libc.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", flags, options))
     if user != 0:
         _keep_powers(0)
 
 
-def kill_all_of(uid: int) -> None:
+def kill_processes_of(uid: int) -> None:
     """Kill all processes of a user's; only root may."""
     helper = os.fork()
     if helper == 0:
@@ -115,7 +115,7 @@ def kill_all_of(uid: int) -> None:
     os.waitpid(helper, 0)
 
 
-class Box:
+class Sandbox:
     """A private folder and the walls around it, made once and put up in one process after the other."""
 
     def __init__(self, folder: Path, uid: int | None, hidden: Iterable[Path]) -> None:
@@ -125,13 +125,15 @@ class Box:
         self.files: list[int] = []  # open ones, that its walls need
         self.counted = uid is not None  # are its processes apart from all others: by user, or user namespace?
         if not missing():
-            if can_bound(folder):
-                bound(folder)
+            if can_mount_in_memory(folder):
+                mount_in_memory(folder)
                 self.empty()  # another one, now
                 self.counted = True
-            self.ruleset = _ruleset(folder, _readable(tuple(path.resolve() for path in hidden)))
+            self.ruleset = make_ruleset(folder, readable_paths(tuple(path.resolve() for path in hidden)))
             self.files = [self.ruleset]
-            self.seccomp, self.no_more = (_program(_filter(may_answer)) for may_answer in (True, False))
+            self.seccomp, self.no_more = (
+                compile_filter(make_filter(may_answer)) for may_answer in (True, False)
+            )
 
     def enter(self, limits: Limits) -> None:
         """Put the walls up around this process, for good."""
@@ -146,27 +148,27 @@ class Box:
         if self.uid is not None:
             _become(self.uid)
             die_with_parent()  # a change of user took that away
-        _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
-        _checked(_libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-        _checked(_libc.syscall(RESTRICT_SELF, self.ruleset, ctypes.c_uint32(0)))
+        libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+        checked(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        checked(libc.syscall(RESTRICT_SELF, self.ruleset, ctypes.c_uint32(0)))
         os.close(self.ruleset)
-        _load(self.seccomp)
+        load_filter(self.seccomp)
 
-    def last_wall(self) -> None:
+    def seal(self) -> None:
         """For a process that is made within the walls: none is made by it, and it wakes no other."""
         die_with_parent()
-        _load(self.no_more)
+        load_filter(self.no_more)
 
     def end_all(self) -> None:
         """Kill all that runs within these walls."""
         if self.uid is not None:
-            kill_all_of(self.uid)
+            kill_processes_of(self.uid)
 
     def empty(self) -> None:
         """Remove what a student left in the folder, whatever its rights, and never what a link points to."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
         os.chmod(self.folder, 0o700)
-        remove_within(self.folder)
+        empty_folder(self.folder)
         if self.uid is not None:
             os.chown(self.folder, self.uid, self.uid)
 
@@ -182,7 +184,7 @@ class _Capabilities(ctypes.Structure):
 def _become(uid: int) -> None:
     """Another user. It keeps root's power to read, for a Python in root's home; Landlock says what."""
     os.setgroups([])
-    _libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
+    libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
     _keep_powers(DAC_READ_SEARCH)
@@ -192,10 +194,10 @@ def _keep_powers(capabilities: int) -> None:
     """Of root's powers, these alone."""
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     few = (_Capabilities * 2)(_Capabilities(capabilities, capabilities, 0), _Capabilities(0, 0, 0))
-    _checked(_libc.capset(header, few))
+    checked(libc.capset(header, few))
 
 
-def remove_within(folder: Path) -> None:
+def empty_folder(folder: Path) -> None:
     """Empty a folder, of whatever depth: what lies in a folder of it is moved up beside that, and so on."""
     while entries := list(os.scandir(folder)):
         for entry in entries:
@@ -223,9 +225,3 @@ def _limit(limits: Limits) -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         resource.setrlimit(what, (value, value))
-
-
-# ---- Landlock
-
-
-# ---- seccomp

@@ -12,7 +12,7 @@ import rnncourse
 from rnncourse.checks.framework.cases import Case
 from rnncourse.checks.framework.evaluate import evaluate
 from rnncourse.checks.framework.use import call, load_and_call
-from rnncourse.grading.sandbox.guards import no_recordings
+from rnncourse.grading.sandbox.guards import forbid_recordings
 from rnncourse.grading.sandbox.runner import hooks_in_child
 from rnncourse.grading.sandbox.wire import pack_answers, pack_inputs, unpack_inputs
 
@@ -61,7 +61,7 @@ def warm_up() -> None:
             library.impl("nothing", torch._C.DispatchKey.CPU, lambda: None)
     # By this, which torch 2.6 lacks, an operation could be kept that is later taken from the dispatcher.
     vars(torch._C).pop("_dispatch_get_computed_kernel_for_dispatch_key", None)
-    no_recordings()
+    forbid_recordings()
 
 
 @functools.cache
