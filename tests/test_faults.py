@@ -147,8 +147,8 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_submissions.py::test_layouts[Moodle, one name twice-folder]",
         ),
         "a folder inside speaks for another student": (
-            "Upload(file, parts[0], parts[1:], export=export, folder=folder)",
-            "Upload(file, parts[-2], parts[1:], export=export, folder=folder)",
+            "Upload(file, names.owner(parts[0]), parts[1:], export=export, folder=folder)",
+            "Upload(file, names.owner(parts[-2]), parts[1:], export=export, folder=folder)",
             "grading/test_submissions.py::test_forged_names[folder-folders outside]",
         ),
         "the oldest of several is graded": (

@@ -23,7 +23,7 @@ from rnncourse.grading.errors import GraderError, NotebookError, UserError
 from rnncourse.grading.intake.assignment import Assignment
 from rnncourse.grading.intake.submissions import Submission, find_submissions
 from rnncourse.grading.report.feedback import write_feedback, write_teachers_page
-from rnncourse.grading.report.lms import check_table, fill_canvas, fill_moodle, zip_feedback
+from rnncourse.grading.report.lms import Table, fill_canvas, fill_moodle, zip_feedback
 from rnncourse.grading.report.overrides import apply_overrides
 from rnncourse.grading.report.result import Result
 from rnncourse.grading.report.store import ResultStore
@@ -76,7 +76,7 @@ def grade_class(options: GradeOptions) -> ClassOutcome:
     if options.scheduler:
         options.scheduler.security()
     for table in filter(None, (options.moodle, options.canvas)):
-        check_table(table)
+        Table(table)  # better refused now than after an hour of grading
         if len({each.assignment for each in submissions}) > 1:
             raise UserError(f"{table} belongs to one assignment, but several are graded: add --assignment")
     with as_user_error(options.out):
@@ -100,12 +100,16 @@ def _grade(options: GradeOptions, found: dict[str, Path], submissions: list[Subm
     settings = Settings.of(used.values(), hidden, options.limits)
     states: Counter[str] = Counter()
 
+    roster = options.moodle or options.canvas
+    table = Table(roster) if roster else None
     about = {(each.student, each.assignment): each for each in submissions}
 
     def keep(result: Result) -> None:
         of = about[result.student, result.assignment]
         late = "late" if of.late else late_by(of.handed_in, options.due)
         result = replace(result, remarks=of.remarks, number=of.number, handed_in=of.handed_in, late=late)
+        if table:
+            result = replace(result, email=table.email(of.number, of.student))
         kept.write(result)
         show(apply_overrides(result, kept.overrides))
 

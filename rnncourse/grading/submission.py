@@ -90,7 +90,8 @@ def _graded(
     try:
         order = steps(read(notebook), assignment.source)
     except NotebookError as problem:
-        return ungraded(student, assignment, "invalid", f"{problem}.", notebook)
+        reason = str(problem) if str(problem).endswith("?") else f"{problem}."
+        return ungraded(student, assignment, "invalid", reason, notebook)
     run = _run(assignment, list(grouped(order)), host, limits, helpers)
     if any(task.points is None and task.state != "fault" for task in run.tasks):
         # What ended one task may have taken others with it: again, each where it stands and by itself.

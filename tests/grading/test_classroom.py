@@ -177,8 +177,8 @@ def test_ctrl_c_says_what_is_kept(monkeypatch, capsys, tmp_path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("SUBMITTED", "--out", "SUBMITTED"), "look like a student's: take an --out beside it"),
-        (("SUBMITTED", "--out", "SUBMITTED/results"), "look like a student's: take an --out beside it"),
+        (("SUBMITTED", "--out", "SUBMITTED"), "look like a student's: choose another --out"),
+        (("SUBMITTED", "--out", "SUBMITTED/results"), "look like a student's: choose another --out"),
         ((".", "--out", "OUT"), "is its folder submitted/ meant?"),
         (
             ("SUBMITTED", "--out", "SUBMITTED/ana/06_lstm_gates/lstm_gates.ipynb"),

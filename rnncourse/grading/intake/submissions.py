@@ -4,6 +4,7 @@ Whose. The outermost name decides, so that nothing inside a student's own folder
 
     ana/06_lstm_gates/lstm_gates.ipynb                     nbgrader's layout: "ana"
     ana/lstm_gates.ipynb, ana.zip                          a folder or a zip of each student's: "ana"
+    lstm-gates-ana/lstm_gates.ipynb                        GitHub Classroom: "ana"
     Ana María_12_assignsubmission_file/lstm_gates.ipynb    Moodle, and flat with one more _: "Ana María"
     garcíaana_LATE_12_345_lstm_gates-1.ipynb               Canvas: "garcíaana"
     ana_lstm_gates.ipynb, lstm_gates_ana.ipynb, ana.ipynb  flat: what is left beside the assignment's name
@@ -222,6 +223,10 @@ class AssignmentNames:
             return "" if _is_tail(after) else after
         return before
 
+    def owner(self, folder: str) -> str:
+        """Whose a folder is: GitHub Classroom puts the assignment's name before the login."""
+        return self.student(folder) or folder if self.split(folder)[0] else folder
+
     def own(self, handed: Upload) -> str | None:
         """The assignment that the file's own name tells."""
         return self.split(_stem(handed.name))[0]
@@ -259,7 +264,7 @@ def _whose(file: File, names: AssignmentNames) -> Upload | None:
         )
     if len(parts) > 1 or file.kind == "folder":
         folder = names.folder(parts[1]) if len(parts) > 1 else None
-        return Upload(file, parts[0], parts[1:], export=export, folder=folder)
+        return Upload(file, names.owner(parts[0]), parts[1:], export=export, folder=folder)
     if file.kind == "other":
         return None
     if student := names.student(_stem(parts[0])):

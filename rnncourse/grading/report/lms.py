@@ -20,62 +20,101 @@ from rnncourse.grading.report.result import Result
 from rnncourse.grading.report.writing import as_text_cell, atomic_write
 
 
+class Table:
+    """An LMS's table: its columns, its rows, and which row is which student's.
+
+    A row is found by the LMS's own number of the student, otherwise by the name, whatever its case, accents
+    and commas, with or without the number that is added where two students share one name.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read the CSV file of a Moodle worksheet or a Canvas gradebook; raise UserError if it is not one."""
+        self.path = path
+        try:
+            text = path.read_text("utf-8-sig")
+            reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
+            self.rows = [{k: v or "" for k, v in row.items() if k is not None} for row in reader]
+        except (OSError, UnicodeError, csv.Error) as error:
+            raise UserError(f"{path} can't be read as a table ({error})") from None
+        self.columns = list(reader.fieldnames or ())
+        if len(self.columns) < 2:
+            raise UserError(f"{path} is not a table: expected the CSV file that the LMS exports")
+        self._by_key: dict[str, dict[str, str]] = {}
+        for row in self.rows:
+            last, _, first = row.get("Student", "").partition(",")
+            number = re.search(r"\d+", row[self.columns[0]])  # "Participant 101"
+            for text in (*row.values(), number[0] if number else "", last + first, first + last):
+                self._by_key.setdefault(_key(text), row)
+
+    def row(self, number: str, student: str) -> dict[str, str] | None:
+        """Return a student's row, or None."""
+        keys = (_key(number), _key(student), _key(re.sub(r"_\d+$", "", student)))
+        return next((self._by_key[key] for key in keys if key and key in self._by_key), None)
+
+    def email(self, number: str, student: str) -> str:
+        """Return a student's e-mail address; "" if the table has none."""
+        row = self.row(number, student) or {}
+        return next((text for name, text in row.items() if "mail" in name.casefold()), "")
+
+    def column(self, pattern: str) -> str | None:
+        """Return the first column whose name has the pattern in it, or None."""
+        return next((name for name in self.columns if re.search(pattern, name, re.IGNORECASE)), None)
+
+    def write(self, out: Path, columns: list[str] | None = None) -> None:
+        """Write RESULTS/<the table's name>, with these columns alone if they are given."""
+        with atomic_write(out / self.path.name) as file:
+            text = io.TextIOWrapper(file, "utf-8-sig", "backslashreplace", newline="", write_through=True)
+            writer = csv.DictWriter(text, columns or self.columns, extrasaction="ignore")
+            writer.writeheader()
+            writer.writerows(self.rows)
+            text.detach()
+
+
 def fill_moodle(worksheet: Path, out: Path, results: Iterable[Result]) -> list[str]:
     """Write RESULTS/<worksheet's name> with grades and comments; return students that are not in it.
 
-    Moodle's participant number tells whose a line is, else the full name or the e-mail address. Points are
-    scaled to Moodle's maximum grade.
+    Points are scaled to Moodle's maximum grade.
     """
-    columns, rows = _table(worksheet)
-    grade = _column(columns, worksheet, "Grade", "Bewertung", "Note", "Calificación")
-    comment = next((name for name in columns if re.search("feedback comment|Feedback als", name, re.I)), None)
-    most = next((name for name in columns if re.search("maximum grade|Bestwertung", name, re.I)), None)
-    lines: dict[str, dict[str, str]] = {}
-    for row in rows:
-        number = re.search(r"\d+", row.get(columns[0], ""))
-        for key in (*row.values(), number[0] if number else ""):
-            lines.setdefault(_key(key), row)
+    table = Table(worksheet)
+    grade = table.column("^(Grade|Bewertung|Note|Calificación)$")
+    if grade is None:
+        raise UserError(f"{worksheet} has no column Grade: expected Moodle's grading worksheet")
+    comment = table.column("feedback comment|Feedback als")
+    most = table.column("maximum grade|Bestwertung")
     lost = []
     for result in results:
-        keys = (_key(result.number), _key(result.student), _key(re.sub(r"_\d+$", "", result.student)))
-        line = next((lines[key] for key in keys if key and key in lines), None)
-        if line is None:
+        row = table.row(result.number, result.student)
+        if row is None:
             lost.append(result.student)
         elif result.points is not None:
-            top = _number(line.get(most, "")) if most else None
+            top = _number(row[most]) if most else None
             points = result.points * top / result.total if top and result.total else float(result.points)
-            line[grade] = f"{points:.2f}"
+            row[grade] = f"{points:.2f}"
             if comment:
-                line[comment] = as_text_cell(_comment(result))
-    _write(out / worksheet.name, columns, rows)
+                row[comment] = as_text_cell(_comment(result))
+    table.write(out)
     return lost
 
 
 def fill_canvas(gradebook: Path, out: Path, results: Iterable[Result], assignment: str) -> list[str]:
     """Write RESULTS/<gradebook's name> with the points, and return students that are not in it."""
-    columns, rows = _table(gradebook)
+    table = Table(gradebook)
     words = re.sub(r"^\d+_", "", assignment)
-    named = [name for name in columns if _key(words) in _key(name) and "(" in name]
+    named = [name for name in table.columns if _key(words) in _key(name) and "(" in name]
     if len(named) != 1:
         raise UserError(
             f"{gradebook}: expected one column whose name has {words} in it, as `{words} (12345)`,"
-            f" got {len(named)} of {len(columns)}. Export it anew, or give the column that name."
+            f" got {len(named)} of {len(table.columns)}. Export it again, or rename that column."
         )
-    keep = [name for name in columns if name in ("Student", "ID", "Section") or name.startswith("SIS ")]
-    lines: dict[str, dict[str, str]] = {}
-    for row in rows:
-        last, _, first = row.get("Student", "").partition(",")
-        for key in (row.get("ID", ""), last + first, first + last):
-            lines.setdefault(_key(key), row)
     lost = []
     for result in results:
-        keys = (_key(result.number), _key(re.sub(r"_\d+$", "", result.student)))
-        line = next((lines[key] for key in keys if key and key in lines), None)
-        if line is None:
+        row = table.row(result.number, result.student)
+        if row is None:
             lost.append(result.student)
         elif result.points is not None:
-            line[named[0]] = str(result.points)
-    _write(out / gradebook.name, [*keep, *named], rows)
+            row[named[0]] = str(result.points)
+    kept = [name for name in table.columns if name in ("Student", "ID", "Section") or name.startswith("SIS ")]
+    table.write(out, [*kept, *named])
     return lost
 
 
@@ -97,33 +136,9 @@ def zip_feedback(out: Path, assignment: str, results: Iterable[Result]) -> Path 
     return path
 
 
-def check_table(path: Path) -> None:
-    """Raise UserError where this can't be filled in: better now than after an hour of grading."""
-    _table(path)
-
-
-def _table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    try:
-        text = path.read_text("utf-8-sig")
-        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
-        rows = [{k: v or "" for k, v in row.items() if k is not None} for row in reader]
-    except (OSError, UnicodeError, csv.Error) as error:
-        raise UserError(f"{path} can't be read as a table ({error})") from None
-    if len(reader.fieldnames or ()) < 2:
-        raise UserError(f"{path} is not a table: expected the CSV file that the LMS exports")
-    return list(reader.fieldnames or ()), rows
-
-
 def _delimiter(text: str) -> str:
     first = text.partition("\n")[0]
     return max(",;\t", key=first.count)
-
-
-def _column(columns: list[str], path: Path, *names: str) -> str:
-    found = next((name for name in columns if name.strip() in names), None)
-    if found is None:
-        raise UserError(f"{path} has no column {names[0]}: expected Moodle's grading worksheet")
-    return found
 
 
 def _key(text: str) -> str:
@@ -144,12 +159,3 @@ def _comment(result: Result) -> str:
         f"{task.task}: {task.points} of {task.total}" for task in result.tasks if task.points is not None
     ]
     return f"{result.points} of {result.total} points. {'; '.join(tasks)}. {' '.join(result.remarks)}".strip()
-
-
-def _write(path: Path, columns: list[str], rows: list[dict[str, str]]) -> None:
-    with atomic_write(path) as file:
-        text = io.TextIOWrapper(file, "utf-8-sig", "backslashreplace", newline="", write_through=True)
-        writer = csv.DictWriter(text, columns, extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)
-        text.detach()

@@ -47,8 +47,8 @@ class TaskResult:
 class Result:
     """One submission. points: None unless every task was judged. digest: of what was graded, and by what.
     remarks: which of several files was taken, and the like. stopped: of the cells' statements.
-    number: the LMS's, of the student or participant. handed_in, late: when, and by how much too late, where
-    that is known. likeness: the same for the same code. overridden: whether a person gave points."""
+    number, email: the student's in the LMS. handed_in, late: when, and by how much too late, where that is
+    known. likeness: the same for the same code. overridden: whether a person gave points."""
 
     student: str
     assignment: str
@@ -62,6 +62,7 @@ class Result:
     remarks: tuple[str, ...] = ()
     stopped: tuple[Stopped, ...] = ()
     number: str = ""
+    email: str = ""
     handed_in: str = ""
     late: str = ""
     likeness: str = ""

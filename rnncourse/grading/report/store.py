@@ -23,7 +23,13 @@ from rnncourse.grading.report.result import STATES, Result, TaskResult
 from rnncourse.grading.report.writing import as_text_cell, atomic_write, to_utf8
 
 COLUMNS = ("student", "assignment", "state", "points", "total", "reason", "remarks")
-MORE = ("number", "handed_in", "late", "overridden")  # columns that are there if something is in them
+MORE = (
+    "number",
+    "email",
+    "handed_in",
+    "late",
+    "overridden",
+)  # columns left out if empty
 
 log = logging.getLogger(__name__)
 
