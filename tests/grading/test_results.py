@@ -115,8 +115,8 @@ def test_killed_at_any_moment_all_that_was_finished_is_there(tmp_path):
     code = (
         "import sys; from pathlib import Path\n"
         "from rnncourse.grading.report.result import Result\n"
-        "from rnncourse.grading.report.store import Results\n"
-        "results = Results(Path(sys.argv[1]))\n"
+        "from rnncourse.grading.report.store import ResultStore\n"
+        "results = ResultStore(Path(sys.argv[1]))\n"
         "for n in range(10**6):\n"
         "    results.write(Result(f's{n}', 'a', 'missing', 'x' * 9999, None, 4, (), f'd{n}'))\n"
         "    print(n, flush=True)\n"
