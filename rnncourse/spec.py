@@ -152,5 +152,7 @@ def stored(module: nn.Module, name: str) -> Tensor:
     """
     parametrized = getattr(module, "parametrizations", {})
     if name not in parametrized:
-        return getattr(module, name)
-    return next(parametrized[name].parameters(recurse=False))
+        weight: Tensor = getattr(module, name)
+    else:
+        weight = next(parametrized[name].parameters(recurse=False))
+    return weight

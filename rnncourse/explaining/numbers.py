@@ -43,7 +43,9 @@ def _has_numbers(tensor: Tensor) -> bool:
 
 
 def _not_finite(call: Call, tensors: dict[str, Tensor]) -> Iterator[str]:
-    weights = {name: stored(call.spec.module, name) for name, _ in parameter_axes(call.spec)}
+    weights: dict[str, object] = {
+        name: stored(call.spec.module, name) for name, _ in parameter_axes(call.spec)
+    }
     for name, tensor in (tensors | _readable(weights)).items():
         bad = ~tensor.isfinite()
         count = int(bad.sum())

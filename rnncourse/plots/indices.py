@@ -239,7 +239,7 @@ def _draw_states(
             ends = sorted({0 if d else end - 1 for end in lengths or [T]})
             picked, states = False, spec.states
             if pick is not None and pick[0] != "output" and pick[1] % (grid.L * grid.D) == k:
-                picked, states = True, (pick[0][0],)  # h or c
+                picked, states = True, pick[0][0]  # h or c
             ground = COLOURS["o"] if picked else "white"
             names = [f"{state}_n[{k}]" for state in states]
             style = {

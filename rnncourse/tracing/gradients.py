@@ -10,9 +10,10 @@ from torch import Tensor
 from torch.autograd.graph import Node
 from torch.utils.hooks import RemovableHandle
 
+from rnncourse.spec import Place
 from rnncourse.tracing import whole
 from rnncourse.tracing.equations import INITIAL, Values
-from rnncourse.tracing.recompute import Inputs, Layout, Outputs, Place, Plan, recompute
+from rnncourse.tracing.recompute import Inputs, Layout, Outputs, Plan, recompute
 
 Result = TypeVar("Result", Tensor, Tensor | None)
 

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
+from rnncourse.spec import Place
 from rnncourse.tracing.equations import INITIAL, Values
-from rnncourse.tracing.recompute import Place
 from rnncourse.tracing.record import Call
 
 

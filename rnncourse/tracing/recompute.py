@@ -251,6 +251,7 @@ def recompute(
                 inputs.masks[layer] = dropout(torch.ones_like(rows), inputs.drop)
             rows = rows * inputs.masks[layer]
         outputs = []
+        final: State
         for reverse in (False, True)[: 1 + plan.bidirectional]:
             place, wanted = (layer, reverse), names if layer in layers else ()
             initial, weights = inputs.initial[place], inputs.weights[place]
@@ -260,14 +261,14 @@ def recompute(
                 )
                 if keep:
                     found.ran[place] = ran
-                hs, state = ran.output, ran.final
+                hs, final = ran.output, ran.final
                 found.values[place] = whole.values(ran, wanted) if wanted else {}
             else:
                 step, saved = _recorder(plan, wanted)
-                hs, state = unroll(step, rows, layout.batch_sizes, reverse, initial, weights)
+                hs, final = unroll(step, rows, layout.batch_sizes, reverse, initial, weights)
                 found.steps[place] = saved[::-1] if reverse else saved
             outputs.append(hs)
-            finals.append(state)
+            finals.append(final)
         rows = torch.cat(outputs, dim=-1)
     found.rows, found.final = rows, [torch.stack(parts) for parts in zip(*finals, strict=True)]
     return found

@@ -6,10 +6,11 @@ from difflib import get_close_matches
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
+from rnncourse.spec import Place
 from rnncourse.tracing import joining
 from rnncourse.tracing.equations import GATES, INITIAL, WORDS
 from rnncourse.tracing.joining import largest
-from rnncourse.tracing.recompute import Place, Plan
+from rnncourse.tracing.recompute import Plan
 from rnncourse.tracing.record import Call
 from rnncourse.tracing.statistics import largest_gradient, statistics
 from rnncourse.tracing.table import Table
