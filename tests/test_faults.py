@@ -318,8 +318,8 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "test_tracing.py::test_layers[torch-LSTM-1-False-unsorted]",
         ),
         "time stays reversed": (
-            "kept[::-1] if reverse else kept",
-            "kept",
+            "saved[::-1] if reverse else saved",
+            "saved",
             "test_tracing_edits.py::test_the_values_of_a_run_with_edits_stand_at_their_own_steps",
         ),
     },
@@ -347,12 +347,14 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "test_tracing.py::test_an_optimizer_step_inside_the_block",
         ),
     },
-    "tracing/view.py": {
+    "tracing/joining.py": {
         "time runs forward only": (
-            "            if self.is_reverse:\n                before = torch.cat",
-            "            if False:\n                before = torch.cat",
+            "torch.cat([after[1:], initial] if reverse else [initial, after[:-1]])",
+            "torch.cat([initial, after[:-1]])",
             "test_plots_traces.py::test_cell_diagram_ends_in_the_modules_own_output_in_both_directions[LSTM-False]",
         ),
+    },
+    "tracing/view.py": {
         "forward and reverse are exchanged": (
             "self.forward = directions[0]",
             "self.forward = directions[-1]",
