@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class ResultStore:
-    """The folder of results. `Results(out)`; it is made when the first result is written."""
+    """The folder of results. `ResultStore(out)`; it is made when the first result is written."""
 
     def __init__(self, out: Path) -> None:
         self.out = out
