@@ -40,9 +40,9 @@ def sentences() -> Splits:
     """Load English sentences with the part of speech of each word (UPOS tags of Universal Dependencies).
 
     Source: written and tagged for this course, rich in words that are ambiguous (saw, book, can, that, light,
-    run). Every word that had two tags anywhere was tagged a second time from the bare sentence; the
-    differences were settled, see `files/files.json`. Licence: BSD-3-Clause. Size: see there. Split by
-    sentence; no sentence repeats.
+    run). The 1,461 words whose spelling has two tags somewhere were tagged twice; three differed and were
+    settled, see `files/files.json`. Licence: BSD-3-Clause. Size: 706 sentences, 4,639 words and punctuation
+    marks, 15 tags. Split by sentence; none repeats.
     """
     return _words("sentences.txt")
 
