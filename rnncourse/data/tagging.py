@@ -6,7 +6,7 @@ import tokenize
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 
-from rnncourse.data.sequences import Sequences, Splits, Vocabulary, distinct, every_tenth, read
+from rnncourse.data.sequences import Sequences, Splits, Vocabulary, distinct, read, seven_one_two
 
 CLASSES = ("comment", "keyword", "name", "number", "operator", "string", "whitespace")
 _TRAIN = """argparse bdb calendar configparser contextlib csv difflib fractions ftplib gettext ipaddress
@@ -61,7 +61,7 @@ def addresses() -> Splits:
 def _words(name: str) -> Splits:
     lines = distinct(read(name).splitlines())
     pairs = [tuple(zip(*(word.rsplit("/", 1) for word in line.split()), strict=True)) for line in lines]
-    return _encoded(*every_tenth(pairs), tags={tag for _, tags in pairs for tag in tags}, at_least=2)
+    return _encoded(*seven_one_two(pairs), tags={tag for _, tags in pairs for tag in tags}, at_least=2)
 
 
 def _encoded(

@@ -1,5 +1,6 @@
 """Lesson 19: text, character by character; the target of each character is the next one."""
 
+import re
 from typing import Any
 
 from torch import Tensor
@@ -57,7 +58,7 @@ def python_topics(length: int = 128) -> Splits:
     seen: set[str] = set()
     documents = []
     for _, text in sorted(topics.items()):
-        paragraphs = [p for p in dict.fromkeys(text.split("\n\n")) if p.strip() and p not in seen]
+        paragraphs = [p for p in dict.fromkeys(re.split(r"\n{2,}", text)) if p.strip() and p not in seen]
         seen.update(paragraphs)
         if paragraphs:
             documents.append("\n\n".join(paragraphs))
