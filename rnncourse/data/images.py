@@ -67,12 +67,12 @@ TEMPLATES = (
 def digits_1d(count: int = 5000, seed: int = 0) -> Splits:
     """Make sequences (40) that hide one of ten shapes somewhere, and the shape's number.
 
-    Source: made here, after the description in S. Greydanus, "Scaling down deep learning" (MNIST-1D, 2020); the
-    shapes are the course's own, and so are the numbers. Licence: BSD-3-Clause. Size: `count` sequences, seven
-    tenths for training, one for validation, two for the test. The same seed gives the same data.
+    Source: made here, after the description in S. Greydanus, "Scaling down deep learning" (MNIST-1D, 2020);
+    the shapes are the course's own, and so are the numbers. Licence: BSD-3-Clause. Size: `count` sequences,
+    seven tenths for training, one for validation, two for the test. The same seed gives the same data.
 
-    A shape of twelve points is stretched, scaled, tilted, put at a random place and covered with smooth and with
-    white noise.
+    A shape of twelve points is stretched, scaled, tilted, put at a random place and covered with smooth and
+    with white noise.
     """
     generator = torch.Generator().manual_seed(seed)
 

@@ -58,7 +58,9 @@ def python_topics(length: int = 128) -> Splits:
     seen: set[str] = set()
     documents = []
     for _, text in sorted(topics.items()):
-        paragraphs = [p for p in dict.fromkeys(re.split(r"\n{2,}", text)) if p.strip() and p not in seen]
+        paragraphs = [
+            p for p in dict.fromkeys(re.split(r"\n{2,}", text.strip())) if p.strip() and p not in seen
+        ]
         seen.update(paragraphs)
         if paragraphs:
             documents.append("\n\n".join(paragraphs))
