@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 
 import pytest
 import torch
@@ -62,8 +61,8 @@ def valid_loss(model):
 def test_it_learns_and_leaves_the_best_epoch_in_evaluation_mode():
     model = Net()
     before = valid_loss(model.eval())
-    history = fit(model, batches(), loss, epochs=12, lr=0.02)
-    assert len(history.train) == len(history.valid) <= 12
+    history = fit(model, batches(), loss, epochs=60, lr=0.05, patience=2)
+    assert len(history.train) == len(history.valid) == history.best + 3  # so the best is not the last
     assert history.best == min(range(len(history.valid)), key=history.valid.__getitem__)
     assert history.valid[history.best] < 0.5 * before
     assert not model.training
@@ -84,6 +83,20 @@ def test_a_seed_fixes_the_run_and_the_generator_outside_is_left_alone():
     assert first == second
     assert_same(a, b)
     assert first.train != third.train
+
+
+def test_each_epoch_is_shuffled_anew():
+    seen = []
+
+    def watched(model, batch):
+        if model.training:
+            seen.append(batch[0])
+        return loss(model, batch)
+
+    fit(Net(), batches(), watched, epochs=2)
+    first, second = torch.cat(seen[:5]), torch.cat(seen[5:])
+    assert not torch.equal(first, second)
+    assert torch.equal(first.flatten().sort()[0], second.flatten().sort()[0])
 
 
 def test_resumed_equals_uninterrupted(tmp_path):
@@ -162,6 +175,15 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_old_one(tmp_path, monkey
     assert file.read_bytes() == old
 
 
+@pytest.fixture
+def sigint():
+    """Python's own handler: a process that a shell started in the background ignores SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("sigint")
 def test_an_interrupt_keeps_the_best_so_far(tmp_path):
     calls, model = 0, Net()
 
@@ -172,7 +194,6 @@ def test_an_interrupt_keeps_the_best_so_far(tmp_path):
             signal.raise_signal(signal.SIGINT)  # what Ctrl-C and Stop send
         return loss(model, batch)
 
-    assert threading.current_thread() is threading.main_thread()
     history = fit(model, batches(), stopped, epochs=20, checkpoint=tmp_path / "run.pt")
     assert history.interrupted
     assert len(history.train) == 3
