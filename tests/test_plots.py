@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnncourse import plots
+from rnncourse import audit, plots
 from rnncourse.plots.drawing import ink
 from rnncourse.plots.style import contrast
 
@@ -187,6 +187,22 @@ def test_the_map_and_the_loops_say_what_they_show():
         f"The loop after step 2 of 4: h is now {h[3, 0]:.2f}, {h[3, 1]:.2f}; "
         f"c is now {c[3, 0]:.2f}, {c[3, 1]:.2f}; outputs holds 3."
     )
+
+
+@pytest.mark.parametrize("name", ["dependence", "gradient_over_time", "truncation_grid"])
+def test_the_label_of_a_color_bar_is_upright_and_inside_the_figure(name):
+    rnn, x = torch.nn.RNN(2, 3), torch.randn(5, 2, 2)
+    ax = {
+        "dependence": lambda: plots.dependence(audit(rnn, x, batch=1)),
+        "gradient_over_time": lambda: plots.gradient_over_time(rnn, x),
+        "truncation_grid": lambda: plots.truncation_grid(torch.ones(5, 5).tril()[..., None], 2),
+    }[name]()
+    [bar] = [other for other in ax.figure.axes if other.get_label() == "<colorbar>"]
+    [label] = bar.texts
+    assert not bar.get_ylabel()
+    assert label.get_rotation() == 0
+    ax.figure.draw_without_rendering()
+    assert label.get_window_extent().x1 <= ax.figure.bbox.x1
 
 
 @pytest.mark.parametrize(
