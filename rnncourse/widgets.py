@@ -428,9 +428,8 @@ def parameter_map() -> ipywidgets.VBox:
             drawing.refuse(str(error))
             return
         figure = figure_of(plots.parameter_map(module))
-        drawing.picture.layout.width = (
-            f"{figure.get_figwidth() * figure.dpi:.0f}px"  # it varies with the options
-        )
+        pixels = figure.get_figwidth() * figure.dpi  # the width varies with the options
+        drawing.picture.layout.width = f"{pixels:.0f}px"
         drawing.show(figure)
 
     _draw_on_change(redraw, (kind, *sizes.values(), *flags.values()))

@@ -58,10 +58,8 @@ def test_gate_sliders_draws_the_number_of_each_slider(monkeypatch):
     for slider in sliders:
         slider.value -= 1.5
         pictures.add((bytes(picture.value), about.value))
-    assert [len(set(shown)) for shown in zip(*pictures, strict=True)] == [
-        6,
-        6,
-    ]  # as it opens, then one more for each of five sliders
+    # as it opens, then one more for each of five sliders
+    assert [len(set(shown)) for shown in zip(*pictures, strict=True)] == [6, 6]
     assert [slider.description for slider in sliders] == ["c before", "a_f", "a_i", "a_g", "a_o"]
     for name, before in drawn[0].items():  # each moved the number of its own name, once
         assert [given[name] for given in drawn[1:]].count(before) == list(drawn[0]).index(name)

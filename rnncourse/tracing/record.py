@@ -196,7 +196,7 @@ class Recorder:
         return result if watched.plan.edits else None
 
     def _record(self, watched: Watched, result: Any, input: Tensor | PackedSequence, hx: Any = None) -> Call:
-        if watched.plan.step is not None:
+        if watched.plan.step is not None and not watched.plan.own_names:
             self._learn_names(watched, input, hx)
         plan, layers, names = watched.plan, watched.layers, watched.names
         layout = Layout.of(watched.module, input, watched.plan.is_cell)
@@ -267,8 +267,9 @@ class Recorder:
         needed = ("h", "c")[: len(state)]
         if not (isinstance(values, dict) and all(name in values for name in needed)):
             raise ValueError(f"its step must return a dict of values with {' and '.join(needed)} among them")
-        watched.names = ("x", *(name for name in values if name != "x"))
-        watched.plan = replace(watched.plan, own_names=tuple(watched.names), two_states=len(state) == 2)
+        names = ("x", *(name for name in values if name != "x"))
+        watched.names = [name for name in names if not watched.names or name in watched.names]
+        watched.plan = replace(watched.plan, own_names=names, two_states=len(state) == 2)
 
     def _announce(self, watched: Watched, layout: Layout, inputs: Inputs, differentiable: bool) -> None:
         """Warn before the call with which the block has saved more than LIMIT bytes."""
