@@ -377,6 +377,8 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "norms[: s + 1, s] = torch",
             "test_plots_traces.py::test_gradient_norms_equal_autograd_through_an_own_loop[False-GRU-options4-h]",
         ),
+    },
+    "plots/lessons/jacobians.py": {
         "the Jacobians multiply in the wrong order": (
             "product = slopes[nonlinearity](a)[:, None] * weight_hh @ product",
             "product = product @ (slopes[nonlinearity](a)[:, None] * weight_hh)",
@@ -391,14 +393,14 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "[GRU, two ways, batch first-None]",
         ),
     },
-    "plots/dependencies.py": {
+    "plots/lessons/dependencies.py": {
         "the backward direction looks back": (
             "(k, d, s + (1 if d else -1))",
             "(k, d, s - 1)",
             "test_plots_structure.py::test_dependency_grid_colours_what_autograd_finds[1-4-2]",
         ),
     },
-    "plots/truncation.py": {
+    "plots/lessons/truncation.py": {
         "a window looks one step too far": (
             "(s - t < K) if window",
             "(s - t <= K) if window",
@@ -419,7 +421,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "test_plots.py::test_lstm_cell_writes_and_fills_the_numbers_of_torchs_cell[numbers0]",
         ),
     },
-    "plots/axes.py": {
+    "plots/lessons/axes.py": {
         "the batch goes upward": (
             "(B - 1 - b) * _SIDE",
             "b * _SIDE",

@@ -151,7 +151,7 @@ def _what_it_holds(model: nn.Module) -> str:
     found = [path(name) for name, part in model.named_modules() if Spec.find(part)]
     if not found:
         return " It holds none either."
-    calls = ", ".join(f"explain({path})" for path in found[:4])
+    calls = ", ".join(f"explain({part})" for part in found[:4])
     more = f" and {len(found) - 4} more" if len(found) > 4 else ""
     slip = f" It holds {'one' if len(found) == 1 else 'some'}: {calls}{more}."
     chains = (list(part) for part in model.modules() if isinstance(part, nn.Sequential))
