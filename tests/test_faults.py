@@ -259,9 +259,16 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_pages.py::test_the_summary_counts",
         ),
     },
+    "spec.py": {
+        "a layer has one direction": (
+            "return 2 if self.bidirectional else 1",
+            "return 1",
+            "test_spec.py::test_names_and_shapes_of_the_weights_are_the_modules_own[LSTM, all options]",
+        ),
+    },
     "explaining/call.py": {
         "a cell has no batch": (
-            "batched = input.dim() == len(input_axes(module))",
+            "batched = input.dim() == len(input_axes(spec))",
             "batched = input.dim() == 3",
             "test_explaining.py::test_cells_table_is_true[GRUCell-(7,)-True]",
         ),
@@ -278,15 +285,15 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "test_explaining.py::test_claim_bidirectional_output_at_the_last_step",
         ),
         "h_n is grouped by direction": (
-            "for k in range(layer.num_layers) for direction in directions]",
-            "for direction in directions for k in range(layer.num_layers)]",
+            "for k in range(spec.num_layers) for direction in directions]",
+            "for direction in directions for k in range(spec.num_layers)]",
             "test_explaining.py::test_claim_h_n_is_grouped_by_direction",
         ),
     },
     "explaining/slips.py": {
         "the axis to add is the other": (
-            "{1 if module.batch_first else 0}",
-            "{0 if module.batch_first else 1}",
+            "{1 if spec.batch_first else 0}",
+            "{0 if spec.batch_first else 1}",
             "test_explaining.py::test_silent_slip_is_warned_of[LSTM-2-D input]",
         ),
     },
@@ -387,8 +394,8 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
     },
     "plots/indices.py": {
         "the rows of h_n are direction after direction": (
-            '[f"{state}_n[{layer * sizes.D + d}{of_rows}]" for',
-            '[f"{state}_n[{d * sizes.L + layer}{of_rows}]" for',
+            '[f"{state}_n[{layer * spec.D + d}{of_rows}]" for',
+            '[f"{state}_n[{d * spec.L + layer}{of_rows}]" for',
             "test_plots_structure.py::test_index_grid_writes_each_entry_into_the_cell_that_it_reads"
             "[GRU, two ways, batch first-None]",
         ),
