@@ -311,7 +311,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "test_tracing_edits.py::test_an_lstm_that_never_forgets[torch.nn]",
         ),
     },
-    "tracing/recompute.py": {
+    "tracing/layout.py": {
         "a packed batch stays sorted": (
             "values.index_select(batch, self.unsorted_indices)",
             "values",
@@ -322,6 +322,8 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "B, *steps[0].shape[1:]), 0.0)",
             "test_tracing.py::test_layers[torch-LSTM-1-False-unsorted]",
         ),
+    },
+    "tracing/recompute.py": {
         "time stays reversed": (
             "saved[::-1] if reverse else saved",
             "saved",
