@@ -264,9 +264,7 @@ def shape_explorer() -> ipywidgets.VBox:
         before.clear()
         before.update(rows)
 
-    for control in (kind, form, *arguments.values(), *lengths.values()):
-        control.observe(update, names="value")
-    update()
+    _draw_on_change(update, (kind, form, *arguments.values(), *lengths.values()))
     columns = ([kind, *sizes.values()], [*flags.values()], [form, *lengths.values()])
     return ipywidgets.VBox([ipywidgets.HBox([ipywidgets.VBox(column) for column in columns]), table])
 
