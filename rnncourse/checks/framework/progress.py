@@ -84,11 +84,11 @@ class Progress:
         )
 
     def __repr__(self) -> str:
-        lines, lesson_before = [], None
+        lines, set_before = [], None
         for lesson, name, task, points, total in self.rows:
-            if lesson != lesson_before:
+            if name != set_before:
                 lines.append(f"{lesson} {name.replace('_', ' ')}")
-                lesson_before = lesson
+                set_before = name
             lines.append(f"   {printable(_words(points, total)):<14}{task:<24}{points or 0} of {total}")
         return "\n".join([*lines, self.total])
 
