@@ -49,7 +49,7 @@ def test_the_wheel_holds_the_package_and_its_metadata(wheel):
     [metadata] = wheel.glob("*.dist-info")
     installed = {path.relative_to(wheel) for path in wheel.rglob("*") if path.is_file()}
     sources = {path.relative_to(ROOT) for path in PACKAGE.rglob("*.py")} | {Path("rnncourse", "py.typed")}
-    sources |= {path.relative_to(ROOT) for path in PACKAGE.glob("grading/templates/*")}
+    sources |= {path.relative_to(ROOT) for path in PACKAGE.glob("grading/report/templates/*")}
     assert {path for path in installed if path.parts[0] != metadata.name} == sources
     said = email.message_from_string((metadata / "METADATA").read_text(encoding="utf-8"))
     assert said["Version"] == rnncourse.__version__

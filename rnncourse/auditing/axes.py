@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from rnncourse.auditing.inputs import Inputs, Leaf, callee, read
-from rnncourse.auditing.probe import CELLS, LAYERS
+from rnncourse.spec import Cell, Layer
 
 
 @dataclass(frozen=True)
@@ -185,11 +185,11 @@ def _is_state(model: Any, value: Tensor) -> bool:
     if value.dim() != 3 or not value.is_floating_point() or not isinstance(model, nn.Module):
         return False
     for module in model.modules():
-        if isinstance(module, LAYERS):
+        if isinstance(module, Layer):
             stacked = module.num_layers * (2 if module.bidirectional else 1)
             if value.shape[0] == stacked and value.shape[2] in (module.hidden_size, module.proj_size):
                 return True
-        elif isinstance(module, CELLS) and value.shape[2] == module.hidden_size:
+        elif isinstance(module, Cell) and value.shape[2] == module.hidden_size:
             return True
     return False
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import torch
 
 from rnncourse.auditing import blame
-from rnncourse.auditing.probe import CELLS
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
+from rnncourse.spec import Cell
 
 CHOOSING = {"max", "amax", "max_pool1d", "adaptive_max_pool1d", "topk", "argmax", "median", "where"}
 
@@ -83,7 +83,7 @@ def _dropped(s: Subject) -> Iterator[Finding]:
     if not s.timed and not _reads_last(s, outputs):
         return
     runs = _over_steps(s)
-    if not runs and len(s.base.recurrent) == 1 and not isinstance(s.base.recurrent[0].module, CELLS):
+    if not runs and len(s.base.recurrent) == 1 and not isinstance(s.base.recurrent[0].module, Cell):
         runs = [0]
     text = "No output depends on an earlier step: each step is computed by itself."
     if not runs:
@@ -110,16 +110,14 @@ def _reads_last(s: Subject, outputs: list[int]) -> bool:
 
 def _over_steps(s: Subject) -> list[int]:
     """The recurrent calls that go over the steps of the main input, one call for all or one for each."""
-    cells = [
-        k for k, call in enumerate(s.base.recurrent) if isinstance(call.module, CELLS) or _one_step(call)
-    ]
+    cells = [k for k, call in enumerate(s.base.recurrent) if isinstance(call.module, Cell) or _one_step(call)]
     if len(cells) > 1:
         return cells
     found = []
     for k, call in enumerate(s.base.recurrent):
         if call.packed:
             found.append(k)
-        elif call.input.dim() == 3 and not isinstance(call.module, CELLS):
+        elif call.input.dim() == 3 and not isinstance(call.module, Cell):
             time = 1 if getattr(call.module, "batch_first", False) else 0
             if 1 < call.input.shape[time] <= s.T:
                 found.append(k)
