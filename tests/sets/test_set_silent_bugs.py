@@ -89,7 +89,7 @@ def audited(name, model):
         "Tagger": ((x, lengths), {}),
         "Rater": ((x, lengths), {}),
         "Pooler": ((x, torch.arange(7) < lengths[:, None]), {}),
-        "Decoder": ((x[:, 0], true), {"target": true, "loss": nn.functional.mse_loss}),
+        "Decoder": ((x[:, 0], true), {"target": true, "loss": nn.functional.mse_loss, "causal": True}),
     }
     inputs, options = told.get(name, ((x,), {}))
     return rnncourse.audit(model, *inputs, **options)
