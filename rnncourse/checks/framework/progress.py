@@ -91,11 +91,11 @@ class Progress:
         return next((f"Next: exercise {lesson}, {task}." for lesson, task in open_), "")
 
     def __repr__(self) -> str:
-        lines, lesson_before = [], None
+        lines, set_before = [], None
         for lesson, name, task, points, total in self.rows:
-            if lesson != lesson_before:
+            if name != set_before:
                 lines.append(f"{lesson} {name.replace('_', ' ')}")
-                lesson_before = lesson
+                set_before = name
             state = printable(" ".join(_state(points, total)))
             lines.append(f"   {state:<14}{task:<24}{points or 0} of {total}")
         return "\n".join([*lines, self.total, *filter(None, [self.next])])
