@@ -130,6 +130,8 @@ def _mixed(s: Subject) -> Finding | None:
     if worst is None:
         return None
     _, k, i, j, own_effect = worst
+    if not _confirmed(s, k, i, j):
+        return None
     matrix = s.matrix(k)
     reordered = _permutation(matrix, s.tolerance(k))
     level, doubt = _levels(s)
@@ -161,6 +163,21 @@ def _mixed(s: Subject) -> Finding | None:
         by=f"{by} {call.name}" if call else "",
     )
     return replace(finding, level=WRONG, text=text) if reordered else finding
+
+
+def _confirmed(s: Subject, k: int, i: int, j: int) -> bool:
+    """Whether row i of output k changes if nothing but the inputs of row j do.
+
+    Tokens were disturbed where they are embedded; here row j gets other tokens. A model that refuses them has
+    not contradicted.
+    """
+    if not s.probe.embedded:
+        return True
+    try:
+        run = s.disturb(s.rows([j]), exchange=True)
+    except Exception:
+        return True
+    return float(s.effect(run, k)[i].max()) > s.tolerance(k)
 
 
 def _first_mixed(story: blame.Story, output: Tensor) -> Call | None:
