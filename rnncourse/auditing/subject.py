@@ -13,7 +13,7 @@ from rnncourse.auditing.inputs import Inputs, Leaf
 from rnncourse.auditing.outputs import Layout, find
 from rnncourse.auditing.probe import Probe, Run, Where
 from rnncourse.auditing.report import Finding
-from rnncourse.auditing.tape import Call
+from rnncourse.auditing.tape import Call, Tape
 
 
 @dataclass
@@ -38,7 +38,9 @@ class Subject:
     found: list[Finding] = field(default_factory=list)
     skipped: set[str] = field(default_factory=set)
     cuts: list[Call] = field(default_factory=list)
+    loss: tuple[Tensor, Tape] | None = None  # of the base run, if it is a finite number
     nudges: dict[Any, Run] = field(default_factory=dict)
+    alone: dict[int, Run] = field(default_factory=dict)  # by leaf, the run in which it alone is disturbed
 
     @property
     def inputs(self) -> Inputs:

@@ -30,7 +30,9 @@ def _input(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:
             return None
         return torch.ones((s.B, leaf.T) if leaf.time is not None else (s.B,), dtype=torch.bool)
 
-    if not _changes(s, s.disturb(where)):
+    s.made("input unread")
+    run = s.alone[number] = s.disturb(where)
+    if not _changes(s, run):
         yield Finding(
             "input unread",
             WRONG,
@@ -39,6 +41,7 @@ def _input(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:
 
 
 def _flags(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:
+    s.made("mask unread")
     for other in _others(leaf):
         try:
             run = s.probe.run(values={number: other})
@@ -47,10 +50,12 @@ def _flags(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:
         if _changes(s, run):
             return
     if leaf.role == "lengths":
+        s.options["unread lengths"] = leaf.name
         yield Finding(
             "mask unread",
             QUESTION,
             f"No output depends on {leaf.name}. Is it meant for the loss alone?",
+            module=leaf.name,
             lesson="13",
         )
         return
