@@ -104,7 +104,13 @@ class Tokens:
         return found
 
     def call(
-        self, func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], ins: list[Tensor], result: Any
+        self,
+        func: Any,
+        name: str,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        ins: list[Tensor],
+        result: Any,
     ) -> None:
         """Follow the tokens of a call's arguments into its results, or into the argument that it writes to."""
         known = [t for t in ins if id(t) in self._shadows]

@@ -7,6 +7,7 @@ from torch import Tensor
 from rnncourse.auditing.probe import RecurrentCall
 from rnncourse.auditing.report import WRONG, Finding
 from rnncourse.auditing.subject import Subject
+from rnncourse.auditing.tape import Place
 
 KINDS = ("last layer unread",)
 
@@ -35,7 +36,14 @@ def run(s: Subject) -> Iterator[Finding]:
         directions = 2 if getattr(call.module, "bidirectional", False) else 1
         last = any(_any(g[-directions:]) for g in ends if g is not None)
         read = next(
-            (layer for g in ends if g is not None for layer in range(g.shape[0] - directions) if _any(g[layer])), None
+            (
+                layer
+                for g in ends
+                if g is not None
+                for layer in range(g.shape[0] - directions)
+                if _any(g[layer])
+            ),
+            None,
         )
         if last or read is None:
             continue
@@ -60,12 +68,20 @@ def _any(gradient: Tensor | None) -> bool:
     return gradient is not None and bool(gradient.any())
 
 
-def _read_at(s: Subject, number: int, call: RecurrentCall) -> tuple[object, str]:
+def _read_at(s: Subject, number: int, call: RecurrentCall) -> tuple[Place | None, str]:
     """The first call of the user's code that takes something of the layer's final state."""
     if number < len(s.base.recurrent):
         states = {end.untyped_storage().data_ptr() for end in s.base.recurrent[number].ends}
         for later in s.base.tape.calls:
-            if later.name not in ("__getitem__", "select", "narrow", "unbind", "index_select", "split", "chunk"):
+            if later.name not in (
+                "__getitem__",
+                "select",
+                "narrow",
+                "unbind",
+                "index_select",
+                "split",
+                "chunk",
+            ):
                 continue
             if later.args and later.args[0].untyped_storage().data_ptr() in states:
                 return later.place, f"Read by {later.name}"

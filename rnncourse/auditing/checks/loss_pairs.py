@@ -76,7 +76,10 @@ def _with_itself(call: Call) -> bool:
     if len(call.args) < 2 or not call.args[0].is_floating_point():
         return False
     one, other = call.args[:2]
-    return bool(one.numel() == other.numel() and one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr())
+    return bool(
+        one.numel() == other.numel()
+        and one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
+    )
 
 
 def _pairs(s: Subject, target: Any) -> Iterator[Finding]:

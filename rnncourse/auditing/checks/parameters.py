@@ -252,7 +252,9 @@ def _frozen(s: Subject, names: list[str], count: int) -> Finding:
     """Frozen parameters: a fact; of an embedding that other parameters learn with, a question."""
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     tables = [
-        name for name, m in s.probe.modules.items() if isinstance(m, nn.Embedding) and not m.weight.requires_grad
+        name
+        for name, m in s.probe.modules.items()
+        if isinstance(m, nn.Embedding) and not m.weight.requires_grad
     ]
     if not tables or len(names) > len(tables):
         are = "parameter is" if len(names) == 1 else "parameters are"

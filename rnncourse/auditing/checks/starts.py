@@ -128,7 +128,8 @@ def _mask_at(s: Subject, step: int) -> Call | None:
         if starts is not None and isinstance(value, Tensor) and leaf.role in ("flags", "sequence"):
             rows = value.squeeze(-1) if value.dim() == 3 and value.shape[-1] == 1 else value
             if rows.dim() == 2 and any(
-                one.shape == starts.shape and torch.equal(one.cpu().bool(), starts) for one in (rows, rows.t())
+                one.shape == starts.shape and torch.equal(one.cpu().bool(), starts)
+                for one in (rows, rows.t())
             ):
                 given = value
     if given is None:
@@ -161,9 +162,7 @@ def _lost_elsewhere(s: Subject, starts: Tensor, outputs: list[int]) -> tuple[int
     return next(iter(chosen.items()))
 
 
-def _early(
-    s: Subject, starts: Tensor, outputs: list[int], inner: list[tuple[int, int]]
-) -> Iterator[Finding]:
+def _early(s: Subject, starts: Tensor, outputs: list[int], inner: list[tuple[int, int]]) -> Iterator[Finding]:
     """At the step before a start, and where another row starts, memory must still reach back one step."""
     places: list[tuple[int, int, str]] = []
     for row, step in inner:

@@ -114,7 +114,10 @@ def _reads_some_earlier(s: Subject, outputs: list[int]) -> bool:
         run = s.disturb(s.steps(torch.arange(s.T) < cut))
         for k in outputs:
             T_out = s.layouts[k].T or s.T
-            if float(s.effect(run, k)[:, cut * T_out // s.T if T_out < s.T else cut + T_out - s.T :].max()) > 0:
+            if (
+                float(s.effect(run, k)[:, cut * T_out // s.T if T_out < s.T else cut + T_out - s.T :].max())
+                > 0
+            ):
                 return True
     return False
 
@@ -127,9 +130,7 @@ def _reads_last(s: Subject, outputs: list[int]) -> bool:
 
 def _over_steps(s: Subject) -> list[int]:
     """The recurrent calls that go over the steps of the main input, one call for all or one for each."""
-    cells = [
-        k for k, call in enumerate(s.base.recurrent) if one_step(call)
-    ]
+    cells = [k for k, call in enumerate(s.base.recurrent) if one_step(call)]
     if len(cells) > 1:
         return cells
     found = []

@@ -110,7 +110,7 @@ def run(s: Subject) -> Iterator[Finding]:
     s.made("target in input")
     ahead = ahead or 0
     if s.timed:
-        yield from _said(found, ahead)
+        yield from _said(s, found, ahead)
     if any(shift + ahead == 1 for _, _, shift in found) and (s.timed and s.causal):
         return  # one step ahead, as it should be: whether it is read is the check of the future
     for number, leaf, shift in found:
@@ -121,15 +121,17 @@ def run(s: Subject) -> Iterator[Finding]:
         steps = shift + ahead
         where = {0: "at the same step"}.get(steps, f"{abs(steps)} step{'s' * (abs(steps) > 1)} " + (
             "later" if steps > 0 else "earlier"))  # fmt: skip
-        causal = s.options.get("reads future") is False and bool(s.timed) and number == s.options.get("causal leaf")
-        level = WRONG if causal or steps != 0 else QUESTION
-        meant = "" if level == WRONG else " Is this meant, as in an autoencoder?"
-        call = _aligned(s) if ahead or (s.timed and s.layouts[s.timed[0]].T != target.value.shape[target.time or 0]) else None
+        own = number == s.options.get("causal leaf") and s.options.get("reads future") is False
+        sure = steps != 0 or (own and bool(s.timed) and (s.causal or not leaf.floating))
+        level = WRONG if sure else QUESTION
+        meant = "" if sure else " Is this meant, as in an autoencoder?"
+        shifting = ahead or (s.timed and target.value.shape[target.time or 0] != s.layouts[s.timed[0]].T)
+        call = _aligned(s) if shifting else None
         yield Finding(
             "target in input",
             level,
-            f"The target is {leaf.name} itself, {where}, and the outputs read it there ({size:.2g} at step {step}): "
-            f"the answer is in the input.{meant}",
+            f"The target is {leaf.name} itself, {where}, and the outputs read it there ({size:.2g} at step "
+            f"{step}): the answer is in the input.{meant}",
             call.place if call else None,
             step=step,
             numbers={"unlawful": size, "shift": float(steps)},
@@ -139,15 +141,17 @@ def run(s: Subject) -> Iterator[Finding]:
         return
 
 
-def _said(found: list[tuple[int, Leaf, int]], ahead: int) -> Iterator[Finding]:
+def _said(s: Subject, found: list[tuple[int, Leaf, int]], ahead: int) -> Iterator[Finding]:
     """What the loss compares, if the target is a part of the inputs."""
     for _, leaf, shift in found[:1]:
         steps = shift + ahead
         step = "t" if not steps else f"t {'+' if steps > 0 else '-'} {abs(steps)}"
+        compares = "The loss compares the output" if s.loss else "The target is taken to belong to the output"
+        with_ = "with" if s.loss else "and is"
         yield Finding(
             "target",
             FACT,
-            f"The loss compares the output at step t with {leaf.name} at step {step}.",
+            f"{compares} at step t {with_} {leaf.name} at step {step}.",
             numbers={"shift": float(steps)},
         )
 
@@ -156,14 +160,16 @@ def _aligned(s: Subject) -> Call | None:
     """The call in the loss that cuts steps off the target or the outputs, to shift the one against the other."""
     if s.loss is None:
         return None
-    return next((call for call in s.loss[1].calls if call.place and call.name in ("__getitem__", "narrow")), None)
+    return next(
+        (call for call in s.loss[1].calls if call.place and call.name in ("__getitem__", "narrow")), None
+    )
 
 
 def _reads(s: Subject, number: int, leaf: Leaf, steps: int) -> tuple[float, int] | None:
     """How much an output step reads the input step that is its target, and which; None if none does.
 
-    A summary of all steps, as a decoder may be given, reads each of them: what counts is that the step that is the
-    target is read more than the one after it.
+    A summary of all steps, as a decoder may be given, reads each of them: what counts is that the step that is
+    the target is read more than all later ones together.
     """
     lengths = [(s.layouts[k].T or 0, k) for k in s.timed]
     if not lengths:
@@ -181,14 +187,17 @@ def _reads(s: Subject, number: int, leaf: Leaf, steps: int) -> tuple[float, int]
         at = t + steps
         if not 0 <= at < leaf.T:
             continue
-        reads = s.effect(s.disturb(s.steps(torch.arange(leaf.T) == at, number)), k)[:, t]  # (B,)
+        size = _effect(s, torch.arange(leaf.T) == at, number, k, t)
+        if size <= s.tolerance(k) or (worst is not None and size <= worst[0]):
+            continue
         if s.options.get("reads future") is not False:
-            if at + 1 >= leaf.T:
+            later = torch.arange(leaf.T) > at
+            if int(later.sum()) < leaf.T // 3 or size < 2 * _effect(s, later, number, k, t):
                 continue
-            after = s.effect(s.disturb(s.steps(torch.arange(leaf.T) == at + 1, number)), k)[:, t]
-            real = torch.ones(s.B, dtype=torch.bool) if s.real is None or leaf.T != s.T else s.real[:, at + 1]
-            reads = reads * (real & (reads > 3 * after))
-        size = float(reads.max())
-        if size > 0 and (worst is None or size > worst[0]):
-            worst = size, t
+        worst = size, t
     return worst
+
+
+def _effect(s: Subject, mask: Tensor, number: int, k: int, t: int) -> float:
+    """How much output k at step t reads these steps of a leaf."""
+    return float(s.effect(s.disturb(s.steps(mask, number)), k)[:, t].max())
