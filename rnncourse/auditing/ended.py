@@ -7,6 +7,7 @@ wrong comes after them.
 from collections.abc import Iterator, Sequence
 
 import torch
+from torch import Tensor
 
 from rnncourse.auditing.blame import Story
 from rnncourse.auditing.tape import Call
@@ -26,6 +27,13 @@ def where_ahead_ends(story: Story, at: int, sizes: Sequence[int]) -> tuple[Call,
                 return later, f"The scores are not masked before {later.name}"
             if _masks(later, sizes):
                 return later, f"The mask in {later.name} lets it pass"
+    if call.name in PRODUCTS:
+        for value, arg in zip(call.before, call.args, strict=True):
+            masked = (
+                _masked_before(story, arg, at, sizes) if sum(n in sizes for n in value.shape) >= 2 else None
+            )
+            if masked is not None:
+                return masked, f"The mask in {masked.name} leaves weight on later steps"
     if call.name in CONVOLUTIONS:
         for later in _of_its_result(story, at):
             if later.name in CUTS and later.after and later.after[0].numel() < later.before[0].numel():
@@ -34,6 +42,19 @@ def where_ahead_ends(story: Story, at: int, sizes: Sequence[int]) -> tuple[Call,
                 break
         return call, f"It pads both ends: {call.name}"
     return call, f"First by {call.name}"
+
+
+def _masked_before(story: Story, weights: Tensor, at: int, sizes: Sequence[int]) -> Call | None:
+    """The mask that weights of steps by steps went through, a few calls back."""
+    place = story.producer(weights, at)
+    for _ in range(6):
+        if place is None:
+            return None
+        call = story.base[place[0]]
+        if _masks(call, sizes):
+            return call
+        place = story.producer(call.args[0], place[0]) if call.args else None
+    return None
 
 
 def _of_its_result(story: Story, at: int) -> Iterator[Call]:

@@ -24,9 +24,11 @@ def run(s: Subject) -> Iterator[Finding]:
     recorded = s.probe.run(taps=True, record=True)
     s.__dict__["graph"] = recorded
     story = Story.of(recorded.tape, [nudged.tape])
-    cuts = _cuts(story, recorded.outputs) if story else []
-    s.cuts = [call for _, call in cuts]
-    call = s.cuts[0] if cuts else None
+    learning = [out for out in recorded.outputs if out.requires_grad]
+    cuts = _cuts(story, learning or recorded.outputs) if story else []
+    call = cuts[0][1] if cuts else None
+    others = _cuts(story, recorded.outputs) if story and len(learning) < len(recorded.outputs) else []
+    s.cuts = [call for _, call in [*cuts, *others]]
     s.made("no gradient")
     if not any(out.requires_grad for out in recorded.outputs):
         yield Finding(
@@ -140,6 +142,8 @@ def _in_part(s: Subject, cuts: list[tuple[int, Call]], recorded: Run) -> Iterato
             what = f"what {call.name} returns, and it has"
             more = ""
             if call.name in DRAWS:
+                if _told_apart(s, call, recorded):
+                    continue
                 what, more = f"what {call.name} draws, and the draw has", " rsample() has one."
             text = (
                 f"The outputs depend on {what} no gradient: moved by a tenth of its size, it moves them by "
@@ -173,9 +177,29 @@ def _change(s: Subject, number: int, recorded: Run) -> float | None:
     return worst or None
 
 
+def _told_apart(s: Subject, draw: Call, recorded: Run) -> bool:
+    """Whether the outputs have a gradient at what is drawn from, as log_prob of what was drawn has."""
+    memory = {arg.untyped_storage().data_ptr() for arg in draw.args if arg.requires_grad}
+    sources = {
+        id(result): result
+        for call in recorded.tape.calls
+        for result in call.results
+        if result.grad_fn is not None and result.untyped_storage().data_ptr() in memory
+    }
+    moved = s.probe.run(taps=True, record=True, moved=recorded.tape.calls.index(draw))
+    for k in s.numeric:
+        out = recorded.outputs[k]
+        if not out.requires_grad or float(s.effect(moved, k).max()) <= s.tolerance(k):
+            continue
+        found = s.probe.gradients(out.sum(), list(sources.values()), keep=True)
+        if not any(gradient is not None and bool(gradient.any()) for gradient in found):
+            return False
+    return True
+
+
 def _cuts(story: Story, outputs: list[torch.Tensor]) -> list[tuple[int, Call]]:
     """The calls that read what hangs on the graph, change with it, and return what does not hang on it."""
-    relevant = story.relevant([out for out in outputs if out.requires_grad] or outputs)
+    relevant = story.relevant(outputs)
     found = []
     for i, call in enumerate(story.base):
         if not call.args:

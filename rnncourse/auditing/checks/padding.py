@@ -228,7 +228,13 @@ def _first(s: Subject, run: Run, real: Tensor) -> Call | None:
     if k is None:
         return None
     at = story.walk(s.base.outputs[k], bad)
-    return story.base[at[0]] if at else None
+    call = story.base[at[0]] if at else None
+    cells = [c for c in story.base if c.function is None]
+    if call is not None and call.function is not None and len(cells) == s.T:
+        # of a loop over steps: what is looked up for a step has no axis of steps, and may be padded
+        short = int(real.sum(1).min())
+        return cells[short] if short < len(cells) else call
+    return call
 
 
 def _only_padded(mask: Tensor, real: Tensor, sizes: tuple[int, int]) -> bool:
@@ -240,8 +246,13 @@ def _only_padded(mask: Tensor, real: Tensor, sizes: tuple[int, int]) -> bool:
             if not bool((flat & real.reshape(-1)).any()) or not bool((flat & real.t().reshape(-1)).any()):
                 return True
         for b in range(mask.dim()):
-            if a != b and mask.shape[a] == B and mask.shape[b] == T:
-                changed = mask.movedim((a, b), (0, 1)).reshape(B, T, -1).any(2)
-                if not bool((changed & real).any()):
+            if a == b or mask.shape[a] != B:
+                continue
+            more = mask.shape[b] - T  # 1 if a token is put before or behind each row
+            if more not in (0, 1):
+                continue
+            changed = mask.movedim((a, b), (0, 1)).reshape(B, T + more, -1).any(2)
+            for first in range(more + 1):
+                if not bool((changed[:, first : first + T] & real).any()):
                     return True
     return False

@@ -192,12 +192,19 @@ def _reads(s: Subject, number: int, leaf: Leaf, steps: int) -> tuple[float, int]
             continue
         if s.options.get("reads future") is not False:
             later = torch.arange(leaf.T) > at
-            if int(later.sum()) < leaf.T // 3 or size < 2 * _effect(s, later, number, k, t):
+            if int(later.sum()) < leaf.T // 3:
+                continue
+            goes_on = torch.ones(s.B, dtype=torch.bool)
+            if s.real is not None and leaf.T == s.T:  # only rows that have later steps can tell
+                goes_on = s.real[:, at + 1]
+            size = _effect(s, torch.arange(leaf.T) == at, number, k, t, goes_on)
+            if size <= 2 * _effect(s, later, number, k, t, goes_on):
                 continue
         worst = size, t
     return worst
 
 
-def _effect(s: Subject, mask: Tensor, number: int, k: int, t: int) -> float:
-    """How much output k at step t reads these steps of a leaf."""
-    return float(s.effect(s.disturb(s.steps(mask, number)), k)[:, t].max())
+def _effect(s: Subject, mask: Tensor, number: int, k: int, t: int, rows: Tensor | None = None) -> float:
+    """How much output k at step t reads these steps of a leaf, in some rows."""
+    effect = s.effect(s.disturb(s.steps(mask, number)), k)[:, t]
+    return float(effect.max() if rows is None else (effect * rows).max())
