@@ -9,7 +9,7 @@ from rnncourse.auditing.tape import Call
 
 
 def first_unlike(s: Subject, row: int) -> Call | None:
-    """The first call that is given the same in the batch and alone, at real steps, and returns something else."""
+    """The first call that is given the same in the batch and alone, and returns something else."""
     assert s.inputs.lengths is not None
     fewer = s.T - int(s.inputs.lengths[row])
     try:

@@ -1,4 +1,4 @@
-"""The loss that was given, asked by itself: the outputs are cut off from the model, and gradients say what it reads."""
+"""The loss by itself: the outputs are cut off from the model, and gradients say which of them it reads."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,8 +12,8 @@ from rnncourse.auditing.trees import replace_leaves
 
 # What compares outputs with a target.
 COMPARING = {
-    "cross_entropy", "nll_loss", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy",
-    "binary_cross_entropy_with_logits", "kl_div", "ctc_loss", "gaussian_nll_loss", "poisson_nll_loss",
+    "cross_entropy", "nll_loss", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "kl_div", "ctc_loss",
+    "binary_cross_entropy", "binary_cross_entropy_with_logits", "gaussian_nll_loss", "poisson_nll_loss",
     "cosine_embedding_loss", "margin_ranking_loss", "triplet_margin_loss",
 }  # fmt: skip
 
@@ -119,8 +119,8 @@ def moved_along(axis: int, first: list[Tensor | None], second: list[Tensor | Non
 def offset(s: Subject) -> int | None:
     """By how many steps the target runs ahead of the outputs where the loss compares them; None if unknown.
 
-    At three steps of the target, each changed alone, the outputs' gradients say which of their steps it is compared
-    with. Without a loss, a target of as many steps as the outputs is taken to be compared step by step.
+    At three steps of the target, each changed alone, the outputs' gradients say which of their steps it is
+    compared with. Without a loss, a target of as many steps as the outputs is taken to go with them step by step.
     """
     if "offset" not in s.options:
         s.options["offset"] = _offset(s)

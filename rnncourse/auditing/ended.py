@@ -1,7 +1,7 @@
-"""Where looking ahead should have ended: at the mask of attention's scores, at the cut after a padded convolution.
+"""Where looking ahead should have ended: at a mask of attention's scores, at the cut after a convolution.
 
-Scores of all pairs of steps look ahead in sound code too, and so does a convolution that pads both ends. What is
-wrong comes after them.
+Scores of all pairs of steps look ahead in sound code too, and so does a convolution that pads both ends. What
+is wrong comes after them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ SOFTMAXES = {"softmax", "log_softmax", "sigmoid"}
 
 
 def where_ahead_ends(story: Story, at: int, sizes: Sequence[int]) -> tuple[Call, str]:
-    """Return the call to look at, and how it is introduced, for a call through which an output reads ahead."""
+    """Return the call to look at, and how to introduce it, for one through which an output reads ahead."""
     call = story.base[at]
     if call.name in PRODUCTS and call.after and sum(n in sizes for n in call.after[0].shape) >= 2:
         for later in _of_its_result(story, at):

@@ -94,8 +94,8 @@ class Probe:
 
         where: the entries to disturb, by leaf. values: other values for some leaves, by number. taps: make
         the inputs leaves of the graph. record: keep every torch call. hooks: keep the recurrent calls alone.
-        restore: start from the saved state. scale: of the disturbance. exchange: disturb tokens by other tokens,
-        and not by noise where they are embedded. moved: the number of a recorded call whose result is moved.
+        restore: start from the saved state. scale: of the disturbance. exchange: disturb tokens by other
+        tokens, and not by noise where they are embedded. moved: the number of a call whose result is moved.
         """
         inputs = inputs or self.inputs
         if restore:

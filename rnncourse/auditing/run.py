@@ -149,7 +149,10 @@ def run_checks(s: Subject, settled: Settled) -> list[Finding]:
     """Run the checks one after the other; NaN ends them."""
     main = s.inputs.main
     if not settled.told:
-        how = "as other arguments say" if settled.confirmed else "as is assumed where nothing says it"
+        usual = (main.batch, main.time) == (0, 1)
+        how = (
+            "as other arguments say" if settled.confirmed else "as assumed" if usual else "as the outputs say"
+        )
         text = f"The batch is axis {main.batch} and time is axis {main.time} of {main.name}, {how}."
         s.found.append(Finding("axes", FACT, text))
     for note in settled.notes:
@@ -186,7 +189,7 @@ def run_checks(s: Subject, settled: Settled) -> list[Finding]:
 
 
 def _say_what_had_no_object(s: Subject) -> None:
-    """Say which tests there was nothing for: gates in a model without any, a loss that no target is given to."""
+    """Say which tests there was nothing for: gates in a model without any, a loss without a target."""
     kinds = [kind for check in (FIRST, *ALL) for kind in check.KINDS]
     rest = [kind for kind in kinds if kind not in s.checked and kind not in s.skipped and not s.has(kind)]
     if rest:

@@ -20,9 +20,9 @@ from rnncourse.auditing.tape import Call, Tape
 class Subject:
     """What checks ask and what they leave for one another.
 
-    exact: whether the batch axis is known; where it is not, what hangs on it is a question. checked: the kinds
-    whose test was made, and could have failed. gaps: what could not be checked, and why; skipped: of which kinds.
-    cuts: the calls that let values pass and no gradient.
+    exact: whether the batch axis is known; where it is not, what hangs on it is a question. checked: the
+    kinds whose test was made, and could have failed. gaps: what could not be checked, and why; skipped: of
+    which kinds. cuts: the calls that let values pass and no gradient.
     """
 
     model: Any

@@ -69,8 +69,8 @@ class Tap:
 class Tape(TorchFunctionMode):
     """Follows tokens; with `record` it also keeps every call.
 
-    noise(leaf, origin, output) is added to the output of an embedding, if it returns a tensor. moved: the number
-    of a call to whose result something is added.
+    noise(leaf, origin, output) is added to the output of an embedding, if it returns a tensor. moved: the
+    number of a call to whose result something is added.
     """
 
     def __init__(

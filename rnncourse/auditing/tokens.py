@@ -1,9 +1,9 @@
 """Where the entries of integer tensors come from: each token of the inputs is followed through a run.
 
-Each followed tensor has two shadows of its shape. In the first, a token of the inputs is its number; in the second,
-its number plus the count of all tokens. Every call that makes or fills an integer tensor is made with the shadows,
-too. What is a constant is the same in both shadows, so it can't be mistaken for a token, whether `full_like`, `pad`,
-`masked_fill` or an assignment put it there; and a number that was calculated with no longer has its token's value.
+Each followed tensor has two shadows of its shape. In the first, a token of the inputs is its number; in the
+second, its number plus the count of all tokens. Each call that makes or fills an integer tensor is made with the
+shadows, too. What is a constant is the same in both shadows, so it can't be mistaken for a token, whether
+`full_like`, `pad`, `masked_fill` or an assignment put it there.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,8 +16,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 # Calls that calculate: an entry that keeps its value keeps its origin, any other is a new number.
 ARITHMETIC = {
-    "add", "sub", "rsub", "mul", "div", "floor_divide", "remainder", "fmod", "clamp", "clamp_min", "clamp_max",
-    "clip", "maximum", "minimum", "neg", "abs", "pow", "bitwise_and", "bitwise_or",
+    "add", "sub", "rsub", "mul", "div", "floor_divide", "remainder", "fmod", "clamp", "clamp_min",
+    "clamp_max", "clip", "maximum", "minimum", "neg", "abs", "pow", "bitwise_and", "bitwise_or",
 }  # fmt: skip
 # Calls that would draw random numbers, or whose result has no entry of its arguments.
 LEFT_OUT = {"randint_like", "argmax", "argmin", "argsort", "sum", "cumsum", "bincount", "one_hot", "nonzero"}
@@ -86,7 +86,7 @@ class Tokens:
         return id(tensor) in self._shadows
 
     def origins(self, tensor: Tensor) -> dict[int, Tensor]:
-        """By leaf, which token of it each entry is, -1 for none; leaves without a token in it are left out."""
+        """By leaf, which token of it each entry is, -1 for none; only leaves with a token in it."""
         shadows = self._shadows.get(id(tensor))
         if shadows is None:
             return {}
@@ -112,7 +112,7 @@ class Tokens:
         ins: list[Tensor],
         result: Any,
     ) -> None:
-        """Follow the tokens of a call's arguments into its results, or into the argument that it writes to."""
+        """Follow the tokens of a call's arguments into its results, or into what it writes to."""
         known = [t for t in ins if id(t) in self._shadows]
         if not known or name in LEFT_OUT:
             return

@@ -1,4 +1,4 @@
-"""A layer or cell that is called once for each step and always from the same state: the state is not carried."""
+"""A layer or cell that is called for one step at a time, every time from the same state."""
 
 from collections.abc import Iterator
 
@@ -31,8 +31,8 @@ def run(s: Subject) -> Iterator[Finding]:
         yield Finding(
             "state not carried",
             WRONG if given else QUESTION,
-            f"{type(several[0].module).__name__} {name!r} is called {len(several)} times for one step each, every time "
-            f"{what}: what it returns as its state does not reach its next call.{doubt}",
+            f"{type(several[0].module).__name__} {name!r} is called {len(several)} times for one step each, "
+            f"every time {what}: what it returns as its state does not reach its next call.{doubt}",
             several[1].place,
             name,
             numbers={"calls": float(len(several))},

@@ -10,6 +10,7 @@ from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Place
 
 KINDS = ("last layer unread",)
+PARTS = {"__getitem__", "select", "narrow", "unbind", "index_select", "split", "chunk"}
 
 
 def run(s: Subject) -> Iterator[Finding]:
@@ -34,17 +35,10 @@ def run(s: Subject) -> Iterator[Finding]:
         if _any(output):
             continue
         directions = 2 if getattr(call.module, "bidirectional", False) else 1
-        last = any(_any(g[-directions:]) for g in ends if g is not None)
-        read = next(
-            (
-                layer
-                for g in ends
-                if g is not None
-                for layer in range(g.shape[0] - directions)
-                if _any(g[layer])
-            ),
-            None,
-        )
+        found_ends = [g for g in ends if g is not None]
+        last = any(_any(g[-directions:]) for g in found_ends)
+        lower = [layer for g in found_ends for layer in range(g.shape[0] - directions) if _any(g[layer])]
+        read = min(lower, default=None)
         if last or read is None:
             continue
         place, by = _read_at(s, number, call)
@@ -53,8 +47,8 @@ def run(s: Subject) -> Iterator[Finding]:
         yield Finding(
             "last layer unread",
             WRONG,
-            f"Of {kind} {name!r}, {layers} layers, the outputs read the state of layer {read // directions} alone, and "
-            f"its last layer is never read. h_n has the layers along axis 0, the last at the end.",
+            f"Of {kind} {name!r}, {layers} layers, the outputs read the state of layer {read // directions} "
+            "alone, and its last layer is never read. h_n has the layers along axis 0, the last at the end.",
             place,
             name,
             numbers={"layer": float(read // directions)},

@@ -1,4 +1,4 @@
-"""Which row of the target the loss compares with which row of the outputs, and what it does not read at all."""
+"""Which row of the target the loss compares with which row of the outputs, and what it does not read."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -76,10 +76,8 @@ def _with_itself(call: Call) -> bool:
     if len(call.args) < 2 or not call.args[0].is_floating_point():
         return False
     one, other = call.args[:2]
-    return bool(
-        one.numel() == other.numel()
-        and one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
-    )
+    same = one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
+    return bool(one.numel() == other.numel() and same)
 
 
 def _pairs(s: Subject, target: Any) -> Iterator[Finding]:

@@ -251,11 +251,8 @@ def _leaves_of(tensor: Tensor) -> set[int]:
 def _frozen(s: Subject, names: list[str], count: int) -> Finding:
     """Frozen parameters: a fact; of an embedding that other parameters learn with, a question."""
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    tables = [
-        name
-        for name, m in s.probe.modules.items()
-        if isinstance(m, nn.Embedding) and not m.weight.requires_grad
-    ]
+    embeddings = [(name, m) for name, m in s.probe.modules.items() if isinstance(m, nn.Embedding)]
+    tables = [name for name, m in embeddings if not m.weight.requires_grad]
     if not tables or len(names) > len(tables):
         are = "parameter is" if len(names) == 1 else "parameters are"
         return Finding("frozen", FACT, f"{len(names)} of {count} {are} frozen: {shown}.")
@@ -263,7 +260,8 @@ def _frozen(s: Subject, names: list[str], count: int) -> Finding:
     return Finding(
         "frozen",
         QUESTION,
-        f"{shown} is frozen. Is this meant? nn.Embedding.from_pretrained freezes unless freeze=False is given.",
+        f"{shown} is frozen. Is this meant? nn.Embedding.from_pretrained freezes by default: say "
+        "freeze=False to train it.",
         place,
         tables[0],
         lesson="15",

@@ -87,8 +87,8 @@ def _reason(
     if lost is not None:
         mask = _mask_at(s, step)
         why = (
-            f", and row {s.number(lost[0])} forgets at step {lost[1]}, where no episode starts: the mask is the "
-            "wrong way round."
+            f", and row {s.number(lost[0])} forgets at step {lost[1]}, where no episode starts: the mask is "
+            "the wrong way round."
         )
         return why, *((mask.place, f"It is read by {mask.name}") if mask else (place, by))
     kept = _kept(call, row)
@@ -111,7 +111,7 @@ def _kept(call: RecurrentCall | None, row: int) -> str:
 
 
 def _call_at(s: Subject, step: int) -> RecurrentCall | None:
-    """The recurrent call for one step, of a layer that is called once for each; or the first that goes over all."""
+    """The call for this step, of a layer that is called once for each; or the first that goes over all."""
     by_name: dict[str, list[RecurrentCall]] = {}
     for call in s.base.recurrent:
         by_name.setdefault(call.name, []).append(call)
@@ -127,10 +127,8 @@ def _mask_at(s: Subject, step: int) -> Call | None:
     for leaf, value in zip(s.inputs.leaves, s.base.given, strict=False):
         if starts is not None and isinstance(value, Tensor) and leaf.role in ("flags", "sequence"):
             rows = value.squeeze(-1) if value.dim() == 3 and value.shape[-1] == 1 else value
-            if rows.dim() == 2 and any(
-                one.shape == starts.shape and torch.equal(one.cpu().bool(), starts)
-                for one in (rows, rows.t())
-            ):
+            ways = (rows, rows.t()) if rows.dim() == 2 else ()
+            if any(w.shape == starts.shape and torch.equal(w.cpu().bool(), starts) for w in ways):
                 given = value
     if given is None:
         return None
@@ -145,7 +143,7 @@ def _mask_at(s: Subject, step: int) -> Call | None:
 
 
 def _lost_elsewhere(s: Subject, starts: Tensor, outputs: list[int]) -> tuple[int, int] | None:
-    """A row and a step without a start at which it forgets, if all rows do so at all such steps that are tried."""
+    """A row and a step without a start at which it forgets, if all rows do at the steps that are tried."""
     chosen: dict[int, int] = {}
     before = torch.zeros(s.B, s.T, dtype=torch.bool)
     for row in range(s.B):

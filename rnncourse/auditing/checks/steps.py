@@ -109,15 +109,13 @@ def _dropped(s: Subject) -> Iterator[Finding]:
 
 
 def _reads_some_earlier(s: Subject, outputs: list[int]) -> bool:
-    """Whether, at any cut, an output after it reads a step before it: episodes may start around one cut alone."""
+    """Whether, at any cut, an output after it reads a step before it: at one cut, episodes may start."""
     for cut in range(1, s.T):
         run = s.disturb(s.steps(torch.arange(s.T) < cut))
         for k in outputs:
             T_out = s.layouts[k].T or s.T
-            if (
-                float(s.effect(run, k)[:, cut * T_out // s.T if T_out < s.T else cut + T_out - s.T :].max())
-                > 0
-            ):
+            first = cut * T_out // s.T if T_out < s.T else cut + T_out - s.T
+            if float(s.effect(run, k)[:, first:].max()) > 0:
                 return True
     return False
 

@@ -81,7 +81,7 @@ def candidates(s: Subject, target: Leaf) -> list[tuple[int, Leaf, int]]:
 
 
 def shifted_leaf(s: Subject) -> int | None:
-    """The number of the leaf that the outputs' targets are one step ahead of; of several, the outputs' own."""
+    """The number of the leaf that the targets are one step ahead of; of several, the outputs' own."""
     target = s.inputs.target
     ahead = criterion.offset(s)
     if target is None or not isinstance(target.value, Tensor) or target.batch is None or ahead is None:
@@ -157,12 +157,11 @@ def _said(s: Subject, found: list[tuple[int, Leaf, int]], ahead: int) -> Iterato
 
 
 def _aligned(s: Subject) -> Call | None:
-    """The call in the loss that cuts steps off the target or the outputs, to shift the one against the other."""
+    """The call in the loss that cuts steps off the target or the outputs, to shift one against the other."""
     if s.loss is None:
         return None
-    return next(
-        (call for call in s.loss[1].calls if call.place and call.name in ("__getitem__", "narrow")), None
-    )
+    placed = [call for call in s.loss[1].calls if call.place]
+    return next((call for call in placed if call.name in ("__getitem__", "narrow")), None)
 
 
 def _reads(s: Subject, number: int, leaf: Leaf, steps: int) -> tuple[float, int] | None:
