@@ -120,7 +120,7 @@ def offset(s: Subject) -> int | None:
     """By how many steps the target runs ahead of the outputs where the loss compares them; None if unknown.
 
     At three steps of the target, each changed alone, the outputs' gradients say which of their steps it is
-    compared with. Without a loss, a target of as many steps as the outputs is taken to go with them step by step.
+    compared with. Without a loss, a target of as many steps as the outputs goes with them step by step.
     """
     if "offset" not in s.options:
         s.options["offset"] = _offset(s)

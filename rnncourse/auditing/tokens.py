@@ -1,8 +1,8 @@
 """Where the entries of integer tensors come from: each token of the inputs is followed through a run.
 
 Each followed tensor has two shadows of its shape. In the first, a token of the inputs is its number; in the
-second, its number plus the count of all tokens. Each call that makes or fills an integer tensor is made with the
-shadows, too. What is a constant is the same in both shadows, so it can't be mistaken for a token, whether
+second, its number plus the count of all tokens. Each call that makes or fills an integer tensor is made with
+the shadows, too. What is a constant is the same in both shadows, so it can't be mistaken for a token, whether
 `full_like`, `pad`, `masked_fill` or an assignment put it there.
 """
 

@@ -48,7 +48,8 @@ def run(s: Subject) -> Iterator[Finding]:
     sizes = {T, s.layouts[k].T or T}
     at = blame.first_ahead(story, s.base.outputs[k], cut, sorted(sizes)) if story else None
     call, by = (None, "") if story is None or at is None else where_ahead_ends(story, at, sorted(sizes))
-    own = max(float(s.effect(s.nudged(c, late=True, leaf=number), k)[:, c:].max()) for c in cuts)
+    later = [s.effect(s.nudged(c, late=True, leaf=number), k)[:, c:] for c in cuts]
+    own = max((float(effect.max()) for effect in later if effect.numel()), default=0.0)
     ahead = _how_far(s, k, leaf)
     why = s.options.get("why causal", "causal=True was said")
     yield Finding(

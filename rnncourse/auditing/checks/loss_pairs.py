@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from rnncourse.auditing import criterion
+from rnncourse.auditing.probe import Run
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Call
@@ -38,7 +39,7 @@ def _unread(s: Subject, target: Any) -> Iterator[Finding]:
         except Exception:  # outputs that the loss does not take
             continue
         s.made("unread by the loss")
-        if effect > 0 and loss == now:
+        if effect > 0 and loss == now and not _learns_from(s, run, target):
             yield _ignores(s, f"{leaf.name}, though the outputs do ({effect:.2g})")
             return
     goal = s.inputs.target
@@ -52,8 +53,24 @@ def _unread(s: Subject, target: Any) -> Iterator[Finding]:
     except Exception:  # a target that the loss does not take
         return
     s.made("unread by the loss")
-    if loss == now:
+    first, second = criterion.gradients(s, target), criterion.gradients(s, other)
+    alike = all(
+        (a is None and b is None) or (a is not None and b is not None and torch.equal(a, b))
+        for a, b in zip(first or [], second or [], strict=False)
+    )
+    if loss == now and alike:
         yield _ignores(s, "the target")
+
+
+def _learns_from(s: Subject, run: Run, target: Any) -> bool:
+    """Whether the loss has a gradient at an output that changes; a large number in it may hide the change."""
+    gradients = criterion.gradients(s, target)
+    if gradients is None:
+        return True
+    return any(
+        gradient is not None and bool(gradient.any()) and float(s.effect(run, k).max()) > 0
+        for k, gradient in enumerate(gradients)
+    )
 
 
 def _ignores(s: Subject, what: str) -> Finding:

@@ -197,8 +197,11 @@ def _missing(s: Subject, run: Any, missing: list[str], learning: Mapping[str, Te
     ):
         if names and level == WRONG and (call := _cut_off(s, [learning[n] for n in names])) is not None:
             them = "parameter gets" if len(names) == 1 else "parameters get"
+            told = any(
+                f.kind == "gradient cut" and f.level == WRONG for f in s.found
+            )  # then this follows from it
             yield Finding(
-                "gradient cut",
+                "parameter without gradient" if told else "gradient cut",
                 WRONG,
                 f"{len(names)} {them} no gradient from any output: {', '.join(names[:3])}"
                 + (f" and {len(names) - 3} more" if len(names) > 3 else "")

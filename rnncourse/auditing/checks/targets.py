@@ -167,8 +167,8 @@ def _aligned(s: Subject) -> Call | None:
 def _reads(s: Subject, number: int, leaf: Leaf, steps: int) -> tuple[float, int] | None:
     """How much an output step reads the input step that is its target, and which; None if none does.
 
-    A summary of all steps, as a decoder may be given, reads each of them: what counts is that the step that is
-    the target is read more than all later ones together.
+    A summary of all steps, as a decoder may be given, reads each of them: what counts is that the step that
+    is the target is read more than all later ones together.
     """
     lengths = [(s.layouts[k].T or 0, k) for k in s.timed]
     if not lengths:
