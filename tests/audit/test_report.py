@@ -70,7 +70,7 @@ class TestText:
         ("layer", "kinds"),
         [
             (nn.LSTM(I, H, 2, batch_first=True, dropout=0.1),
-             {"dropout in eval", "batch as time", "h and c exchanged", "last layer unread", "gates saturated"}),
+             {"dropout in eval", "batch as time", "last layer unread", "gates saturated"}),
             (nn.Sequential(nn.Linear(I, 8), nn.ReLU(), nn.Softmax(-1)), {"dead ReLU", "softmax of one"}),
         ],
         ids=["LSTM", "ReLU"],
