@@ -25,8 +25,9 @@ from torch.nn.utils.rnn import PackedSequence, pack_sequence
 from rnncourse import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell, explain, plots
 from rnncourse.explaining import Row
 from rnncourse.plots.drawing import alt_of, figure_of
-from rnncourse.plots.sizes import Sizes
+from rnncourse.plots.sizes import spec_of
 from rnncourse.plots.traces import row_length
+from rnncourse.shapes import is_layer
 from rnncourse.steps import rnn_step
 from rnncourse.tracing import Direction
 
@@ -272,7 +273,7 @@ def shape_explorer() -> ipywidgets.VBox:
 def _input(module: Any, form: str, T: int, B: int) -> Tensor | PackedSequence:
     """Zeros that the module takes: batched, unbatched, or packed (each row a step shorter than the last)."""
     I = module.input_size
-    if not hasattr(module, "num_layers"):
+    if not is_layer(module):
         return torch.zeros(I) if form == "unbatched" else torch.zeros(B, I)
     if form == "unbatched":
         return torch.zeros(T, I)
@@ -309,9 +310,9 @@ def index_grid(module: nn.Module, T: int = 5, lengths: Iterable[int] | None = No
     module is a layer, T the number of steps, lengths those of a packed batch. Controls: which of the tensors,
     and its index. The figure is that of `plots.index_grid`; the sentence below it says how the entry is made.
     """
-    sizes = Sizes.of(module)
-    rows = sizes.L * sizes.D
-    names = {"output": T} | {f"{state}_n": rows for state in sizes.states}
+    spec = spec_of(module)
+    rows = spec.L * spec.D
+    names = {"output": T} | {f"{state}_n": rows for state in spec.states}
     name = ipywidgets.ToggleButtons(options=list(names), value="h_n", description="entry of")
     index = ipywidgets.ToggleButtons(options=range(rows), value=0, description="index")
     drawing = _Drawing(width="960px")

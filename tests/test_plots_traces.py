@@ -137,7 +137,7 @@ def test_gates_over_time_draws_the_lines_of_one_unit_and_marks_a_step(mode, opti
     assert "step 3 is marked" in figure.alt
 
 
-def test_gates_over_time_draws_what_the_trace_kept():
+def test_gates_over_time_draws_what_the_trace_saved():
     module = layer_of("LSTM")
     with torch.no_grad(), trace(module, names=["f", "a_g"]) as t:
         module(torch.randn(T, B, I))
@@ -145,7 +145,7 @@ def test_gates_over_time_draws_what_the_trace_kept():
     assert [image.get_gid() for ax in figure.axes for image in ax.images if image.get_gid()] == ["f"]
     with torch.no_grad(), trace(module, names=["a_g"]) as t:
         module(torch.randn(T, B, I))
-    with pytest.raises(ValueError, match=r"kept a_g: none of i f g o c q h"):
+    with pytest.raises(ValueError, match=r"saved a_g: none of i f g o c q h"):
         plots.gates_over_time(t.layer(0).forward)
 
 

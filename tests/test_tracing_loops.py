@@ -110,10 +110,10 @@ def test_h_prev_and_c_prev_give_back_the_pre_activations(kind, packed, options):
             assert not d.resets.any()
 
 
-def test_a_state_that_was_not_kept_has_no_prev():
+def test_a_state_that_was_not_saved_has_no_prev():
     with torch.no_grad(), trace(layer := nn.LSTM(I, H), names=["f"]) as t:
         layer(rows(T, B, I))
-    with pytest.raises(AttributeError, match=r"c_prev is read from c, and c was not kept"):
+    with pytest.raises(AttributeError, match=r"c_prev is read from c, and c was not saved"):
         t.c_prev  # noqa: B018
     with torch.no_grad(), trace(layer := nn.GRU(I, H)) as t:
         layer(rows(T, I))

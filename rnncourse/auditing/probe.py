@@ -10,16 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from rnncourse import cells, layers
 from rnncourse.auditing.inputs import Inputs, Leaf
 from rnncourse.auditing.tape import Place, Tape, spread_of, where_from
 from rnncourse.auditing.tape import copy as copy_of
 from rnncourse.auditing.tokens import flat
 from rnncourse.auditing.trees import tensors_in
 from rnncourse.auditing.untouched import Saved, generators_restored, seed_all
+from rnncourse.spec import Cell, Recurrent
 
-LAYERS = (nn.RNNBase, layers.RNN, layers.LSTM, layers.GRU)
-CELLS = (nn.RNNCellBase, cells.RNNCell, cells.LSTMCell, cells.GRUCell)
 Where = Callable[[Leaf], Tensor | None]  # (B, T) or (B,): which entries of a leaf to disturb
 
 
@@ -70,7 +68,7 @@ class Probe:
         self.recurrent = {
             name: module
             for name, module in self.modules.items()
-            if isinstance(module, LAYERS + CELLS) and not isinstance(module, torch.jit.ScriptModule)
+            if isinstance(module, Recurrent) and not isinstance(module, torch.jit.ScriptModule)
         }
         self.embedded: set[int] = set()  # leaves whose tokens reach an embedding
 
@@ -272,7 +270,7 @@ def _recurrent(
     hx = args[1] if len(args) > 1 else kwargs.get("hx")
     packed = isinstance(given, PackedSequence)
     tensor = given.data if packed else given
-    if isinstance(module, CELLS):
+    if isinstance(module, Cell):
         output, ends = None, list(flat(result))
     else:
         output = result[0].data if isinstance(result[0], PackedSequence) else result[0]

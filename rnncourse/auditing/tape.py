@@ -20,6 +20,7 @@ from rnncourse.auditing.tokens import Tokens, flat, writes
 
 HERE = str(Path(__file__).parent)
 LIBRARIES = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))
+GIVEN = str(Path(__file__).parents[1] / "checks" / "given")  # models of the exercises: they are to be blamed
 INSIDE = {"__get__", "__set__", "size", "dim", "shape", "dtype", "device", "requires_grad", "is_nested"}
 
 
@@ -222,7 +223,7 @@ def where_from(names: dict[int, str]) -> tuple[Place | None, str]:
         if file.startswith(HERE):
             if step.f_code.co_name in ("run", "loss_of"):
                 break
-        elif place is None and not file.startswith(LIBRARIES):
+        elif place is None and (file.startswith(GIVEN) or not file.startswith(LIBRARIES)):
             line = step.f_lineno
             place = Place(file, line, linecache.getline(file, line).strip())
         if not module:

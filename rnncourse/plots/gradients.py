@@ -16,6 +16,7 @@ from torch.nn.functional import linear
 
 from rnncourse.plots.drawing import Style, set_alt
 from rnncourse.plots.style import LINE_COLOURS
+from rnncourse.spec import Spec
 from rnncourse.steps import gru_step, lstm_step, rnn_step
 from rnncourse.tracing import Direction, Trace
 from rnncourse.tracing.view import directions_of
@@ -185,28 +186,23 @@ def norm_against_distance(
 
 def _unfolded(layer: Any, x: Tensor, state: str) -> tuple[Step, tuple[int, ...]]:
     """One step of the layer, (x_t, state) -> state with the layer's own weights, and its states' widths."""
-    mode = getattr(layer, "mode", None)
-    if mode not in ("LSTM", "GRU", "RNN_TANH", "RNN_RELU"):
+    spec = Spec.find(layer)
+    if spec is None or spec.is_cell:
         raise TypeError(f"layer: expected an RNN, LSTM or GRU, got {type(layer).__name__}.")
-    if layer.num_layers > 1 or layer.bidirectional:
+    if spec.L > 1 or spec.D > 1:
         raise ValueError(
             "layer: expected one layer in one direction, got "
-            f"num_layers={layer.num_layers}, bidirectional={layer.bidirectional}."
+            f"num_layers={spec.num_layers}, bidirectional={spec.bidirectional}."
         )
-    if state not in ("h", "c")[: 1 + (mode == "LSTM")]:
-        have = "h and c" if mode == "LSTM" else "h alone"
+    if state not in [*spec.states]:
+        have = "h and c" if spec.has_cell_state else "h alone"
         raise ValueError(f"state: {type(layer).__name__} has {have}, got {state!r}.")
     if x.dim() not in (2, 3):
         raise ValueError(f"x: expected (T, I) or a batch of such, got {tuple(x.shape)}.")
-    names = "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"
-    found = {name: getattr(layer, f"{name}_l0", None) for name in names}
-    weights: dict[str, Tensor] = {
-        name: weight.detach() for name, weight in found.items() if weight is not None
-    }
-    H = layer.hidden_size
-    if mode == "LSTM":
-        return (lambda x_t, hx: lstm_step(x_t, hx, **weights)), (layer.proj_size or H, H)
-    if mode == "GRU":
-        return (lambda x_t, hx: (gru_step(x_t, hx[0], **weights),)), (H,)
-    nonlinearity = mode.removeprefix("RNN_").lower()
-    return (lambda x_t, hx: (rnn_step(x_t, hx[0], **weights, nonlinearity=nonlinearity),)), (H,)
+    weights: dict[str, Tensor] = {name: getattr(layer, f"{name}_l0").detach() for name in spec.weight_names}
+    if spec.kind == "LSTM":
+        return (lambda x_t, hx: lstm_step(x_t, hx, **weights)), (spec.h_size, spec.hidden_size)
+    if spec.kind == "GRU":
+        return (lambda x_t, hx: (gru_step(x_t, hx[0], **weights),)), (spec.h_size,)
+    nonlinearity = spec.nonlinearity
+    return (lambda x_t, hx: (rnn_step(x_t, hx[0], **weights, nonlinearity=nonlinearity),)), (spec.h_size,)

@@ -9,26 +9,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import dropout
 from torch.nn.utils.rnn import PackedSequence
 
-from rnncourse import cells, layers
 from rnncourse.layers import State, unroll
+from rnncourse.spec import Cell, Layer, Place, Recurrent, Spec
 from rnncourse.tracing import whole
 from rnncourse.tracing.equations import EQUATIONS, Edits, Values, names_of
 
-Layer = nn.RNN | nn.LSTM | nn.GRU | layers.RNN | layers.LSTM | layers.GRU
-Cell = nn.RNNCell | nn.LSTMCell | nn.GRUCell | cells.RNNCell | cells.LSTMCell | cells.GRUCell
-Recurrent = Layer | Cell
-
-Place = tuple[int, bool]  # a layer's index, and whether it runs backward in time
 Weights = dict[Place, dict[str, Tensor]]  # by the names of a step's arguments
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a recurrent module is made of."""
+    """What is needed of a recurrent module to compute its calls again."""
 
     mode: str  # "LSTM", "GRU", "RNN_TANH", "RNN_RELU"; "OWN" of a cell whose step the user gave
     is_cell: bool = False
@@ -42,13 +37,8 @@ class Plan:
 
     @classmethod
     def of(cls, module: Recurrent) -> "Plan":
-        if isinstance(module, Layer):
-            return cls(module.mode, False, module.num_layers, module.bidirectional, bool(module.proj_size))
-        if isinstance(module, nn.LSTMCell | cells.LSTMCell):
-            return cls("LSTM", is_cell=True)
-        if isinstance(module, nn.GRUCell | cells.GRUCell):
-            return cls("GRU", is_cell=True)
-        return cls(f"RNN_{module.nonlinearity.upper()}", is_cell=True)
+        spec = Spec.of(module, "module")
+        return cls(spec.mode, spec.is_cell, spec.L, spec.bidirectional, bool(spec.proj_size))
 
     @property
     def has_cell_state(self) -> bool:
@@ -73,14 +63,13 @@ class Plan:
         """
         if self.step is not None:
             return {place: {} for place in self.places}  # its step reads its own
-        names = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if module.bias else [])]
-        names += ["weight_hr"] if self.projected else []
+        spec = Spec.of(module, "module")
         found = {}
-        for layer, reverse in self.places:
-            suffix = "" if self.is_cell else f"_l{layer}" + "_reverse" * reverse
-            found[layer, reverse] = {
-                name: computed[name + suffix] if name + suffix in computed else getattr(module, name + suffix)
-                for name in names
+        for place in spec.places:
+            names = {name: name + spec.suffix(place) for name in spec.weight_names}
+            found[place] = {
+                name: computed[full] if full in computed else getattr(module, full)
+                for name, full in names.items()
             }
         return found
 
@@ -174,7 +163,7 @@ class Layout:
             return self.over_time(rows.split(self.batch_sizes))
         return self._as_called(rows.unflatten(0, (len(self.batch_sizes), self.batch_sizes[0])), 1)
 
-    def at_start(self, state: Tensor) -> Tensor:
+    def initial_as_called(self, state: Tensor) -> Tensor:
         """One layer and direction's state, (B, ·), in the caller's order; of an unbatched call, (·)."""
         return self._as_called(state.clone(), 0)
 
@@ -198,7 +187,7 @@ class Inputs:
     """All that a call depends on. Dropout's masks are among it: drawn once, they serve each recomputation."""
 
     rows: Tensor  # (N, I)
-    starts: dict[Place, list[Tensor]]  # h, or h and c, (B, ·) each
+    initial: dict[Place, list[Tensor]]  # h, or h and c, (B, ·) each
     weights: Weights
     drop: float
     masks: dict[int, Tensor] = field(default_factory=dict)  # for each layer that reads through one, (N, D*H)
@@ -209,20 +198,20 @@ class Outputs:
     """What a call gives, and on the way gave."""
 
     rows: Tensor  # (N, D*H)
-    ends: list[Tensor]  # h_n, or h_n and c_n, (S, B, ·) each
+    final: list[Tensor]  # h_n, or h_n and c_n, (S, B, ·) each
     steps: dict[Place, list[Values]] = field(default_factory=dict)  # of a loop of steps: each step's values
     values: dict[Place, Values] = field(default_factory=dict)  # of all steps at once: (N, ·) each
-    ran: dict[Place, whole.Ran] = field(default_factory=dict)  # if it is kept: what the gradients need
+    ran: dict[Place, whole.Ran] = field(default_factory=dict)  # if asked for: what the gradients need
 
     def over_time(self, layout: Layout, place: Place) -> Values:
-        """The values kept, by name. Those of each step are let go as they are copied."""
+        """The saved values, by name. Those of each step are let go as they are copied."""
         if place in self.values:
             return {name: layout.rows_over_time(value) for name, value in self.values[place].items()}
         steps = self.steps[place]
         return {name: layout.over_time([step.pop(name) for step in steps]) for name in list(steps[0])}
 
 
-def first_states(
+def initial_states(
     plan: Plan, layout: Layout, weights: Weights, rows: Tensor, hx: Any
 ) -> dict[Place, list[Tensor]]:
     """h, or h and c, before each layer and direction's first step, (B, ·) each: of hx, or zeros."""
@@ -249,12 +238,12 @@ def recompute(
     step_by_step: bool = False,
     keep: bool = False,
 ) -> Outputs:
-    """The call once more; of these layers, the values of these names are kept.
+    """The call once more; of these layers, the values of these names are saved.
 
     All steps at once where whole.py serves, unless `step_by_step`, in which each step has tensors of its own.
     Dropout's masks that `inputs` lacks are drawn as torch draws them on a CPU, and left there.
     """
-    rows, ends = inputs.rows, list[list[Tensor]]()
+    rows, finals = inputs.rows, list[State]()
     found = Outputs(rows, [])
     for layer in range(plan.num_layers):
         if layer > 0 and inputs.drop > 0:
@@ -262,39 +251,39 @@ def recompute(
                 inputs.masks[layer] = dropout(torch.ones_like(rows), inputs.drop)
             rows = rows * inputs.masks[layer]
         outputs = []
+        final: State
         for reverse in (False, True)[: 1 + plan.bidirectional]:
             place, wanted = (layer, reverse), names if layer in layers else ()
-            start, weights = inputs.starts[place], inputs.weights[place]
-            if not (step_by_step or plan.is_cell or plan.edits) and whole.possible(rows, start, weights):
+            initial, weights = inputs.initial[place], inputs.weights[place]
+            if not (step_by_step or plan.is_cell or plan.edits) and whole.possible(rows, initial, weights):
                 ran = whole.run(
-                    plan.mode, rows, layout.batch_sizes, reverse, start, weights, keep=keep or bool(wanted)
+                    plan.mode, rows, layout.batch_sizes, reverse, initial, weights, keep=keep or bool(wanted)
                 )
                 if keep:
                     found.ran[place] = ran
-                hs, end = ran.output, ran.end
+                hs, final = ran.output, ran.final
                 found.values[place] = whole.values(ran, wanted) if wanted else {}
             else:
-                step, kept = _recorder(plan, wanted)
-                hs, state = unroll(step, rows, layout.batch_sizes, reverse, start, weights)
-                end = list(state)
-                found.steps[place] = kept[::-1] if reverse else kept
+                step, saved = _recorder(plan, wanted)
+                hs, final = unroll(step, rows, layout.batch_sizes, reverse, initial, weights)
+                found.steps[place] = saved[::-1] if reverse else saved
             outputs.append(hs)
-            ends.append(end)
+            finals.append(final)
         rows = torch.cat(outputs, dim=-1)
-    found.rows, found.ends = rows, [torch.stack(parts) for parts in zip(*ends, strict=True)]
+    found.rows, found.final = rows, [torch.stack(parts) for parts in zip(*finals, strict=True)]
     return found
 
 
 def _recorder(plan: Plan, names: Collection[str]) -> tuple[Callable[..., State], list[Values]]:
     """A step for `unroll`, and the list to which it appends each step's values of these names."""
-    kept: list[Values] = []
+    saved: list[Values] = []
 
     def step(x_t: Tensor, state: State, weights: Mapping[str, Tensor]) -> State:
         if plan.step is not None:
             values = {"x": x_t} | plan.step(x_t, *state)
         else:
             values = EQUATIONS[plan.mode](x_t, *state, **weights, edits=plan.edits)
-        kept.append({name: values[name] for name in names})
+        saved.append({name: values[name] for name in names})
         return [values["h"], values["c"]] if plan.has_cell_state else [values["h"]]
 
-    return step, kept
+    return step, saved

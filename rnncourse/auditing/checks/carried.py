@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import torch
 
-from rnncourse.auditing.probe import CELLS, RecurrentCall
+from rnncourse.auditing.probe import RecurrentCall
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
+from rnncourse.spec import Cell
 
 KINDS = ("state not carried",)
 FEWEST = 3  # calls
@@ -46,7 +47,7 @@ def one_step(call: RecurrentCall) -> bool:
     """Whether a call goes over one step alone."""
     if call.packed:
         return False
-    if isinstance(call.module, CELLS):
+    if isinstance(call.module, Cell):
         return True
     time = 1 if getattr(call.module, "batch_first", False) else 0
     return call.input.dim() == 3 and call.input.shape[time] == 1

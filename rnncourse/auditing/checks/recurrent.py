@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from rnncourse.auditing.probe import CELLS, RecurrentCall
+from rnncourse.auditing.probe import RecurrentCall
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
+from rnncourse.spec import Cell
 
 KINDS = ("h and c exchanged", "backward direction")
 
@@ -60,8 +61,8 @@ def _read(s: Subject) -> Iterator[Finding]:
     total = s.summed(graph)
     if total is None:
         return
-    last_of_cells = {c.name: c for c in graph.recurrent if isinstance(c.module, CELLS)}
-    calls = [c for c in graph.recurrent if not isinstance(c.module, CELLS)][:64]
+    last_of_cells = {c.name: c for c in graph.recurrent if isinstance(c.module, Cell)}
+    calls = [c for c in graph.recurrent if not isinstance(c.module, Cell)][:64]
     calls += [c for c in last_of_cells.values() if len(c.ends) == 2]
     if not calls:
         return

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from rnncourse.auditing import blame
-from rnncourse.auditing.probe import LAYERS
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Call
+from rnncourse.spec import Layer
 
 KINDS = ("batch as time", "batch mixed", "rows reordered")
 
@@ -71,7 +71,7 @@ def _batch_as_time(s: Subject) -> Finding | None:
         if call.name in seen:  # a loop over steps: its first call tells
             continue
         seen.add(call.name)
-        if call.packed or not isinstance(call.module, LAYERS) or call.input.dim() not in (2, 3):
+        if call.packed or not isinstance(call.module, Layer) or call.input.dim() not in (2, 3):
             continue
         masks = _changes(s, number)
         if masks is None:

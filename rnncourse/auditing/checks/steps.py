@@ -6,9 +6,9 @@ import torch
 
 from rnncourse.auditing import blame
 from rnncourse.auditing.checks.carried import one_step
-from rnncourse.auditing.probe import CELLS
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
+from rnncourse.spec import Cell
 
 CHOOSING = {"max", "amax", "max_pool1d", "adaptive_max_pool1d", "topk", "argmax", "median", "where"}
 
@@ -89,7 +89,7 @@ def _dropped(s: Subject) -> Iterator[Finding]:
     if not s.timed and not _reads_last(s, outputs):
         return
     runs = _over_steps(s)
-    if not runs and len(s.base.recurrent) == 1 and not isinstance(s.base.recurrent[0].module, CELLS):
+    if not runs and len(s.base.recurrent) == 1 and not isinstance(s.base.recurrent[0].module, Cell):
         runs = [0]
     text = "No output depends on an earlier step: each step is computed by itself."
     if not runs:
@@ -135,7 +135,7 @@ def _over_steps(s: Subject) -> list[int]:
     for k, call in enumerate(s.base.recurrent):
         if call.packed:
             found.append(k)
-        elif call.input.dim() == 3 and not isinstance(call.module, CELLS):
+        elif call.input.dim() == 3 and not isinstance(call.module, Cell):
             time = 1 if getattr(call.module, "batch_first", False) else 0
             if 1 < call.input.shape[time] <= s.T:
                 found.append(k)
