@@ -111,7 +111,7 @@ FOLLOWS = "Your h follows correctly from your c: look at c first."
         ),
         (
             lstm(returned=lambda c: c + 1),
-            ["h is right in every case", "the c that you return is another one."],
+            ["h is right in every case", "you return a different c."],
         ),
     ],
 )
