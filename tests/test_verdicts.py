@@ -300,7 +300,7 @@ def test_a_state_on_the_class_is_told():
             Stream.state = None
 
     text = said(output_h_n_c_n.Stream, Stream)[1]
-    assert "a state is kept on the class, so all streams share it. Keep it on self." in text
+    assert "a state is saved on the class, so all streams share it. Save it on self." in text
 
 
 def test_no_gate_is_blamed_for_a_wrong_start():

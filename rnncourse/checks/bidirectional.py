@@ -581,8 +581,8 @@ BiLSTM = CHECKS.task(
         all states 1 = h_n, c_n where there are several layers
         hx 1 = forward half, backward half where a state is given
         bias=False 1 = forward half, backward half where there are no biases
-        dropout in training alone 1 = forward half, backward half where there is dropout
-        a drawn start 1 = forward half where it is newly built
+        dropout only in training 1 = forward half, backward half where there is dropout
+        drawn parameters 1 = forward half where it is newly built
         all of it together 2
     """,
     truth=_Torch,

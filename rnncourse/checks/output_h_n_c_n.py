@@ -579,7 +579,7 @@ Streams = CHECKS.task(
     returns="outputs (rows H)",
     points="""
         the same batch again 1 where every batch has the same sequences in the same order
-        another order 1 where the sequences change places
+        a different order 1 where the sequences change places
         absent and new sequences 2 where sequences are absent, or are new
     """,
     cases=_Streams_cases,

@@ -504,7 +504,7 @@ orthogonal_per_gate = CHECKS.task(
     points="""
         the blocks of an LSTM 1 = blocks where the module is an LSTM
         the blocks of a GRU 1 = blocks where the module is a GRU
-        drawn each for itself, and nothing else changed 1
+        each drawn separately, and nothing else changed 1
     """,
     cases=_orthogonal_per_gate_cases,
     use=changed_module,

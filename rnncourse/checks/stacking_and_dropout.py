@@ -81,7 +81,7 @@ stack_shapes = CHECKS.predicted(
     wrong,
     points="""
         the parameters 1 = weight_ih_l0, weight_ih_l1, weight_hh_l1
-        what comes out 1 = output, h_n, top_row
+        the results and the row 1 = output, h_n, top_row
         the masks 1 = masks
     """,
 )

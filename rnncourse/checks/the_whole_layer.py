@@ -107,7 +107,7 @@ counted = CHECKS.predicted(
     points="""
         the matmuls 1 = step_by_step, hoisted
         their sizes 1 = first_result, multiply_adds, share
-        the way back 1 = backward
+        the backward pass 1 = backward
     """,
 )
 
@@ -706,8 +706,8 @@ MyLSTM = CHECKS.task(
         layers 1 = output, h_n, c_n where there are several layers
         directions 1 = output, h_n, c_n where there are two directions
         bias=False 1 = output, h_n, c_n where there are no biases
-        dropout in training alone 1 = output, h_n, c_n where there is dropout
-        a drawn start 1 = output where it is newly built
+        dropout only in training 1 = output, h_n, c_n where there is dropout
+        drawn parameters 1 = output where it is newly built
         all of it together, gradients too 2
     """,
     truth=nn.LSTM,

@@ -304,7 +304,7 @@ clip_global = CHECKS.task(
     wrong,
     returns="clipped (P), norm ()",
     points="""
-        too long gradients 2 = clipped where the norm is above max_norm
+        gradients that are too long 2 = clipped where the norm is above max_norm
         norm 1
         all cases 1 = clipped, norm, arguments
     """,
