@@ -201,7 +201,7 @@ o inside the tanh | your h squashes the product of o and c. In which order do th
     o * torch.tanh(c_t) => torch.tanh(o * c_t)
 sigmoid for tanh in h | your h squashes the new c with a sigmoid: then h could never be negative.
     o * torch.tanh(c_t) => o * torch.sigmoid(c_t)
-o left out | o has no part in your h: all of the memory is shown. | o * torch.tanh(c_t) => torch.tanh(c_t)
+o left out | o is not used in your h: all of the memory is shown. | o * torch.tanh(c_t) => torch.tanh(c_t)
 c updated with h | the forget gate multiplies h. The other state is the one that is kept from step to step.
     f * c => f * h § Ask for a memory
 f and o exchanged in c | in your code the output gate decides what is kept of c. Which gate should decide

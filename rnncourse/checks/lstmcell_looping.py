@@ -73,7 +73,7 @@ h of the first state | c is carried on, h is not: each step uses the h that was 
     (x_t, (h, c)) => (x_t, (state[0], c)) § One step, by hand
 h zero at each step | c is carried on, h is not: each step starts from h = 0. § One step, by hand
     (x_t, (h, c)) => (x_t, (torch.zeros_like(h), c))
-c in the place of h | you pass c twice to the cell. Its state is a pair of two different things.
+c instead of h | you pass c twice to the cell. Its state is a pair of two different things.
     (x_t, (h, c)) => (x_t, (c, c)) § One tensor instead of (h, c)
 c squashed on the way | you pass tanh(c) to each step. c should be passed on as it is.
     § One tensor instead of (h, c)
@@ -81,7 +81,7 @@ c squashed on the way | you pass tanh(c) to each step. c should be passed on as 
 h squashed on the way | you pass tanh(h) to each step, but h is squashed already.
     § One tensor instead of (h, c)
     (x_t, (h, c)) => (x_t, (torch.tanh(h), c))
-h in the place of c | you pass h twice to the cell. Its state is a pair of two different things.
+h instead of c | you pass h twice to the cell. Its state is a pair of two different things.
     (x_t, (h, c)) => (x_t, (h, h)) § One tensor instead of (h, c)
 c collected | output holds c of each step. What a step shows is h. § One step, by hand
     append(h) => append(c)
@@ -98,7 +98,7 @@ both collected | output holds h and c of each step side by side. What a step sho
     append(h) => append(torch.cat([h, c], dim=-1))
 state taken apart as (c, h) | you unpack the given state as (c, h), but it comes as (h, c).
     h, c = state => c, h = state § One step, by hand
-state handed in as (c, h) | you pass (c, h) to the cell. Its state is (h, c). § One step, by hand
+state passed as (c, h) | you pass (c, h) to the cell. Its state is (h, c). § One step, by hand
     (x_t, (h, c)) => (x_t, (c, h))
 the cell's results exchanged | you unpack what the cell returns as (c, h), but it is (h, c).
     h, c = cell => c, h = cell § One step, by hand
@@ -225,7 +225,7 @@ def _batch_first(run):
 
 SAME = (
     "state reset at each step; first state at each step; state ignored; c zero at each step; c collected; "
-    "state handed in as (c, h); collected before the step; time backwards; (c, h) returned; "
+    "state passed as (c, h); collected before the step; time backwards; (c, h) returned; "
     "state with a layer axis"
 )
 wrong.extend(m for m in run_cell_mistakes.through(_batch_first) if m.name in SAME.split("; "))
@@ -310,7 +310,7 @@ biases added | bias_ih holds the sum of both biases. Return the four tensors as 
     - return weights
     + both = weights["bias_ih"] + weights["bias_hh"]
     + return weights | {"bias_ih": both, "bias_hh": torch.zeros_like(both)}
-weight_ih in the place of weight_hh | weight_hh is a second weight_ih: a typo?
+weight_ih instead of weight_hh | weight_hh is a second weight_ih: a typo?
     return weights => return weights | {"weight_hh": weights["weight_ih"]}
 weights exchanged | weight_ih and weight_hh are exchanged. Above layer 0 they have the same shape.
     return weights => return weights | {"weight_ih": weights["weight_hh"], "weight_hh": weights["weight_ih"]}

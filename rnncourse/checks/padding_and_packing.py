@@ -591,7 +591,7 @@ the last rows go on | at each step you take the last rows of the state. Those th
     (h[:size], c[:size]) => (h[len(h) - size :], c[len(c) - size :])
 c of the first state | h is carried on, c is not: each step uses the given c.
     (h[:size], c[:size]) => (h[:size], state[1][order][:size])
-h in the place of c | you pass h twice to the cell. | (h[:size], c[:size]) => (h[:size], h[:size])
+h instead of c | you pass h twice to the cell. | (h[:size], c[:size]) => (h[:size], h[:size])
 c collected | output holds c. What a step shows is h. | append(h_t) => append(c_t)
 (c, h) returned | h_n and c_n are exchanged.
     h[unsorted_indices], c[unsorted_indices] => c[unsorted_indices], h[unsorted_indices]

@@ -426,7 +426,7 @@ in evaluation too | numbers are also dropped in evaluation. § Where dropout goe
 only in evaluation | nothing is dropped in training, and something is in evaluation. § Where dropout goes
     if training: => if not training:
 never | nothing is ever dropped. § Where dropout goes | if training: => if False:
-drawn once for ever | each call has the same mask: a seed set inside, or a mask saved from the first call?
+drawn only once | each call has the same mask: a seed set inside, or a mask saved from the first call?
     torch.rand_like(x[:1]) => torch.rand(x[:1].shape, generator=torch.Generator().manual_seed(0))
 noise, not dropout | nothing is set to zero: x is multiplied by the random numbers themselves.
     >= p =>

@@ -85,8 +85,8 @@ half | It would be half if I were H. | share => 0.5
 share of the calls | This is a share of the number of matmuls. Give the share of the multiply-adds.
     share => 0.01960784314
 percent | Give a share, a number from 0 to 1. | share => 42.85714286
-two a step on the way back | Only one product of the backward pass must wait for the next step. The others can
-    come after the loop. § The backward of a whole sequence
+two per step in the backward pass | Only one product of the backward pass must wait for the next step. The
+    others can come after the loop. § The backward of a whole sequence
     backward => 100
 all in the loop | This is three per step. Which of them do not need to be in the loop?
     backward => 150 § The backward of a whole sequence
@@ -348,7 +348,7 @@ dc_0 is dc_n | dc_0 is dc_n, unchanged. | return da, dh, dc => return da, dh, dc
 dh_0 is dh_n | dh_0 is dh_n, unchanged. | return da, dh, dc => return da, dh_n, dc
 da in the order of the loop | da is in the order in which the loop computed it, not in time order.
     return da, dh, dc => return da.flip(0), dh, dc
-da in the order of the way there | with reverse, da is in the order of the forward loop, not in time order.
+da in the order of the forward loop | with reverse, da is in the order of the forward loop, not in time order.
     return da, dh, dc => return da.flip(0) if reverse else da, dh, dc
 """)
 

@@ -165,7 +165,7 @@ def _describe(error: BaseException) -> Failure:
 
 
 def _their_line(error: BaseException) -> tuple[str, str]:
-    """Return the learner's own line that failed, and its function if that is not the one called; else ''."""
+    """Return the learner's own line that failed, and its function if that is not the one called; or ''."""
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [frame for frame in frames if not frame.filename.startswith(NOT_THEIRS)]
     if not theirs:

@@ -329,7 +329,7 @@ OWN = dict.fromkeys("ifoz", BY_SIGMOID) | {"g": BY_TANH}
 
 
 def _gate_alone(result: str, gates: dict[str, list[Tensor]], steps: Sequence[Any]) -> str:
-    """Find one gate that explains the result by itself: say what it is a sum of, or its range; else ''."""
+    """Find one gate that explains the result by itself: say what it is a sum of, or its range; or ''."""
     terms = [step.terms for step in steps]
     for gate, values in gates.items():
         for sentence, back in MADE_OF:

@@ -20,10 +20,10 @@ order {gate}, {other}, {third}, {fourth} | your numbers are those of gates in th
 {gate} from the block of {other} | your {gate} is cut from the block of {other}. Which columns of the
     pre-activation belong to {gate}?
     (a_{gate}) => (a_{other})
-g in the place of {squashed} | g is where {squashed} should be: you computed {squashed} the way g is computed,
+g instead of {squashed} | g is where {squashed} should be: you computed {squashed} the way g is computed,
     with its block and its tanh.
     {squashed} = torch.sigmoid(a_{squashed}) => {squashed} = torch.tanh(a_g)
-{squashed} in the place of g | {squashed} is where g should be: you computed g the way {squashed} is computed,
+{squashed} instead of g | {squashed} is where g should be: you computed g the way {squashed} is computed,
     with its block and its sigmoid.
     g = torch.tanh(a_g) => g = torch.sigmoid(a_{squashed})
 {squashed} not activated | {squashed} is the bare pre-activation: it is not squashed. A gate lies between 0

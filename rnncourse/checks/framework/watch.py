@@ -58,7 +58,7 @@ CLIPPING = frozenset(
     for name in ("clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm")
 )
 ANSWERS = frozenset({"rnncourse.checks"})  # in every task
-# Code that a grader has put in the place of forbidden operations, by its id(): their name.
+# Code with which a grader has replaced forbidden operations, by its id(): their name.
 STAND_INS: dict[int, str] = {}
 _KEPT: list[CodeType] = []  # kept alive: a freed code object's id() could be reused
 
