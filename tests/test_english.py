@@ -1,7 +1,7 @@
 """The most frequent slips of English are gone, and stay gone, wherever the text has been cleaned.
 
-This is a short list of patterns with few false hits, not a grammar checker. Pages under a path of NOT_YET have
-not been cleaned yet; remove the path once they have been.
+This is a short list of patterns with few false hits, not a grammar checker. Pages under a path of NOT_YET are
+not clean yet; remove the path once they are.
 """
 
 import json

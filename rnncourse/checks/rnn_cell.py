@@ -247,7 +247,7 @@ wrong.extend(
     step_mistakes.through(
         lambda step: functools.partial(_unroll, step=step),
         name="step: {}",
-        hint="the loop is right, the step in it is not: {}",
+        hint="the loop is right, but the step in it is not: {}",
         but=(
             "h left out",  # the same as "h reset at each step"
             "always tanh",  # these and the others only show for relu, which is not used here, or are rare

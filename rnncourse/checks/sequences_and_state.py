@@ -388,8 +388,8 @@ weights of its own for each step | This counts separate weights for each step. H
     H * I + H * H + H => T * (H * I + H * H + H)
 W_hh left out | W_hh is missing. § Unrolled with letters | H * I + H * H + H => H * I + H
 b left out | b is missing. | H * I + H * H + H => H * I + H * H
-only the matrix W_ih | This is W_ih alone. § Unrolled with letters | H * I + H * H + H => H * I
-only the matrix W_hh | This is W_hh alone. § Unrolled with letters | H * I + H * H + H => H * H
+only the matrix W_ih | This is only W_ih. § Unrolled with letters | H * I + H * H + H => H * I
+only the matrix W_hh | This is only W_hh. § Unrolled with letters | H * I + H * H + H => H * H
 two constants | This counts two constants, as torch's layer has. The cell here has only one, b.
     H * I + H * H + H => H * I + H * H + 2 * H
 W_hh (H, I) | W_hh is counted with the input's size. What does it multiply? § Unrolled with letters
@@ -457,9 +457,9 @@ one W_hh too few | one W_hh too few: as if k counted from 0. The first input is 
 one W_hh too few, and an inverse | one W_hh too few: as if k counted from 0. The first input is x_1. For k = T
     you even get an inverse.
     T - k => T - k - 1
-all inputs up to k | these are the shares of the inputs 1 to k together. Return that of x_k alone.
+all inputs up to k | these are the shares of the inputs 1 to k together. Return only that of x_k.
     power = => power = sum(torch.linalg.matrix_power(W_hh, T - j) for j in range(1, k)) +
-all inputs from k on | these are the shares of the inputs k to T together. Return that of x_k alone.
+all inputs from k on | these are the shares of the inputs k to T together. Return only that of x_k.
     power = => power = sum(torch.linalg.matrix_power(W_hh, T - j) for j in range(k + 1, T + 1)) +
 """)
 

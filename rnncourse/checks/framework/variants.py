@@ -419,8 +419,8 @@ r added | you add r in n. A gate lets a fraction through: which operation does t
 1 - z in n | your n reads the fraction 1 - z of the old state. Which gate says how much n reads?
     ih_n + r * hh_n => ih_n + (1 - z) * hh_n
 n without h | your n does not look at h. | ih_n + r * hh_n => ih_n + r * bias_hh.chunk(3)[2]
-n: state's part left out | your n is computed from the input's part alone. | ih_n + r * hh_n => ih_n
-n: input's part left out | your n is computed from the state's part alone. | ih_n + r * hh_n => r * hh_n
+n: state's part left out | your n is computed only from the input's part. | ih_n + r * hh_n => ih_n
+n: input's part left out | your n is computed only from the state's part. | ih_n + r * hh_n => r * hh_n
 n reads r * h as it is | your n reads r * h without a weight. | ih_n + r * hh_n => ih_n + r * h
 both gates in n | r and z both multiply the state's part of n. Which gate says how much n reads?
     ih_n + r * hh_n => ih_n + r * z * hh_n
@@ -472,7 +472,7 @@ RNN_SLOPE = """
 doubled, not squared | h_t is doubled in the slope instead of squared. | h_t**2 => h_t * 2
 1 + h_t squared | the slope is 1 + h_t² in your code: that is never less than 1.
     (1 - h_t**2) => (1 + h_t**2)
-the slope alone | da is the slope alone: dh_t is not used. | dh_t * (1 - h_t**2) => (1 - h_t**2)
+the slope alone | da is only the slope: dh_t is not used. | dh_t * (1 - h_t**2) => (1 - h_t**2)
 the slope added | you add the slope to dh_t. How does the chain rule combine them?
     dh_t * (1 - h_t**2) => dh_t + (1 - h_t**2)
 h_t for dh_t | da is computed from h_t. Which gradient reaches the step?
@@ -492,6 +492,6 @@ dweight_hh from {other} | dweight_hh is computed with {other}: da is not used. |
 dbias from {other} | dbias is computed with {other}: da is not used. | da.sum(axis=0) => {other}.sum(axis=0)
 dweight_hh with dh_t | dweight_hh is computed from da and dh_t. Which state did weight_hh multiply?
     da.T @ h, => da.T @ dh_t,
-dweight_hh with da | dweight_hh is computed from da alone. Which state did weight_hh multiply?
+dweight_hh with da | dweight_hh is computed only from da. Which state did weight_hh multiply?
     da.T @ h, => da.T @ da,
 """
