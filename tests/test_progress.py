@@ -46,6 +46,8 @@ def test_what_is_shown(file, capsys):
     assert "06 lstm gates\n   ✓ done        cell_state              2 of 2\n   ◐ partly      gates" in text
     assert "✗ not yet     lstm_step               0 of 4" in text
     assert "… to do       MyLSTMCell              0 of 4" in text
+    assert "16 silent bugs\n   … to do" in text
+    assert "16 the whole layer\n   … to do" in text
     tasks = sum(len(checks) for checks in progress.all_sets().values())
     points = sum(check.points for checks in progress.all_sets().values() for check in checks)
     first = progress.all_sets()["sequences_and_state"][0].name

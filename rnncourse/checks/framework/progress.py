@@ -1,6 +1,6 @@
-"""Which tasks are done: one small file on the learner's own machine. Nothing of it is sent anywhere.
+"""Record which tasks are done, in one small file on the learner's own machine. None of it is sent anywhere.
 
-The file is progress.json in ~/.rnncourse, or what the variable RNNCOURSE_PROGRESS names; "off" keeps none.
+The file is ~/.rnncourse/progress.json, or the path in the variable RNNCOURSE_PROGRESS; "off" saves nothing.
 Nothing is written while nbgrader grades. A file that cannot be read or written never disturbs a check.
 """
 
@@ -24,7 +24,7 @@ VARIABLE = "RNNCOURSE_PROGRESS"
 
 
 def path() -> pathlib.Path | None:
-    """Where progress is kept; None if it is not."""
+    """Return where progress is saved; None if it is not saved."""
     chosen = os.environ.get(VARIABLE, "")
     if chosen.lower() == "off" or (not chosen and "NBGRADER_EXECUTION" in os.environ):
         return None
@@ -35,7 +35,7 @@ def path() -> pathlib.Path | None:
 
 
 def read() -> dict[str, dict[str, list[int]]]:
-    """{lesson: {task: [points, total]}}, the best so far; {} without a file that makes sense."""
+    """Return {lesson: {task: [points, total]}}, the best so far; {} if there is no valid file."""
     where = path()
     try:
         kept = json.loads(where.read_text(encoding="utf-8")) if where else {}
@@ -48,7 +48,7 @@ def read() -> dict[str, dict[str, list[int]]]:
 
 
 def note(lesson: str, task: str, points: int, total: int) -> None:
-    """Keeps the points of a task, if they are the best so far."""
+    """Save the points of a task if they are the best so far."""
     where = path()
     if where is None:
         return
@@ -60,7 +60,7 @@ def note(lesson: str, task: str, points: int, total: int) -> None:
     kept.setdefault(lesson, {})[task] = [best, total]
     with contextlib.suppress(OSError):
         where.parent.mkdir(parents=True, exist_ok=True)
-        # Written aside and moved into place: a reader, or a crash, never meets half a file.
+        # Written to a temporary file and moved into place: no reader, and no crash, leaves half a file.
         handle, aside = tempfile.mkstemp(dir=where.parent, prefix=".progress")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -71,7 +71,7 @@ def note(lesson: str, task: str, points: int, total: int) -> None:
 
 
 class Progress:
-    """A row for each task: rows of (lesson, set, task, points, total); points None: not tried yet."""
+    """A row for each task: (lesson, set, task, points, total). points is None for a task not tried yet."""
 
     def __init__(self, rows: list[tuple[str, str, str, int | None, int]]) -> None:
         self.rows = rows
@@ -91,11 +91,11 @@ class Progress:
         return next((f"Next: exercise {lesson}, {task}." for lesson, task in open_), "")
 
     def __repr__(self) -> str:
-        lines, lesson_before = [], None
+        lines, set_before = [], None
         for lesson, name, task, points, total in self.rows:
-            if lesson != lesson_before:
+            if name != set_before:
                 lines.append(f"{lesson} {name.replace('_', ' ')}")
-                lesson_before = lesson
+                set_before = name
             state = printable(" ".join(_state(points, total)))
             lines.append(f"   {state:<14}{task:<24}{points or 0} of {total}")
         return "\n".join([*lines, self.total, *filter(None, [self.next])])
@@ -139,7 +139,7 @@ def _link(text: str, *places: str) -> str:
 
 
 def progress() -> Progress:
-    """Return which tasks are done on this machine: a table in a notebook, text in a terminal.
+    """Show which tasks are done on this machine: a table in a notebook, text in a terminal.
 
     It has the best points of each task so far, as the checks noted them, and what is next.
     """
@@ -160,7 +160,7 @@ def progress() -> Progress:
 
 
 def all_sets() -> dict[str, Sequence[Any]]:
-    """The exercise sets: each module of rnncourse/checks and its CHECKS, by lesson."""
+    """Return the exercise sets by lesson: each module of rnncourse/checks and its CHECKS."""
     package = importlib.import_module("rnncourse.checks")
     names = [found.name for found in pkgutil.iter_modules(package.__path__) if not found.ispkg]
     sets = {name: importlib.import_module(f"{package.__name__}.{name}").CHECKS for name in names}
