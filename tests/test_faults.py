@@ -142,7 +142,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
     },
     "grading/intake/submissions.py": {
         "two students of one name are one": (
-            "len(numbers[handed.export, handed.student]) > 1 and handed.number",
+            "len(numbers[upload.export, upload.student]) > 1 and upload.number",
             "False",
             "grading/test_submissions.py::test_layouts[Moodle, one name twice-folder]",
         ),
@@ -168,7 +168,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
         ),
         "two students share a file": (
             "hashlib.sha256(student.encode('utf-8', 'surrogatepass'))",
-            "hashlib.sha256(kept.encode('utf-8', 'surrogatepass'))",
+            "hashlib.sha256(readable.encode('utf-8', 'surrogatepass'))",
             "grading/test_submissions.py::test_safe_name_of_others",
         ),
     },
