@@ -159,7 +159,7 @@ ANYTHING = None  # stands for any names: the text does not tell which
 
 
 def names(text: str) -> tuple[set[str] | None, set[str] | None]:
-    """Return the names that a cell may change and those that its functions and checks may read, or ANYTHING."""
+    """Return the names that a cell may change, and those that its functions and checks may read."""
     try:
         if len(text) > LONGEST:
             return ANYTHING, ANYTHING

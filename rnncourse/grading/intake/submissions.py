@@ -1,6 +1,6 @@
 """Find out from file names alone who submitted each notebook and for which assignment.
 
-Student. The outermost name decides, so nothing inside one student's folder or zip can count as another's work.
+Student. The outermost name decides, so nothing inside a student's folder or zip can count as another's work.
 
     ana/06_lstm_gates/lstm_gates.ipynb                     nbgrader's layout: "ana"
     ana/lstm_gates.ipynb, ana.zip                          a folder or a zip per student: "ana"
@@ -160,8 +160,8 @@ def find_submissions(path: Path, assignments: Mapping[str, str], only: str | Non
     everything = [upload for uploads in students.values() for upload in uploads]
     if all(upload.file.problem == NO_OWNER for upload in everything):
         raise UserError(
-            f"nothing in {path} says whose it is: expected a folder for each student, an export from Moodle or"
-            f" Canvas, or files such as ana.ipynb. Did you mean its parent folder?"
+            f"nothing in {path} says whose it is: expected a folder for each student, an export from Moodle"
+            " or Canvas, or files such as ana.ipynb. Did you mean its parent folder?"
         )
     named = {names.of(upload) for upload in everything if upload.file.kind == "notebook"}
     graded = [only] if only else [name for name in assignments if name in named]
@@ -317,7 +317,7 @@ def _is_layout(file: File, names: AssignmentNames) -> bool:
 
 
 def _by_student(everything: list[Upload]) -> dict[str, list[Upload]]:
-    """Return each student's files, zips opened. The LMS's number is added to a name that two students share."""
+    """Return each student's files, zips opened. A name that two students share gets the LMS's number."""
     numbers = defaultdict(set)
     for upload in everything:
         numbers[upload.export, upload.student].add(upload.number)
@@ -382,8 +382,8 @@ def _submission(
     if len(copies) > MOST_COPIES:
         raise UserError(
             f"{student} contains {len(copies)} notebooks whose names differ only in a number"
-            f" ({_list(copies)}): nothing says whose they are. Rename each file to its student's name, such as"
-            " ana.ipynb, or give each student a folder."
+            f" ({_list(copies)}): nothing says whose they are. Rename each file to its student's name, such"
+            " as ana.ipynb, or give each student a folder."
         )
     *left, taken = sorted(work, key=newest_last)
     where = _where(taken)
@@ -398,9 +398,7 @@ def _submission(
                 "If these belong to several students, grade that folder by itself with the same --out."
             )
     if names.of(taken) is None:
-        remarks.append(
-            f"{_quoted(taken)} was graded as {name}: its name does not say which assignment it belongs to."
-        )
+        remarks.append(f"{_quoted(taken)} was graded as {name}, although its name names no assignment.")
     if strange:
         remarks.append(f"Not graded here, because the name is another assignment's: {_list(strange)}.")
     helpers, shadows = _helpers(taken, uploads)
