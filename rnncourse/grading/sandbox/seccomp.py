@@ -34,8 +34,8 @@ DENIED = """
     fremovexattr chown lchown fchown fchownat truncate inotify_init inotify_init1 fanotify_init
     sched_setattr sched_setparam
 """.split()  # noqa: SIM905
-# Calls that Landlock does not restrict for a file's owner. They do nothing and report success, because copying
-# a file makes them.
+# Calls that Landlock does not restrict for a file's owner. They do nothing and report success, because
+# copying a file makes them.
 WITHOUT_EFFECT = "chmod fchmod fchmodat fchmodat2 utime utimes futimesat utimensat".split()  # noqa: SIM905
 SET_FILE_FLAGS = (0x40086602, 0x401C5820)  # ioctls: FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR
 # Flags for a new process: its parent waits for it (vfork), or it gets namespaces (besides mount and user).
