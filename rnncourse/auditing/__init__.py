@@ -67,8 +67,9 @@ def audit(
         causal: whether the output at a step must not read later inputs. By default True if the target is an
             input shifted by one step; otherwise it is only reported.
         starts: (B, T) or (T, B), 1 where an episode begins: nothing after may depend on before.
-        batch, time: the axes of the first tensor with two axes or more. By default they follow from lengths,
-            target and states, or are taken to be 0 and 1, and then findings about axes are questions.
+        batch, time: the axes of the first tensor with two axes or more, not counting features (B, F) before a
+            sequence. By default they follow from lengths, target and states, or are taken to be 0 and 1, and
+            then findings about axes are questions.
         call: call(model, *inputs, **kwargs), by default model(*inputs, **kwargs).
         expect: kinds of findings that are meant, as "state kept"; they are listed and do not count.
         rows: the batch is cut to so many rows, the shortest and the longest among them.
