@@ -1,4 +1,4 @@
-"""What the arguments say of one another: which is the sequence, which axis the batch, how long the rows are."""
+"""What the arguments say of one another: which is the sequence, which axis the batch, how long rows are."""
 
 from collections.abc import Sequence
 from typing import Any
