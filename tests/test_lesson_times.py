@@ -78,6 +78,11 @@ def test_a_lesson_says_how_long_it_takes(number):
 
 
 @pytest.mark.parametrize("number", sorted(LESSONS))
+def test_the_main_road_is_shorter_than_50_minutes(number):
+    assert sum(s.minutes for s in sections(read(LESSONS[number])) if not s.deeper) < 50
+
+
+@pytest.mark.parametrize("number", sorted(LESSONS))
 def test_a_lesson_ends_with_a_link_to_the_next(number):
     [end] = re.findall(r"(?m)^\*\*Next:\*\* .*", read(LESSONS[number]).cells[-1].source)
     if number + 1 in LESSONS:

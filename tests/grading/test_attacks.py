@@ -658,7 +658,7 @@ def test_what_is_to_be_built_does_not_answer(host, name):
 def test_the_class_is_torchs(host):
     result = attack(host, answered(MyLSTMCell="MyLSTMCell = nn.LSTMCell"))
     assert (result.state, result.points) == ("flagged", 13)
-    assert result.reason == "MyLSTMCell: this calls torch.nn.LSTMCell: that is the thing to build here."
+    assert result.reason == "MyLSTMCell: this calls torch.nn.LSTMCell: that is what you should build here."
 
 
 # ---- the notebook itself

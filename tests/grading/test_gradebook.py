@@ -334,7 +334,7 @@ def test_of_the_teachers_source_no_answer_is_shown():
     ]
     shown = nbformat.writes(notebook)
     assert "BEGIN SOLUTION" not in shown
-    assert "**Why so.**" not in shown
+    assert "**Why?**" not in shown
     assert "f * c + i * g" not in shown
 
 
