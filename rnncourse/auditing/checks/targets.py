@@ -137,7 +137,7 @@ def run(s: Subject) -> Iterator[Finding]:
             call.place if call else None,
             step=step,
             numbers={"unlawful": size, "shift": float(steps)},
-            lesson="14",
+            lesson="16",
             by=f"Aligned by {call.name}" if call else "",
         )
         return
