@@ -753,7 +753,7 @@ def test_a_use_runs_without_any_answer():
     uses = {check.use for checks in all_sets().values() for check in checks}
     names = sorted(use.names for use in uses)
     code = (
-        "import sys; from rnncourse.grading.overseer import find_use\n"
+        "import sys; from rnncourse.grading.sandbox.supervisor import find_use\n"
         f"print([find_use(*at).run.__name__ for at in {names}])\n"
         "print([m for m in sys.modules if m.startswith('rnncourse.checks.')])"
     )

@@ -127,7 +127,7 @@ AGAINST_TORCH = {  # file: what is wrong: the right text, the wrong text
 }
 
 BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test that sees it
-    "grading/files.py": {
+    "grading/intake/archives.py": {
         "a zip may lead out of its folder": (
             'if ".." in parts or parts[0]',
             "if parts[0]",
@@ -140,15 +140,15 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "[in the zip-by what it unpacks to]",
         ),
     },
-    "grading/submissions.py": {
+    "grading/intake/submissions.py": {
         "two students of one name are one": (
             "len(numbers[handed.export, handed.student]) > 1 and handed.number",
             "False",
             "grading/test_submissions.py::test_layouts[Moodle, one name twice-folder]",
         ),
         "a folder inside speaks for another student": (
-            "Handed(file, parts[0], parts[1:], export=export, folder=folder)",
-            "Handed(file, parts[-2], parts[1:], export=export, folder=folder)",
+            "Upload(file, names.owner(parts[0]), parts[1:], export=export, folder=folder)",
+            "Upload(file, names.owner(parts[-2]), parts[1:], export=export, folder=folder)",
             "grading/test_submissions.py::test_forged_names[folder-folders outside]",
         ),
         "the oldest of several is graded": (
@@ -172,7 +172,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_submissions.py::test_safe_name_of_others",
         ),
     },
-    "grading/results.py": {
+    "grading/report/store.py": {
         "what was not judged is 0": (
             '"" if cell is None else cell',
             "0 if cell is None else cell",
@@ -183,25 +183,27 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "if result is not None",
             "grading/test_results.py::test_another_digest_is_graded_anew",
         ),
+        "a name is a formula": (
+            "as_text_cell(cell) if isinstance(cell, str)",
+            "cell if isinstance(cell, str)",
+            "grading/test_results.py::test_no_cell_is_a_formula[=1+1]",
+        ),
+    },
+    "grading/report/writing.py": {
         "half a file stays": (
             'temporary = path.with_name(f".{path.name}.tmp")',
             "temporary = path",
             "grading/test_results.py::test_cut_off_while_writing_nothing_changes",
         ),
-        "a name is a formula": (
-            "harmless(cell) if isinstance(cell, str)",
-            "cell if isinstance(cell, str)",
-            "grading/test_results.py::test_no_cell_is_a_formula[=1+1]",
-        ),
     },
-    "grading/result.py": {
+    "grading/report/result.py": {
         "a task's remarks are lost": (
             'for name in ("remarks", "earned")',
             'for name in ("earned", "earned")',
             "grading/test_results.py::test_what_is_written_is_read_back",
         ),
     },
-    "grading/notebook.py": {
+    "grading/intake/notebook.py": {
         "a student's own check is run": (
             "found.append((k, _given(source, k)))",
             "found.append((k, _text(cell)))",
@@ -218,7 +220,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_submitted_notebook.py::test_a_check_does_not_wait_for_a_cell_that_changes_its_answer",
         ),
     },
-    "grading/feedback.py": {
+    "grading/report/feedback.py": {
         "one student's feedback is in another's file": (
             "name = safe_name(result.student)",
             "name = safe_name(result.assignment)",
@@ -235,7 +237,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_pages.py::test_nothing_of_the_cases_is_in_the_feedback",
         ),
     },
-    "grading/pages.py": {
+    "grading/report/pages.py": {
         "words are markup": (
             "else part\n",
             "else Markup(part)\n",
@@ -247,7 +249,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_pages.py::test_a_bar_is_as_long_as_its_share",
         ),
     },
-    "grading/summary.py": {
+    "grading/report/summary.py": {
         "who was not judged lowers the mean": (
             "sum(count for points, count in self.points.items() if points is not None)",
             "sum(count for points, count in self.points.items())",
