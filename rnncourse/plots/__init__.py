@@ -12,7 +12,6 @@ from rnncourse.plots.audits import dependence
 from rnncourse.plots.axes import cube_slices, who_is_where
 from rnncourse.plots.cells import gru_cell, lstm_cell, rnn_cell, state_paths
 from rnncourse.plots.dependencies import dependency_grid
-from rnncourse.plots.directions import seen_inputs
 from rnncourse.plots.gradients import (
     gradient_norms,
     gradient_over_time,
@@ -54,7 +53,6 @@ __all__ = [
     "norm_against_distance",
     "parameter_map",
     "rnn_cell",
-    "seen_inputs",
     "state_paths",
     "time_ratios",
     "truncation_grid",

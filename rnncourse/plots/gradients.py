@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import Module
 from torch.nn.functional import linear
 
-from rnncourse.plots.drawing import Style, set_alt
+from rnncourse.plots.drawing import Style, color_bar, set_alt
 from rnncourse.plots.style import LINE_COLOURS
 from rnncourse.spec import Spec
 from rnncourse.steps import gru_step, lstm_step, rnn_step
@@ -96,7 +96,7 @@ def gradient_over_time(
     colours = plt.get_cmap("viridis").with_extremes(under="#BBBBBB")
     image = ax.imshow(drawn, cmap=colours, norm=LogNorm(low, high), interpolation="nearest", gid="norms")
     label = rf"$\|\partial\, \mathrm{{loss}}_s / \partial\, {state}_t\|$"
-    ax.figure.colorbar(image, ax=ax, label=label, extend="min" if (norms == 0).any() else "neither")
+    color_bar(image, ax, label, extend="min" if (norms == 0).any() else "neither")
     ax.set(xlabel="t, step of the state", ylabel="s, step of the loss")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
