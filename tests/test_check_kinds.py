@@ -600,7 +600,7 @@ HANDED_IN = {
     "an array of objects": ((lambda *a: np.array([None])), "type", "expected the tensor c."),
     "an array of half": ((lambda *a: right(*a).numpy().astype("float16")), "close", "c is nearly right"),
     "an event loop": ((lambda *a: asyncio.run(asynchronous(*a))), "right", "2 of 2 points"),
-    "a stray comma": ((lambda *a: (right(*a),)), "right", "comes in a tuple of length one: is there a"),
+    "a stray comma": ((lambda *a: (right(*a),)), "right", "in a tuple of length one: is there a stray comma"),
     "a number": ((lambda *a: 3), "shape", "c has shape ()"),
     "a string": ((lambda *a: "c"), "type", "returns a string; expected the tensor c."),
     "a builtin": (len, "raised", "raised TypeError"),

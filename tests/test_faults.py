@@ -261,9 +261,16 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_pages.py::test_the_summary_counts",
         ),
     },
+    "spec.py": {
+        "a layer has one direction": (
+            "return 2 if self.bidirectional else 1",
+            "return 1",
+            "test_spec.py::test_names_and_shapes_of_the_weights_are_the_modules_own[LSTM, all options]",
+        ),
+    },
     "explaining/call.py": {
         "a cell has no batch": (
-            "batched = input.dim() == len(input_axes(module))",
+            "batched = input.dim() == len(input_axes(spec))",
             "batched = input.dim() == 3",
             "test_explaining.py::test_cells_table_is_true[GRUCell-(7,)-True]",
         ),
@@ -280,15 +287,15 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "test_explaining.py::test_claim_bidirectional_output_at_the_last_step",
         ),
         "h_n is grouped by direction": (
-            "for k in range(layer.num_layers) for direction in directions]",
-            "for direction in directions for k in range(layer.num_layers)]",
+            "for k in range(spec.num_layers) for direction in directions]",
+            "for direction in directions for k in range(spec.num_layers)]",
             "test_explaining.py::test_claim_h_n_is_grouped_by_direction",
         ),
     },
     "explaining/slips.py": {
         "the axis to add is the other": (
-            "{1 if module.batch_first else 0}",
-            "{0 if module.batch_first else 1}",
+            "{1 if spec.batch_first else 0}",
+            "{0 if spec.batch_first else 1}",
             "test_explaining.py::test_silent_slip_is_warned_of[LSTM-2-D input]",
         ),
     },
@@ -306,7 +313,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "test_tracing_edits.py::test_an_lstm_that_never_forgets[torch.nn]",
         ),
     },
-    "tracing/recompute.py": {
+    "tracing/layout.py": {
         "a packed batch stays sorted": (
             "values.index_select(batch, self.unsorted_indices)",
             "values",
@@ -317,6 +324,8 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "B, *steps[0].shape[1:]), 0.0)",
             "test_tracing.py::test_layers[torch-LSTM-1-False-unsorted]",
         ),
+    },
+    "tracing/recompute.py": {
         "time stays reversed": (
             "saved[::-1] if reverse else saved",
             "saved",
@@ -379,6 +388,8 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "norms[: s + 1, s] = torch",
             "test_plots_traces.py::test_gradient_norms_equal_autograd_through_an_own_loop[False-GRU-options4-h]",
         ),
+    },
+    "plots/lessons/jacobians.py": {
         "the Jacobians multiply in the wrong order": (
             "product = slopes[nonlinearity](a)[:, None] * weight_hh @ product",
             "product = product @ (slopes[nonlinearity](a)[:, None] * weight_hh)",
@@ -387,20 +398,20 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
     },
     "plots/indices.py": {
         "the rows of h_n are direction after direction": (
-            '[f"{state}_n[{layer * sizes.D + d}{of_rows}]" for',
-            '[f"{state}_n[{d * sizes.L + layer}{of_rows}]" for',
+            '[f"{state}_n[{layer * spec.D + d}{of_rows}]" for',
+            '[f"{state}_n[{d * spec.L + layer}{of_rows}]" for',
             "test_plots_structure.py::test_index_grid_writes_each_entry_into_the_cell_that_it_reads"
             "[GRU, two ways, batch first-None]",
         ),
     },
-    "plots/dependencies.py": {
+    "plots/lessons/dependencies.py": {
         "the backward direction looks back": (
             "(k, d, s + (1 if d else -1))",
             "(k, d, s - 1)",
             "test_plots_structure.py::test_dependency_grid_colours_what_autograd_finds[1-4-2]",
         ),
     },
-    "plots/truncation.py": {
+    "plots/lessons/truncation.py": {
         "a window looks one step too far": (
             "(s - t < K) if window",
             "(s - t <= K) if window",
@@ -421,7 +432,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "test_plots.py::test_lstm_cell_writes_and_fills_the_numbers_of_torchs_cell[numbers0]",
         ),
     },
-    "plots/axes.py": {
+    "plots/lessons/axes.py": {
         "the batch goes upward": (
             "(B - 1 - b) * _SIDE",
             "b * _SIDE",

@@ -1,5 +1,6 @@
 """The figures draw the numbers that they are given."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 from rnncourse import audit, plots
+from rnncourse.plots import lessons
 from rnncourse.plots.drawing import ink
 from rnncourse.plots.style import contrast
 
@@ -238,3 +240,14 @@ def test_truncation_grid_refuses_what_is_no_triangle_of_terms():
         plots.truncation_grid(torch.ones(3, 3, 2), 4)
     with pytest.raises(ValueError, match="gradient is 0"):
         plots.truncation_grid(torch.zeros(3, 3, 2), 1)
+
+
+def test_public_figures_are_of_a_users_own_model():
+    """Each takes the user's own: a module, a trace, a report, lengths. The lessons' own are not listed."""
+    figures = [name for name in plots.__all__ if callable(getattr(plots, name))]
+    firsts = {name: next(iter(inspect.signature(getattr(plots, name)).parameters)) for name in figures}
+    assert set(firsts.values()) <= {"d", "module", "layer", "report", "lengths"}
+    assert not set(plots.__all__) & set(lessons.__all__)
+    assert all(getattr(plots, name) is getattr(lessons, name) for name in lessons.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'unroling'"):
+        plots.unroling  # noqa: B018

@@ -173,10 +173,11 @@ def _evidence(
             sizes.append(len(leaf.value))
         elif _is_state(model, leaf.value):
             sizes.append(leaf.value.shape[1])
-        elif leaf.floating and leaf.value.dim() == 2 and leaf.value.shape[0] != leaf.value.shape[1]:
-            sizes += [leaf.value.shape[0]] * (leaf.value.shape != main.value.shape[:2])  # (B, F)
     if isinstance(target, Tensor) and (target.dim() == 1 or (target.dim() == 2 and target.shape[1] == 1)):
         sizes.append(len(target))
+    elif isinstance(target, Tensor) and target.dim() >= 2 and target.shape[0] != target.shape[1]:
+        shared = {a, b} & set(target.shape[:2])  # one of two: steps may differ in number, rows do not
+        sizes += shared if len(shared) == 1 else ()
     return next((0 if size == a else 1 for size in sizes if size in (a, b)), None)
 
 

@@ -303,6 +303,7 @@ the mean | this is the mean over the real steps. The class as given reads where 
 Rater = repair(
     "Rater",
     wrong,
+    points="the numbers, read from what they may read 2",  # the class as given reads what it may
     returns=f"output (B), {READS_BY_ROW}",
     cases=_Rater_cases,
     agree="each row read alone",

@@ -29,6 +29,7 @@ def run(s: Subject) -> Iterator[Finding]:
         mask = story.before(i, 0)[0]
         if not isinstance(module, Layer) or mask.dim() != 3:
             continue
+        s.made("steps reversed", "time as features")
         time = 1 if module.batch_first else 0
         if mask.shape[2] == s.T and torch.equal(mask.any(0).any(0), late) and mask.shape[time] != s.T:
             yield _as_features(call, tuple(mask.shape))

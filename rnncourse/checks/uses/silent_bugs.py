@@ -22,7 +22,8 @@ def run_and_disturb(module_class: type, arguments: dict[str, Any]) -> dict[str, 
     that is changed; "by_step", whether the output has steps. It has no helpers: only its own code may run
     beside the learner's.
     """
-    sizes, inputs = [], []
+    sizes: list = []
+    inputs: list = []
     for name, value in arguments.items():
         if name not in ("parameters", "timed", "by_step"):
             (sizes if isinstance(value, int) else inputs).append(value)
