@@ -93,10 +93,10 @@ def gradients(
     """The values' gradients, (N, ·) each, x's, and the start's, from those of output and of the end."""
     weights, dh = ran.weights, torch.empty_like(ran.output)
     with np.errstate(all="ignore"):
-        h_prev = ran.steps.before(ran.start[0], ran.output)
-        da, dih_n, dstart, _ = CELLS[ran.mode][1](
-            ran.steps, h_prev, ran.start, weights, ran.output, *ran.kept, doutput, *dend, dh
-        )
+        after = zip(ran.start, (ran.output, *ran.kept[1:]), strict=False)  # h, and c, an LSTM's kept[1]
+        h_prev, *_ = before = [ran.steps.before(start, states) for start, states in after]
+        own = (ran.output, *ran.kept, doutput)
+        da, dih_n, dstart, _ = CELLS[ran.mode][1](ran.steps, before, weights, own, dend, dh)
     dih = da if dih_n is None else torch.cat([da[:, : -dih_n.size(1)], dih_n], dim=1)
     found: Values = {"h": dh}
     dx = dih.mm(weights["weight_ih"]) if needs_dx or "x" in names else None
