@@ -18,8 +18,8 @@ ideas make it quick:
 The derivatives are those of reference.py, where each stands under its formula. Shapes as in layers.py:
 x (N, I), output (N, H), states (B, H), one step's rows (b_t, ·); N is the number of rows of all steps.
 
-In the loops v[t] is step t's view of v's memory, (b_t, ·). Matmuls, σ and products of blocks are torch's, on
-views named v_mm. All else is NumPy's where it can be: on arrays so small, a call costs a third of torch's.
+In the loops v[t] is step t's view of v's memory, (b_t, ·). Matmuls and σ are torch's, on views named v_mm;
+all else is NumPy's where it can be: on arrays as small as one step's, its calls cost a third of torch's.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -361,8 +361,8 @@ def lstm_backward(
         dh_all = torch.empty_like(output)  # (N, P): each step's dh_t
     da, to_c = torch.empty_like(gates), torch.empty_like(cells)  # first the factors
     lstm_factors(gates, shown, cells, before[1], da, to_c)
-    dh_mm, dq_mm, dc_ifg_mm = (steps.running(v) for v in (dh_0, dq_0, dc_0.unsqueeze(1)))
-    da_mm, da_ifg_mm = steps.rows(da), steps.rows(da.unflatten(1, (4, -1))[:, :3])  # (b_t, 4H), (b_t, 3, H)
+    dh_mm, dq_mm, dc_ifg = (steps.running(v) for v in (dh_0, dq_0, in_place(dc_0.unsqueeze(1))))
+    da_mm, da_ifg = steps.rows(da), steps.rows(in_place(da.unflatten(1, (4, -1))[:, :3]))  # (b_t, 3, H)
     own = (doutput, da.chunk(4, dim=1)[3], to_c, gates.chunk(4, dim=1)[1])
     dout, da_o, dc_dq, f = (steps.rows(in_place(v)) for v in own)
     dh_t = steps.rows(in_place(dh_all)) if dh_all is not None else []
@@ -379,7 +379,7 @@ def lstm_backward(
         xp.multiply(dq[t], dc_dq[t], out=new[t])
         dc[t] += new[t]
         # da_i, da_f, da_g = their factors * dc_t;  da_o = its factor * dq
-        da_ifg_mm[t].mul_(dc_ifg_mm[t])
+        da_ifg[t] *= dc_ifg[t]
         da_o[t] *= dq[t]
         # dc = f * dc_t
         dc[t] *= f[t]
@@ -459,8 +459,8 @@ def gru_backward(
     times_one_minus_(dhh_r, r)
     torch.sub(h, n, out=dhh_z).mul_(z)
     times_one_minus_(dhh_z, z)
-    dhh_mm, dhh_rzn_mm = steps.rows(dhh), steps.rows(dhh.unflatten(1, (3, -1)))  # (b_t, 3H), (b_t, 3, H)
-    dh, dh_mm, dh_rzn_mm = (steps.running(v) for v in (in_place(dh_0), dh_0, dh_0.unsqueeze(1)))
+    dhh_mm, dhh_rzn = steps.rows(dhh), steps.rows(in_place(dhh.unflatten(1, (3, -1))))  # (b_t, 3, H)
+    dh_mm, dh, dh_rzn = (steps.running(v) for v in (dh_0, in_place(dh_0), in_place(dh_0.unsqueeze(1))))
     dout, dih, zs = (steps.rows(in_place(v)) for v in (doutput, dih_n, z))
     dh_t = steps.rows(in_place(dh_all)) if dh_all is not None else []
     for t in steps.backward:
@@ -469,7 +469,7 @@ def gru_backward(
         if dh_all is not None:
             dh_t[t][...] = dh[t]
         # dhh_r, dhh_z, dhh_n, dih_n = their factors * dh_t
-        dhh_rzn_mm[t].mul_(dh_rzn_mm[t])
+        dhh_rzn[t] *= dh_rzn[t]
         dih[t] *= dh[t]
         # dh = z * dh_t + W_hhᵀ dhh
         dh[t] *= zs[t]
