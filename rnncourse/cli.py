@@ -34,27 +34,26 @@ def _grade(asked: argparse.Namespace) -> int:
     if sys.platform != "linux":
         return _refuse(f"grading needs Linux, this is {sys.platform}: use a container or a virtual machine.")
     try:
-        from rnncourse.grading import sandbox
-        from rnncourse.grading.classroom import Wishes, grade_class
+        from rnncourse.grading.classroom import GradeOptions, grade_class
         from rnncourse.grading.cluster import Scheduler
-        from rnncourse.grading.files import Refused
-        from rnncourse.grading.selftest import GraderFault
+        from rnncourse.grading.errors import GraderError, UserError
+        from rnncourse.grading.sandbox.limits import Limits
+        from rnncourse.grading.sandbox.walls import missing, weaknesses
     except MissingExtraError as error:
         return _refuse(str(error))
-    lacks = sandbox.missing()
+    lacks = missing()
     if lacks and not asked.no_sandbox:
         return _refuse(
             f"no sandbox here, so a student's code could do what you can. Missing: {'; '.join(lacks)}.\n"
             "--no-sandbox grades all the same."
         )
-    for remark in (
-        sandbox.remarks() if not asked.no_sandbox else ["no sandbox: students' code may do what you may"]
-    ):
+    open_sandbox = ["no sandbox: students' code runs with your permissions"]
+    for remark in open_sandbox if asked.no_sandbox else weaknesses():
         print(f"note: {remark}", file=sys.stderr)
     scheduler = asked.scheduler and Scheduler(
         asked.scheduler, asked.tls_ca_file, asked.tls_cert, asked.tls_key, asked.insecure
     )
-    wishes = Wishes(
+    options = GradeOptions(
         submitted=asked.submitted,
         out=asked.out,
         course=asked.course,
@@ -68,13 +67,13 @@ def _grade(asked: argparse.Namespace) -> int:
         due=asked.due,
         moodle=asked.moodle,
         canvas=asked.canvas,
-        limits=sandbox.Limits(cpu=asked.seconds, wall=3 * asked.seconds, walls=not asked.no_sandbox),
+        limits=Limits(cpu=asked.seconds, wall=3 * asked.seconds, walls=not asked.no_sandbox),
     )
     try:
-        outcome = grade_class(wishes)
-    except Refused as problem:
+        outcome = grade_class(options)
+    except UserError as problem:
         return _refuse(str(problem))
-    except GraderFault as fault:
+    except GraderError as fault:
         print(
             f"rnncourse: {fault}. This is a fault of the grader, not of any student: it stopped, and wrote no"
             " mark.",
@@ -154,7 +153,7 @@ def _parser() -> argparse.ArgumentParser:
         help="processor time for all cells of one notebook (default: 120); three times that by the clock",
     )
     grade.add_argument(
-        "--no-sandbox", action="store_true", help="where there is none: students' code may do what you may"
+        "--no-sandbox", action="store_true", help="no sandbox: students' code runs with your permissions"
     )
     return parser
 

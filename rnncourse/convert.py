@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from rnncourse.shapes import GATES
+from rnncourse.spec import Spec
 
 Array = NDArray[Any]
 Weights = dict[str, Array]  # weight_ih, weight_hh, bias_ih, bias_hh
@@ -70,7 +71,7 @@ def to_onnx(layer: nn.Module, k: int = 0) -> Weights:
     The GRU needs the attribute linear_before_reset=1.
     """
     directions = []
-    for reverse in (False, True)[: 1 + getattr(layer, "bidirectional", False)]:
+    for reverse in (False, True)[: Spec.of(layer, "layer").D]:
         w = {name: _reordered(w, "torch", "onnx", layer) for name, w in _read(layer, k, reverse).items()}
         one = {"W": w["weight_ih"], "R": w["weight_hh"]}
         if "bias_ih" in w:
@@ -92,7 +93,7 @@ def from_onnx(layer: nn.Module, weights: Mapping[str, Array], k: int = 0) -> Non
 def to_flax(layer: nn.Module, k: int = 0, reverse: bool = False) -> dict[str, Weights]:
     """Return the params of flax.linen's LSTMCell, OptimizedLSTMCell, GRUCell or SimpleCell."""
     w = _read(layer, k, reverse)
-    gates = GATES[_gates(layer)] if _gates(layer) > 1 else [""]
+    gates = GATES[_gates(layer)] or [""]
     bias_ih, bias_hh = (w.get(name, np.zeros(len(w["weight_ih"]), w["weight_ih"].dtype)) for name in BIASES)
     params: dict[str, Weights] = {}
     for gate, rows in zip(gates, np.split(np.arange(len(bias_ih)), len(gates)), strict=True):
@@ -109,7 +110,7 @@ def from_flax(
     layer: nn.Module, params: Mapping[str, Mapping[str, Any]], k: int = 0, reverse: bool = False
 ) -> None:
     """Copy the params of one flax.linen cell into one layer and direction."""
-    gates = GATES[_gates(layer)] if _gates(layer) > 1 else [""]
+    gates = GATES[_gates(layer)] or [""]
 
     def side(letter: str) -> tuple[Array, Array]:
         parts = [params[letter + gate] for gate in gates]
@@ -131,26 +132,29 @@ def _one_bias(bias: Array) -> Weights:
     return {"bias_ih": bias, "bias_hh": np.zeros_like(bias)}
 
 
-def _ending(layer: nn.Module, k: int, reverse: bool) -> str:
-    return f"_l{k}" + "_reverse" * reverse if hasattr(layer, "num_layers") else ""
-
-
 def _gates(layer: nn.Module) -> int:
     """How many blocks of H rows a weight has."""
-    first = layer.weight_ih_l0 if hasattr(layer, "num_layers") else layer.weight_ih
-    return len(first) // int(layer.hidden_size)  # type: ignore[arg-type]
+    return Spec.of(layer, "layer").gates
+
+
+def _checked(layer: nn.Module, k: int, reverse: bool) -> tuple[Spec, str]:
+    """What the layer is, and how the names of the weights asked for end."""
+    spec = Spec.of(layer, "layer")
+    if spec.proj_size:
+        raise ValueError("layer: it has proj_size, which none of Keras, ONNX's LSTM and flax has.")
+    if (k, reverse) not in spec.places:
+        have = f"num_layers={spec.L} and bidirectional={spec.bidirectional}"
+        raise ValueError(f"layer: it has no weights for k={k} and reverse={reverse}, since it has {have}.")
+    return spec, spec.suffix((k, reverse))
 
 
 def _read(layer: nn.Module, k: int, reverse: bool) -> Weights:
-    if getattr(layer, "proj_size", 0):
-        raise ValueError("layer: it has proj_size, which none of Keras, ONNX's LSTM and flax has.")
-    ending = _ending(layer, k, reverse)
-    names = ("weight_ih", "weight_hh", *(BIASES if layer.bias else ()))
-    return {name: getattr(layer, name + ending).detach().cpu().numpy().copy() for name in names}
+    spec, ending = _checked(layer, k, reverse)
+    return {name: getattr(layer, name + ending).detach().cpu().numpy().copy() for name in spec.weight_names}
 
 
 def _write(layer: nn.Module, weights: Weights, k: int, reverse: bool) -> None:
-    ending = _ending(layer, k, reverse)
+    _, ending = _checked(layer, k, reverse)
     if not layer.bias and any(np.any(weights.get(name, 0)) for name in BIASES):
         raise ValueError("layer: it was made with bias=False, and the weights have biases.")
     for name, new in weights.items():

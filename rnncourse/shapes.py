@@ -11,7 +11,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, Protocol, TypeGuard, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 Axis = tuple[str, int | None]  # an axis by name and size; None where the size is the caller's choice
@@ -21,33 +21,46 @@ BATCH: Axes = (("B", None),)  # a batch of any size; () is no batch
 Size = TypeVar("Size", bound=int | None)
 KINDS = {1: "RNN", 3: "GRU", 4: "LSTM"}  # by the number of gates, blocks of H rows in each weight
 GATES = {1: "", 3: "rzn", 4: "ifgo"}  # by that number: the gates' letters, in the order of the blocks
+SIGMOID = frozenset("rzifo")  # those of the gates that a sigmoid makes: they are from 0 to 1
 
 
 class Recurrent(Protocol):
-    """What this module reads of a cell or a layer."""
+    """What this module reads of a cell or a layer, or of the Spec of one."""
 
-    input_size: int
-    hidden_size: int
-    bias: bool
-    gates: int
-    has_cell_state: bool
+    @property
+    def input_size(self) -> int: ...
+    @property
+    def hidden_size(self) -> int: ...
+    @property
+    def bias(self) -> bool: ...
+    @property
+    def gates(self) -> int: ...
+    @property
+    def has_cell_state(self) -> bool: ...
 
 
 class Cell(Recurrent, Protocol):
-    """A module that takes one time step."""
+    """What takes one time step."""
 
-    weight_ih: nn.Parameter
+    @property
+    def weight_ih(self) -> Tensor: ...
 
 
 class Layer(Recurrent, Protocol):
-    """A module that goes over all time steps."""
+    """What goes over all time steps."""
 
-    num_layers: int
-    batch_first: bool
-    dropout: float
-    bidirectional: bool
-    proj_size: int
-    weight_ih_l0: nn.Parameter
+    @property
+    def num_layers(self) -> int: ...
+    @property
+    def batch_first(self) -> bool: ...
+    @property
+    def dropout(self) -> float: ...
+    @property
+    def bidirectional(self) -> bool: ...
+    @property
+    def proj_size(self) -> int: ...
+    @property
+    def weight_ih_l0(self) -> Tensor: ...
 
 
 def named(axes: Axes) -> str:
@@ -61,8 +74,8 @@ def sizes(axes: tuple[tuple[str, Size], ...]) -> tuple[Size, ...]:
 
 
 def is_layer(module: object) -> TypeGuard[Layer]:
-    """Whether a recurrent module goes over all time steps; a cell takes one."""
-    return hasattr(module, "num_layers")
+    """Whether a recurrent module, or the Spec of one, goes over all time steps; a cell takes one."""
+    return hasattr(module, "num_layers") and not getattr(module, "is_cell", False)
 
 
 def suffixes(layer: Layer) -> list[list[str]]:

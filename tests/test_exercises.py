@@ -18,9 +18,11 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.nbgraderformat import MetadataValidator
 from traitlets.config import PyFileConfigLoader
 
-from rnncourse.grading import sandbox
-from rnncourse.grading.grade import Assignment, grade
-from rnncourse.grading.host import Host
+from rnncourse.grading.intake.assignment import Assignment
+from rnncourse.grading.sandbox.client import SandboxClient
+from rnncourse.grading.sandbox.limits import Limits
+from rnncourse.grading.sandbox.walls import missing
+from rnncourse.grading.submission import grade
 
 ROOT = Path(__file__).parent.parent
 SETS = sorted(path.relative_to(ROOT / "solutions") for path in ROOT.glob("solutions/*/*.ipynb"))
@@ -224,13 +226,13 @@ def test_nbgrader_grades_a_class_and_our_grader_agrees(course, run_number):
         for student, points in expected.items():
             submission = gradebook.find_submission_notebook(path.stem, path.parent.name, student)
             assert {grade.name: grade.auto_score for grade in submission.grades} == points, (path, student)
-    if sandbox.missing():
-        pytest.skip(f"only nbgrader's half: {sandbox.missing()}")
+    if missing():
+        pytest.skip(f"only nbgrader's half: {missing()}")
     assignment = Assignment(path.parent.name, path.stem, (ROOT / "solutions" / path).read_bytes(), seed=3)
-    with Host() as host:
+    with SandboxClient() as host:
         for student, points in expected.items():
             notebook = (course / "submitted" / student / path).read_bytes()
-            result = grade(student, assignment, notebook, host, sandbox.Limits())
+            result = grade(student, assignment, notebook, host, Limits())
             assert {task.grade_id: task.points for task in result.tasks} == points, (path, student)
     done = api.generate_feedback(path.parent.name)
     assert done["success"], done

@@ -127,7 +127,7 @@ AGAINST_TORCH = {  # file: what is wrong: the right text, the wrong text
 }
 
 BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test that sees it
-    "grading/files.py": {
+    "grading/intake/archives.py": {
         "a zip may lead out of its folder": (
             'if ".." in parts or parts[0]',
             "if parts[0]",
@@ -140,15 +140,15 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "[in the zip-by what it unpacks to]",
         ),
     },
-    "grading/submissions.py": {
+    "grading/intake/submissions.py": {
         "two students of one name are one": (
             "len(numbers[handed.export, handed.student]) > 1 and handed.number",
             "False",
             "grading/test_submissions.py::test_layouts[Moodle, one name twice-folder]",
         ),
         "a folder inside speaks for another student": (
-            "Handed(file, parts[0], parts[1:], export=export, folder=folder)",
-            "Handed(file, parts[-2], parts[1:], export=export, folder=folder)",
+            "Upload(file, names.owner(parts[0]), parts[1:], export=export, folder=folder)",
+            "Upload(file, names.owner(parts[-2]), parts[1:], export=export, folder=folder)",
             "grading/test_submissions.py::test_forged_names[folder-folders outside]",
         ),
         "the oldest of several is graded": (
@@ -172,7 +172,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_submissions.py::test_safe_name_of_others",
         ),
     },
-    "grading/results.py": {
+    "grading/report/store.py": {
         "what was not judged is 0": (
             '"" if cell is None else cell',
             "0 if cell is None else cell",
@@ -183,25 +183,27 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "if result is not None",
             "grading/test_results.py::test_another_digest_is_graded_anew",
         ),
+        "a name is a formula": (
+            "as_text_cell(cell) if isinstance(cell, str)",
+            "cell if isinstance(cell, str)",
+            "grading/test_results.py::test_no_cell_is_a_formula[=1+1]",
+        ),
+    },
+    "grading/report/writing.py": {
         "half a file stays": (
             'temporary = path.with_name(f".{path.name}.tmp")',
             "temporary = path",
             "grading/test_results.py::test_cut_off_while_writing_nothing_changes",
         ),
-        "a name is a formula": (
-            "harmless(cell) if isinstance(cell, str)",
-            "cell if isinstance(cell, str)",
-            "grading/test_results.py::test_no_cell_is_a_formula[=1+1]",
-        ),
     },
-    "grading/result.py": {
+    "grading/report/result.py": {
         "a task's remarks are lost": (
             'for name in ("remarks", "earned")',
             'for name in ("earned", "earned")',
             "grading/test_results.py::test_what_is_written_is_read_back",
         ),
     },
-    "grading/notebook.py": {
+    "grading/intake/notebook.py": {
         "a student's own check is run": (
             "found.append((k, _given(source, k)))",
             "found.append((k, _text(cell)))",
@@ -218,7 +220,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_submitted_notebook.py::test_a_check_does_not_wait_for_a_cell_that_changes_its_answer",
         ),
     },
-    "grading/feedback.py": {
+    "grading/report/feedback.py": {
         "one student's feedback is in another's file": (
             "name = safe_name(result.student)",
             "name = safe_name(result.assignment)",
@@ -235,7 +237,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_pages.py::test_nothing_of_the_cases_is_in_the_feedback",
         ),
     },
-    "grading/pages.py": {
+    "grading/report/pages.py": {
         "words are markup": (
             "else part\n",
             "else Markup(part)\n",
@@ -247,7 +249,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_pages.py::test_a_bar_is_as_long_as_its_share",
         ),
     },
-    "grading/summary.py": {
+    "grading/report/summary.py": {
         "who was not judged lowers the mean": (
             "sum(count for points, count in self.points.items() if points is not None)",
             "sum(count for points, count in self.points.items())",
@@ -259,9 +261,16 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_pages.py::test_the_summary_counts",
         ),
     },
+    "spec.py": {
+        "a layer has one direction": (
+            "return 2 if self.bidirectional else 1",
+            "return 1",
+            "test_spec.py::test_names_and_shapes_of_the_weights_are_the_modules_own[LSTM, all options]",
+        ),
+    },
     "explaining/call.py": {
         "a cell has no batch": (
-            "batched = input.dim() == len(input_axes(module))",
+            "batched = input.dim() == len(input_axes(spec))",
             "batched = input.dim() == 3",
             "test_explaining.py::test_cells_table_is_true[GRUCell-(7,)-True]",
         ),
@@ -278,15 +287,15 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "test_explaining.py::test_claim_bidirectional_output_at_the_last_step",
         ),
         "h_n is grouped by direction": (
-            "for k in range(layer.num_layers) for direction in directions]",
-            "for direction in directions for k in range(layer.num_layers)]",
+            "for k in range(spec.num_layers) for direction in directions]",
+            "for direction in directions for k in range(spec.num_layers)]",
             "test_explaining.py::test_claim_h_n_is_grouped_by_direction",
         ),
     },
     "explaining/slips.py": {
         "the axis to add is the other": (
-            "{1 if module.batch_first else 0}",
-            "{0 if module.batch_first else 1}",
+            "{1 if spec.batch_first else 0}",
+            "{0 if spec.batch_first else 1}",
             "test_explaining.py::test_silent_slip_is_warned_of[LSTM-2-D input]",
         ),
     },
@@ -304,7 +313,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "test_tracing_edits.py::test_an_lstm_that_never_forgets[torch.nn]",
         ),
     },
-    "tracing/recompute.py": {
+    "tracing/layout.py": {
         "a packed batch stays sorted": (
             "values.index_select(batch, self.unsorted_indices)",
             "values",
@@ -315,9 +324,11 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "B, *steps[0].shape[1:]), 0.0)",
             "test_tracing.py::test_layers[torch-LSTM-1-False-unsorted]",
         ),
+    },
+    "tracing/recompute.py": {
         "time stays reversed": (
-            "kept[::-1] if reverse else kept",
-            "kept",
+            "saved[::-1] if reverse else saved",
+            "saved",
             "test_tracing_edits.py::test_the_values_of_a_run_with_edits_stand_at_their_own_steps",
         ),
     },
@@ -345,12 +356,14 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "test_tracing.py::test_an_optimizer_step_inside_the_block",
         ),
     },
-    "tracing/view.py": {
+    "tracing/joining.py": {
         "time runs forward only": (
-            "            if self.is_reverse:\n                before = torch.cat",
-            "            if False:\n                before = torch.cat",
+            "torch.cat([after[1:], initial] if reverse else [initial, after[:-1]])",
+            "torch.cat([initial, after[:-1]])",
             "test_plots_traces.py::test_cell_diagram_ends_in_the_modules_own_output_in_both_directions[LSTM-False]",
         ),
+    },
+    "tracing/view.py": {
         "forward and reverse are exchanged": (
             "self.forward = directions[0]",
             "self.forward = directions[-1]",
@@ -375,6 +388,8 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "norms[: s + 1, s] = torch",
             "test_plots_traces.py::test_gradient_norms_equal_autograd_through_an_own_loop[False-GRU-options4-h]",
         ),
+    },
+    "plots/lessons/jacobians.py": {
         "the Jacobians multiply in the wrong order": (
             "product = slopes[nonlinearity](a)[:, None] * weight_hh @ product",
             "product = product @ (slopes[nonlinearity](a)[:, None] * weight_hh)",
@@ -383,20 +398,20 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
     },
     "plots/indices.py": {
         "the rows of h_n are direction after direction": (
-            '[f"{state}_n[{layer * sizes.D + d}{of_rows}]" for',
-            '[f"{state}_n[{d * sizes.L + layer}{of_rows}]" for',
+            '[f"{state}_n[{layer * spec.D + d}{of_rows}]" for',
+            '[f"{state}_n[{d * spec.L + layer}{of_rows}]" for',
             "test_plots_structure.py::test_index_grid_writes_each_entry_into_the_cell_that_it_reads"
             "[GRU, two ways, batch first-None]",
         ),
     },
-    "plots/dependencies.py": {
+    "plots/lessons/dependencies.py": {
         "the backward direction looks back": (
             "(k, d, s + (1 if d else -1))",
             "(k, d, s - 1)",
             "test_plots_structure.py::test_dependency_grid_colours_what_autograd_finds[1-4-2]",
         ),
     },
-    "plots/truncation.py": {
+    "plots/lessons/truncation.py": {
         "a window looks one step too far": (
             "(s - t < K) if window",
             "(s - t <= K) if window",
@@ -417,7 +432,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "test_plots.py::test_lstm_cell_writes_and_fills_the_numbers_of_torchs_cell[numbers0]",
         ),
     },
-    "plots/axes.py": {
+    "plots/lessons/axes.py": {
         "the batch goes upward": (
             "(B - 1 - b) * _SIDE",
             "b * _SIDE",

@@ -13,7 +13,7 @@ import rnncourse
 
 PACKAGE = Path(rnncourse.__file__).parent
 HEAVY = ["matplotlib", "ipywidgets", "IPython", "sklearn", "pandas", "nbformat", "jupyter_client"]
-ON_FIRST_USE = ["checks", "convert", "notebook", "plots", "reference", "steps", "widgets"]
+ON_FIRST_USE = ["checks", "convert", "data", "notebook", "plots", "reference", "steps", "training", "widgets"]
 PROBE = """
 import json, random, sys
 import numpy, torch

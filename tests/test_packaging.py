@@ -49,7 +49,8 @@ def test_the_wheel_holds_the_package_and_its_metadata(wheel):
     [metadata] = wheel.glob("*.dist-info")
     installed = {path.relative_to(wheel) for path in wheel.rglob("*") if path.is_file()}
     sources = {path.relative_to(ROOT) for path in PACKAGE.rglob("*.py")} | {Path("rnncourse", "py.typed")}
-    sources |= {path.relative_to(ROOT) for path in PACKAGE.glob("grading/templates/*")}
+    sources |= {path.relative_to(ROOT) for path in PACKAGE.glob("grading/report/templates/*")}
+    sources |= {path.relative_to(ROOT) for path in PACKAGE.glob("data/files/*")}
     assert {path for path in installed if path.parts[0] != metadata.name} == sources
     said = email.message_from_string((metadata / "METADATA").read_text(encoding="utf-8"))
     assert said["Version"] == rnncourse.__version__
@@ -202,6 +203,8 @@ print(json.dumps(said))
 """
 PLOTS = 'plots need matplotlib: pip install "rnncourse[plots]"'
 WIDGETS = 'widgets need ipywidgets, matplotlib: pip install "rnncourse[notebook]"'
+TRAINING = 'training needs matplotlib, tqdm: pip install "rnncourse[notebook]"'
+DIGITS = 'digits() needs sklearn: pip install "rnncourse[data]"'
 SETUP = 'setup() needs {}: pip install "rnncourse[notebook]"'.format(
     ", ".join(name for name in ("matplotlib", "packaging") if name not in MODULES)
 )
@@ -214,6 +217,8 @@ SENTENCES = {
     "rnncourse.plots": f"AttributeError: {PLOTS}",
     "rnncourse.widgets": f"AttributeError: {WIDGETS}",
     "rnncourse.notebook": f"AttributeError: {SETUP}",
+    "rnncourse.training": f"AttributeError: {TRAINING}",
+    "rnncourse.data.digits()": f"MissingExtraError: {DIGITS}",
     "import rnncourse.plots": f"MissingExtraError: {PLOTS}",
     "from rnncourse import plots": f"MissingExtraError: {PLOTS}",
     "from rnncourse.plots.style import COLOURS": f"MissingExtraError: {PLOTS}",

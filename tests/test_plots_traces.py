@@ -137,7 +137,7 @@ def test_gates_over_time_draws_the_lines_of_one_unit_and_marks_a_step(mode, opti
     assert "step 3 is marked" in figure.alt
 
 
-def test_gates_over_time_draws_what_the_trace_kept():
+def test_gates_over_time_draws_what_the_trace_saved():
     module = layer_of("LSTM")
     with torch.no_grad(), trace(module, names=["f", "a_g"]) as t:
         module(torch.randn(T, B, I))
@@ -145,7 +145,7 @@ def test_gates_over_time_draws_what_the_trace_kept():
     assert [image.get_gid() for ax in figure.axes for image in ax.images if image.get_gid()] == ["f"]
     with torch.no_grad(), trace(module, names=["a_g"]) as t:
         module(torch.randn(T, B, I))
-    with pytest.raises(ValueError, match=r"kept a_g: none of i f g o c q h"):
+    with pytest.raises(ValueError, match=r"saved a_g: none of i f g o c q h"):
         plots.gates_over_time(t.layer(0).forward)
 
 
@@ -350,9 +350,9 @@ def test_gradient_norms_equal_autograd_through_an_own_loop(mode, options, state,
     norms = plots.gradient_norms(layer, x, state, loss)
     width = layer.proj_size if state == "h" and layer.proj_size else H
     probe = torch.zeros(T, B, width, dtype=torch.float64)
-    jacobian = torch.autograd.functional.jacobian(
+    jacobian = torch.autograd.functional.jacobian(  # (S, T, B, width)
         lambda probe: losses_by_probe(layer, x, probe, state, loss or (lambda h_s, s: h_s.sum())), probe
-    )  # (S, T, B, width)
+    )
     theirs = jacobian.flatten(2).norm(dim=2)
     below = torch.ones(T, T).tril().bool()
     torch.testing.assert_close(norms[below], theirs[below], rtol=1e-9, atol=0)

@@ -18,7 +18,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 # The extra for which a folder or a file is; what is not listed goes with the library itself.
 EXTRAS = {
     PACKAGE / "plots": "plots",
+    PACKAGE / "data": "data",
     PACKAGE / "notebook.py": "notebook",
+    PACKAGE / "training.py": "notebook",
     PACKAGE / "widgets.py": "notebook",
     PACKAGE / "grading": "grading",
     PACKAGE / "cli.py": "grading",

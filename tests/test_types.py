@@ -24,7 +24,7 @@ from rnncourse.tracing import (
     ModuleTrace,
     Trace,
 )
-from rnncourse.tracing.view import EVERY_NAME, NamedValues
+from rnncourse.tracing.values import EVERY_NAME, NamedValues
 
 T, B, I, H = 5, 3, 2, 4
 

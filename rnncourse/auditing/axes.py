@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from rnncourse.auditing.inputs import Inputs, Leaf, callee, read
-from rnncourse.auditing.probe import CELLS, LAYERS
+from rnncourse.spec import Cell, Layer
 
 
 @dataclass(frozen=True)
@@ -42,14 +42,14 @@ def settle(
     """Read the arguments of a call. Raises ValueError if none has a batch axis and a time axis."""
     leaves, packed_lengths = read(callee(model, call), args, kwargs)
     notes: list[str] = []
-    main = next((leaf for leaf in leaves if isinstance(leaf.value, Tensor) and leaf.value.dim() >= 2), None)
+    known = packed_lengths if lengths is None else torch.as_tensor(lengths).detach().cpu().long()
+    main = _sequence(model, leaves, target, known)
     if main is None:
         raise ValueError(
             "audit: expected an input with a batch axis and a time axis, such as (B, T) or (B, T, I); got "
             + (", ".join(f"{leaf.name} {_shape(leaf.value)}" for leaf in leaves) or "no tensor")
             + ". Is it made inside the model? Pass it, or pass call=."
         )
-    known = packed_lengths if lengths is None else torch.as_tensor(lengths).detach().cpu().long()
     if known is None:
         known = _named_lengths(leaves, main, notes)
     if main.packed:
@@ -116,6 +116,28 @@ def chosen_rows(inputs: Inputs, most: int) -> list[int]:
     return chosen
 
 
+def _sequence(model: Any, leaves: Sequence[Leaf], target: Any, lengths: Tensor | None) -> Leaf | None:
+    """The argument whose axes are batch and time: the first with two axes, unless these are features (B, F).
+
+    That is so if a later argument of the same batch has tokens, or three axes, or the target's steps.
+    """
+    found = [leaf for leaf in leaves if isinstance(leaf.value, Tensor) and leaf.value.dim() >= 2]
+    if not found or found[0].value.dim() > 2 or not found[0].floating:
+        return found[0] if found else None
+    first = found[0].value
+    steps = tuple(target.shape[:2]) if isinstance(target, Tensor) and target.dim() >= 2 else ()
+    if steps == tuple(first.shape) or (lengths is not None and int(lengths.max()) == first.shape[1]):
+        return found[0]
+    for leaf in found[1:]:
+        value = leaf.value
+        if first.shape[0] not in value.shape[:2] or set(value.shape[:2]) <= set(first.shape):
+            continue
+        tokens = not leaf.floating and value.dtype != torch.bool
+        if tokens or (value.dim() > 2 and not _is_state(model, value)) or steps == tuple(value.shape[:2]):
+            return leaf
+    return found[0]
+
+
 def _shape(value: object) -> str:
     return str(tuple(value.shape)) if isinstance(value, Tensor) else type(value).__name__
 
@@ -153,6 +175,9 @@ def _evidence(
             sizes.append(leaf.value.shape[1])
     if isinstance(target, Tensor) and (target.dim() == 1 or (target.dim() == 2 and target.shape[1] == 1)):
         sizes.append(len(target))
+    elif isinstance(target, Tensor) and target.dim() >= 2 and target.shape[0] != target.shape[1]:
+        shared = {a, b} & set(target.shape[:2])  # one of two: steps may differ in number, rows do not
+        sizes += shared if len(shared) == 1 else ()
     return next((0 if size == a else 1 for size in sizes if size in (a, b)), None)
 
 
@@ -161,11 +186,11 @@ def _is_state(model: Any, value: Tensor) -> bool:
     if value.dim() != 3 or not value.is_floating_point() or not isinstance(model, nn.Module):
         return False
     for module in model.modules():
-        if isinstance(module, LAYERS):
+        if isinstance(module, Layer):
             stacked = module.num_layers * (2 if module.bidirectional else 1)
             if value.shape[0] == stacked and value.shape[2] in (module.hidden_size, module.proj_size):
                 return True
-        elif isinstance(module, CELLS) and value.shape[2] == module.hidden_size:
+        elif isinstance(module, Cell) and value.shape[2] == module.hidden_size:
             return True
     return False
 

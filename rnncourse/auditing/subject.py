@@ -13,14 +13,16 @@ from rnncourse.auditing.inputs import Inputs, Leaf
 from rnncourse.auditing.outputs import Layout, find
 from rnncourse.auditing.probe import Probe, Run, Where
 from rnncourse.auditing.report import Finding
+from rnncourse.auditing.tape import Call, Tape
 
 
 @dataclass
 class Subject:
     """What checks ask and what they leave for one another.
 
-    exact: whether the batch axis is known; where it is not, what hangs on it is a question. gaps: what could
-    not be checked, and why.
+    exact: whether the batch axis is known; where it is not, what hangs on it is a question. checked: the
+    kinds whose test was made, and could have failed. gaps: what could not be checked, and why; skipped: of
+    which kinds. cuts: the calls that let values pass and no gradient.
     """
 
     model: Any
@@ -34,7 +36,11 @@ class Subject:
     gaps: list[str] = field(default_factory=list)
     checked: list[str] = field(default_factory=list)
     found: list[Finding] = field(default_factory=list)
+    skipped: set[str] = field(default_factory=set)
+    cuts: list[Call] = field(default_factory=list)
+    loss: tuple[Tensor, Tape] | None = None  # of the base run, if it is a finite number
     nudges: dict[Any, Run] = field(default_factory=dict)
+    alone: dict[int, Run] = field(default_factory=dict)  # by leaf, the run in which it alone is disturbed
 
     @property
     def inputs(self) -> Inputs:
@@ -55,10 +61,14 @@ class Subject:
     def has(self, *kinds: str) -> bool:
         return any(finding.kind in kinds for finding in self.found)
 
+    def made(self, *kinds: str) -> None:
+        """Say that these tests are made, and that they can fail on this model."""
+        self.checked += [kind for kind in kinds if kind not in self.checked]
+
     def skip(self, reason: str, *kinds: str) -> None:
         """Say that something was not checked, and why."""
         self.gaps.append(reason)
-        self.checked = [kind for kind in self.checked if kind not in kinds]
+        self.skipped.update(kinds)
 
     # ---- outputs
 

@@ -16,14 +16,15 @@ from typing import Any, overload
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from rnncourse.explaining.call import AsOurs, Call, gates_of
+from rnncourse.explaining.call import Call
 from rnncourse.explaining.failing import Explaining
 from rnncourse.explaining.numbers import doubtful_numbers
 from rnncourse.explaining.slips import not_recurrent, unnoticed
 from rnncourse.explaining.table import notes, rows_by_heading
 from rnncourse.explaining.view import Explanation, Row
 from rnncourse.layers import check_options
-from rnncourse.shapes import check_cell, check_layer, is_layer, one_state_argument
+from rnncourse.shapes import check_cell, check_layer, one_state_argument
+from rnncourse.spec import Spec
 
 __all__ = ["Explaining", "Explanation", "Row", "explain"]
 
@@ -59,25 +60,24 @@ def explain(*arguments: Any, **named: Any) -> Explaining | Explanation:
 
 def explanation(module: object, input: object = None, hx: object = None, *more: object) -> Explanation:
     """Return what `explain` says of one module or call."""
-    gates = gates_of(module)
-    if gates is None:
+    spec = Spec.find(module)
+    if spec is None:
         return Explanation(problem=not_recurrent(module, input))
-    ours = AsOurs(module, gates)
-    check = one_state_argument(check_layer) if is_layer(ours) else one_state_argument(check_cell)
-    problem, reading = _refusal(_check_options, ours), ""
+    check = one_state_argument(check_cell if spec.is_cell else check_layer)
+    problem, reading = _refusal(_check_options, spec), ""
     warnings: tuple[str, ...] = ()
-    call = Call(ours)
+    call = Call(spec)
     if input is not None:
-        if isinstance(input, Tensor | PackedSequence) and not _refusal(check, ours, input, None):
-            call = Call(ours, input)
-        problem = problem or _refusal(check, ours, input, hx, *more)
+        if isinstance(input, Tensor | PackedSequence) and not _refusal(check, spec, input, None):
+            call = Call(spec, input)
+        problem = problem or _refusal(check, spec, input, hx, *more)
         if not problem:
             warnings = (*unnoticed(call, hx), *doubtful_numbers(call, input, hx))
             reading = call.reading(hx is not None)
     elif hx is not None and not problem:
         problem = "input: missing. A state's batch is the input's, so give both: explain(module, input, hx)."
     return Explanation(
-        title=f"{ours.class_name}({ours.extra_repr()})",
+        title=spec.title,
         legend=call.legend,
         problem=problem,
         warnings=warnings,
@@ -88,13 +88,11 @@ def explanation(module: object, input: object = None, hx: object = None, *more: 
     )
 
 
-def _check_options(module: AsOurs) -> None:
+def _check_options(spec: Spec) -> None:
     """Raise what our constructor raises: torch's takes bidirectional=1, to fail when it is called."""
-    if is_layer(module):
-        sized = (module.input_size, module.hidden_size, module.num_layers)
-        check_options(
-            *sized, module.bias, module.batch_first, module.dropout, module.bidirectional, module.proj_size
-        )
+    if not spec.is_cell:
+        sized = (spec.input_size, spec.hidden_size, spec.num_layers)
+        check_options(*sized, spec.bias, spec.batch_first, spec.dropout, spec.bidirectional, spec.proj_size)
 
 
 def _refusal(check: Callable[..., None], *arguments: object) -> str:

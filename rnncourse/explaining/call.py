@@ -1,61 +1,18 @@
 """How a call of a recurrent module is laid out: the axes of all that goes in and comes out."""
 
-from collections.abc import Callable
-from typing import Any
-
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from rnncourse.cells import GRUCell, LSTMCell, RNNCell
-from rnncourse.layers import GRU, LSTM, RNN
 from rnncourse.shapes import (
     BATCH,
-    KINDS,
     Axes,
     Axis,
     input_axes,
-    is_layer,
     joined_axis,
     output_axes,
     state_axes,
 )
-
-CLASSES = {  # by the number of gates
-    1: (nn.RNN, nn.RNNCell, RNN, RNNCell),
-    3: (nn.GRU, nn.GRUCell, GRU, GRUCell),
-    4: (nn.LSTM, nn.LSTMCell, LSTM, LSTMCell),
-}
-
-
-def gates_of(module: object) -> int | None:
-    """The number of gates of a recurrent cell or layer; None for what is neither."""
-    return next((gates for gates, classes in CLASSES.items() if isinstance(module, classes)), None)
-
-
-class AsOurs:
-    """A module, torch.nn's too, with the attributes that shapes.py reads and torch's modules lack."""
-
-    # Read from the module, which has those of a layer or those of a cell.
-    input_size: int
-    hidden_size: int
-    bias: bool
-    num_layers: int
-    batch_first: bool
-    dropout: float
-    bidirectional: bool
-    proj_size: int
-    weight_ih: nn.Parameter
-    weight_ih_l0: nn.Parameter
-    extra_repr: Callable[[], str]
-
-    def __init__(self, module: object, gates: int) -> None:
-        self.module = module
-        self.gates = gates
-        self.has_cell_state = gates == 4
-        self.class_name = type(module).__name__
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.module, name)
+from rnncourse.spec import Spec
 
 
 class Call:
@@ -65,8 +22,8 @@ class Call:
     Unknown, or not there: None.
     """
 
-    def __init__(self, module: AsOurs, input: Tensor | PackedSequence | None = None) -> None:
-        self.module = module
+    def __init__(self, spec: Spec, input: Tensor | PackedSequence | None = None) -> None:
+        self.spec = spec
         self.known = input is not None
         self.batch: Axes = BATCH
         self.T: int | None = None
@@ -75,8 +32,8 @@ class Call:
             self.batch = (("B", int(input.batch_sizes[0])),)
             self.T, self.N = len(input.batch_sizes), len(input.data)
         elif input is not None:
-            batched = input.dim() == len(input_axes(module))
-            names = [name for name, _ in input_axes(module, BATCH if batched else ())]
+            batched = input.dim() == len(input_axes(spec))
+            names = [name for name, _ in input_axes(spec, BATCH if batched else ())]
             found = dict(zip(names, input.shape, strict=True))
             self.batch = (("B", found["B"]),) if batched else ()
             self.T = found.get("T")
@@ -91,42 +48,42 @@ class Call:
 
     @property
     def states_out(self) -> dict[str, Axes]:
-        return self._states("_n" if is_layer(self.module) else "_1")
+        return self._states("_1" if self.spec.is_cell else "_n")
 
     def _states(self, ending: str) -> dict[str, Axes]:
-        names = [letter + ending for letter in ("hc" if self.module.has_cell_state else "h")]
-        return {name: state_axes(self.module, name, self.batch) for name in names}
+        names = [letter + ending for letter in self.spec.states]
+        return {name: state_axes(self.spec, name, self.batch) for name in names}
 
     @property
     def input_axes(self) -> Axes:
         """The input's axes; a packed one's are its data's."""
         if self.N is not None:
-            return (("N", self.N), ("I", self.module.input_size))
-        return input_axes(self.module, self.batch, self.T)
+            return (("N", self.N), ("I", self.spec.input_size))
+        return input_axes(self.spec, self.batch, self.T)
 
     @property
     def output_axes(self) -> Axes:
         if self.N is not None:
-            return (("N", self.N), joined_axis(self.module))
-        return output_axes(self.module, self.batch, self.T)
+            return (("N", self.N), joined_axis(self.spec))
+        return output_axes(self.spec, self.batch, self.T)
 
     @property
     def code(self) -> str:
         """The call as it is written: output, (h_n, c_n) = lstm(input, (h_0, c_0))."""
         before, after = ", ".join(self.states_in), ", ".join(self.states_out)
-        if self.module.has_cell_state:
+        if self.spec.has_cell_state:
             before = f"({before})"
-        if not is_layer(self.module):
+        if self.spec.is_cell:
             return f"{after} = cell(input, {before})"
-        if self.module.has_cell_state:
+        if self.spec.has_cell_state:
             after = f"({after})"
-        return f"output, {after} = {KINDS[self.module.gates].lower()}(input, {before})"
+        return f"output, {after} = {self.spec.kind.lower()}(input, {before})"
 
     def reading(self, state_given: bool) -> str:
         """The call in a sentence: how its numbers are read."""
-        I, by = self.module.input_size, ""
+        I, by = self.spec.input_size, ""
         steps = "one step" if self.T == 1 else f"{self.T} steps"
-        if not is_layer(self.module):
+        if self.spec.is_cell:
             what = f"one step of {_count(self.B if self.batch else 1, 'sequence')}"
         elif self.N is not None:
             what = f"{_count(self.B, 'packed sequence')} of up to {steps}"
@@ -134,7 +91,7 @@ class Call:
             what = f"one sequence of {steps}, without a batch axis"
         else:
             what = f"{_count(self.B, 'sequence')} of {steps}"
-            by = f" (batch_first={self.module.batch_first})"
+            by = f" (batch_first={self.spec.batch_first})"
         start = "from the state given" if state_given else "from a state of zeros"
         each = "one number" if I == 1 else f"{I} numbers"
         return f"This call reads {what}, {each} each{by}, {start}."
@@ -142,17 +99,17 @@ class Call:
     @property
     def legend(self) -> str:
         """The letters of the axes: time T, batch B, input I=10 …"""
-        module = self.module
-        words: dict[str, Axis] = {"I": ("input", module.input_size), "H": ("hidden", module.hidden_size)}
-        if is_layer(module):
+        spec = self.spec
+        words: dict[str, Axis] = {"I": ("input", spec.input_size), "H": ("hidden", spec.hidden_size)}
+        if not spec.is_cell:
             words = {"T": ("time", self.T)} | ({"B": ("batch", self.B)} if self.batch else {}) | words
             if self.N is not None:
                 words["N"] = ("steps of all sequences", self.N)
-            if module.proj_size:
-                words["P"] = ("projection", module.proj_size)
+            if spec.proj_size:
+                words["P"] = ("projection", spec.proj_size)
             words |= {
-                "L": ("layers", module.num_layers),
-                "D": ("directions", 2 if module.bidirectional else 1),
+                "L": ("layers", spec.L),
+                "D": ("directions", spec.D),
             }
         elif self.batch:
             words = {"B": ("batch", self.B)} | words

@@ -8,9 +8,9 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 from torch.utils.hooks import RemovableHandle
 
-from rnncourse.explaining.call import gates_of
 from rnncourse.explaining.slips import path
 from rnncourse.explaining.view import Explanation
+from rnncourse.spec import Spec
 
 BEGINNING = "rnncourse.explain: "
 
@@ -36,7 +36,7 @@ class Explaining:
 
     def _after(self, module: nn.Module, args: tuple[Any, ...], result: object) -> None:
         error = sys.exception() if result is None else None
-        if error is not None and gates_of(module) is not None:
+        if error is not None and Spec.find(module):
             # Of a call that raised, torch gives a global hook no arguments by name: its own frame has them.
             kwargs = sys._getframe(1).f_locals.get("kwargs") or {}
             add_note(error, module, _name(module), self._explanation, args, kwargs)

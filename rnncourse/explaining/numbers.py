@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from rnncourse.explaining.call import Call
-from rnncourse.shapes import is_layer, parameter_axes
+from rnncourse.shapes import parameter_axes
+from rnncourse.spec import stored
 
 
 def doubtful_numbers(call: Call, input: object, hx: object) -> Iterator[str]:
@@ -19,14 +20,15 @@ def doubtful_numbers(call: Call, input: object, hx: object) -> Iterator[str]:
     with torch.no_grad():
         yield from _not_finite(call, tensors)
         yield from _states(call, tensors)
-        if call.N is None and call.batch and is_layer(call.module) and "input" in tensors:
+        if call.N is None and call.batch and not call.spec.is_cell and "input" in tensors:
             yield from _padding(call, tensors["input"])
     if isinstance(input, PackedSequence) and input.batch_sizes[-1] < input.batch_sizes[0]:
         shorter = int(input.batch_sizes[0] - input.batch_sizes[-1])
+        are, them, their = ("is", "it", "its") if shorter == 1 else ("are", "them", "their")
         yield (
-            f"{shorter} of the {call.B} sequences are shorter than {call.T} steps. After "
-            "pad_packed_sequence, output[:, -1] (batch first) or output[-1] is padding for them: their last "
-            "step is in h_n[-1]."
+            f"{shorter} of the {call.B} sequences {are} shorter than {call.T} steps. After "
+            f"pad_packed_sequence, output[:, -1] (batch first) or output[-1] is padding for {them}: {their} "
+            "last step is in h_n[-1]."
         )
 
 
@@ -42,7 +44,9 @@ def _has_numbers(tensor: Tensor) -> bool:
 
 
 def _not_finite(call: Call, tensors: dict[str, Tensor]) -> Iterator[str]:
-    weights = {name: getattr(call.module, name, None) for name, _ in parameter_axes(call.module)}
+    weights: dict[str, object] = {
+        name: stored(call.spec.module, name) for name, _ in parameter_axes(call.spec)
+    }
     for name, tensor in (tensors | _readable(weights)).items():
         bad = ~tensor.isfinite()
         count = int(bad.sum())
@@ -56,7 +60,7 @@ def _not_finite(call: Call, tensors: dict[str, Tensor]) -> Iterator[str]:
 
 
 def _states(call: Call, tensors: dict[str, Tensor]) -> Iterator[str]:
-    module = call.module
+    spec = call.spec
     made = [name for name in ("h_0", "c_0") if name in tensors and tensors[name].grad_fn is not None]
     if made:
         them = "it" if len(made) == 1 else "them"
@@ -65,11 +69,11 @@ def _states(call: Call, tensors: dict[str, Tensor]) -> Iterator[str]:
             f"decoder that is right. Carried from the batch before, detach {them} first: "
             f"{', '.join(f'{name}.detach()' for name in made)}."
         )
-    unbounded = getattr(module, "proj_size", 0) or getattr(module.module, "nonlinearity", "tanh") == "relu"
+    unbounded = spec.proj_size or spec.nonlinearity == "relu"
     if "h_0" in tensors and not unbounded:
         largest = tensors["h_0"].abs().max().item()
         if largest > 1:
-            swapped = " Are h_0 and c_0 exchanged?" if module.has_cell_state else ""
+            swapped = " Are h_0 and c_0 exchanged?" if spec.has_cell_state else ""
             yield (
                 f"h_0 reaches {largest:.3g} in absolute value. A state that this module computed from zeros "
                 f"lies between -1 and 1.{swapped} torch.zeros is the usual start, not torch.randn."
@@ -78,7 +82,7 @@ def _states(call: Call, tensors: dict[str, Tensor]) -> Iterator[str]:
 
 def _padding(call: Call, input: Tensor) -> Iterator[str]:
     """Rows that end in steps of zeros, at different steps: they look padded."""
-    rows = input if call.module.batch_first else input.transpose(0, 1)  # (B, T, I)
+    rows = input if call.spec.batch_first else input.transpose(0, 1)  # (B, T, I)
     filled = (rows != 0).any(-1)
     T = rows.size(1)
     steps = torch.arange(1, T + 1, device=rows.device)
@@ -86,9 +90,10 @@ def _padding(call: Call, input: Tensor) -> Iterator[str]:
     short = (lengths > 0) & (lengths < T)
     if short.any() and len(lengths.unique()) > 1:
         b = int(short.nonzero()[0])
+        ends = "ends" if int(short.sum()) == 1 else "end"
         yield (
-            f"{int(short.sum())} of the {len(lengths)} sequences end in steps of zeros (row {b} after "
+            f"{int(short.sum())} of the {len(lengths)} sequences {ends} in steps of zeros (row {b} after "
             f"{int(lengths[b])} of {T}). If that is padding, the layer reads it: h_n and output's last step "
             "come after it. Pack the batch: pack_padded_sequence(input, lengths, "
-            f"batch_first={call.module.batch_first}, enforce_sorted=False)."
+            f"batch_first={call.spec.batch_first}, enforce_sorted=False)."
         )

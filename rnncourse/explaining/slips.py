@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from rnncourse.explaining.call import CLASSES, Call, gates_of
+from rnncourse.explaining.call import Call
 from rnncourse.shapes import Axes, input_axes, is_layer, kind_of
+from rnncourse.spec import CLASSES, Spec
 
 READ_AS = {
     "T": "time",
@@ -20,7 +21,7 @@ READ_AS = {
 
 def unnoticed(call: Call, hx: object) -> Iterator[str]:
     """A sentence for each slip that this call, whose input and states fit, may hide."""
-    module = call.module
+    spec = call.spec
     yield from _equal_sizes(call, hx)
     yield from _mixing_view(hx)
     if call.T is None or hx is not None or call.N is not None:
@@ -29,21 +30,24 @@ def unnoticed(call: Call, hx: object) -> Iterator[str]:
         yield (
             f"input has two axes, so it is read as one sequence of T={call.T} steps, without a batch. "
             f"Is it a batch of {call.T} single steps? Then add the time axis: "
-            f"input.unsqueeze({1 if module.batch_first else 0})."
+            f"input.unsqueeze({1 if spec.batch_first else 0})."
         )
     if call.B is not None and call.T == 1 < call.B:
         yield (
-            f"input is read as {call.B} sequences of one step each (batch_first={module.batch_first}). "
+            f"input is read as {call.B} sequences of one step each (batch_first={spec.batch_first}). "
             f"Is it one sequence of {call.B} steps? Then exchange its first two axes: input.transpose(0, 1)."
         )
     elif call.B is not None and call.batch:
-        first, second = (call.B, call.T) if module.batch_first else (call.T, call.B)
-        if first >= LOPSIDED * second > 0 and call.B > 1:
+        lengths = (call.B, call.T) if spec.batch_first else (call.T, call.B)
+        long = lengths.index(max(lengths))
+        lopsided = max(lengths) >= LOPSIDED * min(lengths) > 0
+        few_and_long = spec.batch_first and long == 1  # as the layer was told
+        if lopsided and call.B > 1 and not few_and_long:
             yield (
-                f"input: axis 0 is {first} long and axis 1 only {second}. With "
-                f"batch_first={module.batch_first} that is read as {call.B} sequences of {call.T} steps. "
+                f"input: axis {long} is {lengths[long]} long and axis {1 - long} only {lengths[1 - long]}. "
+                f"With batch_first={spec.batch_first} that is read as {call.B} sequences of {call.T} steps. "
                 f"If it holds {call.T} sequences of {call.B} steps, make the layer with "
-                f"batch_first={not module.batch_first}, or exchange the axes: input.transpose(0, 1)."
+                f"batch_first={not spec.batch_first}, or exchange the axes: input.transpose(0, 1)."
             )
 
 
@@ -52,9 +56,9 @@ LOPSIDED = 10  # from this ratio of the first two axes on, a call without a stat
 
 def _equal_sizes(call: Call, hx: object) -> Iterator[str]:
     """For each tensor whose first two axes have one size: exchanged, they still fit."""
-    module = call.module
-    axes_in = input_axes(module, call.batch, call.T)  # of a packed input as it was before
-    equal = {size for _, size in (*axes_in, ("H", module.hidden_size))}
+    spec = call.spec
+    axes_in = input_axes(spec, call.batch, call.T)  # of a packed input as it was before
+    equal = {size for _, size in (*axes_in, ("H", spec.hidden_size))}
     if len(equal) == 1 and equal != {1}:
         *letters, last = [name for name, _ in axes_in] + ["H"]
         all_or_both = "all" if len(letters) > 1 else "both"
@@ -117,8 +121,8 @@ def _reading(call: Call, names: str, first: str, second: str) -> str:
     if names == "input" and call.N is not None:
         return "If pack_padded_sequence was given (B, T, I), did it have batch_first=True?"
     why = ""
-    if is_layer(call.module) and call.batch:
-        by = f" (batch_first={call.module.batch_first})"
+    if not call.spec.is_cell and call.batch:
+        by = f" (batch_first={call.spec.batch_first})"
         why = by if names == "input" else ", whatever batch_first is"
     return f"Axis 0 is read as {READ_AS[first]}, axis 1 as {READ_AS[second]}{why}."
 
@@ -134,7 +138,7 @@ def not_recurrent(module: object, input: object = None) -> str:
     if isinstance(module, nn.Module):
         return f"{expected} {type(module).__name__}.{_what_it_holds(module)}"
     slip = ""
-    if gates_of(input) is not None:
+    if Spec.find(input):
         slip = " The module comes first: explain(module, input)."
     elif isinstance(module, tuple):
         slip = " Is it what a layer returned? Pass the layer itself, then its input."
@@ -144,14 +148,14 @@ def not_recurrent(module: object, input: object = None) -> str:
 def _what_it_holds(model: nn.Module) -> str:
     if isinstance(model, torch.jit.ScriptModule):
         return " A compiled script can't be looked into: explain the module that it was made from."
-    found = [path(name) for name, part in model.named_modules() if gates_of(part) is not None]
+    found = [path(name) for name, part in model.named_modules() if Spec.find(part)]
     if not found:
         return " It holds none either."
-    calls = ", ".join(f"explain({path})" for path in found[:4])
+    calls = ", ".join(f"explain({part})" for part in found[:4])
     more = f" and {len(found) - 4} more" if len(found) > 4 else ""
     slip = f" It holds {'one' if len(found) == 1 else 'some'}: {calls}{more}."
     chains = (list(part) for part in model.modules() if isinstance(part, nn.Sequential))
-    if any(gates_of(part) and is_layer(part) for chain in chains for part in chain[:-1]):
+    if any(Spec.find(part) and is_layer(part) for chain in chains for part in chain[:-1]):
         slip += " nn.Sequential hands on all that a layer returns, (output, state), not output alone."
     return slip
 

@@ -1,19 +1,16 @@
 """What the table says of each tensor, and the notes below it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from rnncourse.explaining.call import AsOurs, Call
+from rnncourse.explaining.call import Call
 from rnncourse.explaining.view import Row
 from rnncourse.shapes import (
     BATCH,
-    GATES,
-    KINDS,
-    Layer,
     input_axes,
-    is_layer,
     joined_axis,
     kind_of,
     named,
@@ -22,48 +19,49 @@ from rnncourse.shapes import (
     shape_of,
     state_axes,
 )
+from rnncourse.spec import Spec
 
 
 def rows_by_heading(call: Call, input: object = None, hx: object = None) -> dict[str, list[Row]]:
     """Return by heading a row for each tensor; input and hx, right or wrong, are shown beside the shapes."""
     parameters = "parameters"
-    if GATES[call.module.gates]:
-        parameters += f"; rows of weight_ih, weight_hh and the biases: {_gate_rows(call.module)}"
+    if call.spec.letters:
+        parameters += f"; rows of weight_ih, weight_hh and the biases: {_gate_rows(call.spec)}"
     return {
         "goes in": _rows_in(call, input, hx),
         "comes out": _rows_out(call),
-        parameters: [Row(name, axes, note=_weight_note(name)) for name, axes in parameter_axes(call.module)],
+        parameters: [Row(name, axes, note=_weight_note(name)) for name, axes in parameter_axes(call.spec)],
     }
 
 
 def notes(call: Call) -> Iterator[str]:
-    return _layer_notes(call) if is_layer(call.module) else _cell_notes(call)
+    return _layer_notes(call) if not call.spec.is_cell else _cell_notes(call)
 
 
 def _rows_in(call: Call, input: object, hx: object) -> list[Row]:
-    module = call.module
-    if not is_layer(module):
+    spec = call.spec
+    if spec.is_cell:
         note = "one time step"
     elif call.N is not None:
         note = f"data of a PackedSequence: {call.B} sequences, the longest of {call.T} steps"
     elif not call.batch:
         note = "one sequence, no batch"
     else:
-        note = f"{'batch' if module.batch_first else 'time'} first: batch_first={module.batch_first}"
+        note = f"{'batch' if spec.batch_first else 'time'} first: batch_first={spec.batch_first}"
     rows = [Row("input", call.input_axes, _given(input), note)]
-    given = _given_states(module, hx)
+    given = _given_states(spec, hx)
     for (name, axes), one in zip(call.states_in.items(), given, strict=False):
         rows.append(Row(name, axes, one, "zeros if left out" if name == "h_0" else ""))
     return rows
 
 
 def _rows_out(call: Call) -> list[Row]:
-    module, rows = call.module, []
+    spec, rows = call.spec, []
     ends = [f"{name[0]} after this step" for name in call.states_out]
-    if is_layer(module):
-        rows.append(Row("output", call.output_axes, note=_output_note(module)))
+    if not spec.is_cell:
+        rows.append(Row("output", call.output_axes, note=_output_note(spec)))
         ends = [f"the last {name[0]}" for name in call.states_out]
-        ends[0] += _row_names(module)
+        ends[0] += _row_names(spec)
     states = call.states_out.items()
     return rows + [Row(name, axes, note=end) for (name, axes), end in zip(states, ends, strict=True)]
 
@@ -82,34 +80,34 @@ def _given(value: object) -> str:
         return kind_of(value)
 
 
-def _given_states(module: AsOurs, hx: object) -> list[str]:
+def _given_states(spec: Spec, hx: object) -> list[str]:
     if hx is None:
         return ["", ""]
-    if module.has_cell_state and isinstance(hx, tuple | list):
+    if spec.has_cell_state and isinstance(hx, tuple | list):
         return [*map(_given, hx), "missing", "missing"][:2]
     return [_given(hx), "missing"]
 
 
-def _output_note(layer: Layer) -> str:
+def _output_note(spec: Spec) -> str:
     note = "the last layer's h at every step"
-    if layer.bidirectional:
-        width = joined_axis(layer)[1] // 2
+    if spec.bidirectional:
+        width = joined_axis(spec)[1] // 2
         note += f": forward [..., :{width}], backward [..., {width}:]"
     return note
 
 
-def _row_names(layer: Layer) -> str:
+def _row_names(spec: Spec) -> str:
     """Which layer and direction each row of a state is."""
-    directions = (" forward", " backward") if layer.bidirectional else ("",)
-    names = [f"{k}{direction}" for k in range(layer.num_layers) for direction in directions]
+    directions = (" forward", " backward") if spec.bidirectional else ("",)
+    names = [f"{k}{direction}" for k in range(spec.num_layers) for direction in directions]
     if len(names) == 1:
         return ""
     return f" of layer {', '.join(names[:4])}{', …' if len(names) > 4 else ''}"
 
 
-def _gate_rows(module: AsOurs) -> str:
-    H = module.hidden_size
-    return ", ".join(f"{gate} {k * H}:{(k + 1) * H}" for k, gate in enumerate(GATES[module.gates]))
+def _gate_rows(spec: Spec) -> str:
+    H = spec.hidden_size
+    return ", ".join(f"{gate} {k * H}:{(k + 1) * H}" for k, gate in enumerate(spec.letters))
 
 
 def _weight_note(name: str) -> str:
@@ -120,7 +118,7 @@ def _weight_note(name: str) -> str:
 
 
 def _layer_notes(call: Call) -> Iterator[str]:
-    module = call.module
+    spec = call.spec
     if call.N is not None:
         yield (
             "Packed: h_n holds each sequence's own last step, in the order in which you packed them. "
@@ -128,11 +126,10 @@ def _layer_notes(call: Call) -> Iterator[str]:
         )
     elif not call.batch:
         yield "Without a batch, batch_first plays no part."
-    elif module.batch_first:
-        yield f"batch_first moves input and output, never a state: {named(state_axes(module, 'h_0', BATCH))}."
+    elif spec.batch_first:
+        yield f"batch_first moves input and output, never a state: {named(state_axes(spec, 'h_0', BATCH))}."
     else:
-        other = AsOurs(module.module, module.gates)
-        other.batch_first = True
+        other = replace(spec, batch_first=True)
         yield (
             f"batch_first=True would make input {named(input_axes(other))} and output "
             f"{named(output_axes(other))}. It moves no state."
@@ -140,36 +137,35 @@ def _layer_notes(call: Call) -> Iterator[str]:
     if call.batch and call.N is None:
         yield "From (B, T, …) to (T, B, …) and back: transpose(0, 1). view and reshape mix the sequences."
     if not call.known:
-        alone = [named(axes(module, ())) for axes in (input_axes, output_axes)]
+        alone = [named(axes(spec, ())) for axes in (input_axes, output_axes)]
         yield (
             f"Without a batch: input {alone[0]}, output {alone[1]}, "
-            f"h_0 and h_n {named(state_axes(module, 'h_0', ()))}."
+            f"h_0 and h_n {named(state_axes(spec, 'h_0', ()))}."
         )
         yield (
-            f"Packed: a PackedSequence of sequences {named((('T_b', None), ('I', module.input_size)))}; the "
+            f"Packed: a PackedSequence of sequences {named((('T_b', None), ('I', spec.input_size)))}; the "
             "output is packed too, h_n holds each sequence's own last step, in the order in which you packed."
         )
     yield "output has every step of the last layer, h_n the last step of every layer and direction."
-    if module.bidirectional:
+    if spec.bidirectional:
         if call.N is None:
-            last = "output[:, -1]" if module.batch_first and call.batch else "output[-1]"
+            last = "output[:, -1]" if spec.batch_first and call.batch else "output[-1]"
             yield f"The backward half of {last} has read one step: that direction ends at step 0, in h_n[-1]."
-        yield f"The two directions apart: output.unflatten(-1, (2, {joined_axis(module)[1] // 2}))."
+        yield f"The two directions apart: output.unflatten(-1, (2, {joined_axis(spec)[1] // 2}))."
         yield (
             "Both directions' last h of the top layer: torch.cat((h_n[-2], h_n[-1]), dim=-1). "
-            f"h_n.view({module.num_layers}, B, {joined_axis(module)[1]}) mixes the sequences."
+            f"h_n.view({spec.num_layers}, B, {joined_axis(spec)[1]}) mixes the sequences."
         )
-    if module.proj_size:
+    if spec.proj_size:
         yield "proj_size narrows h, and so output, to P; c stays H wide."
-    state = "the pair (h_n, c_n)" if module.has_cell_state else "h_n"
+    state = "the pair (h_n, c_n)" if spec.has_cell_state else "h_n"
     yield f"A call returns a tuple, output and {state}: nn.Sequential would hand on all of it."
 
 
 def _cell_notes(call: Call) -> Iterator[str]:
-    module = call.module
+    spec = call.spec
     yield "A cell takes one time step, neither a sequence nor a PackedSequence: the loop over time is yours."
     if not call.known:
-        h = named(state_axes(module, "h_0", ()))
-        yield f"Without a batch: input {named(input_axes(module, ()))}, h_0 and h_1 {h}."
-    layer = KINDS[module.gates]
-    yield f"A one-layer {layer} has the same parameters, with _l0 after each name."
+        h = named(state_axes(spec, "h_0", ()))
+        yield f"Without a batch: input {named(input_axes(spec, ()))}, h_0 and h_1 {h}."
+    yield f"A one-layer {spec.kind} has the same parameters, with _l0 after each name."

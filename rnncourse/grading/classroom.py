@@ -19,26 +19,26 @@ from tqdm.auto import tqdm
 
 from rnncourse.grading import cluster, pool
 from rnncourse.grading.cluster import Scheduler
-from rnncourse.grading.feedback import write_feedback, write_teachers_page
-from rnncourse.grading.files import Refused
-from rnncourse.grading.grade import Assignment, ungraded
-from rnncourse.grading.host import CHECKS
-from rnncourse.grading.lms import check_table, fill_canvas, fill_moodle, zip_feedback
-from rnncourse.grading.notebook import Unreadable
-from rnncourse.grading.overrides import overridden
-from rnncourse.grading.result import Result
-from rnncourse.grading.results import Results, alone_in, refusing, replacing
-from rnncourse.grading.sandbox import Limits
-from rnncourse.grading.selftest import GraderFault
-from rnncourse.grading.submissions import Submission, find
-from rnncourse.grading.summary import write_summary
-from rnncourse.grading.worker import HandedIn, Settings
+from rnncourse.grading.errors import GraderError, NotebookError, UserError
+from rnncourse.grading.intake.assignment import Assignment
+from rnncourse.grading.intake.submissions import Submission, find_submissions
+from rnncourse.grading.report.feedback import write_feedback, write_teachers_page
+from rnncourse.grading.report.lms import Table, fill_canvas, fill_moodle, zip_feedback
+from rnncourse.grading.report.overrides import apply_overrides
+from rnncourse.grading.report.result import Result
+from rnncourse.grading.report.store import ResultStore
+from rnncourse.grading.report.summary import write_summary
+from rnncourse.grading.report.writing import as_user_error, atomic_write, exclusive_folder
+from rnncourse.grading.sandbox.client import CHECKS
+from rnncourse.grading.sandbox.limits import Limits
+from rnncourse.grading.submission import ungraded
+from rnncourse.grading.worker import GradeRequest, Settings
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Wishes:
+class GradeOptions:
     """What a teacher asked for: the command's arguments. course: the folder with solutions/ or exercises/."""
 
     submitted: Path
@@ -58,61 +58,65 @@ class Wishes:
 
 
 @dataclass
-class Outcome:
+class ClassOutcome:
     """What came of a class: how many submissions in each state, and what befell too many of them."""
 
     states: Counter[str]
     alarms: list[str]
 
 
-def grade_class(wishes: Wishes) -> Outcome:
-    """Grade a class. Raise Refused, in a sentence, where nothing can be graded."""
-    _places(wishes)
-    found = _exercises(wishes.course)
+def grade_class(options: GradeOptions) -> ClassOutcome:
+    """Grade a class. Raise UserError, in a sentence, where nothing can be graded."""
+    _places(options)
+    found = _exercises(options.course)
     stems = {name: path.stem for name, path in found.items()}
-    submissions = _with_checks(find(wishes.submitted, stems, wishes.assignment), stems)
-    if wishes.only:
-        submissions = _only(submissions, wishes.only)
-    if wishes.scheduler:
-        wishes.scheduler.security()
-    for table in filter(None, (wishes.moodle, wishes.canvas)):
-        check_table(table)
+    submissions = _with_checks(find_submissions(options.submitted, stems, options.assignment), stems)
+    if options.only:
+        submissions = _only(submissions, options.only)
+    if options.scheduler:
+        options.scheduler.security()
+    for table in filter(None, (options.moodle, options.canvas)):
+        Table(table)  # better refused now than after an hour of grading
         if len({each.assignment for each in submissions}) > 1:
-            raise Refused(f"{table} is of one assignment, but several are graded: name it with --assignment")
-    with refusing(wishes.out):
-        if not wishes.out.exists():  # the seed, the marks and all code are for the teacher's eyes alone
-            wishes.out.mkdir(parents=True)
-            wishes.out.chmod(0o700)
-    with alone_in(wishes.out):
-        return _grade(wishes, found, submissions)
+            raise UserError(f"{table} belongs to one assignment, but several are graded: add --assignment")
+    with as_user_error(options.out):
+        if not options.out.exists():  # the seed, the marks and all code are for the teacher's eyes alone
+            options.out.mkdir(parents=True)
+            options.out.chmod(0o700)
+    with exclusive_folder(options.out):
+        return _grade(options, found, submissions)
 
 
-def _grade(wishes: Wishes, found: dict[str, Path], submissions: list[Submission]) -> Outcome:
-    seed = _seed(wishes.out)
+def _grade(options: GradeOptions, found: dict[str, Path], submissions: list[Submission]) -> ClassOutcome:
+    seed = _seed(options.out)
     used = {
         name: _assignment(name, found[name], seed)
         for name in dict.fromkeys(submission.assignment for submission in submissions)
     }
-    if wishes.gradebook:
-        _fits(wishes.gradebook, used)
-    kept = Results(wishes.out)
-    hidden = [path.resolve() for path in (wishes.course, wishes.submitted, wishes.out)]
-    settings = Settings.of(used.values(), hidden, wishes.limits)
+    if options.gradebook:
+        _fits(options.gradebook, used)
+    kept = ResultStore(options.out)
+    hidden = [path.resolve() for path in (options.course, options.submitted, options.out)]
+    settings = Settings.of(used.values(), hidden, options.limits)
     states: Counter[str] = Counter()
 
+    roster = options.moodle or options.canvas
+    table = Table(roster) if roster else None
     about = {(each.student, each.assignment): each for each in submissions}
 
     def keep(result: Result) -> None:
         of = about[result.student, result.assignment]
-        late = "late" if of.late else late_by(of.handed_in, wishes.due)
+        late = "late" if of.late else late_by(of.handed_in, options.due)
         result = replace(result, remarks=of.remarks, number=of.number, handed_in=of.handed_in, late=late)
+        if table:
+            result = replace(result, email=table.email(of.number, of.student))
         kept.write(result)
-        show(overridden(result, kept.overrides))
+        show(apply_overrides(result, kept.overrides))
 
     def show(result: Result) -> None:
-        write_teachers_page(wishes.out, result, used[result.assignment].solutions)
-        if wishes.feedback:
-            write_feedback(wishes.out, result)
+        write_teachers_page(options.out, result, used[result.assignment].solutions)
+        if options.feedback:
+            write_feedback(options.out, result)
 
     early: list[Result] = []  # without running anything; written once the grader has proved itself
     proved = False
@@ -123,7 +127,7 @@ def _grade(wishes: Wishes, found: dict[str, Path], submissions: list[Submission]
             states[result.state] += 1
             bar.update()
 
-        def to_grade() -> Iterator[HandedIn]:
+        def to_grade() -> Iterator[GradeRequest]:
             """What is left after the submissions that need no running."""
             for submission in submissions:
                 assignment = used[submission.assignment]
@@ -134,10 +138,10 @@ def _grade(wishes: Wishes, found: dict[str, Path], submissions: list[Submission]
                 else:
                     helpers = submission.read_helpers()
                     digest = assignment.digest(notebook, helpers)
-                    again = not wishes.resume or wishes.only
+                    again = not options.resume or options.only
                     before = None if again else kept.find(submission.student, assignment.name, digest)
                     if before is None:
-                        yield HandedIn(submission.student, assignment.name, notebook, helpers)
+                        yield GradeRequest(submission.student, assignment.name, notebook, helpers)
                         continue
                     result = before
                 if proved:
@@ -150,10 +154,10 @@ def _grade(wishes: Wishes, found: dict[str, Path], submissions: list[Submission]
         first = next(waiting, None)
         if first is not None:  # nobody waits for workers who would have nothing to do
             rest = chain([first], waiting)
-            if wishes.scheduler:
-                graded = cluster.results(wishes.scheduler, settings, used, rest)
+            if options.scheduler:
+                graded = cluster.results(options.scheduler, settings, used, rest)
             else:
-                graded = pool.results(wishes.workers, settings, used, rest)
+                graded = pool.results(options.workers, settings, used, rest)
             with closing(graded):
                 for result in graded:
                     proved = True
@@ -168,58 +172,60 @@ def _grade(wishes: Wishes, found: dict[str, Path], submissions: list[Submission]
     for result in kept:
         if result.overridden and result.assignment in used:
             show(result)  # also those that this run did not grade
-    alarms = write_summary(wishes.out, kept, {name: each.likeness for name, each in used.items()})
-    _into_lms(wishes, list(used), kept)
-    if wishes.gradebook:
-        _into_gradebook(wishes.gradebook, used, submissions, kept)
-    return Outcome(states, alarms)
+    alarms = write_summary(options.out, kept, {name: each.likeness for name, each in used.items()})
+    _into_lms(options, list(used), kept)
+    if options.gradebook:
+        _into_gradebook(options.gradebook, used, submissions, kept)
+    return ClassOutcome(states, alarms)
 
 
 def _fits(gradebook: Path, assignments: dict[str, Assignment]) -> None:
-    """Refused where these assignments can't be written into it: better now than after an hour of grading."""
-    from rnncourse.grading.gradebook import WrongGradebook, prepare  # nbgrader takes a second to import
+    """Raise UserError now, not after an hour of grading, if the gradebook cannot take these assignments."""
+    from rnncourse.grading.errors import GradebookError
+    from rnncourse.grading.report.gradebook import prepare
 
     try:
         prepare(gradebook, assignments.values())
-    except WrongGradebook as problem:
-        raise Refused(str(problem)) from None
+    except GradebookError as problem:
+        raise UserError(str(problem)) from None
 
 
 def _into_gradebook(
-    gradebook: Path, assignments: dict[str, Assignment], submissions: list[Submission], kept: Results
+    gradebook: Path, assignments: dict[str, Assignment], submissions: list[Submission], kept: ResultStore
 ) -> None:
-    from rnncourse.grading.gradebook import WrongGradebook, record
+    from rnncourse.grading.errors import GradebookError
+    from rnncourse.grading.report.gradebook import record
 
     for name, assignment in assignments.items():
         theirs = {each.student: each for each in submissions if each.assignment == name}
         of_it = (result for result in kept if result.assignment == name and result.student in theirs)
         try:
             record(gradebook, assignment, of_it, partial(_notebook, theirs))
-        except WrongGradebook as problem:
-            raise Refused(str(problem)) from None
+        except GradebookError as problem:
+            raise UserError(str(problem)) from None
 
 
 def _only(submissions: list[Submission], students: tuple[str, ...]) -> list[Submission]:
-    """Those of these students; Refused where there is no such student."""
+    """Those of these students; UserError where there is no such student."""
     names = {each.student for each in submissions}
     for student in students:
         if student not in names:
             close = difflib.get_close_matches(student, names, 1)
             meant = f" Is {close[0]} meant?" if close else ""
-            raise Refused(f"nothing was handed in by {student}.{meant}")
+            raise UserError(f"nothing was handed in by {student}.{meant}")
     return [each for each in submissions if each.student in students]
 
 
-def _into_lms(wishes: Wishes, assignments: list[str], kept: Results) -> None:
+def _into_lms(options: GradeOptions, assignments: list[str], kept: ResultStore) -> None:
     for name in assignments:
         results = [result for result in kept if result.assignment == name]
-        if wishes.feedback:
-            zip_feedback(wishes.out, name, results)
+        if options.feedback:
+            zip_feedback(options.out, name, results)
         lost: list[str] = []
-        if wishes.moodle:
-            lost = fill_moodle(wishes.moodle, wishes.out, results)
-        if wishes.canvas:
-            lost += fill_canvas(wishes.canvas, wishes.out, results, name)
+        if options.moodle:
+            lost = fill_moodle(options.moodle, options.out, results)
+        if options.canvas:
+            lost += fill_canvas(options.canvas, options.out, results, name)
         if lost:
             log.warning("Not in the LMS's file, so without a mark there: %s.", ", ".join(sorted(set(lost))))
 
@@ -247,50 +253,50 @@ def _read(submission: Submission) -> tuple[bytes | None, str]:
     """The notebook, or None and why not."""
     try:
         return submission.read(), ""
-    except Refused as problem:
+    except UserError as problem:
         return None, str(problem)
 
 
-def _places(wishes: Wishes) -> None:
-    """Refused where the results would lie among what was handed in, or the course itself is to be graded."""
-    submitted, out, course = (path.resolve() for path in (wishes.submitted, wishes.out, wishes.course))
+def _places(options: GradeOptions) -> None:
+    """Raise UserError if the results would lie among the submissions, or these are the course itself."""
+    submitted, out, course = (path.resolve() for path in (options.submitted, options.out, options.course))
     if out.exists() and not out.is_dir():
-        raise Refused(f"{wishes.out} is a file: expected a folder for the results, as --out results")
+        raise UserError(f"{options.out} is a file: expected a folder for the results, as --out results")
     if course.is_relative_to(submitted):
-        raise Refused(f"the course itself lies in {wishes.submitted}: is its folder submitted/ meant?")
+        raise UserError(f"the course itself lies in {options.submitted}: is its folder submitted/ meant?")
     if out.is_relative_to(submitted):
-        raise Refused(
-            f"the results would lie in {wishes.submitted}, and look like a student's: take an --out beside it"
+        raise UserError(
+            f"the results would lie in {options.submitted}, and look like a student's: choose another --out"
         )
 
 
 def _with_checks(submissions: list[Submission], stems: dict[str, str]) -> list[Submission]:
-    """Without those of a teacher's own exercises, that these checks don't know; Refused if none is left."""
+    """Without those of a teacher's own exercises, that these checks don't know; UserError if none is left."""
     own = {each.assignment for each in submissions if not (CHECKS / f"{stems[each.assignment]}.py").is_file()}
     left = [each for each in submissions if each.assignment not in own]
     for name in sorted(own):
         why = f"{name} is not graded: the course has no checks for it. `nbgrader autograde {name}` grades it"
         if not left:
-            raise Refused(why)
+            raise UserError(why)
         log.warning("%s.", why)
     return left
 
 
 def _assignment(name: str, path: Path, seed: int) -> Assignment:
-    """Refused where a teacher has added to it what these checks don't know."""
+    """UserError where a teacher has added to it what these checks don't know."""
     assignment = Assignment(name, path.stem, path.read_bytes(), seed)
     try:
         assignment.checks  # noqa: B018 - each graded cell's
-    except Unreadable as problem:
-        raise Refused(f"{path}: {problem}") from None
+    except NotebookError as problem:
+        raise UserError(f"{path}: {problem}") from None
     except KeyError as cell:
-        raise Refused(
+        raise UserError(
             f"{path} has a graded cell {cell}, which is none of this course's checks."
             f" Is it your own? `nbgrader autograde {name}` grades the notebook as it is"
         ) from None
     except Exception as error:
         words = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        raise GraderFault(f"the checks of {name} can't be imported ({words})") from error
+        raise GraderError(f"the checks of {name} can't be imported ({words})") from error
     return assignment
 
 
@@ -298,7 +304,7 @@ def _exercises(course: Path) -> dict[str, Path]:
     """The notebooks of a course by their assignments: from solutions/, else from exercises/."""
     folder = next((course / name for name in ("solutions", "exercises") if (course / name).is_dir()), None)
     if folder is None:
-        raise Refused(
+        raise UserError(
             f"there is no solutions/ and no exercises/ in {course.resolve()}. "
             "Start in the course's folder, or say --course FOLDER."
         )
@@ -317,11 +323,11 @@ def _seed(out: Path) -> int:
     except FileNotFoundError:
         pass
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Refused(
+        raise UserError(
             f"{path} can't be read ({error}). "
             "It holds the seed of the cases: restore it, or take another --out."
         ) from None
     seed = secrets.randbits(48)
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(json.dumps({"seed": seed}).encode())
     return seed

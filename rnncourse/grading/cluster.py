@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from distributed import Client, KilledWorker, WorkerPlugin, as_completed, get_worker
 from distributed.security import Security
 
-from rnncourse.grading.files import Refused
-from rnncourse.grading.grade import Assignment, ungraded
-from rnncourse.grading.result import Result
-from rnncourse.grading.selftest import GraderFault
-from rnncourse.grading.worker import Grader, HandedIn, Settings
+from rnncourse.grading.errors import GraderError, UserError
+from rnncourse.grading.intake.assignment import Assignment
+from rnncourse.grading.report.result import Result
+from rnncourse.grading.submission import ungraded
+from rnncourse.grading.worker import Grader, GradeRequest, Settings
 
 NAME = "rnncourse-grading"
 FAULT = "the grader's fault: "
@@ -39,11 +39,11 @@ class Scheduler:
     insecure: bool = False
 
     def security(self) -> Security | None:
-        """Raise Refused, in a sentence, unless both sides show certificates."""
+        """Raise UserError, in a sentence, unless both sides show certificates."""
         if self.insecure:
             return None
         if not self.address.startswith("tls://"):
-            raise Refused(
+            raise UserError(
                 f"the scheduler's address {self.address} does not begin with tls://. Without TLS, anyone who"
                 " reaches its port can run code on every worker and read the solutions and the marks."
                 " Start the cluster with certificates (docs/grading.md says how), or pass --insecure on a"
@@ -63,7 +63,7 @@ class Scheduler:
             if not getattr(security, name)
         ]
         if lacking:
-            raise Refused(
+            raise UserError(
                 f"the scheduler at {self.address} needs certificates: pass {', '.join(lacking)}, with the"
                 " same files that the cluster was started with."
             )
@@ -84,7 +84,7 @@ class Grading(WorkerPlugin):
             self.grader.start()
         except RuntimeError as error:
             raise RuntimeError(f"the worker at {worker.address} can't grade: {error}") from None
-        except GraderFault as error:  # Dask may pass on the words alone
+        except GraderError as error:  # Dask may pass on the words alone
             raise RuntimeError(f"{FAULT}{error} (the worker at {worker.address})") from None
 
     def teardown(self, worker) -> None:
@@ -95,7 +95,7 @@ def _grade(header: dict, notebook: bytes) -> str:
     """Grade on this worker. Dask sends a function by its module's and its own name."""
     plugin = get_worker().plugins[NAME]
     assert isinstance(plugin, Grading)
-    return plugin.grader.grade(HandedIn.of(header, notebook)).to_json()
+    return plugin.grader.grade(GradeRequest.of(header, notebook)).to_json()
 
 
 @contextmanager
@@ -110,8 +110,8 @@ def connected(scheduler: Scheduler, settings: Settings) -> Iterator[Client]:
         except Exception as error:  # a worker's own, of any kind; Dask passes some on as their text alone
             words = " ".join(str(error).split()) or type(error).__name__
             if FAULT in words:
-                raise GraderFault(words.partition(FAULT)[2]) from None
-            raise Refused(
+                raise GraderError(words.partition(FAULT)[2]) from None
+            raise UserError(
                 f"{words}. Every worker needs Linux with its sandbox, and"
                 ' pip install "rnncourse[grading]" in this version.'
             ) from None
@@ -124,7 +124,7 @@ def _client(scheduler: Scheduler) -> Client:
         return Client(scheduler.address, security=security)
     except (OSError, ValueError, MemoryError) as error:  # MemoryError: another service's bytes read as Dask's
         words = "something else does" if isinstance(error, MemoryError) else error
-        raise Refused(
+        raise UserError(
             f"no Dask scheduler answers at {scheduler.address} ({words}): expected an address such as"
             " tls://10.0.0.1:8786. Is it running, with these certificates? Is that its dashboard's port?"
         ) from None
@@ -134,14 +134,14 @@ def results(
     scheduler: Scheduler,
     settings: Settings,
     assignments: dict[str, Assignment],
-    submissions: Iterable[HandedIn],
+    submissions: Iterable[GradeRequest],
 ) -> Generator[Result, None, None]:
     """Yield the result of each submission as it comes. A worker's death costs none."""
     waiting = iter(submissions)
     with connected(scheduler, settings) as client:
         running, asked = as_completed(), {}
 
-        def submit(some: Iterable[HandedIn]) -> None:
+        def submit(some: Iterable[GradeRequest]) -> None:
             for handed_in in some:
                 future = client.submit(_grade, handed_in.header(), handed_in.notebook, pure=False)
                 asked[future.key] = handed_in

@@ -15,22 +15,22 @@ from collections.abc import Generator, Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
-from rnncourse.grading.files import Refused
-from rnncourse.grading.grade import Assignment, ungraded
-from rnncourse.grading.result import Result
-from rnncourse.grading.selftest import GraderFault
-from rnncourse.grading.student import read_message, send
-from rnncourse.grading.worker import HandedIn, Settings
+from rnncourse.grading.errors import GraderError, UserError
+from rnncourse.grading.intake.assignment import Assignment
+from rnncourse.grading.report.result import Result
+from rnncourse.grading.sandbox.pipes import read_message, send
+from rnncourse.grading.submission import ungraded
+from rnncourse.grading.worker import GradeRequest, Settings
 
 WORKER = "rnncourse.grading.worker"
 IN_FLIGHT = 4  # submissions of each worker, so that it never waits and few are held in memory
 
 
 @dataclass(frozen=True)
-class Asked:
+class Pending:
     """A submission to be graded. suspect: a worker has died while it had this one."""
 
-    handed_in: HandedIn
+    handed_in: GradeRequest
     suspect: bool = False
 
 
@@ -39,7 +39,7 @@ class Worker:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.asked: dict[int, Asked] = {}
+        self.asked: dict[int, Pending] = {}
 
     def begin(self) -> None:
         """Start the process. `wait` returns when it is ready."""
@@ -56,16 +56,16 @@ class Worker:
             send(self.requests.fileno(), self.settings.to_bytes())
 
     def wait(self) -> None:
-        """Raise Refused or GraderFault, in a sentence, where it can't grade."""
+        """Raise UserError or GraderError, in a sentence, where it can't grade."""
         try:
             said = self.receive()
         except EOFError:
-            raise GraderFault("a worker ended while it started") from None
+            raise GraderError("a worker ended while it started") from None
         if said["problem"]:
             raise (
-                GraderFault(said["problem"])
+                GraderError(said["problem"])
                 if said["fault"]
-                else Refused(f"a worker on this machine can't grade: {said['problem']}")
+                else UserError(f"a worker on this machine can't grade: {said['problem']}")
             )
 
     def end(self) -> None:
@@ -77,12 +77,12 @@ class Worker:
             self.process.wait()
         self.replies.close()
 
-    def fits(self, asked: Asked) -> bool:
+    def fits(self, asked: Pending) -> bool:
         """Is there room for it? What a worker may have died of is graded with nothing beside it."""
         alone = asked.suspect or any(each.suspect for each in self.asked.values())
         return not self.asked if alone else len(self.asked) < IN_FLIGHT
 
-    def send(self, number: int, asked: Asked) -> None:
+    def send(self, number: int, asked: Pending) -> None:
         self.asked[number] = asked
         header = {"number": number, **asked.handed_in.header()}
         with suppress(BrokenPipeError):  # receive() says that it has ended
@@ -97,12 +97,12 @@ def results(
     count: int,
     settings: Settings,
     assignments: dict[str, Assignment],
-    submissions: Iterable[HandedIn],
+    submissions: Iterable[GradeRequest],
 ) -> Generator[Result, None, None]:
     """Yield the result of each submission as it comes, from `count` workers."""
     workers = [Worker(settings) for _ in range(count)]
-    waiting = map(Asked, submissions)
-    again: deque[Asked] = deque()
+    waiting = map(Pending, submissions)
+    again: deque[Pending] = deque()
     upcoming = next(waiting, None)
     number = 0
     with ExitStack() as stack:
@@ -136,13 +136,13 @@ def results(
                         if asked.suspect:
                             yield _given_up(asked, assignments)
                         else:
-                            again.append(Asked(asked.handed_in, suspect=True))
+                            again.append(Pending(asked.handed_in, suspect=True))
                 else:
                     del worker.asked[answer["number"]]
                     yield Result.from_json(answer["result"])
 
 
-def _given_up(asked: Asked, assignments: dict[str, Assignment]) -> Result:
+def _given_up(asked: Pending, assignments: dict[str, Assignment]) -> Result:
     why = "The grader's own process ended twice while this was graded."
     lost = asked.handed_in
     return ungraded(lost.student, assignments[lost.assignment], "fault", why, lost.notebook)

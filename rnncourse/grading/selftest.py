@@ -10,11 +10,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from rnncourse.checks.framework.check import Check
-from rnncourse.grading.grade import Assignment, grade
-from rnncourse.grading.host import CHECKS, Host
-from rnncourse.grading.notebook import read
-from rnncourse.grading.result import Result, TaskResult
-from rnncourse.grading.sandbox import Limits
+from rnncourse.grading.errors import GraderError
+from rnncourse.grading.intake.assignment import Assignment
+from rnncourse.grading.intake.notebook import read
+from rnncourse.grading.report.result import Result, TaskResult
+from rnncourse.grading.sandbox.client import CHECKS, SandboxClient
+from rnncourse.grading.sandbox.limits import Limits
+from rnncourse.grading.submission import grade
 
 SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION\n.*?### END SOLUTION[^\n]*", re.DOTALL | re.MULTILINE)
 STUB = r'\1raise NotImplementedError("not written yet")'
@@ -23,7 +25,7 @@ MOST_MISTAKES = 5  # of a task that are tried until one is named
 # In a notebook the sets are hidden. This cell brings their code along as if a student had written it.
 BANK = """
 import linecache, sys, types
-sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__name__ != "_Sets"]
+sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__name__ != "_CheckFinder"]
 for name in [name for name in sys.modules if name.startswith("rnncourse.checks.")]:
     del sys.modules[name]
 for name, text in {sources!r}.items():
@@ -36,18 +38,14 @@ made = {{check.name: [check.made(m) for m in check.mistakes] for check in sys.mo
 """
 
 
-class GraderFault(Exception):
-    """Says in a sentence that the grader does not work on this machine: no student is to blame."""
-
-
-def prove(assignment: Assignment, host: Host, limits: Limits) -> None:
-    """Raise GraderFault unless this grader judges the exercise's own notebooks as it must."""
+def run_self_test(assignment: Assignment, host: SandboxClient, limits: Limits) -> None:
+    """Raise GraderError unless this grader judges the exercise's own notebooks as it must."""
     for what, notebook, problem in _trials(assignment):
         result = grade("self-test", assignment, notebook, host, limits)
         words = result.reason if result.state != "graded" else ""
         words = words or next(filter(None, map(problem, result.tasks)), "")
         if words:
-            raise GraderFault(f"the self-test of {assignment.name} failed on {what}: {words}")
+            raise GraderError(f"the self-test of {assignment.name} failed on {what}: {words}")
     _prove_mistakes(assignment, host, limits)
 
 
@@ -69,7 +67,7 @@ def _trials(assignment: Assignment) -> Iterator[tuple[str, bytes, Callable[[Task
     )
 
 
-def _prove_mistakes(assignment: Assignment, host: Host, limits: Limits) -> None:
+def _prove_mistakes(assignment: Assignment, host: SandboxClient, limits: Limits) -> None:
     """Each task's first mistake must be named, or the next: one that calls what is to be built is flagged."""
     checks = {check.name: check for check in assignment.checks.values() if check.mistakes}
     tried = dict.fromkeys(checks, 0)
@@ -89,7 +87,7 @@ def _prove_mistakes(assignment: Assignment, host: Host, limits: Limits) -> None:
             tried[task.task] = k + 1
             if k + 1 == min(MOST_MISTAKES, len(check.mistakes)):
                 what = "a known mistake that was not named"
-                raise GraderFault(
+                raise GraderError(
                     f"the self-test of {assignment.name} failed on {what}: {said[task.task]}{_more(result)}"
                 )
 

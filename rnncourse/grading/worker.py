@@ -17,12 +17,15 @@ from pathlib import Path
 
 import torch
 
-from rnncourse.grading.grade import Assignment, grade
-from rnncourse.grading.host import Host
-from rnncourse.grading.result import Result
-from rnncourse.grading.sandbox import Limits, missing
-from rnncourse.grading.selftest import GraderFault, prove
-from rnncourse.grading.student import read_message, send
+from rnncourse.grading.errors import GraderError
+from rnncourse.grading.intake.assignment import Assignment
+from rnncourse.grading.report.result import Result
+from rnncourse.grading.sandbox.client import SandboxClient
+from rnncourse.grading.sandbox.limits import Limits
+from rnncourse.grading.sandbox.pipes import read_message, send
+from rnncourse.grading.sandbox.walls import missing
+from rnncourse.grading.selftest import run_self_test
+from rnncourse.grading.submission import grade
 
 THREADS = 2  # of a worker: while its server runs one notebook, it judges another
 
@@ -62,7 +65,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class HandedIn:
+class GradeRequest:
     """One submission, as it is sent to a worker. helpers: the files beside the notebook, by their names."""
 
     student: str
@@ -76,7 +79,7 @@ class HandedIn:
         return {"student": self.student, "assignment": self.assignment, "helpers": helpers}
 
     @classmethod
-    def of(cls, header: dict, notebook: bytes) -> HandedIn:
+    def of(cls, header: dict, notebook: bytes) -> GradeRequest:
         helpers = {name: text.encode("latin-1") for name, text in header["helpers"].items()}
         return cls(header["student"], header["assignment"], notebook, helpers)
 
@@ -89,10 +92,10 @@ class Grader:
         self.assignments = {
             name: Assignment(name, stem, notebook, seed) for name, stem, notebook, seed in settings.exercises
         }
-        self.host = Host([Path(path) for path in settings.hidden])
+        self.host = SandboxClient([Path(path) for path in settings.hidden])
 
     def start(self) -> None:
-        """Raise RuntimeError where this machine has no sandbox, GraderFault where the self-test fails."""
+        """Raise RuntimeError where this machine has no sandbox, GraderError where the self-test fails."""
         lacks = missing() if self.limits.walls else []
         if lacks:
             raise RuntimeError(f"it has no sandbox: {'; '.join(lacks)}")
@@ -100,16 +103,16 @@ class Grader:
         try:
             self.host.start()
         except (EOFError, OSError) as error:
-            raise GraderFault(
+            raise GraderError(
                 f"the server that runs notebooks did not start ({type(error).__name__})"
             ) from None
         for assignment in self.assignments.values():
-            prove(assignment, self.host, self.limits)
+            run_self_test(assignment, self.host, self.limits)
 
     def stop(self) -> None:
         self.host.stop()
 
-    def grade(self, handed_in: HandedIn) -> Result:
+    def grade(self, handed_in: GradeRequest) -> Result:
         assignment = self.assignments[handed_in.assignment]
         return grade(
             handed_in.student, assignment, handed_in.notebook, self.host, self.limits, handed_in.helpers
@@ -125,12 +128,12 @@ def main() -> None:
         grader.start()
     except Exception as error:  # whatever keeps this worker from grading, the class's own process says it
         fault = not isinstance(error, RuntimeError)
-        words = str(error) if isinstance(error, RuntimeError | GraderFault) else repr(error)
+        words = str(error) if isinstance(error, RuntimeError | GraderError) else repr(error)
         send(replies, json.dumps({"problem": words, "fault": fault}).encode())
         grader.stop()
         return
     send(replies, json.dumps({"problem": ""}).encode())
-    waiting: queue.SimpleQueue[tuple[int, HandedIn]] = queue.SimpleQueue()
+    waiting: queue.SimpleQueue[tuple[int, GradeRequest]] = queue.SimpleQueue()
     one_at_a_time = threading.Lock()
 
     def serve() -> None:
@@ -145,7 +148,7 @@ def main() -> None:
     try:
         while True:
             asked = json.loads(read_message(requests))
-            waiting.put((asked["number"], HandedIn.of(asked, read_message(requests))))
+            waiting.put((asked["number"], GradeRequest.of(asked, read_message(requests))))
     except EOFError:  # the class is done, or its process was killed
         grader.stop()
         os._exit(0)

@@ -1,6 +1,6 @@
 """How a gradient shrinks or grows on its way back through time: the numbers, and their figures."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import cycle
 from typing import Any, overload
 
@@ -12,10 +12,10 @@ from matplotlib.colors import LogNorm
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 from torch.nn import Module
-from torch.nn.functional import linear
 
-from rnncourse.plots.drawing import Style, set_alt
+from rnncourse.plots.drawing import color_bar, set_alt
 from rnncourse.plots.style import LINE_COLOURS
+from rnncourse.spec import Spec
 from rnncourse.steps import gru_step, lstm_step, rnn_step
 from rnncourse.tracing import Direction, Trace
 from rnncourse.tracing.view import directions_of
@@ -95,7 +95,7 @@ def gradient_over_time(
     colours = plt.get_cmap("viridis").with_extremes(under="#BBBBBB")
     image = ax.imshow(drawn, cmap=colours, norm=LogNorm(low, high), interpolation="nearest", gid="norms")
     label = rf"$\|\partial\, \mathrm{{loss}}_s / \partial\, {state}_t\|$"
-    ax.figure.colorbar(image, ax=ax, label=label, extend="min" if (norms == 0).any() else "neither")
+    color_bar(image, ax, label, extend="min" if (norms == 0).any() else "neither")
     ax.set(xlabel="t, step of the state", ylabel="s, step of the loss")
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -130,83 +130,25 @@ def _traced_gradients(trace: Direction, state: str, ax: Axes | None) -> Axes:
     return ax
 
 
-def jacobian_norms(weight_hh: Tensor, inputs: Tensor, nonlinearity: str = "tanh") -> Tensor:
-    """The largest singular value of dh_k / dh_0 for k = 1 … T, (T), in a simple RNN from h_0 = 0.
-
-    weight_hh (H, H); inputs (T, H), what W_ih x_t + b_ih + b_hh adds at each step; nonlinearity "tanh",
-    "relu" or "linear" (none). dh_k / dh_0 is the product of the steps' Jacobians diag(φ'(a_t)) W_hh.
-    """
-    slopes: dict[str, Callable[[Tensor], Tensor]] = {
-        "tanh": lambda a: 1 - torch.tanh(a) ** 2,
-        "relu": lambda a: (a > 0).to(a.dtype),
-        "linear": torch.ones_like,
-    }
-    shapes: dict[str, Callable[[Tensor], Tensor]] = {
-        "tanh": torch.tanh,
-        "relu": torch.relu,
-        "linear": lambda a: a,
-    }
-    if nonlinearity not in shapes:
-        raise ValueError(f"nonlinearity: expected 'tanh', 'relu' or 'linear', got {nonlinearity!r}.")
-    h = torch.zeros_like(inputs[0])
-    product, norms = torch.eye(len(h), dtype=h.dtype), []
-    for x_t in inputs:
-        a = x_t + linear(h, weight_hh)
-        h = shapes[nonlinearity](a)
-        product = slopes[nonlinearity](a)[:, None] * weight_hh @ product  # (H, H)
-        norms.append(torch.linalg.matrix_norm(product, 2))
-    return torch.stack(norms)
-
-
-def norm_against_distance(
-    norms: Mapping[str, Tensor], rho: float | None = None, ax: Axes | None = None
-) -> Axes:
-    """Draw how norms change with the distance in steps, on a log axis: the Axes.
-
-    norms: a dict from a line's label to its norms at distance 1, 2 …, as `jacobian_norms` gives them. With
-    `rho` also rho to the power of the distance, dotted: a straight line, as the axis is logarithmic.
-    """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(8.0, 3.8), layout="constrained")
-    far = max(len(values) for values in norms.values())
-    if rho is not None:
-        power = float(rho) ** np.arange(1, far + 1)
-        dotted: Style = {"color": "#777777", "linestyle": (0, (1, 2)), "label": f"{rho:.3g} ** distance"}
-        ax.plot(range(1, far + 1), power, **dotted)
-    for (label, values), (colour, dash) in zip(norms.items(), cycle(LINES)):
-        ax.plot(range(1, len(values) + 1), values, color=colour, linestyle=dash, label=label)
-    ax.axhline(1, color="#CCCCCC", linewidth=0.8, zorder=0)
-    ax.set(yscale="log", xlabel="distance in steps", ylabel="norm of the Jacobian", xlim=(0, far + 1))
-    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    ends = ", ".join(f"{label}: {float(values[-1]):.3g}" for label, values in norms.items())
-    set_alt(ax, f"Norm of the Jacobian against distance on a log axis; after {far} steps {ends}.")
-    return ax
-
-
 def _unfolded(layer: Any, x: Tensor, state: str) -> tuple[Step, tuple[int, ...]]:
     """One step of the layer, (x_t, state) -> state with the layer's own weights, and its states' widths."""
-    mode = getattr(layer, "mode", None)
-    if mode not in ("LSTM", "GRU", "RNN_TANH", "RNN_RELU"):
+    spec = Spec.find(layer)
+    if spec is None or spec.is_cell:
         raise TypeError(f"layer: expected an RNN, LSTM or GRU, got {type(layer).__name__}.")
-    if layer.num_layers > 1 or layer.bidirectional:
+    if spec.L > 1 or spec.D > 1:
         raise ValueError(
             "layer: expected one layer in one direction, got "
-            f"num_layers={layer.num_layers}, bidirectional={layer.bidirectional}."
+            f"num_layers={spec.num_layers}, bidirectional={spec.bidirectional}."
         )
-    if state not in ("h", "c")[: 1 + (mode == "LSTM")]:
-        have = "h and c" if mode == "LSTM" else "h alone"
+    if state not in [*spec.states]:
+        have = "h and c" if spec.has_cell_state else "h alone"
         raise ValueError(f"state: {type(layer).__name__} has {have}, got {state!r}.")
     if x.dim() not in (2, 3):
         raise ValueError(f"x: expected (T, I) or a batch of such, got {tuple(x.shape)}.")
-    names = "weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr"
-    found = {name: getattr(layer, f"{name}_l0", None) for name in names}
-    weights: dict[str, Tensor] = {
-        name: weight.detach() for name, weight in found.items() if weight is not None
-    }
-    H = layer.hidden_size
-    if mode == "LSTM":
-        return (lambda x_t, hx: lstm_step(x_t, hx, **weights)), (layer.proj_size or H, H)
-    if mode == "GRU":
-        return (lambda x_t, hx: (gru_step(x_t, hx[0], **weights),)), (H,)
-    nonlinearity = mode.removeprefix("RNN_").lower()
-    return (lambda x_t, hx: (rnn_step(x_t, hx[0], **weights, nonlinearity=nonlinearity),)), (H,)
+    weights: dict[str, Tensor] = {name: getattr(layer, f"{name}_l0").detach() for name in spec.weight_names}
+    if spec.kind == "LSTM":
+        return (lambda x_t, hx: lstm_step(x_t, hx, **weights)), (spec.h_size, spec.hidden_size)
+    if spec.kind == "GRU":
+        return (lambda x_t, hx: (gru_step(x_t, hx[0], **weights),)), (spec.h_size,)
+    nonlinearity = spec.nonlinearity
+    return (lambda x_t, hx: (rnn_step(x_t, hx[0], **weights, nonlinearity=nonlinearity),)), (spec.h_size,)

@@ -8,9 +8,10 @@ from torch.nn import Module
 
 from rnncourse.plots.drawing import CODE, GREY, INK, PALE, arrow, box, canvas, fitting, tint
 from rnncourse.plots.grid import Cell, Grid, cell_name
-from rnncourse.plots.sizes import DIRECTIONS, Sizes, check_index, check_lengths, check_size
+from rnncourse.plots.sizes import DIRECTIONS, check_index, check_lengths, check_size, spec_of
 from rnncourse.plots.style import COLOURS
 from rnncourse.shapes import named, output_axes
+from rnncourse.spec import Spec
 
 
 def index_grid(
@@ -29,24 +30,24 @@ def index_grid(
     output is then what pad_packed_sequence makes of it. T up to 7 keeps the boxes readable.
     Raises TypeError for what is no layer or no int, ValueError for what is out of range.
     """
-    sizes, T = Sizes.of(module), check_size("T", T)
+    spec, T = spec_of(module), check_size("T", T)
     lengths = None if lengths is None else check_lengths(lengths, T)
     last = max(lengths or [T])  # from this step on no row runs
     across = min(1.6, 7.2 / T)
-    grid = Grid(sizes.L, sizes.D, T, across, across - 0.16)
-    entries = {cell: _entries(sizes, T, lengths, cell) for cell in grid.cells()}
-    sources, path, said = _picked(sizes, T, lengths, pick)
+    grid = Grid(spec.L, spec.D, T, across, across - 0.16)
+    entries = {cell: _entries(spec, T, lengths, cell) for cell in grid.cells()}
+    sources, path, said = _picked(spec, T, lengths, pick)
     held = "; ".join(f"{cell_name(cell)}: {', '.join(texts)}" for cell, texts in entries.items() if texts)
     alt = said if pick is not None else f"{said} {held}."
     left, right = -across / 2 - 0.9, (T - 1) * across + across / 2
-    top = grid.top(sizes.L - 1)
+    top = grid.top(spec.L - 1)
     ax = canvas(ax, (left, right + 1.3), (-0.85, top + 0.85), said, alt)
     for cell, texts in entries.items():
         _, d, t = cell
         runs, states = t < last, any(text[0] in "hc" for text in texts)
         pale = not runs or (pick is not None and cell not in sources | path)
         if pick is None and runs:
-            ground = tint(COLOURS["r"], 0.35) if cell[0] == sizes.L - 1 else "#F2F2F2"
+            ground = tint(COLOURS["r"], 0.35) if cell[0] == spec.L - 1 else "#F2F2F2"
         else:
             ground = COLOURS["o"] if cell in sources else tint(COLOURS["o"], 0.3) if cell in path else "white"
         edge = COLOURS["h"] if states else PALE if pale else GREY
@@ -60,21 +61,21 @@ def index_grid(
         shown = "\n".join(texts)
         words = {"fontsize": fitting(shown, grid.wide - 0.12, grid.high), "color": GREY if pale else INK}
         ax.text(x, y, shown, gid=cell_name(cell), **(CODE | words))
-    _draw_output(ax, grid, sizes, last, pick, sources)
-    _draw_states(ax, grid, sizes, T, lengths, pick, right + 0.65)
+    _draw_output(ax, grid, spec, last, pick, sources)
+    _draw_states(ax, grid, spec, T, lengths, pick, right + 0.65)
     grid.label_rows(ax, left + 0.85)
     for t in range(T):
         ax.text(
             t * across, grid.bottom(0) - 0.17, f"t = {t}", ha="center", va="center", fontsize=9, color=INK
         )
     key = "Blue: in output." if pick is None else "Orange: what it reads; pale: the steps that led there."
-    key += f" Pink edge: in {' and '.join(f'{s}_n' for s in sizes.states)}. The others are not returned."
+    key += f" Pink edge: in {' and '.join(f'{s}_n' for s in spec.states)}. The others are not returned."
     key += " White: no row runs." if last < T and pick is None else ""
     ax.text(left, -0.75, key, fontsize=8.5, color=GREY)
     return ax
 
 
-def _entries(sizes: Sizes, T: int, lengths: list[int] | None, cell: Cell) -> list[str]:
+def _entries(spec: Spec, T: int, lengths: list[int] | None, cell: Cell) -> list[str]:
     """The entries of output, h_n and c_n that hold the state of this cell, as Python indexes them."""
     layer, d, t = cell
     ends = [T] if lengths is None else lengths
@@ -86,53 +87,53 @@ def _entries(sizes: Sizes, T: int, lengths: list[int] | None, cell: Cell) -> lis
         return ":" if len(chosen) == len(ends) else str(chosen[0] if len(chosen) == 1 else chosen)
 
     texts = []
-    if layer == sizes.L - 1 and running:
-        places = [rows(running), str(t)] if sizes.batch_first else [str(t), rows(running)]
-        places += [("{}:" if d else ":{}").format(sizes.width)] if sizes.D == 2 else []
+    if layer == spec.L - 1 and running:
+        places = [rows(running), str(t)] if spec.batch_first else [str(t), rows(running)]
+        places += [("{}:" if d else ":{}").format(spec.h_size)] if spec.D == 2 else []
         while places[-1] == ":":
             places.pop()
         texts.append(f"output[{', '.join(places)}]")
     if ending:
         of_rows = "" if rows(ending) == ":" else f", {rows(ending)}"
-        texts += [f"{state}_n[{layer * sizes.D + d}{of_rows}]" for state in sizes.states]
+        texts += [f"{state}_n[{layer * spec.D + d}{of_rows}]" for state in spec.states]
     return texts
 
 
 def _picked(
-    sizes: Sizes, T: int, lengths: list[int] | None, pick: tuple[str, int] | None
+    spec: Spec, T: int, lengths: list[int] | None, pick: tuple[str, int] | None
 ) -> tuple[set[Cell], set[Cell], str]:
     """The cells that the picked entry reads, the steps in their rows before them, and the sentence."""
-    ends, top = lengths or [T], sizes.L - 1
+    ends, top = lengths or [T], spec.L - 1
     if pick is None:
         end = "its row's last step" if len(set(ends)) > 1 else f"t = {ends[0] - 1}"
         rule = f"h_n[k] is layer k at {end}."
-        if sizes.D == 2:
+        if spec.D == 2:
             rule = f"h_n[k] is layer k // 2: for even k forward at {end}, for odd k backward at t = 0."
-        if "c" in sizes.states:
+        if "c" in spec.states:
             rule += " c_n[k] is the c of the same cell."
         return set(), set(), f"{rule} output is layer {top} alone."
     if not (isinstance(pick, tuple) and len(pick) == 2):
         raise TypeError(f'pick: expected a pair such as ("h_n", 0) or ("output", 0), got {pick!r}.')
     name, index = pick
-    if name not in ("output", *(f"{state}_n" for state in sizes.states)):
+    if name not in ("output", *(f"{state}_n" for state in spec.states)):
         slip = " Only an LSTM has a c_n." if name == "c_n" else ""
         raise ValueError(f"pick: expected an entry of output or h_n, got one of {name!r}.{slip}")
-    index = check_index("pick", index, T if name == "output" else sizes.L * sizes.D)
+    index = check_index("pick", index, T if name == "output" else spec.L * spec.D)
     if name != "output":
-        layer, d = divmod(index, sizes.D)
+        layer, d = divmod(index, spec.D)
         sources = {(layer, d, 0 if d else end - 1) for end in ends}
         path = {(layer, d, t) for t in range(max(ends))} - sources
-        return sources, path, _say_state(sizes, ends, name, index)
-    sources = {(top, d, index) for d in range(sizes.D) if index < max(ends)}
+        return sources, path, _say_state(spec, ends, name, index)
+    sources = {(top, d, index) for d in range(spec.D) if index < max(ends)}
     steps = (range(index), range(index + 1, max(ends)))
     path = {(top, d, t) for _, d, _ in sources for t in steps[d]}
-    return sources, path, _say_output(sizes, ends, index)
+    return sources, path, _say_output(spec, ends, index)
 
 
-def _say_state(sizes: Sizes, ends: list[int], name: str, k: int) -> str:
+def _say_state(spec: Spec, ends: list[int], name: str, k: int) -> str:
     """How h_n[k] or c_n[k] was made, and whether output holds it too."""
-    layer, d = divmod(k, sizes.D)
-    row = f"layer {layer}, {DIRECTIONS[d]}," if sizes.D == 2 else f"layer {layer}"
+    layer, d = divmod(k, spec.D)
+    row = f"layer {layer}, {DIRECTIONS[d]}," if spec.D == 2 else f"layer {layer}"
     last = max(ends) - 1
     if len(set(ends)) == 1:
         read = _source(layer) + (_steps(last, 0) if d else _steps(0, last))
@@ -144,31 +145,31 @@ def _say_state(sizes: Sizes, ends: list[int], name: str, k: int) -> str:
     said = f"{name}[{k}] is the {name[0]} of {row} {end}."
     if name == "c_n":
         return f"{said} output holds no c."
-    if layer < sizes.L - 1:
-        return f"{said} output does not hold it: that is layer {sizes.L - 1} alone."
+    if layer < spec.L - 1:
+        return f"{said} output does not hold it: that is layer {spec.L - 1} alone."
     if len(set(ends)) > 1 and not d:
         return f"{said} output holds it too, at these steps."
     t = 0 if d else last
-    part = f", {':' if not d else ''}{sizes.width}{':' if d else ''}" if sizes.D == 2 else ""
-    index = f":, {t}{part}" if sizes.batch_first else f"{t}, :{part}" if part else str(t)
+    part = f", {':' if not d else ''}{spec.h_size}{':' if d else ''}" if spec.D == 2 else ""
+    index = f":, {t}{part}" if spec.batch_first else f"{t}, :{part}" if part else str(t)
     return f"{said} output[{index}] is the same."
 
 
-def _say_output(sizes: Sizes, ends: list[int], t: int) -> str:
+def _say_output(spec: Spec, ends: list[int], t: int) -> str:
     """How output at step t was made."""
-    index, last, top = f":, {t}" if sizes.batch_first else str(t), max(ends) - 1, sizes.L - 1
+    index, last, top = f":, {t}" if spec.batch_first else str(t), max(ends) - 1, spec.L - 1
     ended = [b for b, end in enumerate(ends) if end <= t]
     if len(ended) == len(ends):
         return f"output[{index}] is padding, 0: every row has ended."
     read = f"after reading {_source(top)}{_steps(0, t)}"
-    if sizes.D == 2:
-        w, begin = sizes.width, _source(top) + _steps(last, t)
+    if spec.D == 2:
+        w, begin = spec.h_size, _source(top) + _steps(last, t)
         if len(set(ends)) > 1:
             begin = f"each row's steps from its own last to t = {t}"
         read = (
             f": its first {w} numbers are forward, {read}; its last {w} are backward, after reading {begin}"
         )
-    said = f"output[{index}] is the h of layer {top} at t = {t}{'' if sizes.D == 2 else ', '}{read}."
+    said = f"output[{index}] is the h of layer {top} at t = {t}{'' if spec.D == 2 else ', '}{read}."
     if ended:
         rows = f"Row {ended[0]} has" if len(ended) == 1 else f"Rows {_list(ended)} have"
         said += f" {rows} ended: padding, 0, stands there."
@@ -189,12 +190,12 @@ def _list(numbers: Iterable[int]) -> str:
 
 
 def _draw_output(
-    ax: Axes, grid: Grid, sizes: Sizes, last: int, pick: tuple[str, int] | None, sources: set[Cell]
+    ax: Axes, grid: Grid, spec: Spec, last: int, pick: tuple[str, int] | None, sources: set[Cell]
 ) -> None:
     """Above the grid the tensor output, a box for each step, in it a half for each direction."""
     top, T = grid.top(grid.L - 1), grid.T
     y, part = top + 0.55, grid.wide / grid.D
-    text = "output\n" + ",\n".join(named(output_axes(sizes.module, T=T)).rsplit(",", 1))
+    text = "output\n" + ",\n".join(named(output_axes(spec, T=T)).rsplit(",", 1))
     right = (T - 1) * grid.across + grid.wide / 2
     ax.text(right + 0.15, y, text, va="center", fontsize=8.5, color=INK, linespacing=1.1)
     for t in range(T):
@@ -215,7 +216,7 @@ def _draw_output(
                 facecolor=ground,
                 edgecolor=GREY if t < last else PALE,
             )
-            half = "" if grid.D == 1 else f"{sizes.width}:" if d else f":{sizes.width}"
+            half = "" if grid.D == 1 else f"{spec.h_size}:" if d else f":{spec.h_size}"
             ax.text(x, y, half if grid.D == 2 else f"t = {t}", **(CODE | {"fontsize": 8}))
             if t < last:
                 start = x, grid.at(cell)[1] + grid.high / 2
@@ -225,7 +226,7 @@ def _draw_output(
 def _draw_states(
     ax: Axes,
     grid: Grid,
-    sizes: Sizes,
+    spec: Spec,
     T: int,
     lengths: list[int] | None,
     pick: tuple[str, int] | None,
@@ -236,9 +237,9 @@ def _draw_states(
         for d in range(grid.D):
             k = layer * grid.D + d
             ends = sorted({0 if d else end - 1 for end in lengths or [T]})
-            picked, states = False, sizes.states
+            picked, states = False, spec.states
             if pick is not None and pick[0] != "output" and pick[1] % (grid.L * grid.D) == k:
-                picked, states = True, (pick[0][0],)  # h or c
+                picked, states = True, pick[0][0]  # h or c
             ground = COLOURS["o"] if picked else "white"
             names = [f"{state}_n[{k}]" for state in states]
             style = {

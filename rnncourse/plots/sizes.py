@@ -1,4 +1,4 @@
-"""What the figures need to know of a recurrent module, and the checks of what a caller gives them.
+"""The checks of what a caller gives to a figure: a recurrent module, sizes, indices, lengths.
 
 A TypeError (no recurrent module, no int) or a ValueError (a size below 1, an index out of range) says in one
 sentence what is wrong.
@@ -6,56 +6,21 @@ sentence what is wrong.
 
 import numbers
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from rnncourse.explaining.call import AsOurs, gates_of
-from rnncourse.shapes import GATES, is_layer
+from rnncourse.spec import Spec
 
 DIRECTIONS = ("forward", "backward")
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """The sizes and options of a recurrent module, as `of` reads them."""
-
-    module: AsOurs  # with what shapes.py reads
-    L: int
-    D: int
-    H: int
-    width: int  # of h: P with a projection, else H
-    gates: str  # their letters, none for an RNN
-    batch_first: bool
-    is_cell: bool
-
-    @classmethod
-    def of(cls, module: object, cells: bool = False) -> "Sizes":
-        """Those of a layer, with `cells` of a cell too; a TypeError for anything else."""
-        gates = gates_of(module)
-        if gates is None or not (cells or is_layer(module)):
-            raise TypeError(_not_recurrent(module, cells))
-        ours = AsOurs(module, gates)
-        return cls(
-            ours,
-            L=getattr(ours, "num_layers", 1),
-            D=2 if getattr(ours, "bidirectional", False) else 1,
-            H=check_size("hidden_size", ours.hidden_size),
-            width=getattr(ours, "proj_size", 0) or ours.hidden_size,
-            gates=GATES[gates],
-            batch_first=getattr(ours, "batch_first", False),
-            is_cell=not is_layer(ours),
-        )
-
-    @property
-    def title(self) -> str:
-        """The module as its repr shows it, on one line."""
-        return f"{self.module.class_name}({self.module.extra_repr()})"
-
-    @property
-    def states(self) -> tuple[str, ...]:
-        """The letters of what a step hands to the next."""
-        return ("h", "c") if self.gates == GATES[4] else ("h",)
+def spec_of(module: object, cells: bool = False) -> Spec:
+    """The Spec of a layer, with `cells` of a cell too; a TypeError for anything else."""
+    spec = Spec.find(module)
+    if spec is None or (spec.is_cell and not cells):
+        raise TypeError(_not_recurrent(module, cells))
+    check_size("hidden_size", spec.hidden_size)
+    return spec
 
 
 def _not_recurrent(module: object, cells: bool) -> str:
@@ -63,10 +28,10 @@ def _not_recurrent(module: object, cells: bool) -> str:
     if isinstance(module, type):
         return f"{expected} the class {module.__name__}. Make one first: {module.__name__}(…)."
     slip = ""
-    if gates_of(module) is not None:
+    if Spec.find(module):
         slip = " A cell takes one time step: only a layer has time, depth and directions."
     elif isinstance(module, nn.Module):
-        held = [name for name, part in module.named_modules() if gates_of(part) is not None]
+        held = [name for name, part in module.named_modules() if Spec.find(part)]
         slip = f" It holds {', '.join(held)}: pass one of these." if held else ""
     return f"{expected} {type(module).__name__}.{slip}"
 

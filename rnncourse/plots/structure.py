@@ -8,10 +8,11 @@ from matplotlib.patches import Rectangle
 from torch.nn import Module
 
 from rnncourse.plots.drawing import GREY, INK, Style, canvas, ink
-from rnncourse.plots.sizes import DIRECTIONS, Sizes
+from rnncourse.plots.sizes import DIRECTIONS, spec_of
 from rnncourse.plots.style import COLOURS
 from rnncourse.shapes import SizedAxes, named, parameter_axes
 from rnncourse.shapes import sizes as shape
+from rnncourse.spec import Spec
 
 Parameter = tuple[str, SizedAxes]
 
@@ -29,8 +30,8 @@ def parameter_map(module: Module, ax: Axes | None = None) -> Axes:
     columns that read the forward h of the layer below from those that read the backward.
     Raises TypeError for what is neither layer nor cell, ValueError for a hidden_size of 0.
     """
-    net = Sizes.of(module, cells=True)
-    parameters = list(parameter_axes(net.module))
+    net = spec_of(module, cells=True)
+    parameters = list(parameter_axes(net))
     each = len(parameters) // (net.L * net.D)  # of a layer and direction
     blocks = [parameters[start : start + each] for start in range(0, len(parameters), each)]
     scale, slots = _scale(net, blocks)
@@ -52,9 +53,9 @@ def parameter_map(module: Module, ax: Axes | None = None) -> Axes:
         ax.text(left, top + 0.15, heading, weight="bold", fontsize=9, va="center", color=INK)
         for (name, axes), slot in zip(block, slots, strict=True):
             halved = name.startswith("weight_ih") and layer > 0 and net.D == 2
-            gates = "" if name.startswith("weight_hr") else net.gates
+            gates = "" if name.startswith("weight_hr") else net.letters
             _slices(ax, name, left, top, *_sides(axes, scale), gates, halved)
-            words: Style = {"fontsize": 8, "va": "top", "color": INK, "linespacing": 1.2}
+            words: Style = {"fontsize": 9, "va": "top", "color": INK, "linespacing": 1.2}
             ax.text(left, top - high - 0.06, _label(name, axes), gid=name, **words)
             left += slot
     ax.text(0, 0, note, fontsize=8.5, va="top", color=GREY)
@@ -71,7 +72,7 @@ def _sides(axes: SizedAxes, scale: float) -> tuple[float, float]:
     return max(scale * columns, _THIN), max(scale * rows, _THIN)
 
 
-def _scale(net: Sizes, blocks: list[list[Parameter]]) -> tuple[float, list[float]]:
+def _scale(net: Spec, blocks: list[list[Parameter]]) -> tuple[float, list[float]]:
     """Inches for one row or column, and each parameter's width with its label, so that all directions fit."""
     least = 1.1 if net.D == 1 else 0.93  # for the label
     scale = max(1.2, 3.0 / net.L**0.5) / max(shape(axes)[0] for block in blocks for _, axes in block)
@@ -108,13 +109,17 @@ def _label(name: str, axes: SizedAxes) -> str:
     """Under a parameter: its name, broken before the layer's number, its axes, its count."""
     stem, _, suffix = name.partition("_l")
     sized = named(axes)
-    sized = sized if len(sized) < 14 else sized.replace(", ", ",\n ")
+    sized = sized if len(sized) < 12 else sized.replace(", ", ",\n ")
     return "\n".join([stem, *(["_l" + suffix] if suffix else []), sized, f"{math.prod(shape(axes)):,}"])
 
 
-def _note(net: Sizes, sides: list[float]) -> str:
-    note = f"A gate's slice is H={net.H} rows, from the top {' '.join(net.gates)}. " if net.gates else ""
-    thin = net.module.bias or min(sides) < _THIN
+def _note(net: Spec, sides: list[float]) -> str:
+    note = (
+        f"A gate's slice is H={net.hidden_size} rows, from the top {' '.join(net.letters)}. "
+        if net.letters
+        else ""
+    )
+    thin = net.bias or min(sides) < _THIN
     note += "To scale, but what is too thin to see is drawn wider." if thin else "To scale."
     if net.D == 2 and net.L > 1:
         note += (

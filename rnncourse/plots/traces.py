@@ -17,18 +17,14 @@ from torch import Tensor
 from rnncourse.plots.cells import gru_cell, lstm_cell, rnn_cell
 from rnncourse.plots.drawing import Style, alt_of, set_alt
 from rnncourse.plots.style import COLOURS, LINE_COLOURS
+from rnncourse.shapes import SIGMOID
 from rnncourse.tracing import Direction
+from rnncourse.tracing.equations import GATES
 from rnncourse.tracing.table import in_words
 
 Array = NDArray[np.float64]
 
-GATES = ("i", "f", "o", "r", "z")  # between 0 and 1
-SHOWN = {
-    "LSTM": ("i", "f", "g", "o", "c", "q", "h"),
-    "GRU": ("r", "z", "n", "h"),
-    "RNN_TANH": ("h",),
-    "RNN_RELU": ("h",),
-}
+SHOWN = {mode: (*gates, *("c", "q") * (mode == "LSTM"), "h") for mode, gates in GATES.items()}
 DASHES = {"f": "--", "z": "--", "o": ":", "g": "--", "n": "--"}  # so that lines differ without colours too
 WORDS = {
     "LSTM": "an LSTM",
@@ -63,7 +59,7 @@ def gates_over_time(
         width = min(v.shape[1] for v in values.values())
         _check_index("unit", unit, width, f"there are {width} units")
         values = {name: v[:, unit] for name, v in values.items()}
-        panels = len({name in GATES for name in values})
+        panels = len({name in SIGMOID for name in values})
         figure = figure or plt.figure(figsize=(9.0, 0.2 + 2.0 * panels), layout="constrained")
         _lines(figure, d.mode, values)
     resets = _resets(d, b)
@@ -190,8 +186,8 @@ def _heat_maps(figure: Figure, mode: str, values: dict[str, Array]) -> None:
 
 
 def _lines(figure: Figure, mode: str, values: dict[str, Array]) -> None:
-    gates = [name for name in values if name in GATES]
-    rest = [name for name in values if name not in GATES]
+    gates = [name for name in values if name in SIGMOID]
+    rest = [name for name in values if name not in SIGMOID]
     panels = [group for group in (gates, rest) if group]
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     for ax, names in zip(axes, panels, strict=True):
@@ -221,7 +217,7 @@ def _time_axis(ax: Axes, T: int) -> None:
 def _range(mode: str, name: str, array: Array) -> tuple[float, float]:
     """The honest range of a value: its bounds where it has some, as far as its numbers where it has none."""
     largest = _largest(array)
-    if name in GATES:
+    if name in SIGMOID:
         return 0.0, 1.0
     if name in ("g", "n", "q"):
         return -1.0, 1.0
@@ -253,13 +249,13 @@ def _check_direction(d: object) -> None:
 
 
 def _shown(d: Direction) -> list[str]:
-    """The names of the gates and states that the trace kept."""
+    """The names of the gates and states that the trace saved."""
     if d.mode == "OWN":  # what all its values are, nobody said: those that a figure has a color for
         return [name for name in d.names if name in COLOURS and name != "x"]
     names = [name for name in SHOWN[d.mode] if name in d.names]
     if not names:
         every = " ".join(SHOWN[d.mode])
-        raise ValueError(f"the trace kept {' '.join(d.names)}: none of {every} is there to be drawn.")
+        raise ValueError(f"the trace saved {' '.join(d.names)}: none of {every} is there to be drawn.")
     return names
 
 

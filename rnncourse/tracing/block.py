@@ -8,20 +8,15 @@ from typing import Any
 
 from torch import jit, nn
 
-from rnncourse.tracing.equations import NONE, Edits, Values
-from rnncourse.tracing.recompute import Plan, Recurrent
+from rnncourse.spec import Recurrent
+from rnncourse.tracing.equations import NONE, WORDS, Edits, Values
+from rnncourse.tracing.health import Health
+from rnncourse.tracing.joining import follow_each_other, largest
+from rnncourse.tracing.recompute import Plan
 from rnncourse.tracing.record import Recorder, Watched
 from rnncourse.tracing.table import Table, in_units, in_words
-from rnncourse.tracing.view import (
-    KINDS,
-    DirectionTrace,
-    Health,
-    ModuleTrace,
-    directions_of,
-    follow_each_other,
-    joined_trace,
-    largest,
-)
+from rnncourse.tracing.values import ModuleTrace
+from rnncourse.tracing.view import DirectionTrace, directions_of, joined_trace
 
 
 def trace(
@@ -39,7 +34,7 @@ def trace(
         t["encoder"].layer(0).forward.grad.f  # d loss / d f, the same shape
 
     module: any nn.Module that has RNN, LSTM, GRU or their cells inside, or is one. layers: the indices of
-    the layers to keep; names: the names of the values to keep ("f", "c" …); all if None.
+    the layers to save; names: the names of the values to save ("f", "c" …); all if None.
     set: run with other values, {"encoder.f": 1.0}: the module's name, a dot, the value's name (of the traced
     module itself "f" alone), and a number, a tensor that expands to (B, H), or a function of the value. What
     reads the value reads the one set, in each layer, direction and step, and so do the model's outputs.
@@ -96,14 +91,16 @@ class Trace(ModuleTrace):
         by_module: dict[nn.Module, Watched] = {}
         for name, inner in found.items():
             plan = plans[name]
-            kept = [
+            saved = [
                 k
                 for k in range(plan.num_layers)
                 if wanted_layers is None or k in wanted_layers or k - plan.num_layers in wanted_layers
             ]
             values = [value for value in plan.names if wanted_names is None or value in wanted_names]
+            if name in own:  # its first call tells which of them it has
+                values = sorted(wanted_names or ())
             if inner not in by_module:
-                by_module[inner] = Watched(inner, name, plan, kept if values or name in own else (), values)
+                by_module[inner] = Watched(inner, name, plan, saved if values or name in own else (), values)
             self._watched[name] = by_module[inner]
         self._recorder = Recorder(list(by_module.values()))
         self._views: dict[tuple[str, int | None], ModuleTrace] = {}
@@ -132,7 +129,11 @@ class Trace(ModuleTrace):
     def directions(self) -> list[DirectionTrace]:
         """Return each layer and direction of all modules that were called, those of several calls joined."""
         self._check_read()
-        called = [watched for watched in self._recorder.watched if watched.calls and watched.layers]
+        called = [
+            watched
+            for watched in self._recorder.watched
+            if watched.calls and watched.layers and watched.names
+        ]
         return [d for watched in called for d in directions_of(self[watched.name])]
 
     def scalars(self) -> dict[str, float]:
@@ -174,7 +175,7 @@ class Trace(ModuleTrace):
                 f"{shown}: {watched.label} was called {_times(len(calls))}. Say which, t[{name!r}, k], "
                 f"with k from 0 to {len(calls) - 1}."
             )
-        if watched.plan.is_cell and not watched.layers:
+        if watched.plan.is_cell and not (watched.layers and watched.names):
             raise LookupError(f"{shown}: layers= and names= asked for nothing that {watched.label} has.")
         view = (watched.name, k if k is None else k % len(calls))
         if view not in self._views:
@@ -234,12 +235,12 @@ class Trace(ModuleTrace):
                     f"{type(watched.module).__name__}({watched.module.extra_repr()})",
                     str(len(calls)),
                     *(("" if not calls else "none" if size is None else str(size)) for size in (T, B)),
-                    " ".join(watched.names) if watched.layers else "none",
+                    " ".join(watched.names if watched.layers else ()) or "none",
                     "yes" if any(call.gradients for call in calls) else "no",
                     f"{largest(call.max_error for call in calls):.1e}" if calls else "",
                 )
             )
-        header = ("name", "module", "calls", "T", "B", "kept", "grad", "max_error")
+        header = ("name", "module", "calls", "T", "B", "saved", "grad", "max_error")
         return Table(f"{title}, {in_units(self.nbytes)}", header, rows)
 
 
@@ -319,9 +320,10 @@ def _wanted_names(names: object, plans: dict[str, Plan]) -> set[str] | None:
     wanted = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else []
     if not wanted:
         raise TypeError(f"names: expected a list of values' names, such as ['h'], got {names!r}.")
-    there = {KINDS[plan.mode]: plan.names for plan in plans.values()}
+    there = {WORDS[plan.mode]: plan.names for plan in plans.values()}
+    own = any(plan.mode == "OWN" for plan in plans.values())  # it may have a value of any name
     for name in wanted:
-        if not any(name in values for values in there.values()):
+        if not own and not any(name in values for values in there.values()):
             have = "; ".join(f"{kind} has {', '.join(values)}" for kind, values in there.items())
             needs = " It needs an LSTM with proj_size." if name == "q" else ""
             raise ValueError(f"names: there is no value {name!r}: {have}.{needs}")
@@ -335,7 +337,7 @@ def _edits_by_module(edits: Edits, plans: dict[str, Plan]) -> dict[str, Edits]:
         if name not in plans:
             raise ValueError(f"set: {key!r} is of no recurrent module. There {_are(list(plans))}.")
         if value not in plans[name].names[1:]:
-            kind, have = KINDS[plans[name].mode], ", ".join(plans[name].names[1:])
+            kind, have = WORDS[plans[name].mode], ", ".join(plans[name].names[1:])
             raise ValueError(f"set: {key!r}: {kind} has no value {value!r} to be set. It has {have}.")
         by_module.setdefault(name, {})[value] = new
     return dict(by_module)

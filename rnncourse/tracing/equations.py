@@ -3,6 +3,9 @@
 A letter is a gate or state, `a_i` a gate's pre-activation, `q` the h that a projection reads, `hh_n` the
 state's part of the GRU's candidate. Shapes as in steps.py: (b_t, H) each, but x (b_t, I), and h (b_t, P)
 where there is a projection.
+
+The equations stand twice: steps.py is the page on which they are read, here each value has a name and may be
+set. The tests hold the two together, to the last bit.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,8 +18,16 @@ from torch.nn.functional import linear
 from rnncourse import shapes
 from rnncourse.steps import NONLINEARITIES
 
-GATES = {"LSTM": tuple(shapes.GATES[4]), "GRU": tuple(shapes.GATES[3])}
-GATES |= dict.fromkeys(("RNN_TANH", "RNN_RELU", "OWN"), ())
+# By mode, torch's name for the kind of cell; "OWN" is a cell whose step the user gave.
+GATES = {"LSTM": shapes.GATES[4], "GRU": shapes.GATES[3], "RNN_TANH": "", "RNN_RELU": "", "OWN": ""}
+WORDS = {
+    "LSTM": "an LSTM",
+    "GRU": "a GRU",
+    "RNN_TANH": "an RNN",
+    "RNN_RELU": "an RNN",
+    "OWN": "a cell of your own",
+}
+INITIAL = ("h_0", "c_0")
 
 Values = dict[str, Tensor]
 # By a value's name what `trace(..., set=...)` puts in its place: a number, a tensor, a function of the value
@@ -115,9 +126,7 @@ EQUATIONS: dict[str, Callable[..., Values]] = {
 
 
 def names_of(mode: str, projected: bool = False) -> tuple[str, ...]:
-    """The names of a step's values, in the order in which they are computed."""
-    if mode == "LSTM":
-        return ("x", "a_i", "a_f", "a_g", "a_o", "i", "f", "g", "o", "c", *(["q"] * projected), "h")
-    if mode == "GRU":
-        return ("x", "a_r", "a_z", "a_n", "r", "z", "n", "hh_n", "h")
-    return ("x", "a", "h")
+    """The names of a step's values, about in the order in which they are computed."""
+    gates = GATES[mode]
+    rest = {"LSTM": ("c", *["q"] * projected), "GRU": ("hh_n",)}.get(mode, ())
+    return ("x", *(f"a_{gate}" for gate in gates), *(() if gates else ("a",)), *gates, *rest, "h")

@@ -10,9 +10,11 @@ from torch import Tensor
 from torch.autograd.graph import Node
 from torch.utils.hooks import RemovableHandle
 
+from rnncourse.spec import Place
 from rnncourse.tracing import whole
-from rnncourse.tracing.equations import Values
-from rnncourse.tracing.recompute import Inputs, Layout, Outputs, Place, Plan, recompute
+from rnncourse.tracing.equations import INITIAL, Values
+from rnncourse.tracing.layout import Layout
+from rnncourse.tracing.recompute import Inputs, Outputs, Plan, recompute
 
 Result = TypeVar("Result", Tensor, Tensor | None)
 
@@ -25,7 +27,7 @@ class Replay:
     autocast: dict[str, Any]  # torch.autocast's arguments
     results: int
     arrived: dict[int, Tensor] = field(default_factory=dict)  # by result, the sum over all backward passes
-    ran: dict[Place, whole.Ran] = field(default_factory=dict)  # the loops, where they were kept
+    ran: dict[Place, whole.Ran] = field(default_factory=dict)  # the loops, where they were saved
     h_reads_c: bool = False  # of a cell: whether what arrives at c comes in part through h
     handles: list[RemovableHandle] = field(default_factory=list)
 
@@ -61,7 +63,7 @@ def gradients(
     if not places:
         return {}
     inputs = replay.inputs
-    everywhere = [(inputs.rows, inputs.starts[p], inputs.weights[p]) for p in plan.places]
+    everywhere = [(inputs.rows, inputs.initial[p], inputs.weights[p]) for p in plan.places]
     if (
         not (plan.is_cell or plan.edits)
         and not replay.autocast["enabled"]
@@ -71,7 +73,7 @@ def gradients(
             return _all_steps_at_once(plan, layout, replay, places, names)
     arrived = packed(plan, layout, [replay.arrived.get(k) for k in range(replay.results)])
     with torch.inference_mode(False), torch.enable_grad(), torch.autocast(**replay.autocast):
-        for leaf in (inputs.rows, *(state for states in inputs.starts.values() for state in states)):
+        for leaf in (inputs.rows, *(state for states in inputs.initial.values() for state in states)):
             leaf.requires_grad_()
         again = recompute(plan, layout, inputs, {layer for layer, _ in places}, plan.names, step_by_step=True)
         dh, dc = arrived if replay.h_reads_c else (None, None)
@@ -81,18 +83,18 @@ def gradients(
             h, c = (again.steps[places[0]][0][name] for name in ("h", "c"))
             (through_h,) = torch.autograd.grad(h, c, dh.squeeze(0), retain_graph=True)
             arrived[1] = dc - through_h
-        ends = [(end, d) for end, d in zip(results_of(plan, again), arrived, strict=True) if d is not None]
-        results, upstream = zip(*((end, d.to(end.dtype)) for end, d in ends), strict=True)
+        pairs = zip(results_of(plan, again), arrived, strict=True)
+        results, upstream = zip(*((r, d.to(r.dtype)) for r, d in pairs if d is not None), strict=True)
         wanted = [step[name] for place in places for name in names for step in again.steps[place]]
-        wanted += [state for place in places for state in inputs.starts[place]]
+        wanted += [state for place in places for state in inputs.initial[place]]
         found = iter(torch.autograd.grad(results, wanted, upstream, materialize_grads=True))
     by_place = {
         place: {name: layout.over_time([next(found) for _ in layout.batch_sizes]) for name in names}
         for place in places
     }
     for place in places:
-        states = zip(("h_0", "c_0"), inputs.starts[place], strict=False)
-        by_place[place] |= {name: layout.at_start(next(found)) for name, _ in states}
+        states = zip(INITIAL, inputs.initial[place], strict=False)
+        by_place[place] |= {name: layout.initial_as_called(next(found)) for name, _ in states}
     return by_place
 
 
@@ -105,10 +107,10 @@ def _all_steps_at_once(
         if layer in inputs.masks:
             rows = rows * inputs.masks[layer]
         for place in [p for p in plan.places if p[0] == layer]:
-            start, weights = inputs.starts[place], inputs.weights[place]
-            ran[place] = whole.run(plan.mode, rows, layout.batch_sizes, place[1], start, weights, keep=True)
+            initial, weights = inputs.initial[place], inputs.weights[place]
+            ran[place] = whole.run(plan.mode, rows, layout.batch_sizes, place[1], initial, weights, keep=True)
         rows = torch.cat([ran[place].output for place in plan.places if place[0] == layer], dim=-1)
-    drows, *dends = packed(plan, layout, [replay.arrived.get(k) for k in range(replay.results)])
+    drows, *dfinals = packed(plan, layout, [replay.arrived.get(k) for k in range(replay.results)])
     if drows is None:
         top = [ran[place].output for place in plan.places if place[0] == plan.num_layers - 1]
         drows = torch.cat([torch.zeros_like(output) for output in top], dim=-1)
@@ -119,19 +121,19 @@ def _all_steps_at_once(
         below = []
         for place, doutput in zip(here, drows.chunk(len(here), dim=-1), strict=True):
             one, row = ran.pop(place), plan.places.index(place)
-            dend = [
-                torch.zeros_like(end) if d is None else d[row].to(end.dtype)
-                for end, d in zip(one.end, dends, strict=True)
+            dfinal = [
+                torch.zeros_like(final) if d is None else d[row].to(final.dtype)
+                for final, d in zip(one.final, dfinals, strict=True)
             ]
             wanted = names if place in places else ()
-            values, dx, dstart = whole.gradients(
-                one, doutput.contiguous(), dend, wanted, needs_dx=layer > lowest
+            values, dx, dinitial = whole.gradients(
+                one, doutput.contiguous(), dfinal, wanted, needs_dx=layer > lowest
             )
             below += [] if dx is None else [dx]
             if place in places:
                 found[place] = {name: layout.rows_over_time(value) for name, value in values.items()}
-                states = zip(("h_0", "c_0"), dstart, strict=False)
-                found[place] |= {name: layout.at_start(state) for name, state in states}
+                states = zip(INITIAL, dinitial, strict=False)
+                found[place] |= {name: layout.initial_as_called(state) for name, state in states}
         if layer == lowest:
             break
         drows = sum(below[1:], below[0])
@@ -142,7 +144,7 @@ def _all_steps_at_once(
 
 def results_of(plan: Plan, outputs: Outputs) -> list[Tensor]:
     """What a recomputed call returns: of a layer output, h_n, c_n, of a cell h, c; rows and states packed."""
-    return outputs.ends if plan.is_cell else [outputs.rows, *outputs.ends]
+    return outputs.final if plan.is_cell else [outputs.rows, *outputs.final]
 
 
 def packed(plan: Plan, layout: Layout, results: Sequence[Result]) -> list[Result]:

@@ -1,22 +1,26 @@
 """Is a layer alive: gates that stand open or shut, units that never change, gradients, nan."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from rnncourse.shapes import SIGMOID
+from rnncourse.tracing.statistics import unusual
+from rnncourse.tracing.table import Table, Tabled
+
 if TYPE_CHECKING:
-    from rnncourse.tracing.view import Direction
+    from rnncourse.tracing.values import Direction
 
 SHUT, OPEN = 0.05, 0.95
-FROM_0_TO_1 = ("i", "f", "o", "r", "z")
 
 
 def scalars(d: "Direction") -> dict[str, float]:
     """Return the numbers that `Direction.scalars` names."""
     found: dict[str, float] = {}
     for name in d.names:
-        if name in FROM_0_TO_1:
+        if name in SIGMOID:
             numbers = d[name][~d[name].isnan()]
             found[f"{name} below {SHUT}"] = _share(numbers < SHUT)
             found[f"{name} above {OPEN}"] = _share(numbers > OPEN)
@@ -38,31 +42,31 @@ def _share(there: Tensor) -> float:
     return there.float().mean().item() if there.numel() else 0.0
 
 
-class Unusual(NamedTuple):
-    """The numbers of a value that are not finite: how many, and the first step and row, "t=2, b=1"."""
+class Health(Tabled):
+    """A line for each layer and direction: `print(t.health)`. Its numbers: `t.scalars()`."""
 
-    nan: int
-    inf: int
-    first: str
+    def __init__(self, directions: Sequence["Direction"]) -> None:
+        self._directions = directions
 
-    @property
-    def words(self) -> str:
-        counts = [f"{n} {what}" for n, what in ((self.nan, "nan"), (self.inf, "inf")) if n]
-        return f"{', '.join(counts)} from {self.first}" if counts else ""
+    def _table(self) -> Table:
+        header = ("where", "< 0.05", "> 0.95", "dead", "|dh| first, last", "not finite")
+        rows = [_row(d) for d in self._directions]
+        title = "health: gates whose numbers are < 0.05 or > 0.95, units that never change, gradients"
+        return Table(title, header, rows)
 
 
-def unusual(value: Tensor, lengths: Tensor | None, reverse: bool = False) -> Unusual:
-    """Count what is not finite in a value (T, B, ·) or (T, ·), the steps behind a sequence's end left out.
-
-    The first is the one that the direction computed first: in reverse the last t.
-    """
-    nan, inf = value.isnan(), value.isinf()
-    if lengths is not None:
-        nan &= (torch.arange(len(value))[:, None] < lengths).to(nan.device).unsqueeze(-1)
-    steps = (nan | inf).flatten(value.dim() - 1).any(-1).cpu().nonzero().tolist()  # [t, b] or [t] each
-    if not steps:
-        return Unusual(0, 0, "")
-    t = (max if reverse else min)(step[0] for step in steps)
-    place = min(step for step in steps if step[0] == t)
-    first = ", ".join(f"{name}={index}" for name, index in zip("tb", place, strict=False))
-    return Unusual(int(nan.sum()), int(inf.sum()), first)
+def _row(d: "Direction") -> tuple[str, ...]:
+    found = d.scalars()
+    shares = {name: share for name, share in found.items() if share >= 0.005}
+    gates = [
+        " ".join(f"{name[0]} {share:.0%}" for name, share in shares.items() if f" {side} " in name)
+        for side in ("below", "above")
+    ]
+    norms = [norm for name, norm in found.items() if name.startswith("gradient of h")]
+    return (
+        d.where,
+        *(side or "-" for side in gates),
+        f"{found['dead units']:.0%}" if "dead units" in found else "",
+        ", ".join(f"{norm:.2g}" for norm in norms),
+        f"{found['not finite']:.0f}",
+    )

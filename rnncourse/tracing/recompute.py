@@ -4,31 +4,26 @@ As in layers.py every batch is packed: rows (N, ·) of all steps, batch_sizes[t]
 (B, ·) with the longest sequence first. A cell's call is a layer's over one step.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import dropout
-from torch.nn.utils.rnn import PackedSequence
 
-from rnncourse import cells, layers
 from rnncourse.layers import State, unroll
+from rnncourse.spec import Layer, Place, Recurrent, Spec
 from rnncourse.tracing import whole
 from rnncourse.tracing.equations import EQUATIONS, Edits, Values, names_of
+from rnncourse.tracing.layout import Layout
 
-Layer = nn.RNN | nn.LSTM | nn.GRU | layers.RNN | layers.LSTM | layers.GRU
-Cell = nn.RNNCell | nn.LSTMCell | nn.GRUCell | cells.RNNCell | cells.LSTMCell | cells.GRUCell
-Recurrent = Layer | Cell
-
-Place = tuple[int, bool]  # a layer's index, and whether it runs backward in time
 Weights = dict[Place, dict[str, Tensor]]  # by the names of a step's arguments
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a recurrent module is made of."""
+    """What is needed of a recurrent module to compute its calls again."""
 
     mode: str  # "LSTM", "GRU", "RNN_TANH", "RNN_RELU"; "OWN" of a cell whose step the user gave
     is_cell: bool = False
@@ -42,13 +37,8 @@ class Plan:
 
     @classmethod
     def of(cls, module: Recurrent) -> "Plan":
-        if isinstance(module, Layer):
-            return cls(module.mode, False, module.num_layers, module.bidirectional, bool(module.proj_size))
-        if isinstance(module, nn.LSTMCell | cells.LSTMCell):
-            return cls("LSTM", is_cell=True)
-        if isinstance(module, nn.GRUCell | cells.GRUCell):
-            return cls("GRU", is_cell=True)
-        return cls(f"RNN_{module.nonlinearity.upper()}", is_cell=True)
+        spec = Spec.of(module, "module")
+        return cls(spec.mode, spec.is_cell, spec.L, spec.bidirectional, bool(spec.proj_size))
 
     @property
     def has_cell_state(self) -> bool:
@@ -73,14 +63,13 @@ class Plan:
         """
         if self.step is not None:
             return {place: {} for place in self.places}  # its step reads its own
-        names = ["weight_ih", "weight_hh", *(["bias_ih", "bias_hh"] if module.bias else [])]
-        names += ["weight_hr"] if self.projected else []
+        spec = Spec.of(module, "module")
         found = {}
-        for layer, reverse in self.places:
-            suffix = "" if self.is_cell else f"_l{layer}" + "_reverse" * reverse
-            found[layer, reverse] = {
-                name: computed[name + suffix] if name + suffix in computed else getattr(module, name + suffix)
-                for name in names
+        for place in spec.places:
+            names = {name: name + spec.suffix(place) for name in spec.weight_names}
+            found[place] = {
+                name: computed[full] if full in computed else getattr(module, full)
+                for name, full in names.items()
             }
         return found
 
@@ -91,114 +80,12 @@ class Plan:
         return 0.0
 
 
-@dataclass(frozen=True)
-class Layout:
-    """How the tensors of one call lie: from the caller's axes to packed rows, and from steps to (T, B, ·)."""
-
-    batch_sizes: tuple[int, ...]
-    batch_first: bool = False
-    unbatched: bool = False
-    is_cell: bool = False
-    packed: bool = False
-    sorted_indices: Tensor | None = None
-    unsorted_indices: Tensor | None = None
-
-    @classmethod
-    def of(cls, module: Recurrent, input: Tensor | PackedSequence, is_cell: bool) -> "Layout":
-        if isinstance(input, PackedSequence):
-            sizes = tuple(input.batch_sizes.tolist())
-            return cls(sizes, False, False, False, True, input.sorted_indices, input.unsorted_indices)
-        if is_cell:
-            unbatched = input.dim() == 1
-            return cls((1 if unbatched else len(input),), unbatched=unbatched, is_cell=True)
-        assert not isinstance(module, Cell)
-        if input.dim() == 2:
-            return cls((1,) * len(input), unbatched=True)
-        B, T = input.shape[:2] if module.batch_first else input.shape[1::-1]
-        return cls((B,) * T, batch_first=module.batch_first)
-
-    def rows(self, sequence: Tensor | PackedSequence) -> Tensor:
-        """A layer's input or output, or a cell's, as rows (N, ·)."""
-        if isinstance(sequence, PackedSequence):
-            return sequence.data
-        if self.packed:
-            return sequence
-        if self.is_cell:
-            return sequence.unsqueeze(0) if self.unbatched else sequence
-        if self.unbatched:
-            return sequence
-        return (sequence.transpose(0, 1) if self.batch_first else sequence).flatten(0, 1)
-
-    def states(self, state: Tensor) -> Tensor:
-        """A state as the caller has it, as (S, B, ·) with the longest sequence first."""
-        if self.unbatched:
-            state = state.unsqueeze(-2)
-        if self.is_cell:
-            state = state.unsqueeze(0)
-        return state if self.sorted_indices is None else state.index_select(1, self.sorted_indices)
-
-    def over_time(self, steps: Sequence[Tensor]) -> Tensor:
-        """One value's steps, (b_t, ·) each, as (T, B, ·) in the caller's order of the batch, or (T, ·).
-
-        Where a sequence has no step any more, it is nan.
-        """
-        B = self.batch_sizes[0]
-        if self.batch_sizes[-1] == B:
-            values = torch.stack(list(steps))
-        else:
-            values = steps[0].new_full((len(steps), B, *steps[0].shape[1:]), torch.nan)
-            for t, (step, b_t) in enumerate(zip(steps, self.batch_sizes, strict=True)):
-                values[t, :b_t] = step
-        return self._as_called(values, 1)
-
-    def as_called(self, rows: Tensor, template: Tensor | PackedSequence) -> Tensor | PackedSequence:
-        """A layer's output, rows (N, ·), in the form of its input, the template; a cell's h alike."""
-        if isinstance(template, PackedSequence):
-            return PackedSequence(rows, *template[1:])
-        if self.unbatched:
-            return rows
-        output: Tensor = rows.unflatten(0, (len(self.batch_sizes), self.batch_sizes[0]))
-        return output.transpose(0, 1) if self.batch_first else output
-
-    def state_as_called(self, state: Tensor) -> Tensor:
-        """A state (S, B, ·) as the caller has it."""
-        if self.unsorted_indices is not None:
-            state = state.index_select(1, self.unsorted_indices)
-        if self.unbatched:
-            state = state.squeeze(1)
-        return state.squeeze(0) if self.is_cell else state
-
-    def rows_over_time(self, rows: Tensor) -> Tensor:
-        """One value's rows, (N, ·), as `over_time` lays its steps out; where it can, in the same memory."""
-        if self.batch_sizes[-1] != self.batch_sizes[0]:
-            return self.over_time(rows.split(self.batch_sizes))
-        return self._as_called(rows.unflatten(0, (len(self.batch_sizes), self.batch_sizes[0])), 1)
-
-    def at_start(self, state: Tensor) -> Tensor:
-        """One layer and direction's state, (B, ·), in the caller's order; of an unbatched call, (·)."""
-        return self._as_called(state.clone(), 0)
-
-    def _as_called(self, values: Tensor, batch: int) -> Tensor:
-        if self.unsorted_indices is not None:
-            values = values.index_select(batch, self.unsorted_indices)
-        return values.squeeze(batch) if self.unbatched else values
-
-    @property
-    def lengths(self) -> Tensor | None:
-        """Of a packed call, each sequence's number of steps, (B), in the caller's order."""
-        if not self.packed:
-            return None
-        sizes = torch.tensor(self.batch_sizes)
-        lengths = (sizes.unsqueeze(1) > torch.arange(self.batch_sizes[0])).sum(0)
-        return lengths if self.unsorted_indices is None else lengths[self.unsorted_indices.cpu()]
-
-
 @dataclass
 class Inputs:
     """All that a call depends on. Dropout's masks are among it: drawn once, they serve each recomputation."""
 
     rows: Tensor  # (N, I)
-    starts: dict[Place, list[Tensor]]  # h, or h and c, (B, ·) each
+    initial: dict[Place, list[Tensor]]  # h, or h and c, (B, ·) each
     weights: Weights
     drop: float
     masks: dict[int, Tensor] = field(default_factory=dict)  # for each layer that reads through one, (N, D*H)
@@ -209,20 +96,20 @@ class Outputs:
     """What a call gives, and on the way gave."""
 
     rows: Tensor  # (N, D*H)
-    ends: list[Tensor]  # h_n, or h_n and c_n, (S, B, ·) each
+    final: list[Tensor]  # h_n, or h_n and c_n, (S, B, ·) each
     steps: dict[Place, list[Values]] = field(default_factory=dict)  # of a loop of steps: each step's values
     values: dict[Place, Values] = field(default_factory=dict)  # of all steps at once: (N, ·) each
-    ran: dict[Place, whole.Ran] = field(default_factory=dict)  # if it is kept: what the gradients need
+    ran: dict[Place, whole.Ran] = field(default_factory=dict)  # if asked for: what the gradients need
 
     def over_time(self, layout: Layout, place: Place) -> Values:
-        """The values kept, by name. Those of each step are let go as they are copied."""
+        """The saved values, by name. Those of each step are let go as they are copied."""
         if place in self.values:
             return {name: layout.rows_over_time(value) for name, value in self.values[place].items()}
         steps = self.steps[place]
         return {name: layout.over_time([step.pop(name) for step in steps]) for name in list(steps[0])}
 
 
-def first_states(
+def initial_states(
     plan: Plan, layout: Layout, weights: Weights, rows: Tensor, hx: Any
 ) -> dict[Place, list[Tensor]]:
     """h, or h and c, before each layer and direction's first step, (B, ·) each: of hx, or zeros."""
@@ -249,12 +136,12 @@ def recompute(
     step_by_step: bool = False,
     keep: bool = False,
 ) -> Outputs:
-    """The call once more; of these layers, the values of these names are kept.
+    """The call once more; of these layers, the values of these names are saved.
 
     All steps at once where whole.py serves, unless `step_by_step`, in which each step has tensors of its own.
     Dropout's masks that `inputs` lacks are drawn as torch draws them on a CPU, and left there.
     """
-    rows, ends = inputs.rows, list[list[Tensor]]()
+    rows, finals = inputs.rows, list[State]()
     found = Outputs(rows, [])
     for layer in range(plan.num_layers):
         if layer > 0 and inputs.drop > 0:
@@ -262,39 +149,39 @@ def recompute(
                 inputs.masks[layer] = dropout(torch.ones_like(rows), inputs.drop)
             rows = rows * inputs.masks[layer]
         outputs = []
+        final: State
         for reverse in (False, True)[: 1 + plan.bidirectional]:
             place, wanted = (layer, reverse), names if layer in layers else ()
-            start, weights = inputs.starts[place], inputs.weights[place]
-            if not (step_by_step or plan.is_cell or plan.edits) and whole.possible(rows, start, weights):
+            initial, weights = inputs.initial[place], inputs.weights[place]
+            if not (step_by_step or plan.is_cell or plan.edits) and whole.possible(rows, initial, weights):
                 ran = whole.run(
-                    plan.mode, rows, layout.batch_sizes, reverse, start, weights, keep=keep or bool(wanted)
+                    plan.mode, rows, layout.batch_sizes, reverse, initial, weights, keep=keep or bool(wanted)
                 )
                 if keep:
                     found.ran[place] = ran
-                hs, end = ran.output, ran.end
+                hs, final = ran.output, ran.final
                 found.values[place] = whole.values(ran, wanted) if wanted else {}
             else:
-                step, kept = _recorder(plan, wanted)
-                hs, state = unroll(step, rows, layout.batch_sizes, reverse, start, weights)
-                end = list(state)
-                found.steps[place] = kept[::-1] if reverse else kept
+                step, saved = _recorder(plan, wanted)
+                hs, final = unroll(step, rows, layout.batch_sizes, reverse, initial, weights)
+                found.steps[place] = saved[::-1] if reverse else saved
             outputs.append(hs)
-            ends.append(end)
+            finals.append(final)
         rows = torch.cat(outputs, dim=-1)
-    found.rows, found.ends = rows, [torch.stack(parts) for parts in zip(*ends, strict=True)]
+    found.rows, found.final = rows, [torch.stack(parts) for parts in zip(*finals, strict=True)]
     return found
 
 
 def _recorder(plan: Plan, names: Collection[str]) -> tuple[Callable[..., State], list[Values]]:
     """A step for `unroll`, and the list to which it appends each step's values of these names."""
-    kept: list[Values] = []
+    saved: list[Values] = []
 
     def step(x_t: Tensor, state: State, weights: Mapping[str, Tensor]) -> State:
         if plan.step is not None:
             values = {"x": x_t} | plan.step(x_t, *state)
         else:
             values = EQUATIONS[plan.mode](x_t, *state, **weights, edits=plan.edits)
-        kept.append({name: values[name] for name in names})
+        saved.append({name: values[name] for name in names})
         return [values["h"], values["c"]] if plan.has_cell_state else [values["h"]]
 
-    return step, kept
+    return step, saved

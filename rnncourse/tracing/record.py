@@ -1,4 +1,4 @@
-"""Hooks on the recurrent modules of a model: each call is computed again, and its values are kept.
+"""Hooks on the recurrent modules of a model: each call is computed again, and its values are saved.
 
 A call is recomputed at once, without gradients, for its values. Where a backward pass inside the block
 reaches what it returned, it is recomputed again at the block's end, for the gradients: one call at a time.
@@ -7,8 +7,7 @@ reaches what it returned, it is recomputed again at the block's end, for the gra
 import math
 import sys
 import warnings
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
@@ -21,23 +20,17 @@ from torch.utils.hooks import RemovableHandle
 
 from rnncourse.explaining import explanation
 from rnncourse.explaining.failing import add_note
+from rnncourse.spec import Place, Recurrent
 from rnncourse.steps import LSTMState
+from rnncourse.tracing.aside import aside, autocast, in_backward, random_states, set_random_states
 from rnncourse.tracing.compare import allowed, max_error
 from rnncourse.tracing.equations import GATES, Values
 from rnncourse.tracing.gradients import Replay, gradients, packed, results_of
-from rnncourse.tracing.recompute import (
-    Inputs,
-    Layout,
-    Place,
-    Plan,
-    Recurrent,
-    Weights,
-    first_states,
-    recompute,
-)
+from rnncourse.tracing.layout import Layout
+from rnncourse.tracing.recompute import Inputs, Plan, Weights, initial_states, recompute
 
 LOOPS = 2**28  # bytes. Up to this much is held to save a second loop for the gradients
-LIMIT = 2**30  # bytes. A block that comes to keep more says so before it does
+LIMIT = 2**30  # bytes. A block that is about to save more says so first
 FORWARDS = {kind.forward for kind in get_args(Recurrent)}
 
 
@@ -48,10 +41,10 @@ class Call:
     plan: Plan
     layout: Layout
     values: dict[Place, Values]
-    starts: dict[Place, list[Tensor]]  # h_0, or h_0 and c_0, (B, ·) each
+    initial: dict[Place, list[Tensor]]  # h_0, or h_0 and c_0, (B, ·) each
     masks: dict[int, Tensor]  # dropout's, by the layer that reads through it
     output: Tensor | PackedSequence | None  # None of a cell
-    states: list[Tensor]  # h_n, or h_n and c_n; of a cell h, or h and c
+    final: list[Tensor]  # h_n, or h_n and c_n; of a cell h, or h and c
     max_error: float
     given: bool  # whether it was called with a state
     replay: Replay | None
@@ -61,7 +54,7 @@ class Call:
     @property
     def nbytes(self) -> int:
         output = self.output.data if isinstance(self.output, PackedSequence) else self.output
-        held = [output, *self.states, *self.masks.values(), *chain.from_iterable(self.starts.values())]
+        held = [output, *self.final, *self.masks.values(), *chain.from_iterable(self.initial.values())]
         for by_place in (self.values, self.gradients or {}):
             held += chain.from_iterable(values.values() for values in by_place.values())
         return sum(tensor.nbytes for tensor in held if tensor is not None)
@@ -74,7 +67,7 @@ class Watched:
     module: Recurrent
     name: str
     plan: Plan
-    layers: Collection[int]  # what to keep: of these layers
+    layers: Collection[int]  # what to save: of these layers
     names: Sequence[str]  # the values of these names
     calls: list[Call] = field(default_factory=list)
     untraced: list[str] = field(default_factory=list)  # why a call could not be traced
@@ -104,14 +97,13 @@ class Recorder:
     def __init__(self, watched: Sequence[Watched]) -> None:
         self.watched = watched
         self._handles: list[RemovableHandle] = []
-        self._bytes = 0  # kept so far, about
+        self._bytes = 0  # saved so far, about
         self._loops = 0  # bytes that the loops of calls hold until the block ends
 
     def start(self) -> None:
         for watched in self.watched:
-            module = (
-                watched.module
-            )  # our hooks stand next to the call: after all before it, before all after it
+            # Our hooks stand next to the call: after all that come before it, before all that come after it.
+            module = watched.module
             self._handles += [
                 module.register_forward_pre_hook(partial(self._before, watched), with_kwargs=True),
                 module.register_forward_hook(
@@ -121,7 +113,7 @@ class Recorder:
             # A weight that is computed at each reading is taken from the call's own reading of it: to read
             # it again could change it, as spectral_norm does.
             for name, parts in getattr(module, "parametrizations", {}).items():
-                self._handles.append(parts.register_forward_hook(partial(_keep_computed, watched, name)))
+                self._handles.append(parts.register_forward_hook(partial(_save_computed, watched, name)))
 
     def stop(self, failed: bool, interrupted: bool = False) -> None:
         """Take all hooks away; then compute the gradients of the backward passes that ran.
@@ -160,15 +152,15 @@ class Recorder:
     def _before(
         self, watched: Watched, module: Recurrent, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
-        drops = watched.plan.dropout(module) and not _in_backward()
-        watched.random = _random_states(module) if drops else None
+        drops = watched.plan.dropout(module) and not in_backward()
+        watched.random = random_states(module) if drops else None
         watched.computed.clear()
 
     def _after(
         self, watched: Watched, module: Recurrent, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
     ) -> Any:
         """Record a call. Return what the module is to have returned, if values were set, else None."""
-        if _in_backward():  # torch.utils.checkpoint runs a call again on the way back: it is recorded already
+        if in_backward():  # torch.utils.checkpoint runs a call again on the way back: it is recorded already
             return _edited(watched, *args, **kwargs) if watched.plan.edits else None
         if result is None and (error := sys.exception()) is not None:
             add_note(error, module, watched.name, explanation, args, kwargs)
@@ -186,9 +178,9 @@ class Recorder:
         if watched.plan.edits:
             result = _edited(watched, *args, **kwargs)
         try:
-            with _aside(module):
+            with aside(module):
                 if watched.random is not None:
-                    _set_random_states(watched.random)
+                    set_random_states(watched.random)
                 watched.calls.append(self._record(watched, result, *args, **kwargs))
         except Exception as error:
             if not watched.is_foreign:
@@ -205,7 +197,7 @@ class Recorder:
         return result if watched.plan.edits else None
 
     def _record(self, watched: Watched, result: Any, input: Tensor | PackedSequence, hx: Any = None) -> Call:
-        if watched.plan.step is not None:
+        if watched.plan.step is not None and not watched.plan.own_names:
             self._learn_names(watched, input, hx)
         plan, layers, names = watched.plan, watched.layers, watched.names
         layout = Layout.of(watched.module, input, watched.plan.is_cell)
@@ -216,12 +208,12 @@ class Recorder:
             place: {name: weight.detach() for name, weight in named.items()}
             for place, named in plan.weights(watched.module, watched.computed).items()
         }
-        starts = {
+        initial = {
             place: [state.detach() for state in states]
-            for place, states in first_states(plan, layout, weights, rows, hx).items()
+            for place, states in initial_states(plan, layout, weights, rows, hx).items()
         }
-        inputs = Inputs(rows, starts, weights, plan.dropout(watched.module))
-        autocast = _autocast(rows.device.type)
+        inputs = Inputs(rows, initial, weights, plan.dropout(watched.module))
+        present = autocast(rows.device.type)
         differentiable = any(tensor.requires_grad for tensor in results)
         self._announce(watched, layout, inputs, differentiable)
 
@@ -231,12 +223,12 @@ class Recorder:
         replay = None
         if differentiable:
             copies = _copies(watched, inputs)
-            replay = Replay.of(plan, copies, autocast, results)
+            replay = Replay.of(plan, copies, present, results)
             for place, ran in again.ran.items():
-                ran.weights, ran.start = copies.weights[place], copies.starts[place]
+                ran.weights, ran.initial = copies.weights[place], copies.initial[place]
             replay.ran = again.ran
         apart, some_nan = max_error(packed(plan, layout, own), results_of(plan, again))
-        if apart > allowed(own, autocast):
+        if apart > allowed(own, present):
             watched.warn_once(
                 f"trace: {watched.label} gave other numbers than its equations, by up to {apart:.1e}. The "
                 f"trace holds the equations' own.{_likely_cause(watched)}"
@@ -249,8 +241,10 @@ class Recorder:
             plan,
             layout,
             values={place: again.over_time(layout, place) for place in plan.places if place[0] in layers},
-            starts={
-                p: [layout.at_start(s) for s in states] for p, states in starts.items() if p[0] in layers
+            initial={
+                p: [layout.initial_as_called(s) for s in states]
+                for p, states in initial.items()
+                if p[0] in layers
             },
             masks={
                 k: layout.over_time(m.split(layout.batch_sizes))
@@ -258,7 +252,7 @@ class Recorder:
                 if k in layers
             },
             output=output,
-            states=own,
+            final=own,
             max_error=math.nan if some_nan else apart,
             given=hx is not None,
             replay=replay,
@@ -274,15 +268,16 @@ class Recorder:
         needed = ("h", "c")[: len(state)]
         if not (isinstance(values, dict) and all(name in values for name in needed)):
             raise ValueError(f"its step must return a dict of values with {' and '.join(needed)} among them")
-        watched.names = ("x", *(name for name in values if name != "x"))
-        watched.plan = replace(watched.plan, own_names=tuple(watched.names), two_states=len(state) == 2)
+        names = ("x", *(name for name in values if name != "x"))
+        watched.names = [name for name in names if not watched.names or name in watched.names]
+        watched.plan = replace(watched.plan, own_names=names, two_states=len(state) == 2)
 
     def _announce(self, watched: Watched, layout: Layout, inputs: Inputs, differentiable: bool) -> None:
-        """Warn before the call with which the block comes to keep more than LIMIT bytes."""
+        """Warn before the call with which the block has saved more than LIMIT bytes."""
         if watched.plan.step is not None:
             return  # how wide its values are is not known before
         plan, T, B = watched.plan, len(layout.batch_sizes), layout.batch_sizes[0]
-        width = 0  # of all that is kept of one step of one sequence
+        width = 0  # of all that is saved of one step of one sequence
         for (layer, _), weights in inputs.weights.items():
             H = weights["weight_ih"].size(0) // max(1, len(GATES[plan.mode]))
             widths = {"x": weights["weight_ih"].size(1), "h": weights["weight_hh"].size(1)}
@@ -293,8 +288,8 @@ class Recorder:
         if before <= LIMIT < self._bytes:
             least = ["c" if plan.has_cell_state else "h"]
             _warn(
-                f"trace: with this call of {watched.label} (T={T}, B={B}) the block comes to keep about "
-                f"{self._bytes / 2**30:.2g} GiB{', gradients included' if differentiable else ''}. To keep "
+                f"trace: with this call of {watched.label} (T={T}, B={B}) the block saves about "
+                f"{self._bytes / 2**30:.2g} GiB{', gradients included' if differentiable else ''}. To save "
                 f"less, say what you want: trace(model, layers=[{plan.num_layers - 1}], names={least})."
             )
 
@@ -304,17 +299,17 @@ def _edited(watched: Watched, input: Tensor | PackedSequence, hx: Any = None) ->
     plan, layout = watched.plan, Layout.of(watched.module, input, watched.plan.is_cell)
     rows, weights = layout.rows(input), plan.weights(watched.module, watched.computed)
     inputs = Inputs(
-        rows, first_states(plan, layout, weights, rows, hx), weights, plan.dropout(watched.module)
+        rows, initial_states(plan, layout, weights, rows, hx), weights, plan.dropout(watched.module)
     )
-    after = _random_states(watched.module)
+    after = random_states(watched.module)
     if watched.random is not None:  # dropout's masks are those that the module drew
-        _set_random_states(watched.random)
+        set_random_states(watched.random)
     try:
         again = recompute(plan, layout, inputs, (), ())
     finally:
-        _set_random_states(after)
-    ends = [layout.state_as_called(end) for end in again.ends]
-    state = LSTMState(*ends) if plan.has_cell_state else ends[0]
+        set_random_states(after)
+    final = [layout.state_as_called(state) for state in again.final]
+    state = LSTMState(*final) if plan.has_cell_state else final[0]
     return state if plan.is_cell else (layout.as_called(again.rows, input), state)
 
 
@@ -334,18 +329,18 @@ def _results(plan: Plan, layout: Layout, result: Any) -> list[Tensor]:
 
 def _copies(watched: Watched, inputs: Inputs) -> Inputs:
     """The inputs, safe from changes in place. Weights are copied when they have changed, not at each call."""
-    kept = watched.weights
-    if kept is None or not all(
-        torch.equal(weight, kept[place][name])
+    copied = watched.weights
+    if copied is None or not all(
+        torch.equal(weight, copied[place][name])
         for place, weights in inputs.weights.items()
         for name, weight in weights.items()
     ):
-        kept = {
+        copied = {
             place: {n: w.clone() for n, w in weights.items()} for place, weights in inputs.weights.items()
         }
-        watched.weights = kept
-    starts = {place: [state.clone() for state in states] for place, states in inputs.starts.items()}
-    return Inputs(inputs.rows.clone(), starts, kept, inputs.drop, inputs.masks)
+        watched.weights = copied
+    initial = {place: [state.clone() for state in states] for place, states in inputs.initial.items()}
+    return Inputs(inputs.rows.clone(), initial, copied, inputs.drop, inputs.masks)
 
 
 def _likely_cause(watched: Watched) -> str:
@@ -356,49 +351,9 @@ def _likely_cause(watched: Watched) -> str:
     return " Are its weights drawn anew at each reading? Over many steps, rounding alone can grow too."
 
 
-def _in_backward() -> bool:
-    return torch._C._current_graph_task_id() != -1
-
-
-@contextmanager
-def _aside(module: Recurrent) -> Iterator[None]:
-    """In here autograd records nothing, no inference tensor is made, and no random generator moves on."""
-    states = _random_states(module)
-    try:
-        with torch.inference_mode(False), torch.no_grad():
-            yield
-    finally:
-        _set_random_states(states)
-
-
-def _random_states(module: Recurrent) -> dict[torch.device, Tensor]:
-    """Return the random generators' states: the CPU's, and those of the accelerators the module is on."""
-    devices = {parameter.device for parameter in module.parameters()}
-    others = {device for device in devices if device.type not in ("cpu", "meta")}
-    states = {device: torch.get_device_module(device).get_rng_state(device) for device in others}
-    return {torch.device("cpu"): torch.get_rng_state()} | states
-
-
-def _set_random_states(states: dict[torch.device, Tensor]) -> None:
-    for device, state in states.items():
-        if device.type == "cpu":
-            torch.set_rng_state(state)
-        else:
-            torch.get_device_module(device).set_rng_state(state, device)
-
-
-def _keep_computed(watched: Watched, name: str, module: object, args: object, weight: Tensor) -> None:
+def _save_computed(watched: Watched, name: str, module: object, args: object, weight: Tensor) -> None:
     """A hook on a parametrization: the weight that a call reads."""
     watched.computed[name] = weight
-
-
-def _autocast(device: str) -> dict[str, Any]:
-    """The present autocast, as the arguments that bring it back."""
-    return {
-        "device_type": device,
-        "dtype": torch.get_autocast_dtype(device),
-        "enabled": torch.is_autocast_enabled(device),
-    }
 
 
 def _warn(message: str) -> None:

@@ -1,7 +1,7 @@
 """A layer's call once more, all steps of a direction at once: what makes tracing affordable.
 
-The loop over time and its backward pass are those of bptt.py, which keep the gates and the states. What they
-do not keep needs no loop of matmuls: a pre-activation is one matmul over all steps, since each step's state
+The loop over time and its backward pass are those of bptt.py, which save the gates and the states. What they
+do not save needs no loop of matmuls: a pre-activation is one matmul over all steps, since each step's state
 is known by then, and the gradient of c is a loop of multiplications. The formulas are those of equations.py,
 and the tests hold all of it against autograd over the plain equations.
 
@@ -17,33 +17,33 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from rnncourse.bptt import CELLS, Steps, serves
-from rnncourse.tracing.equations import Values
+from rnncourse.tracing.equations import GATES, Values
 
 
 @dataclass
 class Ran:
-    """One layer and direction, run: what went in, what came out, and what the loop kept."""
+    """One layer and direction, run: what went in, what came out, and what the loop saved."""
 
     mode: str
     steps: Steps
     x: Tensor  # (N, I)
-    start: Sequence[Tensor]
+    initial: Sequence[Tensor]
     weights: dict[str, Tensor]
     output: Tensor  # (N, H)
-    end: list[Tensor]
-    kept: list[Tensor]  # bptt's: of an LSTM i f g o, c, q; of a GRU r z n, hh_n
+    final: list[Tensor]
+    saved: list[Tensor]  # bptt's: of an LSTM i f g o, c, q; of a GRU r z n, hh_n
 
     @property
     def nbytes(self) -> int:
-        return sum(tensor.nbytes for tensor in {id(t): t for t in (self.output, *self.kept)}.values())
+        return sum(tensor.nbytes for tensor in {id(t): t for t in (self.output, *self.saved)}.values())
 
     def linear(self, kind: str, v: Tensor) -> Tensor:
         return linear(v, self.weights[f"weight_{kind}"], self.weights.get(f"bias_{kind}"))
 
 
-def possible(rows: Tensor, start: Sequence[Tensor], weights: dict[str, Tensor]) -> bool:
+def possible(rows: Tensor, initial: Sequence[Tensor], weights: dict[str, Tensor]) -> bool:
     """Whether bptt.py serves this call: not under autocast, say."""
-    return serves((rows, *start, *weights.values()))
+    return serves((rows, *initial, *weights.values()))
 
 
 def run(
@@ -51,15 +51,15 @@ def run(
     rows: Tensor,
     batch_sizes: Sequence[int],
     reverse: bool,
-    start: Sequence[Tensor],
+    initial: Sequence[Tensor],
     weights: dict[str, Tensor],
     keep: bool,
 ) -> Ran:
     """Fold one layer and direction over all steps."""
     steps = Steps(batch_sizes, reverse)
     with np.errstate(all="ignore"):
-        output, end, kept = CELLS[mode][0](steps, keep, rows, start, weights)
-    return Ran(mode, steps, rows, start, weights, output, end, [v for v in kept if v is not None])
+        output, final, saved = CELLS[mode][0](steps, keep, rows, initial, weights)
+    return Ran(mode, steps, rows, initial, weights, output, final, [v for v in saved if v is not None])
 
 
 def values(ran: Ran, names: Collection[str]) -> Values:
@@ -69,15 +69,15 @@ def values(ran: Ran, names: Collection[str]) -> Values:
         found["x"] = ran.x.clone()
     wants_a = any(name.startswith("a") for name in names)
     if wants_a:
-        ih, hh = ran.linear("ih", ran.x), ran.linear("hh", ran.steps.before(ran.start[0], ran.output))
+        ih, hh = ran.linear("ih", ran.x), ran.linear("hh", ran.steps.before(ran.initial[0], ran.output))
     if ran.mode == "LSTM":
-        gates, cells, q = ran.kept
-        found |= dict(zip("ifgo", gates.chunk(4, dim=1), strict=True)) | {"c": cells, "q": q}
+        gates, cells, q = ran.saved
+        found |= dict(zip(GATES["LSTM"], gates.chunk(4, dim=1), strict=True)) | {"c": cells, "q": q}
         if wants_a:
-            found |= dict(zip(("a_i", "a_f", "a_g", "a_o"), (ih + hh).chunk(4, dim=1), strict=True))
+            found |= dict(zip(_a("LSTM"), (ih + hh).chunk(4, dim=1), strict=True))
     elif ran.mode == "GRU":
-        gates, hh_n = ran.kept
-        found |= dict(zip("rzn", gates.chunk(3, dim=1), strict=True)) | {"hh_n": hh_n}
+        gates, hh_n = ran.saved
+        found |= dict(zip(GATES["GRU"], gates.chunk(3, dim=1), strict=True)) | {"hh_n": hh_n}
         if wants_a:
             ih_rz, ih_n = ih.tensor_split([2 * hh_n.size(1)], dim=1)
             a_r, a_z = (ih_rz + hh[:, : ih_rz.size(1)]).chunk(2, dim=1)
@@ -88,43 +88,51 @@ def values(ran: Ran, names: Collection[str]) -> Values:
 
 
 def gradients(
-    ran: Ran, doutput: Tensor, dend: Sequence[Tensor], names: Collection[str], needs_dx: bool = True
+    ran: Ran, doutput: Tensor, dfinal: Sequence[Tensor], names: Collection[str], needs_dx: bool = True
 ) -> tuple[Values, Tensor | None, list[Tensor]]:
-    """The values' gradients, (N, ·) each, x's, and the start's, from those of output and of the end."""
+    """The gradients of the values, (N, ·) each, of x, and of the initial states, (B, ·) each.
+
+    doutput (N, H), dfinal (B, ·) each: the gradients of output and of the final states.
+    """
     weights, dh = ran.weights, torch.empty_like(ran.output)
     with np.errstate(all="ignore"):
-        after = zip(ran.start, (ran.output, *ran.kept[1:]), strict=False)  # h, and c, an LSTM's kept[1]
+        after = zip(ran.initial, (ran.output, *ran.saved[1:]), strict=False)  # h, and c, an LSTM's saved[1]
         h_prev, *_ = before = [ran.steps.before(start, states) for start, states in after]
-        own = (ran.output, *ran.kept, doutput)
-        da, dih_n, dstart, _ = CELLS[ran.mode][1](ran.steps, before, weights, own, dend, dh)
+        own = (ran.output, *ran.saved, doutput)
+        da, dih_n, dinitial, _ = CELLS[ran.mode][1](ran.steps, before, weights, own, dfinal, dh)
     dih = da if dih_n is None else torch.cat([da[:, : -dih_n.size(1)], dih_n], dim=1)
     found: Values = {"h": dh}
     dx = dih.mm(weights["weight_ih"]) if needs_dx or "x" in names else None
     if dx is not None:
         found["x"] = dx
     if ran.mode == "LSTM":
-        gates, c, _ = ran.kept
+        gates, c, _ = ran.saved
         i, f, g, o = gates.chunk(4, dim=1)
-        found |= dict(zip(("a_i", "a_f", "a_g", "a_o"), da.chunk(4, dim=1), strict=True))
+        found |= dict(zip(_a("LSTM"), da.chunk(4, dim=1), strict=True))
         if not {"c", "i", "f", "g", "o", "q"}.isdisjoint(names):
             dq = dh.mm(weights["weight_hr"]) if "weight_hr" in weights else dh
             tanh_c = torch.tanh(c)
-            dc = dc_of_each_step(ran.steps, dq * o * (1 - tanh_c**2), dend[1], f)
+            dc = dc_of_each_step(ran.steps, dq * o * (1 - tanh_c**2), dfinal[1], f)
             found |= {"q": dq, "o": dq * tanh_c, "c": dc, "i": dc * g, "g": dc * i}
-            found["f"] = dc * ran.steps.before(ran.start[1], c)
+            found["f"] = dc * ran.steps.before(ran.initial[1], c)
     elif ran.mode == "GRU":
-        gates, hh_n = ran.kept
+        gates, hh_n = ran.saved
         _, z, n = gates.chunk(3, dim=1)
         da_n, dhh_n = (v[:, -n.size(1) :] for v in (dih, da))
-        found |= dict(zip(("a_r", "a_z", "a_n"), dih.chunk(3, dim=1), strict=True))
+        found |= dict(zip(_a("GRU"), dih.chunk(3, dim=1), strict=True))
         found |= {"r": da_n * hh_n, "z": dh * (h_prev - n), "n": dh * (1 - z), "hh_n": dhh_n}
     else:
         found["a"] = da
     return (
         {name: found[name].clone() if found[name]._is_view() else found[name] for name in names},
         dx,
-        dstart,
+        dinitial,
     )
+
+
+def _a(mode: str) -> list[str]:
+    """The names of the gates' pre-activations."""
+    return [f"a_{gate}" for gate in GATES[mode]]
 
 
 def dc_of_each_step(steps: Steps, through_h: Tensor, dc_n: Tensor, f: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import nbformat
 
-from rnncourse.grading.grade import Assignment
+from rnncourse.grading.intake.assignment import Assignment
 
 ROOT = Path(__file__).parents[2]
 SEED = 20260707

@@ -18,12 +18,19 @@ from hypothesis import strategies as st
 
 from rnncourse.checks.framework.evaluate import Answer, Failure
 from rnncourse.checks.framework.plain import Other
-from rnncourse.grading.grade import grade
-from rnncourse.grading.host import Host
-from rnncourse.grading.notebook import names
-from rnncourse.grading.result import Result
-from rnncourse.grading.sandbox import FOLDER_BYTES, FOLDER_FILES, Limits, can_bound, missing, own_user
-from rnncourse.grading.wire import WireError, pack_answers, unpack_answers, unpack_inputs
+from rnncourse.grading.intake.notebook import names
+from rnncourse.grading.report.result import Result
+from rnncourse.grading.sandbox.client import SandboxClient
+from rnncourse.grading.sandbox.limits import Limits
+from rnncourse.grading.sandbox.walls import (
+    FOLDER_BYTES,
+    FOLDER_FILES,
+    can_mount_in_memory,
+    missing,
+    unused_uid,
+)
+from rnncourse.grading.sandbox.wire import WireError, pack_answers, unpack_answers, unpack_inputs
+from rnncourse.grading.submission import grade
 
 if sys.platform != "linux":
     pytest.skip("the sandbox needs Linux", allow_module_level=True)
@@ -38,7 +45,7 @@ def host():
     if lacks := missing():
         pytest.skip("; ".join(lacks))
     os.environ["A_PASSWORD"] = "secret"
-    with Host([ROOT / "solutions"]) as host:
+    with SandboxClient([ROOT / "solutions"]) as host:
         yield host
     del os.environ["A_PASSWORD"]
 
@@ -48,9 +55,9 @@ def processes(host):
     server = host._process.pid
     found = Path(f"/proc/{server}/task/{server}/children").read_text().split()
     for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and own_user() is not None:
+        if entry.name.isdigit() and unused_uid() is not None:
             try:
-                if entry.stat().st_uid == own_user():
+                if entry.stat().st_uid == unused_uid():
                     found.append(entry.name)
             except FileNotFoundError:
                 continue
@@ -251,7 +258,7 @@ def test_a_cell(host, name):
 
 @pytest.mark.parametrize(("size", "most"), [(2**23, FOLDER_BYTES // 2**23 + 1), (1, FOLDER_FILES)])
 def test_many_files_are_bounded_together(host, tmp_path, size, most):
-    if not can_bound(tmp_path):
+    if not can_mount_in_memory(tmp_path):
         pytest.skip("no mounts of one's own here")
     fill = f"""
 import os
@@ -651,7 +658,7 @@ def test_what_is_to_be_built_does_not_answer(host, name):
 def test_the_class_is_torchs(host):
     result = attack(host, answered(MyLSTMCell="MyLSTMCell = nn.LSTMCell"))
     assert (result.state, result.points) == ("flagged", 13)
-    assert result.reason == "MyLSTMCell: this calls torch.nn.LSTMCell: that is the thing to build here."
+    assert result.reason == "MyLSTMCell: this calls torch.nn.LSTMCell: that is what you should build here."
 
 
 # ---- the notebook itself
@@ -746,7 +753,7 @@ def test_what_is_no_notebook_is_invalid(host, data):
     result = grade("mallory", LSTM_GATES, data, host, SMALL)
     assert result.state == "invalid"
     assert result.points is None
-    assert result.reason.endswith(".")
+    assert result.reason.endswith((".", "?"))
 
 
 @pytest.mark.parametrize("cell", [

@@ -17,16 +17,19 @@ import pytest
 from handed_in import EXERCISE, LSTM_GATES, PERFECT, ROOT, replaced
 
 from rnncourse.cli import main
-from rnncourse.grading import pool, sandbox
-from rnncourse.grading.host import Host, remove_left_behind
-from rnncourse.grading.notebook import Unreadable, read
-from rnncourse.grading.results import alone_in
-from rnncourse.grading.sandbox import Limits
-from rnncourse.grading.worker import HandedIn, Settings
+from rnncourse.grading import pool
+from rnncourse.grading.errors import NotebookError
+from rnncourse.grading.intake.notebook import read
+from rnncourse.grading.report.writing import exclusive_folder
+from rnncourse.grading.sandbox import walls
+from rnncourse.grading.sandbox.client import SandboxClient, remove_left_behind
+from rnncourse.grading.sandbox.limits import Limits
+from rnncourse.grading.sandbox.walls import missing
+from rnncourse.grading.worker import GradeRequest, Settings
 
 COMMAND = [sys.executable, "-c", "from rnncourse.cli import main; raise SystemExit(main())", "grade"]
 
-pytestmark = pytest.mark.skipif(bool(sandbox.missing()), reason=f"no sandbox here: {sandbox.missing()}")
+pytestmark = pytest.mark.skipif(bool(missing()), reason=f"no sandbox here: {missing()}")
 
 KINDS = {
     "perfect": PERFECT,
@@ -116,7 +119,7 @@ def test_killed_midway_and_gone_on_with(tmp_path):
 def test_a_killed_worker_costs_no_result():
     settings = Settings.of([LSTM_GATES], [ROOT / "solutions"], Limits())
     names = ("perfect", "empty", "half", "perfect", "perfect", "half")
-    class_ = [HandedIn(f"s{k}", LSTM_GATES.name, KINDS[name]) for k, name in enumerate(names)]
+    class_ = [GradeRequest(f"s{k}", LSTM_GATES.name, KINDS[name]) for k, name in enumerate(names)]
     found = {}
     for result in pool.results(1, settings, {LSTM_GATES.name: LSTM_GATES}, class_):
         if not found:
@@ -157,13 +160,13 @@ def test_a_run_without_its_seed_is_refused(tmp_path, capsys, monkeypatch):
 
 
 def test_without_a_sandbox_it_refuses(monkeypatch, capsys, tmp_path):
-    monkeypatch.setattr(sandbox, "missing", lambda: ["Landlock"])
+    monkeypatch.setattr(walls, "missing", lambda: ["Landlock"])
     assert main(["grade", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert "--no-sandbox grades all the same" in capsys.readouterr().err
 
 
 def test_ctrl_c_says_what_is_kept(monkeypatch, capsys, tmp_path):
-    def stopped(wishes):
+    def stopped(options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("rnncourse.grading.classroom.grade_class", stopped)
@@ -174,8 +177,8 @@ def test_ctrl_c_says_what_is_kept(monkeypatch, capsys, tmp_path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("SUBMITTED", "--out", "SUBMITTED"), "look like a student's: take an --out beside it"),
-        (("SUBMITTED", "--out", "SUBMITTED/results"), "look like a student's: take an --out beside it"),
+        (("SUBMITTED", "--out", "SUBMITTED"), "look like a student's: choose another --out"),
+        (("SUBMITTED", "--out", "SUBMITTED/results"), "look like a student's: choose another --out"),
         ((".", "--out", "OUT"), "is its folder submitted/ meant?"),
         (
             ("SUBMITTED", "--out", "SUBMITTED/ana/06_lstm_gates/lstm_gates.ipynb"),
@@ -246,7 +249,7 @@ def test_words_for_what_is_no_notebook():
         (b"\n<!DOCTYPE html><html>", "begins with `<!DOCTYPE html>"),
         (PERFECT[:1000], r"\. Was the upload cut off\?"),
     ]:
-        with pytest.raises(Unreadable, match=words):
+        with pytest.raises(NotebookError, match=words):
             read(data)
 
 
@@ -254,7 +257,7 @@ def test_ctrl_c_while_it_starts(monkeypatch, capsys, tmp_path):
     def stopped():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sandbox, "missing", stopped)
+    monkeypatch.setattr(walls, "missing", stopped)
     assert main(["grade", str(tmp_path), "--out", str(tmp_path / "out")]) == 130
     assert "Stopped" in capsys.readouterr().err
 
@@ -298,7 +301,7 @@ def test_two_runs_into_one_folder(tmp_path, monkeypatch, capsys):
     submitted, out = hand_in(tmp_path / "submitted", {"ana": KINDS["torn"]}), tmp_path / "out"
     out.mkdir()
     words = ["grade", str(submitted), "--out", str(out)]
-    with alone_in(out):
+    with exclusive_folder(out):
         assert main(words) == 2
         assert "another run is writing into" in capsys.readouterr().err
         assert list(out.iterdir()) == []
@@ -312,7 +315,7 @@ def test_folders_that_a_killed_grader_left_are_removed(tmp_path, monkeypatch):
     (left / "box" / "deep").mkdir(parents=True)
     (tmp_path / "rnncourse-file").write_text("mine")
     (tmp_path / "rnncourse-link").symlink_to(ROOT)
-    with Host() as used:
+    with SandboxClient() as used:
         assert not left.exists()
         remove_left_behind()
         assert used.folder.exists()

@@ -12,10 +12,11 @@ import sys
 import pytest
 from handed_in import EXERCISE, LSTM_GATES, PERFECT, ROOT, answered, code, marks, solved, written
 
-from rnncourse.grading.feedback import feedback
-from rnncourse.grading.grade import grade
-from rnncourse.grading.host import Host
-from rnncourse.grading.sandbox import Limits, missing
+from rnncourse.grading.report.feedback import feedback
+from rnncourse.grading.sandbox.client import SandboxClient
+from rnncourse.grading.sandbox.limits import Limits
+from rnncourse.grading.sandbox.walls import missing
+from rnncourse.grading.submission import grade
 
 if sys.platform != "linux":
     pytest.skip("the sandbox needs Linux", allow_module_level=True)
@@ -113,7 +114,7 @@ import shutil; shutil.copy('/etc/hostname', 'h'); shutil.rmtree('/content', igno
 def host():
     if lacks := missing():
         pytest.skip("; ".join(lacks))
-    with Host([ROOT / "solutions"]) as host:
+    with SandboxClient([ROOT / "solutions"]) as host:
         yield host
 
 

@@ -18,10 +18,12 @@ from nbgrader.coursedir import CourseDirectory
 from nbgrader.server_extensions.formgrader import handlers
 from traitlets.config import PyFileConfigLoader
 
-from rnncourse.grading.autograded import autograded
-from rnncourse.grading.grade import Assignment, ungraded
-from rnncourse.grading.gradebook import WrongGradebook, prepare, record
-from rnncourse.grading.result import Result, TaskResult
+from rnncourse.grading.errors import GradebookError
+from rnncourse.grading.intake.assignment import Assignment
+from rnncourse.grading.report.autograded import autograded
+from rnncourse.grading.report.gradebook import prepare, record
+from rnncourse.grading.report.result import Result, TaskResult
+from rnncourse.grading.submission import ungraded
 
 NAME, STEM = LSTM_GATES.name, LSTM_GATES.stem
 OWN = {"id", "timestamp"}  # of a row, what differs between two gradebooks
@@ -185,7 +187,7 @@ def test_twice_changes_nothing(assignment, path, tmp_path):
 
 
 def test_more_than_one_batch(assignment, path, monkeypatch):
-    monkeypatch.setattr("rnncourse.grading.gradebook.BATCH", 2)
+    monkeypatch.setattr("rnncourse.grading.report.gradebook.BATCH", 2)
     record(path, assignment, (result(assignment, f"s{n}") for n in range(5)), handed_in)
     with Gradebook(f"sqlite:///{path}") as book:
         assert [s["score"] for s in book.submission_dicts(NAME)] == [10.0] * 5
@@ -227,7 +229,7 @@ def test_another_versions_gradebook_is_refused(assignment, path):
         book.find_grade_cell("gates_check", STEM, NAME).max_score = 3
         book.db.commit()
     before = rows(path)
-    with pytest.raises(WrongGradebook, match=r"'gates_check': 3.*another version") as refused:
+    with pytest.raises(GradebookError, match=r"'gates_check': 3.*another version") as refused:
         record(path, assignment, [result(assignment, points=(0,) * 5)], handed_in)
     assert "\n" not in str(refused.value)
     assert rows(path) == before
@@ -332,7 +334,7 @@ def test_of_the_teachers_source_no_answer_is_shown():
     ]
     shown = nbformat.writes(notebook)
     assert "BEGIN SOLUTION" not in shown
-    assert "**Why so.**" not in shown
+    assert "**Why?**" not in shown
     assert "f * c + i * g" not in shown
 
 
@@ -347,6 +349,6 @@ def test_what_is_no_gradebook_is_refused_and_left_as_it_is(assignment, tmp_path)
         (tmp_path / "nowhere" / "gradebook.db", "unable to open"),
         (other, "moodle.db is a database, but no gradebook of nbgrader's"),
     ]:
-        with pytest.raises(WrongGradebook, match=words):
+        with pytest.raises(GradebookError, match=words):
             prepare(path, [assignment])
     assert other.read_bytes() == before

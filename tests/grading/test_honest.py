@@ -26,9 +26,10 @@ from handed_in import (
 )
 
 from rnncourse.checks.framework.verdict import carried
-from rnncourse.grading.grade import grade
-from rnncourse.grading.host import Host
-from rnncourse.grading.sandbox import Limits, missing
+from rnncourse.grading.sandbox.client import SandboxClient
+from rnncourse.grading.sandbox.limits import Limits
+from rnncourse.grading.sandbox.walls import missing
+from rnncourse.grading.submission import grade
 
 if sys.platform != "linux":
     pytest.skip("the sandbox needs Linux", allow_module_level=True)
@@ -38,7 +39,7 @@ if sys.platform != "linux":
 def host():
     if lacks := missing():
         pytest.skip("; ".join(lacks))
-    with Host([ROOT / "solutions"]) as host:
+    with SandboxClient([ROOT / "solutions"]) as host:
         yield host
 
 

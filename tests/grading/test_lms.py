@@ -9,14 +9,14 @@ import pytest
 from handed_in import EXERCISE, LSTM_GATES, PERFECT, ROOT, answered, replaced
 
 from rnncourse.cli import main
-from rnncourse.grading import sandbox
 from rnncourse.grading.classroom import late_by
-from rnncourse.grading.files import Refused
-from rnncourse.grading.lms import fill_canvas, fill_moodle
-from rnncourse.grading.overrides import overridden, read_overrides
-from rnncourse.grading.result import Result, TaskResult
+from rnncourse.grading.errors import UserError
+from rnncourse.grading.report.lms import fill_canvas, fill_moodle
+from rnncourse.grading.report.overrides import apply_overrides, read_overrides
+from rnncourse.grading.report.result import Result, TaskResult
+from rnncourse.grading.sandbox.walls import missing
 
-needs_sandbox = pytest.mark.skipif(bool(sandbox.missing()), reason=f"no sandbox here: {sandbox.missing()}")
+needs_sandbox = pytest.mark.skipif(bool(missing()), reason=f"no sandbox here: {missing()}")
 
 HALF = replaced("a_i, a_f, a_g, a_o = ", "a_i, a_f, a_o, a_g = ")
 MOODLE = {
@@ -113,7 +113,7 @@ def test_canvas_by_its_number_or_the_name(tmp_path):
     filled = rows(out / "gradebook.csv")
     assert list(filled[0]) == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "LSTM Gates (991)"]
     assert [row["LSTM Gates (991)"] for row in filled] == ["17.0", "17", "7"]
-    with pytest.raises(Refused, match="expected one column whose name has gru in it"):
+    with pytest.raises(UserError, match="expected one column whose name has gru in it"):
         fill_canvas(path, out, class_, "08_gru")
 
 
@@ -128,10 +128,10 @@ def test_moodle_with_semicolons_and_without_numbers(tmp_path):
 def test_what_is_no_table_is_refused(tmp_path):
     path = tmp_path / "w.csv"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(Refused, match="can't be read as a table"):
+    with pytest.raises(UserError, match="can't be read as a table"):
         fill_moodle(path, tmp_path, [])
     path.write_text("a,b\n1,2\n")
-    with pytest.raises(Refused, match="no column Grade"):
+    with pytest.raises(UserError, match="no column Grade"):
         fill_moodle(path, tmp_path, [])
 
 
@@ -145,19 +145,19 @@ def test_what_is_no_table_is_refused(tmp_path):
 def test_a_wrong_line_of_overrides_is_refused(tmp_path, text, words):
     (tmp_path / "overrides.csv").write_text(text.replace("student,points", "student,assignment,points")
                                             .replace("ana,x", "ana,06_lstm_gates,x"))  # fmt: skip
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(UserError, match=words):
         read_overrides(tmp_path)
 
 
 def test_an_override_of_a_task_and_of_the_whole():
     one = result("ana", 7)
     key = ("ana", LSTM_GATES.name)
-    task = overridden(one, {key: {"gates": (9, "")}})
+    task = apply_overrides(one, {key: {"gates": (9, "")}})
     assert (task.points, task.tasks[0].points, task.overridden) == (9, 9, True)
     assert task.tasks[0].remarks == ("Your teacher gave 9 of 17 points.",)
-    whole = overridden(one, {key: {"": (12, "spoken")}})
+    whole = apply_overrides(one, {key: {"": (12, "spoken")}})
     assert (whole.points, whole.tasks[0].points) == (12, 7)
-    assert overridden(result("ben", 7), {key: {"": (12, "")}}) == result("ben", 7)
+    assert apply_overrides(result("ben", 7), {key: {"": (12, "")}}) == result("ben", 7)
 
 
 @pytest.mark.parametrize(

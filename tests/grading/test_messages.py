@@ -19,14 +19,15 @@ from handed_in import LSTM_GATES, PERFECT, ROOT, assignment
 import rnncourse.grading
 from rnncourse.checks.framework.cases import fresh, unchanged
 from rnncourse.checks.framework.use import Use
-from rnncourse.grading import host as client
 from rnncourse.grading.cluster import Scheduler, results
-from rnncourse.grading.grade import grade
-from rnncourse.grading.job import Group, Job, Plan, Task
-from rnncourse.grading.overseer import find_use
-from rnncourse.grading.sandbox import Limits, missing
-from rnncourse.grading.wire import pack_inputs, unpack_inputs
-from rnncourse.grading.worker import HandedIn, Settings
+from rnncourse.grading.sandbox import client
+from rnncourse.grading.sandbox.limits import Limits
+from rnncourse.grading.sandbox.messages import Group, Job, Plan, Task
+from rnncourse.grading.sandbox.supervisor import find_use
+from rnncourse.grading.sandbox.walls import missing
+from rnncourse.grading.sandbox.wire import pack_inputs, unpack_inputs
+from rnncourse.grading.submission import grade
+from rnncourse.grading.worker import GradeRequest, Settings
 
 PICKLERS = {"pickle", "cloudpickle", "dill", "marshal", "shelve", "copyreg", "joblib"}
 SETS = sorted(path.parent.name for path in (ROOT / "solutions").glob("*/*.ipynb"))
@@ -63,7 +64,7 @@ def document(message):
 def test_the_server_is_sent_json_and_numbers(monkeypatch):
     sent, send = [], client.send
     monkeypatch.setattr(client, "send", lambda file, message: (sent.append(message), send(file, message)))
-    with client.Host([ROOT / "solutions"]) as host:
+    with client.SandboxClient([ROOT / "solutions"]) as host:
         assert grade("ada", LSTM_GATES, PERFECT, host, Limits()).points == 17
     hidden, plan, script, *inputs = map(document, sent)
     assert str(ROOT / "solutions") in hidden
@@ -93,7 +94,7 @@ def test_dask_is_given_names_and_plain_data(monkeypatch):
     )  # this word sends Dask to cloudpickle
     assert main != PERFECT
     settings = Settings.of([LSTM_GATES], [ROOT / "solutions"], Limits())
-    handed_in = [HandedIn("ada", LSTM_GATES.name, PERFECT), HandedIn("bob", LSTM_GATES.name, main)]
+    handed_in = [GradeRequest("ada", LSTM_GATES.name, PERFECT), GradeRequest("bob", LSTM_GATES.name, main)]
     with LocalCluster(n_workers=1, protocol="tcp", dashboard_address=None) as cluster:
         address = Scheduler(cluster.scheduler_address, insecure=True)
         graded = results(address, settings, {LSTM_GATES.name: LSTM_GATES}, handed_in)

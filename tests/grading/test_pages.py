@@ -13,12 +13,13 @@ from rnncourse.checks import lstm_gates
 from rnncourse.checks.framework.answers import AnswerKey
 from rnncourse.checks.framework.evaluate import Answer, Failure
 from rnncourse.checks.framework.judge import judge
-from rnncourse.grading.feedback import feedback, write_feedback, write_teachers_page
-from rnncourse.grading.grade import _task
-from rnncourse.grading.result import STATES, Result, Stopped, TaskResult
-from rnncourse.grading.results import Results
-from rnncourse.grading.submissions import safe_name
-from rnncourse.grading.summary import first_sentence, write_summary
+from rnncourse.grading.intake.cells import Stopped
+from rnncourse.grading.intake.submissions import safe_name
+from rnncourse.grading.report.feedback import feedback, write_feedback, write_teachers_page
+from rnncourse.grading.report.result import STATES, Result, TaskResult
+from rnncourse.grading.report.store import ResultStore
+from rnncourse.grading.report.summary import first_sentence, write_summary
+from rnncourse.grading.submission import _task
 
 SEED = 5
 NAME = "06_lstm_gates"
@@ -105,8 +106,8 @@ def student_page(out, one):
 
 def teacher_page(out, *results):
     for one in results:
-        Results(out).write(one)
-    write_summary(out, Results(out))
+        ResultStore(out).write(one)
+    write_summary(out, ResultStore(out))
     return Page(out / "index.html")
 
 

@@ -12,27 +12,27 @@ import sys
 import pytest
 from handed_in import EXERCISE, LSTM_GATES, PERFECT, ROOT
 
-from rnncourse.grading import grade as judging
-from rnncourse.grading import sandbox
-from rnncourse.grading.grade import grade
-from rnncourse.grading.host import Host
-from rnncourse.grading.sandbox import Limits
+from rnncourse.grading import submission as judging
+from rnncourse.grading.sandbox.client import SandboxClient
+from rnncourse.grading.sandbox.limits import Limits
+from rnncourse.grading.sandbox.walls import missing
+from rnncourse.grading.submission import grade
 
 if sys.platform != "linux":
     pytest.skip("the sandbox needs Linux", allow_module_level=True)
-pytestmark = pytest.mark.skipif(bool(sandbox.missing()), reason=f"no sandbox here: {sandbox.missing()}")
+pytestmark = pytest.mark.skipif(bool(missing()), reason=f"no sandbox here: {missing()}")
 
 # Where a line is added before another: file, that line, what is added. BOOM raises.
 FAULTS = {
     "a check draws no cases": ("checks/lstm_gates.py", "def _step_cases(seed", "BOOM_IN_FUNCTION"),
     "a check's import": ("checks/lstm_gates.py", "import torch", "BOOM_HERE"),
     "the judge": ("checks/framework/judge.py", "def judge(", "BOOM_IN_FUNCTION"),
-    "the wire, answers": ("grading/wire.py", "def pack_answers(", "BOOM_IN_FUNCTION"),
-    "the wire, inputs": ("grading/wire.py", "def unpack_inputs(", "BOOM_IN_FUNCTION"),
-    "the wire, reading": ("grading/wire.py", "def unpack_answers(", "BOOM_IN_FUNCTION"),
-    "the server": ("grading/overseer.py", "    def run(self, plan", "BOOM_IN_FUNCTION"),
-    "IPython is missing in the fork": ("grading/student.py", "def _shell(", "BOOM_IN_FUNCTION"),
-    "the walls": ("grading/sandbox.py", "    def enter(self", "BOOM_IN_FUNCTION"),
+    "the wire, answers": ("grading/sandbox/wire.py", "def pack_answers(", "BOOM_IN_FUNCTION"),
+    "the wire, inputs": ("grading/sandbox/wire.py", "def unpack_inputs(", "BOOM_IN_FUNCTION"),
+    "the wire, reading": ("grading/sandbox/wire.py", "def unpack_answers(", "BOOM_IN_FUNCTION"),
+    "the server": ("grading/sandbox/supervisor.py", "    def run(self, plan", "BOOM_IN_FUNCTION"),
+    "IPython is missing in the fork": ("grading/sandbox/runner.py", "def _shell(", "BOOM_IN_FUNCTION"),
+    "the walls": ("grading/sandbox/walls.py", "    def enter(self", "BOOM_IN_FUNCTION"),
     "given.py": ("checks/given/h_and_c.py", "import torch", "BOOM_HERE"),
     "a use": ("checks/framework/evaluate.py", "def evaluate(", "BOOM_IN_FUNCTION"),
 }
@@ -101,7 +101,7 @@ def test_a_fault_that_comes_up_later(tmp_path, monkeypatch, name):
     code = planted(tmp_path / "code", name, f"__import__('os').path.exists({str(flag)!r})")
     tmp_path.chmod(0o711)
     monkeypatch.setenv("PYTHONPATH", str(code))
-    with Host([ROOT / "solutions"]) as host:
+    with SandboxClient([ROOT / "solutions"]) as host:
         starts = []
         start = host.start
         monkeypatch.setattr(host, "start", lambda: (starts.append(1), start()))
@@ -121,7 +121,7 @@ def test_a_fault_that_comes_up_later(tmp_path, monkeypatch, name):
     ("place", "name"), [(judging, "judge"), (judging, "unpack_answers"), (judging, "pack_inputs")]
 )
 def test_a_fault_beside_the_students_process(monkeypatch, place, name):
-    with Host([ROOT / "solutions"]) as host:
+    with SandboxClient([ROOT / "solutions"]) as host:
         whole = getattr(place, name)
         calls = []
 

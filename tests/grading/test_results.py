@@ -11,9 +11,10 @@ from dataclasses import replace
 
 import pytest
 
-from rnncourse.grading.files import Refused
-from rnncourse.grading.result import STATES, Result, TaskResult
-from rnncourse.grading.results import COLUMNS, Results, replacing
+from rnncourse.grading.errors import UserError
+from rnncourse.grading.report.result import STATES, Result, TaskResult
+from rnncourse.grading.report.store import COLUMNS, ResultStore
+from rnncourse.grading.report.writing import atomic_write
 
 
 def task(name, points, total=4, state="graded", **more):
@@ -34,7 +35,7 @@ def table(out):
 
 
 def test_what_is_written_is_read_back(tmp_path):
-    results = Results(tmp_path)
+    results = ResultStore(tmp_path)
     odd = task("f", 1, mistake="order", text=": “quoted” 李\ud800\\", remarks=("a", "b"), earned=("c",))
     for n, name in enumerate(
         ["ana", "Zoë Ñandú", "李 雷", "../../etc", "=cmd()", "a/b\\c\n", "half \ud800", ""]
@@ -47,7 +48,7 @@ def test_what_is_written_is_read_back(tmp_path):
 
 
 def test_another_digest_is_graded_anew(tmp_path):
-    results = Results(tmp_path)
+    results = ResultStore(tmp_path)
     assert results.find("ana", "06_lstm_gates", "d1") is None
     results.write(result())
     assert results.find("ana", "06_lstm_gates", "d1") == result()
@@ -64,7 +65,7 @@ def test_another_digest_is_graded_anew(tmp_path):
     result().to_json().replace('"total": 4', '"total": null'), result().to_json().replace('"d1"', "1"),
 ], ids=range(17))  # fmt: skip
 def test_what_is_no_result_is_left_out_with_a_word(tmp_path, caplog, text):
-    results = Results(tmp_path)
+    results = ResultStore(tmp_path)
     results.write(result("carl"))
     path = results.path("ana", "06_lstm_gates")
     path.write_text(text)
@@ -81,7 +82,7 @@ def test_what_is_no_result_is_left_out_with_a_word(tmp_path, caplog, text):
 
 
 def test_foreign_files_do_no_harm(tmp_path):
-    results = Results(tmp_path)
+    results = ResultStore(tmp_path)
     results.write(result())
     folder = results.path("ana", "06_lstm_gates").parent
     (folder / "notes.txt").write_text("mine")
@@ -97,12 +98,12 @@ def test_foreign_files_do_no_harm(tmp_path):
 
 def test_cut_off_while_writing_nothing_changes(tmp_path):
     path = tmp_path / "a" / "file"
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(b"old")
-    with pytest.raises(TypeError), replacing(path) as file:
+    with pytest.raises(TypeError), atomic_write(path) as file:
         file.writelines([b"half of the n", None])
     assert path.read_bytes() == b"old"
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(b"new")
         assert path.read_bytes() == b"old"
     assert path.read_bytes() == b"new"
@@ -113,8 +114,9 @@ def test_killed_at_any_moment_all_that_was_finished_is_there(tmp_path):
     """A process that says what it has finished, killed with -9 at some moment."""
     code = (
         "import sys; from pathlib import Path\n"
-        "from rnncourse.grading.result import Result; from rnncourse.grading.results import Results\n"
-        "results = Results(Path(sys.argv[1]))\n"
+        "from rnncourse.grading.report.result import Result\n"
+        "from rnncourse.grading.report.store import ResultStore\n"
+        "results = ResultStore(Path(sys.argv[1]))\n"
         "for n in range(10**6):\n"
         "    results.write(Result(f's{n}', 'a', 'missing', 'x' * 9999, None, 4, (), f'd{n}'))\n"
         "    print(n, flush=True)\n"
@@ -127,7 +129,7 @@ def test_killed_at_any_moment_all_that_was_finished_is_there(tmp_path):
     finished = 31 + len(process.stdout.read().splitlines())
     process.wait()
     process.stdout.close()
-    results = Results(tmp_path)
+    results = ResultStore(tmp_path)
     assert all(results.find(f"s{n}", "a", f"d{n}") for n in range(finished))
     assert finished <= len(list(results)) <= finished + 1
 
@@ -136,7 +138,7 @@ def test_killed_at_any_moment_all_that_was_finished_is_there(tmp_path):
 
 
 def test_ungraded_is_never_0(tmp_path):
-    results = Results(tmp_path)
+    results = ResultStore(tmp_path)
     results.write(result("zero", points=(0, 0)))
     for state in STATES:
         if state not in ("graded", "flagged"):
@@ -153,7 +155,7 @@ def test_ungraded_is_never_0(tmp_path):
 
 
 def test_columns_and_order(tmp_path):
-    results = Results(tmp_path)
+    results = ResultStore(tmp_path)
     results.write_tables()
     assert (tmp_path / "results.csv").read_text("utf-8-sig").split() == [
         "student,assignment,state,points,total,reason,remarks"
@@ -177,7 +179,7 @@ def test_columns_and_order(tmp_path):
 
 
 def test_again_gives_the_same_bytes(tmp_path):
-    results = Results(tmp_path)
+    results = ResultStore(tmp_path)
     for n in range(5):
         results.write(result(f"s{n}"))
     seen = []
@@ -191,7 +193,7 @@ def test_again_gives_the_same_bytes(tmp_path):
 
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", " =1+1", "\t=1", "\r=1", "＝1"])
 def test_no_cell_is_a_formula(tmp_path, name):
-    results = Results(tmp_path)
+    results = ResultStore(tmp_path)
     results.write(result(name, "invalid", (None,), reason=name))
     results.write_tables()
     (row,) = table(tmp_path)
@@ -201,7 +203,7 @@ def test_no_cell_is_a_formula(tmp_path, name):
 
 
 def test_names_stay_what_they_are(tmp_path):
-    results = Results(tmp_path)
+    results = ResultStore(tmp_path)
     names = ['Ana "Anita" María, O\'Neill', "two\nlines", "Łukasz;ß", "половина", "a=b"]
     for name in names:
         results.write(result(name))
@@ -210,7 +212,7 @@ def test_names_stay_what_they_are(tmp_path):
 
 
 def test_a_remark_is_in_the_table_and_stays(tmp_path):
-    results = Results(tmp_path)
+    results = ResultStore(tmp_path)
     remarked = replace(result("ana", points=(4,)), remarks=("Graded is `b`.", "And more."))
     results.write(remarked)
     results.write_tables()
@@ -222,8 +224,8 @@ def test_a_remark_is_in_the_table_and_stays(tmp_path):
 def test_what_cannot_be_written_is_said_in_a_sentence(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     beneath = tmp_path / "file" / "x" / "a.json"
-    with pytest.raises(Refused, match=r"x/a.json can't be written \(.+\)"), replacing(beneath):
+    with pytest.raises(UserError, match=r"x/a.json can't be written \(.+\)"), atomic_write(beneath):
         pass
-    with pytest.raises(Refused, match="No space left on device"), replacing(tmp_path / "b.json"):
+    with pytest.raises(UserError, match="No space left on device"), atomic_write(tmp_path / "b.json"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert not (tmp_path / "b.json").exists()

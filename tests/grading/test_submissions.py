@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnncourse.grading import files
-from rnncourse.grading.files import Refused
-from rnncourse.grading.submissions import find, safe_name
+from rnncourse.grading.errors import UserError
+from rnncourse.grading.intake import archives
+from rnncourse.grading.intake.submissions import find_submissions, safe_name
 
 SETS = {
     "02_rnn_cell": "rnn_cell",
@@ -71,7 +71,7 @@ def entry(name, mode=stat.S_IFREG | 0o644):
 
 def handed_in(path, only=None):
     """(student, assignment) -> the notebook, or the state."""
-    found = find(path, SETS, only)
+    found = find_submissions(path, SETS, only)
     keys = [(one.student, one.assignment) for one in found]
     assert len(set(keys)) == len(keys)
     assert all(bool(one.state) == bool(one.reason) == (one.place is None) for one in found)
@@ -80,13 +80,13 @@ def handed_in(path, only=None):
 
 
 def the_only(path, only=LSTM):
-    (one,) = find(path, SETS, only)
+    (one,) = find_submissions(path, SETS, only)
     return one
 
 
 def refused(path, only=None):
-    with pytest.raises(Refused) as error:
-        find(path, SETS, only)
+    with pytest.raises(UserError) as error:
+        find_submissions(path, SETS, only)
     return str(error.value)
 
 
@@ -303,7 +303,7 @@ def test_the_innermost_folder_tells_where_the_file_does_not(tmp_path):
 
 def test_the_longer_name_tells_where_one_is_part_of_another(tmp_path):
     path = folder(tmp_path, {"ana/lstm_gates.ipynb": b"x"})
-    (one,) = find(path, {"05_lstm": "lstm", "06_lstm_gates": "lstm_gates", "07_gates": "gates"})
+    (one,) = find_submissions(path, {"05_lstm": "lstm", "06_lstm_gates": "lstm_gates", "07_gates": "gates"})
     assert one.assignment == LSTM
 
 
@@ -314,7 +314,7 @@ def test_a_student_with_nothing_is_missing(tmp_path):
 
 def test_missing_says_what_else_there_is(tmp_path):
     content = {"ana/06_lstm_gates/lstm_gates.ipynb": b"a", "ben/gru.ipynb": b"b", "cleo/draft.ipynb": b"c"}
-    found = {(one.student, one.assignment): one for one in find(folder(tmp_path, content), SETS)}
+    found = {(one.student, one.assignment): one for one in find_submissions(folder(tmp_path, content), SETS)}
     assert "`gru.ipynb`" in found["ben", LSTM].reason
     assert "`draft.ipynb`" in found["cleo", LSTM].reason
     assert found["cleo", LSTM].state == found["cleo", GRU].state == "missing"
@@ -322,7 +322,7 @@ def test_missing_says_what_else_there_is(tmp_path):
 
 def test_an_unnamed_notebook_is_of_the_one_assignment_and_it_is_said(tmp_path):
     content = {"ana/06_lstm_gates/lstm_gates.ipynb": b"a", "ben/draft.ipynb": b"b"}
-    ana, ben = find(folder(tmp_path, content), SETS)
+    ana, ben = find_submissions(folder(tmp_path, content), SETS)
     assert (ana.remarks, ben.read()) == ((), b"b")
     assert "`draft.ipynb`" in ben.remarks[0]
 
@@ -378,7 +378,7 @@ def test_in_nbgraders_layout_the_given_name_is_taken(tmp_path):
 def test_a_folder_that_may_be_of_several_students_is_said(tmp_path):
     names = ["on time/ana", "on time/ben", "late/cleo", "late/dan"]
     path = folder(tmp_path, {f"{name}/06_lstm_gates/lstm_gates.ipynb": b"x" for name in names})
-    for one in find(path, SETS):
+    for one in find_submissions(path, SETS):
         assert re.search("^Are these several students'", one.remarks[1])
     path = folder(tmp_path / "Bo", {f"Bo_1_assignsubmission_file/{k}/lstm_gates.ipynb": b"x" for k in "ab"})
     assert len(the_only(path).remarks) == 1
@@ -471,18 +471,21 @@ def test_copies_as_google_drive_names_them(tmp_path):
     each = {f"{name}/Copy of lstm_gates.ipynb": b"x" for name in ("ana", "ben")}
     assert handed_in(folder(tmp_path / "folders", each)) == {("ana", LSTM): b"x", ("ben", LSTM): b"x"}
     copies = {f"Copy of lstm_gates ({k}).ipynb": b"x" for k in range(1, 20)}
-    with pytest.raises(Refused, match="says whose it is"):
-        find(folder(tmp_path / "class", copies), SETS)
+    with pytest.raises(UserError, match="says whose it is"):
+        find_submissions(folder(tmp_path / "class", copies), SETS)
 
 
 def test_a_class_in_one_folder_with_numbers_for_names_is_refused(tmp_path):
     """Or it would be one student, and all others would be lost without a word."""
     names = ["lstm_gates.ipynb", *(f"lstm_gates({k}).ipynb" for k in range(1, 47))]
-    with pytest.raises(Refused, match=r"holds 47 notebooks whose names differ by a number alone"):
-        find(folder(tmp_path / "one", {f"class/{name}": b"x" for name in names}), SETS)
-    with pytest.raises(Refused, match="says whose it is"):
-        find(folder(tmp_path / "two", dict.fromkeys(names, b"x")), SETS)
-    assert len(find(folder(tmp_path / "three", {f"ana/{name}": b"x" for name in names[:4]}), SETS)) == 1
+    with pytest.raises(UserError, match=r"holds 47 notebooks whose names differ by a number alone"):
+        find_submissions(folder(tmp_path / "one", {f"class/{name}": b"x" for name in names}), SETS)
+    with pytest.raises(UserError, match="says whose it is"):
+        find_submissions(folder(tmp_path / "two", dict.fromkeys(names, b"x")), SETS)
+    assert (
+        len(find_submissions(folder(tmp_path / "three", {f"ana/{name}": b"x" for name in names[:4]}), SETS))
+        == 1
+    )
 
 
 def test_backslashes_as_some_windows_programs_write_them(tmp_path):
@@ -492,7 +495,7 @@ def test_backslashes_as_some_windows_programs_write_them(tmp_path):
 
 def test_names_are_clean(tmp_path):
     spoofed = "ana\u202e\n\x1b[31m"
-    (one,) = find(zip_file(tmp_path, {f"{spoofed}/lstm_gates.ipynb": b"x"}), SETS)
+    (one,) = find_submissions(zip_file(tmp_path, {f"{spoofed}/lstm_gates.ipynb": b"x"}), SETS)
     assert one.student.isprintable()
     assert one.where.isprintable()
     one.student.encode()
@@ -503,7 +506,7 @@ def test_a_file_name_that_is_no_utf8(tmp_path):
     os.makedirs(os.fsencode(tmp_path) + b"/Jos\xe9")
     (tmp_path / os.fsdecode(b"Jos\xe9") / "lstm_gates.ipynb").write_bytes(b"x")
     assert handed_in(tmp_path) == {("José", LSTM): b"x"}
-    (one,) = find(tmp_path, SETS)
+    (one,) = find_submissions(tmp_path, SETS)
     (one.where + one.student).encode()
     assert pickle.loads(pickle.dumps(one)).read() == b"x"
 
@@ -567,7 +570,7 @@ def test_an_assignment_that_there_is_not(tmp_path):
 
 def test_a_zip_with_too_many_entries_is_refused_before_it_is_opened(tmp_path, monkeypatch):
     path = zip_file(tmp_path, {f"s{k}/lstm_gates.ipynb": b"" for k in range(20)})
-    monkeypatch.setattr(files, "MOST_ENTRIES", 19)
+    monkeypatch.setattr(archives, "MOST_ENTRIES", 19)
     monkeypatch.setattr(zipfile, "ZipFile", None)
     assert "more than 19 files" in refused(path)
 
@@ -618,11 +621,11 @@ EVILS = {
 def test_evil_zips_of_one_student(tmp_path, evil, make):
     make_evil, words = EVILS[evil]
     content = {"ana/lstm_gates.ipynb": b"a", "eve/work.zip": make_evil(), "zoe/lstm_gates.ipynb": b"z"}
-    ana, eve, zoe = find(make(tmp_path, content), SETS)
+    ana, eve, zoe = find_submissions(make(tmp_path, content), SETS)
     assert (ana.read(), zoe.read()) == (b"a", b"z")
     assert (eve.student, eve.state) == ("eve", "invalid")
     assert words in eve.reason
-    with pytest.raises(Refused, match=re.escape(words)):
+    with pytest.raises(UserError, match=re.escape(words)):
         eve.read()
 
 
@@ -643,13 +646,13 @@ BOMBS = {
 @pytest.mark.parametrize("nested", [False, True], ids=["in the zip", "in a zip in it"])
 def test_zip_bombs_are_invalid_when_read(tmp_path, bomb, nested, monkeypatch):
     if bomb == "by its size":
-        monkeypatch.setattr(files, "MOST_BYTES", 2 * 2**20)
+        monkeypatch.setattr(archives, "MOST_BYTES", 2 * 2**20)
     make_bomb, words = BOMBS[bomb]
     data = make_bomb()
     data = zipped({"eve.zip": data}) if nested else data.replace(b"lstm_gates.ipynb", b"eve/0gates.ipynb")
     one = the_only(zip_file(tmp_path, data))
     assert one.student == "eve"
-    with pytest.raises(Refused, match=words):
+    with pytest.raises(UserError, match=words):
         one.read()
 
 
@@ -659,7 +662,9 @@ def test_a_bomb_of_zips_is_invalid(tmp_path):
     assert handed_in(path, LSTM) == {("ana", LSTM): b"a", ("eve", LSTM): "invalid"}
     many = {f"eve/{k:02}.zip": zipped({"x.txt": b""}) for k in range(11)}
     path = folder(tmp_path / "many", many | {"ana/lstm_gates.ipynb": b"a"})
-    assert "more than 10 zips" in next(one.reason for one in find(path, SETS) if one.student == "eve")
+    assert "more than 10 zips" in next(
+        one.reason for one in find_submissions(path, SETS) if one.student == "eve"
+    )
 
 
 def test_a_zip_that_says_it_is_huge_is_read_for_what_it_is(tmp_path):
@@ -671,7 +676,7 @@ def test_a_zip_changed_after_it_was_listed(tmp_path):
     path = zip_file(tmp_path, ONE)
     one = the_only(path)
     path.write_bytes(zipped({"ben/lstm_gates.ipynb": b"ben's, in the place of ana's"}))
-    with pytest.raises(Refused, match="was changed"):
+    with pytest.raises(UserError, match="was changed"):
         one.read()
 
 
@@ -687,8 +692,8 @@ def test_any_damage_to_a_zip_ends_in_a_sentence(tmp_path):
             data[random_number.randrange(len(data))] = random_number.randrange(256)
         content = {"ana.zip": bytes(data), "zoe/lstm_gates.ipynb": b"z"} if k % 2 else bytes(data)
         try:
-            found = find(zip_file(tmp_path, content), SETS, LSTM)
-        except Refused:
+            found = find_submissions(zip_file(tmp_path, content), SETS, LSTM)
+        except UserError:
             assert k % 2 == 0
             ends.add("refused")
             continue
@@ -696,7 +701,7 @@ def test_any_damage_to_a_zip_ends_in_a_sentence(tmp_path):
             try:
                 assert one.read() in (b"{}" * 50, b"[]" * 50, b"z")
                 ends.add("read")
-            except Refused:
+            except UserError:
                 ends.add("invalid")
         assert k % 2 == 0 or "zoe" in {one.student for one in found}
     assert ends == {"refused", "read", "invalid"}
@@ -717,7 +722,7 @@ def test_links_and_devices_in_a_folder(tmp_path):
     (top / "dan/06_lstm_gates").symlink_to(secret.parent)
     (top / "eve").symlink_to(top / "ana")
     (top / "fay.ipynb").symlink_to(tmp_path / "nothing")
-    found = {one.student: one for one in find(top, SETS, LSTM)}
+    found = {one.student: one for one in find_submissions(top, SETS, LSTM)}
     assert {name: one.state for name, one in found.items()} == {"ana": ""} | dict.fromkeys(
         ["ben", "cy", "dan", "eve", "fay"], "invalid"
     )
@@ -731,14 +736,14 @@ def test_a_file_that_becomes_a_link_or_a_pipe_after_it_was_listed(tmp_path):
     one = the_only(folder(tmp_path, ONE))
     path = tmp_path / "ana/lstm_gates.ipynb"
     path.unlink()
-    with pytest.raises(Refused, match="can't be read"):
+    with pytest.raises(UserError, match="can't be read"):
         one.read()
     path.symlink_to("/etc/hostname")
-    with pytest.raises(Refused, match="can't be read"):
+    with pytest.raises(UserError, match="can't be read"):
         one.read()
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(Refused, match="no ordinary file"):
+    with pytest.raises(UserError, match="no ordinary file"):
         one.read()
 
 
@@ -751,8 +756,8 @@ def test_a_link_does_not_stand_before_an_older_notebook(tmp_path):
 def test_a_notebook_of_a_gigabyte(tmp_path):
     path = folder(tmp_path, ONE | {"ben/lstm_gates.ipynb": b"b"})
     os.truncate(path / "ana/lstm_gates.ipynb", 2**30)  # no disk is used
-    ana, ben = find(path, SETS)
-    with pytest.raises(Refused, match="it has 1024 MB, more than 64 MB"):
+    ana, ben = find_submissions(path, SETS)
+    with pytest.raises(UserError, match="it has 1024 MB, more than 64 MB"):
         ana.read()
     assert ben.read() == b"b"
 
@@ -767,7 +772,7 @@ def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
         return scandir(where)
 
     monkeypatch.setattr(os, "scandir", guarded)
-    ana, ben = find(path, SETS)
+    ana, ben = find_submissions(path, SETS)
     assert (ana.read(), ben.state) == (b"a", "invalid")
     assert ben.reason == "`ben` can't be opened (Permission denied)."
 
@@ -806,7 +811,7 @@ def test_read_in_another_process_from_another_folder(tmp_path, monkeypatch, name
     folder(tmp_path / "all", content)
     zip_file(tmp_path, content)
     monkeypatch.chdir(tmp_path)
-    sent = [pickle.dumps(one) for one in find(Path(name), SETS)]
+    sent = [pickle.dumps(one) for one in find_submissions(Path(name), SETS)]
     monkeypatch.chdir("/")
     assert [pickle.loads(one).read() for one in sent] == [b"a", b"b"]
     assert all(len(one) < 1000 for one in sent)
@@ -815,11 +820,11 @@ def test_read_in_another_process_from_another_folder(tmp_path, monkeypatch, name
 def test_a_large_zip_is_opened_once_and_no_notebook_is_kept(tmp_path):
     count, size = 500, 100_000
     path = zip_file(tmp_path, {f"s{k:04}_{k}_{k}_lstm_gates.ipynb": bytes(size) for k in range(count)})
-    files._archive.cache_clear()
-    found = find(path, SETS)
+    archives._archive.cache_clear()
+    found = find_submissions(path, SETS)
     assert len(pickle.dumps(found)) < 1000 * count
     assert sum(len(one.read()) for one in found) == count * size
-    assert files._archive.cache_info().misses == 1
+    assert archives._archive.cache_info().misses == 1
 
 
 # ---- names for files

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rnncourse.grading.notebook import Source, grouped, read, steps
+from rnncourse.grading.intake.notebook import Source, grouped, read, steps
 
 
 def cell(source, **marks):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from rnncourse.auditing import blame
+from rnncourse.auditing.ended import where_ahead_ends
 from rnncourse.auditing.report import FACT, WRONG, Finding
 from rnncourse.auditing.subject import Subject
 
@@ -12,13 +13,15 @@ KINDS = ("future read",)
 
 
 def run(s: Subject) -> Iterator[Finding]:
-    leaf = causal_leaf(s)
+    leaf = s.options["causal leaf"] = causal_leaf(s)
     T = s.inputs.leaves[leaf].T
     outputs = [k for k in s.timed if (s.layouts[k].T or 0) in (T - 1, T, T + 1) and s.layouts[k].T != 1]
     if not outputs or T < 2:
         if s.causal:
             s.skip("the future (no output has a step for each step of the input)", *KINDS)
         return
+    if s.causal:
+        s.made("future read")
     worst: tuple[float, int, int, int] | None = None
     cuts = sorted({1, T // 2, T - 1})
     for cut in cuts:
@@ -44,8 +47,9 @@ def run(s: Subject) -> Iterator[Finding]:
     story = s.story(nudged)
     sizes = {T, s.layouts[k].T or T}
     at = blame.first_ahead(story, s.base.outputs[k], cut, sorted(sizes)) if story else None
-    call = story.base[at] if story and at is not None else None
-    own = max(float(s.effect(s.nudged(c, late=True, leaf=number), k)[:, c:].max()) for c in cuts)
+    call, by = (None, "") if story is None or at is None else where_ahead_ends(story, at, sorted(sizes))
+    later = [s.effect(s.nudged(c, late=True, leaf=number), k)[:, c:] for c in cuts]
+    own = max((float(effect.max()) for effect in later if effect.numel()), default=0.0)
     ahead = _how_far(s, k, leaf)
     why = s.options.get("why causal", "causal=True was said")
     yield Finding(
@@ -59,7 +63,7 @@ def run(s: Subject) -> Iterator[Finding]:
         step=cut - 1,
         numbers={"unlawful": effect_size, "lawful": own},
         lesson="12",
-        by=f"First by {call.name}" if call else "",
+        by=by,
     )
 
 

@@ -8,12 +8,13 @@ from torch import Tensor
 
 from rnncourse.auditing.report import WRONG, Finding
 from rnncourse.auditing.subject import Subject
+from rnncourse.shapes import SIGMOID
+from rnncourse.spec import Spec
 from rnncourse.tracing import trace
 
 KINDS = ("gates saturated", "dead ReLU")
 
 NEAR = 0.01
-GATES = {"LSTM": "ifo", "GRU": "rz", "RNN": "h"}
 
 
 def run(s: Subject) -> Iterator[Finding]:
@@ -22,13 +23,13 @@ def run(s: Subject) -> Iterator[Finding]:
 
 
 def _gates(s: Subject) -> Iterator[Finding]:
-    kinds = {kind for kind in GATES for m in s.probe.recurrent.values() if type(m).__name__.startswith(kind)}
-    if not kinds:
+    bounded = {name: _bounded(Spec.of(module, name)) for name, module in s.probe.recurrent.items()}
+    if not any(bounded.values()):
         return
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with trace(s.model, names=sorted(set("".join(GATES[kind] for kind in kinds)))) as t:
+            with trace(s.model, names=sorted(set().union(*bounded.values()))) as t:
                 s.probe.run(hooks=False)
     except (TypeError, ValueError, RuntimeError):
         s.skip("gates (the recurrent modules can't be traced)", *KINDS)
@@ -38,10 +39,11 @@ def _gates(s: Subject) -> Iterator[Finding]:
         for call in watched.calls:
             for values in call.values.values():
                 for name, value in values.items():
-                    if name in GATES.get(watched.plan.mode.replace("RNN_TANH", "RNN"), ""):
+                    if name in bounded[watched.name]:
                         shares.setdefault(name, []).append(value.detach().flatten().abs())
         if not shares:
             continue
+        s.made("gates saturated")
         whole = {name: torch.cat(values) for name, values in shares.items()}
         share = {
             name: float(((value < NEAR) | (value > 1 - NEAR)).float().mean()) for name, value in whole.items()
@@ -66,6 +68,13 @@ def _gates(s: Subject) -> Iterator[Finding]:
             )
 
 
+def _bounded(spec: Spec) -> frozenset[str]:
+    """The values of a module that a sigmoid or, of an RNN, tanh keeps within bounds."""
+    if spec.kind == "RNN":
+        return frozenset({"h"} if spec.nonlinearity == "tanh" else ())
+    return SIGMOID & set(spec.letters)
+
+
 def _what(mode: str) -> str:
     return "The states" if mode == "RNN_TANH" else "The gates"
 
@@ -77,6 +86,7 @@ def _dead(s: Subject) -> Iterator[Finding]:
         value = call.after[0]
         if value.dim() < 2 or value.shape[-1] < 4:
             continue
+        s.made("dead ReLU")
         axes = [axis for axis in (value.dim() - 1, 1) if axis < value.dim()]
         units = {axis: value.movedim(axis, 0).reshape(value.shape[axis], -1) for axis in axes}
         dead = min(float((flat <= 0).all(1).float().mean()) for flat in units.values())

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import torch
 
-from rnncourse.auditing.probe import LAYERS
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Call
+from rnncourse.spec import Layer
 
 KINDS = ("steps reversed", "time as features")
 
@@ -27,8 +27,9 @@ def run(s: Subject) -> Iterator[Finding]:
         number += 1
         module = s.probe.recurrent[call.module]
         mask = story.before(i, 0)[0]
-        if not isinstance(module, LAYERS) or mask.dim() != 3:
+        if not isinstance(module, Layer) or mask.dim() != 3:
             continue
+        s.made("steps reversed", "time as features")
         time = 1 if module.batch_first else 0
         if mask.shape[2] == s.T and torch.equal(mask.any(0).any(0), late) and mask.shape[time] != s.T:
             yield _as_features(call, tuple(mask.shape))

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from rnncourse.auditing.probe import CELLS, RecurrentCall
+from rnncourse.auditing.probe import RecurrentCall
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
+from rnncourse.spec import Cell
 
 KINDS = ("h and c exchanged", "backward direction")
 
@@ -23,6 +24,8 @@ def _exchanged(s: Subject) -> Iterator[Finding]:
     """By value: a state h_0 that is an earlier c_n, a state c_0 that is an earlier h_n."""
     ends: list[tuple[Tensor, Tensor]] = []
     for call in s.base.recurrent:
+        if len(call.ends) == 2:
+            s.made("h and c exchanged")
         if len(call.state) == 2 and len(call.ends) == 2:
             h, c = call.state_values
             for h_n, c_n in ends:
@@ -58,8 +61,8 @@ def _read(s: Subject) -> Iterator[Finding]:
     total = s.summed(graph)
     if total is None:
         return
-    last_of_cells = {c.name: c for c in graph.recurrent if isinstance(c.module, CELLS)}
-    calls = [c for c in graph.recurrent if not isinstance(c.module, CELLS)][:64]
+    last_of_cells = {c.name: c for c in graph.recurrent if isinstance(c.module, Cell)}
+    calls = [c for c in graph.recurrent if not isinstance(c.module, Cell)][:64]
     calls += [c for c in last_of_cells.values() if len(c.ends) == 2]
     if not calls:
         return
@@ -78,6 +81,7 @@ def _directions(s: Subject, call: RecurrentCall, found: dict[int, Tensor | None]
     gradient, h_n = found.get(id(call.output)), found.get(id(call.ends[0]))
     if gradient is None or (h_n is not None and bool(h_n[-1].any())):
         return
+    s.made("backward direction")
     half = gradient.shape[-1] // 2
     read = gradient[..., half:].abs().amax(-1) > 0
     ends: Tensor | None = None

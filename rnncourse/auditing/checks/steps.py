@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import torch
 
 from rnncourse.auditing import blame
-from rnncourse.auditing.probe import CELLS
+from rnncourse.auditing.checks.carried import one_step
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
+from rnncourse.spec import Cell
 
 CHOOSING = {"max", "amax", "max_pool1d", "adaptive_max_pool1d", "topk", "argmax", "median", "where"}
 
@@ -34,6 +35,8 @@ def _torn(s: Subject) -> Iterator[Finding]:
         story = s.story(nudged)
         if story is None:
             return
+        if any(call.name in blame.VIEWS for call in story.base):
+            s.made("steps torn")
         found = set(blame.torn_views(story, s.T))
         if found:
             blamed = found & story.relevant([s.base.outputs[k] for k in s.numeric])
@@ -78,12 +81,15 @@ def _dropped(s: Subject) -> Iterator[Finding]:
         early = torch.arange(s.T) < last[:, None]
         nudged = s.disturb(s.steps(early))
         effects = {k: float(s.effect(nudged, k).max()) for k in outputs}
-    if not effects or max(effects.values()) > 0:
+    if not effects:
+        return
+    s.made("state dropped")
+    if max(effects.values()) > 0 or (s.timed and _reads_some_earlier(s, outputs)):
         return
     if not s.timed and not _reads_last(s, outputs):
         return
     runs = _over_steps(s)
-    if not runs and len(s.base.recurrent) == 1 and not isinstance(s.base.recurrent[0].module, CELLS):
+    if not runs and len(s.base.recurrent) == 1 and not isinstance(s.base.recurrent[0].module, Cell):
         runs = [0]
     text = "No output depends on an earlier step: each step is computed by itself."
     if not runs:
@@ -94,12 +100,24 @@ def _dropped(s: Subject) -> Iterator[Finding]:
     call = s.base.recurrent[runs[0]]
     drops = f"{type(call.module).__name__} {call.name!r} is called {len(s.base.recurrent)} times"
     why = f"{drops}: is its state passed on from call to call?" if len(s.base.recurrent) > 1 else ""
-    if len(s.base.recurrent) == 1 and _one_step(call):
+    if len(s.base.recurrent) == 1 and one_step(call):
         why = f"{type(call.module).__name__} {call.name!r} is given one step of {s.T}."
     yield Finding(
         "state dropped", WRONG, f"{text} {why}".strip(), call.place, call.name, lesson="09", by="Called",
         numbers={"unlawful": 0.0},
     )  # fmt: skip
+
+
+def _reads_some_earlier(s: Subject, outputs: list[int]) -> bool:
+    """Whether, at any cut, an output after it reads a step before it: at one cut, episodes may start."""
+    for cut in range(1, s.T):
+        run = s.disturb(s.steps(torch.arange(s.T) < cut))
+        for k in outputs:
+            T_out = s.layouts[k].T or s.T
+            first = cut * T_out // s.T if T_out < s.T else cut + T_out - s.T
+            if float(s.effect(run, k)[:, first:].max()) > 0:
+                return True
+    return False
 
 
 def _reads_last(s: Subject, outputs: list[int]) -> bool:
@@ -110,27 +128,18 @@ def _reads_last(s: Subject, outputs: list[int]) -> bool:
 
 def _over_steps(s: Subject) -> list[int]:
     """The recurrent calls that go over the steps of the main input, one call for all or one for each."""
-    cells = [
-        k for k, call in enumerate(s.base.recurrent) if isinstance(call.module, CELLS) or _one_step(call)
-    ]
+    cells = [k for k, call in enumerate(s.base.recurrent) if one_step(call)]
     if len(cells) > 1:
         return cells
     found = []
     for k, call in enumerate(s.base.recurrent):
         if call.packed:
             found.append(k)
-        elif call.input.dim() == 3 and not isinstance(call.module, CELLS):
+        elif call.input.dim() == 3 and not isinstance(call.module, Cell):
             time = 1 if getattr(call.module, "batch_first", False) else 0
             if 1 < call.input.shape[time] <= s.T:
                 found.append(k)
     return found
-
-
-def _one_step(call: object) -> bool:
-    module, given = call.module, call.input  # type: ignore[attr-defined]
-    if given.dim() != 3:
-        return False
-    return bool(given.shape[1 if getattr(module, "batch_first", False) else 0] == 1)
 
 
 def _unread(s: Subject) -> Iterator[Finding]:
@@ -147,6 +156,7 @@ def _unread(s: Subject) -> Iterator[Finding]:
         return
     if any(call.name in CHOOSING for call in s.base.tape.calls):  # what is chosen may be any step
         return
+    s.made("last step unread")
     nudged, other = s.disturb(s.steps(at_last)), s.disturb(s.steps(before))
     read = torch.stack([s.effect(nudged, k).amax(1) for k in dict.fromkeys(s.pooled + outputs)]).amax(
         0

@@ -1,0 +1,102 @@
+"""Lesson 20: time series, and windows of them that do not look ahead."""
+
+import math
+from datetime import date
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import TensorDataset
+
+from rnncourse.data.sequences import Splits, read
+
+
+class Series(NamedTuple):
+    """A series: `time` in years, float64 (N), and `values`, float32 (N)."""
+
+    time: Tensor
+    values: Tensor
+
+
+class Scale(NamedTuple):
+    """The mean and standard deviation of a series before the validation period."""
+
+    mean: float
+    std: float
+
+    def apply(self, values: Tensor) -> Tensor:
+        return (values - self.mean) / self.std
+
+    def undo(self, values: Tensor) -> Tensor:
+        return values * self.std + self.mean
+
+
+def sunspots() -> Series:
+    """Load the mean number of sunspots in each year from 1700 to 2008: 309 values.
+
+    Source: National Geophysical Data Center, by way of statsmodels. Licence: public domain.
+    """
+    rows = _rows("sunspots.csv")
+    return _series([float(year) for year, _ in rows], [float(value) for _, value in rows])
+
+
+def co2() -> Series:
+    """Load the weekly carbon dioxide at Mauna Loa from March 1958 to December 2001, in ppm: 2,284 values.
+
+    Source: Keeling and Whorf, Scripps Institution of Oceanography, by way of statsmodels. Licence: public
+    domain. 59 weeks have no measurement; there the last measured value stands, because a value in between
+    would know the future.
+    """
+    times: list[float] = []
+    values: list[float] = []
+    for day, value in _rows("co2.csv"):
+        times.append(1958 + (date.fromisoformat(day) - date(1958, 1, 1)).days / 365.25)
+        values.append(float(value) if value else values[-1])
+    return _series(times, values)
+
+
+def el_nino() -> Series:
+    """Load the monthly sea surface temperature off Peru (Niño 1+2) from 1950 to 2010, in °C: 732 values.
+
+    Source: National Oceanic and Atmospheric Administration, by way of statsmodels. Licence: public domain.
+    """
+    rows = _rows("el_nino.csv")
+    times = [float(year) + month / 12 for year, *_ in rows for month in range(12)]
+    return _series(times, [float(value) for _, *months in rows for value in months])
+
+
+def windows(values: Tensor, context: int, horizon: int = 1) -> tuple[Splits, Scale]:
+    """Cut a series into what is known and what follows; the last fifth of the time is the test.
+
+    Item i of a part is (x, y): x (context, 1) holds the values before a moment, y (horizon) those after it.
+    The targets of validation (a tenth of the time) and test lie in their own period entirely; their x may
+    reach back into an earlier one, as a forecaster's does. All values are scaled by the mean and deviation of
+    the training period alone.
+
+    Raises:
+        ValueError: the training period is too short for one window.
+    """
+    first_valid, first_test = math.floor(0.7 * len(values)), math.floor(0.8 * len(values))
+    if first_valid < context + horizon:
+        raise ValueError(
+            f"context + horizon: expected at most {first_valid}, the length of the training period; "
+            f"got {context} + {horizon}"
+        )
+    scale = Scale(values[:first_valid].mean().item(), values[:first_valid].std().item())
+    scaled = scale.apply(values)
+    bounds = [(context, first_valid), (first_valid, first_test), (first_test, len(values))]
+    parts = []
+    for begin, end in bounds:
+        moments = range(begin, end - horizon + 1)
+        x = torch.stack([scaled[m - context : m] for m in moments])
+        y = torch.stack([scaled[m : m + horizon] for m in moments])
+        parts.append(TensorDataset(x.unsqueeze(-1), y))  # (N, context, 1), (N, horizon)
+    return Splits(*parts), scale
+
+
+def _rows(name: str) -> list[list[str]]:
+    return [line.split(",") for line in read(name).splitlines()[1:]]
+
+
+def _series(times: list[float], values: list[float]) -> Series:
+    return Series(torch.tensor(times, dtype=torch.float64), torch.tensor(values, dtype=torch.float32))

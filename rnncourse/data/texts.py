@@ -1,0 +1,76 @@
+"""Lesson 19: text, character by character; the target of each character is the next one."""
+
+import re
+from typing import Any
+
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from rnncourse.data.sequences import Splits, Vocabulary, read
+
+
+class Text(Dataset[tuple[Tensor, Tensor]]):
+    """A text in windows without a gap between them. Item i is x and y, (length) each; y[t] follows x[t]."""
+
+    def __init__(self, text: str, vocabulary: Vocabulary, length: int) -> None:
+        self.text, self.vocabulary, self.length = text, vocabulary, length
+        self._encoded = vocabulary.encode(text)
+
+    def __len__(self) -> int:
+        return (len(self.text) - 1) // self.length
+
+    def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
+        if not 0 <= i < len(self):
+            raise IndexError(i)
+        start, stop = i * self.length, (i + 1) * self.length
+        return self._encoded[start:stop], self._encoded[start + 1 : stop + 1]
+
+    def streams(self, batch_size: int) -> list[list[int]]:
+        """Return batches of window numbers for DataLoader's `batch_sampler`.
+
+        Row b of a batch continues row b of the batch before it, so the state can be carried.
+        Windows that do not fill all rows are left out.
+        """
+        steps = len(self) // batch_size
+        return [[row * steps + step for row in range(batch_size)] for step in range(steps)]
+
+
+def sonnets(length: int = 128) -> Splits:
+    """Load Shakespeare's 154 Sonnets.
+
+    Source: `sonnets_gut.txt` of the package shakespeare 0.6 (Project Gutenberg's text). Licence: public
+    domain. Size: 94,653 characters. A blank line ends a sonnet; the numerals are left out. Split by
+    sonnet: the last fifteen are the test, the fifteen before them validation.
+    """
+    return _split(read("sonnets.txt").split("\n\n"), length)
+
+
+def python_topics(length: int = 128) -> Splits:
+    """Load the help texts of Python's language reference, `pydoc_data.topics`.
+
+    Source: the Python that runs this, so no file is shipped. Licence: PSF License Version 2. Size: about
+    380,000 characters. The text depends on Python's version: no number computed from it can be stored. A
+    paragraph that occurs in several topics is left in the first only. Split by topic, in the alphabet's
+    order.
+    """
+    from pydoc_data.topics import topics
+
+    seen: set[str] = set()
+    documents = []
+    for _, text in sorted(topics.items()):
+        paragraphs = [
+            p for p in dict.fromkeys(re.split(r"\n{2,}", text.strip())) if p.strip() and p not in seen
+        ]
+        seen.update(paragraphs)
+        if paragraphs:
+            documents.append("\n\n".join(paragraphs))
+    return _split(documents, length)
+
+
+def _split(documents: list[str], length: int) -> Splits:
+    tenth = len(documents) // 10
+    parts = documents[: -2 * tenth], documents[-2 * tenth : -tenth], documents[-tenth:]
+    joined = ["\n\n".join(part) for part in parts]
+    vocabulary = Vocabulary.of_inputs([joined[0]])
+    texts: list[Dataset[Any]] = [Text(text, vocabulary, length) for text in joined]
+    return Splits(*texts)

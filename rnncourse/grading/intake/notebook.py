@@ -1,0 +1,224 @@
+"""What is run of a notebook, and in which order: a student's cells, the source's in the place of locked ones.
+
+Cells are known by nbgrader's grade_id, else by their id, else a locked one by its text. A locked cell that
+was edited, doubled, turned into text or taken out is as in the source again; a check stands where the
+student has it, else after the answer that it checks.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import symtable
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from rnncourse.grading.errors import NotebookError
+from rnncourse.grading.intake.archives import MOST_BYTES
+
+MOST_CELLS = 5_000
+LONGEST = 50_000  # characters of a cell that is looked into
+SHOWING = {"check", "print", "display", "plt", "setup"}
+UNSEEN = {"exec", "eval", "globals", "locals", "vars", "setattr", "delattr", "get_ipython", "__import__"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """An assignment as it was given out: its code cells, by their order."""
+
+    cells: tuple[dict, ...]
+
+    @classmethod
+    def of(cls, notebook: bytes) -> Source:
+        code = (cell for cell in read(notebook) if cell["cell_type"] == "code")
+        return cls(tuple(cell | {"source": _text(cell)} for cell in code))
+
+    def is_check(self, k: int) -> bool:
+        return bool(_marks(self.cells[k]).get("grade"))
+
+    def is_locked(self, k: int) -> bool:
+        return bool(_marks(self.cells[k]).get("locked"))
+
+    def grade_id(self, k: int) -> str:
+        return _marks(self.cells[k]).get("grade_id", "")
+
+    def answer(self, k: int) -> int | None:
+        """Return the number of the answer's cell that a check is for: the last one before it."""
+        return next((j for j in range(k, -1, -1) if _marks(self.cells[j]).get("solution")), None)
+
+    def where(self, cell: Mapping) -> int | None:
+        """Which of the source's cells this is."""
+        grade_id, text = _marks(cell).get("grade_id"), _text(cell).strip()
+        for k in range(len(self.cells)):
+            if grade_id and grade_id == self.grade_id(k):
+                return k
+        for k, own in enumerate(self.cells):
+            if cell.get("id") and cell["id"] == own.get("id") and _marks(own):
+                return k
+        for k, own in enumerate(self.cells):
+            if self.is_locked(k) and text == own["source"].strip():
+                return k
+        return None
+
+
+def read(data: bytes) -> list[dict]:
+    """The cells of a notebook's file, of any format of Jupyter's; NotebookError if it is none."""
+    if not data.strip():
+        raise NotebookError("the file is empty")
+    if len(data) > MOST_BYTES:
+        raise NotebookError(f"the file has {len(data) / 2**20:.0f} MB, more than {MOST_BYTES // 2**20}")
+    try:
+        try:
+            document = json.loads(data)
+        except UnicodeDecodeError:
+            document = json.loads(data.decode("latin-1"))
+        except ValueError:
+            document = json.loads(data.decode("utf-8-sig"))
+        if document.get("nbformat") != 4:
+            document = _converted(document)
+        if len(document["cells"]) > MOST_CELLS:
+            raise NotebookError(f"the notebook has {len(document['cells'])} cells, more than {MOST_CELLS}")
+        cells = [dict(cell) for cell in document["cells"]]
+        if not all(isinstance(cell.get("cell_type"), str) for cell in cells):
+            raise TypeError
+        return cells
+    except NotebookError:
+        raise
+    except RecursionError:
+        raise NotebookError("the file is nested too deeply to be a notebook") from None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        words = " ".join(str(error).split())[:120] or type(error).__name__
+        raise NotebookError(f"the file is no Jupyter notebook ({words}){_slip(data)}") from None
+
+
+def _slip(data: bytes) -> str:
+    """What may have happened to a notebook that can't be read."""
+    start = data.lstrip(b"\xef\xbb\xbf \t\r\n")[:40].split(b"\n")[0].decode("ascii", "replace").strip()
+    if start.startswith("{"):
+        return "" if data.rstrip().endswith(b"}") else ". Was the upload cut off?"
+    return f". It begins with `{start}`: was another file given a notebook's name?"
+
+
+def _converted(document: dict) -> dict:
+    """A notebook of an older format, or of a newer one, in format 4."""
+    import nbformat  # it takes more than a second, and hardly a class needs it
+
+    try:
+        return nbformat.convert(nbformat.from_dict(document), 4)
+    except nbformat.ValidationError as error:
+        raise ValueError(str(error)) from None
+
+
+def steps(cells: list[dict], source: Source) -> list[str | int]:
+    """In order: the text of a cell, or the number of one of the source's checks."""
+    found: list[tuple[int | None, str | int]] = []
+    seen: set[int] = set()
+    for cell in cells:
+        k = source.where(cell)
+        if k is not None and source.is_locked(k):
+            if k not in seen:
+                found.append((k, _given(source, k)))
+        elif cell["cell_type"] == "code" or k is not None:
+            found.append((k, _text(cell)))
+        if k is not None:
+            seen.add(k)
+    for k in range(len(source.cells)):
+        if source.is_locked(k) and k not in seen:
+            before = [at for at, (j, _) in enumerate(found) if j is not None and j < k]
+            # Whatever stands in the place of an answer that is not found may be anywhere.
+            lost = source.is_check(k) and source.answer(k) not in seen
+            at = len(found) if lost else max(before, default=-1) + 1
+            found.insert(at, (k, _given(source, k)))
+    return [step for _, step in found]
+
+
+def grouped(steps: list[str | int]) -> Iterator[str | list[int]]:
+    """The same with each check as late as possible, so that one process can answer several.
+
+    A check waits for the next one unless a cell between them changes, or may, what functions so far read.
+    """
+    waiting: list[int] = []
+    read: set[str] | None = set()
+    for step in steps:
+        if isinstance(step, int):
+            waiting.append(step)
+            continue
+        bound, reads = names(step)
+        if waiting and (bound is ANYTHING or read is ANYTHING or bound & read):
+            yield waiting
+            waiting = []
+        read = ANYTHING if reads is ANYTHING or read is ANYTHING else read | reads
+        yield step
+    if waiting:
+        yield waiting
+
+
+ANYTHING = None  # any names, as far as can be told
+
+
+def names(text: str) -> tuple[set[str] | None, set[str] | None]:
+    """What a cell may change, and what its functions, and checks of it, may read: names, or ANYTHING."""
+    try:
+        if len(text) > LONGEST:
+            return ANYTHING, ANYTHING
+        tree, table = ast.parse(text), symtable.symtable(text, "cell", "exec")
+    except (SyntaxError, ValueError, RuntimeError, MemoryError):
+        return ANYTHING, ANYTHING  # a magic, or what will not run
+    bound = {
+        symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()
+    }
+    bound |= {s.get_name() for s in symbols(table) if s.is_declared_global() and s.is_assigned()}
+    reads = {symbol.get_name() for symbol in symbols(table) if symbol.is_global()}
+    reads |= {
+        n.name for n in tree.body if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id in UNSEEN:
+            return ANYTHING, reads
+        if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
+            bound |= {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}
+        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
+            return ANYTHING, reads
+    if any(_may_change(statement) for statement in tree.body):
+        return ANYTHING, reads
+    return bound, reads
+
+
+def _may_change(statement: ast.stmt) -> bool:
+    """Does it call something for its effect, as torch.set_default_dtype(...), and not to show it?"""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return False
+    calls = [node.value for node in ast.walk(statement) if isinstance(node, ast.Expr)]
+    roots = [_root(call) for call in calls if isinstance(call, ast.Call | ast.Await)]
+    return any(root not in SHOWING for root in roots)
+
+
+def _root(node: ast.AST) -> str:
+    """The name at the beginning of a call: check, in check.gates.example(gates)."""
+    while not isinstance(node, ast.Name):
+        inner = next(ast.iter_child_nodes(node), None)
+        if inner is None or isinstance(inner, ast.expr_context):
+            break
+        node = inner
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def symbols(table: symtable.SymbolTable) -> Iterator[symtable.Symbol]:
+    """The symbols of all scopes within."""
+    for child in table.get_children():
+        yield from child.get_symbols()
+        yield from symbols(child)
+
+
+def _given(source: Source, k: int) -> str | int:
+    return k if source.is_check(k) else source.cells[k]["source"]
+
+
+def _marks(cell: Mapping) -> Mapping:
+    marks = cell.get("metadata", {}).get("nbgrader", {}) if isinstance(cell.get("metadata"), dict) else {}
+    return marks if isinstance(marks, dict) else {}
+
+
+def _text(cell: Mapping) -> str:
+    text = cell.get("source", "")
+    return "".join(map(str, text)) if isinstance(text, list) else str(text)

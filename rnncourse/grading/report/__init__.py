@@ -1,0 +1,1 @@
+"""What is written for the teacher, the students and the LMS."""

@@ -1,0 +1,76 @@
+"""The notebook that formgrader shows: the exercise as given out, with a student's code and the verdicts.
+
+nbgrader runs the student's notebook and shows its outputs on the teacher's page. Here the student's part is
+code alone, no text and no output, and the outputs are the verdicts.
+"""
+
+from __future__ import annotations
+
+import nbformat
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
+
+from rnncourse.grading.errors import NotebookError
+from rnncourse.grading.intake.assignment import Assignment
+from rnncourse.grading.intake.notebook import read
+from rnncourse.grading.report.feedback import not_judged, verdict
+from rnncourse.grading.report.result import STATES, Result, TaskResult
+
+
+def autograded(assignment: Assignment, handed_in: bytes | None, result: Result) -> NotebookNode:
+    """A valid notebook, whatever was handed in. The student's own cells stand where the student had them."""
+    notebook = nbformat.reads(assignment.notebook.decode(), as_version=4)
+    answers, own = _answers(assignment, handed_in)
+    said = {task.grade_id: task for task in result.tasks}
+    woven, k = list(own.get(-1, ())), -1
+    if result.state != "graded":
+        words = f"**{result.state}**: {STATES[result.state]}."
+        woven.insert(0, new_markdown_cell(words, id="state"))
+    for cell in notebook.cells:
+        if "explanation" in cell.metadata.get("tags", ()):
+            continue
+        woven.append(cell)
+        if cell.cell_type == "code":
+            k += 1
+            cell.outputs, cell.execution_count = [], None
+            if assignment.source.grade_id(k) and not assignment.source.is_locked(k):
+                cell.source = answers.get(k, "# not in what was handed in")
+            elif assignment.source.grade_id(k) in said:
+                cell.outputs = [_output(said[assignment.source.grade_id(k)])]
+            woven += own.get(k, ())
+    notebook.cells = woven
+    return notebook
+
+
+def _answers(
+    assignment: Assignment, handed_in: bytes | None
+) -> tuple[dict[int, str], dict[int, list[NotebookNode]]]:
+    """What stands in the exercise's own cells, and, after which of them (-1: before all), the student's."""
+    try:
+        cells = read(handed_in) if handed_in is not None else []
+    except NotebookError:
+        cells = []
+    answers: dict[int, str] = {}
+    own: dict[int, list[NotebookNode]] = {}
+    given = {cell["source"].strip(): k for k, cell in enumerate(assignment.source.cells)}
+    last = -1
+    for n, cell in enumerate(cells):
+        k = assignment.source.where(cell)
+        text = cell.get("source", "")
+        text = "".join(map(str, text)) if isinstance(text, list) else str(text)
+        if k is None:
+            k = given.get(text.strip())  # one without a mark, as it was given
+        if k is not None and k not in answers:
+            answers[k] = text
+            last = k
+        elif k is None and cell["cell_type"] == "code":
+            own.setdefault(last, []).append(new_code_cell(text, id=f"own-{n}"))
+    return answers, own
+
+
+def _output(task: TaskResult) -> NotebookNode:
+    if task.points is None:
+        return new_output("stream", name="stdout", text=not_judged(task) + "\n")
+    spoken = verdict(task)
+    shown = {"text/plain": spoken.words, "text/html": spoken._repr_html_()}
+    return new_output("display_data", data=shown)

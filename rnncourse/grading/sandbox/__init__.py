@@ -1,0 +1,1 @@
+"""Run a student's notebook behind walls and bring its answers back."""

@@ -1,0 +1,93 @@
+"""A process made warm: what notebooks import is imported, and what is slow the first time has been run."""
+
+from __future__ import annotations
+
+import functools
+import gc
+import warnings
+
+import torch
+
+import rnncourse
+from rnncourse.checks.framework.cases import Case
+from rnncourse.checks.framework.evaluate import evaluate
+from rnncourse.checks.framework.use import call, load_and_call
+from rnncourse.grading.sandbox.guards import forbid_recordings
+from rnncourse.grading.sandbox.runner import hooks_in_child
+from rnncourse.grading.sandbox.wire import pack_answers, pack_inputs, unpack_inputs
+
+FIRST_CELL = """
+import torch
+from torch import nn
+import numpy as np
+from rnncourse.notebook import setup
+setup()
+"""
+
+
+def warm_up() -> None:
+    """Import what notebooks import, and run once what is slow the first time."""
+    torch.set_num_threads(1)
+    hooks_in_child()
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    config = Config()
+    config.HistoryManager.enabled = False
+    shell = InteractiveShell.instance(config=config, colors="NoColor")
+    setattr(shell, "showsyntaxerror", lambda *arguments, **named: None)  # noqa: B010 - it is a method
+    shell.run_cell(FIRST_CELL)
+    inputs = [[{"x": torch.ones(4, 2, 3, dtype=torch.float64)}]]
+    x = unpack_inputs(pack_inputs(inputs))[0][0]["x"]
+    weights = rnncourse.LSTMCell(3, 5).double().state_dict()
+    for learner, use, arguments in (
+        (rnncourse.LSTMCell, load_and_call, {"I": 3, "H": 5, "parameters": weights, "x_t": x[0]}),
+        (_steps, call, {"x": x, "weights": weights}),
+    ):
+        (answer,) = evaluate(learner, [Case(arguments, {})], use, frozenset())
+        pack_answers([answer])
+    shell.reset(new_session=False)
+    # torch warns once that an operation is replaced: here, for there it would call a student's warnings.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        own = torch.library.Library("rnncourse_grading", "DEF")
+        own.define("nothing() -> ()")
+        twice = [torch._C._dispatch_library("IMPL", "rnncourse_grading", "CPU", "grading") for _ in range(2)]
+        for library in twice:
+            library.impl("nothing", torch._C.DispatchKey.CPU, lambda: None)
+    # By this, which torch 2.6 lacks, an operation could be kept that is later taken from the dispatcher.
+    vars(torch._C).pop("_dispatch_get_computed_kernel_for_dispatch_key", None)
+    forbid_recordings()
+
+
+@functools.cache
+def warm_up_optimizers() -> None:
+    """The first optimizer of a process imports torch's compiler, for two seconds: only where one is used."""
+    torch.optim.SGD([torch.zeros(1)])
+    freeze()
+
+
+def freeze() -> None:
+    """Or each fork's first collection would write to, and so copy, all that is here."""
+    gc.collect()
+    gc.freeze()
+
+
+def _steps(x: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
+    """What answers do: so that torch's first time is over."""
+    h = c = torch.zeros(x.shape[1], 5, dtype=x.dtype)
+    w = {name: weight.requires_grad_() for name, weight in weights.items()}
+    hs = []
+    for x_t in x:
+        a = x_t @ w["weight_ih"].T + w["bias_ih"] + h @ w["weight_hh"].T + w["bias_hh"]
+        i, f, g, o = a.chunk(4, dim=-1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
+        h = torch.sigmoid(o) * torch.tanh(c)
+        hs.append(h)
+    output = torch.stack(hs)
+    torch.cat([output.flip(0), output], dim=-1).sum().backward()
+    return output.transpose(0, 1).detach()

@@ -1,0 +1,96 @@
+"""The map of the lessons, and three arrangements of inputs and answers."""
+
+from collections.abc import Collection
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+
+from rnncourse.plots.drawing import CODE, GREY, INK, arrow, box, canvas, set_alt
+from rnncourse.plots.style import COLOURS
+
+# The lessons: number: (title, column of the map, numbers of the lessons that it stands on).
+LESSONS: dict[int, tuple[str, int, tuple[int, ...]]] = {
+    1: ("sequences and state", 1, ()),
+    2: ("the RNN cell", 1, (1,)),
+    3: ("shapes", 0, (2,)),
+    4: ("backward through time", 2, (2,)),
+    5: ("vanishing, exploding", 2, (4,)),
+    6: ("LSTM gates", 1, (2, 5)),
+    7: ("h and c", 1, (6,)),
+    8: ("GRU", 3, (6,)),
+    9: ("looping a cell", 0, (3, 6)),
+    10: ("output, h_n, c_n", 1, (9,)),
+    11: ("stacking, dropout", 0, (10,)),
+    12: ("bidirectional", 1, (10,)),
+    13: ("padding, packing", 1, (12,)),
+    14: ("stateful training", 2, (5, 10)),
+    15: ("parameters, init", 0, (11,)),
+    16: ("the whole layer", 0, (13, 15)),
+    17: ("tagging", 1, (13,)),
+    18: ("images as sequences", 3, (8, 10)),
+    19: ("language model", 2, (14,)),
+    20: ("forecasting", 3, (14,)),
+    21: ("encoder and decoder", 2, (13, 19)),
+    22: ("fix the internet", 1, (16,)),
+    23: ("where next", 0, (16,)),
+}
+
+
+def lesson_map(written: Collection[int], ax: Axes | None = None) -> Axes:
+    """Draw what stands on what: a box for each lesson, a line down to each that builds on it.
+
+    written: the numbers of the lessons that are there to be read; their boxes are filled.
+    A lesson lies one row below the lowest that it needs. Returns the Axes.
+    """
+    if ax is None:
+        _, ax = plt.subplots(figsize=(9.6, 6.6))
+    places: dict[int, tuple[int, int]] = {}
+    for number, (_, column, needs) in LESSONS.items():
+        places[number] = (column, -1 + min((places[other][1] for other in needs), default=1))
+    for number, (title, _, needs) in LESSONS.items():
+        x, y = places[number]
+        for other in needs:
+            ax.plot([places[other][0], x], [places[other][1], y], color="#999999", linewidth=1.5, zorder=1)
+        colour = COLOURS["r"] if number in written else "white"
+        frame = {"boxstyle": "round,pad=0.35", "facecolor": colour, "edgecolor": "#555555"}
+        ax.text(x, y, f"{number:02d}  {title}", ha="center", va="center", bbox=frame, zorder=2)
+    ax.set(xlim=(-0.5, 3.5), ylim=(min(y for _, y in places.values()) - 0.5, 0.5))
+    ax.axis("off")
+    numbers = sorted(LESSONS.keys() & set(written))
+    there = ", ".join(f"{number:02d} {LESSONS[number][0]}" for number in numbers) or "none"
+    set_alt(ax, f"Map of the {len(LESSONS)} lessons, each below those that it needs; written are: {there}.")
+    return ax
+
+
+# The three arrangements: name: (steps with an input, steps with an answer, an example).
+_ARRANGEMENTS = {
+    "many to one": ((1, 2, 3), (3,), "a review → a grade"),
+    "one to many": ((1,), (1, 2, 3), "a picture → its caption"),
+    "many to many": ((1, 2, 3), (1, 2, 3), "words → a tag for each"),
+}
+
+
+def arrangements() -> Axes:
+    """Draw which steps of a recurrent net get an input and which give an answer, in three arrangements."""
+    title = "The same cell, read at different steps: y = W_hy h + b_y"
+    ax = canvas(None, (0, 9.4), (-0.15, 2.75), title, "")
+    said = []
+    for k, (name, (inputs, answers, example)) in enumerate(_ARRANGEMENTS.items()):
+        left = 0.75 + 3.15 * k
+        ax.text(left - 0.4, 2.55, name, color=INK, fontsize=11)
+        ax.text(left - 0.4, 2.3, example, color=GREY, fontsize=9)
+        for step in (1, 2, 3):
+            x = left + 0.85 * (step - 1)
+            box(ax, x, 1.05, 0.5, 0.4)
+            ax.text(x, 1.05, "cell", **CODE, fontsize=8.5)
+            if step < 3:
+                arrow(ax, (x + 0.25, 1.05), (x + 0.6, 1.05), COLOURS["h"])
+            if step in inputs:
+                arrow(ax, (x, 0.35), (x, 0.85), COLOURS["x"])
+                ax.text(x, 0.2, f"x_{step}", **CODE, fontsize=9)
+            if step in answers:
+                arrow(ax, (x, 1.25), (x, 1.75), COLOURS["i"])
+                ax.text(x, 1.9, f"y_{step}", **CODE, fontsize=9)
+        said.append(f"{name} ({example}): inputs at steps {inputs}, answers at steps {answers}")
+    set_alt(ax, f"{title}. {'; '.join(said)}.")
+    return ax
