@@ -119,25 +119,33 @@ class _Fold(Function):
             found = iter(torch.autograd.grad((again, *end), wanted, (doutput, *dend), create_graph=True))
             return None, *(next(found) if need else None for need in needed)
         dx = torch.empty_like(x) if needed[0] else None
-        dweights = {name: torch.zeros_like(weight) for name, weight in weights.items()}
+        dweights: dict[str, Tensor] = {}
         for rows, part in call.steps.parts(output.size(1)):
             after = zip(state, (output, *kept[1:]), strict=False)  # h_t, and c_t, which is an LSTM's kept[1]
             h, *_ = before = [call.steps.before(v_0, v, rows) for v_0, v in after]
             values = [v[rows] for v in (output, *kept, doutput)]
             da, dih_n, dend, more = call.backward(part, before, weights, values, dend)
             # of W_hh h + b_hh:  dW_hh = Σ_N da hᵀ,  db_hh = Σ_N da
-            dweights["weight_hh"].addmm_(da.t(), h)
-            more["bias_hh"] = more["bias_ih"] = da.sum(0)
+            add_product(dweights, "weight_hh", da.t(), h)
+            more["bias_hh"] = da.sum(0)
             if dih_n is not None:
                 da[:, -dih_n.size(1) :] = dih_n
-                more["bias_ih"] = da.sum(0)
+            more["bias_ih"] = da.sum(0)
             # of W_ih x + b_ih:  dW_ih = Σ_N da xᵀ,  db_ih = Σ_N da,  dx = W_ihᵀ da
-            dweights["weight_ih"].addmm_(da.t(), x[rows])
+            add_product(dweights, "weight_ih", da.t(), x[rows])
             if dx is not None:
                 torch.mm(da, weights["weight_ih"], out=dx[rows])
-            for name in more.keys() & dweights.keys():
-                dweights[name] += more[name]
-        return None, dx, *dend, *dweights.values()
+            for name in more.keys() & weights.keys():
+                dweights[name] = dweights[name] + more[name] if name in dweights else more[name]
+        return None, dx, *dend, *(dweights[name] for name in weights)
+
+
+def add_product(sums: dict[str, Tensor], name: str, a: Tensor, b: Tensor) -> None:
+    """sums[name] += a b. The first product begins the sum: to fill a sum with zeros costs time."""
+    if name in sums:
+        sums[name].addmm_(a, b)
+    else:
+        sums[name] = a.mm(b)
 
 
 class Steps:
