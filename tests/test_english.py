@@ -44,7 +44,6 @@ NOT_YET = (
     "SECURITY.md",
     "course.py",
     "docs/audit.md",
-    "docs/checks.md",
     "docs/design.md",
     "docs/drop-in.md",
     "docs/grading.md",
@@ -53,9 +52,6 @@ NOT_YET = (
     "rnncourse/auditing/",
     "rnncourse/bptt.py",
     "rnncourse/cells.py",
-    "rnncourse/checks/given/silent_bugs.py",
-    "rnncourse/checks/silent_bugs.py",
-    "rnncourse/checks/uses/silent_bugs.py",
     "rnncourse/cli.py",
     "rnncourse/grading/",
     "rnncourse/layers.py",
@@ -64,7 +60,6 @@ NOT_YET = (
     "rnncourse/shapes.py",
     "rnncourse/tracing/",
     "rnncourse/widgets.py",
-    "solutions/16_silent_bugs/",
 )
 
 
