@@ -159,7 +159,7 @@ def test_a_bar_is_as_long_as_its_share(tmp_path, keys):
 
 
 def test_nothing_of_the_cases_is_in_the_feedback(tmp_path, keys):
-    """An answer that raises, prints or warns its inputs gets none of them back. No digest or mistake is named."""
+    """An answer that raises, prints or warns its inputs gets none of them back. No digest, no mistake."""
     tasks, numbers = [], set()
     for key in keys.values():
         tensors = [v for case in key.cases for v in _tensors(case.arguments)]
