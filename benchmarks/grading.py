@@ -137,7 +137,8 @@ def main() -> None:
             each[workers] = (whole - start) / (arguments.submissions - 1)
             print(
                 f"rnncourse grade, {workers} worker{'s' * (workers > 1)},"
-                f" {arguments.submissions} submissions: {whole:.1f} s, of which {start:.1f} to start; {1000 * each[workers]:.0f} ms each;"
+                f" {arguments.submissions} submissions:"
+                f" {whole:.1f} s, of which {start:.1f} to start; {1000 * each[workers]:.0f} ms each;"
                 f" {theirs / each[workers]:.0f} times nbgrader's throughput"
                 f" ({theirs * arguments.submissions / whole:.0f} with the start)"
             )
