@@ -565,7 +565,7 @@ def _MyLSTM_cases(seed):
     ]
 
 
-def _settled(returned, arguments):
+def _checked_results(returned, arguments):
     """Return the results as they are; check random numbers for the properties of torch's."""
     if not is_random(arguments):
         return returned
@@ -722,7 +722,7 @@ MyLSTM = CHECKS.task(
         "hx": None,
     },
     use=load_call_and_differentiate,
-    derive=_settled,
+    derive=_checked_results,
     agree="torch.nn.LSTM",
 )
 
