@@ -120,8 +120,8 @@ def _input_part(x, weight_ih, bias_ih, bias_hh):
 
 @cases(
     0.8,
+    "T5 B3 I2 H4; T3 B4 I6 H2; T2 B2 I5 H3",
     "T4 B3 I8 H2",  # I = 4H: the transposed weight runs as well
-    "T4 B3 I8 H2",  # I = 4H: the weight runs the other way round, too
 )
 def _input_part_cases(numbers, T, B, I, H):
     x, weight_ih = numbers(T, B, I), numbers(4 * H, I)
