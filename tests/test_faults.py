@@ -102,12 +102,12 @@ AGAINST_TORCH = {  # file: what is wrong: the right text, the wrong text
         "rnn: relu' is 1 everywhere": ("(y > 0).to(y.dtype)", "torch.ones_like(y)"),
         "rnn: the loss read at the last step alone": (
             "dh[t] += dout[t]\n"
-            "        if dh_all is not None:\n            dh_t[t][:] = dh[t]\n        # da = φ'",
+            "        if dh_all is not None:\n            dh_t[t][...] = dh[t]\n        # da = φ'",
             "dh[t] += dout[t] * (t == steps.backward[0])\n"
-            "        if dh_all is not None:\n            dh_t[t][:] = dh[t]\n        # da = φ'",
+            "        if dh_all is not None:\n            dh_t[t][...] = dh[t]\n        # da = φ'",
         ),
         "lstm: f left out of the way back": ("dc[t] *= f[t]\n", "pass\n"),
-        "lstm: c_t where c is due": ("steps.before(state[1], cells)", "cells"),
+        "lstm: c_t where c is due": ("cells, before[1], da", "cells, cells, da"),
         "lstm: σ' without 1 - σ": ("torch.addcmul(gates, gates, gates, value=-1, out=da)", "da.copy_(gates)"),
         "lstm: c's second source left out": ("dc[t] += new[t]\n", "pass\n"),
         "lstm: o's gradient from dc": ("da_o[t] *= dq[t]", "da_o[t] *= dc[t]"),
@@ -118,11 +118,11 @@ AGAINST_TORCH = {  # file: what is wrong: the right text, the wrong text
         "lstm: dW_hr from the loss alone": ("dh_all.t().mm(shown)", "doutput.t().mm(shown)"),
         "gru: z left out of the way back": ("dh[t] *= zs[t]\n", "pass\n"),
         "gru: b_hn's gradient without r": ("torch.mul(dih_n, r, out=dhh_n)", "dhh_n.copy_(dih_n)"),
-        "gru: h_t where h is due": ("torch.sub(h, n, out=dhh_z)", "torch.sub(output, n, out=dhh_z)"),
-        "weights: h_t where h is due": ("da.t().mm(h),", "da.t().mm(output),"),
+        "gru: h_t where h is due": ("torch.sub(h, n, out=dhh_z)", "torch.sub(values[0], n, out=dhh_z)"),
+        "weights: h_t where h is due": ('"weight_hh", da.t(), h)', '"weight_hh", da.t(), output[rows])'),
         "gru: one gradient for both biases": ("if dih_n is not None:", "if False:"),
         "packed: earlier rows one off": ("row - sizes[t - 1]", "row - sizes[t]"),
-        "packed: all begin from one state": ("np.where(first, sequence,", "np.where(first, 0,"),
+        "packed: all begin from one state": ("np.newaxis], sequence,", "np.newaxis], 0 * sequence,"),
     },
 }
 
