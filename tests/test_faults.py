@@ -137,7 +137,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "        if len(data) > MOST_BYTES:\n",
             "        if len(data) > 2**40:\n",
             "grading/test_submissions.py::test_zip_bombs_are_invalid_when_read"
-            "[in the zip-by what it unpacks to]",
+            "[in the zip-by its unpacked size]",
         ),
     },
     "grading/intake/submissions.py": {
