@@ -73,7 +73,7 @@ NO_OWNER = "does not say whose it is: expected a name such as ana.ipynb, or a fo
 class Submission:
     """One student's notebook for one assignment, or the reason why there is none.
 
-    location: the location of the file, for read() in this process or another. where: the file's path, for people.
+    location: where the file is, for read() in this process or another. where: its path, for people.
     state: "", "missing" or "invalid"; reason: a sentence about that state. remarks: sentences, for example
     which of several files is graded. helpers: the Python and data files beside the notebook, by name. number:
     the LMS's number of the student or participant. handed_in: the time of submission, if nbgrader or an LMS
