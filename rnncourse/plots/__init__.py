@@ -26,6 +26,7 @@ from rnncourse.plots.packing import batch_sizes
 from rnncourse.plots.speed import matmuls, time_ratios
 from rnncourse.plots.structure import parameter_map
 from rnncourse.plots.style import COLOURS, LINE_COLOURS, STYLE
+from rnncourse.plots.tagging import confusion_matrix, tag_heat_map
 from rnncourse.plots.traces import c_against_h, cell_diagram, gates_over_time
 from rnncourse.plots.truncation import truncation_grid
 
@@ -38,6 +39,7 @@ __all__ = [
     "batch_sizes",
     "c_against_h",
     "cell_diagram",
+    "confusion_matrix",
     "cube_slices",
     "dependence",
     "dependency_grid",
@@ -56,6 +58,7 @@ __all__ = [
     "rnn_cell",
     "seen_inputs",
     "state_paths",
+    "tag_heat_map",
     "time_ratios",
     "truncation_grid",
     "two_steps",
