@@ -14,7 +14,16 @@ os.environ["TQDM_DISABLE"] = "1"  # a bar for each training would be all that on
 os.environ.setdefault("MPLBACKEND", "agg")
 
 LESSON = Path(__file__).parents[1] / "notebooks" / "17_tagging.ipynb"
-SHARED = ("setup", "question-run", "data-run", "loss-run", "accuracy-run", "window", "tagger-run", "loop-code")
+SHARED = (
+    "setup",
+    "question-run",
+    "data-run",
+    "loss-run",
+    "accuracy-run",
+    "window",
+    "tagger-run",
+    "loop-code",
+)
 JOBS = {
     "characters": ("loop-run",),
     "words": ("words-baseline", "words-run"),

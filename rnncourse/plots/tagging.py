@@ -25,7 +25,9 @@ def tag_heat_map(
     ax.set_xticks(range(len(symbols)), [symbol.replace("\n", "↵") for symbol in symbols], fontsize=7)
     ax.set_yticks(range(len(tags)), tags)
     said = ", ".join(f"{tags[tag]} {n}" for tag, n in _counted(probabilities.argmax(1), len(tags)))
-    set_alt(ax, f"Probability of {len(tags)} tags at {len(symbols)} steps. Steps by their likeliest tag: {said}.")
+    set_alt(
+        ax, f"Probability of {len(tags)} tags at {len(symbols)} steps. Steps by their likeliest tag: {said}."
+    )
     return ax
 
 
@@ -49,7 +51,9 @@ def confusion_matrix(counts: Tensor, tags: Sequence[str], ax: Axes | None = None
     ax.set_xticks(range(len(tags)), tags, rotation=90)
     ax.set_yticks(range(len(tags)), tags)
     ax.set(xlabel="predicted", ylabel="right")
-    said = ", ".join(f"{tag} {share:.2f}" for tag, share in zip(tags, shares.diagonal().tolist(), strict=True))
+    said = ", ".join(
+        f"{tag} {share:.2f}" for tag, share in zip(tags, shares.diagonal().tolist(), strict=True)
+    )
     set_alt(ax, f"Confusion matrix of {len(tags)} tags. Share of each that was found: {said}.")
     return ax
 
