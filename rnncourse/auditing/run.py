@@ -13,6 +13,7 @@ from rnncourse.auditing.checks import (
     arguments,
     carried,
     chance,
+    clipped,
     cut,
     finite,
     future,
@@ -28,10 +29,12 @@ from rnncourse.auditing.checks import (
     place,
     recurrent,
     rows,
+    shared,
     softmax,
     starts,
     steps,
     targets,
+    written,
 )
 from rnncourse.auditing.probe import Probe
 from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
@@ -57,9 +60,12 @@ ALL: tuple[ModuleType, ...] = (
     gates,
     softmax,
     losses,
+    clipped,
+    written,
     loss_padding,
     loss_pairs,
     targets,
+    shared,
     parameters,
 )
 FIRST: ModuleType = finite
