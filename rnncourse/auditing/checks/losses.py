@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rnncourse.auditing import criterion
 from rnncourse.auditing.blame import Story, torn_views
-from rnncourse.auditing.report import WRONG, Finding
+from rnncourse.auditing.report import FACT, WRONG, Finding
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Call, Place, Tape
 
@@ -35,6 +35,8 @@ def run(s: Subject) -> Iterator[Finding]:
         yield Finding("not finite", WRONG, f"The loss is {float(loss.detach())}.", _last_place(tape.calls))
         return
     s.loss = loss, tape
+    of = f"of {s.B} rows " if s.B > 1 else ""
+    yield Finding("loss", FACT, f"The loss {of}was computed: {float(loss.detach()):.4g}.")
     yield from _torn(s, target, tape)
 
 
