@@ -178,7 +178,9 @@ class Probe:
                     built[number] = built[number] + scale * self.noise(number, leaf) * spread(leaf, mask)
                 elif exchange or number not in self.embedded:
                     built[number] = torch.where(spread(leaf, mask).bool(), others(leaf), built[number])
-            if taps and leaf.disturbed and leaf.floating and (leaf is inputs.main or not is_flags(leaf.value)):
+            # a mask of floats has none: models compute with it in place, which a graph would not let pass
+            learns = leaf.disturbed and leaf.floating and (leaf is inputs.main or not is_flags(leaf.value))
+            if taps and learns:
                 zero = torch.zeros_like(built[number], requires_grad=True)
                 built[number] = built[number] + zero
                 zeros.append((number, None, zero))

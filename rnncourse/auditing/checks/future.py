@@ -78,11 +78,11 @@ def _through_integers(s: Subject, number: int, outputs: list[int]) -> Iterator[F
     """
     T = s.inputs.leaves[number].T
     cut = T // 2
-    leaves = list(enumerate(s.inputs.leaves)) if number == s.main_number else [(number, s.inputs.leaves[number])]
     values = {
         n: other_tokens(leaf, cut, s.real if leaf.T == s.T else None)
-        for n, leaf in leaves
+        for n, leaf in enumerate(s.inputs.leaves)
         if leaf.role == "sequence" and not leaf.floating and not leaf.packed and leaf.T == T
+        if n == number or number == s.main_number
     }
     values = {n: v for n, v in values.items() if not torch.equal(v, s.inputs.leaves[n].value)}
     if not values:
@@ -123,7 +123,7 @@ def other_tokens(leaf: Leaf, cut: int, real: Tensor | None) -> Tensor:
     """The leaf with other tokens from step `cut` on, none of them padding, and where none was."""
     assert leaf.batch is not None
     assert leaf.time is not None
-    value = leaf.value.detach().clone()
+    value: Tensor = leaf.value.detach().clone()
     rows = value.movedim((leaf.batch, leaf.time), (0, 1)).flatten(2) if value.dim() > 2 else (
         value.movedim((leaf.batch, leaf.time), (0, 1))[..., None])  # fmt: skip
     late = (torch.arange(leaf.T) >= cut).to(value.device).expand(rows.shape[:2])

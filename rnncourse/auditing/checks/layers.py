@@ -42,13 +42,13 @@ def run(s: Subject) -> Iterator[Finding]:
         place, by = _read_at(s, number, call)
         kind, name = type(call.module).__name__, call.name
         layers = getattr(call.module, "num_layers", 1)
-        whole = "its last layer is never read." if not _any(output) else (
+        told = "its last layer is never read." if not _any(output) else (
             "the last layer's state never, though its output is read. Is this meant?")  # fmt: skip
         yield Finding(
             "last layer unread",
             QUESTION if _any(output) else WRONG,
             f"Of {kind} {name!r}, {layers} layers, the outputs read the state of layer {read // directions} "
-            f"alone, and {whole} h_n has the layers along axis 0, the last at the end.",
+            f"alone, and {told} h_n has the layers along axis 0, the last at the end.",
             place,
             name,
             numbers={"layer": float(read // directions)},

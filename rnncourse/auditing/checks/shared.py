@@ -15,8 +15,8 @@ def run(s: Subject) -> Iterator[Finding]:
     for path, module in s.probe.modules.items():
         if not isinstance(module, nn.Sequential | nn.ModuleList):
             continue
-        children = dict(module._modules)
-        weighted = {key: m for key, m in children.items() if m is not None and any(True for _ in m.parameters())}
+        children = {key: m for key, m in module._modules.items() if m is not None}
+        weighted = {key: m for key, m in children.items() if any(True for _ in m.parameters())}
         if len(weighted) > 1:
             s.made("module repeated")
         for one in weighted.values():

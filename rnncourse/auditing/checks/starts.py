@@ -21,7 +21,10 @@ def run(s: Subject) -> Iterator[Finding]:
         return
     outputs = s.in_step or [k for k in s.timed if s.late_by(k) is not None]
     if not outputs:
-        s.skip("episode starts (no output has a step for each step of the input, or for each after the first ones)", *KINDS)
+        s.skip(
+            "episode starts (no output has a step for each of the input's, or for each of the last ones)",
+            *KINDS,
+        )
         return
     inner = [(int(r), int(t) + 1) for r, t in starts[:, 1:].nonzero()]
     if not inner:

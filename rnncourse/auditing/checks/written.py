@@ -26,7 +26,7 @@ def run(s: Subject) -> Iterator[Finding]:
     if s.loss is None or s.inputs.target is None:
         return
     before = tensors_in(s.inputs.target.value)
-    for old, now in zip(before, tensors_in(s.probe.target_given), strict=False):
+    for old, now in zip(before, tensors_in(s.options["target given"]), strict=False):
         if not _same(now, old):
             yield _finding("The loss", "the target", WRONG, _writer(s.loss[1].calls, now))
             return
