@@ -415,3 +415,62 @@ def test_lengths_that_are_only_counted_are_read():
     report = rnncourse.audit(model, x(), lengths, lengths=lengths)
     said = [below.text for finding in report for below in (finding, *finding.so)]
     assert not any("No output depends on" in text for text in said), str(report)
+
+
+class TestLines:
+    @pytest.mark.parametrize("inverted", [True, False])
+    def test_a_padding_mask_the_wrong_way_round_is_called_so(self, inverted):
+        def forward(self, words):
+            real = words != 0
+            scores = self.score(self.embed(words)).squeeze(-1)
+            hidden = scores.masked_fill(real if inverted else ~real, -1e9)
+            return (hidden.softmax(-1)[..., None] * self.embed(words)).sum(1)
+
+        lengths = torch.tensor([9, 2, 4, 3, 6])
+        words = torch.randint(1, V, (B, T)) * (torch.arange(T) < lengths[:, None])
+        model = Model(forward, embed=nn.Embedding(V, H), score=nn.Linear(H, 1))
+        report = rnncourse.audit(model, words, lengths=lengths)
+        assert kinds(report) == (["padding read"] if inverted else []), str(report)
+        if inverted:
+            assert "The mask is the wrong way round" in report.wrong[0].text
+            assert report.wrong[0].where.code.startswith("hidden = scores.masked_fill(")
+
+    @pytest.mark.parametrize("ahead", [0, 1])
+    def test_a_word_that_is_chosen_one_step_ahead_in_a_loop(self, ahead):
+        def forward(self, words):
+            h, outputs = torch.zeros(len(words), H), []
+            for t in range(words.shape[1] - 1):
+                word = words[:, t + ahead]
+                h = self.cell(self.embed(word), h)
+                outputs.append(self.head(h))
+            return torch.stack(outputs, 1)
+
+        words = torch.randint(1, V, (B, T))
+        layers = {"embed": nn.Embedding(V, I), "cell": nn.GRUCell(I, H), "head": nn.Linear(H, V)}
+        report = rnncourse.audit(
+            Model(forward, **layers),
+            words,
+            loss=lambda y, ids: F.cross_entropy(y.transpose(1, 2), ids[:, 1:]),
+            target=words,
+            batch=0,
+        )
+        assert kinds(report) == (["future read"] if ahead else []), str(report)
+        if ahead:
+            assert report.wrong[0].where.code == "word = words[:, t + ahead]"
+
+    @pytest.mark.parametrize("halved", [True, False])
+    def test_lengths_that_are_not_halved_after_a_stride(self, halved):
+        def forward(self, x, lengths):
+            x = x * (torch.arange(x.shape[1]) < lengths[:, None])[..., None]
+            states = self.gru(self.conv(x.transpose(1, 2)).transpose(1, 2))[0]
+            last = (lengths + 1) // 2 - 1 if halved else (lengths - 1).clamp(max=states.shape[1] - 1)
+            return states[torch.arange(len(x)), last]
+
+        conv = nn.Conv1d(I, H, 3, stride=2, padding=1, bias=False)
+        lengths = torch.tensor([9, 4, 5, 3, 6])
+        report = rnncourse.audit(
+            Model(forward, conv=conv, gru=nn.GRU(H, 4, batch_first=True)), x(), lengths, lengths=lengths
+        )
+        assert kinds(report) == ([] if halved else ["padding read"]), str(report)
+        if not halved:
+            assert report.wrong[0].where.code == "return states[torch.arange(len(x)), last]"

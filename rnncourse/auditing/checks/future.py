@@ -52,6 +52,10 @@ def run(s: Subject) -> Iterator[Finding]:
     sizes = {T, s.layouts[k].T or T}
     at = blame.first_ahead(story, s.base.outputs[k], cut, sorted(sizes)) if story else None
     call, by = (None, "") if story is None or at is None else where_ahead_ends(story, at, sorted(sizes))
+    if story and at is not None and call is story.base[at] and call.name == "embedding":
+        chosen = story.producer(call.args[0], at)  # of a loop, one step's tokens
+        call = call if chosen is None else story.base[chosen[0]]
+        by = f"First by {call.name}"
     later = [s.effect(s.nudged(c, late=True, leaf=number), k)[:, c:] for c in cuts]
     own = max((float(effect.max()) for effect in later if effect.numel()), default=0.0)
     ahead = _how_far(s, k, leaf)
