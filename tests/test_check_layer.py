@@ -131,9 +131,7 @@ def test_what_a_layer_lacks_later_does_not_hide_what_is_wrong_now():
     said = str(MyLSTM.verdict(OneLayer))
     assert said.startswith("✗ MyLSTM: h_n has shape (5, 4), expected (1, 5, 4)")
     said = str(MyLSTM.verdict(WithState))
-    assert said.startswith(
-        "✗ MyLSTM: the states that are given have no part in it. Here T=2, B=4, I=5, H=3, hx given."
-    )
+    assert said.startswith("✗ MyLSTM: the given states are not used. Here T=2, B=4, I=5, H=3, hx given.")
 
 
 def test_no_mistake_is_named_that_is_wrong_where_the_answer_is_right():

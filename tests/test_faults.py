@@ -102,12 +102,12 @@ AGAINST_TORCH = {  # file: what is wrong: the right text, the wrong text
         "rnn: relu' is 1 everywhere": ("(y > 0).to(y.dtype)", "torch.ones_like(y)"),
         "rnn: the loss read at the last step alone": (
             "dh[t] += dout[t]\n"
-            "        if dh_all is not None:\n            dh_t[t][:] = dh[t]\n        # da = φ'",
+            "        if dh_all is not None:\n            dh_t[t][...] = dh[t]\n        # da = φ'",
             "dh[t] += dout[t] * (t == steps.backward[0])\n"
-            "        if dh_all is not None:\n            dh_t[t][:] = dh[t]\n        # da = φ'",
+            "        if dh_all is not None:\n            dh_t[t][...] = dh[t]\n        # da = φ'",
         ),
         "lstm: f left out of the way back": ("dc[t] *= f[t]\n", "pass\n"),
-        "lstm: c_t where c is due": ("steps.before(state[1], cells)", "cells"),
+        "lstm: c_t where c is due": ("cells, before[1], da", "cells, cells, da"),
         "lstm: σ' without 1 - σ": ("torch.addcmul(gates, gates, gates, value=-1, out=da)", "da.copy_(gates)"),
         "lstm: c's second source left out": ("dc[t] += new[t]\n", "pass\n"),
         "lstm: o's gradient from dc": ("da_o[t] *= dq[t]", "da_o[t] *= dc[t]"),
@@ -118,11 +118,11 @@ AGAINST_TORCH = {  # file: what is wrong: the right text, the wrong text
         "lstm: dW_hr from the loss alone": ("dh_all.t().mm(shown)", "doutput.t().mm(shown)"),
         "gru: z left out of the way back": ("dh[t] *= zs[t]\n", "pass\n"),
         "gru: b_hn's gradient without r": ("torch.mul(dih_n, r, out=dhh_n)", "dhh_n.copy_(dih_n)"),
-        "gru: h_t where h is due": ("torch.sub(h, n, out=dhh_z)", "torch.sub(output, n, out=dhh_z)"),
-        "weights: h_t where h is due": ("da.t().mm(h),", "da.t().mm(output),"),
+        "gru: h_t where h is due": ("torch.sub(h, n, out=dhh_z)", "torch.sub(values[0], n, out=dhh_z)"),
+        "weights: h_t where h is due": ('"weight_hh", da.t(), h)', '"weight_hh", da.t(), output[rows])'),
         "gru: one gradient for both biases": ("if dih_n is not None:", "if False:"),
         "packed: earlier rows one off": ("row - sizes[t - 1]", "row - sizes[t]"),
-        "packed: all begin from one state": ("np.where(first, sequence,", "np.where(first, 0,"),
+        "packed: all begin from one state": ("np.newaxis], sequence,", "np.newaxis], 0 * sequence,"),
     },
 }
 
@@ -142,7 +142,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
     },
     "grading/intake/submissions.py": {
         "two students of one name are one": (
-            "len(numbers[handed.export, handed.student]) > 1 and handed.number",
+            "len(numbers[upload.export, upload.student]) > 1 and upload.number",
             "False",
             "grading/test_submissions.py::test_layouts[Moodle, one name twice-folder]",
         ),
@@ -154,12 +154,12 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
         "the oldest of several is graded": (
             "*left, taken = sorted(work, key=newest_last)",
             "taken, *left = sorted(work, key=newest_last)",
-            "grading/test_submissions.py::test_elsewhere_the_newest_is_taken[folder]",
+            "grading/test_submissions.py::test_newest_is_graded_in_other_layouts[folder]",
         ),
         "Canvas's uploads are in the order of letters": (
             'int(lms.get("order") or 0)',
             'lms.get("order") or ""',
-            "grading/test_submissions.py::test_canvas_newest_upload_is_taken",
+            "grading/test_submissions.py::test_canvas_newest_upload_is_graded",
         ),
         "nothing handed in is invalid": (
             'Submission(student, name, state="missing"',
@@ -168,8 +168,8 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
         ),
         "two students share a file": (
             "hashlib.sha256(student.encode('utf-8', 'surrogatepass'))",
-            "hashlib.sha256(kept.encode('utf-8', 'surrogatepass'))",
-            "grading/test_submissions.py::test_safe_name_of_others",
+            "hashlib.sha256(readable.encode('utf-8', 'surrogatepass'))",
+            "grading/test_submissions.py::test_other_names_become_safe",
         ),
     },
     "grading/report/store.py": {
@@ -181,7 +181,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
         "another notebook's result is taken": (
             "if result is not None and result.digest == digest",
             "if result is not None",
-            "grading/test_results.py::test_another_digest_is_graded_anew",
+            "grading/test_results.py::test_result_with_another_digest_is_not_found",
         ),
         "a name is a formula": (
             "as_text_cell(cell) if isinstance(cell, str)",
@@ -193,7 +193,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
         "half a file stays": (
             'temporary = path.with_name(f".{path.name}.tmp")',
             "temporary = path",
-            "grading/test_results.py::test_cut_off_while_writing_nothing_changes",
+            "grading/test_results.py::test_interrupted_write_leaves_the_old_file",
         ),
     },
     "grading/report/result.py": {
@@ -207,12 +207,12 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
         "a student's own check is run": (
             "found.append((k, _given(source, k)))",
             "found.append((k, _text(cell)))",
-            "grading/test_submitted_notebook.py::test_a_check_that_was_edited_is_the_sources",
+            "grading/test_submitted_notebook.py::test_edited_check_is_restored_from_the_source",
         ),
         "a check that was taken out is not made up for": (
             "if source.is_locked(k) and k not in seen:",
             "if source.is_locked(k) and k in seen:",
-            "grading/test_submitted_notebook.py::test_a_check_that_was_taken_out_stands_after_its_answer[2]",
+            "grading/test_submitted_notebook.py::test_deleted_check_follows_its_answer[2]",
         ),
         "a check waits though a cell changes what it reads": (
             "bound & read",
@@ -224,12 +224,12 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
         "one student's feedback is in another's file": (
             "name = safe_name(result.student)",
             "name = safe_name(result.assignment)",
-            "grading/test_pages.py::test_links_lead_to_the_feedback_or_else_to_the_result",
+            "grading/test_pages.py::test_links_lead_to_the_most_detailed_page",
         ),
         "what was not judged counts as lost": (
             "sum(total for _, total in judged)",
             "sum(task.total for task in result.tasks)",
-            "grading/test_pages.py::test_what_was_not_judged_is_said_and_is_not_0",
+            "grading/test_pages.py::test_unjudged_task_is_named_and_is_not_0",
         ),
         "an input is carried out in an error's message": (
             "_withheld(task.text) if task.verdict in QUOTING else task.text",
@@ -241,7 +241,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
         "words are markup": (
             "else part\n",
             "else Markup(part)\n",
-            "grading/test_pages.py::test_forged_names_and_words_are_only_words",
+            "grading/test_pages.py::test_forged_names_and_words_are_escaped",
         ),
         "a bar is a hundredth as long": (
             "round(100 * part / whole, 1)",

@@ -2,7 +2,8 @@
 
 trees.py      nested arguments and outputs
 inputs.py     the arguments: their axes, cut, lengthened
-settle.py     which axis is the batch and which is time, and what each argument is
+evidence.py   what the arguments say of one another
+axes.py       which axis is the batch and which is time, and what each argument is
 untouched.py  the model, put back as it was
 tokens.py     which entry of an integer tensor is which token of the inputs
 tape.py       every torch call of a run, with the user's line; where tokens are embedded

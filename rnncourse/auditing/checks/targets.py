@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from rnncourse.auditing import criterion
+from rnncourse.auditing.checks.cut import CHOICES
 from rnncourse.auditing.inputs import Leaf
 from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
@@ -122,7 +123,8 @@ def run(s: Subject) -> Iterator[Finding]:
         where = {0: "at the same step"}.get(steps, f"{abs(steps)} step{'s' * (abs(steps) > 1)} " + (
             "later" if steps > 0 else "earlier"))  # fmt: skip
         own = number == s.options.get("causal leaf") and s.options.get("reads future") is False
-        sure = steps != 0 or (own and bool(s.timed) and (s.causal or not leaf.floating))
+        coded = any(call.name in CHOICES for call in s.cuts)  # an autoencoder with a codebook, say
+        sure = steps != 0 or (own and bool(s.timed) and not coded)
         level = WRONG if sure else QUESTION
         meant = "" if sure else " Is this meant, as in an autoencoder?"
         shifting = ahead or (s.timed and target.value.shape[target.time or 0] != s.layouts[s.timed[0]].T)
@@ -135,7 +137,7 @@ def run(s: Subject) -> Iterator[Finding]:
             call.place if call else None,
             step=step,
             numbers={"unlawful": size, "shift": float(steps)},
-            lesson="14",
+            lesson="16",
             by=f"Aligned by {call.name}" if call else "",
         )
         return

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from rnncourse.checks.framework.plain import kinds, type_name
 from rnncourse.checks.framework.use import NO_GRADIENT, Problem, use
 
-OTHER_PARAMETERS = "its parameters are not those of the given class: leave the names and sizes of its layers."
+OTHER_PARAMETERS = "its parameters are not those of the given class: keep the names and sizes of its layers."
 
 
 @use("a class")
@@ -20,7 +20,7 @@ def run_and_disturb(module_class: type, arguments: dict[str, Any]) -> dict[str, 
 
     arguments: the sizes and the inputs, each in their order; "parameters"; "timed", the number of the input
     that is changed; "by_step", whether the output has steps. It has no helpers: only its own code may run
-    beside the learner's.
+    next to the learner's.
     """
     sizes: list = []
     inputs: list = []
