@@ -44,7 +44,7 @@ def test_tracing():
 
 
 def test_lesson_20_prints_the_baselines_that_the_lesson_shows():
-    """Each row but the nets, which are trained for one epoch here; the GRUs' numbers depend on the processor."""
+    """Compare all columns but the nets: they are trained for one epoch here."""
     command = [sys.executable, BENCHMARKS / "lesson_20.py", "--seeds", "1", "--epochs", "1"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
