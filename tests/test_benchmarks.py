@@ -44,7 +44,7 @@ def test_tracing():
 
 
 def test_lesson_20_prints_the_baselines_that_the_lesson_shows():
-    """Compare all columns but the nets: they are trained for one epoch here."""
+    """Each row but the nets', which train for one epoch here; their numbers depend on the processor."""
     command = [sys.executable, BENCHMARKS / "lesson_20.py", "--seeds", "1", "--epochs", "1"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
