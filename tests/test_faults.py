@@ -128,7 +128,7 @@ AGAINST_TORCH = {  # file: what is wrong: the right text, the wrong text
 
 BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test that sees it
     "grading/intake/archives.py": {
-        "a zip may lead out of its folder": (
+        "a path in a zip may leave its folder": (
             'if ".." in parts or parts[0]',
             "if parts[0]",
             "grading/test_submissions.py::test_evil_zips_of_one_student[folder-climbs]",
@@ -137,16 +137,16 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "        if len(data) > MOST_BYTES:\n",
             "        if len(data) > 2**40:\n",
             "grading/test_submissions.py::test_zip_bombs_are_invalid_when_read"
-            "[in the zip-by what it unpacks to]",
+            "[in the zip-by its unpacked size]",
         ),
     },
     "grading/intake/submissions.py": {
-        "two students of one name are one": (
-            "len(numbers[handed.export, handed.student]) > 1 and handed.number",
+        "two students with one name are merged": (
+            "len(numbers[upload.export, upload.student]) > 1 and upload.number",
             "False",
             "grading/test_submissions.py::test_layouts[Moodle, one name twice-folder]",
         ),
-        "a folder inside speaks for another student": (
+        "a folder inside counts as another student's": (
             "Upload(file, names.owner(parts[0]), parts[1:], export=export, folder=folder)",
             "Upload(file, names.owner(parts[-2]), parts[1:], export=export, folder=folder)",
             "grading/test_submissions.py::test_forged_names[folder-folders outside]",
@@ -154,34 +154,34 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
         "the oldest of several is graded": (
             "*left, taken = sorted(work, key=newest_last)",
             "taken, *left = sorted(work, key=newest_last)",
-            "grading/test_submissions.py::test_elsewhere_the_newest_is_taken[folder]",
+            "grading/test_submissions.py::test_newest_is_graded_in_other_layouts[folder]",
         ),
-        "Canvas's uploads are in the order of letters": (
+        "Canvas's uploads are sorted as text": (
             'int(lms.get("order") or 0)',
             'lms.get("order") or ""',
-            "grading/test_submissions.py::test_canvas_newest_upload_is_taken",
+            "grading/test_submissions.py::test_canvas_newest_upload_is_graded",
         ),
-        "nothing handed in is invalid": (
+        "a missing submission is invalid": (
             'Submission(student, name, state="missing"',
             'Submission(student, name, state="invalid"',
             "grading/test_submissions.py::test_a_student_with_nothing_is_missing",
         ),
         "two students share a file": (
             "hashlib.sha256(student.encode('utf-8', 'surrogatepass'))",
-            "hashlib.sha256(kept.encode('utf-8', 'surrogatepass'))",
-            "grading/test_submissions.py::test_safe_name_of_others",
+            "hashlib.sha256(readable.encode('utf-8', 'surrogatepass'))",
+            "grading/test_submissions.py::test_other_names_become_safe",
         ),
     },
     "grading/report/store.py": {
-        "what was not judged is 0": (
+        "a task that was not judged gets 0": (
             '"" if cell is None else cell',
             "0 if cell is None else cell",
             "grading/test_results.py::test_ungraded_is_never_0",
         ),
-        "another notebook's result is taken": (
+        "another notebook's result is reused": (
             "if result is not None and result.digest == digest",
             "if result is not None",
-            "grading/test_results.py::test_another_digest_is_graded_anew",
+            "grading/test_results.py::test_result_with_another_digest_is_not_found",
         ),
         "a name is a formula": (
             "as_text_cell(cell) if isinstance(cell, str)",
@@ -190,10 +190,10 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
         ),
     },
     "grading/report/writing.py": {
-        "half a file stays": (
+        "half a file is left": (
             'temporary = path.with_name(f".{path.name}.tmp")',
             "temporary = path",
-            "grading/test_results.py::test_cut_off_while_writing_nothing_changes",
+            "grading/test_results.py::test_interrupted_write_leaves_the_old_file",
         ),
     },
     "grading/report/result.py": {
@@ -207,14 +207,14 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
         "a student's own check is run": (
             "found.append((k, _given(source, k)))",
             "found.append((k, _text(cell)))",
-            "grading/test_submitted_notebook.py::test_a_check_that_was_edited_is_the_sources",
+            "grading/test_submitted_notebook.py::test_edited_check_is_restored_from_the_source",
         ),
-        "a check that was taken out is not made up for": (
+        "a deleted check is not restored": (
             "if source.is_locked(k) and k not in seen:",
             "if source.is_locked(k) and k in seen:",
-            "grading/test_submitted_notebook.py::test_a_check_that_was_taken_out_stands_after_its_answer[2]",
+            "grading/test_submitted_notebook.py::test_deleted_check_follows_its_answer[2]",
         ),
-        "a check waits though a cell changes what it reads": (
+        "a check waits although a cell changes what it reads": (
             "bound & read",
             "bound & reads",
             "grading/test_submitted_notebook.py::test_a_check_does_not_wait_for_a_cell_that_changes_its_answer",
@@ -224,33 +224,33 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
         "one student's feedback is in another's file": (
             "name = safe_name(result.student)",
             "name = safe_name(result.assignment)",
-            "grading/test_pages.py::test_links_lead_to_the_feedback_or_else_to_the_result",
+            "grading/test_pages.py::test_links_lead_to_the_most_detailed_page",
         ),
-        "what was not judged counts as lost": (
+        "a task that was not judged counts as lost": (
             "sum(total for _, total in judged)",
             "sum(task.total for task in result.tasks)",
-            "grading/test_pages.py::test_what_was_not_judged_is_said_and_is_not_0",
+            "grading/test_pages.py::test_unjudged_task_is_named_and_is_not_0",
         ),
-        "an input is carried out in an error's message": (
+        "an input leaks through an error's message": (
             "_withheld(task.text) if task.verdict in QUOTING else task.text",
             "task.text",
             "grading/test_pages.py::test_nothing_of_the_cases_is_in_the_feedback",
         ),
     },
     "grading/report/pages.py": {
-        "words are markup": (
+        "text is not escaped": (
             "else part\n",
             "else Markup(part)\n",
-            "grading/test_pages.py::test_forged_names_and_words_are_only_words",
+            "grading/test_pages.py::test_forged_names_and_words_are_escaped",
         ),
-        "a bar is a hundredth as long": (
+        "a bar has a hundredth of its length": (
             "round(100 * part / whole, 1)",
             "round(part / whole, 1)",
             "grading/test_pages.py::test_a_bar_is_as_long_as_its_share",
         ),
     },
     "grading/report/summary.py": {
-        "who was not judged lowers the mean": (
+        "students who were not judged lower the mean": (
             "sum(count for points, count in self.points.items() if points is not None)",
             "sum(count for points, count in self.points.items())",
             "grading/test_pages.py::test_the_summary_counts",

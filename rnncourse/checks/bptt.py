@@ -432,8 +432,8 @@ LEFT_OUT = (
     "dh from dh_t; dweights a mean; dbias summed over the units; dbias one number; dbias with two axes; "
     "dweights not summed"
 )
-of_the_step = {"name": "step: {}", "hint": "the loop is right, but the step in it is not: {}"}
-wrong.extend(wrong_step.through(_loop_over, but=tuple(LEFT_OUT.split("; ")), **of_the_step))
+as_step = {"name": "step: {}", "hint": "the loop is right, but the step in it is not: {}"}
+wrong.extend(wrong_step.through(_loop_over, but=tuple(LEFT_OUT.split("; ")), **as_step))
 
 rnn_backward = CHECKS.task(
     "rnn_backward",

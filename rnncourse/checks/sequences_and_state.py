@@ -525,7 +525,7 @@ it blinks and fades | with a negative u the state changes its sign at each step,
 """)
 
 
-def _of_the_lamp(seen: Sequence[Seen]) -> str:
+def _explain_lamp(seen: Sequence[Seen]) -> str:
     """Say what the lamp does with a u that is none of the mistakes above, in all cases or in some."""
     kept_on, kept_off = ([s.found[PARTS.index(part)] for s in seen] for part in ("kept_on", "kept_off"))
     pressed_on = [bool(s.found[0].all()) for s in seen]
@@ -550,6 +550,6 @@ memory_weight = CHECKS.task(
     points="the lamp right after each step 3",
     cases=_memory_weight_cases,
     derive=_lamp,
-    explain=_of_the_lamp,
+    explain=_explain_lamp,
     agree="the lamp",
 )

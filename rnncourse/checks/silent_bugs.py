@@ -58,7 +58,7 @@ def _case(numbers, model, sizes, inputs, timed=0, by_step=True):
     return sizes | {"parameters": parameters, "timed": timed, "by_step": by_step} | inputs
 
 
-def _reads(cases_seen: list[Seen]) -> str:
+def _explain_reads(cases_seen: list[Seen]) -> str:
     """Say which row of the output reads a row that it must not read."""
     for seen in cases_seen:
         found, expected = seen.found[1], seen.expected[1]
@@ -83,7 +83,7 @@ repair = partial(
     CHECKS.task,
     points="what depends on what 1 = rows, steps; the numbers 1 = output",
     use=run_and_disturb,
-    explain=_reads,
+    explain=_explain_reads,
 )
 GIVEN = "as given", "it gives the same results as the given class: no repair shows yet."
 READS = "rows (B B) bool, steps (T T) bool"

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rnncourse.checks.framework.cases import Case, Trait
-from rnncourse.checks.framework.completed import ONE_ROW
 from rnncourse.checks.framework.evaluate import Answer, Failure, evaluate
+from rnncourse.checks.framework.extra_cases import ONE_ROW
 from rnncourse.checks.framework.language import say, sentences
 from rnncourse.checks.framework.mistakes import Mistake
 from rnncourse.checks.framework.parts import Flag, Part, Read, Score, read, same
@@ -48,7 +48,7 @@ class AnswerKey:
             self._mistaken[at] = self._run(wrong_way, [self.cases[n]], self.task.seconds)[0]
         return self._mistaken[at]
 
-    def tried(self, way: Any) -> Iterator[tuple[int, Answer]]:
+    def answers_of(self, way: Any) -> Iterator[tuple[int, Answer]]:
         """Yield the answers of another implementation, case by case."""
         for n, case in enumerate(self.cases):
             yield n, self._run(way, [case], self.task.seconds)[0]
@@ -136,8 +136,8 @@ class Comparison:
         edited = sorted((m for m in self.task.mistakes if m.edit), key=lambda m: m.template is not None)
         pairs = ((a, b) for at, b in enumerate(edited) for a in edited[:at])
         for a, b in itertools.islice(pairs, PAIRS):
-            both = a.edit and b.edit and a.edit.with_too(b.edit)
-            if both is not None and all(self._agrees(n, answer) for n, answer in self.key.tried(both)):
+            both = a.edit and b.edit and a.edit.combined_with(b.edit)
+            if both is not None and all(self._agrees(n, answer) for n, answer in self.key.answers_of(both)):
                 return a, b
         return None
 

@@ -13,10 +13,10 @@ from torch import Tensor
 from rnncourse.checks.framework import progress
 from rnncourse.checks.framework.answers import AnswerKey
 from rnncourse.checks.framework.cases import Case, TorchModule
-from rnncourse.checks.framework.elsewhere import written_elsewhere
 from rnncourse.checks.framework.evaluate import Answer, evaluate
 from rnncourse.checks.framework.judge import judge
 from rnncourse.checks.framework.language import say
+from rnncourse.checks.framework.misnamed import find_misnamed
 from rnncourse.checks.framework.parts import Part, read
 from rnncourse.checks.framework.picture import HeatMaps, drawable
 from rnncourse.checks.framework.plain import Plain
@@ -25,7 +25,7 @@ from rnncourse.checks.framework.verdict import Verdict, carried, show, show_rich
 from rnncourse.printing import printable
 
 # By lesson, then by task: the mistake of the last verdict in this process.
-made: dict[str, dict[str, str | None]] = {}
+last_mistakes: dict[str, dict[str, str | None]] = {}
 
 
 class Check(Task):
@@ -46,11 +46,11 @@ class Check(Task):
     def __call__(self, learner: Any) -> int:
         """Show the verdict, save the progress and return the points (nbgrader reads them as the score)."""
         verdict = self.verdict(learner)
-        before = made.setdefault(self.lesson, {})
+        before = last_mistakes.setdefault(self.lesson, {})
         before[self.name] = verdict.mistake
         verdict = replace(verdict, text=carried(verdict.text, verdict.origin, before))
         if verdict.state == "not written":
-            other = written_elsewhere(self, learner, sys._getframe(1).f_globals)
+            other = find_misnamed(self, learner, sys._getframe(1).f_globals)
             words = "Your `{other}` looks like the answer: name it `{name}`."
             verdict = replace(verdict, remarks=(say(words, other=other, name=self.name),) if other else ())
         show(verdict)

@@ -8,11 +8,11 @@ from typing import Any
 
 from rnncourse.checks.framework.cases import Case
 from rnncourse.checks.framework.check import Check
-from rnncourse.checks.framework.completed import completed
-from rnncourse.checks.framework.in_words import criteria_in_words, parts_in_words
+from rnncourse.checks.framework.extra_cases import with_extra_cases
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import AnyPart, Flag, Number, Shape, Whole, Word
 from rnncourse.checks.framework.task import one_case
+from rnncourse.checks.framework.task_text import read_criteria, read_parts
 from rnncourse.checks.framework.use import value
 from rnncourse.checks.framework.watch import RECURRENT
 
@@ -63,16 +63,16 @@ class ExerciseSet(list[Check]):
             NotationError: The text does not fit, or names a part or a trait that does not exist.
         """
         mistakes.task = name
-        parts = tuple(parts_in_words(name, returns) if isinstance(returns, str) else returns)
+        parts = tuple(read_parts(name, returns) if isinstance(returns, str) else returns)
         check = Check(
             name=name,
             lesson=self.lesson,
             section=section or mistakes.section,
             parts=parts,
-            criteria=tuple(criteria_in_words(name, points, [part.name for part in parts], cases)),
+            criteria=tuple(read_criteria(name, points, [part.name for part in parts], cases)),
             truth=mistakes.truth if truth is None else truth,
             mistakes=mistakes,
-            cases=cases if cases is one_case else completed(cases),
+            cases=cases if cases is one_case else with_extra_cases(cases),
             example_case=None if example is None else Case(example, {}),
             forbid=self.forbid if forbid is None else forbid,
             **more,

@@ -24,7 +24,7 @@ from rnncourse.checks.framework.parts import TOLERANCE, Part
 from rnncourse.checks.framework.task import ARGUMENTS, Criterion
 from rnncourse.checks.framework.use import call
 from rnncourse.checks.framework.verdict import Finding, Verdict
-from rnncourse.checks.framework.words import here, likely_slip, quotable
+from rnncourse.checks.framework.words import describe_case, likely_slip, quotable
 
 
 def judge(key: AnswerKey, answers: Sequence[Answer]) -> Verdict:
@@ -204,7 +204,7 @@ def _in_order(c: Comparison) -> Finding | None:
     if mistake is None:
         return _first(first, (_failed, *ON_TENSORS))
     wrong = next(n for n in range(len(first.cases)) if not all(row[n] for row in first.right))
-    return Finding("mistake", sentences(mistake.hint, here(first.cases[wrong])), mistake)
+    return Finding("mistake", sentences(mistake.hint, describe_case(first.cases[wrong])), mistake)
 
 
 def _known_mistake(c: Comparison) -> Finding | None:
@@ -307,7 +307,7 @@ def _failure(c: Comparison, failed: list[int]) -> Finding:
         return Finding("raised", say("not written yet in some cases."))
     where = say("Only where {trait}.", trait=say(trait.name)) if trait else ""
     if failure.kind == "problem":
-        return Finding("raised", sentences(failure.message, where, here(case)))
+        return Finding("raised", sentences(failure.message, where, describe_case(case)))
     if failure.error == "RecursionError":
         text = say("it keeps calling itself (RecursionError). Which function did you mean to call?")
         return Finding("raised", text)

@@ -28,7 +28,7 @@ class LayerCase(Case):
     """A layer's options and one call. torch's layer is built with the options of `always` in addition."""
 
     @property
-    def said(self) -> str:
+    def options_text(self) -> str:
         """Return what is asked for besides the plain call: "num_layers=2, hx given"."""
         x, hx = self.arguments["x"], self.arguments["hx"]
         words = [f"{name}={value}" for name, value in self.arguments["options"].items()]
@@ -39,7 +39,7 @@ class LayerCase(Case):
 
     def __str__(self) -> str:
         sizes = [f"{letter}={size}" for letter, size in self.sizes.items()]
-        return ", ".join(filter(None, (*sizes, self.said)))
+        return ", ".join(filter(None, (*sizes, self.options_text)))
 
 
 def layer_case(

@@ -18,7 +18,7 @@ class Edit:
     truth: Callable
     builds: tuple[Callable[[Any], Any], ...] = ()
 
-    def with_too(self, other: Edit) -> Any:
+    def combined_with(self, other: Edit) -> Any:
         """Return the implementation with both mistakes; None where the edits overlap."""
         if (self.truth, self.builds) != (other.truth, other.builds):
             return None

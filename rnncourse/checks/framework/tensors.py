@@ -15,7 +15,7 @@ from rnncourse.checks.framework.language import listed, say, say_count, sentence
 from rnncourse.checks.framework.near import AXIS_WORDS, GATES, Change, changes, factor, shifted
 from rnncourse.checks.framework.parts import Part, Score
 from rnncourse.checks.framework.verdict import Finding
-from rnncourse.checks.framework.words import here, kind_of
+from rnncourse.checks.framework.words import describe_case, kind_of
 
 NEARLY = 1e-2  # a smaller difference may be rounding
 UNITS = {"T": "step", "B": "row of the batch", "H": "unit"}  # one entry of such an axis
@@ -184,7 +184,7 @@ def wrong_shape(c: Comparison) -> Finding | None:
         else:
             text = say("{part} has shape {found}, expected {expected}.", **fields)
         cause = _cause(found, axes, c.cases[n].sizes)
-        return Finding("shape", sentences(text, cause, where, here(c.cases[n])))
+        return Finding("shape", sentences(text, cause, where, describe_case(c.cases[n])))
     return None
 
 
@@ -255,7 +255,7 @@ def wrong_place(c: Comparison) -> Finding:
     others = say_count(*right_too, len(names), names=listed(names)) if names else ""
     trait = elsewhere or there
     look = say("Look at {what}.", what=say(trait.look)) if trait and trait.look else ""
-    return Finding("wrong", sentences(text, far, others, here(c.cases[wrong[0]])), look=look)
+    return Finding("wrong", sentences(text, far, others, describe_case(c.cases[wrong[0]])), look=look)
 
 
 def _place(c: Comparison, k: int) -> str:

@@ -13,7 +13,7 @@ from rnncourse.checks.framework.language import listed, say, say_count, sentence
 from rnncourse.checks.framework.parts import UNANSWERED, AnyPart, Part
 from rnncourse.checks.framework.plain import Plain
 from rnncourse.checks.framework.verdict import Finding
-from rnncourse.checks.framework.words import here, kind_of, quotable
+from rnncourse.checks.framework.words import describe_case, kind_of, quotable
 
 
 def blank(value: Plain) -> bool:
@@ -77,7 +77,7 @@ def each_wrong(c: Comparison) -> Finding | None:
                 say("Wrong in {count} of {total} cases.", count=len(wrong), total=len(c.cases))
                 if len(c.cases) > 1
                 else "",
-                here(c.cases[n]),
+                describe_case(c.cases[n]),
                 carried or (mistake.hint if mistake else ""),
             )
         )

@@ -26,10 +26,10 @@ def likely_slip(failure: Failure, case: Case) -> str:
     """Return the likely slip behind a common error of torch and the case's sizes; '' if there is none."""
     if not failure.line and failure.error == "TypeError" and "argument" in failure.message:
         return say("It is called with {names}, in this order.", names=", ".join(case.arguments))
-    return sentences(_slip(failure, case), here(case))
+    return sentences(_slip(failure, case), describe_case(case))
 
 
-def here(case: Case) -> str:
+def describe_case(case: Case) -> str:
     """Return the sizes and options of a case, in a sentence."""
     return say("Here {case}.", case=case) if str(case) else ""
 

@@ -13,7 +13,7 @@ AGAIN = Trait("the same arguments come a second time", "what your code keeps fro
 ONE_ROW = Trait("the batch has one row", "what happens to an axis of size 1, for example in a `squeeze`")
 
 
-def completed(cases: Callable[[int], list[Case]]) -> Callable[[int], list[Case]]:
+def with_extra_cases(cases: Callable[[int], list[Case]]) -> Callable[[int], list[Case]]:
     """Add the two cases to those of a task."""
 
     @functools.wraps(cases)

@@ -18,7 +18,7 @@ SINGLE = re.compile(r"(?P<name>.+) (?P<kind>shape|whole|flag|number)(?: to (?P<t
 POINTS = re.compile(r"(?P<words>.+?) (?P<points>\d+)(?: = (?P<parts>.+?))?(?: where (?P<where>.+))?")
 
 
-def parts_in_words(task_name: str, text: str) -> Iterator[AnyPart]:
+def read_parts(task_name: str, text: str) -> Iterator[AnyPart]:
     """Read the results: `h (B H), mask (T B) bool, dx (T B I) to 1e-4`. Raise NotationError."""
     kinds: dict[str, Callable[[str], AnyPart]] = {"shape": Shape, "whole": Whole, "flag": Flag}
     for words in re.split(r",\s+(?![^(]*\))", text.strip()):
@@ -32,7 +32,7 @@ def parts_in_words(task_name: str, text: str) -> Iterator[AnyPart]:
             raise NotationError(f"{task_name}: expected a result such as `h (B H)`, got `{words}`.")
 
 
-def criteria_in_words(
+def read_criteria(
     task_name: str, text: str, parts: list[str], cases: Callable[[int], list[Case]]
 ) -> Iterator[Criterion]:
     """Read what points are for: `h 2; c in a batch 1 = c where there is a batch`. Raise NotationError."""

@@ -19,7 +19,7 @@ class Judged(Protocol):
     def verdict(self, learner: Any, seed: int = 0) -> Verdict: ...
 
 
-def written_elsewhere(check: Judged, stub: Any, names: Mapping[str, Any]) -> str:
+def find_misnamed(check: Judged, stub: Any, names: Mapping[str, Any]) -> str:
     """Return the name of the notebook's own function or class that does what the stub should, or "".
 
     Only candidates with the stub's parameter names are tried, so nothing unrelated is called.
