@@ -4,7 +4,7 @@
 #   docker run --rm --network none -v "$PWD/submitted:/class/submitted:ro" -v "$PWD/results:/class/results" \
 #       rnncourse-grade submitted --out results --feedback
 #
-# Docker's own seccomp profile must let Landlock's system calls through; docs/grading.md says more.
+# Docker's own seccomp profile must allow Landlock's system calls; docs/grading.md explains this.
 FROM python:3.12-slim
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends libseccomp2 \

@@ -3,11 +3,12 @@
     python benchmarks/lstm_step.py [--threads 1]
 
 Each operation of bptt.lstm_forward's loop is timed alone, on arrays of one step's size, and so is a step of
-each layer: T steps without gradients, less the input's matmul, over T. Beside our matmul stands the one that
+each layer: T steps without gradients, each of one number, over T. Beside our matmul stands the one that
 torch.nn.LSTM has, which no public function gives: oneDNN's, the weight reordered beforehand. In microseconds.
 """
 
 import argparse
+import time
 import timeit
 
 import numpy as np
@@ -19,24 +20,31 @@ STEPS = 200
 
 
 def microseconds(statement, names: dict, number: int = 500) -> float:
-    """The quickest of nine."""
-    return min(timeit.repeat(statement, globals=names, number=number, repeat=9)) / number * 1e6
+    """The quickest of nine. On one thread the processor's time, which other programs lengthen less."""
+    timer = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    return min(timeit.repeat(statement, globals=names, number=number, repeat=9, timer=timer)) / number * 1e6
 
 
 def operations(B: int, H: int) -> dict[str, float]:
-    """The loop's operations, in its order."""
-    a_mm, h_mm, W_hh = torch.rand(B, 4 * H), torch.rand(B, H), torch.rand(4 * H, H).t()
-    i, f, g, o = (block.numpy() for block in a_mm.chunk(4, dim=1))
-    c, new, h = (np.random.rand(B, H).astype(np.float32) for _ in range(3))
-    names = {**locals(), "np": np}
-    statements = {
-        "a += W_hh h": "a_mm.addmm_(h_mm, W_hh)",
+    """The operations of inference on an x_t of one number, in the loop's order."""
+    c, new, h_t, x_t = (np.random.rand(B, width).astype(np.float32) for width in (H, H, H, 1))
+    h = torch.rand(B, H)
+    if B == 1:
+        a, W_hh = torch.rand(B, 4 * H), torch.rand(4 * H, H).t()
+        i, f, g, o = (block.numpy() for block in a.chunk(4, dim=1))
+        statements = {"a += W_hh h": "a.addmm_(h, W_hh)"}
+    else:
+        a, W, xh = torch.rand(4, B, H), torch.rand(4, H, H + 2).mT, torch.rand(B, H + 2)
+        x_in, h, xh = xh[:, :1].numpy(), xh[:, 1:-1], xh.expand(4, -1, -1)
+        i, f, g, o = a.numpy()
+        statements = {"x_t in": "x_in[...] = x_t", "a = W [x_t, h, 1]": "torch.bmm(xh, W, out=a)"}
+    names = {**locals(), "np": np, "torch": torch, "h_np": h.numpy()}
+    statements |= {
         "tanh(g)": "np.tanh(g, out=new)",
-        "σ(a)": "a_mm.sigmoid_()",
-        "g kept": "g[:] = new",
+        "σ(a)": "a.sigmoid_()",
         "c = f c + i g": "np.multiply(new, i, out=new); np.multiply(c, f, out=c); np.add(c, new, out=c)",
-        "h = o tanh(c)": "np.tanh(c, out=h); np.multiply(h, o, out=h)",
-        "h kept": "new[:] = h",
+        "h_t = o tanh(c)": "np.tanh(c, out=new); np.multiply(o, new, out=h_t)",
+        "h = h_t": "h_np[...] = h_t",
     }
     return {what: microseconds(statement, names) for what, statement in statements.items()}
 
@@ -49,7 +57,7 @@ def onednn_matmul(B: int, H: int) -> float:
 
 
 def whole_step(module: torch.nn.Module, B: int, H: int) -> float:
-    """A layer's time a step, the input's part taken out by an input of one number."""
+    """A layer's time a step. The input is one number, so nearly all of it is the state's."""
     layer, x = module(1, H), torch.rand(STEPS, B, 1)
     with torch.no_grad():
         return microseconds(lambda: layer(x), {}, number=3) / STEPS

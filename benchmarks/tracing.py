@@ -1,84 +1,147 @@
-"""What tracing costs: a training step of torch.nn.LSTM as it is, with a plain hook, and traced.
+"""What tracing costs: a training step of torch.nn.LSTM as it is, watched by others' means, and traced.
 
     python benchmarks/tracing.py [--threads 1] [--rounds 5] [--small]
 
 The step is forward, loss and backward. The plain hook keeps what a model's own hook can see of the module,
-its outputs and their gradients. Seconds are the median of rounds in which all ways take turns; memory is the
-most that the process came to hold during one step more than before it, each way in a process of its own.
+its outputs and their gradients; so does torchlens, where it is installed. To show gates, torchlens needs the
+layer as a loop of single operations: the second table has one layer in one direction, so written. Seconds
+are the median of rounds in which all ways take turns; memory is the most that the process came to hold
+during one step more than before it, each way in a process of its own.
 """
 
 import argparse
-import contextlib
-import multiprocessing
+import importlib
+import importlib.util
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from rnncourse import trace
+from rnncourse import steps, trace
+
+Step = Callable[[nn.Module, Tensor], object]  # one training step; what was saved is returned
 
 
-@contextlib.contextmanager
-def plain_hook(model: nn.Module) -> Iterator[list[Tensor]]:
-    """Keep the outputs of the model and their gradients."""
-    kept: list[Tensor] = []
+class Loop(nn.Module):
+    """The layer of an nn.LSTM, one layer in one direction, as a loop of single operations."""
 
-    def keep(module: nn.Module, args: object, result: tuple[Tensor, object]) -> None:
-        kept.append(result[0].detach().clone())
-        result[0].register_hook(lambda gradient: kept.append(gradient.clone()))
+    def __init__(self, lstm: nn.LSTM) -> None:
+        super().__init__()
+        self.lstm = lstm
 
-    handle = model.register_forward_hook(keep)
-    try:
-        yield kept
-    finally:
-        handle.remove()
+    def forward(self, x: Tensor) -> tuple[Tensor]:
+        h = c = x.new_zeros(x.shape[1], self.lstm.hidden_size)
+        weights, outputs = self.lstm.all_weights[0], []
+        for x_t in x:
+            h, c = steps.lstm_step(x_t, (h, c), *weights)
+            outputs.append(h)
+        return (torch.stack(outputs),)
 
 
-WAYS: dict[str, Callable[[nn.Module], contextlib.AbstractContextManager[object]]] = {
-    "as it is": lambda model: contextlib.nullcontext(),
-    "plain hook, outputs alone": plain_hook,
-    'trace(model, names=["h"])': lambda model: trace(model, names=["h"]),
-    "trace(model)": trace,
+def as_it_is(model: nn.Module, x: Tensor) -> None:
+    model.zero_grad()
+    model(x)[0].square().mean().backward()
+
+
+def with_plain_hook(model: nn.Module, x: Tensor) -> list[Tensor]:
+    """Save the outputs of the model and their gradients."""
+    saved: list[Tensor] = []
+
+    def save(module: nn.Module, args: object, result: tuple[Tensor, object]) -> None:
+        saved.append(result[0].detach().clone())
+        result[0].register_hook(lambda gradient: saved.append(gradient.clone()))
+
+    handle = model.register_forward_hook(save)
+    as_it_is(model, x)
+    handle.remove()
+    return saved
+
+
+def with_torchlens(model: nn.Module, x: Tensor) -> object:
+    import torchlens
+
+    model.zero_grad()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        log = torchlens.trace(model, x)
+        log.backward(log["output_1"].out.square().mean())
+    return log
+
+
+def traced(model: nn.Module, x: Tensor) -> object:
+    with trace(model) as t:
+        as_it_is(model, x)
+    return t
+
+
+def traced_h_alone(model: nn.Module, x: Tensor) -> object:
+    with trace(model, names=["h"]) as t:
+        as_it_is(model, x)
+    return t
+
+
+# By table: the layer, its input, how much smaller both are with --small, and the ways.
+WAYS: dict[str, Step] = {
+    "as it is": as_it_is,
+    "plain hook, outputs alone": with_plain_hook,
+    "torchlens, outputs alone": with_torchlens,
+    'trace(model, names=["h"])': traced_h_alone,
+    "trace(model)": traced,
 }
+OF_ONE_LAYER: dict[str, Step] = {
+    "as it is": as_it_is,
+    "trace(model)": traced,
+    "a loop, as it is": lambda model, x: as_it_is(Loop(model), x),  # type: ignore[arg-type]
+    "a loop, torchlens": lambda model, x: with_torchlens(Loop(model), x),  # type: ignore[arg-type]
+}
+if importlib.util.find_spec("torchlens") is None:
+    WAYS, OF_ONE_LAYER = (
+        {name: step for name, step in ways.items() if "torchlens" not in name}
+        for ways in (WAYS, OF_ONE_LAYER)
+    )
 
 
-def layer_and_input(small: bool) -> tuple[nn.Module, Tensor]:
+def layer_and_input(small: bool, one_layer: bool = False) -> tuple[nn.LSTM, Tensor]:
     torch.manual_seed(0)
-    if small:
-        return nn.LSTM(8, 16, 2, bidirectional=True), torch.randn(10, 4, 8)
-    return nn.LSTM(256, 384, 3, bidirectional=True), torch.randn(200, 8, 256)
+    I, H, T, B = (8, 16, 10, 4) if small else (256, 384, 100 if one_layer else 200, 8)
+    layer = nn.LSTM(I, H) if one_layer else nn.LSTM(I, H, 2 if small else 3, bidirectional=True)
+    return layer, torch.randn(T, B, I)
 
 
-def training_step(model: nn.Module, x: Tensor, way: str) -> object:
-    with WAYS[way](model) as kept:
-        model.zero_grad()
-        model(x)[0].square().mean().backward()
-    return kept
-
-
-def seconds(rounds: int, small: bool) -> dict[str, float]:
-    model, x = layer_and_input(small)
-    found: dict[str, list[float]] = {way: [] for way in WAYS}
+def seconds(ways: dict[str, Step], model: nn.Module, x: Tensor, rounds: int) -> dict[str, float]:
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    found: dict[str, list[float]] = {way: [] for way in ways}
     for round_ in range(rounds + 1):  # the first warms up
-        for way in WAYS:
-            begin = time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
-            training_step(model, x, way)
-            end = time.process_time() if torch.get_num_threads() == 1 else time.perf_counter()
+        for way, step in ways.items():
+            begin = clock()
+            step(model, x)
             if round_:
-                found[way].append(end - begin)
+                found[way].append(clock() - begin)
     return {way: statistics.median(times) for way, times in found.items()}
 
 
-def peak(way: str, small: bool, threads: int) -> float:
-    """MiB that one step adds to the most that the process held: run in a fresh process."""
-    torch.set_num_threads(threads)
+def peak(way: str, options: argparse.Namespace) -> float:
+    """MiB that one step adds to the most that a process held: measured in a process of its own."""
+    command = [sys.executable, __file__, "--peak", way, "--threads", str(options.threads)]
+    done = subprocess.run(
+        command + ["--small"] * options.small, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return float(done.stdout.split()[-1])
+
+
+def peak_here(way: str, small: bool) -> float:
     model, x = layer_and_input(small)
-    model(x[:2])[0].sum().backward()
+    as_it_is(model, x[:2])  # what torch allocates once
+    if "torchlens" in way:
+        importlib.import_module("torchlens")
     before = high_water()
-    training_step(model, x, way)
+    WAYS[way](model, x)
     return (high_water() - before) / 1024
 
 
@@ -94,18 +157,30 @@ def main() -> None:
     )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--small", action="store_true", help="a small layer, to see that the benchmark runs")
+    parser.add_argument("--small", action="store_true", help="small layers, to see that the benchmark runs")
+    parser.add_argument("--peak", help=argparse.SUPPRESS, choices=list(WAYS))
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    times = seconds(options.rounds, options.small)
-    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        peaks = {way: pool.apply(peak, (way, options.small, options.threads)) for way in WAYS}
+    if options.peak:
+        print(peak_here(options.peak, options.small))
+        return
     model, x = layer_and_input(options.small)
-    print(f"{type(model).__name__}({model.extra_repr()}), input {tuple(x.shape)}, {options.threads} threads")
-    print(f"{'':28} seconds  ratio  peak MiB  kept MiB")
+    times = seconds(WAYS, model, x, options.rounds)
+    peaks = {way: peak(way, options) for way in WAYS}
+    say(model, x, options.threads, "  peak MiB  saved MiB")
     for way, time_ in times.items():
-        kept = getattr(training_step(model, x, way), "nbytes", 0) / 2**20
-        print(f"{way:28} {time_:7.3f}  {time_ / times['as it is']:5.2f}  {peaks[way]:8.0f}  {kept:8.1f}")
+        saved = getattr(WAYS[way](model, x), "nbytes", 0) / 2**20
+        print(f"{way:28} {time_:7.3f}  {time_ / times['as it is']:5.2f}  {peaks[way]:8.0f}  {saved:9.1f}")
+    model, x = layer_and_input(options.small, one_layer=True)
+    times = seconds(OF_ONE_LAYER, model, x, options.rounds)
+    say(model, x, options.threads)
+    for way, time_ in times.items():
+        print(f"{way:28} {time_:7.3f}  {time_ / times['as it is']:5.2f}")
+
+
+def say(model: nn.Module, x: Tensor, threads: int, more: str = "") -> None:
+    print(f"\n{type(model).__name__}({model.extra_repr()}), input {tuple(x.shape)}, {threads} threads")
+    print(f"{'':28} seconds  ratio{more}")
 
 
 if __name__ == "__main__":

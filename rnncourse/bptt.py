@@ -1,14 +1,19 @@
 """The loop over time with its backward pass derived by hand: what makes layers.py fast.
 
+If you read it for the first time, begin with the section "The cells": rnn_forward and rnn_backward, then the
+LSTM's and the GRU's. Skip all above it, which connects the loops to autograd and cuts a batch into steps, and
+the LSTM's `joined` branches, which compute the same `a` in less memory.
+
 `fold` gives, for one layer and direction, the numbers of a plain loop over the functions of steps.py. Four
-ideas make it quick, and each stands in all three cells:
+ideas make it quick:
 
 - The input's part of each pre-activation, W_ih x_t + b_ih, reads no state: one matmul makes it for all steps.
 - The loop works in place. The state lies in one buffer of B rows, and a step works on the first b_t of them,
   those of the sequences that have a step at t. The others wait for their first step, or keep their last.
-- The gradient of a pre-activation is a factor, known before the way back begins, times the gradient of the
-  state: da_t = factor_t * dh_t. All steps' factors are made at once; the loop is left with one matmul a step.
-- The gradient of a weight is one matmul after the loop, over the rows of all steps.
+- The gradient of a pre-activation is a factor, known before the backward pass, times the gradient of the
+  state: da_t = factor_t * dh_t. The factors of many steps are made at once; the loop has one matmul a step.
+- The backward pass goes in parts of many steps, the last ones first. Of each part, da is used up at once: one
+  matmul adds the part's rows to the gradient of a weight. So a part stays in the cache; no full da exists.
 
 The derivatives are those of reference.py, where each stands under its formula. Shapes as in layers.py:
 x (N, I), output (N, H), states (B, H), one step's rows (b_t, ·); N is the number of rows of all steps.
@@ -18,6 +23,7 @@ all else is NumPy's where it can be: on arrays as small as one step's, its calls
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
 from typing import Any, TypeVar
@@ -28,37 +34,30 @@ from torch import Tensor
 from torch.autograd import Function, forward_ad
 from torch.nn.functional import linear
 
-CACHED = 2**17  # numbers of one array at a time, so that those of ten arrays stay in a processor's cache
+CACHED = 2**18  # numbers of one array at a time, so that those of ten arrays stay in a processor's cache
 Array = Any  # one step's rows, a NumPy array or a tensor: the loops use what both have
 Values = TypeVar("Values", Tensor, np.ndarray)
 State = Sequence[Tensor]  # (h,) or (h, c)
-# By the names of a step's arguments; without bias or projection, they are absent.
-Weights = Mapping[str, Tensor]
-# x, batch_sizes, reverse, state, weights -> output, the final states
+Weights = Mapping[str, Tensor]  # by the names of a step's arguments; of bias and projection, what there is
+# x, sizes, reverse, state, weights -> output, the final states
 Plain = Callable[[Tensor, Sequence[int], bool, State, Weights], tuple[Tensor, State]]
 
 
 def fold(
-    mode: str,
-    plain: Plain,
-    x: Tensor,
-    batch_sizes: Sequence[int],
-    reverse: bool,
-    state: State,
-    weights: Weights,
+    mode: str, plain: Plain, x: Tensor, sizes: Sequence[int], reverse: bool, state: State, weights: Weights
 ) -> tuple[Tensor, State]:
     """One layer and direction over all steps: output (N, H) and the final states, (B, ·) each.
 
-    mode: torch.nn's name for the cell. x (N, I) lies step after step, batch_sizes[t] rows for step t; with
+    mode: torch.nn's name for the cell. x (N, I) lies step after step, sizes[t] rows for step t; with
     `reverse`, time runs from the last step to the first.
-    `plain(x, batch_sizes, reverse, state, weights)` gives the same without a derivative by hand. It takes
-    over where `serves` says no, and where the gradient of a gradient is asked for.
+    `plain(x, sizes, reverse, state, weights)` gives the same without a derivative by hand. It takes over
+    where `serves` says no, and where the gradient of a gradient is asked for.
     """
     inputs = (x, *state, *weights.values())
     if not serves(inputs):
-        return plain(x, batch_sizes, reverse, state, weights)
+        return plain(x, sizes, reverse, state, weights)
     keep = torch.is_grad_enabled() and any(v.requires_grad for v in inputs)
-    call = _Call(mode, plain, batch_sizes, reverse, len(state), tuple(weights), keep)
+    call = _Call(*CELLS[mode], plain, Steps(sizes, reverse), len(state), tuple(weights), keep)
     output, *end = _Fold.apply(call, *inputs)  # type: ignore[no-untyped-call]  # torch gives it no types
     return output, end
 
@@ -78,22 +77,17 @@ def serves(inputs: Sequence[Tensor]) -> bool:
     return own and not (recorded or transformed or cast)
 
 
+@dataclass
 class _Call:
-    """One call of `fold`: all that is no tensor, and how the flat inputs of _Fold are to be read."""
+    """One call of `fold`: all that is not a tensor, and how the flat inputs of _Fold are to be read."""
 
-    def __init__(
-        self,
-        mode: str,
-        plain: Plain,
-        batch_sizes: Sequence[int],
-        reverse: bool,
-        states: int,
-        names: tuple[str, ...],
-        keep: bool,
-    ) -> None:
-        self.forward, self.backward = CELLS[mode]
-        self.steps = Steps(batch_sizes, reverse)
-        self.plain, self.states, self.names, self.keep = plain, states, names, keep
+    forward: Callable[..., "Results"]
+    backward: Callable[..., "Gradients"]
+    plain: Plain
+    steps: "Steps"
+    states: int
+    names: tuple[str, ...]
+    keep: bool
 
     def read(self, inputs: Sequence[Tensor]) -> tuple[Tensor, State, Weights]:
         """x, state, weights from (x, *state, *weights)."""
@@ -124,19 +118,34 @@ class _Fold(Function):
             wanted = [v for v, need in zip(inputs, needed, strict=True) if need]
             found = iter(torch.autograd.grad((again, *end), wanted, (doutput, *dend), create_graph=True))
             return None, *(next(found) if need else None for need in needed)
-        h = call.steps.before(state[0], output)
-        da, dih_n, dstate, dweights = call.backward(
-            call.steps, h, state, weights, output, *kept, doutput, *dend
-        )
-        # of W_hh h + b_hh:  dW_hh = Σ_N da hᵀ,  db_hh = Σ_N da
-        dweights |= {"weight_hh": da.t().mm(h), "bias_hh": da.sum(0)}
-        if dih_n is not None:
-            da[:, -dih_n.size(1) :] = dih_n
-        # of W_ih x + b_ih:  dW_ih = Σ_N da xᵀ,  db_ih = Σ_N da,  dx = W_ihᵀ da
-        dweights["weight_ih"] = da.t().mm(x)
-        dweights["bias_ih"] = dweights["bias_hh"].clone() if dih_n is None else da.sum(0)
-        dx = da.mm(weights["weight_ih"]) if needed[0] else None
-        return None, dx, *dstate, *(dweights[name] for name in call.names)
+        dx = torch.empty_like(x) if needed[0] else None
+        dweights: dict[str, Tensor] = {}
+        for rows, part in call.steps.parts(output.size(1)):
+            after = zip(state, (output, *kept[1:]), strict=False)  # h_t, and c_t, which is an LSTM's kept[1]
+            h, *_ = before = [call.steps.before(v_0, v, rows) for v_0, v in after]
+            values = [v[rows] for v in (output, *kept, doutput)]
+            da, dih_n, dend, more = call.backward(part, before, weights, values, dend)
+            # of W_hh h + b_hh:  dW_hh = Σ_N da hᵀ,  db_hh = Σ_N da
+            add_product(dweights, "weight_hh", da.t(), h)
+            more["bias_hh"] = da.sum(0)
+            if dih_n is not None:
+                da[:, -dih_n.size(1) :] = dih_n
+            more["bias_ih"] = da.sum(0)
+            # of W_ih x + b_ih:  dW_ih = Σ_N da xᵀ,  db_ih = Σ_N da,  dx = W_ihᵀ da
+            add_product(dweights, "weight_ih", da.t(), x[rows])
+            if dx is not None:
+                torch.mm(da, weights["weight_ih"], out=dx[rows])
+            for name in more.keys() & weights.keys():
+                dweights[name] = dweights[name] + more[name] if name in dweights else more[name]
+        return None, dx, *dend, *(dweights[name] for name in weights)
+
+
+def add_product(sums: dict[str, Tensor], name: str, a: Tensor, b: Tensor) -> None:
+    """sums[name] += a b. The first product begins the sum: to fill a sum with zeros costs time."""
+    if name in sums:
+        sums[name].addmm_(a, b)
+    else:
+        sums[name] = a.mm(b)
 
 
 class Steps:
@@ -156,40 +165,50 @@ class Steps:
             return list(values.reshape(len(self.sizes), self.sizes[0], *values.shape[1:]))
         return [values[end - b : end] for end, b in zip(accumulate(self.sizes), self.sizes, strict=True)]
 
-    def running(self, state: Values) -> list[Values]:
-        """For each step the rows, (b_t, ·), of a state (B, ·) that it works on."""
-        leading = {b: state[:b] for b in set(self.sizes)}
+    def running(self, state: Values, axis: int = 0) -> list[Values]:
+        """For each step the rows, (b_t, ·), of a state (B, ·) that it works on. They lie on this axis."""
+        leading = {b: state.swapaxes(0, axis)[:b].swapaxes(0, axis) for b in set(self.sizes)}
         return [leading[b] for b in self.sizes]
 
-    def parts(self, width: int) -> Iterator[tuple[slice, range]]:
+    def parts(self, width: int) -> Iterator[tuple[slice, "Steps"]]:
         """The way back in parts whose rows (·, width) fit a processor's cache: their rows, their steps."""
         length = max(1, CACHED // max(1, width * self.sizes[0]))  # steps in a part
         ends = [0, *accumulate(self.sizes)]
         for start in range(0, len(self.backward), length):
             part = self.backward[start : start + length]
             first, last = sorted((part[0], part[-1]))
-            yield slice(ends[first], ends[last + 1]), part
+            yield slice(ends[first], ends[last + 1]), Steps(self.sizes[first : last + 1], self.reverse)
 
-    def before(self, start: Tensor, states: Tensor) -> Tensor:
-        """The state before each row's step, (N, ·): of the states after it, (N, ·), and the start, (B, ·)."""
-        B = self.sizes[0]
+    def before(self, start: Tensor, states: Tensor, rows: slice = slice(None)) -> Tensor:
+        """The state before each row's step, (·, ·), for these rows of `states`, (N, ·), with start (B, ·)."""
+        begin, end, _ = rows.indices(len(states))
         if self.dense:
-            return torch.cat([states[B:], start] if self.reverse else [start, states[:-B]])
+            shift = self.sizes[0] if self.reverse else -self.sizes[0]
+            known = states[max(0, begin + shift) : end + shift]
+            if len(known) == end - begin:
+                return known
+            return torch.cat([known, start] if self.reverse else [start, known])
         sizes = np.array(self.sizes)
-        row, t = np.arange(sizes.sum()), np.repeat(np.arange(len(sizes)), sizes)
+        row, t = np.arange(begin, end), np.repeat(np.arange(len(sizes)), sizes)[rows]
         sequence = row - (np.cumsum(sizes) - sizes)[t]  # a row's place in its step
         if self.reverse:
             first, earlier = sequence >= np.append(sizes, 0)[t + 1], row + sizes[t]
         else:
             first, earlier = t == 0, row - sizes[t - 1]
-        index = torch.from_numpy(np.where(first, sequence, B + earlier)).to(start.device)
-        return torch.cat([start, states]).index_select(0, index)
+        indices = (first[:, np.newaxis], sequence, np.where(first, 0, earlier))
+        is_first, in_start, in_states = (torch.from_numpy(v).to(start.device) for v in indices)
+        return torch.where(is_first, start.index_select(0, in_start), states.index_select(0, in_states))
 
 
 def in_place(tensor: Tensor) -> Array:
     """The tensor's memory as a NumPy array where there can be one, else the tensor itself."""
     numpy_can = tensor.device.type == "cpu" and tensor.dtype in (torch.float32, torch.float64)
     return tensor.numpy() if numpy_can else tensor
+
+
+def library(tensor: Tensor) -> Any:
+    """NumPy where `in_place` gives an array, else torch: both have `tanh` and `multiply` with an `out`."""
+    return torch if isinstance(in_place(tensor), Tensor) else np
 
 
 def tanh(a: Array, out: Array) -> None:
@@ -200,11 +219,6 @@ def tanh(a: Array, out: Array) -> None:
 def relu(a: Array, out: Array) -> None:
     """out = max(0, a)."""
     torch.clamp(a, min=0, out=out) if isinstance(a, Tensor) else np.maximum(a, 0, out=out)
-
-
-def multiply(a: Array, b: Array, out: Array) -> None:
-    """out = a * b."""
-    (torch if isinstance(a, Tensor) else np).multiply(a, b, out=out)
 
 
 def copy_of(state: Tensor) -> Tensor:
@@ -231,11 +245,11 @@ def times_one_minus_(value: Tensor, y: Tensor) -> None:
 
 
 # The cells. Forward gives the output (N, ·), the final states (B, ·) and, if it is to `keep` it, what else
-# the way back needs. Backward is given h (N, H), the state before each row's step, all of forward's, and the
-# gradients of its results; with dh_all (N, ·) it leaves each step's dh_t there, for tracing. It gives
+# the backward pass needs. Backward is given the states before each row's step (N, ·), all of forward's, and
+# the gradients of its results; with dh_all (N, ·) it leaves each step's dh_t there, for tracing. It gives
 # da (N, G*H), the gradient of W_hh h + b_hh and of W_ih x_t + b_ih alike; dih_n (N, H), which stands in for
 # the last block of the latter in a GRU, else None; the states' gradients; and those of weights that only
-# this cell has.
+# this cell has. To it, a part of the steps is a shorter sequence, whose final states are the next part's.
 
 Results = tuple[Tensor, list[Tensor], list[Tensor | None]]
 Gradients = tuple[Tensor, Tensor | None, list[Tensor], dict[str, Tensor]]
@@ -253,23 +267,21 @@ def rnn_forward(
         a_mm[t].addmm_(h_mm[t], W_hh)
         # h = φ(a)
         phi(a[t], out=h[t])
-        a[t][:] = h[t]
+        a[t][...] = h[t]
     return output, [h_n], []
 
 
 def rnn_backward(
     steps: Steps,
-    h: Tensor,
-    state: State,
+    before: State,
     weights: Weights,
-    output: Tensor,
-    doutput: Tensor,
-    dh_n: Tensor,
+    values: State,
+    dend: State,
     dh_all: Tensor | None = None,
     *,
     dphi: Callable[[Tensor], Tensor],
 ) -> Gradients:
-    W_hh, dh_0 = weights["weight_hh"], copy_of(dh_n)
+    (output, doutput), W_hh, dh_0 = values, weights["weight_hh"], copy_of(dend[0])
     dact = dphi(output)  # (N, H): first the factor, φ'(a), then da
     da_mm, dh_mm = steps.rows(dact), steps.running(dh_0)
     da, dh, dout = steps.rows(in_place(dact)), steps.running(in_place(dh_0)), steps.rows(in_place(doutput))
@@ -278,7 +290,7 @@ def rnn_backward(
         # dh_t = dh (from the step after) + doutput_t
         dh[t] += dout[t]
         if dh_all is not None:
-            dh_t[t][:] = dh[t]
+            dh_t[t][...] = dh[t]
         # da = φ'(a) * dh_t
         da[t] *= dh[t]
         # dh = W_hhᵀ da
@@ -287,95 +299,100 @@ def rnn_backward(
 
 
 def lstm_forward(steps: Steps, keep: bool, x: Tensor, state: State, weights: Weights) -> Results:
-    h_n, c_n = map(copy_of, state)
-    W_hh, W_hr = weights["weight_hh"].t(), weights.get("weight_hr")
-    q_n = (
-        h_n if W_hr is None else torch.empty_like(c_n)
-    )  # (B, H): q = o * tanh(c_t), which W_hr projects to h
-    gates = input_part(x, weights)  # (N, 4H): first a, then i, f, g, o
-    output = x.new_empty(len(x), h_n.size(1))  # (N, H) or (N, P): h_t
-    shown = output if W_hr is None else x.new_empty(len(x), c_n.size(1))  # (N, H): q
-    cells = x.new_empty(len(x), c_n.size(1)) if keep else None  # (N, H): c_t
-    a_mm, h_mm, q_mm = steps.rows(gates), steps.running(h_n), steps.running(q_n)
-    i, f, g, o = (steps.rows(in_place(block)) for block in gates.chunk(4, dim=1))
-    h, c, q, new = (steps.running(in_place(v)) for v in (h_n, c_n, q_n, torch.empty_like(c_n)))
-    h_t, q_t = steps.rows(in_place(output)), steps.rows(in_place(shown))
+    (h_n, c_n), W_hr, xp = map(copy_of, state), weights.get("weight_hr"), library(x)
+    (B, P), H, (N, I) = h_n.shape, c_n.size(1), x.shape
+    output = x.new_empty(N, P)  # (N, H) or (N, P): h_t
+    shown = output if W_hr is None else x.new_empty(N, H)  # (N, H): q = o * tanh(c_t), which W_hr projects
+    cells = x.new_empty(N, H) if keep else None  # (N, H): c_t
+    # One matmul over [x_t, h, 1] needs no (N, 4H), but a copy of the weights: not for one row, or few in all.
+    joined = not keep and B > 1 and N > I + P
+    if joined:
+        xh, W = side_by_side(x, h_n, weights)
+        h_n, gates = xh[:, I : I + P], x.new_empty(4, B, H)  # a, then i, f, g, o of one step
+        x_in, x_t = steps.running(in_place(xh[:, :I])), steps.rows(in_place(x.detach()))
+        xh_mm, a_mm = steps.running(xh.expand(4, -1, -1), axis=1), steps.running(gates, axis=1)
+        i, f, g, o = (steps.running(in_place(block)) for block in gates)
+    else:
+        gates, W = input_part(x, weights), weights["weight_hh"].t()  # (N, 4H): first a, then i, f, g, o
+        h_mm, a_mm = steps.running(h_n), steps.rows(gates)
+        i, f, g, o = (steps.rows(in_place(block)) for block in gates.chunk(4, dim=1))
+    h, c, new = (steps.running(in_place(v)) for v in (h_n, c_n, torch.empty_like(c_n)))
+    h_t, q = (steps.rows(in_place(v)) for v in (output, shown))
     c_t = steps.rows(in_place(cells)) if cells is not None else []
+    h_t_mm, q_mm = (steps.rows(v) if W_hr is not None else [] for v in (output, shown))
     for t in steps.forward:
         # a = W_ih x_t + b_ih + b_hh + W_hh h
-        a_mm[t].addmm_(h_mm[t], W_hh)
+        if joined:
+            x_in[t][...] = x_t[t]
+            torch.bmm(xh_mm[t], W, out=a_mm[t])
+        else:
+            a_mm[t].addmm_(h_mm[t], W)
         # g = tanh(a_g);  i, f, o = σ(a_i), σ(a_f), σ(a_o): one call over all four blocks is quicker than two
-        tanh(g[t], out=new[t])
+        xp.tanh(g[t], out=new[t])
         a_mm[t].sigmoid_()
-        g[t][:] = new[t]
+        if keep:
+            g[t][...] = new[t]
         # c_t = f * c + i * g
         new[t] *= i[t]
         c[t] *= f[t]
         c[t] += new[t]
         # q = o * tanh(c_t), which is h_t, or is projected to it
-        tanh(c[t], out=q[t])
-        q[t] *= o[t]
-        q_t[t][:] = q[t]
+        xp.tanh(c[t], out=new[t])
+        xp.multiply(o[t], new[t], out=q[t])
         if W_hr is not None:
             # h_t = W_hr q
-            torch.mm(q_mm[t], W_hr.t(), out=h_mm[t])
-            h_t[t][:] = h[t]
+            torch.mm(q_mm[t], W_hr.t(), out=h_t_mm[t])
+        h[t][...] = h_t[t]
         if keep:
-            c_t[t][:] = c[t]
-    return output, [h_n, c_n], [gates, cells, shown]
+            c_t[t][...] = c[t]
+    return output, [h_n.contiguous(), c_n], [gates, cells, shown]
+
+
+def side_by_side(x: Tensor, h_0: Tensor, weights: Weights) -> tuple[Tensor, Tensor]:
+    """[x_t, h, 1] of one step, (B, I+P+1), with room for x_t; [W_ih, W_hh, b]ᵀ of each gate, (4, I+P+1, H).
+
+    One torch.bmm of the two gives all gates, each contiguous. With two threads, each takes two gates.
+    """
+    W_ih, W_hh, bias = weights["weight_ih"], weights["weight_hh"], weights.get("bias_ih")
+    b = x.new_zeros(len(W_ih)) if bias is None else bias + weights["bias_hh"]
+    xh = torch.cat([x[: len(h_0)], h_0, x.new_ones(len(h_0), 1)], dim=1)
+    return xh, torch.cat([W_ih, W_hh, b.unsqueeze(1)], dim=1).unflatten(0, (4, -1)).mT
 
 
 def lstm_backward(
-    steps: Steps,
-    h: Tensor,
-    state: State,
-    weights: Weights,
-    output: Tensor,
-    gates: Tensor,
-    cells: Tensor,
-    shown: Tensor,
-    doutput: Tensor,
-    dh_n: Tensor,
-    dc_n: Tensor,
-    dh_all: Tensor | None = None,
+    steps: Steps, before: State, weights: Weights, values: State, dend: State, dh_all: Tensor | None = None
 ) -> Gradients:
-    dh_0, dc_0, W_hh, W_hr = copy_of(dh_n), copy_of(dc_n), weights["weight_hh"], weights.get("weight_hr")
+    (output, gates, cells, shown, doutput), (dh_0, dc_0) = values, map(copy_of, dend)
+    W_hh, W_hr, xp = weights["weight_hh"], weights.get("weight_hr"), library(output)
     dq_0 = dh_0 if W_hr is None else torch.empty_like(dc_0)  # (B, H)
     if W_hr is not None and dh_all is None:
         dh_all = torch.empty_like(output)  # (N, P): each step's dh_t
-    da, before = (
-        torch.empty_like(gates),
-        steps.before(state[1], cells),
-    )  # c (N, H): the c before each row's step
-    to_c = torch.empty_like(cells)  # (N, H): what leads from dq to dc_t
-    da_mm, dh_mm, dq_mm = steps.rows(da), steps.running(dh_0), steps.running(dq_0)
-    da_ifg = steps.rows(in_place(da.unflatten(1, (4, -1))[:, :3]))  # (b_t, 3, H)
-    dout, da_o, dc_dq, f = (
-        steps.rows(in_place(v)) for v in (doutput, da.chunk(4, dim=1)[3], to_c, gates.chunk(4, dim=1)[1])
-    )
+    da, to_c = torch.empty_like(gates), torch.empty_like(cells)  # first the factors
+    lstm_factors(gates, shown, cells, before[1], da, to_c)
+    dh_mm, dq_mm, dc_ifg = (steps.running(v) for v in (dh_0, dq_0, in_place(dc_0.unsqueeze(1))))
+    da_mm, da_ifg = steps.rows(da), steps.rows(in_place(da.unflatten(1, (4, -1))[:, :3]))  # (b_t, 3, H)
+    own = (doutput, da.chunk(4, dim=1)[3], to_c, gates.chunk(4, dim=1)[1])
+    dout, da_o, dc_dq, f = (steps.rows(in_place(v)) for v in own)
     dh_t = steps.rows(in_place(dh_all)) if dh_all is not None else []
     dh, dc, dq, new = (steps.running(in_place(v)) for v in (dh_0, dc_0, dq_0, torch.empty_like(dc_0)))
-    dc_ifg = steps.running(in_place(dc_0.unsqueeze(1)))  # dc, for three gates at once: (b_t, 1, H)
-    for rows, part in steps.parts(cells.size(1)):
-        lstm_factors(gates[rows], shown[rows], cells[rows], before[rows], da[rows], to_c[rows])
-        for t in part:
-            # dh_t = dh (from the step after) + doutput_t
-            dh[t] += dout[t]
-            if dh_all is not None:
-                dh_t[t][:] = dh[t]
-            if W_hr is not None:
-                # dq = W_hrᵀ dh_t
-                torch.mm(dh_mm[t], W_hr, out=dq_mm[t])
-            # dc_t = dc (from the step after) + dq * o (1 - tanh²(c_t))
-            multiply(dq[t], dc_dq[t], out=new[t])
-            dc[t] += new[t]
-            # da_i, da_f, da_g = their factors * dc_t;  da_o = its factor * dq
-            da_ifg[t] *= dc_ifg[t]
-            da_o[t] *= dq[t]
-            # dc = f * dc_t
-            dc[t] *= f[t]
-            # dh = W_hhᵀ da
-            torch.mm(da_mm[t], W_hh, out=dh_mm[t])
+    for t in steps.backward:
+        # dh_t = dh (from the step after) + doutput_t
+        dh[t] += dout[t]
+        if dh_all is not None:
+            dh_t[t][...] = dh[t]
+        if W_hr is not None:
+            # dq = W_hrᵀ dh_t
+            torch.mm(dh_mm[t], W_hr, out=dq_mm[t])
+        # dc_t = dc (from the step after) + dq * o (1 - tanh²(c_t))
+        xp.multiply(dq[t], dc_dq[t], out=new[t])
+        dc[t] += new[t]
+        # da_i, da_f, da_g = their factors * dc_t;  da_o = its factor * dq
+        da_ifg[t] *= dc_ifg[t]
+        da_o[t] *= dq[t]
+        # dc = f * dc_t
+        dc[t] *= f[t]
+        # dh = W_hhᵀ da
+        torch.mm(da_mm[t], W_hh, out=dh_mm[t])
     # dW_hr = Σ_N dh_t qᵀ
     dweights = {"weight_hr": dh_all.t().mm(shown)} if W_hr is not None and dh_all is not None else {}
     return da, None, [dh_0, dc_0], dweights
@@ -392,60 +409,53 @@ def lstm_factors(gates: Tensor, q: Tensor, c_t: Tensor, c: Tensor, da: Tensor, t
     torch.mul(i, g, out=da_g)
     torch.addcmul(i, da_g, g, value=-1, out=da_g)
     # from dq:  da_o = tanh(c_t) * σ'(a_o),  dc_t = o * (1 - tanh²(c_t)) = o - q * tanh(c_t)
-    tanh(in_place(c_t), out=in_place(to_c))
+    library(c_t).tanh(in_place(c_t), out=in_place(to_c))
     da_o.mul_(to_c)
     torch.addcmul(o, q, to_c, value=-1, out=to_c)
 
 
 def gru_forward(steps: Steps, keep: bool, x: Tensor, state: State, weights: Weights) -> Results:
-    h_n, W_hh, b_hh = copy_of(state[0]), weights["weight_hh"].t(), weights.get("bias_hh")
+    h_n, xp = copy_of(state[0]), library(x)
+    B, H = h_n.shape
+    W_hh = weights["weight_hh"].unflatten(0, (3, H)).mT  # (3, H, H): each gate's
+    b_hh = weights.get("bias_hh", x.new_zeros(3 * H)).view(3, 1, H)
     gates = input_part(x, weights, both_biases=False)  # (N, 3H): first ih, then r, z, n
-    output = x.new_empty(len(x), h_n.size(1))  # (N, H): h_t
+    output = x.new_empty(len(x), H)  # (N, H): h_t
     from_h = torch.empty_like(output) if keep else None  # (N, H): hh_n
-    hh = x.new_empty(h_n.size(0), gates.size(1))  # (B, 3H): hh = W_hh h + b_hh of one step
-    two_H = 2 * h_n.size(1)
-    rz_mm, h_mm, hh_mm = steps.rows(gates[:, :two_H]), steps.running(h_n), steps.running(hh)
-    r, z, n = (steps.rows(in_place(block)) for block in gates.chunk(3, dim=1))
-    rz, h_t = steps.rows(in_place(gates[:, :two_H])), steps.rows(in_place(output))
-    hh_kept = steps.rows(in_place(from_h)) if from_h is not None else []
-    h, hh_rz, hh_n = (steps.running(in_place(v)) for v in (h_n, hh[:, :two_H], hh[:, two_H:]))
+    ih, hh = gates.unflatten(1, (3, H)), x.new_empty(3, B, H)  # hh = W_hh h + b_hh of one step, then r, z, n
+    h_mm, hh_mm = steps.running(h_n.expand(3, -1, -1), axis=1), steps.running(hh, axis=1)
+    rz_mm, rz = steps.running(hh[:2], axis=1), steps.running(in_place(hh[:2].transpose(0, 1)))
+    h, r, z, n = (steps.running(in_place(v)) for v in (h_n, *hh))
+    rzn, rzn_t = steps.running(in_place(hh.transpose(0, 1))), steps.rows(in_place(ih))
+    ih_rz, ih_n, h_t = (steps.rows(in_place(v)) for v in (ih[:, :2], ih[:, 2], output))
+    hh_n = steps.rows(in_place(from_h)) if from_h is not None else []
     for t in steps.forward:
         # hh_k = W_hk h + b_hk  for k = r, z, n
-        if b_hh is None:
-            torch.mm(h_mm[t], W_hh, out=hh_mm[t])
-        else:
-            torch.addmm(b_hh, h_mm[t], W_hh, out=hh_mm[t])
+        torch.baddbmm(b_hh, h_mm[t], W_hh, out=hh_mm[t])
         # r, z = σ(ih_r + hh_r), σ(ih_z + hh_z)
-        rz[t] += hh_rz[t]
+        rz[t] += ih_rz[t]
         rz_mm[t].sigmoid_()
         # n = tanh(ih_n + r * hh_n)
         if keep:
-            hh_kept[t][:] = hh_n[t]
-        hh_n[t] *= r[t]
-        n[t] += hh_n[t]
-        tanh(n[t], out=n[t])
+            hh_n[t][...] = n[t]
+        n[t] *= r[t]
+        n[t] += ih_n[t]
+        xp.tanh(n[t], out=n[t])
+        if keep:
+            rzn_t[t][...] = rzn[t]
         # h_t = (1 - z) * n + z * h, as n + z * (h - n)
         h[t] -= n[t]
         h[t] *= z[t]
         h[t] += n[t]
-        h_t[t][:] = h[t]
+        h_t[t][...] = h[t]
     return output, [h_n], [gates, from_h]
 
 
 def gru_backward(
-    steps: Steps,
-    h: Tensor,
-    state: State,
-    weights: Weights,
-    output: Tensor,
-    gates: Tensor,
-    from_h: Tensor,
-    doutput: Tensor,
-    dh_n: Tensor,
-    dh_all: Tensor | None = None,
+    steps: Steps, before: State, weights: Weights, values: State, dend: State, dh_all: Tensor | None = None
 ) -> Gradients:
-    dh_0, W_hh = copy_of(dh_n), weights["weight_hh"]
-    r, z, n = gates.chunk(3, dim=1)
+    (_, gates, from_h, doutput), (h,), W_hh = values, before, weights["weight_hh"]
+    dh_0, (r, z, n) = copy_of(dend[0]), gates.chunk(3, dim=1)
     # ih_n = (1 - z) * (1 - n²)
     dih_n = one_minus_square(n)  # (N, H): first the factor
     times_one_minus_(dih_n, z)
@@ -457,17 +467,15 @@ def gru_backward(
     times_one_minus_(dhh_r, r)
     torch.sub(h, n, out=dhh_z).mul_(z)
     times_one_minus_(dhh_z, z)
-
-    dhh_mm, dh_mm = steps.rows(dhh), steps.running(dh_0)
-    dhh_rzn = steps.rows(in_place(dhh.unflatten(1, (3, -1))))  # (b_t, 3, H)
+    dhh_mm, dhh_rzn = steps.rows(dhh), steps.rows(in_place(dhh.unflatten(1, (3, -1))))  # (b_t, 3, H)
+    dh_mm, dh, dh_rzn = (steps.running(v) for v in (dh_0, in_place(dh_0), in_place(dh_0.unsqueeze(1))))
     dout, dih, zs = (steps.rows(in_place(v)) for v in (doutput, dih_n, z))
-    dh, dh_rzn = steps.running(in_place(dh_0)), steps.running(in_place(dh_0.unsqueeze(1)))
     dh_t = steps.rows(in_place(dh_all)) if dh_all is not None else []
     for t in steps.backward:
         # dh_t = dh (from the step after) + doutput_t
         dh[t] += dout[t]
         if dh_all is not None:
-            dh_t[t][:] = dh[t]
+            dh_t[t][...] = dh[t]
         # dhh_r, dhh_z, dhh_n, dih_n = their factors * dh_t
         dhh_rzn[t] *= dh_rzn[t]
         dih[t] *= dh[t]

@@ -15,22 +15,22 @@ from rnncourse.printing import printable
 def main(words: list[str] | None = None) -> int:
     """Run the command and return its exit status.
 
-    0 if every submission was graded, 3 if some need a look, 2 if nothing was done, 4 if the grader itself
-    failed.
+    The status is 0 if every submission was graded, 3 if a person should look at some, 2 if nothing was done,
+    and 4 if the grader itself failed.
     """
     parser = _parser()
-    asked = parser.parse_args(words)
+    arguments = parser.parse_args(words)
     try:
-        return _grade(asked)
+        return _grade(arguments)
     except KeyboardInterrupt:
         print(
-            f"\nStopped. What was graded is in {asked.out}; with --resume it goes on from there.",
+            f"\nStopped. The results so far are in {arguments.out}; pass --resume to continue from there.",
             file=sys.stderr,
         )
         return 130
 
 
-def _grade(asked: argparse.Namespace) -> int:
+def _grade(arguments: argparse.Namespace) -> int:
     if sys.platform != "linux":
         return _refuse(f"grading needs Linux, this is {sys.platform}: use a container or a virtual machine.")
     try:
@@ -42,32 +42,32 @@ def _grade(asked: argparse.Namespace) -> int:
     except MissingExtraError as error:
         return _refuse(str(error))
     lacks = missing()
-    if lacks and not asked.no_sandbox:
+    if lacks and not arguments.no_sandbox:
         return _refuse(
-            f"no sandbox here, so a student's code could do what you can. Missing: {'; '.join(lacks)}.\n"
-            "--no-sandbox grades all the same."
+            "this machine has no sandbox, so students' code would run with your permissions."
+            f" Missing: {'; '.join(lacks)}.\nPass --no-sandbox to grade anyway."
         )
     open_sandbox = ["no sandbox: students' code runs with your permissions"]
-    for remark in open_sandbox if asked.no_sandbox else weaknesses():
+    for remark in open_sandbox if arguments.no_sandbox else weaknesses():
         print(f"note: {remark}", file=sys.stderr)
-    scheduler = asked.scheduler and Scheduler(
-        asked.scheduler, asked.tls_ca_file, asked.tls_cert, asked.tls_key, asked.insecure
+    scheduler = arguments.scheduler and Scheduler(
+        arguments.scheduler, arguments.tls_ca_file, arguments.tls_cert, arguments.tls_key, arguments.insecure
     )
     options = GradeOptions(
-        submitted=asked.submitted,
-        out=asked.out,
-        course=asked.course,
-        assignment=asked.assignment,
-        workers=asked.workers,
+        submitted=arguments.submitted,
+        out=arguments.out,
+        course=arguments.course,
+        assignment=arguments.assignment,
+        workers=arguments.workers,
         scheduler=scheduler,
-        resume=asked.resume,
-        gradebook=asked.gradebook,
-        feedback=asked.feedback,
-        only=tuple(asked.only),
-        due=asked.due,
-        moodle=asked.moodle,
-        canvas=asked.canvas,
-        limits=Limits(cpu=asked.seconds, wall=3 * asked.seconds, walls=not asked.no_sandbox),
+        resume=arguments.resume,
+        gradebook=arguments.gradebook,
+        feedback=arguments.feedback,
+        only=tuple(arguments.only),
+        due=arguments.due,
+        moodle=arguments.moodle,
+        canvas=arguments.canvas,
+        limits=Limits(cpu=arguments.seconds, wall=3 * arguments.seconds, walls=not arguments.no_sandbox),
     )
     try:
         outcome = grade_class(options)
@@ -75,8 +75,8 @@ def _grade(asked: argparse.Namespace) -> int:
         return _refuse(str(problem))
     except GraderError as fault:
         print(
-            f"rnncourse: {fault}. This is a fault of the grader, not of any student: it stopped, and wrote no"
-            " mark.",
+            f"rnncourse: {fault}. This is a fault of the grader, not of any student: it has stopped without"
+            " writing any mark.",
             file=sys.stderr,
         )
         return 4
@@ -84,7 +84,7 @@ def _grade(asked: argparse.Namespace) -> int:
     for alarm in outcome.alarms:
         print(printable(f"Look first: {alarm.replace('`', '')}"), file=sys.stderr)
     counts = ", ".join(f"{count} {state}" for state, count in states.most_common())
-    print(printable(f"{counts}: {asked.out / 'index.html'}"))
+    print(printable(f"{counts}: {arguments.out / 'index.html'}"))
     return 0 if set(states) <= {"graded"} else 4 if "fault" in states else 3
 
 
@@ -94,33 +94,39 @@ def _parser() -> argparse.ArgumentParser:
     grade = commands.add_parser(
         "grade",
         help="grade a class",
-        description="Grades what a class handed in. What could not be judged is no 0.",
+        description="Grade a class's submissions. A task that cannot be judged gets no score rather than 0.",
     )
     grade.add_argument(
         "submitted",
         type=Path,
         metavar="SUBMITTED",
-        help="nbgrader's submitted folder, a folder of notebooks, or a zip",
+        help="nbgrader's folder submitted/, another folder of notebooks, or a zip",
     )
     grade.add_argument(
         "--out", type=Path, required=True, metavar="RESULTS", help="the folder for the results"
     )
-    grade.add_argument("--assignment", metavar="NAME", help="this one alone, as 06_lstm_gates")
     grade.add_argument(
-        "--course", type=Path, default=Path(), metavar="FOLDER", help="with solutions/ in it; else here"
+        "--assignment", metavar="NAME", help="grade only this assignment, for example 06_lstm_gates"
+    )
+    grade.add_argument(
+        "--course",
+        type=Path,
+        default=Path(),
+        metavar="FOLDER",
+        help="the course's folder, which contains solutions/ (default: the current folder)",
     )
     grade.add_argument(
         "--workers",
         type=_positive,
         default=os.cpu_count() or 1,
         metavar="N",
-        help="on this machine; else one a core",
+        help="number of local workers (default: one per core)",
     )
     grade.add_argument(
         "--scheduler", metavar="ADDRESS", help="use a Dask cluster, for example tls://10.0.0.1:8786"
     )
     for option, what in (
-        ("--tls-ca-file", "the certificate authority's file that the cluster was started with"),
+        ("--tls-ca-file", "the certificate authority's file with which the cluster was started"),
         ("--tls-cert", "this machine's certificate"),
         ("--tls-key", "the private key of --tls-cert"),
     ):
@@ -130,27 +136,30 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="use a scheduler without TLS: anyone who reaches its port can run code on all workers",
     )
-    grade.add_argument("--resume", action="store_true", help="keep the results that are there and still true")
     grade.add_argument(
-        "--gradebook", type=Path, metavar="FILE", help="nbgrader's gradebook.db, to write the points into"
+        "--resume", action="store_true", help="keep the existing results of submissions that have not changed"
     )
-    grade.add_argument("--feedback", action="store_true", help="a page for each student")
+    grade.add_argument(
+        "--gradebook", type=Path, metavar="FILE", help="write the points into this gradebook.db of nbgrader"
+    )
+    grade.add_argument("--feedback", action="store_true", help="write a page for each student")
     grade.add_argument(
         "--only", action="append", default=[], metavar="STUDENT", help="grade this student again (repeatable)"
     )
     grade.add_argument(
-        "--due", type=_moment, metavar="TIME", help="when work was due, for example 2026-11-30T23:59"
+        "--due", type=_time, metavar="TIME", help="mark later work as late, for example 2026-11-30T23:59"
     )
     grade.add_argument(
-        "--moodle", type=Path, metavar="CSV", help="Moodle's grading worksheet, to fill in and upload"
+        "--moodle", type=Path, metavar="CSV", help="fill in a copy of this Moodle grading worksheet"
     )
-    grade.add_argument("--canvas", type=Path, metavar="CSV", help="Canvas's gradebook, to fill in and upload")
+    grade.add_argument("--canvas", type=Path, metavar="CSV", help="fill in a copy of this Canvas gradebook")
     grade.add_argument(
         "--seconds",
         type=_positive,
         default=120,
         metavar="S",
-        help="processor time for all cells of one notebook (default: 120); three times that by the clock",
+        help="processor time for all cells of a notebook (default: 120); the limit by the clock is three"
+        " times as long",
     )
     grade.add_argument(
         "--no-sandbox", action="store_true", help="no sandbox: students' code runs with your permissions"
@@ -158,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _moment(words: str) -> datetime:
+def _time(words: str) -> datetime:
     try:
         return datetime.fromisoformat(words)
     except ValueError:
@@ -167,7 +176,7 @@ def _moment(words: str) -> datetime:
 
 def _positive(word: str) -> int:
     if not word.isdecimal() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {word}")
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {word}")
     return int(word)
 
 

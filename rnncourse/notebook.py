@@ -1,5 +1,9 @@
 """What a lesson's first cell does, in one visible call. Importing rnncourse changes nothing global."""
 
+import base64
+import html
+import io
+import os
 import random
 from importlib.metadata import requires, version
 
@@ -10,6 +14,7 @@ require("setup() needs", "matplotlib", "packaging", extra="notebook")
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from packaging.requirements import Requirement
 
 from rnncourse.layers import LSTM
@@ -20,13 +25,28 @@ def setup(seed: int = 0) -> None:
     """Make a notebook's numbers and figures the same each time it runs from the top.
 
     Seeds Python's, NumPy's and torch's generators with `seed`; gives torch one thread (nets as small as the
-    course's run faster so, and threads change a sum's last digits); sets the course's figure style.
+    course's run faster so, and threads change a sum's last digits); sets the course's figure style. In
+    JupyterLab, gives each figure its alt text.
     """
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     plt.style.use(STYLE)
+    if "JPY_SESSION_NAME" in os.environ:  # a kernel of a Jupyter server: somebody reads the page
+        setattr(Figure, "_repr_html_", image_with_alt)  # noqa: B010 (to mypy, methods are constants)
+
+
+def image_with_alt(figure: Figure) -> str:
+    """Return the figure as an HTML image with alt text: what `rnncourse.plots` said of it, or where to look.
+
+    JupyterLab prefers it to the PNG, whose renderer takes no alt text, whatever the output's metadata say.
+    """
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", bbox_inches="tight")  # as the PNG is made
+    words = vars(figure).get("alt", "A figure. The text below it says what it shows.")
+    source = base64.b64encode(picture.getvalue()).decode()
+    return f'<img alt="{html.escape(words)}" src="data:image/png;base64,{source}">'
 
 
 def check_environment() -> None:

@@ -24,6 +24,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_sequence
 
 from rnncourse import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell, explain, plots
 from rnncourse.explaining import Row
+from rnncourse.plots import lessons
 from rnncourse.plots.drawing import alt_of, figure_of
 from rnncourse.plots.sizes import spec_of
 from rnncourse.plots.traces import row_length
@@ -82,7 +83,7 @@ def state_paths(steps: int = 40) -> ipywidgets.VBox:
             h = rnn_step(no_input, states[-1], weight_ih, weight_hh, nonlinearity=nonlinearity.value)
             states.append(h)
         figure = Figure(figsize=(4.5, 4.5), layout="constrained")
-        ax = plots.state_paths(torch.stack(states), figure.add_subplot())
+        ax = lessons.state_paths(torch.stack(states), figure.add_subplot())
         lengths = states[-1].norm(dim=1)
         ax.set_title(f"after {steps} steps: |h| from {lengths.min():.4g} to {lengths.max():.4g}")
         drawing.show(figure)
@@ -101,7 +102,7 @@ def step_debugger(x: Tensor, h: Tensor, c: Tensor) -> ipywidgets.VBox:
     drawing = _Drawing()
 
     def redraw(_: object = None) -> None:
-        drawing.show(plots.loop_step(x, h, c, step.value))
+        drawing.show(lessons.loop_step(x, h, c, step.value))
 
     _draw_on_change(redraw, (step,))
     return ipywidgets.VBox([step, *drawing])
@@ -132,7 +133,7 @@ def gate_sliders() -> ipywidgets.VBox:
     drawing = _Drawing()
 
     def redraw(_: object = None) -> None:
-        ax = plots.lstm_cell(**{name: slider.value for name, slider in sliders.items()})
+        ax = lessons.lstm_cell(**{name: slider.value for name, slider in sliders.items()})
         drawing.show(ax)
 
     _draw_on_change(redraw, sliders.values())
@@ -159,7 +160,7 @@ def unrolling(x: Iterable[float]) -> ipywidgets.VBox:
         if squash.value == "tanh":
             cell, function = f"tanh(\n{cell})", math.tanh
         h = [*itertools.accumulate(x, lambda h, x_t: function(weight.value * h + x_t), initial=0.0)]
-        ax = plots.unrolling(x, h, step.value, cell)
+        ax = lessons.unrolling(x, h, step.value, cell)
         drawing.show(ax)
 
     _draw_on_change(redraw, (step, weight, squash))
@@ -202,10 +203,10 @@ def spectral_radius(steps: int = 40) -> ipywidgets.VBox:
 
     def redraw(_: object = None) -> None:
         norms = {
-            kind: plots.jacobian_norms(rho.value * weight_hh, size.value * inputs, kind)
+            kind: lessons.jacobian_norms(rho.value * weight_hh, size.value * inputs, kind)
             for kind in ("linear", "tanh", "relu")
         }
-        ax = plots.norm_against_distance(norms, rho.value)
+        ax = lessons.norm_against_distance(norms, rho.value)
         ax.set_ylim(1e-12, 1e12)  # always the same, so that the lines move and not the axis
         drawing.show(ax)
 
@@ -263,9 +264,7 @@ def shape_explorer() -> ipywidgets.VBox:
         before.clear()
         before.update(rows)
 
-    for control in (kind, form, *arguments.values(), *lengths.values()):
-        control.observe(update, names="value")
-    update()
+    _draw_on_change(update, (kind, form, *arguments.values(), *lengths.values()))
     columns = ([kind, *sizes.values()], [*flags.values()], [form, *lengths.values()])
     return ipywidgets.VBox([ipywidgets.HBox([ipywidgets.VBox(column) for column in columns]), table])
 
@@ -347,7 +346,7 @@ def dependency_grid(num_layers: int = 3, T: int = 6) -> ipywidgets.VBox:
 
     def redraw(_: object = None) -> None:
         of = (layer.value, step.value)
-        ax = plots.dependency_grid(num_layers, T, both.value, of, dropout.value)
+        ax = lessons.dependency_grid(num_layers, T, both.value, of, dropout.value)
         drawing.show(ax)
 
     _draw_on_change(redraw, (layer, step, both, dropout))
@@ -367,7 +366,7 @@ def truncation(nets: Mapping[str, Tensor]) -> ipywidgets.VBox:
     drawing = _Drawing(width="640px")
 
     def redraw(_: object = None) -> None:
-        ax = plots.truncation_grid(nets[net.value], size.value, way.value == "steps back")
+        ax = lessons.truncation_grid(nets[net.value], size.value, way.value == "steps back")
         drawing.show(ax)
 
     _draw_on_change(redraw, (net, size, way))
@@ -428,9 +427,8 @@ def parameter_map() -> ipywidgets.VBox:
             drawing.refuse(str(error))
             return
         figure = figure_of(plots.parameter_map(module))
-        drawing.picture.layout.width = (
-            f"{figure.get_figwidth() * figure.dpi:.0f}px"  # it varies with the options
-        )
+        pixels = figure.get_figwidth() * figure.dpi  # the width varies with the options
+        drawing.picture.layout.width = f"{pixels:.0f}px"
         drawing.show(figure)
 
     _draw_on_change(redraw, (kind, *sizes.values(), *flags.values()))
@@ -450,7 +448,7 @@ def matmuls() -> ipywidgets.VBox:
     drawing = _Drawing(width="900px")
 
     def redraw(_: object = None) -> None:
-        ax = plots.matmuls(**{name: slider.value for name, slider in sizes.items()})
+        ax = lessons.matmuls(**{name: slider.value for name, slider in sizes.items()})
         drawing.show(ax)
 
     _draw_on_change(redraw, sizes.values())

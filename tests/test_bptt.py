@@ -79,6 +79,46 @@ def test_equals_the_plain_loop(mode, sizes, reverse, bias, memory):
     assert_same(by_hand, plain, tolerance=1e-12)
 
 
+@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
+@pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reverse"])
+@pytest.mark.parametrize(
+    "sizes", [DENSE, PACKED, [B], [1] * 12], ids=["dense", "packed", "one step", "one row"]
+)
+@pytest.mark.parametrize("mode", LAYERS)
+def test_without_gradients_equals_the_plain_loop(mode, sizes, reverse, bias, memory):
+    """The loops without gradients keep nothing, and the LSTM's reads x_t and h side by side."""
+    tensors = {name: value.detach() for name, value in inputs(mode, sizes, bias).items()}
+    for name in tensors.keys() & {"h_0", "c_0"}:
+        tensors[name] = tensors[name][: sizes[0]]
+    assert_same(*(run(f, mode, sizes, reverse, tensors) for f in both(mode)), tolerance=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "keep", "shape"),
+    [(DENSE, True, (sum(DENSE), 4 * H)), (DENSE, False, (4, B, H)), ([1] * 12, False, (12, 4 * H))],
+    ids=["with gradients", "without", "one row"],
+)
+def test_the_lstm_without_gradients_has_the_gates_of_one_step_alone(sizes, keep, shape):
+    """This is most of an LSTM's memory. One row is quicker with all steps' gates, and they are few."""
+    weights = {name: value.detach() for name, value in inputs("LSTM", sizes).items()}
+    x, *state = (weights.pop(name) for name in ("x", "h_0", "c_0"))
+    state = [v[: sizes[0]] for v in state]
+    _, _, (gates, *_) = bptt.lstm_forward(bptt.Steps(sizes, False), keep, x, state, weights)
+    assert gates.shape == shape
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("sizes", [DENSE, PACKED], ids=["dense", "packed"])
+def test_the_states_before_some_rows_are_those_of_the_whole(sizes, reverse):
+    steps, start, states = bptt.Steps(sizes, reverse), torch.randn(B, H), torch.randn(sum(sizes), H)
+    whole = steps.before(start, states)
+    ends = np.cumsum([0, *sizes])
+    for first in range(len(sizes)):
+        for last in range(first, len(sizes)):
+            rows = slice(ends[first], ends[last + 1])
+            assert torch.equal(steps.before(start, states, rows), whole[rows])
+
+
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("sizes", [DENSE, PACKED], ids=["dense", "packed"])
 def test_parts_cover_each_row_once_on_the_way_back(sizes, reverse, monkeypatch):
@@ -86,9 +126,12 @@ def test_parts_cover_each_row_once_on_the_way_back(sizes, reverse, monkeypatch):
     steps = bptt.Steps(sizes, reverse)
     parts = list(steps.parts(H))
     assert len(parts) == (len(sizes) + 1) // 2
-    assert [t for _, part in parts for t in part] == list(steps.backward)
+    in_time = sorted(parts, key=lambda part: part[0].start)
+    assert (parts == in_time) == reverse
+    assert [b for _, part in in_time for b in part.sizes] == sizes
     for rows, part in parts:
-        assert rows.stop - rows.start == sum(sizes[t] for t in part)
+        assert rows.stop - rows.start == sum(part.sizes)
+        assert part.reverse == reverse
     covered = sorted(row for rows, _ in parts for row in range(rows.start, rows.stop))
     assert covered == list(range(sum(sizes)))
 

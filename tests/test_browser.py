@@ -52,12 +52,14 @@ from jupyterlab.labapp import main
 main()
 """
 
-# What the page shows of a code cell: its number, the words of its rich outputs, the widths of its figures.
+# What the page shows of a code cell: its number, the words of its rich outputs, the widths of its figures and
+# their alt texts.
 CELL = """cell => ({
     number: cell.querySelector('.jp-InputPrompt').innerText,
     said: [...cell.querySelectorAll('.jp-RenderedHTML')].map(e => e.innerText).join(' '),
-    figures: [...cell.querySelectorAll('.jp-RenderedImage img')].map(e => e.getBoundingClientRect().width),
-})"""
+    figures: [...cell.querySelectorAll(FIGURES)].map(e => e.getBoundingClientRect().width),
+    alts: [...cell.querySelectorAll(FIGURES)].map(e => e.alt),
+})""".replace("FIGURES", "'.jp-RenderedImage img, .jp-RenderedHTML img'")
 PROMPTS = "[...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(e => e.innerText).join()"
 ERRORS = ", ".join(f"[data-mime-type='application/vnd.jupyter.{kind}']" for kind in ("error", "stderr"))
 # The picture itself, for comparison; null while it is loading.
@@ -203,7 +205,8 @@ def run_all(page):
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
     # That marks every cell with [*]. An error gives those after it their [ ] back.
-    page.wait_for_function(f"/[0-9]/.test({PROMPTS}) && !/[*]/.test({PROMPTS})", polling=200)
+    ended = f"/[0-9]/.test({PROMPTS}) && !/[*]/.test({PROMPTS})"
+    page.wait_for_function(ended, polling=200, timeout=5 * PATIENCE * 1000)  # a whole lesson, with trainings
     errors = page.locator(ERRORS)
     if errors.count():
         errors.first.scroll_into_view_if_needed()
@@ -244,8 +247,12 @@ def test_lesson_runs_and_its_sliders_move_the_figure(opened):
     stored = [sum("image/png" in output.get("data", {}) for output in cell.outputs) for cell in cells]
     assert any(stored)
     with opened(path) as page:
-        drawn = [sum(width > 200 for width in cell["figures"]) for cell in run_all(page)]
+        shown = run_all(page)
+        drawn = [sum(width > 200 for width in cell["figures"]) for cell in shown]
         assert by_number(drawn) == by_number(stored)
+        alts = [alt for cell in shown for alt in cell["alts"]]
+        assert all(alts)  # none is empty
+        assert any("1.99" in alt for alt in alts)  # what plots.lstm_cell says
 
         widget = page.locator(".jp-CodeCell", has=page.locator(".jupyter-widgets"))
         figure = widget.locator("img")

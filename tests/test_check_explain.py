@@ -61,7 +61,7 @@ def words(check, function, seed):
     return str(verdict)
 
 
-FOLLOWS = "Your h follows from your c as it should: look at c first."
+FOLLOWS = "Your h follows correctly from your c: look at c first."
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ FOLLOWS = "Your h follows from your c as it should: look at c first."
     [
         (
             lstm(lambda v: {"o": v["a_o"] * 2}),
-            ["h fits the equations if o alone", "2 × the block of o, not squashed."],
+            ["h fits the equations if only o is different", "2 × the block of o, not squashed."],
         ),
         (
             lstm(lambda v: {"o": torch.tanh(v["a_o"] - v["a_i"])}),
@@ -81,7 +81,7 @@ FOLLOWS = "Your h follows from your c as it should: look at c first."
         ),
         (
             lstm(lambda v: {"i": v["a_g"]}),
-            ["c fits the equations if i alone", "is then the block of g, not squashed."],
+            ["c fits the equations if only i is different", "is then the block of g, not squashed."],
         ),
         (lstm(lambda v: {"g": torch.tanh(v["a_g"] / 2)}), ["the tanh of 0.5 × the block of g.", FOLLOWS]),
         (
@@ -90,20 +90,20 @@ FOLLOWS = "Your h follows from your c as it should: look at c first."
         ),
         (
             lstm(lambda v: {"g": torch.tanh(v["a_g"] + v["h"])}),
-            ["if g alone differs", "look at how g is made and used.", FOLLOWS],
+            ["if only g is different", "look at how g is computed and used.", FOLLOWS],
         ),
         (
             lstm(lambda v: {"o": v["o"] ** 2}),
-            ["c is right in every case", "if o alone differs", "look at how o is made and used."],
+            ["c is right in every case", "if only o is different", "look at how o is computed and used."],
         ),
-        (lstm(lambda v: {"i": v["i"] ** 2}), ["if i alone or g alone differs", FOLLOWS]),
+        (lstm(lambda v: {"i": v["i"] ** 2}), ["if only i or only g is different", FOLLOWS]),
         (
             lstm(lambda v: {"f": v["i"] * v["f"], "i": v["i"] ** 3}),
             ["No other value of f, i or g alone", FOLLOWS],
         ),
         (
             lstm(lambda v: {"f": torch.sigmoid(-2 * v["a_f"])}, show=lambda o, c: o * torch.sin(c)),
-            ["the sigmoid of -2 × the block of f.", "your h is not the one that follows from your c"],
+            ["the sigmoid of -2 × the block of f.", "your h does not follow from your c"],
         ),
         (
             lstm(show=lambda o, c: o * torch.sin(c)),
@@ -111,7 +111,7 @@ FOLLOWS = "Your h follows from your c as it should: look at c first."
         ),
         (
             lstm(returned=lambda c: c + 1),
-            ["h is right in every case", "the c that you return is another one."],
+            ["h is right in every case", "you return a different c."],
         ),
     ],
 )
@@ -145,11 +145,14 @@ def test_an_lstm_step_is_told_its_gate(step, sentences):
             gru(lambda v: {"r": torch.tanh(v["x_r"])}),
             ["r is then the tanh of r's weight_ih x_t + r's bias_ih."],
         ),
-        (gru(lambda v: {"z": v["z"] ** 2}), ["if z alone differs", "look at how z is made and used."]),
-        (gru(lambda v: {"r": v["r"] ** 2}), ["if r alone or n alone differs"]),
+        (
+            gru(lambda v: {"z": v["z"] ** 2}),
+            ["if only z is different", "look at how z is computed and used."],
+        ),
+        (gru(lambda v: {"r": v["r"] ** 2}), ["if only r or only n is different"]),
         (
             gru(lambda v: {"n": torch.sin(v["x_n"] + v["r"] * v["h_n"])}),
-            ["if n alone differs", "look at how n is made and used."],
+            ["if only n is different", "look at how n is computed and used."],
         ),
         (
             gru(lambda v: {"n": 2 * torch.tanh(v["x_n"] + v["r"] * v["h_n"])}),
@@ -173,7 +176,7 @@ def test_a_gru_step_of_the_other_variant_is_told_its_gate():
 
     for seed in SEEDS:
         said = words(gru_step_before, step, seed)
-        assert "if z alone differs" in said, said
+        assert "if only z is different" in said, said
         assert "3 × z's weight_ih x_t + z's weight_hh h + 3 × z's bias_ih + z's bias_hh." in said
 
 
@@ -224,7 +227,7 @@ def test_a_gate_is_not_blamed_for_what_it_cannot_change():
         return h_t + 0.01, c_t
 
     for seed in SEEDS:
-        assert "alone differs" not in words(lstm_step, step, seed)
+        assert "is different" not in words(lstm_step, step, seed)
 
 
 def loop(change_state=lambda h, t: h, step=torch.tanh):
@@ -245,7 +248,7 @@ def test_a_loop_is_told_whether_its_first_step_is_right():
         said = words(unroll, loop(lambda h, t: h.sin() if t else h), seed)
         assert "Step 0 is right and a later one is not" in said, said
         said = words(unroll, loop(step=torch.sin), seed)
-        assert "Step 0 is wrong already" in said, said
+        assert "Step 0 is already wrong" in said, said
 
 
 def backward(slope=lambda dh_t, h, h_t: dh_t * (1 - h_t**2), dx=lambda da, weight_ih: da @ weight_ih):
@@ -265,8 +268,8 @@ def backward(slope=lambda dh_t, h, h_t: dh_t * (1 - h_t**2), dx=lambda da, weigh
             backward(lambda dh_t, h, h_t: dh_t * (1 - 3 * h_t)),
             "Between which numbers does the slope of tanh lie?",
         ),
-        (backward(lambda dh_t, h, h_t: dh_t * (1 - h_t**4)), "follow from one da, and that is wrong"),
-        (backward(dx=lambda da, weight_ih: da @ weight_ih**2), "look at the line that makes dx_t."),
+        (backward(lambda dh_t, h, h_t: dh_t * (1 - h_t**4)), "follow from one da, and that da is wrong"),
+        (backward(dx=lambda da, weight_ih: da @ weight_ih**2), "look at the line that computes dx_t."),
     ],
 )
 def test_a_step_backward_is_told_whether_its_da_is_right(step, sentence):
@@ -293,9 +296,9 @@ def test_a_loop_backward_is_told_whether_its_last_step_is_right():
         said = words(rnn_backward, back(carry=lambda dh: dh * abs(dh)), seed)
         assert "The last step is right and an earlier one is not" in said, said
         said = words(rnn_backward, back(at_last=lambda dh: dh * abs(dh)), seed)
-        assert "The last step is wrong already" in said, said
+        assert "The last step is already wrong" in said, said
         said = words(rnn_backward, back(sums=0.5), seed)
-        assert "look at the line that makes dweight_hh." in said, said
+        assert "look at the line that computes dweight_hh." in said, said
 
 
 def gru_backward(of_z=1, of_r=1, of_n=1):
@@ -337,5 +340,5 @@ def test_a_memory_backward_is_told_whether_its_last_step_is_right():
         return memory
 
     for seed in SEEDS:
-        assert "The last step is wrong already" in words(memory_backward, back(slope=3), seed)
+        assert "The last step is already wrong" in words(memory_backward, back(slope=3), seed)
         assert "The last step is right and an earlier" in words(memory_backward, back(carried=3), seed)

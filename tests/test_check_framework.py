@@ -150,7 +150,12 @@ def one_known_one_not(*arguments):
             "right after exchanging your two results: you return (c, h)",
         ),
         (spoiled(lambda h, c: (h, -c)), "close", 2, "c: right after changing the sign."),
-        (spoiled(lambda h, c: (h[None], c)), "close", 2, "h: right, but for an extra first axis of size 1."),
+        (
+            spoiled(lambda h, c: (h[None], c)),
+            "close",
+            2,
+            "h: right, except for an extra first axis of size 1.",
+        ),
         (
             spoiled(lambda h, c: (h.half(), c)),
             "close",
@@ -190,7 +195,7 @@ def one_known_one_not(*arguments):
             spoiled(lambda h, c: (x for x in (h, c))),
             "type",
             0,
-            "returns a generator (a `yield` makes one); expected",
+            "returns a generator (from a `yield`); expected",
         ),
         (
             lambda f, i: f,
@@ -205,7 +210,7 @@ def one_known_one_not(*arguments):
             0,
             "returns an object of the class Hostile; expected the tuple (h, c).",
         ),
-        (spoiled(lambda h, c: (h * torch.nan, c)), "wrong", 2, "h has nan or inf in it."),
+        (spoiled(lambda h, c: (h * torch.nan, c)), "wrong", 2, "h contains nan or inf."),
         (
             spoiled(lambda h, c: (h**2 + 1, c)),
             "wrong",
@@ -223,7 +228,7 @@ def one_known_one_not(*arguments):
             wrong_side,
             "raised",
             0,
-            "Both have 5 as their last axis: one of them needs transposing. Here B=3, I=5, H=4.",
+            "Both have 5 as their last axis: one of them needs to be transposed. Here B=3, I=5, H=4.",
         ),
         (needs_a_batch, "raised", 2, "Only where there is no batch. Without"),
         (needs_a_batch, "raised", 2, "there is one axis fewer: count axes from the end"),
@@ -233,7 +238,7 @@ def one_known_one_not(*arguments):
             0,
             "raised NameError: name 'undefined' is not defined. Your line: `return undefined",
         ),
-        (without_end, "raised", 0, "calls itself without end (RecursionError)."),
+        (without_end, "raised", 0, "keeps calling itself (RecursionError)."),
         (gives_up, "raised", 0, "raised SystemExit: 3. Your line: `raise SystemExit(3)`."),
         (raises_hostile, "raised", 0, "raised HostileError. Your line: `raise HostileError`."),
         (
@@ -250,11 +255,16 @@ def one_known_one_not(*arguments):
         ),
         (one_for_the_batch, "wrong", 3, "h is right where there is no batch and wrong elsewhere"),
         (fault_in_both, "mistake", 0, "two mistakes at once. One: forget and input gate are exchanged"),
-        (fault_in_both, "mistake", 0, "Another: your h looks like `o * c`"),
-        (one_known_one_not, "mistake", 0, "first c: forget and input gate are exchanged"),
-        (one_known_one_not, "mistake", 0, "(h is wrong, too. One thing at a time.)"),
-        (None, "type", 0, "it got None. Pass a function by its name, without brackets"),
-        (3.5, "type", 0, "it got a float; expected a function, passed by its name: no quotes, no brackets."),
+        (fault_in_both, "mistake", 0, "The other: your h looks like `o * c`"),
+        (one_known_one_not, "mistake", 0, "start with c: forget and input gate are exchanged"),
+        (one_known_one_not, "mistake", 0, "(h is wrong as well. Fix one thing at a time.)"),
+        (None, "type", 0, "it got None. Pass a function by its name, without parentheses"),
+        (
+            3.5,
+            "type",
+            0,
+            "it got a float; expected a function, passed by its name: no quotes, no parentheses.",
+        ),
         ("lstm_step", "type", 0, "it got a string; expected a function"),
         (nn.LSTMCell, "type", 0, "it got the class LSTMCell; expected a function."),
         (torch.zeros(2), "type", 0, "it got a tensor; expected a function."),
@@ -282,7 +292,7 @@ def test_place_along_the_time_axis():
         return outputs, h_T
 
     verdict = rnn_cell.unroll.verdict(wrong_from_step_2_on)
-    assert "outputs is wrong in 6 of 7 cases. It is wrong from step 2 on, counted from 0." in str(verdict)
+    assert "outputs is wrong in 6 of 7 cases. It is wrong from step 2 on, counting from 0." in str(verdict)
     assert verdict.points == 2
 
 
@@ -350,7 +360,7 @@ def warns(*arguments):
         (changes_its_input, "It changes its argument x_t in place"),
         (prints, "It prints: `x_t has shape (3, 5)`"),
         (warns, "It warns: `something is old`"),
-        (spoiled(lambda h, c: (h.float(), c)), "h is float32 though the inputs are float64"),
+        (spoiled(lambda h, c: (h.float(), c)), "h is float32 although the inputs are float64"),
     ],
 )
 def test_remarks_cost_nothing(learner, words, capsys):
@@ -416,13 +426,15 @@ def only_without_a_batch(x_t, state, *weights):
 )
 def test_forbidden_in_lstm_step(learner, name):
     verdict = lstm_gates.lstm_step.verdict(learner)
-    line = f"✗ lstm_step: this calls {re.escape(name)} in your line `.+`: that is the thing to build here. "
+    line = (
+        f"✗ lstm_step: this calls {re.escape(name)} in your line `.+`: that is what you should build here. "
+    )
     assert re.fullmatch(line + "0 of 4 points.", str(verdict))
     assert verdict.points == 0
 
 
 def test_forbidden_in_a_line_of_the_learners_own():
-    assert "in your line `return rnncourse.steps.lstm_step(*arguments)`: that is the thing" in str(
+    assert "in your line `return rnncourse.steps.lstm_step(*arguments)`: that is what you" in str(
         lstm_gates.lstm_step.verdict(hidden_in_try)
     )
 

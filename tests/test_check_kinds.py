@@ -218,7 +218,7 @@ def test_a_layer_against_torchs():
     assert "output: right when read backwards in time." in str(layer.verdict(Flipped))
     assert layer.verdict(Flipped).points == 1
     assert "its state_dict() has no weight_ih_l0" in str(layer.verdict(nn.Linear))
-    assert "built already. Pass the class" in str(layer.verdict(nn.RNN(2, 3)))
+    assert "already built. Pass the class" in str(layer.verdict(nn.RNN(2, 3)))
 
 
 # ---- predictions measured against a baseline
@@ -343,7 +343,7 @@ def test_a_training_loop():
             h = cell(x_t, h)
         h.sum(1).mean().backward()
 
-    assert "B times too small. Is it a mean in place of a sum?" in str(check.verdict(mean))
+    assert "B times too small. Is it a mean instead of a sum?" in str(check.verdict(mean))
 
     def by_grad(cell, x):
         truth(cell, x)
@@ -431,7 +431,9 @@ def quick(check):
 def test_an_endless_loop_ends():
     verdict = quick(cell_state).verdict(loops)
     assert (verdict.state, verdict.points) == ("too slow", 0)
-    assert "it is not done after 0.2 seconds. Is there a loop that does not end? Your line: `" in str(verdict)
+    assert "it has not finished after 0.2 seconds. Is there a loop that never ends? Your line: `" in str(
+        verdict
+    )
     assert sys.getprofile() is None
     loops_and_swallows.until = time.perf_counter() + 0.5
     assert quick(cell_state).verdict(loops_and_swallows).state == "too slow"
@@ -579,14 +581,14 @@ HANDED_IN = {
     "a partial": (functools.partial(right), "right", "2 of 2 points"),
     "a partial with too much": (functools.partial(right, 1, 2, 3), "raised", "It is called with f, i, g, c"),
     "a scripted function": (torch.jit.script(right), "right", "2 of 2 points"),
-    "async": (asynchronous, "type", "returns a coroutine (`async def` makes one)"),
-    "a generator": ((lambda *a: (yield)), "type", "returns a generator (a `yield` makes one)"),
-    "a lambda in return": ((lambda *a: right), "type", "returns a function, not called; expected"),
-    "a class in return": ((lambda *a: AsModule), "type", "returns a class, not an object of it"),
+    "async": (asynchronous, "type", "returns a coroutine (from `async def`)"),
+    "a generator": ((lambda *a: (yield)), "type", "returns a generator (from a `yield`)"),
+    "a lambda in return": ((lambda *a: right), "type", "returns a function that was not called; expected"),
+    "a class in return": ((lambda *a: AsModule), "type", "returns a class, not an instance of it"),
     "hostile in return": ((lambda *a: Hostile.__new__), "raised", "raised RuntimeError"),
     "an endless list": ((lambda *a: EndlessList([1, 2])), "shape", "c has shape (2,)"),
     "its own tensor": ((lambda *a: right(*a).as_subclass(OwnDetach)), "right", "2 of 2 points"),
-    "nan": ((lambda f, i, g, c: c * float("nan")), "wrong", "c has nan or inf in it."),
+    "nan": ((lambda f, i, g, c: c * float("nan")), "wrong", "c contains nan or inf."),
     "complex": ((lambda f, i, g, c: c + 0j), "type", "c holds complex128; expected floating-point numbers."),
     "empty": ((lambda f, i, g, c: c[:0]), "shape", "c has shape (0, 4)"),
     "sparse": ((lambda *a: right(*a).to_sparse()), "right", "2 of 2 points"),
@@ -598,7 +600,7 @@ HANDED_IN = {
     "an array of objects": ((lambda *a: np.array([None])), "type", "expected the tensor c."),
     "an array of half": ((lambda *a: right(*a).numpy().astype("float16")), "close", "c is nearly right"),
     "an event loop": ((lambda *a: asyncio.run(asynchronous(*a))), "right", "2 of 2 points"),
-    "a stray comma": ((lambda *a: (right(*a),)), "right", "comes in a tuple of one: is there a stray comma"),
+    "a stray comma": ((lambda *a: (right(*a),)), "right", "in a tuple of length one: is there a stray comma"),
     "a number": ((lambda *a: 3), "shape", "c has shape ()"),
     "a string": ((lambda *a: "c"), "type", "returns a string; expected the tensor c."),
     "a builtin": (len, "raised", "raised TypeError"),

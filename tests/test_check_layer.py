@@ -51,16 +51,28 @@ def test_masks_may_be_drawn_in_any_order(drop, D, run_number):
 @pytest.mark.parametrize(
     ("drop", "words"),
     [
-        (lambda x, p: x, "has no zeros"),
-        (lambda x, p: 0 * x, "other numbers than 0 and a multiple"),
-        (lambda x, p: x * (1 + torch.rand(x.shape)), "has no zeros"),
-        (lambda x, p: by_hand(x, p) * torch.rand(x.shape), "other numbers than 0 and a multiple"),
-        (lambda x, p: by_hand(x, p) * (1 - p), "with dropout=0.25, what stays is multiplied by 1.00"),
-        (lambda x, p: F.dropout(x, 1 - p), "what stays is multiplied by 4.00"),
-        (lambda x, p: x * F.dropout(torch.ones_like(x[0]), p), "the same is dropped at all steps"),
-        (lambda x, p: x * F.dropout(torch.ones_like(x[:, :1]), p), "the same is dropped in all sequences"),
-        (lambda x, p: x * F.dropout(torch.ones_like(x[..., :1]), p), "in all units of a half"),
-        (lambda x, p: F.dropout(x, 3 * p) * (1 - 3 * p) / (1 - p), "another share of the numbers"),
+        (lambda x, p: x, "no number is zeroed"),
+        (lambda x, p: 0 * x, "neither 0 nor the output times one common factor"),
+        (lambda x, p: x * (1 + torch.rand(x.shape)), "no number is zeroed"),
+        (
+            lambda x, p: by_hand(x, p) * torch.rand(x.shape),
+            "neither 0 nor the output times one common factor",
+        ),
+        (
+            lambda x, p: by_hand(x, p) * (1 - p),
+            "with dropout=0.25, what is not dropped is multiplied by 1.00",
+        ),
+        (lambda x, p: F.dropout(x, 1 - p), "what is not dropped is multiplied by 4.00"),
+        (lambda x, p: x * F.dropout(torch.ones_like(x[0]), p), "the same numbers are dropped at all steps"),
+        (
+            lambda x, p: x * F.dropout(torch.ones_like(x[:, :1]), p),
+            "the same numbers are dropped in all sequences",
+        ),
+        (
+            lambda x, p: x * F.dropout(torch.ones_like(x[..., :1]), p),
+            "all units of a half are dropped together",
+        ),
+        (lambda x, p: F.dropout(x, 3 * p) * (1 - 3 * p) / (1 - p), "a different share of the numbers"),
     ],
 )
 def test_other_masks_are_told_by_what_is_wrong_with_them(drop, words):
@@ -119,9 +131,7 @@ def test_what_a_layer_lacks_later_does_not_hide_what_is_wrong_now():
     said = str(MyLSTM.verdict(OneLayer))
     assert said.startswith("✗ MyLSTM: h_n has shape (5, 4), expected (1, 5, 4)")
     said = str(MyLSTM.verdict(WithState))
-    assert said.startswith(
-        "✗ MyLSTM: the states that are given have no part in it. Here T=2, B=4, I=5, H=3, hx given."
-    )
+    assert said.startswith("✗ MyLSTM: the given states are not used. Here T=2, B=4, I=5, H=3, hx given.")
 
 
 def test_no_mistake_is_named_that_is_wrong_where_the_answer_is_right():
@@ -187,4 +197,4 @@ def test_a_buffer_is_no_parameter():
     buffer = "self.register_buffer(name, torch.empty(shape).uniform_(-bound, bound))"
     old = "self.register_parameter(name, nn.Parameter(torch.empty(shape).uniform_(-bound, bound)))"
     verdict = BiLSTM.verdict(edited(bidirectional._BiLSTM, f"    {old} => {buffer}"))
-    assert "weight_ih_l0 is a buffer: no optimizer changes it. Wrap it in nn.Parameter." in str(verdict)
+    assert "weight_ih_l0 is a buffer: no optimizer updates it. Wrap it in nn.Parameter." in str(verdict)

@@ -121,10 +121,10 @@ def test_values_are_changed_by_name():
 WRONG = {
     "x + z => x": "expected once in the truth, found 0 times: `x + z`",
     "total => x": "expected once in the truth, found 4 times: `total`",
-    "x + y => x +": "edited so, the truth is not Python",
+    "x + y => x +": "after the edit, the truth is not Python",
     "x + y => x\n    + y => z": "two changes of 'm' overlap",
     "and nothing more": "the mistake 'm' changes nothing",
-    "+ a line": r"lines with + need lines with - that they replace",
+    "+ a line": r"lines with + must follow the lines with - that they replace",
     "- no such line\n    + x": "expected once in the truth, found 0 times: `no such line`",
 }
 
@@ -148,7 +148,7 @@ def test_what_is_no_mistake_is_refused():
         list(parse("    x => y", "sets.py", 10))
     with pytest.raises(NotationError, match=r"no value is called z: x"):
         made("m | hint.\n    z => 1", {"x": 2})
-    with pytest.raises(NotationError, match="no truth that could be edited"):
+    with pytest.raises(NotationError, match="no truth to edit"):
         made("m | hint.\n    z => 1", None)
 
 
@@ -197,7 +197,7 @@ def test_points_are_read_from_words():
         ({"points": "h 2 = hh"}, "t: no result is called hh."),
         (
             {"points": "h 2 where it rains"},
-            "t: in no case `it rains`; there are: there is a batch; there is no batch.",
+            "t: no case has `it rains`; there are: there is a batch; there is no batch.",
         ),
     ],
 )

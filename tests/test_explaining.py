@@ -775,9 +775,8 @@ def test_slices_of_the_weights(kind, gates):
         assert torch.allclose(run(**closed | {"n": 50.0}), torch.ones(1, 1, H))  # h replaced by n
     else:
         assert torch.allclose(run(**closed | {"f": 50.0})[1], state)  # c kept
-        assert torch.allclose(
-            run(**closed | {"i": 50.0, "g": 50.0})[1], torch.ones(1, 1, H)
-        )  # c replaced by g
+        # c replaced by g
+        assert torch.allclose(run(**closed | {"i": 50.0, "g": 50.0})[1], torch.ones(1, 1, H))
         h_n, c_n = run(**closed | {"f": 50.0, "o": 50.0})
         assert torch.allclose(h_n, torch.tanh(c_n))  # shown by o
 
@@ -964,9 +963,8 @@ def test_html_says_what_the_text_says(arguments):
             assert word in text
     for word in (told.title, told.legend, told.code, *told.notes, *(message for _, message in told.messages)):
         assert word in text
-    assert not any(
-        re.search(r"(^|;)\s*(color|background)", style) for style in page.styles
-    )  # the theme's own
+    # Colours are the theme's own.
+    assert not any(re.search(r"(^|;)\s*(color|background)", style) for style in page.styles)
 
 
 def test_rows_by_name():

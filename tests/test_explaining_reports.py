@@ -4,12 +4,13 @@ Each silent case is called first: torch raises nothing. Beside each warning stan
 which explain must not say it.
 """
 
+import io
 import re
 
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence
+from torch.nn.utils.rnn import pack_padded_sequence, pack_sequence
 
 import rnncourse
 from rnncourse import explain, trace
@@ -86,12 +87,18 @@ def test_images_without_batch_first():
     [
         (False, (512, 20, 8), "read as 20 sequences of 512 steps. If it holds 512 sequences of 20 steps"),
         (True, (500, 16, 8), "read as 500 sequences of 16 steps. If it holds 16 sequences of 500 steps"),
+        (
+            False,
+            (4, 500, 8),
+            "axis 1 is 500 long and axis 0 only 4. With batch_first=False that is",
+        ),
         (False, (40, 20, 8), None),
+        (True, (4, 500, 8), None),  # a few long sequences, as the layer was told
         (True, (64, 100, 8), None),
         (False, (500, 1, 8), None),  # one long sequence
     ],
 )
-def test_a_first_axis_much_longer_than_the_second(batch_first, shape, asks):
+def test_one_axis_much_longer_than_the_other(batch_first, shape, asks):
     said = told(nn.GRU(8, 5, batch_first=batch_first), torch.randn(shape))
     if asks is None:
         assert not warned(said, "If it holds")
@@ -119,6 +126,19 @@ def test_columns_of_feature_maps():
     assert (
         "input.squeeze(1) makes each row a step" in explain(nn.GRU(28, 9), torch.randn(4, 1, 28, 28)).problem
     )
+
+
+@pytest.mark.parametrize(
+    ("lengths", "sentence"),
+    [
+        ([5, 5, 3], "1 of the 3 sequences is shorter than 5 steps.* padding for it: its last step is in h_n"),
+        ([5, 2, 3], "2 of the 3 sequences are shorter .* padding for them: their last step is in h_n"),
+    ],
+    ids=["one", "two"],
+)
+def test_the_last_step_of_a_packed_batch(lengths, sentence):
+    rows = [torch.randn(length, 8) for length in lengths]
+    assert warned(told(nn.LSTM(8, 12), pack_sequence(rows, enforce_sorted=False)), sentence)
 
 
 # ---- states ----
@@ -298,6 +318,16 @@ def test_the_text_fits_80_columns(kind, call):
     assert max(map(len, lines)) <= 80
     assert len(lines) < 48
     assert len(explain(nn.LSTM(8, 12, 3, bidirectional=True)).table) == 3
+
+
+def test_the_text_fits_80_columns_in_ascii_too(monkeypatch):
+    """There → takes two columns and … three."""
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    lines = str(explain(nn.GRU(3, 4), torch.zeros(2, 2, 3))).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "- From (B, T, ...) to (T, B, ...) and back: transpose(0, 1). view and reshape" in lines
+    first = next(k for k, line in enumerate(lines) if line.startswith("-> This call reads"))
+    assert lines[first + 1].startswith("   from")  # below the text, not below the sign
 
 
 def test_parameters_that_differ_in_layer_and_direction_share_a_line():

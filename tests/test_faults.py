@@ -102,12 +102,12 @@ AGAINST_TORCH = {  # file: what is wrong: the right text, the wrong text
         "rnn: relu' is 1 everywhere": ("(y > 0).to(y.dtype)", "torch.ones_like(y)"),
         "rnn: the loss read at the last step alone": (
             "dh[t] += dout[t]\n"
-            "        if dh_all is not None:\n            dh_t[t][:] = dh[t]\n        # da = φ'",
+            "        if dh_all is not None:\n            dh_t[t][...] = dh[t]\n        # da = φ'",
             "dh[t] += dout[t] * (t == steps.backward[0])\n"
-            "        if dh_all is not None:\n            dh_t[t][:] = dh[t]\n        # da = φ'",
+            "        if dh_all is not None:\n            dh_t[t][...] = dh[t]\n        # da = φ'",
         ),
         "lstm: f left out of the way back": ("dc[t] *= f[t]\n", "pass\n"),
-        "lstm: c_t where c is due": ("steps.before(state[1], cells)", "cells"),
+        "lstm: c_t where c is due": ("cells, before[1], da", "cells, cells, da"),
         "lstm: σ' without 1 - σ": ("torch.addcmul(gates, gates, gates, value=-1, out=da)", "da.copy_(gates)"),
         "lstm: c's second source left out": ("dc[t] += new[t]\n", "pass\n"),
         "lstm: o's gradient from dc": ("da_o[t] *= dq[t]", "da_o[t] *= dc[t]"),
@@ -118,17 +118,17 @@ AGAINST_TORCH = {  # file: what is wrong: the right text, the wrong text
         "lstm: dW_hr from the loss alone": ("dh_all.t().mm(shown)", "doutput.t().mm(shown)"),
         "gru: z left out of the way back": ("dh[t] *= zs[t]\n", "pass\n"),
         "gru: b_hn's gradient without r": ("torch.mul(dih_n, r, out=dhh_n)", "dhh_n.copy_(dih_n)"),
-        "gru: h_t where h is due": ("torch.sub(h, n, out=dhh_z)", "torch.sub(output, n, out=dhh_z)"),
-        "weights: h_t where h is due": ("da.t().mm(h),", "da.t().mm(output),"),
+        "gru: h_t where h is due": ("torch.sub(h, n, out=dhh_z)", "torch.sub(values[0], n, out=dhh_z)"),
+        "weights: h_t where h is due": ('"weight_hh", da.t(), h)', '"weight_hh", da.t(), output[rows])'),
         "gru: one gradient for both biases": ("if dih_n is not None:", "if False:"),
         "packed: earlier rows one off": ("row - sizes[t - 1]", "row - sizes[t]"),
-        "packed: all begin from one state": ("np.where(first, sequence,", "np.where(first, 0,"),
+        "packed: all begin from one state": ("np.newaxis], sequence,", "np.newaxis], 0 * sequence,"),
     },
 }
 
 BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test that sees it
     "grading/intake/archives.py": {
-        "a zip may lead out of its folder": (
+        "a path in a zip may leave its folder": (
             'if ".." in parts or parts[0]',
             "if parts[0]",
             "grading/test_submissions.py::test_evil_zips_of_one_student[folder-climbs]",
@@ -137,16 +137,16 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "        if len(data) > MOST_BYTES:\n",
             "        if len(data) > 2**40:\n",
             "grading/test_submissions.py::test_zip_bombs_are_invalid_when_read"
-            "[in the zip-by what it unpacks to]",
+            "[in the zip-by its unpacked size]",
         ),
     },
     "grading/intake/submissions.py": {
-        "two students of one name are one": (
-            "len(numbers[handed.export, handed.student]) > 1 and handed.number",
+        "two students with one name are merged": (
+            "len(numbers[upload.export, upload.student]) > 1 and upload.number",
             "False",
             "grading/test_submissions.py::test_layouts[Moodle, one name twice-folder]",
         ),
-        "a folder inside speaks for another student": (
+        "a folder inside counts as another student's": (
             "Upload(file, names.owner(parts[0]), parts[1:], export=export, folder=folder)",
             "Upload(file, names.owner(parts[-2]), parts[1:], export=export, folder=folder)",
             "grading/test_submissions.py::test_forged_names[folder-folders outside]",
@@ -154,34 +154,34 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
         "the oldest of several is graded": (
             "*left, taken = sorted(work, key=newest_last)",
             "taken, *left = sorted(work, key=newest_last)",
-            "grading/test_submissions.py::test_elsewhere_the_newest_is_taken[folder]",
+            "grading/test_submissions.py::test_newest_is_graded_in_other_layouts[folder]",
         ),
-        "Canvas's uploads are in the order of letters": (
+        "Canvas's uploads are sorted as text": (
             'int(lms.get("order") or 0)',
             'lms.get("order") or ""',
-            "grading/test_submissions.py::test_canvas_newest_upload_is_taken",
+            "grading/test_submissions.py::test_canvas_newest_upload_is_graded",
         ),
-        "nothing handed in is invalid": (
+        "a missing submission is invalid": (
             'Submission(student, name, state="missing"',
             'Submission(student, name, state="invalid"',
             "grading/test_submissions.py::test_a_student_with_nothing_is_missing",
         ),
         "two students share a file": (
             "hashlib.sha256(student.encode('utf-8', 'surrogatepass'))",
-            "hashlib.sha256(kept.encode('utf-8', 'surrogatepass'))",
-            "grading/test_submissions.py::test_safe_name_of_others",
+            "hashlib.sha256(readable.encode('utf-8', 'surrogatepass'))",
+            "grading/test_submissions.py::test_other_names_become_safe",
         ),
     },
     "grading/report/store.py": {
-        "what was not judged is 0": (
+        "a task that was not judged gets 0": (
             '"" if cell is None else cell',
             "0 if cell is None else cell",
             "grading/test_results.py::test_ungraded_is_never_0",
         ),
-        "another notebook's result is taken": (
+        "another notebook's result is reused": (
             "if result is not None and result.digest == digest",
             "if result is not None",
-            "grading/test_results.py::test_another_digest_is_graded_anew",
+            "grading/test_results.py::test_result_with_another_digest_is_not_found",
         ),
         "a name is a formula": (
             "as_text_cell(cell) if isinstance(cell, str)",
@@ -190,10 +190,10 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
         ),
     },
     "grading/report/writing.py": {
-        "half a file stays": (
+        "half a file is left": (
             'temporary = path.with_name(f".{path.name}.tmp")',
             "temporary = path",
-            "grading/test_results.py::test_cut_off_while_writing_nothing_changes",
+            "grading/test_results.py::test_interrupted_write_leaves_the_old_file",
         ),
     },
     "grading/report/result.py": {
@@ -207,14 +207,14 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
         "a student's own check is run": (
             "found.append((k, _given(source, k)))",
             "found.append((k, _text(cell)))",
-            "grading/test_submitted_notebook.py::test_a_check_that_was_edited_is_the_sources",
+            "grading/test_submitted_notebook.py::test_edited_check_is_restored_from_the_source",
         ),
-        "a check that was taken out is not made up for": (
+        "a deleted check is not restored": (
             "if source.is_locked(k) and k not in seen:",
             "if source.is_locked(k) and k in seen:",
-            "grading/test_submitted_notebook.py::test_a_check_that_was_taken_out_stands_after_its_answer[2]",
+            "grading/test_submitted_notebook.py::test_deleted_check_follows_its_answer[2]",
         ),
-        "a check waits though a cell changes what it reads": (
+        "a check waits although a cell changes what it reads": (
             "bound & read",
             "bound & reads",
             "grading/test_submitted_notebook.py::test_a_check_does_not_wait_for_a_cell_that_changes_its_answer",
@@ -224,33 +224,33 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
         "one student's feedback is in another's file": (
             "name = safe_name(result.student)",
             "name = safe_name(result.assignment)",
-            "grading/test_pages.py::test_links_lead_to_the_feedback_or_else_to_the_result",
+            "grading/test_pages.py::test_links_lead_to_the_most_detailed_page",
         ),
-        "what was not judged counts as lost": (
+        "a task that was not judged counts as lost": (
             "sum(total for _, total in judged)",
             "sum(task.total for task in result.tasks)",
-            "grading/test_pages.py::test_what_was_not_judged_is_said_and_is_not_0",
+            "grading/test_pages.py::test_unjudged_task_is_named_and_is_not_0",
         ),
-        "an input is carried out in an error's message": (
+        "an input leaks through an error's message": (
             "_withheld(task.text) if task.verdict in QUOTING else task.text",
             "task.text",
             "grading/test_pages.py::test_nothing_of_the_cases_is_in_the_feedback",
         ),
     },
     "grading/report/pages.py": {
-        "words are markup": (
+        "text is not escaped": (
             "else part\n",
             "else Markup(part)\n",
-            "grading/test_pages.py::test_forged_names_and_words_are_only_words",
+            "grading/test_pages.py::test_forged_names_and_words_are_escaped",
         ),
-        "a bar is a hundredth as long": (
+        "a bar has a hundredth of its length": (
             "round(100 * part / whole, 1)",
             "round(part / whole, 1)",
             "grading/test_pages.py::test_a_bar_is_as_long_as_its_share",
         ),
     },
     "grading/report/summary.py": {
-        "who was not judged lowers the mean": (
+        "students who were not judged lower the mean": (
             "sum(count for points, count in self.points.items() if points is not None)",
             "sum(count for points, count in self.points.items())",
             "grading/test_pages.py::test_the_summary_counts",
@@ -261,9 +261,16 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_pages.py::test_the_summary_counts",
         ),
     },
+    "spec.py": {
+        "a layer has one direction": (
+            "return 2 if self.bidirectional else 1",
+            "return 1",
+            "test_spec.py::test_names_and_shapes_of_the_weights_are_the_modules_own[LSTM, all options]",
+        ),
+    },
     "explaining/call.py": {
         "a cell has no batch": (
-            "batched = input.dim() == len(input_axes(module))",
+            "batched = input.dim() == len(input_axes(spec))",
             "batched = input.dim() == 3",
             "test_explaining.py::test_cells_table_is_true[GRUCell-(7,)-True]",
         ),
@@ -280,15 +287,15 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "test_explaining.py::test_claim_bidirectional_output_at_the_last_step",
         ),
         "h_n is grouped by direction": (
-            "for k in range(layer.num_layers) for direction in directions]",
-            "for direction in directions for k in range(layer.num_layers)]",
+            "for k in range(spec.num_layers) for direction in directions]",
+            "for direction in directions for k in range(spec.num_layers)]",
             "test_explaining.py::test_claim_h_n_is_grouped_by_direction",
         ),
     },
     "explaining/slips.py": {
         "the axis to add is the other": (
-            "{1 if module.batch_first else 0}",
-            "{0 if module.batch_first else 1}",
+            "{1 if spec.batch_first else 0}",
+            "{0 if spec.batch_first else 1}",
             "test_explaining.py::test_silent_slip_is_warned_of[LSTM-2-D input]",
         ),
     },
@@ -306,7 +313,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "test_tracing_edits.py::test_an_lstm_that_never_forgets[torch.nn]",
         ),
     },
-    "tracing/recompute.py": {
+    "tracing/layout.py": {
         "a packed batch stays sorted": (
             "values.index_select(batch, self.unsorted_indices)",
             "values",
@@ -317,6 +324,8 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "B, *steps[0].shape[1:]), 0.0)",
             "test_tracing.py::test_layers[torch-LSTM-1-False-unsorted]",
         ),
+    },
+    "tracing/recompute.py": {
         "time stays reversed": (
             "saved[::-1] if reverse else saved",
             "saved",
@@ -379,6 +388,8 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "norms[: s + 1, s] = torch",
             "test_plots_traces.py::test_gradient_norms_equal_autograd_through_an_own_loop[False-GRU-options4-h]",
         ),
+    },
+    "plots/lessons/jacobians.py": {
         "the Jacobians multiply in the wrong order": (
             "product = slopes[nonlinearity](a)[:, None] * weight_hh @ product",
             "product = product @ (slopes[nonlinearity](a)[:, None] * weight_hh)",
@@ -387,20 +398,20 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
     },
     "plots/indices.py": {
         "the rows of h_n are direction after direction": (
-            '[f"{state}_n[{layer * sizes.D + d}{of_rows}]" for',
-            '[f"{state}_n[{d * sizes.L + layer}{of_rows}]" for',
+            '[f"{state}_n[{layer * spec.D + d}{of_rows}]" for',
+            '[f"{state}_n[{d * spec.L + layer}{of_rows}]" for',
             "test_plots_structure.py::test_index_grid_writes_each_entry_into_the_cell_that_it_reads"
             "[GRU, two ways, batch first-None]",
         ),
     },
-    "plots/dependencies.py": {
+    "plots/lessons/dependencies.py": {
         "the backward direction looks back": (
             "(k, d, s + (1 if d else -1))",
             "(k, d, s - 1)",
             "test_plots_structure.py::test_dependency_grid_colours_what_autograd_finds[1-4-2]",
         ),
     },
-    "plots/truncation.py": {
+    "plots/lessons/truncation.py": {
         "a window looks one step too far": (
             "(s - t < K) if window",
             "(s - t <= K) if window",
@@ -421,7 +432,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "test_plots.py::test_lstm_cell_writes_and_fills_the_numbers_of_torchs_cell[numbers0]",
         ),
     },
-    "plots/axes.py": {
+    "plots/lessons/axes.py": {
         "the batch goes upward": (
             "(B - 1 - b) * _SIDE",
             "b * _SIDE",

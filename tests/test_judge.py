@@ -169,10 +169,11 @@ def test_a_mistake_that_leaves_no_part_right_says_only_its_hint():
 
 
 def test_a_known_mistake_in_one_part_alone():
-    assert ": first so_far: nothing is added up. (whole is wrong, too. One thing at a time.) " in said(
-        lambda x, y: (x, x.sum() ** 3 + 7)
+    assert (
+        ": start with so_far: nothing is added up. (whole is wrong as well. Fix one thing at a time.) "
+        in said(lambda x, y: (x, x.sum() ** 3 + 7))
     )
-    assert ": first so_far: everything is doubled. (whole is wrong, too." in said(
+    assert ": start with so_far: everything is doubled. (whole is wrong as well." in said(
         lambda x, y: (2 * x, x.sum() ** 3 + 7)
     )
 
@@ -197,7 +198,7 @@ def test_a_copy_of_something_else_is_told():
         "two", "09", (Part("so_far", "T"), Part("twice", "T")), (Criterion("all", 1),),
         lambda x, y: (x.cumsum(0), 2 * x),
     )  # fmt: skip
-    assert "twice is your so_far once more." in said(lambda x, y: (x.cumsum(0), x.cumsum(0)), of=two)
+    assert "twice is the same as your so_far." in said(lambda x, y: (x.cumsum(0), x.cumsum(0)), of=two)
     assert "so_far is the argument x, unchanged." in said(lambda x, y: (x, x**2 + 5), of=two)
 
 
@@ -279,10 +280,10 @@ def test_an_error_in_some_cases():
 
 def test_what_does_not_end():
     slow = said(failing(kind="too slow", message="5"))
-    assert slow.startswith("✗ sums: it is not done after 5 seconds. Is there a loop that does not end? ")
+    assert slow.startswith("✗ sums: it has not finished after 5 seconds. Is there a loop that never ends? ")
     line = said(failing(kind="too slow", message="5", line="while x:"))
     assert line.startswith(
-        "✗ sums: it is not done after 5 seconds. Is there a loop that does not end? Your line: `while x:`."
+        "✗ sums: it has not finished after 5 seconds. Is there a loop that never ends? Your line: `while x:`."
     )
 
 
@@ -301,7 +302,9 @@ def test_what_is_no_function():
 def test_what_is_to_be_built_has_no_points_and_no_lesson(at, where):
     right = [Answer(returned=sums(**case.arguments)) for case in cases(3, 4, 5)]
     right[1] = Answer(returned=right[1].returned, calls="cumsum", at=at)
-    assert said(right) == f"✗ sums: this calls cumsum{where}: that is the thing to build here. 0 of 4 points."
+    assert (
+        said(right) == f"✗ sums: this calls cumsum{where}: that is what you should build here. 0 of 4 points."
+    )
 
 
 @pytest.mark.parametrize(
@@ -330,7 +333,7 @@ def test_a_problem_is_said_as_it_is():
 
 def test_a_call_without_end():
     assert said(failing(kind="raised", error="RecursionError", message="maximum", line="f()")) == (
-        "✗ sums: it calls itself without end (RecursionError). Which call was meant?"
+        "✗ sums: it keeps calling itself (RecursionError). Which function did you mean to call?"
         ' See lesson 09, "Loops". 0 of 4 points.'
     )
 
@@ -350,13 +353,13 @@ def remarks(**about):
 def test_remarks():
     assert remarks() == ""
     assert remarks(changed=("x",)) == (
-        " It changes its argument x in place: what the caller handed in changes."
+        " It changes its argument x in place: the caller's own tensor changes."
     )
     assert remarks(changed=("y", "x")) == (
-        " It changes its arguments x and y in place: what the caller handed in changes."
+        " It changes its arguments x and y in place: the caller's own tensors change."
     )
     so_far, whole = sums(*cases(4)[0].arguments.values())
-    coarse = "float32 though the inputs are float64: digits are lost."
+    coarse = "float32 although the inputs are float64: precision is lost."
     assert remarks(returned=(so_far.float(), whole)) == f" so_far is {coarse}"
     assert remarks(returned=(so_far.float(), whole.float())) == f" so_far and whole are {coarse}"
     assert remarks(printed=" \n") == remarks(printed="") == ""
@@ -387,5 +390,5 @@ def test_seconds_of_a_case_that_failed_are_not_slow():
 def test_a_result_in_a_tuple_of_one():
     whole = Check("whole", "09", (Part("n"),), (Criterion("n", 1),), lambda x, y: x.sum())
     assert said(lambda x, y: (x.sum(),), of=whole).endswith(
-        " 1 of 1 point. n comes in a tuple of one: is there a stray comma or bracket?"
+        " 1 of 1 point. n comes in a tuple of length one: is there a stray comma or bracket?"
     )

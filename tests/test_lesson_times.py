@@ -14,7 +14,7 @@ import rnncourse.checks
 
 ROOT = Path(__file__).parent.parent
 LESSONS = {int(path.name[:2]): path for path in sorted(ROOT.glob("notebooks/[0-8][0-9]_*.ipynb"))}
-EXERCISES = {int(path.parent.name[:2]): path for path in sorted(ROOT.glob("solutions/*/*.ipynb"))}
+EXERCISES = sorted(ROOT.glob("solutions/*/*.ipynb"))  # a lesson may have more than one
 DEEPER = "*Going deeper:"  # begins the line under the heading of a section that can be skipped
 TIME = re.compile(
     r"Reading and running takes about (\d+) minutes"
@@ -78,6 +78,11 @@ def test_a_lesson_says_how_long_it_takes(number):
 
 
 @pytest.mark.parametrize("number", sorted(LESSONS))
+def test_the_main_road_is_shorter_than_50_minutes(number):
+    assert sum(s.minutes for s in sections(read(LESSONS[number])) if not s.deeper) < 50
+
+
+@pytest.mark.parametrize("number", sorted(LESSONS))
 def test_a_lesson_ends_with_a_link_to_the_next(number):
     [end] = re.findall(r"(?m)^\*\*Next:\*\* .*", read(LESSONS[number]).cells[-1].source)
     if number + 1 in LESSONS:
@@ -87,9 +92,10 @@ def test_a_lesson_ends_with_a_link_to_the_next(number):
         assert f"lesson {number + 1:02}" in end
 
 
-@pytest.mark.parametrize("number", sorted(EXERCISES))
-def test_an_exercise_ends_with_links_to_its_lesson_and_to_the_next(number):
-    found = links(read(EXERCISES[number]).cells[-1].source)
+@pytest.mark.parametrize("path", EXERCISES, ids=lambda path: path.parent.name)
+def test_an_exercise_ends_with_links_to_its_lesson_and_to_the_next(path):
+    number = int(path.parent.name[:2])
+    found = links(read(path).cells[-1].source)
     assert f"../../notebooks/{LESSONS[number].name}" in found
     following = LESSONS.get(number + 1, LESSONS[0])  # after the last: the list of lessons
     assert f"../../notebooks/{following.name}" in found

@@ -1,10 +1,16 @@
 """rnncourse.notebook: what a lesson's first cell does."""
 
+import base64
+import html
+import re
+
 import matplotlib
 import pytest
 import torch
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
 
-from rnncourse import notebook
+from rnncourse import notebook, plots
 
 
 def test_check_environment_prints_ok_twice(capsys):
@@ -43,3 +49,41 @@ def test_setup_makes_random_numbers_the_same():
         first = torch.rand(3)
         notebook.setup()
         assert torch.equal(torch.rand(3), first)
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """The HTML that setup() makes a figure show: under a Jupyter server, and without one."""
+
+    def told(figure, **environment):
+        monkeypatch.setattr(Figure, "_repr_html_", Figure._repr_html_)  # given back after the test
+        monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        with matplotlib.rc_context():
+            notebook.setup()
+            return figure._repr_html_()
+
+    return told
+
+
+def test_in_jupyterlab_a_figure_has_alt_text(told):
+    ax = plots.lstm_cell(a_i=0.0, a_f=2.0, a_g=0.5, a_o=1.0, c=2.0)
+    alt, picture = re.fullmatch(
+        r'<img alt="([^"]+)" src="data:image/png;base64,([^"]+)">',
+        told(ax.figure, JPY_SESSION_NAME="work/06.ipynb"),
+    ).groups()
+    assert html.unescape(alt) == ax.figure.alt
+    assert base64.b64decode(picture).startswith(b"\x89PNG")
+    ax.figure.alt = 'a "quoted" <figure>'
+    assert 'alt="a &quot;quoted&quot; &lt;figure&gt;"' in told(ax.figure, JPY_SESSION_NAME="work/06.ipynb")
+
+
+def test_in_jupyterlab_a_figure_without_words_sends_to_the_text(told):
+    figure, _ = plt.subplots()
+    assert "The text below it says" in told(figure, JPY_SESSION_NAME="work/06.ipynb")
+
+
+def test_what_is_stored_for_git_is_the_png_alone(told):
+    figure, _ = plt.subplots()
+    assert told(figure) is None

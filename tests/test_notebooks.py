@@ -119,6 +119,17 @@ def figures_are_png_and_fit(notebook, path):
                     yield f"stores a figure {width} pixels wide; the widest allowed is {WIDEST}"
 
 
+def figures_have_words(notebook, path):
+    """Below each figure of a lesson stands what it shows: JupyterLab gives a stored PNG no alt text."""
+    if path.parent.parent.name == "solutions":  # there, what a figure shows is the exercise
+        return
+    for k, cell in enumerate(notebook.cells):
+        below = [c.source for c in notebook.cells[k + 1 : k + 3] if c.cell_type == "markdown"]
+        drawn = any("image/png" in output.get("data", {}) for output in cell.get("outputs", []))
+        if drawn and not any("*Figure: " in text for text in below):
+            yield f"does not say below its figure what it shows: {cell.source[:60]!r}"
+
+
 def begins_with_setup(notebook, path):
     first = next(iter(code_cells(notebook)), None)
     if first is None or not re.search(r"\bsetup\(", first.source):
@@ -156,6 +167,7 @@ GUARDS = [
     no_machine_path,
     no_traceback,
     figures_are_png_and_fit,
+    figures_have_words,
     begins_with_setup,
     headings_in_order,
     links_lead_somewhere,
@@ -202,7 +214,10 @@ def code(source="1 + 1", count=1, *stored, tags=()):
     return new_code_cell(source, execution_count=count, outputs=list(stored), metadata={"tags": list(tags)})
 
 
-def good(*more, prose="## A part\n\n[next](next.ipynb), ![a cell](cell.png), $a[i](x)$, `b[i](x)`"):
+def good(
+    *more,
+    prose="*Figure: a cell.*\n\n## A part\n\n[next](next.ipynb), ![a cell](cell.png), $a[i](x)$, `b[i](x)`",
+):
     first = code(
         "from rnncourse.notebook import setup\n\nsetup()",
         1,
@@ -253,6 +268,7 @@ BAD = [
         "svg",
     ),
     (figures_are_png_and_fit, good(code("x", 2, shown(image_png="AAAA"))), "no PNG"),
+    (figures_have_words, good(code("plot(x)", 2, shown(image_png=png(900)))), "figure what it shows: 'plot"),
     (begins_with_setup, without(1), "setup"),
     (headings_in_order, without(0), r"levels \[2\]"),
     (headings_in_order, good(prose="# Another"), r"levels \[1, 1\]"),

@@ -1,5 +1,6 @@
 """The figures draw the numbers that they are given."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from rnncourse import plots
+from rnncourse import audit, plots
+from rnncourse.plots import lessons
 from rnncourse.plots.drawing import ink
 from rnncourse.plots.style import contrast
 
@@ -189,29 +191,20 @@ def test_the_map_and_the_loops_say_what_they_show():
     )
 
 
-def test_seen_inputs_draws_what_each_half_of_a_bidirectional_output_has_seen():
-    torch.manual_seed(0)
-    T, H = 4, 3
-    x = torch.randn(T, 2, 5, requires_grad=True)
-    output, _ = torch.nn.GRU(5, H, bidirectional=True)(x)
-
-    def norms(values):
-        rows = [torch.autograd.grad(row.sum(), x, retain_graph=True)[0] for row in values]
-        return torch.stack([row.norm(dim=(1, 2)) for row in rows])
-
-    maps = {"ahead": norms(output[..., :H]), "back": norms(output[..., H:])}
-    figure = plots.seen_inputs(maps)
-    images = {image.get_gid(): image for ax in figure.axes for image in ax.images}
-    for name, grey in (("ahead", np.triu(np.ones((T, T)), 1)), ("back", np.tril(np.ones((T, T)), -1))):
-        drawn, below = np.asarray(images[name].get_array()), images[name].norm.vmin
-        np.testing.assert_array_equal(drawn < below, grey > 0)
-        np.testing.assert_allclose(drawn[grey == 0], maps[name].numpy()[grey == 0], rtol=1e-6)
-    assert len({(image.norm.vmin, image.norm.vmax) for image in images.values()}) == 1  # one scale for both
-    assert figure.alt == (
-        "Inputs seen at the first and at the last step: ahead: 1 and 4 of 4; back: 4 and 1 of 4."
-    )
-    with pytest.raises(ValueError, match="every gradient is 0"):
-        plots.seen_inputs({"nothing": torch.zeros(2, 2)})
+@pytest.mark.parametrize("name", ["dependence", "gradient_over_time", "truncation_grid"])
+def test_the_label_of_a_color_bar_is_upright_and_inside_the_figure(name):
+    rnn, x = torch.nn.RNN(2, 3), torch.randn(5, 2, 2)
+    ax = {
+        "dependence": lambda: plots.dependence(audit(rnn, x, batch=1)),
+        "gradient_over_time": lambda: plots.gradient_over_time(rnn, x),
+        "truncation_grid": lambda: plots.truncation_grid(torch.ones(5, 5).tril()[..., None], 2),
+    }[name]()
+    [bar] = [other for other in ax.figure.axes if other.get_label() == "<colorbar>"]
+    [label] = bar.texts
+    assert not bar.get_ylabel()
+    assert label.get_rotation() == 0
+    ax.figure.draw_without_rendering()
+    assert label.get_window_extent().x1 <= ax.figure.bbox.x1
 
 
 @pytest.mark.parametrize(
@@ -247,3 +240,14 @@ def test_truncation_grid_refuses_what_is_no_triangle_of_terms():
         plots.truncation_grid(torch.ones(3, 3, 2), 4)
     with pytest.raises(ValueError, match="gradient is 0"):
         plots.truncation_grid(torch.zeros(3, 3, 2), 1)
+
+
+def test_public_figures_are_of_a_users_own_model():
+    """Each takes the user's own: a module, a trace, a report, lengths. The lessons' own are not listed."""
+    figures = [name for name in plots.__all__ if callable(getattr(plots, name))]
+    firsts = {name: next(iter(inspect.signature(getattr(plots, name)).parameters)) for name in figures}
+    assert set(firsts.values()) <= {"d", "module", "layer", "report", "lengths"}
+    assert not set(plots.__all__) & set(lessons.__all__)
+    assert all(getattr(plots, name) is getattr(lessons, name) for name in lessons.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'unroling'"):
+        plots.unroling  # noqa: B018

@@ -350,9 +350,9 @@ def test_gradient_norms_equal_autograd_through_an_own_loop(mode, options, state,
     norms = plots.gradient_norms(layer, x, state, loss)
     width = layer.proj_size if state == "h" and layer.proj_size else H
     probe = torch.zeros(T, B, width, dtype=torch.float64)
-    jacobian = torch.autograd.functional.jacobian(
+    jacobian = torch.autograd.functional.jacobian(  # (S, T, B, width)
         lambda probe: losses_by_probe(layer, x, probe, state, loss or (lambda h_s, s: h_s.sum())), probe
-    )  # (S, T, B, width)
+    )
     theirs = jacobian.flatten(2).norm(dim=2)
     below = torch.ones(T, T).tril().bool()
     torch.testing.assert_close(norms[below], theirs[below], rtol=1e-9, atol=0)

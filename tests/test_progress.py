@@ -2,14 +2,19 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import rnncourse
 from rnncourse.checks import lstm_gates
 from rnncourse.checks.framework import progress
+from rnncourse.lab.workspace import Workspace
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -41,12 +46,46 @@ def test_what_is_shown(file, capsys):
     assert "06 lstm gates\n   ✓ done        cell_state              2 of 2\n   ◐ partly      gates" in text
     assert "✗ not yet     lstm_step               0 of 4" in text
     assert "… to do       MyLSTMCell              0 of 4" in text
+    assert "16 silent bugs\n   … to do" in text
+    assert "16 the whole layer\n   … to do" in text
     tasks = sum(len(checks) for checks in progress.all_sets().values())
     points = sum(check.points for checks in progress.all_sets().values() for check in checks)
-    assert text.endswith(f"1 of {tasks} tasks done, 4 of {points} points.")
+    first = progress.all_sets()["sequences_and_state"][0].name
+    total = f"1 of {tasks} tasks done, 4 of {points} points."
+    assert text.endswith(f"{total}\nNext: exercise 01, {first}.")
     page = shown._repr_html_()
-    assert page.count("<tr>") == tasks + 1
-    assert "<td style='text-align:left'>✓ done</td><td>2 of 2</td>" in page
+    assert page.count("<tr>") == len(progress.all_sets()) + 1
+    assert f"<p>{total} <b>Next: exercise 01, {first}.</b></p>" in page
+    assert "<span title='done'>✓ <code>cell_state</code></span>, <span title='partly'>◐ <code>gates" in page
+
+
+def test_next_is_the_first_task_that_is_not_done(file):
+    checks = [check for checks in progress.all_sets().values() for check in checks]
+    for check in checks[:-1]:
+        progress.note(check.lesson, check.name, check.points, check.points)
+    assert rnncourse.progress().next == f"Next: exercise {checks[-1].lesson}, {checks[-1].name}."
+    progress.note(checks[-1].lesson, checks[-1].name, checks[-1].points, checks[-1].points)
+    assert rnncourse.progress().next == ""
+    assert repr(rnncourse.progress()).endswith(" points.")
+
+
+def test_in_the_learners_copy_lessons_and_exercises_are_links(file, tmp_path, monkeypatch):
+    for folder in ("notebooks", "exercises"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    Workspace(tmp_path).renew()
+    sets = [f"{checks[0].lesson}_{name}" for name, checks in progress.all_sets().items()]
+    there = [
+        (ROOT / "notebooks" / f"{name}.ipynb").exists() + (ROOT / "exercises" / name).exists()
+        for name in sets
+    ]
+    assert sum(there) >= 32  # lessons 01 to 16 and their exercises
+    for folder in ("work/notebooks", "notebooks"):  # the copy, and the original, whose exercises have folders
+        monkeypatch.chdir(tmp_path / folder)
+        links = re.findall("href='([^']+)'", rnncourse.progress()._repr_html_())
+        assert len(links) == sum(there)
+        assert all(Path(link).is_file() for link in links)
+    monkeypatch.chdir(tmp_path)  # nothing lies beside it
+    assert "href" not in rnncourse.progress()._repr_html_()
 
 
 @pytest.mark.parametrize(

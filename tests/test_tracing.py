@@ -281,9 +281,8 @@ def test_dropout_in_training_and_not_in_eval(library, kind, form):
     layer = build(
         library, kind, num_layers=3, bidirectional=True, dropout=0.4, batch_first=form == "batch_first"
     )
-    call = call_and_compare(
-        layer, form, given=False
-    )  # with the trace's masks the oracle gives the module's output
+    # With the trace's masks the oracle gives the module's output.
+    call = call_and_compare(layer, form, given=False)
     assert call.layer(0).forward.mask is None
     for k in (1, 2):
         mask = call.layer(k).forward.mask
@@ -858,9 +857,8 @@ def test_what_is_not_asked_for_is_not_held():
         assert sum(storages.values()) == t.nbytes
         sizes.append(t.nbytes)
     asked = T * B * H * 2 * 2 * 2 * 4  # f and c, two directions, values and gradients, float32
-    least = (
-        4 * (T * B * 2 * H + 2 * 6 * B * H) + 4 * 2 * 2 * 2 * B * H
-    )  # output, h_n, c_n; h_0, c_0 and gradients
+    # output, h_n, c_n; h_0, c_0 and gradients
+    least = 4 * (T * B * 2 * H + 2 * 6 * B * H) + 4 * 2 * 2 * 2 * B * H
     assert sizes[2] == asked + least
     assert sizes[0] > 2.5 * sizes[1] > 8 * sizes[2] - 2.5 * least
     assert t.layer(1).forward.names == ("f", "c")

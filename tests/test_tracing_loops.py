@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import rnncourse
 from rnncourse import plots, trace, widgets
-from rnncourse.tracing import record
+from rnncourse.tracing import aside
 
 T, B, I, H = 6, 3, 2, 4
 CELLS = {"RNNCell": "h", "LSTMCell": "hc", "GRUCell": "h"}
@@ -319,7 +319,7 @@ def test_the_random_generators_of_other_accelerators_stay_as_they_were(kind, mon
     monkeypatch.setattr(torch, "get_device_module", lambda device: {kind: there}[torch.device(device).type])
     module = SimpleNamespace(parameters=lambda: [SimpleNamespace(device=torch.device(kind))])
     before, drawn = torch.get_rng_state(), there.state.clone()
-    with record._aside(module):
+    with aside.aside(module):
         torch.rand(1)
         there.state[0] = 7
     assert torch.equal(there.state, drawn)

@@ -82,6 +82,34 @@ def test_an_lstm_with_layer_norm():
     assert t.max_error < 1e-12
 
 
+def test_of_a_cell_of_your_own_the_names_asked_for_are_saved():
+    model, x, h = (
+        nn.ModuleDict({"cell": Minimal(), "gru": nn.GRUCell(I, H)}),
+        torch.randn(B, I),
+        torch.randn(B, H),
+    )
+    for names, own, grus in ((["z"], ("z",), ("z",)), (["h", "r"], ("h",), ("r", "h"))):
+        with trace(model, names=names, steps={"cell": minimal_step}) as t:
+            model["cell"](x, model["cell"](x, h))
+            model["gru"](x, h)
+        assert t["cell"].names == own
+        assert t["gru"].names == grus
+        assert t["cell"][own[0]].shape == (2, B, H)
+    with pytest.raises(AttributeError, match=r"n was not saved: names=\['h'\]"):
+        t["cell"].n  # noqa: B018
+    with trace(model, names=["r"], steps={"cell": minimal_step}) as t:
+        model["cell"](x, h)
+    with pytest.raises(LookupError, match="asked for nothing that 'cell' has"):
+        t["cell"]
+    assert t.directions() == []
+
+
+def test_a_cell_of_your_own_is_called_so():
+    with trace(cell := Minimal(), steps={"": minimal_step}) as t:
+        cell(torch.randn(B, I), torch.randn(B, H))
+    assert t.where == "cell of your own"
+
+
 def test_a_step_that_is_wrong_is_told():
     cell, x, h = Minimal(), torch.randn(B, I), torch.randn(B, H)
 

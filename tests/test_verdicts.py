@@ -77,8 +77,11 @@ def test_an_axis_of_size_one_is_squeezed_away():
 @pytest.mark.parametrize(
     ("spoiled", "words"),
     [
-        (lambda h, c: (torch.cat([h, c]), c), "joined along the batch"),
-        (lambda h, c: (h @ c.T if h.ndim == 2 else h, c), "summed over H: entry by entry is `*`"),
+        (lambda h, c: (torch.cat([h, c]), c), "concatenated along the batch"),
+        (
+            lambda h, c: (h @ c.T if h.ndim == 2 else h, c),
+            "summed over H: use `*` to multiply entry by entry",
+        ),
         (lambda h, c: (h.mean(0), c), "The axis B is missing"),
     ],
 )
@@ -143,7 +146,7 @@ def test_no_control_character_of_the_learners_is_shown():
 def test_a_mask_of_other_numbers_is_told_what_comes_of_it():
     valid = padding_and_packing.valid
     text = said(valid, lambda *a: valid_of(*a).float())[1]
-    assert "Of other numbers `~` is not the opposite." in text
+    assert "For other numbers `~` does not negate." in text
 
 
 def valid_of(lengths, T=None):
@@ -188,11 +191,11 @@ def test_the_hint_comes_before_the_counts():
 
 def test_an_answer_that_only_carries_an_earlier_error_is_told_so():
     text = said(sequences_and_state.three_steps, lambda: {"h_1": 4.0, "h_2": -4.0, "h_3": 8.0})[1]
-    assert "h_2: -4 is not right. It follows from your h_1: mend that first." in text
-    assert "h_3: 8 is not right. It follows from your h_2: mend that first." in text
+    assert "h_2: -4 is not right. It follows from your h_1: fix that first." in text
+    assert "h_3: 8 is not right. It follows from your h_2: fix that first." in text
     text = said(bptt.by_hand, lambda: {"dh_2": 2.0, "dh_1": -0.32, "du": 0.0, "dh_0": -0.1024})[1]
-    assert "dh_1: -0.32 is not right. It follows from your dh_2: mend that first." in text
-    assert "dh_0: -0.1024 is not right. It follows from your dh_1: mend that first." in text
+    assert "dh_1: -0.32 is not right. It follows from your dh_2: fix that first." in text
+    assert "dh_0: -0.1024 is not right. It follows from your dh_1: fix that first." in text
 
 
 def test_answers_that_follow_from_right_ones_are_right():
@@ -211,7 +214,7 @@ def test_a_mistake_of_an_earlier_task_is_not_told_as_a_new_one(capsys, monkeypat
     assert "again" not in capsys.readouterr().out
     rnn_cell.rnn_step(earlier.function)
     rnn_cell.unroll(later.function)
-    assert "this is the mistake of `rnn_step` again: mend it there first." in capsys.readouterr().out
+    assert "this is the same mistake as in `rnn_step`: fix it there first." in capsys.readouterr().out
 
 
 def test_an_answer_under_another_name_is_found(capsys):
@@ -224,7 +227,7 @@ def test_an_answer_under_another_name_is_found(capsys):
     )
     linecache.cache["notebook"] = len(code), None, code.splitlines(keepends=True), "notebook"
     exec(compile(code, "notebook", "exec"), notebook)
-    assert "Your `my_state` looks like it: give that one the name `cell_state`." in capsys.readouterr().out
+    assert "Your `my_state` looks like the answer: name it `cell_state`." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("how", ["no_grad", "data", "detach"])
@@ -254,7 +257,7 @@ def test_none_from_one_branch_is_told_with_the_branch():
 
     text = said(rnn_cell.rnn_step, rnn_step)[1]
     assert "it returns None only where" in text
-    assert "does no branch of it fit that?" in text
+    assert "is there a branch for that without a `return`?" in text
 
 
 def test_exact_fractions_are_numbers():
@@ -297,7 +300,7 @@ def test_a_state_on_the_class_is_told():
             Stream.state = None
 
     text = said(output_h_n_c_n.Stream, Stream)[1]
-    assert "a state is kept on the class, so all streams share it. Keep it on self." in text
+    assert "a state is saved on the class, so all streams share it. Save it on self." in text
 
 
 def test_no_gate_is_blamed_for_a_wrong_start():

@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from rnncourse import plots, trace, widgets
+from rnncourse.plots import lessons
 
 
 def test_state_paths_draws_the_run_of_torchs_rnn_for_each_setting(monkeypatch):
     drawn = []
-    draw = plots.state_paths
-    monkeypatch.setattr(plots, "state_paths", lambda states, ax: drawn.append(states) or draw(states, ax))
+    draw = lessons.state_paths
+    monkeypatch.setattr(lessons, "state_paths", lambda states, ax: drawn.append(states) or draw(states, ax))
     scale, angle, nonlinearity, picture, about = widgets.state_paths(steps=6).children
     first, words = bytes(picture.value), about.value
     assert first.startswith(b"\x89PNG")
@@ -35,8 +36,8 @@ def test_state_paths_draws_the_run_of_torchs_rnn_for_each_setting(monkeypatch):
 
 def test_step_debugger_draws_the_step_that_the_slider_picks(monkeypatch):
     drawn = []
-    draw = plots.loop_step
-    monkeypatch.setattr(plots, "loop_step", lambda *given: drawn.append(given[-1]) or draw(*given))
+    draw = lessons.loop_step
+    monkeypatch.setattr(lessons, "loop_step", lambda *given: drawn.append(given[-1]) or draw(*given))
     box = widgets.step_debugger(torch.randn(4, 2), torch.randn(5, 3), torch.randn(5, 3))
     step, picture, about = box.children
     assert (step.min, step.max) == (0, 3)
@@ -51,17 +52,15 @@ def test_step_debugger_draws_the_step_that_the_slider_picks(monkeypatch):
 
 def test_gate_sliders_draws_the_number_of_each_slider(monkeypatch):
     drawn = []
-    draw = plots.lstm_cell
-    monkeypatch.setattr(plots, "lstm_cell", lambda **given: drawn.append(given) or draw(**given))
+    draw = lessons.lstm_cell
+    monkeypatch.setattr(lessons, "lstm_cell", lambda **given: drawn.append(given) or draw(**given))
     *sliders, picture, about = widgets.gate_sliders().children
     pictures = {(bytes(picture.value), about.value)}
     for slider in sliders:
         slider.value -= 1.5
         pictures.add((bytes(picture.value), about.value))
-    assert [len(set(shown)) for shown in zip(*pictures, strict=True)] == [
-        6,
-        6,
-    ]  # as it opens, then one more for each of five sliders
+    # as it opens, then one more for each of five sliders
+    assert [len(set(shown)) for shown in zip(*pictures, strict=True)] == [6, 6]
     assert [slider.description for slider in sliders] == ["c before", "a_f", "a_i", "a_g", "a_o"]
     for name, before in drawn[0].items():  # each moved the number of its own name, once
         assert [given[name] for given in drawn[1:]].count(before) == list(drawn[0]).index(name)
@@ -71,8 +70,8 @@ def test_gate_sliders_draws_the_number_of_each_slider(monkeypatch):
 
 def test_unrolling_draws_the_states_of_torchs_rnn_at_the_step_picked(monkeypatch):
     drawn = []
-    draw = plots.unrolling
-    monkeypatch.setattr(plots, "unrolling", lambda *given: drawn.append(given) or draw(*given))
+    draw = lessons.unrolling
+    monkeypatch.setattr(lessons, "unrolling", lambda *given: drawn.append(given) or draw(*given))
     x = [0.5, -1.5, 2.0]
     bar, weight, squash, picture, about = widgets.unrolling(x).children
     step = bar.children[1]
@@ -121,9 +120,9 @@ def test_time_slider_shows_the_step_and_the_unit_of_its_sliders(kind):
 
 def test_spectral_radius_draws_the_jacobian_of_a_net_with_the_radius_of_its_slider(monkeypatch):
     drawn, made = [], []
-    draw, make = plots.norm_against_distance, plots.jacobian_norms
-    monkeypatch.setattr(plots, "norm_against_distance", lambda *a: drawn.append(a) or draw(*a))
-    monkeypatch.setattr(plots, "jacobian_norms", lambda *a: made.append(a) or make(*a))
+    draw, make = lessons.norm_against_distance, lessons.jacobian_norms
+    monkeypatch.setattr(lessons, "norm_against_distance", lambda *a: drawn.append(a) or draw(*a))
+    monkeypatch.setattr(lessons, "jacobian_norms", lambda *a: made.append(a) or make(*a))
     before = torch.get_rng_state()
     rho, size, picture, about = widgets.spectral_radius(steps=12).children
     pictures = {bytes(picture.value)}
@@ -325,8 +324,8 @@ def test_parameter_map_counts_torchs_own_numbers_for_each_setting_and_refuses_wh
 
 def test_truncation_draws_the_net_the_length_and_the_cut_that_are_chosen(monkeypatch):
     drawn = []
-    draw = plots.truncation_grid
-    monkeypatch.setattr(plots, "truncation_grid", lambda *given: drawn.append(given) or draw(*given))
+    draw = lessons.truncation_grid
+    monkeypatch.setattr(lessons, "truncation_grid", lambda *given: drawn.append(given) or draw(*given))
     nets = {name: torch.randn(6, 6, 2) * torch.ones(6, 6).tril()[..., None] for name in ("short", "long")}
     net, size, way, picture, about = widgets.truncation(nets).children
     assert (size.min, size.max) == (1, 6)

@@ -144,6 +144,22 @@ def test_reset_gives_an_exercise_back_and_keeps_the_old(course):
     assert Workspace(course.root, DAY).reset("7") == "There is no exercise 7. There are: 13."
 
 
+def test_of_two_exercises_of_a_lesson_the_one_named_is_reset(course):
+    folder = course.root / "exercises" / "13_masking"
+    folder.mkdir()
+    (folder / "masking.ipynb").write_text(notebook("def g(): ..."))
+    course.renew()
+    other = course.root / "work" / "exercises" / "13_masking.ipynb"
+    course.mine.write_text(notebook("mine"))
+    other.write_text(notebook("mine, too"))
+    reset = Workspace(course.root, DAY).reset
+    assert reset("13") == "Lesson 13 has more than one exercise. Name one of them: 13_masking, 13_packing."
+    assert reset("masking").startswith("exercises/13_masking.ipynb is as it was given out.")
+    assert "def g" in other.read_text()
+    assert course.mine.read_text() == notebook("mine")
+    assert reset("13_packing").startswith("exercises/13_packing.ipynb is as it was given out.")
+
+
 class Killed(BaseException):
     """In place of a kill: whatever would run next does not."""
 

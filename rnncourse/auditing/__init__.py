@@ -2,13 +2,21 @@
 
 trees.py      nested arguments and outputs
 inputs.py     the arguments: their axes, cut, lengthened
-settle.py     which axis is the batch and which is time, and what each argument is
+evidence.py   what the arguments say of one another
+axes.py       which axis is the batch and which is time, and what each argument is
 untouched.py  the model, put back as it was
+tokens.py     which entry of an integer tensor is which token of the inputs
 tape.py       every torch call of a run, with the user's line; where tokens are embedded
 probe.py      runs of the model, some inputs disturbed, gradients wanted or not
 outputs.py    the outputs' axes
 subject.py    what all checks share
+criterion.py  the loss by itself: which outputs and which steps it compares
 blame.py      which call is to blame
+views.py      views that tear steps apart
+ended.py      where looking ahead should have ended
+alone.py      the first call that gives a row another result without the batch
+masks.py      a padding mask the wrong way round
+source.py     lines that no call leads to: where an attribute is set
 checks/       one module for each check
 report.py     the findings, and what follows from what
 view.py       the report as text and as HTML
@@ -57,13 +65,14 @@ def audit(
         *inputs: the model's arguments, as it takes them.
         kwargs: its keyword arguments.
         loss: called as loss(outputs, target), or loss(outputs) without a target, outputs as returned.
-        target: what the loss compares the outputs with.
+        target: what the loss compares the outputs with, as you pass it to your loss; the loss may shift it.
         lengths: (B,), the real steps of each row; with it, padding is checked.
         causal: whether the output at a step must not read later inputs. By default True if the target is an
             input shifted by one step; otherwise it is only reported.
         starts: (B, T) or (T, B), 1 where an episode begins: nothing after may depend on before.
-        batch, time: the axes of the first tensor with two axes or more. By default they follow from lengths,
-            target and states, or are taken to be 0 and 1, and then findings about axes are questions.
+        batch, time: the axes of the first tensor with two axes or more, not counting features (B, F) before a
+            sequence. By default they follow from lengths, target and states, or are taken to be 0 and 1, and
+            then findings about axes are questions.
         call: call(model, *inputs, **kwargs), by default model(*inputs, **kwargs).
         expect: kinds of findings that are meant, as "state kept"; they are listed and do not count.
         rows: the batch is cut to so many rows, the shortest and the longest among them.

@@ -1,16 +1,16 @@
 """Which axis is the batch and which is time, and what each argument is."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from rnncourse.auditing.evidence import batch_axis, is_flags, is_state, named_lengths, prefix_mask, sequence
 from rnncourse.auditing.inputs import Inputs, Leaf, callee, read
-from rnncourse.spec import Cell, Layer
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def settle(
     leaves, packed_lengths = read(callee(model, call), args, kwargs)
     notes: list[str] = []
     known = packed_lengths if lengths is None else torch.as_tensor(lengths).detach().cpu().long()
-    main = _sequence(model, leaves, target, known)
+    main = sequence(model, leaves, target, known)
     if main is None:
         raise ValueError(
             "audit: expected an input with a batch axis and a time axis, such as (B, T) or (B, T, I); got "
@@ -51,7 +51,7 @@ def settle(
             + ". Is it made inside the model? Pass it, or pass call=."
         )
     if known is None:
-        known = _named_lengths(leaves, main, notes)
+        known = named_lengths(leaves, main, notes)
     if main.packed:
         batch, time = 0, 1
     told = batch is not None or time is not None or main.packed
@@ -65,8 +65,8 @@ def settle(
         batch, time = batch % main.value.dim(), time % main.value.dim()
         confirmed = True
     else:
-        found = _evidence(model, leaves, main, known, target)
-        mask = None if known is not None or found is not None else _prefix_mask(leaves, main)
+        found = batch_axis(model, leaves, main, known, target)
+        mask = None if known is not None or found is not None else prefix_mask(leaves, main)
         if mask is not None:
             found, known = mask
         confirmed, batch = found is not None, found or 0
@@ -75,7 +75,7 @@ def settle(
     assert time is not None
     B, T = main.value.shape[batch], main.value.shape[time]
     if known is None:
-        mask = _prefix_mask(leaves, main)
+        mask = prefix_mask(leaves, main)
         if mask is not None and mask[0] == batch:
             known = mask[1]
             notes.append("Lengths were taken from a mask among the arguments.")
@@ -116,105 +116,8 @@ def chosen_rows(inputs: Inputs, most: int) -> list[int]:
     return chosen
 
 
-def _sequence(model: Any, leaves: Sequence[Leaf], target: Any, lengths: Tensor | None) -> Leaf | None:
-    """The argument whose axes are batch and time: the first with two axes, unless these are features (B, F).
-
-    That is so if a later argument of the same batch has tokens, or three axes, or the target's steps.
-    """
-    found = [leaf for leaf in leaves if isinstance(leaf.value, Tensor) and leaf.value.dim() >= 2]
-    if not found or found[0].value.dim() > 2 or not found[0].floating:
-        return found[0] if found else None
-    first = found[0].value
-    steps = tuple(target.shape[:2]) if isinstance(target, Tensor) and target.dim() >= 2 else ()
-    if steps == tuple(first.shape) or (lengths is not None and int(lengths.max()) == first.shape[1]):
-        return found[0]
-    for leaf in found[1:]:
-        value = leaf.value
-        if first.shape[0] not in value.shape[:2] or set(value.shape[:2]) <= set(first.shape):
-            continue
-        tokens = not leaf.floating and value.dtype != torch.bool
-        if tokens or (value.dim() > 2 and not _is_state(model, value)) or steps == tuple(value.shape[:2]):
-            return leaf
-    return found[0]
-
-
 def _shape(value: object) -> str:
     return str(tuple(value.shape)) if isinstance(value, Tensor) else type(value).__name__
-
-
-def _named_lengths(leaves: Sequence[Leaf], main: Leaf, notes: list[str]) -> Tensor | None:
-    sizes = set(main.value.shape[:2])
-    for leaf in leaves:
-        if "len" not in leaf.name.lower() or (isinstance(leaf.value, Tensor) and leaf.value.dim() != 1):
-            continue
-        if not isinstance(leaf.value, Tensor) and not all(type(v) is int for v in leaf.value):
-            continue
-        numbers = torch.as_tensor(leaf.value).detach().cpu()
-        if numbers.is_floating_point() or len(numbers) not in sizes or not len(numbers):
-            continue
-        if int(numbers.min()) >= 0 and int(numbers.max()) in sizes:
-            notes.append(f"Lengths were taken from the argument {leaf.name}.")
-            return numbers.long()
-    return None
-
-
-def _evidence(
-    model: Any, leaves: Sequence[Leaf], main: Leaf, lengths: Tensor | None, target: Any
-) -> int | None:
-    """The batch axis, 0 or 1, as far as another argument's size says it."""
-    a, b = main.value.shape[:2]
-    if a == b:
-        return None
-    sizes = [len(lengths)] if lengths is not None else []
-    for leaf in leaves:
-        if leaf is main:
-            continue
-        if not isinstance(leaf.value, Tensor) or leaf.value.dim() == 1:
-            sizes.append(len(leaf.value))
-        elif _is_state(model, leaf.value):
-            sizes.append(leaf.value.shape[1])
-        elif leaf.floating and leaf.value.dim() == 2 and leaf.value.shape[0] != leaf.value.shape[1]:
-            sizes += [leaf.value.shape[0]] * (leaf.value.shape != main.value.shape[:2])  # (B, F)
-    if isinstance(target, Tensor) and (target.dim() == 1 or (target.dim() == 2 and target.shape[1] == 1)):
-        sizes.append(len(target))
-    return next((0 if size == a else 1 for size in sizes if size in (a, b)), None)
-
-
-def _is_state(model: Any, value: Tensor) -> bool:
-    """Whether a tensor has the sizes of h_0 or c_0 of a layer inside the model."""
-    if value.dim() != 3 or not value.is_floating_point() or not isinstance(model, nn.Module):
-        return False
-    for module in model.modules():
-        if isinstance(module, Layer):
-            stacked = module.num_layers * (2 if module.bidirectional else 1)
-            if value.shape[0] == stacked and value.shape[2] in (module.hidden_size, module.proj_size):
-                return True
-        elif isinstance(module, Cell) and value.shape[2] == module.hidden_size:
-            return True
-    return False
-
-
-def _prefix_mask(leaves: Sequence[Leaf], main: Leaf) -> tuple[int, Tensor] | None:
-    """The batch axis and the lengths by a mask (B, T) or (T, B) whose rows begin with real steps."""
-    for leaf in leaves:
-        value = leaf.value
-        named = any(word in leaf.name.lower() for word in ("mask", "pad", "valid"))
-        if not named or not isinstance(value, Tensor) or value.dim() != 2 or leaf is main:
-            continue
-        if tuple(value.shape) != tuple(main.value.shape[:2]) or not _is_flags(value):
-            continue
-        for batch in (0, 1):
-            real = value.bool() if batch == 0 else value.bool().t()
-            if not bool(real[:, 0].all()):
-                real = ~real
-            falls = real[:, 1:].long() <= real[:, :-1].long()
-            if bool(real[:, 0].all()) and bool(falls.all()) and not bool(real.all()):
-                return batch, real.sum(1).cpu()
-    return None
-
-
-def _is_flags(value: Tensor) -> bool:
-    return value.dtype == torch.bool or bool(((value == 0) | (value == 1)).all())
 
 
 def _settled(
@@ -236,14 +139,14 @@ def _settled(
             return leaf
         same = lengths is not None and not value.is_floating_point() and value.cpu().long().equal(lengths)
         return replace(leaf, role="lengths" if same else "row", batch=0)
-    if _is_state(model, value) and shape[1] == B:
+    if is_state(model, value) and shape[1] == B:
         return replace(leaf, role="row", batch=1)
     if len(shape) == 2 and shape == (T, T) and B != T:
         return replace(leaf, role="square")
     fits = len(shape) > batch and shape[batch] == B
     if fits and len(shape) > time and shape[time] == T:
         flags = value.dtype == torch.bool or (
-            _is_flags(value) and (len(shape) == 2 or (len(shape) == 3 and shape[-1] == 1))
+            is_flags(value) and (len(shape) == 2 or (len(shape) == 3 and shape[-1] == 1))
         )
         return replace(leaf, role="flags" if flags else "sequence", batch=batch, time=time)
     if fits and len(shape) > time and (len(shape) > 2 or not value.is_floating_point()):

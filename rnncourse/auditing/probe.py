@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from rnncourse.auditing.evidence import is_flags
 from rnncourse.auditing.inputs import Inputs, Leaf
-from rnncourse.auditing.tape import Place, Tape, flat, spread_of, where_from
+from rnncourse.auditing.tape import Place, Tape, spread_of, where_from
 from rnncourse.auditing.tape import copy as copy_of
-from rnncourse.auditing.trees import tensors_in
+from rnncourse.auditing.tokens import flat
+from rnncourse.auditing.trees import replace_leaves, tensors_in
 from rnncourse.auditing.untouched import Saved, generators_restored, seed_all
 from rnncourse.spec import Cell, Recurrent
 
@@ -44,6 +46,7 @@ class Run:
     tape: Tape
     recurrent: list[RecurrentCall]
     zeros: list[tuple[int, Tensor | None, Tensor]]  # leaf, origin, what a gradient is asked of
+    given: list[Any] = field(default_factory=list)  # the inputs, leaf by leaf
 
 
 class Probe:
@@ -69,6 +72,7 @@ class Probe:
             if isinstance(module, Recurrent) and not isinstance(module, torch.jit.ScriptModule)
         }
         self.embedded: set[int] = set()  # leaves whose tokens reach an embedding
+        self.target_given: Any = None  # the copy that the loss was given last
 
     def run(
         self,
@@ -83,34 +87,38 @@ class Probe:
         restore: bool = True,
         scale: float = 1.0,
         hooks: bool = False,
+        exchange: bool = False,
+        moved: int | None = None,
     ) -> Run:
         """Call the model once.
 
         where: the entries to disturb, by leaf. values: other values for some leaves, by number. taps: make
         the inputs leaves of the graph. record: keep every torch call. hooks: keep the recurrent calls alone.
-        restore: start from the saved state. scale: of the disturbance.
+        restore: start from the saved state. scale: of the disturbance. exchange: disturb tokens by other
+        tokens, and not by noise where they are embedded. moved: the number of a call whose result is moved.
         """
         inputs = inputs or self.inputs
         if restore:
             self.saved.restore()
         self._set_mode(train)
-        built, zeros = self._values(inputs, where, values or {}, taps, scale)
-        noise = self._noise_on_embeddings(inputs, where, scale) if where else None
-        tape = Tape(self.names, record, taps, noise)
+        built, zeros = self._values(inputs, where, values or {}, taps, scale, exchange)
+        noise = self._noise_on_embeddings(inputs, where, scale) if where and not exchange else None
+        tape = Tape(self.names, record, taps, noise, moved)
         calls: list[RecurrentCall] = []
         args, kwargs = inputs.build(built)
         given = [
             value.data if isinstance(value, PackedSequence) else value for value in _leaves(args, kwargs)
         ]
-        for number, (leaf, value) in enumerate(zip(inputs.leaves, given, strict=True)):
-            if (
-                leaf.role == "sequence"
+        tape.tokens.follow(
+            [
+                (number, value)
+                for number, (leaf, value) in enumerate(zip(inputs.leaves, given, strict=True))
+                if leaf.role == "sequence"
                 and not leaf.floating
                 and not leaf.packed
                 and isinstance(value, Tensor)
-            ):
-                count = torch.arange(value[..., 0].numel() * value.shape[-1], device=value.device)
-                tape.follow(value, number, count.view(value.shape))
+            ]
+        )
         seed_all(seed)
         self.forwards += 1
         with ExitStack() as stack:
@@ -121,21 +129,22 @@ class Probe:
                 stack.enter_context(torch.backends.cudnn.flags(enabled=False))
             if hooks or record:
                 stack.enter_context(self._watched(tape, calls))
-            if record or tape.origins:
+            if record or tape.tokens:
                 stack.enter_context(tape)
             returned = self._call(self.model, *args, **kwargs)
         self.embedded |= tape.embedded
         zeros += [(tap.leaf, tap.origin, tap.zero) for tap in tape.taps if tap.zero is not None]
-        return Run(returned, list(tensors_in(returned)), tape, calls, zeros)
+        return Run(returned, list(tensors_in(returned)), tape, calls, zeros, given)
 
     def loss_of(self, returned: Any, target: Any, record: bool = False) -> tuple[Tensor, Tape]:
         """Return the loss of what the model returned, and the tape of its calls."""
         assert self.loss is not None
         tape = Tape(self.names, record)
+        self.target_given = replace_leaves(target, lambda path, value: copied(value))
         seed_all(0)
         with tape, torch.enable_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            loss = self.loss(returned) if target is None else self.loss(returned, target)
+            loss = self.loss(returned) if target is None else self.loss(returned, self.target_given)
         if isinstance(loss, tuple):
             loss = loss[0]
         return loss, tape
@@ -150,7 +159,13 @@ class Probe:
     # ---- what is disturbed
 
     def _values(
-        self, inputs: Inputs, where: Where | None, values: dict[int, Tensor], taps: bool, scale: float
+        self,
+        inputs: Inputs,
+        where: Where | None,
+        values: dict[int, Tensor],
+        taps: bool,
+        scale: float,
+        exchange: bool,
     ) -> tuple[list[Any], list[tuple[int, Tensor | None, Tensor]]]:
         built = inputs.values()
         zeros: list[tuple[int, Tensor | None, Tensor]] = []
@@ -161,9 +176,11 @@ class Probe:
             if mask is not None and bool(mask.any()):
                 if leaf.floating:
                     built[number] = built[number] + scale * self.noise(number, leaf) * spread(leaf, mask)
-                elif number not in self.embedded:
+                elif exchange or number not in self.embedded:
                     built[number] = torch.where(spread(leaf, mask).bool(), others(leaf), built[number])
-            if taps and leaf.disturbed and leaf.floating:
+            # a mask of floats has none: models compute with it in place, which a graph would not let pass
+            learns = leaf.disturbed and leaf.floating and (leaf is inputs.main or not is_flags(leaf.value))
+            if taps and learns:
                 zero = torch.zeros_like(built[number], requires_grad=True)
                 built[number] = built[number] + zero
                 zeros.append((number, None, zero))
@@ -270,9 +287,12 @@ def _recurrent(
     )
 
 
-def _leaves(args: Any, kwargs: Any) -> list[Any]:
-    from rnncourse.auditing.trees import replace_leaves
+def copied(value: Any) -> Any:
+    """A tensor's copy, so that nothing done in place reaches the caller's."""
+    return value.detach().clone() if isinstance(value, Tensor) else value
 
+
+def _leaves(args: Any, kwargs: Any) -> list[Any]:
     found: list[Any] = []
     replace_leaves((args, kwargs), lambda path, value: found.append(value))
     return found

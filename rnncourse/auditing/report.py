@@ -82,9 +82,12 @@ class Audit:
         """
         return self._dependence()
 
-    def check(self) -> None:
-        """Raise AssertionError with the report's text unless the report is ok."""
-        if not self.ok:
+    def check(self, strict: bool = False) -> None:
+        """Raise AssertionError with the report's text if something is wrong (✗).
+
+        strict: also if something is asked (?): what is meant must then be named in `expect`.
+        """
+        if not self.ok or (strict and self.questions):
             raise AssertionError(str(self))
 
     def __iter__(self) -> Iterator[Finding]:
@@ -111,6 +114,7 @@ READING = (
 MATCHING = ("target mispaired", "loss couples rows", "loss on padding", "mask unread", "input unread")
 LEARNING = ("gradient cut", "parameter without gradient")
 FOLLOWS: dict[str, tuple[str, ...]] = {
+    "unregistered": ("dropout in eval", "random in eval", "parameter without gradient"),
     "state kept": ("random in eval", "batch mixed"),
     "batch as time": ("batch mixed", "steps torn", "backward direction", *READING, *MATCHING, *LEARNING),
     "batch mixed": ("steps torn", "softmax axis", *READING, *MATCHING, *LEARNING),
@@ -136,12 +140,14 @@ FOLLOWS: dict[str, tuple[str, ...]] = {
     "zero start": ("input unread", "state dropped", "parameter without gradient", "gradient cut"),
     "softmax of one": ("parameter without gradient", "input unread"),
     "input unread": ("parameter without gradient", "mask unread", "state dropped", "gradient cut"),
-    "future read": ("target in input", "padding read"),
+    "future read": ("target in input", "padding read", "state dropped"),
     "padding read": ("mask unread", "last step unread", "state dropped"),
     "no gradient": ("gradient cut", "parameter without gradient"),
     "state dropped": ("parameter without gradient", "gradient cut"),
     "gradient cut": ("parameter without gradient",),
-    "unregistered": ("parameter without gradient",),
+    "state not carried": ("gradient cut", "parameter without gradient"),
+    "last layer unread": ("parameter without gradient", "zero start"),
+    "unread by the loss": ("loss couples rows", "target mispaired"),
     "backward direction": ("last step unread", "parameter without gradient"),
     "dropout in eval": ("random in eval", "padding read"),
     "shapes broadcast": ("target mispaired", "loss couples rows"),

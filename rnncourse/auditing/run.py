@@ -11,11 +11,16 @@ from torch import Tensor
 from rnncourse.auditing.axes import Settled, chosen_rows, settle
 from rnncourse.auditing.checks import (
     arguments,
+    carried,
     chance,
+    clipped,
     cut,
     finite,
     future,
     gates,
+    layers,
+    loss_padding,
+    loss_pairs,
     losses,
     memory,
     order,
@@ -24,10 +29,12 @@ from rnncourse.auditing.checks import (
     place,
     recurrent,
     rows,
+    shared,
     softmax,
     starts,
     steps,
     targets,
+    written,
 )
 from rnncourse.auditing.probe import Probe
 from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
@@ -46,12 +53,19 @@ ALL: tuple[ModuleType, ...] = (
     future,
     cut,
     starts,
+    carried,
     padding,
     recurrent,
+    layers,
     gates,
     softmax,
     losses,
+    clipped,
+    written,
+    loss_padding,
+    loss_pairs,
     targets,
+    shared,
     parameters,
 )
 FIRST: ModuleType = finite
@@ -82,9 +96,11 @@ def first_subject(
         for axis in range(main.value.dim() - 1, 0, -1):
             if axis in (main.batch, main.time) or main.value.shape[axis] < 2:
                 continue
-            other = settle(
-                model, call, args, kwargs, target, lengths, starts, first if batch is None else batch, axis
-            )
+            told_batch = first if batch is None else batch
+            try:
+                other = settle(model, call, args, kwargs, target, lengths, starts, told_batch, axis)
+            except ValueError:  # lengths or starts that do not fit this axis
+                continue
             second, again = _first_run(model, call, other, loss, most)
             found, more, fits, fewer_again = layouts_of(second, again)
             if fits:
@@ -141,12 +157,14 @@ def run_checks(s: Subject, settled: Settled) -> list[Finding]:
     """Run the checks one after the other; NaN ends them."""
     main = s.inputs.main
     if not settled.told:
-        how = "as other arguments say" if settled.confirmed else "as assumed, or as the outputs say"
+        usual = (main.batch, main.time) == (0, 1)
+        how = (
+            "as other arguments say" if settled.confirmed else "as assumed" if usual else "as the outputs say"
+        )
         text = f"The batch is axis {main.batch} and time is axis {main.time} of {main.name}, {how}."
         s.found.append(Finding("axes", FACT, text))
     for note in settled.notes:
         s.found.append(Finding("inferred", FACT, note))
-    s.checked += FIRST.KINDS
     s.found += FIRST.run(s)
     if s.has("not finite"):
         s.gaps.append("all else (the outputs are not finite)")
@@ -155,13 +173,13 @@ def run_checks(s: Subject, settled: Settled) -> list[Finding]:
         rows_first(s)
     _settle_causal(s)
     for check in ALL:
-        s.checked += check.KINDS
         try:
             for finding in check.run(s):
                 s.found.append(finding)
         except Exception as error:  # of the model, used as it was not meant; the other checks go on
             reason = (str(error).splitlines() or [""])[0][:90]
             s.skip(f"{', '.join(check.KINDS)} (it raised {type(error).__name__}: {reason})", *check.KINDS)
+            s.checked = [kind for kind in s.checked if kind not in check.KINDS]
     if s.has("parameter without gradient"):  # what is cut off from the input learns nothing, and should
         wrong = any(f.kind == "parameter without gradient" and f.level == WRONG for f in s.found)
         s.found = [
@@ -170,9 +188,20 @@ def run_checks(s: Subject, settled: Settled) -> list[Finding]:
             else f
             for f in s.found
         ]
+    sure = {(f.kind, f.where) for f in s.found if f.level == WRONG and f.where}
+    s.found = [f for f in s.found if f.level != QUESTION or (f.kind, f.where) not in sure]
     if s.causal is None:
-        s.gaps.append("whether the future may be read (say causal=)")
+        s.skip("whether the future may be read (say causal=)", "future read")
+    _say_what_had_no_object(s)
     return s.found
+
+
+def _say_what_had_no_object(s: Subject) -> None:
+    """Say which tests there was nothing for: gates in a model without any, a loss without a target."""
+    kinds = [kind for check in (FIRST, *ALL) for kind in check.KINDS]
+    rest = [kind for kind in kinds if kind not in s.checked and kind not in s.skipped and not s.has(kind)]
+    if rest:
+        s.gaps.append(f"for want of anything to look at: {', '.join(rest)}")
 
 
 def read_otherwise(

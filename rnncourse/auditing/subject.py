@@ -13,14 +13,16 @@ from rnncourse.auditing.inputs import Inputs, Leaf
 from rnncourse.auditing.outputs import Layout, find
 from rnncourse.auditing.probe import Probe, Run, Where
 from rnncourse.auditing.report import Finding
+from rnncourse.auditing.tape import Call, Tape
 
 
 @dataclass
 class Subject:
     """What checks ask and what they leave for one another.
 
-    exact: whether the batch axis is known; where it is not, what hangs on it is a question. gaps: what could
-    not be checked, and why.
+    exact: whether the batch axis is known; where it is not, what hangs on it is a question. checked: the
+    kinds whose test was made, and could have failed. gaps: what could not be checked, and why; skipped: of
+    which kinds. cuts: the calls that let values pass and no gradient.
     """
 
     model: Any
@@ -34,7 +36,11 @@ class Subject:
     gaps: list[str] = field(default_factory=list)
     checked: list[str] = field(default_factory=list)
     found: list[Finding] = field(default_factory=list)
+    skipped: set[str] = field(default_factory=set)
+    cuts: list[Call] = field(default_factory=list)
+    loss: tuple[Tensor, Tape] | None = None  # of the base run, if it is a finite number
     nudges: dict[Any, Run] = field(default_factory=dict)
+    alone: dict[int, Run] = field(default_factory=dict)  # by leaf, the run in which it alone is disturbed
 
     @property
     def inputs(self) -> Inputs:
@@ -55,10 +61,14 @@ class Subject:
     def has(self, *kinds: str) -> bool:
         return any(finding.kind in kinds for finding in self.found)
 
+    def made(self, *kinds: str) -> None:
+        """Say that these tests are made, and that they can fail on this model."""
+        self.checked += [kind for kind in kinds if kind not in self.checked]
+
     def skip(self, reason: str, *kinds: str) -> None:
         """Say that something was not checked, and why."""
         self.gaps.append(reason)
-        self.checked = [kind for kind in self.checked if kind not in kinds]
+        self.skipped.update(kinds)
 
     # ---- outputs
 
@@ -141,6 +151,20 @@ class Subject:
     def in_step(self) -> list[int]:
         """The outputs with a step for each step of the main input."""
         return [k for k in self.timed if self.layouts[k].T == self.T and self.owners[k] == self.main_number]
+
+    def late_by(self, k: int) -> int | None:
+        """How many of the first input steps output k has no step for, as after a burn-in; None if unknown.
+
+        Steps from two cuts on are disturbed: the output steps that change begin as much earlier.
+        """
+        T = self.layouts[k].T or 0
+        if T == self.T or not 1 < T < self.T or self.owners[k] != self.main_number:
+            return 0 if k in self.in_step else None
+        found = set()
+        for cut in sorted({self.T - T // 2, self.T - 1}):
+            changed = (self.effect(self.nudged(cut, late=True), k) > 0).any(0).nonzero()
+            found.add(cut - int(changed[0]) if len(changed) else -1)
+        return self.T - T if found == {self.T - T} else None
 
     # ---- runs
 

@@ -1,21 +1,22 @@
 """A record of every torch call of a run, each with the user's file and line; and where tokens are embedded.
 
 Tokens have no gradient, and other tokens would move masks that are made of them. So what is disturbed, and
-what has a gradient, is the output of the embedding. For this the tape follows each token through transposes,
-slices and loops: `origin` holds for each entry of an integer tensor the number of the token that it is.
+what has a gradient, is the output of the embedding; tokens.py says which entry is which token.
 """
 
 import linecache
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence
 from torch.overrides import TorchFunctionMode
+
+from rnncourse.auditing.tokens import Tokens, flat, writes
 
 HERE = str(Path(__file__).parent)
 LIBRARIES = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))
@@ -69,8 +70,8 @@ class Tap:
 class Tape(TorchFunctionMode):
     """Follows tokens; with `record` it also keeps every call.
 
-    origins: for the tensors of tokens that are given to the model, the leaf's number and the tokens' numbers.
-    noise(leaf, origin, output) is added to the output of an embedding, if it returns a tensor.
+    noise(leaf, origin, output) is added to the output of an embedding, if it returns a tensor. moved: the
+    number of a call to whose result something is added.
     """
 
     def __init__(
@@ -79,21 +80,17 @@ class Tape(TorchFunctionMode):
         record: bool = False,
         taps: bool = False,
         noise: Callable[[int, Tensor, Tensor], Tensor | None] | None = None,
+        moved: int | None = None,
     ) -> None:
         super().__init__()
         self.names = names  # of modules, by id
-        self.record, self.with_taps, self.noise = record, taps, noise
+        self.record, self.with_taps, self.noise, self.moved = record, taps, noise, moved
         self.calls: list[Call] = []
         self.taps: list[Tap] = []
         self.embedded: set[int] = set()
-        self.sizes: dict[int, float] = {}  # by the id of a tap's zero, the spread of the embeddings there
-        self.origins: dict[int, tuple[int, Tensor]] = {}
+        self.tokens = Tokens()
         self.held: list[object] = []  # so that no id is used twice
         self.quiet = 0  # inside a recurrent module, which counts as one call
-
-    def follow(self, tensor: Tensor, leaf: int, origin: Tensor) -> None:
-        self.origins[id(tensor)] = leaf, origin
-        self.held.append(tensor)
 
     def __torch_function__(
         self, func: Any, types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -103,15 +100,19 @@ class Tape(TorchFunctionMode):
         if self.quiet or name in INSIDE:
             return func(*args, **kwargs)
         record = self.record
-        ins = list(_flat((args, kwargs))) if record or self.origins else []
+        ins = list(flat((args, kwargs))) if record or self.tokens else []
         before = [copy(t) for t in ins] if record else []
         result = func(*args, **kwargs)
         if name == "__iter__":
             result = list(result)
-        if self.origins:
-            result = self._embedded(func, name, args, kwargs, ins, result)
+        if self.tokens:
+            self.tokens.call(func, name, args, kwargs, ins, result)
+            if isinstance(result, Tensor) and result.is_floating_point():
+                result = self._embedded(name, args, kwargs, result)
         if record and (ins or isinstance(result, Tensor | tuple)):
             self._keep(func, name, args, kwargs, ins, before, result)
+            if self.moved is not None and len(self.calls) == self.moved + 1:
+                self.moved, result = None, _moved(result)
         return iter(result) if name == "__iter__" else result
 
     def _keep(
@@ -124,9 +125,9 @@ class Tape(TorchFunctionMode):
         before: list[Tensor],
         result: Any,
     ) -> None:
-        results = list(_flat(result))
-        writes = name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))
-        if name == "__setitem__" or (not results and writes):
+        results = list(flat(result))
+        writing = writes(name)
+        if name == "__setitem__" or (not results and writing):
             results = ins[:1]
         if not results and name not in ("numpy", "item", "tolist", "__bool__"):
             return
@@ -134,83 +135,26 @@ class Tape(TorchFunctionMode):
         self.held += [*ins, *results]
         after = [copy(t) for t in results]
         with_graph = torch.is_grad_enabled()
-        call = Call(name, module, place, ins, before, results, after, func, args, kwargs, writes, with_graph)
+        call = Call(name, module, place, ins, before, results, after, func, args, kwargs, writing, with_graph)
         self.calls.append(call)
 
-    def _embedded(
-        self,
-        func: Any,
-        name: str,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        ins: list[Tensor],
-        result: Any,
-    ) -> Any:
-        """Follow tokens into the result, or add noise where they have been embedded."""
-        known = [t for t in ins if id(t) in self.origins]
-        if not known:
+    def _embedded(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> Tensor:
+        """Return what was looked up by tokens with noise, and with a leaf of the graph, added to it."""
+        index = _looked_up(name, args, kwargs)
+        if index is None or result.shape[: index.dim()] != index.shape:
             return result
-        leaf = self.origins[id(known[0])][0]
-        if isinstance(result, Tensor) and result.is_floating_point():
-            index = _looked_up(name, args, kwargs)
-            if index is None or id(index) not in self.origins:
-                return result
-            leaf, origin = self.origins[id(index)]
-            if name == "index_select" or result.shape[: origin.dim()] != origin.shape:
-                return result
+        origins = self.tokens.origins(index)
+        looked_up, zero = result, None
+        for leaf, origin in origins.items():
             self.embedded.add(leaf)
             if self.with_taps:
-                zero = torch.zeros_like(result, requires_grad=True)
-                self.sizes[id(zero)] = spread_of(result)
+                if zero is None:
+                    zero = torch.zeros_like(looked_up, requires_grad=True)
+                    result = result + zero
                 self.taps.append(Tap(leaf, origin, zero))
-                result = result + zero
-            added = self.noise(leaf, origin, result) if self.noise else None
-            return result if added is None else result + added
-        outs = [t for t in _flat(result) if not t.is_floating_point() and t.dtype != torch.bool]
-        if not outs:
-            return result
-        for out, origin in zip(outs, self._moved(func, args, kwargs, known, outs, leaf), strict=False):
-            self.follow(out, leaf, origin)
+            added = self.noise(leaf, origin, looked_up) if self.noise else None
+            result = result if added is None else result + added
         return result
-
-    def _moved(
-        self,
-        func: Any,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        known: list[Tensor],
-        outs: list[Tensor],
-        leaf: int,
-    ) -> list[Tensor]:
-        """Where the entries of the results come from: the same call done with the tokens' numbers."""
-
-        def swap(value: Any) -> Any:
-            if isinstance(value, Tensor):
-                if id(value) in self.origins and self.origins[id(value)][0] == leaf:
-                    return self.origins[id(value)][1]
-                if value.dtype in (torch.int64, torch.int32) and value is not index:
-                    return torch.full_like(value, -1)
-                return value
-            if type(value) in (list, tuple):
-                return type(value)(map(swap, value))
-            return value
-
-        index = args[1] if function_name(func) in ("__getitem__",) and len(args) > 1 else None
-        moves = function_name(func) not in ("add", "sub", "mul", "argmax", "sum", "cumsum", "where", "clamp")
-        if moves:
-            try:
-                moved = [t for t in _flat(_call_moved(func, args, kwargs, swap)) if t.dtype == torch.int64]
-            except Exception:  # whatever it is, it does not move tokens
-                moved = []
-            if [t.shape for t in moved] == [t.shape for t in outs]:
-                return moved
-        source, origin = known[0], self.origins[id(known[0])][1]
-        return [
-            torch.where(out == source, origin, -1)
-            if out.shape == source.shape
-            else torch.full(out.shape, -1, device=out.device)
-            for out in outs
-        ]
 
     def module_called(
         self, name: str, module: str, ins: list[Tensor], before: list[Tensor], results: list[Tensor]
@@ -225,9 +169,16 @@ class Tape(TorchFunctionMode):
             self.calls.append(call)
 
 
-def _call_moved(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], swap: Callable[[Any], Any]) -> Any:
-    result = func(*swap(args), **{key: swap(value) for key, value in kwargs.items()})
-    return list(result) if isinstance(result, Iterator) else result
+def _moved(result: Any) -> Any:
+    """A call's result with something added that is a tenth of its size; what can't be added to stays."""
+    if isinstance(result, Tensor) and result.is_floating_point():
+        noise = torch.randn(result.shape, generator=torch.Generator().manual_seed(11)).to(result)
+        return result + 0.1 * spread_of(result) * noise
+    if isinstance(result, float):
+        return result + 0.1 * (abs(result) or 1.0)
+    if isinstance(result, np.ndarray) and result.dtype.kind == "f":
+        return result + 0.1 * (float(np.abs(result).mean()) or 1.0)
+    return result
 
 
 def _looked_up(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
@@ -252,22 +203,6 @@ def copy(tensor: Tensor) -> Tensor:
     """The values at this moment; a parameter does not change during a run."""
     tensor_now = tensor.detach()
     return tensor_now if type(tensor) is nn.Parameter else tensor_now.clone()
-
-
-def _flat(tree: Any) -> Iterator[Tensor]:
-    if isinstance(tree, Tensor):
-        yield tree
-    elif isinstance(tree, PackedSequence):
-        yield tree.data
-    elif isinstance(tree, list | tuple):
-        for value in tree:
-            yield from _flat(value)
-    elif isinstance(tree, dict):
-        for value in tree.values():
-            yield from _flat(value)
-
-
-flat = _flat
 
 
 def spread_of(values: Tensor) -> float:

@@ -79,7 +79,7 @@ def _last_line(report: "Audit") -> str:
     if report.not_checked:
         text += f" Not checked: {'; '.join(report.not_checked)}."
     passes = f"{report.cost['forward']:.0f} forward, {report.cost['backward']:.0f} backward passes"
-    rows = f"Rows {', '.join(map(str, report.rows))}"
+    rows = f"Shapes are those of rows {', '.join(map(str, report.rows))}, which were run"
     return f"{text} {rows}; {passes}, {report.cost['seconds']:.2f} s."
 
 

@@ -36,7 +36,7 @@ from rnncourse.checks.uses.bidirectional import EXPECTED, load_set_and_call
 CHECKS = ExerciseSet("12")
 
 
-# ---- Task 1, seen: what has seen how much, and where it stands.
+# ---- Task 1, seen: how much each entry has seen, and where it is.
 TRUTH = {
     "forward_half": 3,
     "backward_half": 5,
@@ -49,34 +49,35 @@ TRUTH = {
 }
 
 wrong = Mistakes("What each half has seen", TRUTH).edits("""
-forward, from 0 | The count leaves out an input: the step's own is read, too. | forward_half => 2
+forward, from 0 | The count leaves out an input: the step also reads its own. | forward_half => 2
 forward, all | The forward half has not read what comes after its step. | forward_half => 7
-backward, own step left out | The count leaves out an input: the step's own is read, too. | backward_half => 4
+backward, own step left out | The count leaves out an input: the step also reads its own. | backward_half => 4
 backward, from the left | This counts from the left end. From which end does this half come?
     backward_half => 3
-last backward, all | The backward direction has only begun there. | last_backward => 7
+last backward, all | The backward direction has only just begun there. | last_backward => 7
 last backward, none | It has read something: the step's own input. | last_backward => 0
-all forward first | This is the row if all forward states came first. They do not. § The states interleave
+all forward first | This would be the row if all forward states came first. They do not.
+    § The states interleave
     row => 4
 one row too early | This row is the forward state of the layer. § The states interleave | row => 2
-row from the end | It is the row, but counted from the end. Asked is its number from 0.
+row from the end | That is the right row, but counted from the end. Give its number from 0.
     row => -3 § The states interleave
-counted from 1 | Layers are counted from 0: this row belongs to layer 2. § The states interleave | row => 5
+counted from 1 | Layers count from 0: this row belongs to layer 2. § The states interleave | row => 5
 the last step | Row 5 is a backward state. At which end does the backward direction stop?
     step => 6 § The states interleave
 the last step, from the end | Row 5 is a backward state. At which end does the backward direction stop?
     step => -1 § The states interleave
 directions forgotten in h_n | Only one direction of each layer is counted. § The states interleave
     h_n => (3, 4, 20)
-directions joined in h_n | A state is not joined as an output is: each direction has its row.
+directions joined in h_n | A state is not joined like an output: each direction has its own row.
     h_n => (3, 4, 40) § The states interleave
-h_n of one layer | h_n has the states of all layers, not of the last alone. § The states interleave
+h_n of one layer | h_n has the states of all layers, not only of the last. § The states interleave
     h_n => (2, 4, 20)
 one half goes up | Layer 2 reads both halves of layer 1's output. § Both halves go up
     weight_ih_l2 => (80, 20)
 every layer reads x | Only layer 0 reads the input. What does layer 2 read? § Both halves go up
     weight_ih_l2 => (80, 10)
-turned round | The rows are what comes out, the columns what goes in. § Both halves go up
+turned round | The rows are the output, the columns are the input. § Both halves go up
     weight_ih_l2 => (40, 80)
 one direction in output | This is one half of the output. § Two passes, lined up in time
     output => (7, 4, 20)
@@ -97,7 +98,7 @@ seen = CHECKS.predicted(
 )
 
 
-# ---- Task 2, both_ends: one vector for a whole sequence, out of the output of two directions.
+# ---- Task 2, both_ends: one vector for a whole sequence, from the output of two directions.
 def _both_ends(output):
     H = output.shape[-1] // 2
     forward, backward = output[-1, :, :H], output[0, :, H:]
@@ -110,27 +111,27 @@ def _both_ends_cases(numbers, T, B, H):
 
 
 wrong = Mistakes("The trap in the last step", _both_ends).edits("""
-the last step | this is the last step whole. How much has its backward half seen?
+the last step | this is the whole last step. How much has its backward half seen?
     torch.cat([forward, backward], dim=-1) => output[-1]
-the first step | this is the first step whole. How much has its forward half seen?
+the first step | this is the whole first step. How much has its forward half seen?
     torch.cat([forward, backward], dim=-1) => output[0]
-the wrong ends | each half is taken where it has just begun.
+the wrong ends | you take each half where it has just begun.
     output[-1, :, :H], output[0, :, H:] => output[0, :, :H], output[-1, :, H:]
-halves exchanged | both numbers are the right ones, but the backward half stands first.
+halves exchanged | both parts are right, but the backward half comes first.
     [forward, backward] => [backward, forward] § Two passes, lined up in time
-halves taken for each other | the first H numbers of a step are its forward half; here they are taken for the
+halves taken for each other | the first H numbers of a step are its forward half, but you treat them as the
     backward half. § Two passes, lined up in time
     output[-1, :, :H], output[0, :, H:] => output[-1, :, H:], output[0, :, :H]
-both ends added | the two halves are added. Asked are both, side by side.
+both ends added | you add the two halves. Concatenate them instead of adding.
     torch.cat([forward, backward], dim=-1) => forward + backward
-forward only | this is the forward half alone. | torch.cat([forward, backward], dim=-1) => forward
-batch first | this takes the last sequence of the batch: `[:, -1]` is for batch_first=True.
+forward only | this is only the forward half. | torch.cat([forward, backward], dim=-1) => forward
+batch first | you take the last sequence of the batch: `[:, -1]` is for batch_first=True.
     torch.cat([forward, backward], dim=-1) => output[:, -1]
-the mean | this is the mean over all steps. Asked are the two last states.
+the mean | this is the mean over all steps. Return the last state of each direction.
     torch.cat([forward, backward], dim=-1) => output.mean(0)
-stacked | the two halves are stacked on an axis of their own. Asked are they side by side, (B, 2H).
+stacked | you stack the two halves on an axis of their own. Return them side by side, (B, 2H).
     torch.cat([forward, backward], dim=-1) => torch.stack([forward, backward])
-both steps whole | these are two whole steps, (B, 4H). Of each, one half has seen everything.
+both steps whole | these are two whole steps, (B, 4H). Only one half of each has seen everything.
     [forward, backward] => [output[-1], output[0]]
 """)
 
@@ -160,24 +161,23 @@ wrong = Mistakes("The states interleave", _merged).edits("""
 reshaped | the shape is right, but the sequences of the batch are mixed: a row holds numbers of two of them.
     torch.cat([forward, backward], dim=-1) => h_n.reshape(*forward.shape[:2], -1)
     look: reshape keeps the order of the numbers in memory. Which axes must be neighbours before it?
-all forward first | this takes the first half of the rows for the forward ones. Which row is layer 0,
-    backward?
+all forward first | you take the first half of the rows as the forward ones. Which row is layer 0, backward?
     h_n[0::2], h_n[1::2] => h_n.chunk(2)
-backward first | the backward state stands before the forward one.
+backward first | the backward state comes before the forward one.
     [forward, backward] => [backward, forward]
-added | the two directions are added. Asked are they side by side.
+added | you add the two directions. Return them side by side.
     torch.cat([forward, backward], dim=-1) => forward + backward
-last layer only | this is the last layer alone, (B, 2H). | [forward, backward] => [forward[-1], backward[-1]]
-last layer only, with an axis | this is the last layer alone. Asked are all L of them.
+last layer only | this is only the last layer, (B, 2H). | [forward, backward] => [forward[-1], backward[-1]]
+last layer only, with an axis | this is only the last layer. Return all L of them.
     [forward, backward] => [forward[-1:], backward[-1:]]
-forward only | these are the forward states alone. | torch.cat([forward, backward], dim=-1) => forward
-joined along the layers | the two directions are joined along the layers. Asked are they side by side.
+forward only | these are only the forward states. | torch.cat([forward, backward], dim=-1) => forward
+joined along the layers | you join the two directions along the layers. Return them side by side.
     dim=-1 => dim=0
-joined along the batch | the two directions are joined along the batch. Asked are they side by side.
+joined along the batch | you join the two directions along the batch. Return them side by side.
     dim=-1 => dim=1
-units interleaved | forward and backward numbers take turns in a row. Asked are two blocks of H.
+units interleaved | forward and backward numbers alternate in a row. Return two blocks of H.
     torch.cat([forward, backward], dim=-1) => torch.stack([forward, backward], dim=-1).flatten(-2)
-batch first | the batch stands first. States keep it second, whatever batch_first is.
+batch first | the batch comes first. In a state it is the second axis, whatever batch_first is.
     [forward, backward], dim=-1) => [forward, backward], dim=-1).transpose(0, 1)
 """)
 
@@ -192,7 +192,7 @@ merged = CHECKS.task(
 )
 
 
-# ---- Task 4, reverse_padded: each sequence turned round within its own length.
+# ---- Task 4, reverse_padded: each sequence reversed within its own length.
 def _reverse_padded(x, lengths):
     reversed_x = x.clone()
     for b, n in enumerate(lengths.tolist()):
@@ -207,38 +207,38 @@ def _reverse_padded(x, lengths):
     "B4 T4 I4 lengths=[4,2,3,3]",  # all sizes equal: a flip along another axis runs
 )
 def _reverse_padded_cases(numbers, B, T, I, lengths):
-    """The padding is not zero, so that it shows where it goes."""
+    """Draw padding that is not zero, so that it shows where it goes."""
     return {"x": numbers(B, T, I), "lengths": torch.tensor(lengths)}
 
 
 wrong = Mistakes("Rows of different length", _reverse_padded).edits("""
-flipped whole | the padding is turned to the front: every sequence is turned round over all T steps.
+flipped whole | the padding comes to the front: every sequence is reversed over all T steps.
     return reversed_x => return x.flip(1)
-flipped along the batch | this turns the batch round: the sequences change places.
+flipped along the batch | you reverse the batch: the sequences change places.
     return reversed_x => return x.flip(0)
-nothing turned | nothing is turned round. | return reversed_x => return x
-padding set to zero | the padding has become zero. Asked is that it stays. | x.clone() => x * 0
-features flipped | the numbers of each step are turned round, not the steps. | flip(0) => flip(1)
-both flipped | the numbers of each step are turned round, too. | flip(0) => flip(0, 1)
-padding turned, too | the padding stands behind the sequence, but in reverse order.
+nothing turned | nothing is reversed. | return reversed_x => return x
+padding set to zero | the padding has become zero. Leave it as it is. | x.clone() => x * 0
+features flipped | you reverse the numbers of each step instead of the steps. | flip(0) => flip(1)
+both flipped | you also reverse the numbers of each step. | flip(0) => flip(0, 1)
+padding turned, too | the padding comes after the sequence, but in reverse order.
     x[b, :n].flip(0) => x[b, :n].flip(0); reversed_x[b, n:] = x[b, n:].flip(0)
-one step too few | the last step of each sequence has stayed where it was. A slice ends before its end.
+one step too few | the last step of each sequence has stayed where it was. A slice leaves out its end index.
     lengths.tolist() => (lengths - 1).tolist()
-one step too many | a step of padding is turned, too, where there is one.
+one step too many | one step of padding is also moved, where there is one.
     lengths.tolist() => (lengths + 1).tolist()
-the longest for all | all sequences are turned over the longest length.
+the longest for all | all sequences are reversed over the longest length.
     lengths.tolist() => [int(lengths.max())] * len(x)
-the first for all | all sequences are turned over the length of the first.
+the first for all | all sequences are reversed over the length of the first.
     lengths.tolist() => [int(lengths[0])] * len(x)
-overwritten while read | the second half of each sequence mirrors the first: the tensor is overwritten while
-    it is read.
+overwritten while read | the second half of each sequence mirrors the first: you overwrite the tensor while
+    you read it.
     - reversed_x[b, :n] = x[b, :n].flip(0)
     + for t in range(n):
     +     reversed_x[b, t] = reversed_x[b, n - 1 - t]
-    look: Read from the tensor that came in, write to a copy.
-rolled | the steps keep their order and are moved along. Asked is the reverse order.
+    look: Read from the given tensor, write to a copy.
+rolled | the steps keep their order and are only shifted. Reverse their order.
     reversed_x[b, :n] = x[b, :n].flip(0) => reversed_x[b] = x[b].roll(-n, 0)
-time first | the lengths are applied along the batch: x is (B, T, I) here.
+time first | you apply the lengths along the batch, but x is (B, T, I) here.
     reversed_x[b, :n] = x[b, :n].flip(0) => reversed_x[:n, b] = x[:n, b].flip(0)
 """)
 
@@ -252,7 +252,7 @@ reverse_padded = CHECKS.task(
         "x": torch.tensor([[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 0.0, 0.0]])[..., None],
         "lengths": torch.tensor([4, 2]),
     },
-    agree="each sequence turned round by itself",
+    agree="each sequence reversed by itself",
 )
 
 
@@ -285,17 +285,17 @@ def _two_ways_cases(numbers, T, B, I, H):
 
 
 wrong = Mistakes("Two passes, lined up in time", _two_ways).edits("""
-not flipped back | the backward half stands in the order in which it was made: each step is beside another
+not flipped back | the backward half is in the order in which it was computed: each step is next to another
     step's input.
     backward.flip(0) => backward
 never flipped | both passes run from the first step to the last.
     x.flip(0) => x
     backward.flip(0) => backward
 flipped once, too late | the backward pass runs forward; only its outputs are flipped. | x.flip(0) => x
-flipped along the batch | the batch is flipped, not the time.
+flipped along the batch | you flip the batch instead of time.
     x.flip(0) => x.flip(1)
     backward.flip(0) => backward.flip(1)
-one cell for both | both passes use `ahead`: each direction has weights of its own.
+one cell for both | both passes use `ahead`, but each direction has weights of its own.
     _pass(back, => _pass(ahead,
 cells exchanged | `back` runs forward, and `ahead` backward.
     _pass(ahead, x) => _pass(back, x)
@@ -303,31 +303,31 @@ cells exchanged | `back` runs forward, and `ahead` backward.
 state handed over | the backward pass starts from the state in which the forward pass ended. Each starts from
     zeros.
     x.flip(0)) => x.flip(0), (h, c))
-added | the two halves are added in output. Asked are they side by side.
+added | you add the two halves in output. Return them side by side.
     torch.cat([forward, backward.flip(0)], dim=-1) => forward + backward.flip(0)
-backward first | the backward half stands first in output.
+backward first | the backward half comes first in output.
     [forward, backward.flip(0)] => [backward.flip(0), forward]
 joined along time | output has 2T steps: the halves are joined along time.
     backward.flip(0)], dim=-1 => backward.flip(0)]
-forward only | output has the forward half alone. | torch.cat([forward, backward.flip(0)], dim=-1) => forward
-backward state of the last step | the backward rows of the states are taken at the last step, where that
+forward only | output has only the forward half. | torch.cat([forward, backward.flip(0)], dim=-1) => forward
+backward state of the last step | you take the backward rows of the states at the last step, where that
     direction begins. § The states interleave
     h_n, c_n = torch => _, (h_back, c_back) = _pass(back, x[-1:]); h_n, c_n = torch
-states at both first steps | the forward rows of the states are taken at the first step, where that direction
+states at both first steps | you take the forward rows of the states at the first step, where that direction
     begins. § The states interleave
     h_n, c_n = torch => _, (h, c) = _pass(ahead, x[:1]); h_n, c_n = torch
 states exchanged | the backward state is the first row of h_n and c_n. § The states interleave
     [h, h_back] => [h_back, h]
     [c, c_back] => [c_back, c]
-forward state only | h_n and c_n have the forward state alone, without a row for each direction.
+forward state only | h_n and c_n have only the forward state, without a row for each direction.
     torch.stack([h, h_back]), torch.stack([c, c_back]) => h, c § The states interleave
-states side by side | h_n and c_n are (B, 2H). Asked is a row for each direction. § The states interleave
+states side by side | h_n and c_n are (B, 2H). Return a row for each direction. § The states interleave
     torch.stack([h, h_back]) => torch.cat([h, h_back], dim=-1)
     torch.stack([c, c_back]) => torch.cat([c, c_back], dim=-1)
 h and c mixed | h_n holds h and c of the forward direction, c_n those of the backward one.
     [h, h_back] => [h, c]
     [c, c_back] => [h_back, c_back] § The states interleave
-h for c | c_n is h_n once more. § The states interleave | [c, c_back] => [h, h_back]
+h for c | c_n is h_n again. § The states interleave | [c, c_back] => [h, h_back]
 c collected | output is made of c. What a cell shows is h.
     - output = torch.cat([forward, backward.flip(0)], dim=-1)
     + def memories(cell, steps):
@@ -360,7 +360,7 @@ two_ways = CHECKS.task(
 # ---- Task 6, BiLSTM: a published class, repaired fault by fault until it equals torch.nn.LSTM.
 PLAIN = Trait("there is one layer and no option but batch_first", "what several layers and the options need")
 DEEP = Trait("there are several layers", "what goes from one layer to the next")
-DROPS = Trait("there is dropout", "when dropout acts, and where")
+DROPS = Trait("there is dropout", "when dropout is applied, and where")
 
 
 class _Torch(nn.LSTM):
@@ -371,7 +371,7 @@ class _Torch(nn.LSTM):
 
 
 class _BiLSTM(nn.Module):
-    """The published class repaired, from which the mistakes are made."""
+    """The published class, repaired. The mistakes are edits of it."""
 
     def __init__(self, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0):
         super().__init__()
@@ -422,14 +422,14 @@ def _BiLSTM_cases(seed):
     numbers = random_numbers(seed, 0.8, torch.float32)
     case = partial(layer_case, numbers, always={"bidirectional": True})
     whole = {"num_layers": 2, "state": True, "batch_first": True}
-    return [  # in the order of the lesson, in which a verdict goes
+    return [  # in the order of the lesson, which a verdict follows
         case((5, 3, 4, 2), PLAIN),
         case((4, 5, 3, 2), PLAIN, batch_first=True),
         case((2, 4, 5, 6), DEEP, num_layers=3, batch_first=True),
         case((3, 5, 2, 4), STATE, state=True),
         case((2, 5, 3, 6), STATE, **whole),
         case((4, 2, 3, 5), NO_BIAS, bias=False),
-        # Here all is dropped or nothing, so no draw plays a part.
+        # Here everything is dropped or nothing, so no random draw matters.
         case((3, 4, 6, 5), DROPS, num_layers=3, dropout=1.0, train=True),
         case((2, 4, 5, 6), DROPS, num_layers=2, dropout=1.0),
         masked_case(numbers, DROPS, always={"bidirectional": True}),
@@ -439,22 +439,23 @@ def _BiLSTM_cases(seed):
     ]
 
 
-# The seven faults in the lesson's order, and how it starts.
+# The seven faults in the lesson's order, and the initialisation.
 FAULTS = """
 axes | time and batch are exchanged: the loop runs over the batch. § The axes
     if self.batch_first: => if not self.batch_first:
     if self.batch_first else x => if not self.batch_first else x
-flip | the backward half stands in the order in which it was made, not in the order of the input.
+flip | the backward half is in the order in which it was computed, not in the order of the input.
     backward.flip(0) => backward § The backward half, flipped back
-layers | the weights of nn.LSTM do not fit a second layer: there each direction reads its own outputs only.
+layers | nn.LSTM's weights do not fit a second layer: in yours, each direction reads only its own outputs.
     width = 2 * hidden_size if => width = hidden_size if § Both halves go up
 states | h_n and c_n are those of one direction of one layer, without an axis for the others.
     (h_n, c_n) => tuple(ahead) § All states come out
-start | the states that are given have no part in it. § A state goes in | else hx => else (zeros, zeros)
+start | the given states are not used. § A state goes in | else hx => else (zeros, zeros)
 bias | with bias=False there are biases all the same. § Without biases | if bias: => if True:
-eval | dropout acts in eval, too. § No dropout in eval | self.dropout, self.training) => self.dropout)
-zeros | newly built, all its weights are zero. What does layer 1 read then, and which gradient does it
-    send down? § All together
+eval | dropout is also applied in eval. § No dropout in eval | self.dropout, self.training) => self.dropout)
+zeros | all weights of a new layer are zero. What does layer 1 read then, and which gradient does it send
+    down?
+    § All together
     torch.empty(shape).uniform_(-bound, bound) => torch.zeros(shape)
     look: nn.LSTM draws its weights. Print the largest of a new layer's, with H = 4 and with H = 100.
 """
@@ -463,66 +464,66 @@ faults = list(parse(FAULTS, __file__, 0))
 wrong = Mistakes("A published class, repaired", _BiLSTM)
 wrong.edits(FAULTS)
 wrong.edits("""
-batch_first ignored | batch_first makes no difference. § The axes
+batch_first ignored | batch_first has no effect. § The axes
     if self.batch_first: => if False:
     if self.batch_first else x => if False else x
-output not turned back | with batch_first, output is time-first: it is not turned back. § The axes
+output not turned back | with batch_first, output is still time first: it is not transposed back. § The axes
     if self.batch_first else x => if False else x
-states batch first | with batch_first, h_n and c_n come batch-first. States keep the batch second.
+states batch first | with batch_first, h_n and c_n come batch first. In a state the batch is the second axis.
     (h_n, c_n) => tuple(s.transpose(0, 1) if self.batch_first else s for s in (h_n, c_n))
     § All states come out
 never flipped | both directions run from the first step to the last. § Two passes, lined up in time
     x.flip(0) => x
     backward.flip(0) => backward
-flipped along the batch | the batch is flipped, not the time. § Two passes, lined up in time
+flipped along the batch | you flip the batch instead of time. § Two passes, lined up in time
     x.flip(0) => x.flip(1)
     backward.flip(0) => backward.flip(1)
-halves exchanged | the backward half stands first in output. § Two passes, lined up in time
+halves exchanged | the backward half comes first in output. § Two passes, lined up in time
     [forward, backward.flip(0)] => [backward.flip(0), forward]
-all forward first | the rows of h_n and c_n are in another order: all forward ones come first.
+all forward first | the rows of h_n and c_n are in a different order: all forward ones come first.
     zip(*states, strict=True) => zip(*states[0::2], *states[1::2], strict=True) § The states interleave
-last layer's states only | h_n and c_n have the two rows of the last layer only. § All states come out
+last layer's states only | h_n and c_n only have the two rows of the last layer. § All states come out
     zip(*states, strict=True) => zip(*states[-2:], strict=True)
-h for c | c_n is h_n once more. § All states come out | (h_n, c_n) => (h_n, h_n)
-hx all forward first | the rows of hx are read in another order: all forward ones first. § A state goes in
+h for c | c_n is h_n again. § All states come out | (h_n, c_n) => (h_n, h_n)
+hx all forward first | you read the rows of hx in a different order: all forward ones first. § A state goes in
     h_0[k], c_0[k] => h_0[layer], c_0[layer]
     h_0[k + 1], c_0[k + 1] => h_0[layer + self.num_layers], c_0[layer + self.num_layers]
-all forward first, hx too | the rows of h_n, c_n and hx are in another order: all forward ones come first.
+all forward first, hx too | the rows of h_n, c_n and hx are in a different order: all forward ones come first.
     zip(*states, strict=True) => zip(*states[0::2], *states[1::2], strict=True)
     h_0[k], c_0[k] => h_0[layer], c_0[layer]
     h_0[k + 1], c_0[k + 1] => h_0[layer + self.num_layers], c_0[layer + self.num_layers]
     § The states interleave
-hx for forward only | the backward direction starts from zeros, though a state is given. § A state goes in
+hx for forward only | the backward direction starts from zeros, although a state is given. § A state goes in
     h_0[k + 1], c_0[k + 1] => zeros[0], zeros[0]
 hx of the first layer for all | every layer starts from the states of layer 0. § A state goes in
     k = 2 * layer => k = 0
-no dropout at all | dropout acts nowhere, in training neither. § No dropout in eval
+no dropout at all | dropout is not applied anywhere, not even in training. § No dropout in eval
     self.dropout, self.training) => 0.0)
-dropout on the input | dropout acts on the input of layer 0, too. § No dropout in eval
+dropout on the input | dropout is also applied to the input of layer 0. § No dropout in eval
     if layer > 0: => if True:
-dropout on the output | dropout acts after the last layer, too. § No dropout in eval
+dropout on the output | dropout is also applied after the last layer. § No dropout in eval
     - if layer > 0:
     + if False:
     - states += [ahead, back]
     + states += [ahead, back]
     + x = F.dropout(x, self.dropout, self.training)
-nothing made larger | in training, what dropout leaves goes up as it is. nn.LSTM keeps the mean of
-    what goes up. § No dropout in eval
+nothing made larger | in training, what dropout leaves goes up as it is. nn.LSTM preserves the mean of what
+    goes up. § No dropout in eval
     F.dropout(x, self.dropout, self.training) => x * (torch.rand_like(x) >= self.dropout * self.training)
-divided by zero | in training with dropout=1.0 there is nan: nothing stays, and 1 - p is 0.
+divided by zero | in training with dropout=1.0 there is nan: nothing is left, and 1 - p is 0.
     - x = F.dropout(x, self.dropout, self.training)
     + kept = torch.rand_like(x) >= self.dropout * self.training
     + x = x * kept / (1 - self.dropout * self.training)
     § No dropout in eval
-the share that stays | dropout is taken for the share that stays. It is the share that goes.
+the share that stays | you use dropout as the share that stays. It is the share that is dropped.
     x = F.dropout(x, self.dropout, => x = F.dropout(x, 1 - self.dropout, § No dropout in eval
-one mask for all steps | the same units are dropped at all steps. nn.LSTM draws anew for each.
+one mask for all steps | the same units are dropped at all steps. nn.LSTM draws a new mask for each.
     F.dropout(x, => x * F.dropout(torch.ones_like(x[0]), § No dropout in eval
 one mask for all sequences | the same units are dropped in all sequences of the batch. § No dropout in eval
     F.dropout(x, => x * F.dropout(torch.ones_like(x[:, :1]),
-whole steps dropped | of a step, all units are dropped, or none. § No dropout in eval
+whole steps dropped | all units of a step are dropped, or none. § No dropout in eval
     F.dropout(x, => x * F.dropout(torch.ones_like(x[..., :1]),
-one mask for both halves | the same units are dropped of the forward half and of the backward half.
+one mask for both halves | the same units are dropped in the forward half and in the backward half.
     - x = F.dropout(x, self.dropout, self.training)
     + kept = F.dropout(torch.ones_like(x.chunk(2, dim=-1)[0]), self.dropout, self.training)
     + x = x * torch.cat([kept, kept], dim=-1)
@@ -533,15 +534,15 @@ a mask for each direction | each direction reads a mask of its own. nn.LSTM draw
     self.run(x, => self.run(F.dropout(x, self.dropout * (layer > 0), self.training),
     self.run(x.flip(0), => self.run(F.dropout(x.flip(0), self.dropout * (layer > 0), self.training),
     § No dropout in eval
-biases start at zero | newly built, its biases are zero. nn.LSTM draws them, too. § All together
+biases start at zero | the biases of a new layer are zero. nn.LSTM draws them, too. § All together
     uniform_(-bound, bound) => uniform_(-bound, bound) * ("bias" not in name)
-range too wide | newly built, it has numbers that are larger than nn.LSTM's ever are: these depend on H.
+range too wide | a new layer has numbers that are larger than nn.LSTM's ever are: these depend on H.
     torch.empty(shape).uniform_(-bound, bound) => torch.randn(shape) § All together
-not below zero | newly built, no number in it is negative. nn.LSTM's range is as wide below 0 as above.
+not below zero | no number in a new layer is negative. nn.LSTM's range is as wide below 0 as above.
     uniform_(-bound, bound) => uniform_(0, bound) § All together
 zeros in float32 | where x is float64, it starts from zeros of torch's default dtype. § All together
     x.new_zeros( => torch.zeros(
-state kept as a parameter | a state is among its parameters: state_dict() has it, and an optimizer would
+state kept as a parameter | a state is among the parameters: state_dict() has it, and an optimizer would
     change it. § All together
     super().__init__() => super().__init__(); self.h_0 = nn.Parameter(torch.zeros(1, 1, 1))
 no gradient | the numbers are right, but no gradient flows back from them. § All together
@@ -549,13 +550,13 @@ no gradient | the numbers are right, but no gradient flows back from them. § Al
 """)
 wrong(
     "as given",
-    "it gives what the class as given gives: no repair shows yet.",
-    look="The lesson begins with the axes, since all else stands on them.",
+    "it gives the same results as the given class: no repair shows yet.",
+    look="The lesson begins with the axes, because everything else depends on them.",
 )(given.BiLSTM)
 
 
 def _halves(returned, arguments):
-    """Both halves of output, time first, and the two states: each of them has points of its own."""
+    """Return both halves of output, time first, and the two states: each has points of its own."""
     if is_random(arguments):
         check_random(returned if arguments["x"] is None else returned[0], arguments)
         return dict.fromkeys(("forward half", "backward half", "h_n", "c_n"), torch.zeros(0))
@@ -580,8 +581,8 @@ BiLSTM = CHECKS.task(
         all states 1 = h_n, c_n where there are several layers
         hx 1 = forward half, backward half where a state is given
         bias=False 1 = forward half, backward half where there are no biases
-        dropout in training alone 1 = forward half, backward half where there is dropout
-        a drawn start 1 = forward half where it is newly built
+        dropout only in training 1 = forward half, backward half where there is dropout
+        drawn parameters 1 = forward half where it is newly built
         all of it together 2
     """,
     truth=_Torch,

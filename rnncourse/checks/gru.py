@@ -1,4 +1,5 @@
-"""The checks of exercise set 08: the GRU's step in both variants, two conventions, a cell, the way back."""
+"""The checks of exercise set 08: the GRU's step in both variants, two conventions, a cell, the backward
+step."""
 
 import functools
 from typing import Any
@@ -65,53 +66,54 @@ def _step_cases(seed: int) -> list[Case]:
     return batches + zeros + [case(None, 5, 4), case(None, 3, 6, H_ZERO), case(None, 4, 2)]
 
 
-# Of both variants of the step.
+# For both variants of the step.
 COMMON = """
 z the other way | z and 1 - z are exchanged: with z = 1 torch's GRU keeps the old state. § Which way z points
     (1 - z) * n + z * h => (1 - z) * h + z * n
 h not mixed in | the old state is not mixed in: only 1 - z of the candidate is left.
     + z * h =>
     § What can one leave out of an LSTM?
-old state kept whole | the old state is kept whole, whatever z is. § What can one leave out of an LSTM?
+old state kept whole | all of the old state is kept, whatever z is. § What can one leave out of an LSTM?
     + z * h => + h
-candidate written whole | the candidate is written whole: nothing ties what is written to what is kept.
+candidate written whole | all of the candidate is written: nothing ties what is written to what is kept.
     (1 - z) * n => n § What can one leave out of an LSTM?
-candidate alone | this is the candidate n: z has no part in it. | (1 - z) * n + z * h => n
-r mixes | r stands where z should: which gate says how much is kept?
+candidate alone | this is the candidate n: z is not used. | (1 - z) * n + z * h => n
+r mixes | r is where z should be: which gate says how much is kept?
     (1 - z) * n + z * h => (1 - r) * n + r * h
-reset h kept | what is kept is r * h. The reset gate is for the candidate alone. | + z * h => + z * r * h
-tanh over the mix | the new state is squashed once more: it has a bound already.
+reset h kept | you keep r * h. The reset gate is only for the candidate. | + z * h => + z * r * h
+tanh over the mix | the new state is squashed again, although it is already bounded.
     (1 - z) * n + z * h => torch.tanh((1 - z) * n + z * h) § What can one leave out of an LSTM?
-sigmoid for n | n has been through a sigmoid: what range should it have? | n = torch.tanh => n = torch.sigmoid
+sigmoid for n | you apply a sigmoid to n: what range should it have? | n = torch.tanh => n = torch.sigmoid
 n not activated | n is the bare sum: it is not squashed. | n = torch.tanh => n =
-tanh for r | r has been through tanh: a gate lies between 0 and 1. | r = torch.sigmoid => r = torch.tanh
-tanh for z | z has been through tanh: a gate lies between 0 and 1. | z = torch.sigmoid => z = torch.tanh
-tanh for both gates | r and z have been through tanh: a gate lies between 0 and 1.
+tanh for r | you apply tanh to r, but a gate lies between 0 and 1. | r = torch.sigmoid => r = torch.tanh
+tanh for z | you apply tanh to z, but a gate lies between 0 and 1. | z = torch.sigmoid => z = torch.tanh
+tanh for both gates | you apply tanh to r and z, but a gate lies between 0 and 1.
     r = torch.sigmoid => r = torch.tanh
     z = torch.sigmoid => z = torch.tanh
-r over the whole | r multiplies the input's part, too. | tanh(ih_n => tanh(r * ih_n
+r over the whole | r also multiplies the input's part. | tanh(ih_n => tanh(r * ih_n
 bias_hh missing | a bias is missing: bias_hh is not added. § Four biases, not three and not six
     (h, weight_hh, bias_hh) => (h, weight_hh)
 bias_ih missing | a bias is missing: bias_ih is not added. § Four biases, not three and not six
     (x_t, weight_ih, bias_ih) => (x_t, weight_ih)
-bias_ih twice | bias_ih is added twice and bias_hh never: a slip of the keyboard?
+bias_ih twice | bias_ih is added twice and bias_hh is never added: a typo?
     (h, weight_hh, bias_hh) => (h, weight_hh, bias_ih) § Four biases, not three and not six
-bias_hh twice | bias_hh is added twice and bias_ih never: a slip of the keyboard?
+bias_hh twice | bias_hh is added twice and bias_ih is never added: a typo?
     (x_t, weight_ih, bias_ih) => (x_t, weight_ih, bias_hh) § Four biases, not three and not six
-x left out | x_t has no part in it. | (x_t, weight_ih, bias_ih) => (0 * x_t, weight_ih, bias_ih)
+x left out | x_t is not used. | (x_t, weight_ih, bias_ih) => (0 * x_t, weight_ih, bias_ih)
 order z, r, n | your numbers are those of blocks in the order z, r, n. torch stacks them r, z, n.
     ih_r, ih_z, ih_n = => ih_z, ih_r, ih_n =
     hh_r, hh_z, hh_n = => hh_z, hh_r, hh_n = § Equal to torch
 """
 
 step_mistakes = Mistakes("The equations", _step_after).edits("""
-b_hn outside the reset | b_hn is added outside the product with r: it belongs to the part that r multiplies.
+b_hn outside the reset | b_hn is added outside the product with r, but it belongs to the part that r
+    multiplies.
     r * hh_n => r * (hh_n - bias_hh.chunk(3)[2]) + bias_hh.chunk(3)[2] § Four biases, not three and not six
 reset before the matmul | your reset gate acts before the matmul, W_hn (r * h): the published paper's GRU.
     torch's acts after it. § Where the reset gate acts
     r * hh_n => linear(r * h, weight_hh.chunk(3)[2], bias_hh.chunk(3)[2])
-reset before, bias too | your reset gate acts before the matmul, and on the bias after it: it belongs after,
-    on both. § Where the reset gate acts
+reset before, bias too | your reset gate acts before the matmul, and also on the bias: it should act after the
+    matmul, on both. § Where the reset gate acts
     r * hh_n => linear(r * h, weight_hh.chunk(3)[2]) + r * bias_hh.chunk(3)[2]
 """)
 step_mistakes.edits(COMMON)
@@ -122,9 +124,9 @@ order n, r, z | your numbers are those of blocks in the order n, r, z. torch sta
 order r, n, z | your numbers are those of blocks in the order r, n, z. torch stacks them r, z, n.
     ih_r, ih_z, ih_n = => ih_r, ih_n, ih_z =
     hh_r, hh_z, hh_n = => hh_r, hh_n, hh_z = § Equal to torch
-r left out | r has no part in it: the candidate reads the whole old state. | r * hh_n => hh_n
-z for r | z stands where r should: which gate says how much n reads? | r * hh_n => z * hh_n
-r on the input | r multiplies the input's part. It says how much of the old state is read.
+r left out | r is not used: the candidate reads the whole old state. | r * hh_n => hh_n
+z for r | z is where r should be: which gate says how much n reads? | r * hh_n => z * hh_n
+r on the input | r multiplies the input's part. It should say how much of the old state is read.
     ih_n + r * hh_n => r * ih_n + hh_n
 r outside the tanh | r multiplies the tanh, not what goes into it.
     torch.tanh(ih_n + r * hh_n) => r * torch.tanh(ih_n + hh_n)
@@ -143,7 +145,7 @@ gates not activated | r and z are the bare sums: they are not squashed.
     r = torch.sigmoid => r =
     z = torch.sigmoid => z =
 """)
-SAME = "r from the block of z; z from the block of r"  # as z for r, and as r for z
+SAME = "r from the block of z; z from the block of r"  # the same as z for r, and as r for z
 step_mistakes.edits(GRU_GATES + GRU_CANDIDATE + GRU_MIX + BIAS_SIGNS, but=f"{SAME}; candidate squashed twice")
 
 gru_step = CHECKS.task(
@@ -169,13 +171,13 @@ def _step_before(x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
 
 
 wrong = Mistakes("Where the reset gate acts", _step_before).edits("""
-reset after the matmul | your reset gate acts after the matmul: these are torch's numbers. Asked is the other
+reset after the matmul | your reset gate acts after the matmul: these are torch's numbers. Compute the other
     variant.
     linear(r * h, W_n, b_n) => r * hh_n
-reset after, bias outside | your reset gate acts after the matmul, on all but the bias. In this variant it
-    acts on h.
+reset after, bias outside | your reset gate acts after the matmul, on everything but the bias. In this variant
+    it acts on h.
     linear(r * h, W_n, b_n) => r * linear(h, W_n) + b_n
-r on the bias, too | r multiplies b_hn, too. Here it acts on h alone, before the matmul.
+r on the bias, too | r also multiplies b_hn. Here it acts only on h, before the matmul.
     linear(r * h, W_n, b_n) => linear(r * h, W_n) + r * b_n
 reset twice | the reset gate acts twice, before the matmul and after it.
     linear(r * h, W_n, b_n) => r * linear(r * h, W_n, b_n)
@@ -192,11 +194,11 @@ order r, n, z | your numbers are those of blocks in the order r, n, z. torch sta
     ih_r, ih_z, ih_n = => ih_r, ih_n, ih_z =
     hh_r, hh_z, hh_n = => hh_r, hh_n, hh_z =
     weight_hh.chunk(3)[2], bias_hh.chunk(3)[2] => weight_hh.chunk(3)[1], bias_hh.chunk(3)[1] § Equal to torch
-r left out | r has no part in it: the candidate reads the whole old state. | linear(r * h, W_n, b_n) => hh_n
-z for r | z stands where r should: which gate says how much n reads? | r * h, => z * h,
+r left out | r is not used: the candidate reads the whole old state. | linear(r * h, W_n, b_n) => hh_n
+z for r | z is where r should be: which gate says how much n reads? | r * h, => z * h,
 the gates read r * h, too | the gates read r * h as well. z reads the old state as it is.
     sigmoid(ih_z + hh_z) => sigmoid(ih_z + linear(r * h, weight_hh, bias_hh).chunk(3, dim=-1)[1])
-W_hr for W_hn | r * h meets the first block of weight_hh, that of r. Which block is n's?
+W_hr for W_hn | r * h is multiplied by the first block of weight_hh, that of r. Which block is n's?
     weight_hh.chunk(3)[2], bias_hh.chunk(3)[2] => weight_hh.chunk(3)[0], bias_hh.chunk(3)[0]
 """)
 wrong.edits(GRU_GATES + GRU_MIX, but=SAME)
@@ -227,27 +229,28 @@ def _turn_z_cases(numbers, I, H):
 
 
 wrong = Mistakes("Which way z points", _turn_z).edits("""
-biases as they were | the weights are turned, the biases are not. What else goes into z's sum?
+biases as they were | the weights are changed, the biases are not. What else goes into z's sum?
     turned(bias_ih), turned(bias_hh) => bias_ih, bias_hh
-one bias as it was | bias_hh is as it was. It goes into z's sum as bias_ih does. | turned(bias_hh) => bias_hh
+one bias as it was | bias_hh is as it was. It goes into z's sum just as bias_ih does.
+    turned(bias_hh) => bias_hh
 bias_ih as it was | bias_ih is as it was. | turned(bias_ih) => bias_ih
-weight_hh as it was | weight_hh is as it was: z reads the state, too. | turned(weight_hh) => weight_hh
-weight_ih as it was | weight_ih is as it was: z reads the input, too. | turned(weight_ih) => weight_ih
-r's block | it is r's block that you turn. In which order do the blocks lie? § Equal to torch
+weight_hh as it was | weight_hh is as it was, but z also reads the state. | turned(weight_hh) => weight_hh
+weight_ih as it was | weight_ih is as it was, but z also reads the input. | turned(weight_ih) => weight_ih
+r's block | you change r's block. In which order do the blocks lie? § Equal to torch
     [r, -z, n] => [-r, z, n]
-n's block | it is n's block that you turn. In which order do the blocks lie? § Equal to torch
+n's block | you change n's block. In which order do the blocks lie? § Equal to torch
     [r, -z, n] => [r, z, -n]
-all blocks | all three blocks are turned. Only z changes its meaning. | [r, -z, n] => [-r, -z, -n]
-r and z | r's block is turned, too. Only z changes its meaning. | [r, -z, n] => [-r, -z, n]
-1 - weights | you take 1 minus the weights. It is the gate that becomes 1 - z, after the sigmoid; what goes
-    into it?
+all blocks | you change all three blocks. Only z changes its meaning. | [r, -z, n] => [-r, -z, -n]
+r and z | you also change r's block. Only z changes its meaning. | [r, -z, n] => [-r, -z, n]
+1 - weights | you take 1 minus the weights. It is the gate that becomes 1 - z, after the sigmoid. What goes
+    into the sigmoid?
     -z => 1 - z
 1 - all weights | you take 1 minus all the weights. It is the gate that becomes 1 - z, after the sigmoid.
     [r, -z, n] => [1 - r, 1 - z, 1 - n]
-blocks exchanged | r and z change places. The order of the blocks is the same in both.
+blocks exchanged | you swap r and z. But both conventions have the blocks in the same order.
     [r, -z, n] => [z, r, n]
 nothing changed | the weights are as they were. | -z => z
-z's block set to zero | z's block is zero now: then z is 0.5 for every input. | -z => 0 * z
+z's block set to zero | z's block is now zero: then z is 0.5 for every input. | -z => 0 * z
 """)
 
 turn_z = CHECKS.task(
@@ -260,7 +263,7 @@ turn_z = CHECKS.task(
 )
 
 
-# ---- Task 4, from_keras: weights of another layout and order.
+# ---- Task 4, from_keras: weights with a different layout and order.
 def _from_keras(kernel, recurrent_kernel, bias):
     def rzn(blocks):
         z, r, n = blocks.chunk(3, dim=-1)
@@ -276,38 +279,37 @@ def _from_keras_cases(numbers, I, H):
 
 
 wrong = Mistakes("Equal to torch", _from_keras).edits("""
-order kept | all is transposed as it should be, but the blocks lie as before, z, r, n.
+order kept | everything is transposed as it should be, but the blocks are still in the order z, r, n.
     [r, z, n] => [z, r, n]
 not transposed | the blocks are in torch's order, but not transposed: Keras writes x @ kernel, and torch?
     rzn(kernel).T, rzn(recurrent_kernel).T => rzn(kernel), rzn(recurrent_kernel)
-nothing changed | these are Keras's own: compare the two layouts first, then the two orders.
+nothing changed | these are still Keras's weights: compare the two layouts first, then the two orders.
     [r, z, n] => [z, r, n]
     rzn(kernel).T, rzn(recurrent_kernel).T => rzn(kernel), rzn(recurrent_kernel)
-reshaped | the shapes fit, but reshape keeps the numbers in their row order: that is not a transposition.
+reshaped | the shapes fit, but reshape keeps the numbers in row order: that is not a transposition.
     rzn(kernel).T => rzn(kernel).reshape(-1, len(kernel))
     rzn(recurrent_kernel).T => rzn(recurrent_kernel).reshape(-1, len(recurrent_kernel))
-reshaped first | the shapes fit, but reshape keeps the numbers in their row order: that does not
-    transpose.
+reshaped first | the shapes fit, but reshape keeps the numbers in row order: that does not transpose.
     rzn(kernel).T => rzn(kernel.reshape(-1, len(kernel)).T).T
     rzn(recurrent_kernel).T => rzn(recurrent_kernel.reshape(-1, len(recurrent_kernel)).T).T
 biases in the old order | the weights are in torch's order, the biases are not: they have three blocks, too.
     rzn(bias[0]), rzn(bias[1]) => bias[0], bias[1]
-biases exchanged | the two biases are exchanged. For r and z it would not matter, for n it does.
+biases exchanged | the two biases are exchanged. That would not matter for r and z, but it does for n.
     rzn(bias[0]), rzn(bias[1]) => rzn(bias[1]), rzn(bias[0]) § Four biases, not three and not six
-biases added up | the biases are added into one, and the other is zero. For n the two do different things.
+biases added up | you add the biases into one, and the other is zero. For n the two do different things.
     rzn(bias[0]), rzn(bias[1]) => rzn(bias[0] + bias[1]), torch.zeros_like(bias[1])
     § Four biases, not three and not six
-one bias twice | bias_hh is the input's bias once more. § Four biases, not three and not six
+one bias twice | bias_hh is the input's bias again. § Four biases, not three and not six
     rzn(bias[1]) => rzn(bias[0])
-z turned | z's block has its sign changed. In Keras z keeps, as in torch. § Which way z points
+z turned | the sign of z's block is changed. But in Keras z keeps, as in torch. § Which way z points
     [r, z, n] => [r, -z, n]
-z and n exchanged | the wrong blocks change places. Write both orders down, one below the other.
+z and n exchanged | you swap the wrong blocks. Write both orders down, one below the other.
     [r, z, n] => [n, r, z]
-r and n exchanged | the wrong blocks change places. Write both orders down, one below the other.
+r and n exchanged | you swap the wrong blocks. Write both orders down, one below the other.
     [r, z, n] => [z, n, r]
-turned round | the blocks lie n, z, r now. Write both orders down, one below the other.
+turned round | the blocks are now in the order n, z, r. Write both orders down, one below the other.
     [r, z, n] => [n, z, r]
-moved on by one | the blocks lie r, n, z now. torch: r, z, n. | [r, z, n] => [r, n, z]
+moved on by one | the blocks are now in the order r, n, z. torch has r, z, n. | [r, z, n] => [r, n, z]
 """)
 
 from_keras = CHECKS.task(
@@ -324,10 +326,10 @@ from_keras = CHECKS.task(
 )
 
 
-# ---- Task 5, first_difference: where the two variants part over a sequence.
-LATER = Trait("they part later than at the first step", "which step you report")
-AT_ONCE = Trait("they part at the first step", "how you count the steps")
-NEVER = Trait("they never part so far", "what you report where no step is above the tolerance")
+# ---- Task 5, first_difference: where the two variants diverge over a sequence.
+LATER = Trait("they diverge later than at the first step", "which step you report")
+AT_ONCE = Trait("they diverge at the first step", "how you count the steps")
+NEVER = Trait("they do not diverge within T steps", "what you report where no step is above the tolerance")
 
 
 def _first_difference(x, h_0, weight_ih, weight_hh, bias_ih, bias_hh, tolerance):
@@ -344,7 +346,7 @@ def _first_difference(x, h_0, weight_ih, weight_hh, bias_ih, bias_hh, tolerance)
 
 @functools.cache
 def _case(seed: int, trait: Trait, T: int, B: int, I: int, H: int) -> Case:
-    """LATER: drawn until no two steps that could be meant are the same.
+    """Return a case. For LATER, draw until all the steps that could be confused are different.
 
     They are: step 0, the first and the last above the tolerance, the one after that first, the one with the
     largest gap, and the one whose number is how many are above.
@@ -375,7 +377,7 @@ def _first_difference_cases(seed: int) -> list[Case]:
 
 
 def _derive(returned: Plain, arguments: dict[str, Any]) -> Plain:
-    """A whole number in the place of `first` is as good as a tensor."""
+    """Accept a whole number as `first` as well as a tensor."""
     if isinstance(returned, tuple | list) and len(returned) == 2:
         if returned[1] is None:
             raise Problem("first is None; expected T where no step is above the tolerance.")
@@ -385,33 +387,33 @@ def _derive(returned: Plain, arguments: dict[str, Any]) -> Plain:
 
 
 wrong = Mistakes("Where the reset gate acts", _first_difference).edits("""
-one state for both | both variants go on from one state: these are the errors of single steps. Each has its
-    own state.
+one state for both | both variants continue from one state: these are the errors of single steps. Each needs a
+    state of its own.
     _step_before(x_t, b, => _step_before(x_t, a,
-one state for both, the other | both variants go on from one state: the other's. Each has its own state.
+one state for both, the other | both variants continue from the other's state. Each needs a state of its own.
     _step_after(x_t, a, => _step_after(x_t, b,
 h_0 at each step | each step starts from h_0: nothing is carried.
     _step_after(x_t, a, => _step_after(x_t, h_0,
     _step_before(x_t, b, => _step_before(x_t, h_0,
-h_0 ignored | h_0 has no part in it: the states start from zeros.
+h_0 ignored | h_0 is not used: the states start from zeros.
     a, b, gap = h_0, h_0 => a, b, gap = 0 * h_0, 0 * h_0
-mean | gap is the mean of the differences. Asked is the largest. | .abs().max() => .abs().mean()
-sum | gap is the sum of the differences. Asked is the largest. | .abs().max() => .abs().sum()
+mean | gap is the mean of the differences. Return the largest. | .abs().max() => .abs().mean()
+sum | gap is the sum of the differences. Return the largest. | .abs().max() => .abs().sum()
 no absolute value | a difference may be negative: its absolute value is missing. | .abs().max() => .max()
-norm | gap is the norm of the differences. Asked is the largest. | (a - b).abs().max() => (a - b).norm()
-first row of the batch | only the first row of the batch is looked at. | (a - b).abs() => (a - b)[0].abs()
-largest so far | each gap is the largest so far: a gap may become smaller again.
+norm | gap is the norm of the differences. Return the largest. | (a - b).abs().max() => (a - b).norm()
+first row of the batch | you only look at the first row of the batch. | (a - b).abs() => (a - b)[0].abs()
+largest so far | each gap is the largest so far, but a gap may become smaller again.
     torch.stack(gap) => torch.stack(gap).cummax(0)[0]
 added up | the gaps are added up over time. | torch.stack(gap) => torch.stack(gap).cumsum(0)
-counted from 1 | first is one too large: steps are counted from 0. | above[0] => above[0] + 1
+counted from 1 | first is one too large: steps count from 0. | above[0] => above[0] + 1
 last step above | first is the last step above the tolerance. | above[0] => above[-1]
 number of steps above | first is the number of steps above the tolerance.
     above[0] if above else len(gap) => len(above)
 largest gap's step | first is the step of the largest gap. | above[0] if => int(gap.argmax()) if
-0 where none | where no step is above the tolerance, first is 0: argmax of nothing but False is 0.
+0 where none | where no step is above the tolerance, first is 0: the argmax of all False is 0.
     else len(gap) => else 0
--1 where none | where no step is above the tolerance, first is -1; asked is T. | else len(gap) => else -1
-T - 1 where none | where no step is above the tolerance, first is the last step; asked is T.
+-1 where none | where no step is above the tolerance, first is -1 instead of T. | else len(gap) => else -1
+T - 1 where none | where no step is above the tolerance, first is the last step instead of T.
     else len(gap) => else len(gap) - 1
 first step below | first is the first step that is not above the tolerance.
     gap > tolerance => gap <= tolerance
@@ -466,7 +468,7 @@ wrong.extend(
     step_mistakes.through(
         lambda step: type("MyGRUCell", (_MyGRUCell,), {"step": staticmethod(step)}),
         hint="the step in it is not right: {}",
-        but=(  # the rarer ones, which are known in gru_step
+        but=(  # the rarer ones, which gru_step already names
             "order n, r, z",
             "order r, n, z",
             "reset before, bias too",
@@ -512,7 +514,7 @@ MyGRUCell = CHECKS.task(
 )
 
 
-# ---- Task 7, gru_step_backward: the way back through one step.
+# ---- Task 7, gru_step_backward: the backward pass through one step.
 def _gru_step_backward(dh_t, x_t, h, weight_ih, weight_hh, bias_ih, bias_hh):
     ih_r, ih_z, ih_n = linear(x_t, weight_ih, bias_ih).chunk(3, dim=-1)
     hh_r, hh_z, hh_n = linear(h, weight_hh, bias_hh).chunk(3, dim=-1)
@@ -539,55 +541,55 @@ def _gru_step_backward_cases(numbers, B, I, H):
 
 
 wrong = Mistakes("Backward of one step", _gru_step_backward).edits("""
-dz: sign | dz has the wrong sign: z stands with h, and with a minus with n. | (h - n) => (n - h)
-dz: h alone | dz forgets that z stands with n, too, in 1 - z. | dh_t * (h - n) => dh_t * h
-dz: n alone | dz forgets that z stands with h, too. | dh_t * (h - n) => dh_t * -n
-dn: z | dn has the factor z. With which share is n written? | dh_t * (1 - z) => dh_t * z
-dn: whole | dn is dh_t whole: n is written with a factor. | dh_t * (1 - z) => dh_t
-tanh's slope: 1 - n | the slope of tanh is taken as 1 - n. It is 1 - n². | (1 - n**2) => (1 - n)
-tanh's slope left out | the tanh's slope is left out on the way to n's sum. | dn * (1 - n**2) => dn
-tanh's slope as sigmoid's | n * (1 - n) is the slope of a sigmoid. n comes out of a tanh.
+dz: sign | dz has the wrong sign: z multiplies h, and minus z multiplies n. | (h - n) => (n - h)
+dz: h alone | dz forgets the factor of n, 1 - z, which contains z as well. | dh_t * (h - n) => dh_t * h
+dz: n alone | dz forgets that z also multiplies h. | dh_t * (h - n) => dh_t * -n
+dn: z | dn has the factor z. What multiplies n in the forward step? | dh_t * (1 - z) => dh_t * z
+dn: whole | dn is all of dh_t, but n is multiplied by a factor. | dh_t * (1 - z) => dh_t
+tanh's slope: 1 - n | you take the slope of tanh as 1 - n. It is 1 - n². | (1 - n**2) => (1 - n)
+tanh's slope left out | the tanh's slope is missing on the path to n's sum. | dn * (1 - n**2) => dn
+tanh's slope as sigmoid's | n * (1 - n) is the slope of a sigmoid. But n is the result of a tanh.
     (1 - n**2) => (n * (1 - n))
-dr: h for hh_n | dr has h as its partner. What does r multiply? | dih_n * hh_n => dih_n * h
-dr: whole sum | dr has the whole sum of n as its partner. r multiplies one part of it.
+dr: h for hh_n | dr uses h as the other factor. What does r multiply? | dih_n * hh_n => dih_n * h
+dr: whole sum | dr uses the whole sum of n as the other factor. r only multiplies one part of it.
     dih_n * hh_n => dih_n * (ih_n + r * hh_n)
-dr: before the tanh | dr comes from dn: the tanh's slope lies between. | dih_n * hh_n => dn * hh_n
+dr: before the tanh | dr is computed from dn, but the tanh's slope lies between. | dih_n * hh_n => dn * hh_n
 one da for both parts | dih and dhh are the same in your code. In n's block r stands between the sum and the
     state's part.
     dhh_n = dih_n * r => dhh_n = dih_n
-r on both parts | both parts of n get the factor r. It multiplies one of them.
+r on both parts | both parts of n get the factor r. It multiplies only one of them.
     [dih_r, dih_z, dih_n] => [dih_r, dih_z, dhh_n]
-r's slope left out | the sigmoid's slope is left out for r. | dr * (r * (1 - r)) => dr
-z's slope left out | the sigmoid's slope is left out for z. | dz * (z * (1 - z)) => dz
-both slopes left out | the sigmoid's slope is left out for r and for z.
+r's slope left out | the sigmoid's slope is missing for r. | dr * (r * (1 - r)) => dr
+z's slope left out | the sigmoid's slope is missing for z. | dz * (z * (1 - z)) => dz
+both slopes left out | the sigmoid's slope is missing for r and for z.
     dr * (r * (1 - r)) => dr
     dz * (z * (1 - z)) => dz
-sigmoid's slopes as tanh's | 1 - r² and 1 - z² are slopes of a tanh. Gates come out of a sigmoid.
+sigmoid's slopes as tanh's | 1 - r² and 1 - z² are slopes of a tanh. Gates are results of a sigmoid.
     dr * (r * (1 - r)) => dr * (1 - r**2)
     dz * (z * (1 - z)) => dz * (1 - z**2)
-dh: no direct way | dh lacks the direct way, from the mix: h is read there, too. | dh_t * z + =>
-dh: direct way alone | dh is the direct way alone: gates and candidate read h, too. | + dhh @ weight_hh =>
-dh: 1 - z | the direct way has the factor 1 - z. With which share is h kept? | dh_t * z => dh_t * (1 - z)
-dh: whole | the direct way has no factor: h is kept with a share. | dh_t * z + => dh_t +
-dh from dih | dh is made with dih. Which of the two belongs to the state's part?
+dh: no direct way | dh lacks the direct path, from the mix, which reads h as well. | dh_t * z + =>
+dh: direct way alone | dh is only the direct path, but gates and candidate read h, too. | + dhh @ weight_hh =>
+dh: 1 - z | the direct path has the factor 1 - z. By what is h multiplied? | dh_t * z => dh_t * (1 - z)
+dh: whole | the direct path has no factor, but h is multiplied by one. | dh_t * z + => dh_t +
+dh from dih | dh is computed from dih. Which of the two belongs to the state's part?
     dhh @ weight_hh => dih @ weight_hh
-dx_t from dhh | dx_t is made with dhh. Which of the two belongs to the input's part?
+dx_t from dhh | dx_t is computed from dhh. Which of the two belongs to the input's part?
     dih @ weight_ih => dhh @ weight_ih
 dh without n's part | dh lacks what the candidate sends back.
     dhh @ weight_hh => dhh[:, : 2 * h.shape[1]] @ weight_hh[: 2 * h.shape[1]]
-biases: mean | the biases' gradients are means over the batch. Each row has its say: add.
+biases: mean | the biases' gradients are means over the batch. Every row contributes: sum over the batch.
     dih.sum(0), dhh.sum(0) => dih.mean(0), dhh.mean(0)
-biases: not summed | the biases' gradients still have a row for each sample: add them up.
+biases: not summed | the biases' gradients still have a row for each sample: sum over the batch.
     dih.sum(0), dhh.sum(0) => dih, dhh
 biases the same | both biases get the same. They do in r's and z's block; in n's? | dhh.sum(0) => dih.sum(0)
-weight_hh from dih | dweight_hh is made with dih. Which of the two belongs to the state's part?
+weight_hh from dih | dweight_hh is computed from dih. Which of the two belongs to the state's part?
     dhh.T @ h => dih.T @ h
-weights transposed | the weights' gradients are transposed: each has its weight's shape.
+weights transposed | the weights' gradients are transposed, but each has its weight's shape.
     dih.T @ x_t, dhh.T @ h => x_t.T @ dih, h.T @ dhh
-blocks z, r, n | the blocks of your gradients lie z, r, n. torch stacks them r, z, n.
+blocks z, r, n | the blocks of your gradients are in the order z, r, n. torch stacks them r, z, n.
     [dih_r, dih_z, dih_n] => [dih_z, dih_r, dih_n]
     [dhh_r, dhh_z, dhh_n] => [dhh_z, dhh_r, dhh_n]
-weight_hh from the new state | dweight_hh is made with the new state. Which state did the step read?
+weight_hh from the new state | dweight_hh is computed from the new state. Which state did the step read?
     dhh.T @ h, => dhh.T @ ((1 - z) * n + z * h),
 """)
 

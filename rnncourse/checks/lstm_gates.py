@@ -58,18 +58,18 @@ def _cell_state_cases(numbers, **sizes):
 
 wrong = Mistakes("Ask for a memory", _cell_state).edits("""
 f and i exchanged | f and i are exchanged: which of them keeps? | f * c + i * g => i * c + f * g
-f over the whole sum | f multiplies what is written, too. It should only decide what is kept of the old c.
+f over the whole sum | f also multiplies what is written. It should only decide what is kept of the old c.
     f * c + i * g => f * (c + i * g)
 1 - f | you keep 1 - f of the old c. Does f = 1 keep or lose it? | f * c => (1 - f) * c
-1 - f for i | i has no part in it; you write with 1 - f (a GRU's way). | i * g => (1 - f) * g
-i left out | i has no part in it: all of g is written. | i * g => g
-f left out | f has no part in it: the old c is kept whole. | f * c => c
-g left out | g has no part in it: i says how much is written, g what. | i * g => i
-c left out | the old c has no part in it: nothing is remembered. | f * c + =>
+1 - f for i | i is not used; you write with 1 - f (as a GRU does). | i * g => (1 - f) * g
+i left out | i is not used: all of g is written. | i * g => g
+f left out | f is not used: all of the old c is kept. | f * c => c
+g left out | g is not used: i says how much is written, g says what. | i * g => i
+c left out | the old c is not used: nothing is remembered. | f * c + =>
 sums and products exchanged | sums and products are exchanged. | f * c + i * g => (f + c) * (i + g)
 tanh over c | the new c is squashed by tanh. c itself has no bounds.
     f * c + i * g => torch.tanh(f * c + i * g)
-gates applied twice | f, i and g come activated: they go through sigmoid and tanh a second time.
+gates applied twice | f, i and g are already activated: you apply sigmoid and tanh a second time.
     f * c + i * g => torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
 """)
 wrong.edits(LSTM_MEMORY + LSTM_FACTORS)
@@ -84,7 +84,7 @@ cell_state = CHECKS.task(
 )
 
 
-# ---- Task 2, gates: four blocks cut and squashed.
+# ---- Task 2, gates: four blocks, cut and squashed.
 def _gates(a):
     a_i, a_f, a_g, a_o = a.chunk(4, dim=-1)
     i = torch.sigmoid(a_i)
@@ -99,7 +99,7 @@ def _gates_cases(numbers, H, **batch):
     return {"a": 2 * numbers(*batch.values(), 4 * H)}, BATCH if batch else SINGLE
 
 
-# For lstm_step, too, whose truth has the same lines.
+# Also for lstm_step, whose truth has the same lines.
 GATES = """
 order i, f, o, g | your numbers are those of gates in the order i, f, o, g. torch stacks them i, f, g, o.
     a_i, a_f, a_g, a_o => a_i, a_f, a_o, a_g § Four gates, one matmul
@@ -116,18 +116,18 @@ order g, i, f, o | your numbers are those of gates in the order g, i, f, o. torc
     a_i, a_f, a_g, a_o => a_g, a_i, a_f, a_o § Four gates, one matmul
 order o, f, i, g | your numbers are those of gates in the order o, f, i, g. torch stacks them i, f, g, o.
     a_i, a_f, a_g, a_o => a_o, a_f, a_i, a_g § Four gates, one matmul
-every fourth entry | you take every fourth entry for a gate. The gates are blocks of H neighbours.
+every fourth entry | you take every fourth entry for a gate. The gates are blocks of H neighbouring entries.
     a.chunk(4, dim=-1) => a.unflatten(-1, (-1, 4)).unbind(-1) § Four gates, one matmul
-sigmoid for g | g has been through a sigmoid: what range should it have? § The equations
+sigmoid for g | you apply a sigmoid to g: what range should it have? § The equations
     g = torch.tanh => g = torch.sigmoid
 g not activated | g is the bare pre-activation: it is not squashed. § The equations | g = torch.tanh => g =
-tanh for i | i has been through tanh: a gate lies between 0 and 1. § The equations
+tanh for i | you apply tanh to i, but a gate lies between 0 and 1. § The equations
     i = torch.sigmoid => i = torch.tanh
-tanh for f | f has been through tanh: a gate lies between 0 and 1. § The equations
+tanh for f | you apply tanh to f, but a gate lies between 0 and 1. § The equations
     f = torch.sigmoid => f = torch.tanh
-tanh for o | o has been through tanh: a gate lies between 0 and 1. § The equations
+tanh for o | you apply tanh to o, but a gate lies between 0 and 1. § The equations
     o = torch.sigmoid => o = torch.tanh
-tanh for all | all four have been through tanh: a gate lies between 0 and 1. § The equations
+tanh for all | you apply tanh to all four, but a gate lies between 0 and 1. § The equations
     i = torch.sigmoid => i = torch.tanh
     f = torch.sigmoid => f = torch.tanh
     o = torch.sigmoid => o = torch.tanh
@@ -141,10 +141,11 @@ not activated | the gates are the bare pre-activations: nothing is squashed. § 
 wrong = Mistakes("Four gates, one matmul", _gates)
 wrong.edits(GATES)
 wrong.edits("""
-cut along the first axis | you cut along the first axis, the batch where there is one. Along which axis do
-    the gates lie?
+cut along the first axis | you cut along the first axis, which is the batch if there is one. Along which axis
+    do the gates lie?
     a.chunk(4, dim=-1) => a.chunk(4)
-softmax over the gates | your four numbers add up to 1, a softmax. Each gate opens on its own. § The equations
+softmax over the gates | your four numbers add up to 1, as after a softmax. Each gate opens independently.
+    § The equations
     return i, f, g, o => return tuple(torch.stack(a.chunk(4, dim=-1)).softmax(0))
 """)
 wrong.edits(LSTM_GATES)
@@ -194,36 +195,37 @@ step_mistakes.edits(GATES)
 step_mistakes.edits("""
 c not squashed in h | your h looks like `o * c`: the new c is not squashed before it is shown.
     o * torch.tanh(c_t) => o * c_t
-old c in h | your h is made from the old c. Which c does the output gate show?
+old c in h | your h is computed from the old c. Which c does the output gate show?
     o * torch.tanh(c_t) => o * torch.tanh(c)
 o inside the tanh | your h squashes the product of o and c. In which order do the two happen?
     o * torch.tanh(c_t) => torch.tanh(o * c_t)
 sigmoid for tanh in h | your h squashes the new c with a sigmoid: then h could never be negative.
     o * torch.tanh(c_t) => o * torch.sigmoid(c_t)
-o left out | o has no part in your h: all of the memory is shown. | o * torch.tanh(c_t) => torch.tanh(c_t)
-c updated with h | the forget gate multiplies h. What is kept from step to step is the other state.
+o left out | o is not used in your h: all of the memory is shown. | o * torch.tanh(c_t) => torch.tanh(c_t)
+c updated with h | the forget gate multiplies h. The other state is the one that is kept from step to step.
     f * c => f * h § Ask for a memory
-f and o exchanged in c | the output gate keeps c in your code. Which gate decides what is kept?
+f and o exchanged in c | in your code the output gate decides what is kept of c. Which gate should decide
+    that?
     f * c => o * c § Ask for a memory
 1 - f | you keep 1 - f of the old c. Does f = 1 keep or lose it? § Ask for a memory | f * c => (1 - f) * c
-1 - f for i | i has no part in it; you write with 1 - f (a GRU ties its gates so). § Ask for a memory
+1 - f for i | i is not used; you write with 1 - f (as a GRU does). § Ask for a memory
     i * g => (1 - f) * g
-f over the whole sum | f multiplies what is written, too. It should only decide what is kept of the old c.
+f over the whole sum | f also multiplies what is written. It should only decide what is kept of the old c.
     f * c + i * g => f * (c + i * g) § Ask for a memory
-f left out | f has no part in your c: the old c is kept whole. § Ask for a memory | f * c => c
-i left out | i has no part in your c: all of g is written. § Ask for a memory | i * g => g
-c left out | the old c has no part in your new c: nothing is remembered. § Ask for a memory | f * c + =>
-tanh over c | the new c is squashed and kept squashed. c has no bounds; what is shown of it has.
+f left out | f is not used in your c: all of the old c is kept. § Ask for a memory | f * c => c
+i left out | i is not used in your c: all of g is written. § Ask for a memory | i * g => g
+c left out | the old c is not used in your new c: nothing is remembered. § Ask for a memory | f * c + =>
+tanh over c | the new c is squashed and stays squashed. c has no bounds; only what is shown of it has.
     f * c + i * g => torch.tanh(f * c + i * g)
-o reads the new c | your output gate reads the new c (a peephole). torch's has none.
+o reads the new c | your output gate reads the new c (a peephole). torch's output gate does not.
     h_t = o * => h_t = torch.sigmoid(a_o + c_t) *
-state unpacked as (c, h) | the state is taken apart as (c, h). It comes as (h, c). § Equal to torch
+state unpacked as (c, h) | you unpack the state as (c, h), but it comes as (h, c). § Equal to torch
     h, c = state => c, h = state
-h alone | only h is returned. Asked is the state, (h, c). § Equal to torch | return h_t, c_t => return h_t
+h alone | you return only h. Return the whole state, (h, c). § Equal to torch | return h_t, c_t => return h_t
 """)
 step_mistakes.edits(BIASES, section="What people get wrong")
 step_mistakes.edits("""
-h left out | the gates do not look at h: they see the input alone. | linear(h, weight_hh, bias_hh) => bias_hh
+h left out | the gates do not look at h: they only see the input. | linear(h, weight_hh, bias_hh) => bias_hh
 x left out | the gates do not look at x_t. | linear(x_t, weight_ih, bias_ih) => bias_ih
 """)
 step_mistakes.edits(WEIGHTS_EXCHANGED, section="Four gates, one matmul")
@@ -247,7 +249,7 @@ lstm_step = CHECKS.task(
 )
 
 
-# ---- Task 4, from_cs231n: weights of another layout and order.
+# ---- Task 4, from_cs231n: weights with a different layout and order.
 def _from_cs231n(Wx, Wh, b):
     def ifgo(blocks):
         i, f, o, g = blocks.chunk(4, dim=-1)
@@ -262,25 +264,26 @@ def _cs231n_cases(numbers, I, H):
 
 
 wrong = Mistakes("Four gates, one matmul", _from_cs231n).edits("""
-order kept | the matrices are transposed, but their blocks lie as before, i, f, o, g. torch: i, f, g, o.
+order kept | the matrices are transposed, but their blocks are still in the order i, f, o, g. torch has i, f,
+    g, o.
     [i, f, g, o] => [i, f, o, g]
 not transposed | the blocks are in torch's order, but not transposed: cs231n writes x @ Wx, and torch?
     ifgo(Wx).T, ifgo(Wh).T => ifgo(Wx), ifgo(Wh)
-nothing changed | these are cs231n's own: compare the two layouts first, then the two orders.
+nothing changed | these are still cs231n's weights: compare the two layouts first, then the two orders.
     ifgo(Wx).T, ifgo(Wh).T, ifgo(b) => Wx, Wh, b
-reshaped | the shapes fit, but reshape keeps the numbers in their row order: that is not a transposition.
+reshaped | the shapes fit, but reshape keeps the numbers in row order: that is not a transposition.
     ifgo(Wx).T, ifgo(Wh).T => ifgo(Wx).reshape(-1, len(Wx)), ifgo(Wh).reshape(-1, len(Wh))
-reshaped, order kept | the shapes fit, but reshape keeps the numbers in their row order: that is not a
+reshaped, order kept | the shapes fit, but reshape keeps the numbers in row order: that is not a
     transposition. And the gates' order is still i, f, o, g.
     ifgo(Wx).T, ifgo(Wh).T, ifgo(b) => Wx.reshape(-1, len(Wx)), Wh.reshape(-1, len(Wh)), b
-reshaped first | the shapes fit, but reshape keeps the numbers in their row order: that does not transpose.
+reshaped first | the shapes fit, but reshape keeps the numbers in row order: that does not transpose.
     ifgo(Wx).T => ifgo(Wx.reshape(-1, len(Wx)).T).T
     ifgo(Wh).T => ifgo(Wh.reshape(-1, len(Wh)).T).T
 bias in the old order | the weights are in torch's order, the bias is not: it has four blocks, too.
     ifgo(b) => b
-f and o exchanged | the wrong blocks change places. Write both orders down, one below the other.
+f and o exchanged | you swap the wrong blocks. Write both orders down, one below the other.
     i, f, o, g = => i, o, f, g =
-f and g exchanged | the wrong blocks change places. Write both orders down, one below the other.
+f and g exchanged | you swap the wrong blocks. Write both orders down, one below the other.
     i, f, o, g = => i, g, f, o =
 bias halved | the bias is halved. Here all of it goes into bias_ih; bias_hh stays zero.
     ifgo(b) => ifgo(b) / 2 § What people get wrong

@@ -59,58 +59,60 @@ def _run_cell_cases(numbers, T, B, I, H, h_zero=False, c_zero=False):
 
 
 run_cell_mistakes = Mistakes("The loop", _run_cell).edits("""
-state reset at each step | each step starts from zeros: the state has not been handed in.
+state reset at each step | each step starts from zeros: the state is not passed to the cell.
     cell(x_t, (h, c)) => cell(x_t) § The state is reset at each step
-first state at each step | each step starts from the state that was given. Which one should step 2 start from?
+first state at each step | each step starts from the given state. Which one should step 2 start from?
     cell(x_t, (h, c)) => cell(x_t, state) § The state is reset at each step
-state ignored | the run starts from zeros, not from the state that is given. § The state is reset at each step
+state ignored | the run starts from zeros, not from the given state. § The state is reset at each step
     = state => = (torch.zeros_like(part) for part in state)
-c of the first state | h is carried on, c is not: each step takes the c that was given at first.
+c of the first state | h is carried on, c is not: each step uses the c that was given at the start.
     (x_t, (h, c)) => (x_t, (h, state[1])) § One step, by hand
 c zero at each step | h is carried on, c is not: each step starts from c = 0. § One step, by hand
     (x_t, (h, c)) => (x_t, (h, torch.zeros_like(c)))
-h of the first state | c is carried on, h is not: each step takes the h that was given at first.
+h of the first state | c is carried on, h is not: each step uses the h that was given at the start.
     (x_t, (h, c)) => (x_t, (state[0], c)) § One step, by hand
 h zero at each step | c is carried on, h is not: each step starts from h = 0. § One step, by hand
     (x_t, (h, c)) => (x_t, (torch.zeros_like(h), c))
-c in the place of h | the cell is given c twice. Its state is a pair of two different things.
+c instead of h | you pass c twice to the cell. Its state is a pair of two different things.
     (x_t, (h, c)) => (x_t, (c, c)) § One tensor instead of (h, c)
-c squashed on the way | each step is given tanh(c). c is handed on as it is. § One tensor instead of (h, c)
+c squashed on the way | you pass tanh(c) to each step. c should be passed on as it is.
+    § One tensor instead of (h, c)
     (x_t, (h, c)) => (x_t, (h, torch.tanh(c)))
-h squashed on the way | each step is given tanh(h): h is squashed already. § One tensor instead of (h, c)
+h squashed on the way | you pass tanh(h) to each step, but h is squashed already.
+    § One tensor instead of (h, c)
     (x_t, (h, c)) => (x_t, (torch.tanh(h), c))
-h in the place of c | the cell is given h twice. Its state is a pair of two different things.
+h instead of c | you pass h twice to the cell. Its state is a pair of two different things.
     (x_t, (h, c)) => (x_t, (h, h)) § One tensor instead of (h, c)
 c collected | output holds c of each step. What a step shows is h. § One step, by hand
     append(h) => append(c)
-h made anew from c | h is made from c after each step. The cell returns the h that goes with it.
+h made anew from c | after each step you compute h from c. But the cell returns the h that goes with it.
     - outputs.append(h)
     + h = torch.tanh(c)
     + outputs.append(h)
     § One step, by hand
-h squashed once more | output holds tanh(h): each h is squashed already. § One step, by hand
+h squashed once more | output holds tanh(h), but each h is squashed already. § One step, by hand
     append(h) => append(torch.tanh(h))
-tanh of c collected | output holds tanh(c). What a step shows is h: the output gate is in it, too.
+tanh of c collected | output holds tanh(c). What a step shows is h, which contains the output gate as well.
     append(h) => append(torch.tanh(c)) § One step, by hand
 both collected | output holds h and c of each step side by side. What a step shows is h. § One step, by hand
     append(h) => append(torch.cat([h, c], dim=-1))
-state taken apart as (c, h) | the given state is taken apart as (c, h). It comes as (h, c).
+state taken apart as (c, h) | you unpack the given state as (c, h), but it comes as (h, c).
     h, c = state => c, h = state § One step, by hand
-state handed in as (c, h) | the cell is given (c, h). Its state is (h, c). § One step, by hand
+state passed as (c, h) | you pass (c, h) to the cell. Its state is (h, c). § One step, by hand
     (x_t, (h, c)) => (x_t, (c, h))
-the cell's results exchanged | what the cell returns is taken apart as (c, h). It is (h, c).
+the cell's results exchanged | you unpack what the cell returns as (c, h), but it is (h, c).
     h, c = cell => c, h = cell § One step, by hand
-last step only | output is the last h alone. Asked is the h of each of the T steps.
+last step only | output is only the last h. Return the h of each of the T steps.
     torch.stack(outputs) => h § The last step instead of all
-not stacked | output is a list of tensors. Asked is one tensor, (T, B, H). | torch.stack(outputs) => outputs
-joined, not stacked | the steps are joined along the batch, (T*B, H). Time wants an axis of its own.
+not stacked | output is a list of tensors. Return one tensor, (T, B, H). | torch.stack(outputs) => outputs
+joined, not stacked | the steps are concatenated along the batch, (T*B, H). Time needs an axis of its own.
     torch.stack(outputs) => torch.cat(outputs)
 stacked on axis 1 | output is (B, T, H): stacked along the wrong axis. Here time comes first, as in x.
     torch.stack(outputs) => torch.stack(outputs, dim=1)
 stacked on the last axis | output is (B, H, T): stacked along the last axis. Time comes first.
     torch.stack(outputs) => torch.stack(outputs, dim=-1)
-collected before the step | output begins with the given h: each h is collected before its step, so all come
-    one step late.
+collected before the step | output begins with the given h: you append each h before its step, so everything
+    comes one step late.
     h, c = cell( => outputs.append(h); h, c = cell(
     outputs.append(h) =>
 h_0 among the outputs | output has T + 1 steps: the given h is not the output of a step.
@@ -118,21 +120,20 @@ h_0 among the outputs | output has T + 1 steps: the given h is not the output of
 time backwards | the loop runs from the last step to the first. | in x: => in x.flip(0):
 the first input at each step | each step is given the first input. | cell(x_t, => cell(x[0],
 one step too few | the loop stops one step early. | in x: => in x[:-1] if len(x) > 1 else x:
-loop over the batch | the loop runs over the batch, axis 1 of x: each sequence is taken for a step. It runs
+loop over the batch | the loop runs over the batch, axis 1 of x: it treats each sequence as a step. That runs
     only where T = B. § The loop runs over the batch
     in x: => in x.transpose(0, 1):
 return inside the loop | the loop ends after its first step. How far is the `return` indented?
     - return torch.stack(outputs), (h, c)
     +     return torch.stack(outputs), (h, c)
-(c, h) returned | the state is returned as (c, h). Asked is (h, c), as torch returns it. § One step, by hand
+(c, h) returned | you return the state as (c, h). Return (h, c), as torch does. § One step, by hand
     outputs), (h, c) => outputs), (c, h)
-the given state returned | the state that is returned is the one that was given: a run cannot be continued
-    from it.
+the given state returned | you return the state that was given: a run cannot be continued from it.
     outputs), (h, c) => outputs), state
-tanh of c returned | the c that is returned is tanh(c): a run cannot be continued from it.
+tanh of c returned | the c that you return is tanh(c): a run cannot be continued from it.
     outputs), (h, c) => outputs), (h, torch.tanh(c))
 state with a layer axis | h and c are (1, B, H), as torch.nn.LSTM returns them. Here there are no layers:
-    asked is (B, H). § Equal to nn.LSTM
+    return (B, H). § Equal to nn.LSTM
     outputs), (h, c) => outputs), (h[None], c[None])
 """)
 
@@ -149,7 +150,7 @@ run_cell = CHECKS.task(
 )
 
 
-# ---- Task 2, run_batch_first: the loop over the right axis, from a state or from none.
+# ---- Task 2, run_batch_first: the loop over the right axis, with or without a given state.
 def _run_batch_first(cell, x, state=None):
     if state is None:
         zeros = x.new_zeros(len(x), cell.hidden_size)
@@ -175,44 +176,44 @@ def _run_batch_first_cases(numbers, B, T, I, H, given=False):
 
 
 wrong = Mistakes("The loop runs over the batch", _run_batch_first).edits("""
-loop over the batch | the loop runs over axis 0, the batch: each sequence is taken for a step, and the state
-    goes from one to the next. Without a state nothing complains.
+loop over the batch | the loop runs over axis 0, the batch: it treats each sequence as a step, and the state
+    goes from one to the next. Without a given state no error tells you.
     state is None => False
     x.unbind(1) => x
     (outputs, dim=1) => (outputs)
-loop over the batch, stacked on axis 1 | the loop runs over axis 0, the batch: each sequence is taken for a
-    step, and the state goes from one to the next. And the result is stacked on axis 1.
+loop over the batch, stacked on axis 1 | the loop runs over axis 0, the batch: it treats each sequence as a
+    step, and the state goes from one to the next. In addition, the result is stacked on axis 1.
     state is None => False
     x.unbind(1) => x
 a state of zeros for the batch, and a loop over it | the loop runs over axis 0, the batch: its steps are
-    (T, I), and the state has B rows.
+    (T, I), but the state has B rows.
     x.unbind(1) => x
     (outputs, dim=1) => (outputs)
-time first | output is (T, B, H), time first. Asked is the layout of x, (B, T, H). § The loop
+time first | output is (T, B, H), time first. Return the layout of x, (B, T, H). § The loop
     (outputs, dim=1) => (outputs)
 stacked on the last axis | output is (B, H, T): stacked along the last axis. Time is axis 1. § The loop
     dim=1) => dim=-1)
-joined along the units | the steps are joined along the units, (B, T*H). Time wants an axis of its own.
+joined along the units | the steps are concatenated along the units, (B, T*H). Time needs an axis of its own.
     torch.stack(outputs, dim=1) => torch.cat(outputs, dim=1) § The loop
-x reshaped | x is reshaped to time first. That fills the shape with the numbers as they lie, and mixes the
-    sequences; it moves no axis.
+x reshaped | you reshape x to time first. That fills the new shape with the numbers in memory order and mixes
+    the sequences; it does not move an axis.
     x.unbind(1) => x.reshape(x.shape[1], x.shape[0], -1)
-output reshaped | output is reshaped from (T, B, H). That fills the shape with the numbers as they lie, and
-    mixes the sequences; it moves no axis.
+output reshaped | you reshape output from (T, B, H). That fills the new shape with the numbers in memory order
+    and mixes the sequences; it does not move an axis.
     torch.stack(outputs, dim=1) => torch.stack(outputs).reshape(x.shape[0], x.shape[1], -1)
-x and output reshaped | x and output are reshaped. That fills a shape with the numbers as they lie, and mixes
-    the sequences; it moves no axis.
+x and output reshaped | you reshape x and output. That fills the new shape with the numbers in memory order
+    and mixes the sequences; it does not move an axis.
     x.unbind(1) => x.reshape(x.shape[1], x.shape[0], -1)
     torch.stack(outputs, dim=1) => torch.stack(outputs).reshape(x.shape[0], x.shape[1], -1)
-needs a state | it fails without a state: None cannot be taken apart. From which state does torch start then?
+needs a state | it fails without a state: None cannot be unpacked. Which state does torch start from then?
     zeros = x.new => h, c = state; zeros = x.new § The state is reset at each step
-starts from ones | without a state it starts from ones. From which state does torch start?
+starts from ones | without a state it starts from ones. Which state does torch start from?
     new_zeros => new_ones § The state is reset at each step
 """)
 
 
 def _batch_first(run):
-    """The task, made with a function of task 1."""
+    """Return the task's function, built from a function of task 1."""
 
     def run_batch_first(cell, x, state=None):
         zeros = x.new_zeros(len(x), cell.hidden_size)
@@ -224,14 +225,14 @@ def _batch_first(run):
 
 SAME = (
     "state reset at each step; first state at each step; state ignored; c zero at each step; c collected; "
-    "state handed in as (c, h); collected before the step; time backwards; (c, h) returned; "
+    "state passed as (c, h); collected before the step; time backwards; (c, h) returned; "
     "state with a layer axis"
 )
 wrong.extend(m for m in run_cell_mistakes.through(_batch_first) if m.name in SAME.split("; "))
 wrong.edits("""
-last step only | output is the last h alone. Asked is the h of each of the T steps. § The loop
+last step only | output is only the last h. Return the h of each of the T steps. § The loop
     torch.stack(outputs, dim=1) => state[0]
-not stacked | output is a list of tensors. Asked is one tensor, (B, T, H). § The loop
+not stacked | output is a list of tensors. Return one tensor, (B, T, H). § The loop
     torch.stack(outputs, dim=1) => outputs
 """)
 
@@ -255,8 +256,8 @@ run_batch_first = CHECKS.task(
 )
 
 
-# ---- Task 3, cell_weights: one layer's weights, by the names of a cell.
-FIRST = Trait("layer is 0", "how the layer's number comes into the names")
+# ---- Task 3, cell_weights: one layer's weights under the names of a cell.
+FIRST = Trait("layer is 0", "how the layer's number enters the names")
 HIGHER = Trait("layer is not 0", "layer 0")
 NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
@@ -277,43 +278,44 @@ def _cell_weights_cases(numbers, layer, L, I, H):
 
 
 def _numbered() -> dict[str, torch.Tensor]:
-    """For the example: two layers' weights, their numbers 1, 2, 3 …"""
+    """Return two layers' weights for the example, numbered 1, 2, 3 …"""
     names = [f"{name}_l{layer}" for layer in range(2) for name in NAMES]
     weights = dict(zip(names, torch.arange(1.0, 33.0).chunk(8), strict=True))
     return {name: weight[:, None] if "weight" in name else weight for name, weight in weights.items()}
 
 
 wrong = Mistakes("Equal to nn.LSTM", _cell_weights).edits("""
-always layer 0 | these are layer 0's weights, whichever layer is asked. | _l{layer} => _l0
-always the last layer | these are the last layer's weights, whichever is asked.
+always layer 0 | these are layer 0's weights, whichever layer is requested. | _l{layer} => _l0
+always the last layer | these are the last layer's weights, whichever layer is requested.
     _l{layer} => _l{lstm.num_layers - 1}
-counted from 1 | the layer is one too low: layers are counted from 0. § Two layers from cells
+counted from 1 | the layer is one too low: layers count from 0. § Two layers from cells
     _l{layer} => _l{layer - 1}
-the layer above | the layer is one too high: layers are counted from 0. § Two layers from cells
+the layer above | the layer is one too high: layers count from 0. § Two layers from cells
     _l{layer} => _l{layer + 1}
-names of the layer | the names still end in the layer's number. A cell has no layers, so its names have none.
+names of the layer | the names still end in the layer's number. A cell has no layers, so its names have no
+    number.
     {name: getattr => {f"{name}_l{layer}": getattr
-all layers | these are the weights of all layers. A cell is one of them.
+all layers | these are the weights of all layers. A cell has only one layer's.
     return weights => return dict(lstm.state_dict())
-the cell itself | it returns the cell. Asked is the dict of its four tensors, as cell.state_dict() gives it.
+the cell itself | you return the cell. Return the dict of its four tensors, as cell.state_dict() gives it.
     return weights => return torch.nn.LSTMCell(1, 1)
-biases exchanged | bias_ih and bias_hh are exchanged. The cell adds them, so its numbers stay right, but not
-    its training.
+biases exchanged | bias_ih and bias_hh are exchanged. The cell adds them, so its numbers stay right, but its
+    training does not.
     return weights => return weights | {"bias_ih": weights["bias_hh"], "bias_hh": weights["bias_ih"]}
-bias_ih twice | bias_hh is a second bias_ih: a slip of the keyboard?
+bias_ih twice | bias_hh is a second bias_ih: a typo?
     return weights => return weights | {"bias_hh": weights["bias_ih"]}
-bias_hh twice | bias_ih is a second bias_hh: a slip of the keyboard?
+bias_hh twice | bias_ih is a second bias_hh: a typo?
     return weights => return weights | {"bias_ih": weights["bias_hh"]}
-biases added | bias_ih holds the sum of both biases. Asked are the four tensors as they are.
+biases added | bias_ih holds the sum of both biases. Return the four tensors as they are.
     - return weights
     + both = weights["bias_ih"] + weights["bias_hh"]
     + return weights | {"bias_ih": both, "bias_hh": torch.zeros_like(both)}
-weight_ih in the place of weight_hh | weight_hh is a second weight_ih: a slip of the keyboard?
+weight_ih instead of weight_hh | weight_hh is a second weight_ih: a typo?
     return weights => return weights | {"weight_hh": weights["weight_ih"]}
-weights exchanged | weight_ih and weight_hh are exchanged. Above layer 0 they have one shape.
+weights exchanged | weight_ih and weight_hh are exchanged. Above layer 0 they have the same shape.
     return weights => return weights | {"weight_ih": weights["weight_hh"], "weight_hh": weights["weight_ih"]}
     § Two layers from cells
-transposed | the weights are transposed. A cell keeps them in the layer's layout, (4H, I) and (4H, H).
+transposed | the weights are transposed. A cell has them in the layer's layout, (4H, I) and (4H, H).
     return weights => return {name: weight.t() for name, weight in weights.items()}
 """)
 
@@ -362,61 +364,61 @@ def _run_cells_cases(numbers, L, T, B, I, H):
 
 wrong = Mistakes("Two layers from cells", _run_cells).edits("""
 c goes up | the layer above reads c. What a cell shows is h. | x_t = h => x_t = c
-every layer reads x | every layer reads x; only where I = H that runs. What does the layer above read?
+every layer reads x | every layer reads x, which only runs where I = H. What should the layer above read?
     x_t = h =>
 one state for all layers | one state goes from layer to layer. Each layer carries its own, from step to step.
     cell(x_t, states[layer]) => cell(x_t, states[0] if layer == 0 else (h, c))
-layer 0's state for all | each layer is given the state of layer 0.
+layer 0's state for all | you pass the state of layer 0 to each layer.
     cell(x_t, states[layer]) => cell(x_t, states[0])
-the states from the top down | the given states are handed out from the top down: states[0] belongs to layer
+the states from the top down | you hand out the given states from the top down, but states[0] belongs to layer
     0.
     list(states) => list(states)[::-1]
 the h of the step before goes up | the layer above reads the h that the layer below had before this step: it
     comes one step late.
     states[layer] = h, c => x_t, states[layer] = states[layer][0], (h, c)
     x_t = h =>
-first states at each step | each step starts from the states that were given: nothing is carried.
+first states at each step | each step starts from the given states: nothing is carried.
     states, outputs = list(states), [] => given, states, outputs = states, list(states), []
     cell(x_t, states[layer]) => cell(x_t, given[layer]) § The state is reset at each step
-states reset at each step | each step starts from zeros: the states have not been handed in.
+states reset at each step | each step starts from zeros: the states are not passed to the cells.
     cell(x_t, states[layer]) => cell(x_t) § The state is reset at each step
-states ignored | the run starts from zeros, not from the states that are given.
+states ignored | the run starts from zeros, not from the given states.
     list(states) => [tuple(map(torch.zeros_like, pair)) for pair in states] § The state is reset at each step
 c not carried | h is carried on, c is not: each step starts from c = 0. § The state is reset at each step
     states[layer] = h, c => states[layer] = h, torch.zeros_like(c)
-layer 0 alone | only the first layer has run. | enumerate(cells) => enumerate(cells[:1])
-one cell for all layers | layer 0's cell serves all layers; only where I = H that runs. Each layer has weights
-    of its own.
+layer 0 alone | only the first layer runs. | enumerate(cells) => enumerate(cells[:1])
+one cell for all layers | layer 0's cell serves all layers, which only runs where I = H. Each layer has
+    weights of its own.
     h, c = cell( => h, c = cells[0](
-the cells from the top down | the cells are run from the last to the first; only where I = H that runs.
+the cells from the top down | you run the cells from the last to the first, which only runs where I = H.
     enumerate(cells) => reversed(list(enumerate(cells)))
-output of layer 0 | output is layer 0's h. Asked is the top layer's.
+output of layer 0 | output is layer 0's h. Return the top layer's.
     outputs.append(h) => outputs.append(states[0][0])
 c in the output | output holds the top layer's c. What a step shows is h.
     outputs.append(h) => outputs.append(c)
-all layers in the output | output holds every layer's h, side by side. Asked is the top layer's alone.
+all layers in the output | output holds every layer's h, side by side. Return only the top layer's.
     outputs.append(h) => outputs.append(torch.cat([pair[0] for pair in states], dim=-1)) § Equal to nn.LSTM
-collected within the layers | output has L*T entries: each layer's h is collected, layer by layer.
+collected within the layers | output has L*T entries: you append each layer's h, layer by layer.
     - outputs.append(h)
     +     outputs.append(h)
-last step only | output is the last h alone. Asked is the h of each of the T steps.
+last step only | output is only the last h. Return the h of each of the T steps.
     return torch.stack(outputs) => return h § The last step instead of all
-not stacked | output is a list of tensors. Asked is one tensor, (T, B, H). § The loop
+not stacked | output is a list of tensors. Return one tensor, (T, B, H). § The loop
     return torch.stack(outputs) => return outputs
 stacked on axis 1 | output is (B, T, H): stacked along the wrong axis. Here time comes first, as in x.
     torch.stack(outputs) => torch.stack(outputs, dim=1) § The loop
-the top layer's state alone | h_n and c_n are the top layer's, (B, H). Asked are all layers', (L, B, H).
+the top layer's state alone | h_n and c_n are only the top layer's, (B, H). Return all layers', (L, B, H).
     (h_n, c_n) => (h, c) § Equal to nn.LSTM
 h_n from the top down | h_n and c_n begin with the top layer. Layer 0 comes first. § Equal to nn.LSTM
     (h_n, c_n) => (h_n.flip(0), c_n.flip(0))
 layers on axis 1 | h_n and c_n are (B, L, H). The layers come first. § Equal to nn.LSTM
     torch.stack(parts) for => torch.stack(parts, dim=1) for
-(c_n, h_n) returned | the states are returned as (c_n, h_n). Asked is (h_n, c_n), as torch returns them.
+(c_n, h_n) returned | you return the states as (c_n, h_n). Return (h_n, c_n), as torch does.
     (h_n, c_n) => (c_n, h_n) § Equal to nn.LSTM
-a pair for each layer | the states come as a pair for each layer. Asked are two tensors, all h and all c, (L,
-    B, H) each. § Equal to nn.LSTM
+a pair for each layer | you return a pair for each layer. Return two tensors, all h and all c, (L, B, H) each.
+    § Equal to nn.LSTM
     (h_n, c_n) => states
-loop over the batch | the loop runs over the batch, axis 1 of x: each sequence is taken for a step. It runs
+loop over the batch | the loop runs over the batch, axis 1 of x: it treats each sequence as a step. That runs
     only where T = B. § The loop runs over the batch
     in x: => in x.transpose(0, 1):
 """)
@@ -439,8 +441,8 @@ run_cells = CHECKS.task(
 
 
 # ---- Task 5, continue_alone: predictions fed back.
-SINGLE_STEP = Trait("one step is asked", "what comes after the first prediction")
-MANY_STEPS = Trait("several steps are asked", "when your loop stops")
+SINGLE_STEP = Trait("one step is requested", "what comes after the first prediction")
+MANY_STEPS = Trait("several steps are requested", "when your loop stops")
 
 
 def _continue_alone(cell, head, seen, steps):
@@ -457,7 +459,7 @@ def _continue_alone(cell, head, seen, steps):
 @cases(
     0.9,
     "steps4 S2 B3 I1 H5; steps3 S4 B5 I2 H6",
-    "steps4 S3 B2 I3 H3",  # I = H: the state fed back in the place of the prediction runs
+    "steps4 S3 B2 I3 H3",  # I = H: feeding back the state instead of the prediction runs
     "steps1 S4 B3 I2 H5",
     dtype=torch.float32,  # torch's default, as torch.zeros makes a state
 )
@@ -468,39 +470,39 @@ def _continue_alone_cases(numbers, steps, S, B, I, H):
 
 
 wrong = Mistakes("Feed the prediction back", _continue_alone).edits("""
-the last seen value read twice | the last value seen is read twice: once with the others, and once more to
-    make the first prediction.
+the last seen value read twice | the last value seen is read twice: once with the others, and again to make
+    the first prediction.
     predictions = [head(h)] => predictions = []
     cell(predictions[-1], => cell(predictions[-1] if predictions else seen[-1],
-the first prediction missing | the first prediction is missing, and all others come one step early. What
+the first prediction missing | the first prediction is missing, so all others come one step early. What
     follows the last value seen?
     < steps => <= steps
     stack(predictions) => stack(predictions[1:])
 the last seen value among them | the predictions begin with the last value seen.
     [head(h)] => [seen[-1], head(h)]
-the last seen value at each step | each step reads the last value seen; the prediction is not fed back.
+the last seen value at each step | each step reads the last value seen: the prediction is not fed back.
     cell(predictions[-1], => cell(seen[-1],
 the first prediction at each step | each step reads the first prediction. What does step 3 read?
     cell(predictions[-1], => cell(predictions[0],
-the prediction before the last | each step reads the prediction before the last: it is fed back one step late.
+the prediction before the last | each step reads the second-to-last prediction: it is fed back one step late.
     cell(predictions[-1], => cell(predictions[-2] if len(predictions) > 1 else seen[-1],
-state reset at each step | going on alone, each step starts from zeros: the state has not been handed in.
+state reset at each step | while predicting, each step starts from zeros: the state is not passed to the cell.
     cell(predictions[-1], (h, c)) => cell(predictions[-1]) § The state is reset at each step
-state not carried | going on alone, each step starts from the state after the last value seen: its own new
+state not carried | while predicting, each step starts from the state after the last value seen: its own new
     state is lost. § The state is reset at each step
     h, c = cell(predictions => new_h, _ = cell(predictions
     append(head(h)) => append(head(new_h))
-state thrown away after reading | what was read is forgotten: going on alone begins from zeros.
+state thrown away after reading | what was read is forgotten: predicting starts from zeros.
     predictions = [head(h)] => predictions, h, c = [head(h)], 0 * h, 0 * c § The state is reset at each step
-only the last value read | of what was seen only the last value counts: was the state reset, or only that one
-    read?
+only the last value read | only the last of the seen values counts: was the state reset, or was only that
+    value read?
     in seen: => in seen[-1:]:
-time backwards | what was seen is read from its end to its beginning. | in seen: => in seen.flip(0):
-c zero at each step | going on alone, h is carried and c is not: each step starts from c = 0.
+time backwards | the seen values are read from the last to the first. | in seen: => in seen.flip(0):
+c zero at each step | while predicting, h is carried and c is not: each step starts from c = 0.
     cell(predictions[-1], (h, c)) => cell(predictions[-1], (h, 0 * c)) § One step, by hand
-the state fed back | h is fed back in the place of the prediction; only where I = H that runs.
+the state fed back | you feed back h instead of the prediction, which only runs where I = H.
     cell(predictions[-1], => cell(h,
-states as predictions | these are the states h, (steps, B, H). What is predicted is what the head makes of
+states as predictions | these are the states h, (steps, B, H). The prediction is what the head computes from
     them.
     [head(h)] => [h]
     cell(predictions[-1], => cell(head(h),
@@ -510,19 +512,19 @@ the head on c | the head is applied to c. What a step shows is h. § One step, b
     append(head(h)) => append(head(c))
 one step too many | there is one prediction too many: steps + 1. | < steps => <= steps
 one step too few | there is one prediction too few. | < steps => < steps - 1
-predictions while reading, too | the predictions made while reading are there, too: S + steps - 1 in all.
-    Asked is what comes after it.
+predictions while reading, too | the predictions made while reading are included: S + steps - 1 in all. Return
+    only those that come afterwards.
     h = c = seen => predictions = []; h = c = seen
     cell(x_t, (h, c)) => cell(x_t, (h, c)); predictions.append(head(h))
     predictions = [head(h)] =>
     < steps => < len(seen) + steps - 1
-the last only | this is the last prediction alone. Asked are all steps'. § The last step instead of all
+the last only | this is only the last prediction. Return those of all steps. § The last step instead of all
     torch.stack(predictions) => predictions[-1]
-not stacked | this is a list of tensors. Asked is one tensor, (steps, B, I). § The loop
+not stacked | this is a list of tensors. Return one tensor, (steps, B, I). § The loop
     torch.stack(predictions) => predictions
 stacked on axis 1 | these are (B, steps, I): stacked along the wrong axis. Here time comes first. § The loop
     torch.stack(predictions) => torch.stack(predictions, dim=1)
-joined, not stacked | the steps are joined along the batch, (steps*B, I). Time wants an axis of its own.
+joined, not stacked | the steps are concatenated along the batch, (steps*B, I). Time needs an axis of its own.
     torch.stack(predictions) => torch.cat(predictions) § The loop
 """)
 
@@ -530,15 +532,15 @@ continue_alone = CHECKS.task(
     "continue_alone",
     wrong,
     returns="predictions (T B I)",
-    points="the first prediction 1 where one step is asked; all of them 2",
+    points="the first prediction 1 where one step is requested; all of them 2",
     cases=_continue_alone_cases,
     example={"cell": small_cell(torch.float32), "head": small_head(), "seen": THREE_STEPS, "steps": 3},
     agree="a loop over the cell's equations",
 )
 
 
-# ---- Task 6, mixed: the true value at some steps, the net's own at others, and what the gradient sees of it.
-ALL_TRUE = Trait("every step reads the true value", "what a step reads in the place of it")
+# ---- Task 6, mixed: the true value at some steps, the net's own at others, and the gradient through it.
+ALL_TRUE = Trait("every step reads the true value", "what a step reads instead of it")
 SOME_OWN = Trait("some steps read the net's own prediction", "the steps that read the true value")
 
 
@@ -555,7 +557,7 @@ def _mixed(cell, head, x, forced):
     return predictions, gradient
 
 
-# forced: x is the true value, y the prediction of the step before.
+# forced: x is the true value, y the previous step's prediction.
 @cases(
     0.9,
     "T5 B3 I2 H4 forced='xyyxy'; T4 B2 I1 H5 forced='yxyy'",
@@ -571,51 +573,51 @@ def _mixed_cases(numbers, T, B, I, H, forced):
 
 
 wrong = Mistakes("Feed the prediction back", _mixed).edits("""
-always the true value | each step reads the true value: `forced` has no part in it.
+always the true value | each step reads the true value: `forced` is not used.
     t > 0 and not forced[t] => False
-always its own | after the first step each reads the net's own prediction: `forced` has no part in it.
+always its own | after the first step each step reads the net's own prediction: `forced` is not used.
     and not forced[t] =>
 the other way round | the true value is read where `forced` is False, and the net's own where it is True.
     not forced[t] => forced[t]
-forced of the step before | `forced` is looked up one step too early: forced[t] says what step t reads.
+forced of the step before | you look up `forced` one step too early: forced[t] says what step t reads.
     forced[t] => forced[t - 1]
-zeros at first | where forced[0] is False the first step reads zeros. With no prediction yet, it reads x[0] in
-    any case.
+zeros at first | where forced[0] is False the first step reads zeros. It has no prediction yet, so it should
+    always read x[0].
     t > 0 and not => not
     predictions[-1].detach() => predictions[-1].detach() if t else 0 * x_t
-the true value of the step before | where it should read its own prediction, a step reads the true value of
-    the step before.
+the true value of the step before | where a step should read its own prediction, it reads the previous step's
+    true value.
     predictions[-1].detach() => x[t - 1]
-the first prediction | where it should read its own last prediction, a step reads the first.
+the first prediction | where a step should read its latest prediction, it reads the first one.
     predictions[-1] => predictions[0]
-not detached | the gradient goes through the fed-back predictions, too: they are not detached.
+not detached | the gradient also goes through the predictions that are fed back: they are not detached.
     predictions[-1].detach() => predictions[-1] § no_grad or detach
 the state detached, too | the gradient ends at each step: the states are detached. Only what is fed back
     should be. § no_grad or detach
     cell(x_t, (h, c)) => cell(x_t, (h.detach(), c.detach()))
-the state detached, the prediction not | the states are detached, and the prediction that is fed back is not.
+the state detached, the prediction not | the states are detached, but the prediction that is fed back is not.
     predictions[-1].detach() => predictions[-1]
     cell(x_t, (h, c)) => cell(x_t, (h.detach(), c.detach())) § no_grad or detach
-the state detached where it feeds itself | where a step reads its own prediction, the states are detached,
-    too: there the gradient ends. § no_grad or detach
+the state detached where it feeds itself | where a step reads its own prediction, the states are detached as
+    well: there the gradient ends. § no_grad or detach
     x_t = predictions[-1].detach() => x_t, h, c = predictions[-1].detach(), h.detach(), c.detach()
-state reset at each step | each step starts from zeros: the state has not been handed in.
+state reset at each step | each step starts from zeros: the state is not passed to the cell.
     cell(x_t, (h, c)) => cell(x_t) § The state is reset at each step
 c zero at each step | h is carried on, c is not: each step starts from c = 0. § One step, by hand
     (x_t, (h, c)) => (x_t, (h, torch.zeros_like(c)))
-gradient by the head's weight | this is the gradient by head.weight. Asked is that by cell.weight_hh.
+gradient by the head's weight | this is the gradient of head.weight. Return that of cell.weight_hh.
     cell.weight_hh) => head.weight) § no_grad or detach
-gradient by weight_ih | this is the gradient by cell.weight_ih. Asked is that by cell.weight_hh.
+gradient by weight_ih | this is the gradient of cell.weight_ih. Return that of cell.weight_hh.
     cell.weight_hh) => cell.weight_ih) § no_grad or detach
-gradient of the last step | this is the gradient of the last prediction alone. Asked is that of the sum of
-    all. § no_grad or detach
+gradient of the last step | this is the gradient of only the last prediction. Return that of the sum of all.
+    § no_grad or detach
     predictions.sum() => predictions[-1].sum()
-gradient of the mean | this is the gradient of the predictions' mean. Asked is that of their sum.
+gradient of the mean | this is the gradient of the predictions' mean. Return that of their sum.
     predictions.sum() => predictions.mean() § no_grad or detach
-the gradient in a tuple | the gradient comes as torch.autograd.grad gives it, a tuple of one. Asked is the
-    tensor in it. § no_grad or detach
+the gradient in a tuple | you return the gradient as torch.autograd.grad gives it, in a tuple of length one.
+    Return the tensor in it. § no_grad or detach
     (gradient,) = torch => gradient = torch
-not stacked | predictions is a list of tensors. Asked is one tensor, (T, B, I). § The loop
+not stacked | predictions is a list of tensors. Return one tensor, (T, B, I). § The loop
     return predictions, => return list(predictions),
 """)
 
@@ -637,7 +639,7 @@ mixed = CHECKS.task(
 
 
 # ---- Task 7, greedy: whole numbers fed back, each sequence until it ends.
-GOES_ON = Trait("a sequence goes on to the last step", "what you do once all sequences have ended")
+GOES_ON = Trait("a sequence continues to the last step", "what you do once all sequences have ended")
 ALL_END = Trait("all sequences end before the last step", "sequences that have not ended")
 
 
@@ -657,7 +659,7 @@ def _greedy(cell, embedding, head, token, state, end, steps):
 
 
 def _draw(numbers, steps: int, B: int, I: int, H: int, V: int, all_end: bool) -> dict | None:
-    """One draw of arguments, or None where no token ends the sequences at steps that tell."""
+    """Draw arguments once; return None if no token ends the sequences at steps that reveal mistakes."""
     cell, head = random_cell(numbers, I, H), random_head(numbers, H, V)
     arguments = {"cell": cell, "embedding": 2 * numbers(V, I), "head": head}
     arguments |= {"token": numbers(B, V).argmax(dim=-1), "state": random_state(numbers, B, H)}
@@ -684,62 +686,62 @@ def _greedy_cases(numbers, steps, B, I, H, V, all_end=False):
 
 
 wrong = Mistakes("Feed the prediction back", _greedy).edits("""
-no end | `end` has no part in it: the sequences go on after it.
+no end | `end` is not used: the sequences continue after it.
     token = torch.where(ended, end, token) =>
     ended = ended | (token == end) =>
-the state goes on | the tokens stay at `end`, but the state of an ended sequence goes on changing.
+the state goes on | the tokens stay at `end`, but the state of an ended sequence keeps changing.
     h = torch.where(ended[:, None], h, new_h) => h = new_h
     c = torch.where(ended[:, None], c, new_c) => c = new_c
-c goes on | the h of an ended sequence stays, but its c goes on changing.
+c goes on | the h of an ended sequence stays, but its c keeps changing.
     c = torch.where(ended[:, None], c, new_c) => c = new_c
-h goes on | the c of an ended sequence stays, but its h goes on changing.
+h goes on | the c of an ended sequence stays, but its h keeps changing.
     h = torch.where(ended[:, None], h, new_h) => h = new_h
 the state without the last step | the state of an ended sequence is the one before the step that gave `end`.
-    That step belongs to it.
+    But that step counts.
     - h = torch.where(ended[:, None], h, new_h)
     - c = torch.where(ended[:, None], c, new_c)
     + ends = (ended | (head(new_h).argmax(dim=-1) == end))[:, None]
     + h, c = torch.where(ends, h, new_h), torch.where(ends, c, new_c)
     head(h) => head(new_h)
-ended only while the token is end | a sequence that has ended begins again: it stays ended for one step only.
+ended only while the token is end | a sequence that has ended starts again: it stays ended for only one step.
     ended = ended | (token == end) => ended = (token == end) & ~ended
 one end for all | the first sequence to end stops all others.
     ended = ended | (token == end) => ended = ended | (token == end).any()
-shorter when all have ended | the loop stops when all sequences have ended: fewer than `steps` rows. Asked are
-    always as many.
+shorter when all have ended | the loop stops when all sequences have ended, with fewer than `steps` rows.
+    Always return `steps` rows.
     for _ in range(steps): => while len(tokens) < steps and not ended.all():
-0 after the end | after its end a sequence has the token 0. Asked is `end`, which is another.
+0 after the end | after its end a sequence has the token 0. It should have `end`, which is a different token.
     torch.where(ended, end, token) => torch.where(ended, 0, token)
-the given token at each step | each step reads the token that was given; its own is not fed back.
+the given token at each step | each step reads the given token: its own is not fed back.
     tokens = [] => tokens, given = [], token
     embedding[token] => embedding[given]
-collected before the step | the tokens begin with the given one: each is collected before its step, so all
-    come one step late.
+collected before the step | the tokens begin with the given one: you append each one before its step, so
+    everything comes one step late.
     new_h, new_c = cell( => tokens.append(token); new_h, new_c = cell(
     tokens.append(token) =>
-the given token among them | there are steps + 1 rows: the given token is there, too.
+the given token among them | there are steps + 1 rows: the given token is among them.
     tokens = [] => tokens = [token]
-a mixture fed back | fed back is a mixture of all embeddings, weighted by softmax. Asked is that of the token
-    chosen.
+a mixture fed back | you feed back a mixture of all embeddings, weighted by softmax. Feed back that of the
+    chosen token.
     tokens = [] => tokens, x_t = [], embedding[token]
     cell(embedding[token], => cell(x_t,
     tokens.append(token) => tokens.append(token); x_t = head(h).softmax(dim=-1) @ embedding
 the least likely | the token is that of the smallest score. | argmax => argmin
 the head on c | the head is applied to c. What a step shows is h. § One step, by hand | head(h) => head(c)
-state reset at each step | each step starts from zeros: the state has not been handed in.
+state reset at each step | each step starts from zeros: the state is not passed to the cell.
     (embedding[token], (h, c)) => (embedding[token]) § The state is reset at each step
-the first state at each step | each step starts from the state that was given. Which one should step 2 start
-    from? § The state is reset at each step
+the first state at each step | each step starts from the given state. Which one should step 2 start from?
+    § The state is reset at each step
     (embedding[token], (h, c)) => (embedding[token], state)
 c zero at each step | h is carried on, c is not: each step starts from c = 0. § One step, by hand
     (embedding[token], (h, c)) => (embedding[token], (h, torch.zeros_like(c)))
-state ignored | the run starts from zeros, not from the state that is given. § The state is reset at each step
+state ignored | the run starts from zeros, not from the given state. § The state is reset at each step
     h, c = state => h, c = map(torch.zeros_like, state)
 batch first | the tokens are (B, steps): stacked along the wrong axis. Here time comes first. § The loop
     torch.stack(tokens) => torch.stack(tokens, dim=1)
-the last only | these are the last tokens alone. Asked are all steps'. § The loop
+the last only | these are only the last tokens. Return those of all steps. § The loop
     torch.stack(tokens) => token
-not stacked | the tokens are a list of tensors. Asked is one tensor, (steps, B). § The loop
+not stacked | the tokens are a list of tensors. Return one tensor, (steps, B). § The loop
     torch.stack(tokens) => tokens
 """)
 

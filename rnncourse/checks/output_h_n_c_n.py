@@ -24,8 +24,8 @@ TIME_FIRST = Trait("time comes first", "what you do with batch_first=True")
 BATCH_FIRST = Trait("batch_first is True", "what you do without batch_first")
 ONE_DIRECTION = Trait("there is one direction", "what you do with the second direction")
 TWO_DIRECTIONS = Trait("there are two directions", "what you do where there is only one")
-IS_LSTM = Trait("the layer is an LSTM", "what you do with a state that is no pair")
-NO_LSTM = Trait("the layer is no LSTM", "what you do with an LSTM's pair of states")
+IS_LSTM = Trait("the layer is an LSTM", "what you do with a state that is not a pair")
+NO_LSTM = Trait("the layer is not an LSTM", "what you do with an LSTM's pair of states")
 
 
 def traits(D: int, batch_first: bool) -> frozenset[Trait]:
@@ -38,7 +38,7 @@ def sequences(numbers: Callable[..., Tensor], T: int, B: int, width: int, batch_
 
 
 def counted(*shape: int) -> Tensor:
-    """For the examples: 0, 1, 2, …, so that it can be seen which number went where."""
+    """Return 0, 1, 2, … for the examples, so that you can see which number went where."""
     return torch.arange(float(torch.Size(shape).numel())).reshape(shape)
 
 
@@ -58,7 +58,7 @@ output of all layers | All layers side by side? Which layers does output show? �
     output => (4, 5, 54)
 output like h_n | These are the axes of the state. output has a row for each step.
     output => (6, 4, 9) § Which holds every step, output or hidden?
-h_n batch first | You put the batch in front. Does batch_first move a state?
+h_n batch first | You put the batch first. Does batch_first move a state?
     h_n => (4, 6, 9) § Does batch_first move the states?
 h_n without directions | A row for each layer: where does the second direction's state go? | h_n => (3, 4, 9)
 h_n without layers | A row for each direction: of which layer? There are three. § A row and a column
@@ -67,27 +67,27 @@ h_n as one state | One row: whose state is it, of three layers and two direction
     h_n => (1, 4, 9)
 h_n as wide as output | The directions have rows of their own in h_n. How wide is one state?
     h_n => (6, 4, 18) § Which holds every step, output or hidden?
-h_n with directions side by side | In output the directions lie side by side. In h_n?
+h_n with directions side by side | In output the directions lie side by side. Do they in h_n?
     h_n => (3, 4, 18) § Which holds every step, output or hidden?
-h_n with T | You have the time steps for an axis. A state belongs to one moment.
+h_n with T | You made the time steps an axis. A state belongs to one moment.
     h_n => (6, 5, 9) § Which holds every step, output or hidden?
 # Which row, which layer, which step.
 all forward first | You count all forward layers first, then all backward ones.
     row => 4
     layer => 1 § In which order are the rows of h_n?
-row is the layer | You count a row for each layer, as with one direction.
+row is the layer | You count one row for each layer, as with one direction.
     row => 1
     layer => 4
-row of the other direction | That is the same layer's other direction. Which comes first? | row => 2
-layers from 1 | Layers are counted from 0. § A row and a column | layer => 3
-the last step | At the last step this direction begins. Where does it end?
+row of the other direction | That is the same layer's other direction. Which one comes first? | row => 2
+layers from 1 | Layers count from 0. § A row and a column | layer => 3
+the last step | This direction begins at the last step. Where does it end?
     step => 4 § Is h_n the state at the last time step?
-the last sequence | You take the batch's size for the number of steps. § Does batch_first move the states?
+the last sequence | You use the batch size as the number of steps. § Does batch_first move the states?
     step => 3
 after the last step | There is no step 5: t counts from 0. § Is h_n the state at the last time step?
     step => 5
 all rows shared | All rows? Which layers does output show? § A row and a column | shared => 6
-one row shared | One, where there is one direction. Here there are two, with an end each.
+one row shared | That is the answer for one direction. Here there are two, and each has its end.
     shared => 1 § From one to the other
 a row of each layer shared | One of each layer? Which layers does output show? § A row and a column
     shared => 3
@@ -119,27 +119,28 @@ wrong = Mistakes("From one to the other", _split_directions).edits("""
 view for transpose | with batch_first the sequences are mixed: a view or reshape renames axes, it does not
     exchange them. § `output.view(seq, batch, D, H)` beside `batch_first=True`
     output.transpose(0, 1) => output.reshape(output.shape[1], output.shape[0], -1)
-batch kept in front | with batch_first the halves are still batch first. Asked is time first, whatever came.
+batch kept in front | with batch_first the halves are still batch first. Return them time first in every case.
     if batch_first => if False § Does batch_first move the states?
-always transposed | you exchange time and batch in every case: without batch_first time is in front already.
+always transposed | you exchange time and batch in every case, but without batch_first time is already first.
     if batch_first => if True § Does batch_first move the states?
-transposed the wrong time | you exchange time and batch where time is in front already, and not where it
-    isn't. § Does batch_first move the states?
+transposed the wrong time | you exchange time and batch where time is already first, and do not where it is
+    not. § Does batch_first move the states?
     if batch_first => if not batch_first
-every other number | you give the directions every other number in turn. They lie side by side, one block
-    after the other.
+every other number | you split the last axis into every other number. The directions lie side by side, one
+    block after the other.
     output.chunk(2, dim=-1) => output.unflatten(-1, (-1, 2)).unbind(-1)
-every other number, batch in front | you give the directions every other number in turn; and with batch_first
-    the batch is still in front.
+every other number, batch in front | you split the last axis into every other number; and with batch_first the
+    batch is still first.
     if batch_first => if False
     output.chunk(2, dim=-1) => output.unflatten(-1, (-1, 2)).unbind(-1)
-halves exchanged | forward and backward are exchanged: which of them lies first?
+halves exchanged | forward and backward are exchanged: which of them comes first?
     return forward, backward => return backward, forward
-backward turned round | your backward half is turned round in time. To which input does output[t] belong, in
-    both halves? § Every index
+backward turned round | your backward half is flipped in time. Which input does output[t] belong to, in both
+    halves? § Every index
     return forward, backward => return forward, backward.flip(0)
-cut along the batch | you cut along the batch: each of your two has half of the sequences. | dim=-1 => dim=1
-cut along time | you cut along time: the first half of the steps and the second. Along which axis do
+cut along the batch | you cut along the batch: each of your results has half of the sequences.
+    dim=-1 => dim=1
+cut along time | you cut along time, into the first and the second half of the steps. Along which axis do the
     directions lie?
     dim=-1 => dim=0
 """)
@@ -176,37 +177,37 @@ def _h_n_from_output_cases(numbers, T, B, H, D, batch_first=False):
 
 
 wrong = Mistakes("From one to the other", _h_n_from_output).edits("""
-backward at the last step | the backward half is taken at the last step, where that direction has made one
-    step. § Is h_n the state at the last time step?
+backward at the last step | you take the backward half at the last step, where that direction has made only
+    one step. § Is h_n the state at the last time step?
     apart[0, :, -1] => apart[-1, :, -1]
-forward at the first step | the forward half is taken at the first step, where that direction has made one
-    step. § Every index
+forward at the first step | you take the forward half at the first step, where that direction has made only
+    one step. § Every index
     apart[-1, :, 0] => apart[0, :, 0]
-ends exchanged | both directions are taken where they begin. Where does each of them end? § Every index
+ends exchanged | you take both directions where they begin. Where does each of them end? § Every index
     apart[-1, :, 0], apart[0, :, -1] => apart[0, :, 0], apart[-1, :, -1]
 directions exchanged | your first row is backward, your second forward: which has the smaller index in h_n?
     ends[:D] => ends[:D][::-1] § Every index
-halves exchanged | the steps are right, the halves are not: which direction lies first in output?
+halves exchanged | the steps are right, the halves are not: which direction comes first in output?
     apart[-1, :, 0], apart[0, :, -1] => apart[-1, :, -1], apart[0, :, 0]
-batch_first ignored | with batch_first you take the last sequence, at every step, for the last step.
+batch_first ignored | with batch_first you take the last sequence, at every step, instead of the last step.
     if batch_first => if False § Does batch_first move the states?
-always batch first | without batch_first you take the last sequence, at every step, for the last step.
+always batch first | without batch_first you take the last sequence, at every step, instead of the last step.
     if batch_first => if True § `output[:, -1]`, copied from a net with batch_first
 view for transpose | with batch_first the sequences are mixed: a view or reshape renames axes, it does not
     exchange them. § `output.view(seq, batch, D, H)` beside `batch_first=True`
     output.transpose(0, 1) => output.reshape(output.shape[1], output.shape[0], -1)
-every other number | you give the directions every other number in turn. They lie side by side, one block
-    after the other.
+every other number | you split the last axis into every other number. The directions lie side by side, one
+    block after the other.
     output.unflatten(-1, (D, -1)) => output.unflatten(-1, (-1, D)).transpose(-1, -2)
-batch before direction | your axes are (B, D, H). Which axis leads in h_n?
+batch before direction | your axes are (B, D, H). Which axis comes first in h_n?
     torch.stack(ends[:D]) => torch.stack(ends[:D], dim=1)
 side by side | the directions lie side by side, (B, D*H). In h_n each has a row of its own.
     torch.stack(ends[:D]) => torch.cat(ends[:D], dim=-1)
 forward alone | only the forward direction is there. Where is the end of the other? | ends[:D] => ends[:1]
-the last slice | this is the last slice of output, as it is. Of what is it the state?
+the last slice | this is the last slice of output, as it is. Which state is that?
     torch.stack(ends[:D]) => output[-1:] § Is the last slice of output the hidden state?
-the last slice, without rows | this is the last slice of output, as it is: h_n has a row for each direction.
-    And is each end there? § Is the last slice of output the hidden state?
+the last slice, without rows | this is the last slice of output, as it is. But h_n has a row for each
+    direction, and is each one's end there? § Is the last slice of output the hidden state?
     torch.stack(ends[:D]) => output[-1]
 """)
 
@@ -243,29 +244,29 @@ def _every_state_cases(numbers, T, B, I, H, L):
 
 
 wrong = Mistakes("From one to the other", _every_state).edits("""
-state not carried | each step begins with the state that was given. With which should the second begin?
+state not carried | each step begins with the given state. Which state should the second step begin with?
     layer(x_t, (h, c)) => layer(x_t, state) § A sequence in pieces
-from zeros at each step | each step begins from zeros: nothing is carried, and the state that is given has no
-    part in it. § A sequence in pieces
+from zeros at each step | each step begins from zeros: nothing is carried, and the given state is not used.
+    § A sequence in pieces
     layer(x_t, (h, c)) => layer(x_t)
-given state ignored | you carry the state, but begin from zeros. With what should the first step begin?
+given state ignored | you carry the state, but begin from zeros. Which state should the first step begin with?
     h, c = state => h, c = map(torch.zeros_like, state) § A sequence in pieces
-h carried without c | each step begins with the right h and with zeros for c. § A sequence in pieces
+h carried without c | each step begins with the right h, but with zeros for c. § A sequence in pieces
     every_c.append(c) => every_c.append(c); c = torch.zeros_like(c)
-state before the step | these are the states before each step: the first is the one given, and the last is
+state before the step | these are the states before each step: the first is the given one, and the last is
     missing. § What a call returns
     _, (h, c) = => every_h.append(h); every_c.append(c); _, (h, c) =
     - every_h.append(h)
     - every_c.append(c)
-top layer alone | this is the last layer alone. Asked are all layers, with an axis for them.
+top layer alone | this is only the last layer. Return all layers, with an axis for them.
     append(h) => append(h[-1])
     append(c) => append(c[-1]) § A row and a column
-output for h | your h is output: the last layer alone. § A row and a column
+output for h | your h is output, which has only the last layer. § A row and a column
     _, (h, c) = => output, (h, c) =
     append(h) => append(output)
-layers before time | your axes are (L, T, B, H). Asked is time first.
+layers before time | your axes are (L, T, B, H). Return them with time first.
     torch.stack(every_h), torch.stack(every_c) => torch.stack(every_h, dim=1), torch.stack(every_c, dim=1)
-time and layers in one axis | time and layers share one axis. Which of torch.cat and torch.stack makes a new
+time and layers in one axis | time and layers share one axis. Which of torch.cat and torch.stack creates a new
     one?
     torch.stack(every_h), torch.stack(every_c) => torch.cat(every_h), torch.cat(every_c)
 """)
@@ -317,41 +318,41 @@ def _SentenceVector_cases(numbers, T, B, I, H, kind, L, D, batch_first=False):
 
 
 wrong = Mistakes("Which one do you want?", _Truth_SentenceVector).edits("""
-backward alone | of two directions you take one: h_n[-1] is the backward one alone. § Every index
+backward alone | you take only one of two directions: h_n[-1] is the backward one. § Every index
     h_n[-self.D :] => h_n[-1:]
-forward alone | of two directions you take the forward one alone. § Every index
+forward alone | you take only the forward one of two directions. § Every index
     h_n[-self.D :] => h_n[-self.D :][:1]
-first layer | this is the first layer's state. Which layer has seen most? § A row and a column
+first layer | this is the first layer's state. Which layer has processed the most? § A row and a column
     h_n[-self.D :] => h_n[: self.D]
 first layer, where there are two directions | with two directions you take the first layer's two rows. Where
     are the last layer's? § Every index
     h_n[-self.D :] => (h_n[:2] if self.D == 2 else h_n[-1:])
-all layers | all layers lie side by side. Asked is the last layer. § A row and a column
+all layers | all layers lie side by side. Return the last layer. § A row and a column
     h_n[-self.D :] => h_n
 all forward first | you take the rows of h_n for all forward layers first, then all backward ones.
     h_n[-self.D :] => h_n[self.layer.num_layers - 1 :: self.layer.num_layers]
     § In which order are the rows of h_n?
-directions exchanged | the backward direction comes first. Asked is forward, then backward, as in output.
+directions exchanged | the backward direction comes first. Return forward, then backward, as in output.
     list(ends) => list(ends.flip(0)) § Every index
-directions added | the two directions are added up. Asked is one beside the other.
+directions added | you add the two directions. Return them side by side.
     torch.cat(list(ends), dim=-1) => ends.sum(0)
-directions averaged | the two directions are averaged. Asked is one beside the other.
+directions averaged | you average the two directions. Return them side by side.
     torch.cat(list(ends), dim=-1) => ends.mean(0)
-sequences mixed | with two directions a row of yours holds numbers of two sequences: a view or reshape put
+sequences mixed | with two directions each of your rows holds numbers of two sequences: a view or reshape put
     them there. § `output.view(seq, batch, D, H)` beside `batch_first=True`
     torch.cat(list(ends), dim=-1) => ends.reshape(ends.shape[1], -1)
-direction kept as an axis | the directions still have an axis of their own. Asked is (B, D*H).
+direction kept as an axis | the directions still have an axis of their own. Return (B, D*H).
     torch.cat(list(ends), dim=-1) => ends
-c for h | of an LSTM you take the c. § `output, h_n = lstm(x)` | state[0] if => state[1] if
-pair taken for h_n | of an LSTM you index the pair (h_n, c_n) as if it were h_n. § `output, h_n = lstm(x)`
+c for h | for an LSTM you take the c. § `output, h_n = lstm(x)` | state[0] if => state[1] if
+pair taken for h_n | for an LSTM you index the pair (h_n, c_n) as if it were h_n. § `output, h_n = lstm(x)`
     state[0] if isinstance(state, tuple) else state => state
-pair indexed like h_n | state[-1] is another thing for an LSTM, whose state is a pair, than for the others.
-    And of two directions, which is the last row? § `output, h_n = lstm(x)`
+pair indexed like h_n | for an LSTM, whose state is a pair, state[-1] is something different than for the
+    others. And with two directions, which one is the last row? § `output, h_n = lstm(x)`
     torch.cat(list(ends), dim=-1) => state[-1]
-batch taken for rows | with batch_first you look for the batch in front of h_n.
+batch taken for rows | with batch_first you expect the batch to be the first axis of h_n.
     ends = h_n[-self.D :] => ends = (h_n.transpose(0, 1) if self.layer.batch_first else h_n)[-self.D :]
     § Does batch_first move the states?
-last step of output | this is output at the last step: the backward half of it has made one step.
+last step of output | this is output at the last step, where the backward half has made only one step.
     torch.cat(list(ends), dim=-1) => (result[0][:, -1] if self.layer.batch_first else result[0][-1])
     § Is h_n the state at the last time step?
 output[-1] | this is output[-1], whatever batch_first is. What is that where the batch comes first? And with
@@ -360,9 +361,9 @@ output[-1] | this is output[-1], whatever batch_first is. What is that where the
 output[:, -1] | this is output[:, -1], whatever batch_first is. What is that where time comes first? And with
     two directions? § `output[:, -1]`, copied from a net with batch_first
     torch.cat(list(ends), dim=-1) => result[0][:, -1]
-mean over time | this is the mean of output over time. Asked are the states at the end.
+mean over time | this is the mean of output over time. Return the states at the end.
     torch.cat(list(ends), dim=-1) => result[0].mean(1 if self.layer.batch_first else 0)
-output as it is | this is output, with all steps. Asked is one vector for each sequence. § In nn.Sequential
+output as it is | this is output, with all steps. Return one vector for each sequence. § In nn.Sequential
     torch.cat(list(ends), dim=-1) => result[0]
 """)
 
@@ -389,7 +390,7 @@ SentenceVector = CHECKS.task(
 
 
 # ---- Task 6, Stream: a sequence that comes in pieces.
-ONE_SEQUENCE = Trait("one sequence comes alone", "what happens after a reset, or beside another stream")
+ONE_SEQUENCE = Trait("one sequence comes alone", "what happens after a reset, or next to another stream")
 RESET = Trait("a stream is reset", "what happens where nothing is reset")
 TWO_STREAMS = Trait("two streams share the layer", "what happens where there is one stream")
 
@@ -410,7 +411,7 @@ def _Stream_cases(seed: int) -> list[Case]:
     numbers = random_numbers(seed, 0.8)
 
     def case(kind: str, B: int, I: int, H: int, L: int, calls: list, *traits: Trait, batch_first=False):
-        """calls: (which stream, the piece's length, or None for a reset)."""
+        """Return a case. calls: (which stream, the piece's length, or None for a reset)."""
         options = {"input_size": I, "hidden_size": H, "num_layers": L, "batch_first": batch_first}
         pieces = [(which, steps and sequences(numbers, steps, B, I, batch_first)) for which, steps in calls]
         layer = random_module(kind, numbers, **options)
@@ -434,18 +435,17 @@ def _Stream_cases(seed: int) -> list[Case]:
 
 
 wrong = Mistakes("A sequence in pieces", _Truth_Stream).edits("""
-state forgotten | each piece begins from zeros: the state that the last one ended with has no part in it.
+state forgotten | each piece begins from zeros: the final state of the previous piece is not used.
     self.layer(piece, self.state) => self.layer(piece)
-first state kept | from the third piece on the state is wrong: it is still the one that the first piece ended
-    with.
+first state kept | from the third piece on the state is wrong: it is still the final state of the first piece.
     output, self.state = => output, state =
     return output => self.state = state if self.state is None else self.state; return output
-h without c | of an LSTM's state the h is carried, and c begins from zeros with each piece.
+h without c | you carry the h of an LSTM's state, but c begins from zeros with each piece.
     - return output
     + if isinstance(self.state, tuple):
     +     self.state = self.state[0], torch.zeros_like(self.state[1])
     + return output
-c without h | of an LSTM's state the c is carried, and h begins from zeros with each piece.
+c without h | you carry the c of an LSTM's state, but h begins from zeros with each piece.
     - return output
     + if isinstance(self.state, tuple):
     +     self.state = torch.zeros_like(self.state[0]), self.state[1]
@@ -457,8 +457,8 @@ output for h_n | you carry the last slice of output as h. With two layers, what 
     + self.state = (h, self.state[1]) if isinstance(self.state, tuple) else h
     + return output
     § Is the last slice of output the hidden state?
-never reset | after a reset it goes on with the old sequence's state. | self.state = None => pass
-state on the layer | two streams get in each other's way: they keep their states in one place.
+never reset | after a reset it continues with the old sequence's state. | self.state = None => pass
+state on the layer | two streams disturb each other: they store their states in the same place.
     self.layer, self.state => self.layer, layer.state
     output, self.state = => output, self.layer.state =
     (piece, self.state) => (piece, self.layer.state)
@@ -488,7 +488,7 @@ Stream = CHECKS.task(
 # ---- Task 7, Streams: many sequences, in batches that change from call to call.
 SAME_BATCH = Trait("every batch has the same sequences in the same order", "which state goes to which row")
 SHUFFLED = Trait("the sequences change places", "what happens where they keep their places")
-CHANGING = Trait("sequences stay away, or are new", "what happens where all are there in every batch")
+CHANGING = Trait("sequences are absent, or are new", "what happens where all are there in every batch")
 
 
 class _Truth_Streams:
@@ -510,7 +510,7 @@ def _Streams_cases(seed: int) -> list[Case]:
     numbers = random_numbers(seed, 0.8)
 
     def case(I: int, H: int, L: int, batches: list, trait: Trait, batch_first: bool = False) -> Case:
-        """batches: (ids, the number of steps)."""
+        """Return a case. batches: (ids, the number of steps)."""
         options = {"input_size": I, "hidden_size": H, "num_layers": L, "batch_first": batch_first}
         calls = [(tuple(i), sequences(numbers, T, len(i), I, batch_first)) for i, T in batches]
         layer = random_module("LSTM", numbers, **options)
@@ -519,7 +519,7 @@ def _Streams_cases(seed: int) -> list[Case]:
     same = [("abc", 2), ("abc", 1), ("abc", 3)]
     shuffled = [("abc", 2), ("cab", 3), ("bca", 1)]
     changing = [("ab", 2), ("bcd", 1), ("dae", 2), ("c", 3), ("cabde", 2)]
-    # Twice B = L: there a state with the batch in front runs.
+    # In two cases B = L: there a state with the batch first runs.
     return [
         case(5, 4, 2, same, SAME_BATCH),
         case(2, 5, 1, same, SAME_BATCH, batch_first=True),
@@ -534,7 +534,7 @@ def _Streams_cases(seed: int) -> list[Case]:
 wrong = Mistakes("A sequence in pieces", _Truth_Streams)
 
 
-@wrong("ids not looked at", "the state is carried from row to row, whichever sequence is in the row.")
+@wrong("ids not looked at", "you carry the state from row to row, no matter which sequence is in the row.")
 class _Rows:
     def __init__(self, layer):
         self.layer, self.state = layer, None
@@ -545,30 +545,30 @@ class _Rows:
 
 
 wrong.edits("""
-state forgotten | each batch begins from zeros: no state has a part in it.
+state forgotten | each batch begins from zeros: no state is used.
     self.layer(pieces, (h_0, c_0)) => self.layer(pieces)
-h without c | the h of each sequence is carried, and c begins from zeros with each batch.
+h without c | you carry the h of each sequence, but c begins from zeros with each batch.
     h_n[:, b], c_n[:, b] => (h_n[:, b], zeros)
-first state kept | a sequence's state is kept once and never renewed.
+first state kept | a sequence's state is stored once and never updated.
     self.states[i] = h_n[:, b], c_n[:, b] => self.states.setdefault(i, (h_n[:, b], c_n[:, b]))
-absent sequences lost | a sequence that stays away for a batch has lost its state when it comes back.
+absent sequences lost | a sequence that is absent from a batch has lost its state when it comes back.
     output, (h_n, c_n) = => self.states = {}; output, (h_n, c_n) =
-new ones reset all | where a batch has a new sequence, the others in it begin from zeros, too.
+new ones reset all | where a batch has a new sequence, the others in it begin from zeros as well.
     for i in ids] => for i in ids] if all(i in self.states for i in ids) else [(zeros, zeros)] * len(ids)
-sorted on the way out | the rows of your output are sorted by id. Asked is the order in which they came.
+sorted on the way out | the rows of your output are sorted by id. Return them in the order of the batch.
     - return output
     + order = sorted(range(len(ids)), key=lambda b: ids[b])
     + return output[order] if self.layer.batch_first else output[:, order]
-kept by sorted ids | the states are taken out in the order of the batch, but put back as if the ids were
+kept by sorted ids | you take the states out in the order of the batch, but put them back as if the ids were
     sorted.
     enumerate(ids) => enumerate(sorted(ids))
-batch in front of the state | with batch_first you put the batch in front of the states. Where B = L that
-    runs, and mixes them up. § Does batch_first move the states?
+batch in front of the state | with batch_first you put the batch first in the states. Where B = L that runs,
+    but mixes them up. § Does batch_first move the states?
     dim=1) for => dim=0 if self.layer.batch_first else 1) for
-states joined on axis 0 | you join the sequences' states along a new first axis. Where B = L that runs, and
+states joined on axis 0 | you join the sequences' states along a new first axis. Where B = L that runs, but
     mixes them up. § Does batch_first move the states?
     torch.stack(parts, dim=1) => torch.stack(parts)
-joined by reshape | the states are joined on the wrong axis and forced into shape by a view or reshape: that
+joined by reshape | the states are joined on the wrong axis and forced into shape by a view or reshape, which
     mixes them up. § Does batch_first move the states?
     torch.stack(parts, dim=1) => torch.stack(parts).reshape(len(zeros), len(ids), -1)
 """)
@@ -579,8 +579,8 @@ Streams = CHECKS.task(
     returns="outputs (rows H)",
     points="""
         the same batch again 1 where every batch has the same sequences in the same order
-        another order 1 where the sequences change places
-        absent and new sequences 2 where sequences stay away, or are new
+        a different order 1 where the sequences change places
+        absent and new sequences 2 where sequences are absent, or are new
     """,
     cases=_Streams_cases,
     example={

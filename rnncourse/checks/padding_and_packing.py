@@ -18,30 +18,30 @@ from rnncourse.checks.framework.authoring import (
 
 CHECKS = ExerciseSet("13")
 
-BY_HAND = RECURRENT | PACKING  # both are to be built
+BY_HAND = RECURRENT | PACKING  # learners build both
 
 
 # ---- Batches of different lengths: drawn, padded with numbers or poison, laid out as a staircase.
-FINITE = Trait("the padding is finite", "what you do with the padding: nan stands in it")
+FINITE = Trait("the padding is finite", "what you do with the padding: it holds nan")
 ONE_WAY = Trait("there is one direction", "what you do with the second half")
 TWO_WAYS = Trait("there are two directions", "what you do where there is no second half")
 FITTING = Trait("the longest sequence fills all steps", "what you do with more steps than any sequence has")
 
 
 def some_lengths(numbers, B, longest):
-    """B different lengths up to `longest`, which is among them, but not in front; random order."""
+    """Return B different lengths in random order; `longest` is among them, but not the first."""
     others = numbers(longest - 1).argsort()[: B - 1] + 1
     place = 1 + int(numbers(B - 1).argmax())
     return torch.cat([others[:place], torch.tensor([longest]), others[place:]])
 
 
 def padding(lengths, T):
-    """True where a batch of these lengths is padded: (B, T)."""
+    """Return True where a batch of these lengths is padded: (B, T)."""
     return torch.arange(T) >= lengths[:, None]
 
 
 def padded(numbers, lengths, T, *axes, nan=False):
-    """Random numbers (B, T, *axes), those of the padding too; there nan, if asked."""
+    """Return random numbers (B, T, *axes), also in the padding; there nan, if asked."""
     x = numbers(len(lengths), T, *axes)
     if nan:
         x[padding(lengths, T)] = torch.nan
@@ -49,7 +49,7 @@ def padded(numbers, lengths, T, *axes, nan=False):
 
 
 def staircase(lengths):
-    """batch_sizes (T), and the two indices (B) each."""
+    """Return batch_sizes (T), and the two indices (B) each."""
     order = lengths.argsort(descending=True)
     return (~padding(lengths, int(lengths.max()))).sum(0), order, order.argsort()
 
@@ -65,20 +65,20 @@ def _valid_cases(numbers, B, T, longest):
 
 
 wrong = Mistakes("A mask from the lengths", _valid).edits("""
-one too many | each sequence has one step too many. Its last step is which, when steps are counted from 0?
+one too many | each sequence has one step too many. If steps count from 0, which one is its last?
     < => <=
 one too few | each sequence has one step too few. | arange(T) < => arange(T) + 1 <
-padding marked | true and false are exchanged: the padding is marked. | < => >=
-time first | the mask is (T, B). Asked is (B, T).
+padding marked | true and false are exchanged: you mark the padding. | < => >=
+time first | the mask is (T, B). Return (B, T).
     lengths[:, None] => lengths[:, None]).T
     torch => (torch
 as long as the longest | the mask ends with the longest sequence. T may be larger. § total_length
     arange(T) => arange(int(lengths.max()))
-no new axis | the lengths are compared along time. A mask has a row for each sequence.
+no new axis | you compare the lengths along time. A mask has a row for each sequence.
     lengths[:, None] => lengths
-padding in front | the valid steps stand at the end of each row: the padding is in front.
+padding in front | the valid steps are at the end of each row: the padding comes first.
     arange(T) => arange(T - 1, -1, -1)
-only the last step | one step of each sequence is marked, its last. Asked are all of its steps.
+only the last step | only the last step of each sequence is marked. Mark all of its steps.
     arange(T) < => arange(T) + 1 ==
 """)
 
@@ -93,7 +93,7 @@ valid = CHECKS.task(
 )
 
 
-# ---- Task 2, last_valid: the end of each sequence, out of a padded output.
+# ---- Task 2, last_valid: the end of each sequence, from a padded output.
 def _last_valid(output, lengths, batch_first, bidirectional):
     if not batch_first:
         output = output.transpose(0, 1)
@@ -125,42 +125,44 @@ def _last_valid_cases(numbers, B, T, H, longest, batch_first=False, bidirectiona
 wrong = Mistakes("The last valid output", _last_valid).edits("""
 step T - 1 for all | this is the last step of the tensor, the same for all. In most rows that is padding.
     torch.arange(len(lengths)), lengths - 1 => :, -1 § The last step is not the last
-step T - 1 for all, whole | this is the last step of the tensor, whole and the same for all. In most rows that
-    is padding. § The last step is not the last
+step T - 1 for all, whole | this is the whole last step of the tensor, the same for all. In most rows that is
+    padding. § The last step is not the last
     torch.arange(len(lengths)), lengths - 1 => :, -1
     torch.cat([forward, backward], dim=-1) => last
-the longest for all | every row is read where the longest sequence ends. § The last step is not the last
+the longest for all | you read every row where the longest sequence ends. § The last step is not the last
     lengths - 1] => lengths.max() - 1]
-one step too far | each row is read one step behind its end. Which step is the last of three, counted from 0?
+one step too far | you read each row one step after its end. Which is the last of three steps that count from
+    0?
     lengths - 1] => lengths.clamp(max=output.shape[1] - 1)]
-one step too far, unclamped | each row is read one step behind its end. | lengths - 1] => lengths]
-one step too early | each row is read one step before its end. | lengths - 1] => lengths - 2]
-every step for every row | these are the last steps of all sequences for each row. Each row wants its own.
+one step too far, unclamped | you read each row one step after its end. | lengths - 1] => lengths]
+one step too early | you read each row one step before its end. | lengths - 1] => lengths - 2]
+every step for every row | for each row, these are the last steps of all sequences. Each row needs only its
+    own.
     torch.arange(len(lengths)), lengths - 1 => :, lengths - 1
-the backward half at the end | with two directions, both halves are taken at the end. How much has the
-    backward half read there?
+the backward half at the end | with two directions, you take both halves at the end. How much has the backward
+    half read there?
     output[:, 0, H:] => last[:, H:]
-the backward half at T - 1 | the backward half is taken at the last step of the tensor.
+the backward half at T - 1 | you take the backward half at the last step of the tensor.
     output[:, 0, H:] => output[:, -1, H:]
-the forward half at 0 | with two directions, both halves are taken at step 0. How much has the forward half
+the forward half at 0 | with two directions, you take both halves at step 0. How much has the forward half
     read there?
     last[:, :H] => output[:, 0, :H]
-the wrong ends | each half is taken where it begins, not where it ends.
+the wrong ends | you take each half where it begins, not where it ends.
     last[:, :H], output[:, 0, H:] => output[:, 0, :H], last[:, H:]
-backward half first | the numbers are right, but the backward half stands first.
+backward half first | the numbers are right, but the backward half comes first.
     [forward, backward] => [backward, forward]
-forward half only | with two directions this is the forward half alone.
+forward half only | with two directions you return only the forward half.
     torch.cat([forward, backward], dim=-1) => forward
-halves on an axis of their own | the halves stand on an axis of their own. Asked are they side by side.
+halves on an axis of their own | the halves have an axis of their own. Return them side by side.
     torch.cat([forward, backward], dim=-1) => torch.stack([forward, backward])
-always two directions | with one direction, too, the second half is taken at step 0.
+always two directions | with one direction, too, you take the second half at step 0.
     if not bidirectional => if False
-always batch first | where time comes first, its axis is taken for the batch. | if not batch_first => if False
-always time first | where the batch comes first, its axis is taken for time. | if not batch_first => if True
-reshaped, not transposed | where time comes first, the axes are reshaped, not exchanged: a row holds steps of
-    several sequences.
+always batch first | where time comes first, you treat its axis as the batch. | if not batch_first => if False
+always time first | where the batch comes first, you treat its axis as time. | if not batch_first => if True
+reshaped, not transposed | where time comes first, you reshape the axes instead of exchanging them: a row
+    holds steps of several sequences.
     output.transpose(0, 1) => output.reshape(len(lengths), -1, output.shape[-1])
-batch_first the wrong way round | batch_first is taken for its opposite.
+batch_first the wrong way round | you treat batch_first as its opposite.
     if not batch_first => if batch_first
 """)
 
@@ -198,21 +200,21 @@ def _mean_valid_cases(numbers, B, T, H, longest, nan=False):
 
 
 wrong = Mistakes("Mean, maximum and loss without the padding", _mean_valid).edits("""
-padding counted | the padding is in the mean. § The mean counts the padding
+padding counted | the mean includes the padding. § The mean counts the padding
     kept.sum(1) / lengths[:, None] => output.mean(1)
-padding in the sum | each row is divided by its own length, but the padding is in the sum.
+padding in the sum | each row is divided by its own length, but the sum includes the padding.
     kept.sum(1) => output.sum(1) § The mean counts the padding
 divided by T | the sum is right, but it is divided by T in every row. How many numbers were added?
     / lengths[:, None] => / output.shape[1] § The mean counts the padding
 divided by the longest | the sum is right, but every row is divided by the longest length.
     / lengths[:, None] => / lengths.max() § The mean counts the padding
 the sum | this is the sum, not yet the mean. | / lengths[:, None] =>
-multiplied by the mask | right where the padding is finite. Where nan stands in it, it comes through: what is
+multiplied by the mask | right where the padding is finite. Where it holds nan, the nan comes through: what is
     0 times nan? § Poison the padding
     torch.where(mask[..., None], output, 0) => output * mask[..., None]
-nanmean | only a nan is left out. Padding may hold any number.
+nanmean | you only leave out nan. Padding may hold any number.
     kept.sum(1) / lengths[:, None] => output.nanmean(1)
-nan_to_num | a nan is taken for zero, and any other number of the padding is added. The lengths say what is
+nan_to_num | you replace nan by zero, but add any other number of the padding. The lengths say what is
     padding.
     kept.sum(1) => output.nan_to_num().sum(1)
 one step too many | one step of padding is added to each sum. § A mask from the lengths | < => <=
@@ -220,11 +222,11 @@ one step too few | the last step of each sequence is left out of its sum. § A m
     arange(output.shape[1]) < => arange(output.shape[1]) + 1 <
 padding instead | the padding is added, and the steps of the sequence are left out. § A mask from the lengths
     < => >=
-one mean for all | this is one mean over the steps of all sequences. Asked is one for each.
+one mean for all | this is one mean over the steps of all sequences. Return one for each.
     kept.sum(1) / lengths[:, None] => kept.sum((0, 1)) / lengths.sum()
 divided by all steps | every row is divided by the number of steps in the whole batch.
     / lengths[:, None] => / lengths.sum()
-over the batch | this adds over the batch, not over time.
+over the batch | you add over the batch instead of over time.
     kept.sum(1) / lengths[:, None] => kept.sum(0) / mask.sum(0)[:, None].clamp(min=1)
 """)
 
@@ -260,9 +262,9 @@ def _masked_loss_cases(numbers, B, T, K, longest, nan=False):
 
 
 wrong = Mistakes("Mean, maximum and loss without the padding", _masked_loss).edits("""
-padding counted | the padding is in the mean: its classes are learned, too.
+padding counted | the mean includes the padding: its classes are learned, too.
     logits[mask], targets[mask] => logits.flatten(0, 1), targets.flatten()
-multiplied by the mask | right where the padding is finite. Where nan stands in it, it comes through: what is
+multiplied by the mask | right where the padding is finite. Where it holds nan, the nan comes through: what is
     0 times nan? § Poison the padding
     logits[mask], targets[mask] => logits.mT, targets, reduction="none"
     return loss => return (loss * mask).sum() / mask.sum()
@@ -271,37 +273,37 @@ logits set to zero | the logits of the padding are zero, and their loss is count
     logits[mask], targets[mask] => torch.where(mask[..., None], logits, 0).flatten(0, 1), targets.flatten()
 targets set to zero | the targets of the padding are zero, and they are counted: class 0 is learned there.
     logits[mask], targets[mask] => logits.flatten(0, 1), (targets * mask).flatten()
-reshaped, not transposed | time and classes are reshaped, not exchanged: the numbers of a step are not its
-    own.
+reshaped, not transposed | you reshape time and classes instead of exchanging them: a step gets numbers that
+    are not its own.
     logits[mask] => logits.reshape(len(logits), -1, mask.shape[1])
     targets[mask] => targets.masked_fill(~mask, -100)
-divided by all places | the sum is right, but it is divided by all B*T places.
+divided by all places | the sum is right, but it is divided by all B*T positions.
     return loss => return loss * lengths.sum() / targets.numel()
-mean of means | this is the mean of the sequences' means: a step of a short sequence counts more. Asked is the
+mean of means | this is the mean of the sequences' means: a step of a short sequence counts more. Return the
     mean over all steps.
     logits[mask], targets[mask] => logits.mT, targets, reduction="none"
     return loss => return (torch.where(mask, loss, 0).sum(1) / lengths).mean()
-sum of means | this is the sum of the sequences' means. Asked is the mean over all steps.
+sum of means | this is the sum of the sequences' means. Return the mean over all steps.
     logits[mask], targets[mask] => logits.mT, targets, reduction="none"
     return loss => return (torch.where(mask, loss, 0).sum(1) / lengths).sum()
-divided by B | the sum is divided by the number of sequences. Asked is the mean over all steps.
+divided by B | the sum is divided by the number of sequences. Return the mean over all steps.
     return loss => return loss * lengths.sum() / len(lengths)
-the sum | this is the sum over the valid steps. Asked is their mean.
+the sum | this is the sum over the valid steps. Return their mean.
     targets[mask] => targets[mask], reduction="sum"
 class 0 ignored | steps of class 0 are left out. Here it is a class like any other: only the lengths say what
     is padding.
     targets[mask] => targets[mask], ignore_index=0
-class 0 for padding | every target 0 is taken for padding, and nothing else. Here only the lengths say what is
-    padding.
+class 0 for padding | every target 0 is treated as padding, and nothing else. Here only the lengths say what
+    is padding.
     logits[mask], targets[mask] => logits.flatten(0, 1), targets.flatten(), ignore_index=0
-one step too many | a step of padding of each sequence is counted. § A mask from the lengths | < => <=
+one step too many | one step of padding is counted in each sequence. § A mask from the lengths | < => <=
 one step too few | the last step of each sequence is left out. § A mask from the lengths
     arange(logits.shape[1]) < => arange(logits.shape[1]) + 1 <
-only the last step | only the last step of each sequence is counted. Asked are all of its steps.
+only the last step | only the last step of each sequence is counted. Count all of its steps.
     arange(logits.shape[1]) < => arange(logits.shape[1]) + 1 == § A mask from the lengths
-softmax before | softmax is applied before cross_entropy, which applies it too.
+softmax before | you apply softmax before cross_entropy, which applies it as well.
     logits[mask] => logits[mask].softmax(-1)
-one loss for each step | this is the loss of each step. Asked is one number, their mean.
+one loss for each step | this is the loss of each step. Return one number, their mean.
     targets[mask] => targets[mask], reduction="none"
 """)
 
@@ -334,24 +336,25 @@ def _batch_sizes_cases(numbers, B, T, twice=False):
 
 
 wrong = Mistakes("From the lengths to batch_sizes", _batch_sizes).edits("""
-ends counted too | each sequence runs one step too long: at its own length it has no step any more. | < => <=
-one step late | step 0 is missing: the counting begins at 1.
+ends counted too | each sequence runs one step too long: at its own length it has no more steps. | < => <=
+one step late | step 0 is missing: you start counting at 1.
     arange(int(lengths.max())) => arange(1, int(lengths.max()) + 1)
-a zero at the end | there is an entry too many: at step T no sequence has a step.
+a zero at the end | there is one entry too many: at step T no sequence has a step.
     lengths.max()) => lengths.max()) + 1
-an entry too few | an entry is missing: the last step of the longest sequence.
+an entry too few | one entry is missing: the last step of the longest sequence.
     lengths.max()) => lengths.max()) - 1
 rising | the sizes rise. At which step are the most sequences running? | .sum(0) => .sum(0).flip(0)
-the first for the longest | the first sequence is taken for the longest: this runs to its length only.
+the first for the longest | you treat the first sequence as the longest: the result is only as long as that
+    one.
     lengths.max() => lengths[0] § Sorted and not
-the lengths, sorted | these are the lengths, sorted. Asked is a number for each time step.
+the lengths, sorted | these are the lengths, sorted. Return a number for each time step.
     (t < lengths[:, None]).sum(0) => lengths.sort(descending=True).values
-the lengths | these are the lengths. Asked is a number for each time step. | .sum(0) => .sum(1)
+the lengths | these are the lengths. Return a number for each time step. | .sum(0) => .sum(1)
 those that end | this counts the sequences that end at each step. | t < => t + 1 ==
 those that have ended | this counts the sequences that have ended. | < => >=
-B at each step | this counts every sequence at every step: it is a dense batch.
+B at each step | this counts every sequence at every step, as in a dense batch.
     t < lengths => t < lengths.max() + 0 * lengths
-added up | the sizes are added up over time: these are places in data. | .sum(0) => .sum(0).cumsum(0)
+added up | the sizes are added up over time: these are positions in data. | .sum(0) => .sum(0).cumsum(0)
 """)
 
 batch_sizes = CHECKS.task(
@@ -366,7 +369,7 @@ batch_sizes = CHECKS.task(
 )
 
 
-# ---- Task 6, pack: a padded batch packed by hand. The tests compare the right one with torch's.
+# ---- Task 6, pack: a padded batch packed by hand. The tests compare the right answer with torch's.
 def _pack(x, lengths):
     order = lengths.argsort(descending=True)
     sizes = (torch.arange(int(lengths.max())) < lengths[:, None]).sum(0)
@@ -376,10 +379,10 @@ def _pack(x, lengths):
 
 @cases(
     1.0,
-    "B4 T5 I3 lengths=(2,5,3,4)",  # the order does not undo itself
+    "B4 T5 I3 lengths=(2,5,3,4)",  # an order that is not its own inverse
     "B3 T6 I2 longest=6 nan; B5 T7 I4 longest=7 nan",
     "B3 T8 I2 longest=5 nan",  # no sequence fills all steps
-    "B3 T4 I2 lengths=(4,3,1)",  # sorted already
+    "B3 T4 I2 lengths=(4,3,1)",  # already sorted
 )
 def _pack_cases(numbers, B, T, I, longest=0, lengths=(), nan=False):
     lengths = torch.tensor(lengths) if lengths else some_lengths(numbers, B, longest)
@@ -387,43 +390,44 @@ def _pack_cases(numbers, B, T, I, longest=0, lengths=(), nan=False):
 
 
 wrong = Mistakes("Packing: the staircase", _pack).edits("""
-not sorted | column t takes the first rows of the batch as it was given: some of them have no step t any more.
+not sorted | column t takes the first rows of the batch in the given order: some of them no longer have a step
+    t.
     x[order[:size], t] => x[:size, t] § Sorted and not
 rows in the order given | each column holds the right steps, but in the order of the batch: the longest is not
-    on top. § Sorted and not
+    at the top. § Sorted and not
     x[order[:size], t] => x[lengths > t, t]
-the shortest first | the shortest sequence is on top. § Sorted and not
+the shortest first | the shortest sequence is at the top. § Sorted and not
     lengths.argsort(descending=True) => lengths.argsort()
-rows by the other index | the rows are taken by unsorted_indices: it says at which place a sequence stands,
-    not which one stands at a place. § Sorted and not
+rows by the other index | you take the rows by unsorted_indices, which says at which place a sequence is, not
+    which sequence is at a place. § Sorted and not
     x[order[:size], t] => x[order.argsort()[:size], t]
-row by row | data holds sequence after sequence. The steps of one time belong together.
+row by row | data holds one sequence after another. The steps of one time belong together.
     [x[order[:size], t] for t, size in enumerate(sizes)] => [x[b, : lengths[b]] for b in order]
-row by row, as given | data holds sequence after sequence, in the order of the batch. The steps of one time
+row by row, as given | data holds one sequence after another, in the order of the batch. The steps of one time
     belong together.
     [x[order[:size], t] for t, size in enumerate(sizes)] => [x[b, :n] for b, n in enumerate(lengths)]
 padding packed | every row is in every column: the padding is packed with the rest.
     < lengths[:, None] => < torch.full_like(lengths, x.shape[1])[:, None]
     int(lengths.max()) => x.shape[1]
-one step too many | each sequence goes on for a step of padding. § From the lengths to batch_sizes
+one step too many | each sequence continues for one step of padding. § From the lengths to batch_sizes
     int(lengths.max())) < => x.shape[1]) <=
-zeros at the end | batch_sizes ends in zeros. It ends with the longest sequence. § total_length
+zeros at the end | batch_sizes ends in zeros. It should end with the longest sequence. § total_length
     int(lengths.max()) => x.shape[1]
-the first for the longest | the first sequence is taken for the longest: the lengths are used before they are
+the first for the longest | you treat the first sequence as the longest: you use the lengths before they are
     sorted. § Sorted and not
     lengths.max() => lengths[0]
-the same index twice | unsorted_indices is sorted_indices once more. One takes a row to its place, the other
+the same index twice | unsorted_indices is sorted_indices again. One takes a row to its place, the other
     brings it back. § Sorted and not
     order.argsort() => order
 indices exchanged | sorted_indices and unsorted_indices are exchanged. § Sorted and not
     order, order.argsort() => order.argsort(), order
-back by turning round | unsorted_indices is sorted_indices turned round. It has to undo it. § Sorted and not
+back by turning round | unsorted_indices is sorted_indices reversed. It should undo it. § Sorted and not
     order.argsort() => order.flip(0)
-lengths for indices | sorted_indices holds the sorted lengths. Asked is which sequence stands at each place.
+lengths for indices | sorted_indices holds the sorted lengths. It should say which sequence is at each place.
     sizes, order, => sizes, lengths[order], § Sorted and not
-lengths for batch_sizes | batch_sizes holds the sorted lengths. Asked is a number for each time step.
+lengths for batch_sizes | batch_sizes holds the sorted lengths. Return a number for each time step.
     data, sizes, => data, lengths[order], § From the lengths to batch_sizes
-stacked | data is a list of columns. Asked is one tensor, (N, I). | torch.cat( => list(
+stacked | data is a list of columns. Return one tensor, (N, I). | torch.cat( => list(
 """)
 
 pack = CHECKS.task(
@@ -441,7 +445,8 @@ pack = CHECKS.task(
 )
 
 
-# ---- Task 7, unpack: a packed batch back into a padded tensor. The tests compare the right one with torch's.
+# ---- Task 7, unpack: a packed batch back into a padded tensor. The tests compare the right answer with
+# torch's.
 def _unpack(data, batch_sizes, unsorted_indices, total_length):
     B = len(unsorted_indices)
     lengths = (torch.arange(B)[:, None] < batch_sizes).sum(1)  # sorted, as data is
@@ -453,15 +458,15 @@ def _unpack(data, batch_sizes, unsorted_indices, total_length):
 
 @cases(
     1.0,
-    "B4 T5 H3 lengths=(2,5,3,4)",  # the order does not undo itself
+    "B4 T5 H3 lengths=(2,5,3,4)",  # an order that is not its own inverse
     "B3 T6 H2 longest=6; B5 T9 H4 longest=7; B3 T8 H4 lengths=(3,2,5)",
-    "B3 T6 H2 lengths=(4,3,1)",  # sorted already
+    "B3 T6 H2 lengths=(4,3,1)",  # already sorted
 )
 def _unpack_cases(numbers, B, T, H, longest=0, lengths=()):
     lengths = torch.tensor(lengths) if lengths else some_lengths(numbers, B, longest)
     sizes, _, back = staircase(lengths)
     data = numbers(int(lengths.sum()), H)
-    data[-1] = 0  # the longest sequence ends in a step that is zero, and no padding
+    data[-1] = 0  # the longest sequence ends in a step that is zero but not padding
     arguments = {"data": data, "batch_sizes": sizes, "unsorted_indices": back, "total_length": T}
     return arguments, lengths.max() == T and FITTING
 
@@ -473,27 +478,28 @@ padded not restored | the rows of padded are still sorted, the longest first. §
     padded[unsorted_indices], => padded,
 lengths not restored | the lengths are still sorted, the longest first. § Sorted and not
     lengths[unsorted_indices] => lengths
-sorted once more | the rows are sorted once more, not brought back: unsorted_indices is used the wrong way
+sorted once more | the rows are sorted again instead of brought back: you use unsorted_indices the wrong way
     round. § Sorted and not
     return => unsorted_indices = unsorted_indices.argsort(); return
 total_length ignored | padded ends with the longest sequence: total_length asks for more. § total_length
     total_length, data => len(batch_sizes), data
-total_length more | padded is total_length longer than the longest sequence. total_length is the length of the
-    whole. § total_length
+total_length more | padded is longer than the longest sequence by total_length. total_length is the length of
+    the whole. § total_length
     total_length, data => len(batch_sizes) + total_length, data
-time first | padded is (T, B, H). Asked is (B, T, H).
+time first | padded is (T, B, H). Return (B, T, H).
     padded[unsorted_indices] => padded[unsorted_indices].transpose(0, 1)
-row by row | data is read as if it held sequence after sequence. It holds column after column.
+row by row | you read data as if it held one sequence after another. It holds one column after another.
     batch_sizes.tolist() => lengths.tolist()
     padded[: len(column), t] => padded[t, : len(column)] § Packing: the staircase
-from below | each column stands on the bottom of the batch. It hangs from the top, where the longest is.
+from below | each column is aligned with the bottom of the batch. It should be aligned with the top, where the
+    longest is.
     padded[: len(column), t] => padded[B - len(column) :, t] § Packing: the staircase
-padding in front | the steps stand at the end of each row's total_length: the padding is in front.
+padding in front | the steps are at the end of each row's total_length: the padding comes first.
     len(column), t] => len(column), total_length - len(batch_sizes) + t]
-batch_sizes for lengths | the lengths are batch_sizes themselves. Asked is a number for each sequence.
+batch_sizes for lengths | the lengths are batch_sizes themselves. Return a number for each sequence.
     lengths[unsorted_indices] => batch_sizes § From the lengths to batch_sizes
-zeros taken for padding | steps that are zero are not counted. A step may be zero and no padding: batch_sizes
-    knows. § From the lengths to batch_sizes
+zeros taken for padding | you do not count steps that are zero. A step may be zero without being padding:
+    batch_sizes knows. § From the lengths to batch_sizes
     return => lengths = (padded != 0).any(-1).sum(1); return
 one too many | each length is one too large. § From the lengths to batch_sizes | .sum(1) => .sum(1) + 1
 one too few | each length is one too small. § From the lengths to batch_sizes | .sum(1) => .sum(1) - 1
@@ -520,7 +526,7 @@ unpack = CHECKS.task(
 )
 
 
-# ---- Task 8, run_packed: an LSTM cell over the staircase. The tests compare the right one with nn.LSTM.
+# ---- Task 8, run_packed: an LSTM cell over the staircase. The tests compare the right answer with nn.LSTM.
 def _run_packed(cell, data, batch_sizes, unsorted_indices, state):
     order = unsorted_indices.argsort()
     h, c = (part[order] for part in state)
@@ -535,9 +541,9 @@ def _run_packed(cell, data, batch_sizes, unsorted_indices, state):
 
 @cases(
     0.7,
-    "B4 T5 I3 H6 lengths=(2,5,3,4)",  # the order does not undo itself
+    "B4 T5 I3 H6 lengths=(2,5,3,4)",  # an order that is not its own inverse
     "B3 T6 I2 H5; B3 T5 I4 H6 lengths=(3,2,5)",
-    "B3 T4 I2 H5 lengths=(4,3,1)",  # sorted already
+    "B3 T4 I2 H5 lengths=(4,3,1)",  # already sorted
 )
 def _run_packed_cases(numbers, B, T, I, H, lengths=()):
     lengths = torch.tensor(lengths) if lengths else some_lengths(numbers, B, T)
@@ -548,54 +554,55 @@ def _run_packed_cases(numbers, B, T, I, H, lengths=()):
 
 
 wrong = Mistakes("The loop over the staircase", _run_packed).edits("""
-state not sorted | each sequence starts from the state of another: the state comes in the order given, data is
-    sorted. § Sorted and not
+state not sorted | each sequence starts from another one's state: the state comes in the given order, but data
+    is sorted. § Sorted and not
     part[order] => part
-state sorted the wrong way | each sequence starts from the state of another: unsorted_indices brings back, it
+state sorted the wrong way | each sequence starts from another one's state: unsorted_indices brings back, it
     does not sort. § Sorted and not
     part[order] => part[unsorted_indices]
 order not restored | the rows of h_n and c_n are still sorted, the longest first. § Sorted and not
     h[unsorted_indices], c[unsorted_indices] => h, c
-sorted once more | the rows of h_n and c_n are sorted once more, not brought back. § Sorted and not
+sorted once more | the rows of h_n and c_n are sorted again instead of brought back. § Sorted and not
     h[unsorted_indices], c[unsorted_indices] => h[order], c[order]
 c not restored | the rows of c_n are still sorted, the longest first. § Sorted and not
     c[unsorted_indices] => c
-no order at all | the order is forgotten twice: the state that comes in is not sorted, what goes out is not
-    brought back. § Sorted and not
+no order at all | the order is forgotten twice: the given state is not sorted, and the result is not brought
+    back.
+    § Sorted and not
     part[order] => part
     h[unsorted_indices], c[unsorted_indices] => h, c
-state ignored | the run starts from zeros, not from the state that is given.
+state ignored | the run starts from zeros, not from the given state.
     part[order] => torch.zeros_like(part)
-state reset at each step | each step starts from zeros: the state is not handed in.
+state reset at each step | each step starts from zeros: the state is not passed to the cell.
     cell(x_t, (h[:size], c[:size])) => cell(x_t)
-ended states lost | h_n and c_n are zero for sequences that end before the longest. Their states are to be
+ended states lost | h_n and c_n are zero for sequences that end before the longest. Their states should be
     kept.
     h[size:] => 0 * h[size:]
     c[size:] => 0 * c[size:]
-first state of what has ended | sequences that end before the longest get back the state that they started
-    from.
+first state of what has ended | sequences that end before the longest get the state back from which they
+    started.
     h[size:] => state[0][order][size:]
     c[size:] => state[1][order][size:]
-only the rows that still run | h_n and c_n hold the longest sequence alone: the states of the others are
+only the rows that still run | h_n and c_n only hold the longest sequence: the states of the others are
     dropped when they end.
     h, c = torch.cat([h_t, h[size:]]), torch.cat([c_t, c[size:]]) => h, c = h_t, c_t
     h[unsorted_indices], c[unsorted_indices] => h, c
-the last rows go on | at each step the last rows of the state are taken. Those that go on are on top.
+the last rows go on | at each step you take the last rows of the state. Those that continue are at the top.
     (h[:size], c[:size]) => (h[len(h) - size :], c[len(c) - size :])
-c of the first state | h is carried on, c is not: each step takes the c that was given.
+c of the first state | h is carried on, c is not: each step uses the given c.
     (h[:size], c[:size]) => (h[:size], state[1][order][:size])
-h in the place of c | the cell is given h twice. | (h[:size], c[:size]) => (h[:size], h[:size])
+h instead of c | you pass h twice to the cell. | (h[:size], c[:size]) => (h[:size], h[:size])
 c collected | output holds c. What a step shows is h. | append(h_t) => append(c_t)
 (c, h) returned | h_n and c_n are exchanged.
     h[unsorted_indices], c[unsorted_indices] => c[unsorted_indices], h[unsorted_indices]
-the cell's results exchanged | what the cell returns is taken apart as (c, h). It is (h, c).
+the cell's results exchanged | you unpack what the cell returns as (c, h), but it is (h, c).
     h_t, c_t = => c_t, h_t =
-outputs overwritten | output shows later states: what was collected is overwritten by the steps after it.
+outputs overwritten | output shows later states: later steps overwrite what you collected.
     h, c = torch.cat([h_t, h[size:]]), torch.cat([c_t, c[size:]]) => h[:size], c[:size] = h_t, c_t
     append(h_t) => append(h[:size])
-    look: A slice of h is h's own memory. Collect what the cell returns.
-a list | output is a list of columns. Asked is one tensor, (N, H). | torch.cat(outputs) => outputs
-one output for each sequence | output holds the last state of each sequence. Asked is the h of every step, in
+    look: A slice of h shares h's memory. Collect what the cell returns.
+a list | output is a list of columns. Return one tensor, (N, H). | torch.cat(outputs) => outputs
+one output for each sequence | output holds the last state of each sequence. Return the h of every step, in
     the order of data.
     torch.cat(outputs) => h[unsorted_indices]
 a row at a time | each step takes a single row of data. A column has as many rows as its batch size says.

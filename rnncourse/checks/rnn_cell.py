@@ -64,35 +64,35 @@ PENCIL = {
     "bias_hh": row(0.2),
 }
 
-# Of rnn_step, too, whose truth has the same line.
+# Also for rnn_step, whose truth has the same line.
 SUM = f"""
 {BIASES}
-h without its weights | the previous state is added as it is: no weight is applied to h.
+h without its weights | the previous state is added as it is: h is not multiplied by a weight.
     linear(h, weight_hh, bias_hh) => h + bias_hh
-h left out | the previous state has no part in it: your numbers do not depend on h.
+h left out | the previous state is not used: your numbers do not depend on h.
     linear(h, weight_hh, bias_hh) => bias_hh
-h and its bias left out | only the input's half is there: what of the state's half?
+h and its bias left out | only the input's half is there: where is the state's half?
     + linear(h, weight_hh, bias_hh) =>
-x left out | the input has no part in it: your numbers do not depend on x_t.
+x left out | the input is not used: your numbers do not depend on x_t.
     linear(x_t, weight_ih, bias_ih) => bias_ih
-weight_hh transposed | weight_hh is used the other way round. It is square, so no shape complains. Each row of
-    it makes one new unit: on which side of the product, and transposed or not? § One step in NumPy
+weight_hh transposed | you use weight_hh the other way round. It is square, so no shape error tells you. Each
+    row of it computes one new unit: on which side of the product, and transposed or not? § One step in NumPy
     (h, weight_hh, => (h, weight_hh.T,
-both weights transposed | both weights are used the other way round; only a square case (I = H) runs at all.
-    Each row of a weight makes one new unit: on which side of the product, and transposed or not?
+both weights transposed | you use both weights the other way round, which only runs in a square case (I = H).
+    Each row of a weight computes one new unit: on which side of the product, and transposed or not?
     (x_t, weight_ih, => (x_t, weight_ih.T,
     (h, weight_hh, => (h, weight_hh.T, § One step in NumPy
-weight_ih transposed | weight_ih is used the other way round; only a square case (I = H) runs at all. Compare
-    its shape (H, I) with the input's. § One step in NumPy
+weight_ih transposed | you use weight_ih the other way round, which only runs in a square case (I = H).
+    Compare its shape (H, I) with the input's. § One step in NumPy
     (x_t, weight_ih, => (x_t, weight_ih.T,
 {WEIGHTS_EXCHANGED}
-a difference | the state's half is subtracted; the equation has a sum. | + linear(h, => - linear(h,
+a difference | you subtract the state's half; the equation has a sum. | + linear(h, => - linear(h,
 """
 
 wrong = Mistakes("The equation", _pre_activation)
 wrong.edits(SUM)
 wrong.edits("""
-tanh applied | these are the values after tanh. Asked is what goes into it. | return a => return torch.tanh(a)
+tanh applied | these are the values after tanh. Return what goes into it. | return a => return torch.tanh(a)
 relu applied | these are the values after relu. Return what goes into it. | return a => return torch.relu(a)
 sigmoid applied | these are the values after a sigmoid. Return what goes into the nonlinearity.
     return a => return torch.sigmoid(a)
@@ -126,36 +126,36 @@ step_mistakes = Mistakes("The equation", _rnn_step)
 step_mistakes.edits(SUM)
 step_mistakes.edits("""
 no nonlinearity | this is the pre-activation: the nonlinearity is missing. | squash(a) => a
-always tanh | nonlinearity makes no difference: the numbers are tanh's, for relu as well. § tanh or relu
+always tanh | nonlinearity has no effect: your numbers are those of tanh, for relu as well. § tanh or relu
     squash(a) => torch.tanh(a)
-always relu | nonlinearity makes no difference: the numbers are relu's, for tanh as well. § tanh or relu
+always relu | nonlinearity has no effect: your numbers are those of relu, for tanh as well. § tanh or relu
     squash(a) => torch.relu(a)
-tanh and relu exchanged | tanh where relu is asked, and relu where tanh is. § tanh or relu
+tanh and relu exchanged | you use tanh where relu is requested, and relu where tanh is. § tanh or relu
     == "relu" => != "relu"
-tanh, then relu | for relu the numbers have been through tanh first. § tanh or relu
+tanh, then relu | for relu your numbers go through tanh first. § tanh or relu
     squash(a) => squash(torch.tanh(a))
-no nonlinearity for relu | where relu is asked, this is the bare pre-activation. § tanh or relu
+no nonlinearity for relu | where relu is requested, you return the bare pre-activation. § tanh or relu
     squash(a) => a if nonlinearity == "relu" else torch.tanh(a)
-sigmoid for tanh | where tanh is asked, the numbers are those of a sigmoid (between 0 and 1).
+sigmoid for tanh | where tanh is requested, your numbers are those of a sigmoid (between 0 and 1).
     else torch.tanh => else torch.sigmoid
-nonlinearity inside the sum | the nonlinearity is applied to each half and then they are added. What does the
+nonlinearity inside the sum | you apply the nonlinearity to each half and then add them. What does the
     equation do first?
     linear(x_t, weight_ih, bias_ih) => squash(linear(x_t, weight_ih, bias_ih))
     linear(h, weight_hh, bias_hh) => squash(linear(h, weight_hh, bias_hh))
     squash(a) => a
 nonlinearity on the input's half only | only the input's half goes through the nonlinearity; the state's half
-    is added after it.
+    is added afterwards.
     linear(x_t, weight_ih, bias_ih) => squash(linear(x_t, weight_ih, bias_ih))
     squash(a) => a
 nonlinearity on the state's half only | only the state's half goes through the nonlinearity; the input's half
-    is added after it.
+    is added afterwards.
     linear(h, weight_hh, bias_hh) => squash(linear(h, weight_hh, bias_hh))
     squash(a) => a
 biases outside | the biases are added after the nonlinearity.
     (x_t, weight_ih, bias_ih) => (x_t, weight_ih)
     (h, weight_hh, bias_hh) => (h, weight_hh)
     squash(a) => squash(a) + bias_ih + bias_hh
-old state added | the old state is added to the new one. Here the new state takes its place.
+old state added | you add the old state to the new one. Here the new state replaces it.
     squash(a) => h + squash(a)
 """)
 step_mistakes.edits(PRE_ACTIVATION + BIAS_SIGNS + RNN_STATE, but="a difference of the halves")
@@ -205,24 +205,24 @@ h reset at each step | each step starts from zeros: nothing is carried from step
 h_0 at each step | each step starts from h_0. Which state should step 2 start from?
     step(x_t, h, => step(x_t, h_0,
 h_0 ignored | the run starts from zeros, not from h_0. | h, outputs = h_0 => h, outputs = 0 * h_0
-not stacked | outputs is a list of tensors. Asked is one tensor, time first: (T, B, H).
+not stacked | outputs is a list of tensors. Return one tensor, time first: (T, B, H).
     torch.stack(outputs) => outputs
-joined, not stacked | the steps are joined along the batch: (T*B, H). Time wants an axis of its own.
+joined, not stacked | the steps are concatenated along the batch: (T*B, H). Time needs an axis of its own.
     torch.stack(outputs) => torch.cat(outputs)
 stacked on axis 1 | outputs is (B, T, H): stacked along the wrong axis. Time comes first.
     torch.stack(outputs) => torch.stack(outputs, 1)
 stacked on the last axis | outputs is (B, H, T): stacked along the last axis. Time comes first.
     torch.stack(outputs) => torch.stack(outputs, -1)
-loop over the batch | the loop runs over the batch, axis 1 of x: each sequence is taken for a step. It runs
+loop over the batch | the loop runs over the batch, axis 1 of x: it treats each sequence as a step. That runs
     only where T = B.
     in x: => in x.transpose(0, 1):
-last state only | outputs is the last state alone. Asked are the states of all T steps.
+last state only | outputs is only the last state. Return the states of all T steps.
     return outputs, h => return h, h
-last state T times | outputs holds the last state T times: the list's entries are one tensor that each step
-    overwrites.
+last state T times | outputs holds the last state T times: every entry of the list is the same tensor, which
+    each step overwrites.
     return outputs, h => return h.expand_as(outputs).clone(), h
-collected before the step | outputs begins with h_0: each state is collected before its step, so all come one
-    step late.
+collected before the step | outputs begins with h_0: you append each state before its step, so everything
+    comes one step late.
     h = step => outputs.append(h); h = step
     - outputs.append(h)
 h_0 among the outputs | outputs has T + 1 states: h_0 is not the output of a step. | h_0, [] => h_0, [h_0]
@@ -230,27 +230,27 @@ return inside the loop | the loop ends after its first step. How far is the `ret
     in x: => in x[:1]:
 first state returned | h_T is the state after the first step, not after the last.
     return outputs, h => return outputs, outputs[0]
-h_0 returned | h_T is h_0, unchanged: the loop's state has another name than the one returned.
+h_0 returned | h_T is h_0, unchanged: the state in the loop has a different name from the one you return.
     return outputs, h => return outputs, h_0
-h_T with a layer axis | h_T is (1, B, H), as torch.nn.RNN returns it (the first axis counts layers). Asked is
+h_T with a layer axis | h_T is (1, B, H), as torch.nn.RNN returns it (the first axis counts layers). Return
     (B, H).
     return outputs, h => return outputs, h[None]
 time backwards | the loop runs from the last step to the first. | in x: => in x.flip(0):
 the first input at each step | each step is given the first input. | step(x_t, h, => step(x[0], h,
 one step too few | the loop stops one step early: T - 1 states. | in x: => in x[:-1]:
-outputs squashed once more | outputs holds tanh(h): each h is squashed already.
+outputs squashed once more | outputs holds tanh(h), but each h is squashed already.
     outputs.append(h) => outputs.append(torch.tanh(h))
-h_T squashed once more | h_T is tanh(h): the last state is squashed already.
+h_T squashed once more | h_T is tanh(h), but the last state is squashed already.
     return outputs, h => return outputs, torch.tanh(h)
 """)
 wrong.extend(
     step_mistakes.through(
         lambda step: functools.partial(_unroll, step=step),
         name="step: {}",
-        hint="the loop is right, the step in it is not: {}",
+        hint="the loop is right, but the step in it is not: {}",
         but=(
-            "h left out",  # which is "h reset at each step"
-            "always tanh",  # and the others show for relu alone, which is not asked here, or are rare
+            "h left out",  # the same as "h reset at each step"
+            "always tanh",  # these and the others only show for relu, which is not used here, or are rare
             "always relu",
             "tanh and relu exchanged",
             "tanh, then relu",
@@ -307,7 +307,8 @@ def _cell_cases(seed: int) -> list[Case]:
         arguments = {"cell": _cell(numbers, I, H, **options), "x_t": numbers(B, I), "h": numbers(B, H)}
         return Case(arguments, {"B": B, "I": I, "H": H}, frozenset({trait}))
 
-    # More than one nonlinearity, and biases in some: else two of the step's mistakes would be one.
+    # More than one nonlinearity, and biases in some cases: otherwise two of the step's mistakes would
+    # coincide.
     tanh = [case(B, I, H, TANH) for B, I, H in ((3, 5, 4), (2, 3, 6), (4, 3, 3))]
     relu = [case(B, I, H, RELU, nonlinearity="relu") for B, I, H in ((3, 5, 4), (2, 4, 5), (4, 3, 3))]
     return tanh + relu + [case(B, I, H, NO_BIAS, bias=False) for B, I, H in ((3, 4, 2), (2, 5, 3))]
@@ -316,10 +317,10 @@ def _cell_cases(seed: int) -> list[Case]:
 wrong = Mistakes("Equal to nn.RNNCell", _next_state)
 wrong.extend(step_mistakes.through(lambda step: functools.partial(_next_state, step=step)))
 wrong.edits("""
-needs biases | it fails where the cell was built with bias=False: its bias_ih and bias_hh are None then.
+needs biases | it fails where the cell was built with bias=False: then its bias_ih and bias_hh are None.
     (cell.bias_ih, cell.bias_hh) if cell.bias else (zeros, zeros) => cell.bias_ih + cell.bias_hh, zeros
-needs biases, always tanh | cell.nonlinearity is not looked at, and a cell built with bias=False (bias_ih is
-    None then) fails.
+needs biases, always tanh | you do not look at cell.nonlinearity, and a cell built with bias=False (then
+    bias_ih is None) fails.
     (cell.bias_ih, cell.bias_hh) if cell.bias else (zeros, zeros) => cell.bias_ih + cell.bias_hh, zeros
     , cell.nonlinearity) => )
 """)
@@ -339,7 +340,7 @@ next_state = CHECKS.task(
 )
 
 
-# ---- Task 5, reorder_units: the same net with its units in another order.
+# ---- Task 5, reorder_units: the same net with its units in a different order.
 def _reorder_units(order, weight_ih, weight_hh, bias_ih, bias_hh):
     return weight_ih[order], weight_hh[order][:, order], bias_ih[order], bias_hh[order]
 
@@ -358,27 +359,27 @@ def _order_cases(seed: int) -> list[Case]:
 
 
 wrong = Mistakes("The equation", _reorder_units).edits("""
-weight_hh: rows only | weight_hh has its rows in the new order, its columns not. A row makes a unit; what does
-    a column read?
+weight_hh: rows only | the rows of weight_hh are in the new order, its columns are not. A row computes a unit;
+    what does a column read?
     weight_hh[order][:, order] => weight_hh[order]
-weight_hh: columns only | weight_hh has its columns in the new order, its rows not. A column reads a unit;
-    what does a row make?
+weight_hh: columns only | the columns of weight_hh are in the new order, its rows are not. A column reads a
+    unit; what does a row compute?
     weight_hh[order][:, order] => weight_hh[:, order]
 weight_hh unchanged | weight_hh is as it was. Do its rows and columns not belong to units?
     weight_hh[order][:, order] => weight_hh
-the inverse order | your order is the inverse one: old unit k is at order[k]. Asked: new unit k is old unit
-    order[k].
+the inverse order | your order is the inverse one: old unit k is at order[k]. But new unit k should be old
+    unit order[k].
     return => order = order.argsort(); return
-weight_hh: columns by the inverse | weight_hh has its rows in the new order, but its columns in the inverse
-    order.
+weight_hh: columns by the inverse | the rows of weight_hh are in the new order, but its columns are in the
+    inverse order.
     [:, order] => [:, order.argsort()]
-biases unchanged | the biases are as they were. Each of their entries belongs to a unit, too.
+biases unchanged | the biases are as they were. Each of their entries belongs to a unit as well.
     bias_ih[order], bias_hh[order] => bias_ih, bias_hh
-weight_hh transposed | weight_hh comes back transposed. § One step in NumPy | [:, order] => [:, order].T
-weight_hh[order, order] | weight_hh[order, order] takes H single entries, one for each pair of places. Asked
-    are H rows of H.
+weight_hh transposed | you return weight_hh transposed. § One step in NumPy | [:, order] => [:, order].T
+weight_hh[order, order] | weight_hh[order, order] picks H single entries, one for each pair of positions. You
+    need H rows of H.
     weight_hh[order][:, order] => weight_hh[order, order]
-weight_ih unchanged | weight_ih is as it was. Which unit does each of its rows make?
+weight_ih unchanged | weight_ih is as it was. Which unit does each of its rows compute?
     weight_ih[order] => weight_ih
 """)
 

@@ -1,4 +1,4 @@
-"""The checks of exercise set 01: a recurrence on paper, as a loop, as a fold, and what its weights do."""
+"""The checks of exercise set 01: a recurrence on paper, as a loop and as a fold, and what its weights do."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -26,7 +26,7 @@ CHECKS = ExerciseSet("01")
 
 
 def _calculated(name: str, slips: Mistakes, **more: Any) -> Check:
-    """A task that asks for values. A mistake is the whole calculation with a slip: what comes out wrong."""
+    """Add a task that asks for values. Each mistake is the calculation with a slip: its wrong values."""
     truth: Any = slips.truth
     right = truth()
 
@@ -49,20 +49,20 @@ def _three_steps():
 
 
 slips = Mistakes("The step as arithmetic", _three_steps).edits("""
-h_0 taken for 0 | This is what comes out if h_0 were 0. The state before the first step is given.
+h_0 taken for 0 | This is the result for h_0 = 0. But the state before the first step is given.
     h, states = h_0 => h, states = 0.0 § It is a fold
-h_0 at each step | Here the step has started from h_0 again. Which state does the step before hand on?
+h_0 at each step | Here the step started from h_0 again. Which state does the previous step pass on?
     u * h => u * h_0 § It is a fold
-nothing carried | The old state has no part in this number: it is the input's share alone.
+nothing carried | The old state is not used for this number: it is only the input's share.
     u * h => (0 if states else u * h)
 u without its sign | The sign of u is lost: u is negative. | u * h => -u * h
 u and w exchanged | u and w are exchanged. Which of them multiplies the old state?
     u * h + w * x => w * h + u * x
-u left out | The old state comes in whole, without its weight. | u * h => h
-w left out | The input comes in without its weight. | w * x => x
+u left out | The old state is added without its weight. | u * h => h
+w left out | The input is added without its weight. | w * x => x
 sign of the input lost | The sign of an input is lost. | w * x => w * abs(x)
-a difference | The input's share is subtracted; the step has a sum. | + w * x => - w * x
-w over the whole sum | w multiplies the old state, too. | u * h + w * x => w * (u * h + x)
+a difference | You subtract the input's share; the step has a sum. | + w * x => - w * x
+w over the whole sum | w also multiplies the old state. | u * h + w * x => w * (u * h + x)
 """)
 
 three_steps = _calculated(
@@ -85,36 +85,38 @@ def _with_tanh():
 
 
 slips = Mistakes("The lamp, answered by a net", _with_tanh).edits("""
-no tanh | This has not been through tanh. | h = math.tanh(a) => h = a
-tanh at the end only | This is tanh of the chain without tanh. Is the state that is handed on squashed, or the
-    sum before it?
+no tanh | tanh was not applied here. | h = math.tanh(a) => h = a
+tanh at the end only | This is the tanh of the chain without tanh. What is passed on: the squashed state, or
+    the sum before it?
     h = math.tanh(a) => h = a
     states.append(h) => states.append(math.tanh(h))
 the sum, not its tanh | This is the sum that goes into tanh.
     states.append(h) => states.append(a if states else h)
-tanh of the input only | Only the input's share has been through tanh. What stands inside its brackets?
+tanh of the input only | tanh was applied only to the input's share. What does the formula have inside its
+    tanh?
     w * x => math.tanh(w * x)
     h = math.tanh(a) => h = a
-tanh of the state only | Only the old state's share has been through tanh. What stands inside its brackets?
+tanh of the state only | tanh was applied only to the old state's share. What does the formula have inside its
+    tanh?
     u * h => math.tanh(u * h)
     h = math.tanh(a) => h = a
-tanh inside the sum | Each share has been through tanh, and then they are added. What comes first?
+tanh inside the sum | tanh was applied to each share, and then they were added. What comes first?
     u * h + w * x => math.tanh(u * h) + math.tanh(w * x)
     h = math.tanh(a) => h = a
-tan for tanh | This is tan, the tangent. tanh is another function, and stays between -1 and 1.
+tan for tanh | This is tan, the tangent. tanh is a different function that stays between -1 and 1.
     math.tanh(a) => math.tan(a)
 a sigmoid for tanh | This is a sigmoid of the sum, which is never negative.
     math.tanh(a) => 1 / (1 + math.exp(-a))
-h_0 taken for 0 | This is what comes out if h_0 were 0. The state before the first step is given.
+h_0 taken for 0 | This is the result for h_0 = 0. But the state before the first step is given.
     h, states = h_0 => h, states = 0.0 § It is a fold
-h_0 at each step | Here the step has started from h_0 again. Which state does the step before hand on?
+h_0 at each step | Here the step started from h_0 again. Which state does the previous step pass on?
     u * h => u * h_0 § It is a fold
 u and w exchanged | u and w are exchanged. Which of them multiplies the old state? § The step as arithmetic
     u * h + w * x => w * h + u * x
-u left out | The old state comes in whole, without its weight. § The step as arithmetic | u * h => h
+u left out | The old state is added without its weight. § The step as arithmetic | u * h => h
 sign of h_0 lost | The sign of h_0 is lost: it is negative. § The step as arithmetic
     h, states = h_0 => h, states = -h_0
-two digits | Two digits are not enough: asked are three. | states.append(h) => states.append(round(h, 2))
+two digits | Two digits are not enough: give three. | states.append(h) => states.append(round(h, 2))
 """)
 
 with_tanh = _calculated(
@@ -147,39 +149,39 @@ def _run_cases(numbers, T):
 wrong = Mistakes("It is a fold", _run).edits("""
 h_0 at each step | each step starts from h_0. Which state should step 2 start from? | u * h + => u * h_0 +
 h_0 ignored | the run starts from 0, not from h_0. | h, states = h_0 => h, states = 0 * h_0
-nothing carried | the old state has no part in it: u is not used. § The step as arithmetic | u * h + =>
-u left out | the old state comes in whole, without u. § The step as arithmetic | u * h => h
-w left out | the input comes in without w. § The step as arithmetic | w * x_t => x_t
+nothing carried | the old state is not used: u is missing. § The step as arithmetic | u * h + =>
+u left out | the old state is added without u. § The step as arithmetic | u * h => h
+w left out | the input is added without w. § The step as arithmetic | w * x_t => x_t
 x and h exchanged | x and h are exchanged: u multiplies the input, w the old state. § The step as arithmetic
     u * h + w * x_t => u * x_t + w * h
-a difference | the input's share is subtracted; the step has a sum. § The step as arithmetic
+a difference | you subtract the input's share; the step has a sum. § The step as arithmetic
     + w * x_t => - w * x_t
-old state added | the old state is added to the new one. The new state takes its place.
+old state added | you add the old state to the new one. The new state should replace it.
     h = u => h = h + u § The step as arithmetic
-tanh applied | the states have been through tanh. This step has none. § The step as arithmetic
+tanh applied | you applied tanh to the states. This step has none. § The step as arithmetic
     u * h + w * x_t => torch.tanh(u * h + w * x_t)
-h_0 among the states | states has T + 1 numbers: h_0 is there, too. Asked are the states after each step.
+h_0 among the states | states has T + 1 numbers: h_0 is among them. Return the states after each step.
     h_0, [] => h_0, [h_0]
 time backwards | the run goes from the last input to the first. | in x: => in x.flip(0):
 one step too few | the last input is not read: T - 1 states. | in x: => in x[:-1]:
-no step at all | it fails where T = 0: there is no state to stack. An empty sequence is one, too.
+no step at all | it fails where T = 0: there is no state to stack. An empty sequence is a sequence, too.
     torch.stack(states) if states else torch.empty(0) => torch.stack(states)
-collected before the step | states begins with h_0, so all come one step late: each is collected before its
-    step.
+collected before the step | states begins with h_0, so everything comes one step late: you append each state
+    before its step.
     h = u => states.append(h); h = u
     - states.append(h)
-the state of two steps ago | from the second step on, each takes the state of two steps ago: an index is one
-    too low.
+the state of two steps ago | from the second step on, each step uses the state of two steps ago: an index is
+    one too low.
     h, states = h_0, [] => h, older, states = h_0, h_0, []
     h = u * h + w * x_t => h, older = u * older + w * x_t, h
-the inputs one step late | each step reads the input of the step before, and the first one the last: an index
-    is one too low.
+the inputs one step late | each step reads the previous step's input, and the first step the last one: an
+    index is one too low.
     in x: => in x.roll(1):
-last state only | states is the last state alone. Asked are the states after each of the T steps.
+last state only | states is only the last state. Return the states after each of the T steps.
     return states, h => return h, h
 last state T times | states holds the last state T times.
     return states, h => return h.expand_as(states).clone(), h
-not stacked | states is a list of tensors. Asked is one tensor, (T).
+not stacked | states is a list of tensors. Return one tensor, (T).
     return states, h => return list(states), h
 return inside the loop | the loop ends after its first step. How far is the `return` indented?
     states.append(h) => return torch.stack([h]), h
@@ -187,9 +189,9 @@ return inside the loop | the loop ends after its first step. How far is the `ret
 h_0 returned | h_T is h_0, unchanged. | return states, h => return states, h_0
 first state returned | h_T is the state after the first step, not after the last.
     return states, h => return states, states[0] if len(states) else h_0
-h_T from the states | it fails where T = 0: there is no last state in `states`. Where are you after no step?
+h_T from the states | it fails where T = 0: `states` has no last state. What is the state after no step?
     return states, h => return states, states[-1]
-0 after no step | h_T is 0 where T = 0. Where are you after no step?
+0 after no step | h_T is 0 where T = 0. What is the state after no step?
     return states, h => return states, h if len(states) else 0 * h_0
 """)
 
@@ -212,9 +214,9 @@ run = CHECKS.task(
 )
 
 
-# ---- Task 4, running_max: a fold whose step is no sum.
+# ---- Task 4, running_max: a fold whose step is not a sum.
 BELOW_ZERO = Trait("all inputs are negative", "what your code does with large inputs")
-BOTH_SIGNS = Trait("inputs of both signs come", "the state before the first step")
+BOTH_SIGNS = Trait("inputs of both signs occur", "the state before the first step")
 
 
 def _running_max(x):
@@ -229,7 +231,7 @@ def _running_max_cases(seed: int) -> list[Case]:
     numbers = random_numbers(seed, 2.0)
 
     def mixed(T: int) -> Case:
-        """Goes down at first, then to a maximum in the middle, then down: each slip shows."""
+        """Return a case that falls first, then rises to its maximum, then falls: each slip shows."""
         x = numbers(T).sort().values
         middle, others = x[-1:], x[:-1]
         half = (T - 1) // 2
@@ -243,11 +245,11 @@ def _running_max_cases(seed: int) -> list[Case]:
 
 
 wrong = Mistakes("What must a state hold?", _running_max).edits("""
-starts from 0 | it starts from 0, so negative inputs never win. What is the largest number after the first
-    step? § It is a fold
+starts from 0 | it starts from 0, so a negative input is never the largest. What is the largest number after
+    the step? § It is a fold
     h, states = x[0] => h, states = torch.zeros_like(x[0])
 the smallest | this is the smallest number so far. | maximum => minimum
-the larger of first and now | each step compares its input with the first one alone. What is handed on?
+the larger of first and now | each step compares its input only with the first one. What should be passed on?
     torch.maximum(h, x_t) => torch.maximum(x[0], x_t) § It is a fold
 nothing carried | these are the inputs themselves: no state is carried. § It is a fold
     torch.maximum(h, x_t) => x_t
@@ -261,12 +263,13 @@ the first state missing | there are T - 1 states: none after the first step. § 
     in x: => in x[1:]:
 the larger of two neighbours | each is the larger of two neighbours: a window of 2 steps, not a state.
     torch.stack(states) => torch.maximum(x, torch.cat([x[:1], x[:-1]]))
-the maximum of all | each step says the maximum of the whole sequence: it knows inputs that are yet to come.
+the maximum of all | each step returns the maximum of the whole sequence: it knows inputs that are yet to
+    come.
     torch.stack(states) => h.expand_as(x).clone() § It is a fold
-the last only | this is the last state alone. Asked is the state after each of the T steps. § It is a fold
+the last only | this is only the last state. Return the state after each of the T steps. § It is a fold
     torch.stack(states) => h
 sorted | these are the inputs in order of size. | torch.stack(states) => x.sort().values
-where, not what | these are places, not numbers: the place of the largest so far.
+where, not what | these are positions, not numbers: the position of the largest input so far.
     torch.stack(states) => x.cummax(0).indices
 """)
 
@@ -274,7 +277,7 @@ running_max = CHECKS.task(
     "running_max",
     wrong,
     returns="states (T)",
-    points="inputs of both signs 1 where inputs of both signs come; negative inputs, too 1",
+    points="inputs of both signs 1 where inputs of both signs occur; negative inputs, too 1",
     section="It is a fold",
     cases=_running_max_cases,
     example={"x": torch.tensor([2.0, -1.0, 3.0, 1.0])},
@@ -283,7 +286,7 @@ running_max = CHECKS.task(
 )
 
 
-# ---- Task 5, alarm: a state of four values, and what leads from one to the other.
+# ---- Task 5, alarm: a state of four values and the transitions between them.
 FRESH = Trait("h_0 is 0", "what you do with h_0")
 ONGOING = Trait("h_0 is not 0", "the first step from h_0 = 0")
 
@@ -297,7 +300,7 @@ def _alarm(x, h_0):
     return torch.stack(states)
 
 
-# Every state is left by a press and by a pause, and the alarm rings before the end, whatever stands before.
+# Every state is left by a press and by a pause, and the alarm rings before the end, whatever comes before.
 TELLING = [1, 0, 1, 1, 0, 0, 1, 0, 1, 1, 1, 1, 1, 0, 1, 0, 0, 1, 1]
 
 
@@ -313,22 +316,22 @@ def _alarm_cases(seed: int) -> list[Case]:
     cases = [case(9, 0), case(7, 0), case(11, 0)]
     ongoing = [case(5, 1), case(6, 2), case(4, 3)]
     for last in ongoing:
-        last.arguments["x"][:1] = 1  # h_0 counts
-    cases[0].arguments["x"][:2] = 1  # h_0 changed in place shows in the first two states
+        last.arguments["x"][:1] = 1  # h_0 matters
+    cases[0].arguments["x"][:2] = 1  # an in-place change of h_0 shows in the first two states
     return ongoing + cases
 
 
 wrong = Mistakes("What must a state hold?", _alarm).edits("""
-the alarm ends | the alarm ends at the next pause. From it, nothing leads away.
+the alarm ends | the alarm ends at the next pause. No transition should lead away from it.
     if h != 3: => if h != 3 or not x_t:
-counted on | the state goes on counting after the alarm, 4 and more, and a pause ends it.
+counted on | the state keeps counting after the alarm, to 4 and more, and a pause ends it.
     if h != 3: => if True:
-counted on, kept | the state goes on counting after the alarm, 4 and more. Does a fourth press tell you
+counted on, kept | the state keeps counting after the alarm, to 4 and more. Does a fourth press tell you
     anything?
     if h != 3: => if h < 3 or x_t:
-all presses counted | a pause changes nothing, so all presses are counted. Asked are presses in a row.
+all presses counted | a pause changes nothing, so all presses are counted. Count presses in a row.
     0 * h => h
-a pause takes one off | a pause takes one off the count. What is left of a row after a pause?
+a pause takes one off | a pause takes one off the count. How many presses in a row are left after a pause?
     0 * h => (h - 1).clamp(min=0)
 a pause leaves 1 | after a pause the state is 1, as if that pause were a press. | 0 * h => 0 * h + 1
 press and pause exchanged | press and pause are exchanged: 1 is a press. | if x_t else => if not x_t else
@@ -342,23 +345,23 @@ collected before the step | each state is collected before its step, so all come
     + for x_t in x:
     +     states.append(h)
     - states.append(h)
-only the answer | these are 0 and 1, the alarm alone. The state must know how far the row has come.
+only the answer | these are 0 and 1, only the alarm. The state must know how many presses in a row there were.
     torch.stack(states) => (torch.stack(states) == 3).long()
 not kept, only the window | this counts the presses among the last three steps: a window, not a state.
     torch.stack(states) => torch.cat([x.new_zeros(2), x]).unfold(0, 3, 1).sum(1)
-changed in place | `h += 1` changes the tensor that is in the list already. What would make a new one?
+changed in place | `h += 1` changes the tensor that is already in the list. What would create a new one?
     h, states = h_0 => h, states = h_0.clone()
     h + 1 if => h.add_(1) if § It is a fold
-changed in place, up to a pause | `h += 1` changes the tensor that is in the list already. What would make a
+changed in place, up to a pause | `h += 1` changes the tensor that is already in the list. What would create a
     new one? § It is a fold
     h, states = h_0 => h, states = h_0.clone()
     - h = h + 1 if x_t else 0 * h
     + if x_t: h += 1
     + else: h = 0  # a plain number from here on: += no longer reaches into the list
     torch.stack(states) => torch.tensor(states)
-last state only | this is the last state alone. Asked is the state after each of the T steps. § It is a fold
+last state only | this is only the last state. Return the state after each of the T steps. § It is a fold
     torch.stack(states) => h
-h_0 among the states | there are T + 1 states: h_0 is there, too. § It is a fold | h_0, [] => h_0, [h_0]
+h_0 among the states | there are T + 1 states: h_0 is among them. § It is a fold | h_0, [] => h_0, [h_0]
 """)
 
 alarm = CHECKS.task(
@@ -381,26 +384,28 @@ def _parameters():
 
 
 slips = Mistakes("The same weights at each step", _parameters).edits("""
-weights of its own for each step | This counts weights for each step apart. How many cells are there?
+weights of its own for each step | This counts separate weights for each step. How many cells are there?
     H * I + H * H + H => T * (H * I + H * H + H)
-W_hh left out | W_hh is missing in it. § Unrolled with letters | H * I + H * H + H => H * I + H
-b left out | b is missing in it. | H * I + H * H + H => H * I + H * H
-only the matrix W_ih | This is W_ih alone. § Unrolled with letters | H * I + H * H + H => H * I
-only the matrix W_hh | This is W_hh alone. § Unrolled with letters | H * I + H * H + H => H * H
-two constants | This counts two constants, as torch's layer has them. The cell here has one b.
+W_hh left out | W_hh is missing. § Unrolled with letters | H * I + H * H + H => H * I + H
+b left out | b is missing. | H * I + H * H + H => H * I + H * H
+only the matrix W_ih | This is only W_ih. § Unrolled with letters | H * I + H * H + H => H * I
+only the matrix W_hh | This is only W_hh. § Unrolled with letters | H * I + H * H + H => H * H
+two constants | This counts two constants, as torch's layer has. The cell here has only one, b.
     H * I + H * H + H => H * I + H * H + 2 * H
-W_hh (H, I) | W_hh is counted with the input's width. What does it multiply? § Unrolled with letters
+W_hh (H, I) | W_hh is counted with the input's size. What does it multiply? § Unrolled with letters
     H * I + H * H + H => H * I + H * I + H
-sizes added | Sizes are added. How many numbers has a matrix (H, I)? § Unrolled with letters
+sizes added | Sizes are added. How many numbers does a matrix (H, I) have? § Unrolled with letters
     H * I + H * H + H => I + H + H
-one number a step | This counts one number for each step of the window. How many come at each step?
+one number a step | This counts one number for each step of the window. How many inputs are there at each
+    step?
     T * I * H + H => T * H + H
 window without constants | The window's five constants are missing: `nn.Linear` has a bias.
     T * I * H + H => T * I * H
 constants at each step | The constants are counted at each step. `nn.Linear` has one for each output.
     T * I * H + H => T * (I * H + H)
-window of one step | This is a window of one step. T steps lie side by side. | T * I * H + H => I * H + H
-a window with a state | A window has no old state to multiply: no W_hh here.
+window of one step | This is a window of one step. All T steps go in side by side.
+    T * I * H + H => I * H + H
+a window with a state | A window has no old state to multiply, so there is no W_hh here.
     T * I * H + H => T * I * H + H * H + H
 """)
 
@@ -428,33 +433,33 @@ def _weight_of_cases(numbers, k, T, I, H):
 
 
 wrong = Mistakes("Unrolled with letters", _weight_of).edits("""
-one W_hh too many | one W_hh too many. The step in which x_k comes in does not multiply it by W_hh.
+one W_hh too many | one W_hh too many. At the step where x_k enters, x_k is not multiplied by W_hh.
     T - k => T - k + 1
-the power k | the power is k, so later inputs count for less. Which inputs fade? | T - k => k
-the power k - 1 | the power is k - 1, so later inputs count for less. Which inputs fade? | T - k => k - 1
+the power k | the power is k, so later inputs weigh less. Which inputs fade? | T - k => k
+the power k - 1 | the power is k - 1, so later inputs weigh less. Which inputs fade? | T - k => k - 1
 the power T | every input has the power T: that is h_0's. | T - k => T
 the power T - 1 | every input has the power T - 1: that is the first one's. | T - k => T - 1
-W_hh once | every input is multiplied by W_hh once, however long ago it came. | T - k => 1
-W_ih left out | W_ih is missing: what of x_k comes in at all? | power @ W_ih => power
+W_hh once | every input is multiplied by W_hh once, no matter how long ago it entered. | T - k => 1
+W_ih left out | W_ih is missing: how does x_k enter the state? | power @ W_ih => power
 W_ih alone | this is W_ih, whatever k and T are: nothing fades or grows. | power @ =>
 W_hh transposed | W_hh is transposed. It is square, so no shape complains. | (W_hh, => (W_hh.T,
-elementwise power | each number of W_hh is raised to a power by itself. `**` is no product of matrices.
+elementwise power | each number of W_hh is raised to a power on its own. `**` is not a matrix power.
     torch.linalg.matrix_power(W_hh, T - k) => W_hh ** (T - k)
-a factor for a power | W_hh is taken T - k times and added. Each step multiplies.
+a factor for a power | you multiply W_hh by T - k. Each step should multiply by W_hh once more.
     torch.linalg.matrix_power(W_hh, T - k) => (T - k) * W_hh
-matrices in the wrong order | W_ih stands on the left; only where I = H that runs. Which of the two does x_k
-    meet first?
+matrices in the wrong order | W_ih is on the left, which only runs where I = H. Which of the two multiplies
+    x_k first?
     power @ W_ih => W_ih @ power
-W_ih at each step | W_ih comes in at each step. x_k comes in once.
+W_ih at each step | W_ih is applied at each step. x_k enters only once.
     power @ W_ih => power @ W_ih * (T - k + 1)
 one W_hh too few | one W_hh too few: as if k counted from 0. The first input is x_1.
     T - k => max(T - k - 1, 0)
 one W_hh too few, and an inverse | one W_hh too few: as if k counted from 0. The first input is x_1. For k = T
-    it comes to an inverse.
+    you even get an inverse.
     T - k => T - k - 1
-all inputs up to k | these are the shares of the inputs 1 to k together. Asked is that of x_k alone.
+all inputs up to k | these are the shares of the inputs 1 to k together. Return only that of x_k.
     power = => power = sum(torch.linalg.matrix_power(W_hh, T - j) for j in range(1, k)) +
-all inputs from k on | these are the shares of the inputs k to T together. Asked is that of x_k alone.
+all inputs from k on | these are the shares of the inputs k to T together. Return only that of x_k.
     power = => power = sum(torch.linalg.matrix_power(W_hh, T - j) for j in range(k + 1, T + 1)) +
 """)
 
@@ -468,7 +473,7 @@ weight_of = CHECKS.task(
 )
 
 
-# ---- Task 8, memory_weight: a weight found by hand, judged by what the cell does with it.
+# ---- Task 8, memory_weight: a weight found by hand, judged by how the cell behaves with it.
 def _memory_weight(w):
     return w / 2
 
@@ -479,9 +484,9 @@ PARTS = ("pressed_on", "pressed_off", "kept_on", "kept_off")
 
 
 def _lamp(returned: object, arguments: dict) -> list[Tensor]:
-    """Is the lamp on, h > 0.5, after each step of h = tanh(w s + u h), from h = 0?
+    """Return whether the lamp is on, h > 0.5, after each step of h = tanh(w s + u h), from h = 0.
 
-    Where "on" is pressed, where "off" is, and in the pauses after either.
+    The steps are sorted into those where "on" is pressed, where "off" is, and the pauses after either.
     """
     u = returned.item() if isinstance(returned, Tensor) and returned.numel() == 1 else returned
     if isinstance(u, bool) or not isinstance(u, int | float):
@@ -501,27 +506,27 @@ def _memory_weight_cases(seed: int) -> list[Case]:
 
 
 wrong = Mistakes("The lamp, answered by a net", _memory_weight).edits("""
-no memory | each press is forgotten in the next step: the old state weighs too little to keep the lamp on.
+no memory | each press is forgotten at the next step: the old state has too little weight to keep the lamp on.
     w / 2 => 0.0 § The step as arithmetic
 it fades | the lamp stays on for a few steps and then fades: tanh makes the state a little smaller each time.
     w / 2 => 1.0 § Unrolled with letters
-it never gives way | the first press decides for ever: the old state is stronger than any button after it.
+it never gives way | the first press decides forever: the old state is stronger than any later button.
     w / 2 => 2 * w
 as strong as the button | u is too close to w: a button against the old state leaves h near 0, and the lamp
     comes on late.
     w / 2 => w
-nearly as strong | u is too close to w: a button against the old state wins, but not by enough for h > 0.5 at
+nearly as strong | u is too close to w: a button wins against the old state, but not by enough for h > 0.5 at
     once.
     w / 2 => w - 0.5
 it blinks | with a negative u the state changes its sign at each step. § The step as arithmetic
     w / 2 => -w / 2
-it blinks and fades | with a negative u the state changes its sign at each step, and at -1 it also fades.
+it blinks and fades | with a negative u the state changes its sign at each step, and with -1 it also fades.
     w / 2 => -1.0 § The step as arithmetic
 """)
 
 
-def _of_the_lamp(seen: Sequence[Seen]) -> str:
-    """Say what the lamp does with a u that is none of those above, in all cases or in some."""
+def _explain_lamp(seen: Sequence[Seen]) -> str:
+    """Say what the lamp does with a u that is none of the mistakes above, in all cases or in some."""
     kept_on, kept_off = ([s.found[PARTS.index(part)] for s in seen] for part in ("kept_on", "kept_off"))
     pressed_on = [bool(s.found[0].all()) for s in seen]
     if any(bool(on.any()) for on in kept_off):
@@ -529,11 +534,11 @@ def _of_the_lamp(seen: Sequence[Seen]) -> str:
             "Where the lamp should stay off it comes on by itself: which sign of u keeps a state as it is?"
         )
     if any(pressed_on) and not all(pressed_on):
-        return say("Your u lets the button win for some w and not for others: how large may it be beside w?")
+        return say("Your u lets the button win for some w but not for others: how large may u be next to w?")
     if all(pressed_on) and all(bool(on[0]) and not bool(on.all()) for on in kept_on):
         return say(
-            "The lamp comes on and goes out by itself in the pause, where the state settles below 0.5: too"
-            " little of it is left at each step."
+            "The lamp comes on but goes out by itself in the pause, where the state settles below 0.5: too"
+            " little of it is kept at each step."
         )
     return ""
 
@@ -545,6 +550,6 @@ memory_weight = CHECKS.task(
     points="the lamp right after each step 3",
     cases=_memory_weight_cases,
     derive=_lamp,
-    explain=_of_the_lamp,
+    explain=_explain_lamp,
     agree="the lamp",
 )

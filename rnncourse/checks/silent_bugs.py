@@ -1,4 +1,4 @@
-"""The checks of exercise set 16, silent bugs: six models to be diagnosed, and then repaired."""
+"""The checks of exercise set 16, silent bugs: six models to diagnose and then repair."""
 
 from functools import partial
 
@@ -37,8 +37,8 @@ TRUTH = {
 }
 
 wrong = Mistakes(SECTION, TRUTH).edits("""
-# No hint is shown here: they say what the tests try.
-batch for time taken for a mixing | The layer takes the batch for time. | Forecaster => 'rows mixed'
+# These hints are never shown: they only say what the tests try.
+batch for time taken for a mixing | The layer treats the batch as time. | Forecaster => 'rows mixed'
 a loop that sees ahead | Forecaster reads no later step. | Forecaster => 'future read'
 view taken for a change of places | The view mixes the rows. | Classifier => 'rows change places'
 both directions taken for a leak | A classifier may read both ways. | Classifier => 'future read'
@@ -51,15 +51,15 @@ the target taken for the future | A later target is not read. | Decoder => 'futu
 diagnosis = CHECKS.chosen("diagnosis", wrong, choices=WORDS, points="all six models 2")
 
 
-# ---- What the repairs have in common: a case, the points, what is told where no mistake is known.
+# ---- What the repairs have in common: a case, the points, what to say if no mistake fits.
 def _case(numbers, model, sizes, inputs, timed=0, by_step=True):
-    """The arguments of one case: the sizes, random parameters, how the output is looked at, the inputs."""
+    """Return the arguments of one case: the sizes, random parameters, how the output is read, the inputs."""
     parameters = {name: numbers(*value.shape) for name, value in model(*sizes.values()).state_dict().items()}
     return sizes | {"parameters": parameters, "timed": timed, "by_step": by_step} | inputs
 
 
-def _reads(cases_seen: list[Seen]) -> str:
-    """Say which row of the output reads a row that it must not, or does not read its own."""
+def _explain_reads(cases_seen: list[Seen]) -> str:
+    """Say which row of the output reads a row that it must not read."""
     for seen in cases_seen:
         found, expected = seen.found[1], seen.expected[1]
         if found.shape != expected.shape:
@@ -83,9 +83,9 @@ repair = partial(
     CHECKS.task,
     points="what depends on what 1 = rows, steps; the numbers 1 = output",
     use=run_and_disturb,
-    explain=_reads,
+    explain=_explain_reads,
 )
-GIVEN = "as given", "it gives what the class as given gives: no repair shows yet."
+GIVEN = "as given", "it gives the same results as the given class: no repair shows yet."
 READS = "rows (B B) bool, steps (T T) bool"
 READS_BY_ROW = "rows (B B) bool, steps (B T) bool"
 
@@ -110,27 +110,29 @@ def _Forecaster_cases(numbers, B, T, I, H):
 
 
 wrong = Mistakes(SECTION, _Forecaster)
-wrong(*GIVEN, look="Which axis of x does the layer take for time?")(given.Forecaster)
+wrong(*GIVEN, look="Which axis of x does the layer treat as time?")(given.Forecaster)
 wrong.edits("""
-reshaped, not transposed | x is cut anew, not turned: a row of the layer's input holds steps of several rows.
+reshaped, not transposed | you reshape x instead of transposing it: a row of the layer's input holds steps of
+    several rows.
     x.transpose(0, 1) => x.reshape(x.shape[1], x.shape[0], -1)
     output.transpose(0, 1) => output.reshape(x.shape[0], x.shape[1], -1)
-reshaped, then transposed back | x is cut anew, not turned: a row of the layer's input holds steps of several
-    rows.
+reshaped, then transposed back | you reshape x instead of transposing it: a row of the layer's input holds
+    steps of several rows.
     x.transpose(0, 1) => x.reshape(x.shape[1], x.shape[0], -1)
-transposed, then reshaped back | the layer reads the right axis, but its output is cut anew, not turned back.
+transposed, then reshaped back | the layer reads the right axis, but you reshape its output instead of
+    transposing it back.
     output.transpose(0, 1) => output.reshape(x.shape[0], x.shape[1], -1)
 not turned back | the layer reads the right axis, but the forecasts come time first.
     output.transpose(0, 1) => output
-only turned back | the layer still reads the batch as time; what it gives is turned.
+only turned back | the layer still reads the batch as time; you only transpose its output.
     x.transpose(0, 1) => x
-backward in time | the layer gets the steps in reversed order: it reads the future.
+backward in time | the layer gets the steps in reverse order: it reads the future.
     x.transpose(0, 1) => x.transpose(0, 1).flip(0)
     output.transpose(0, 1) => output.flip(0).transpose(0, 1)
-each step alone | each step is read by itself, from a zero state: no past is left.
+each step alone | each step is read on its own, from a zero state: nothing is left of the past.
     self.lstm(x.transpose(0, 1)) => self.lstm(x.reshape(1, -1, x.shape[2]))
     output.transpose(0, 1) => output.reshape(x.shape[0], x.shape[1], -1)
-one long row | all rows are read as one long sequence: each starts where the one before ended.
+one long row | all rows are read as one long sequence: each starts where the previous one ended.
     self.lstm(x.transpose(0, 1)) => self.lstm(x.reshape(-1, 1, x.shape[2]))
     output.transpose(0, 1) => output.reshape(x.shape[0], x.shape[1], -1)
 the last for all | every step gets the forecast of the last step.
@@ -168,20 +170,20 @@ def _Classifier_cases(numbers, B, T, I, H, K):
 wrong = Mistakes(SECTION, _Classifier)
 wrong(*GIVEN, look="h_n is (2, B, H). Which numbers lie side by side in it?")(given.Classifier)
 wrong.edits("""
-units take turns | each row has its own numbers, but forward and backward ones take turns.
+units take turns | each row has its own numbers, but forward and backward numbers alternate.
     torch.cat([h_n[0], h_n[1]], dim=1) => h_n.permute(1, 2, 0).flatten(1)
-backward first | the backward state stands first. | [h_n[0], h_n[1]] => [h_n[1], h_n[0]]
-forward twice | the forward state stands there twice. | [h_n[0], h_n[1]] => [h_n[0], h_n[0]]
-backward twice | the backward state stands there twice. | [h_n[0], h_n[1]] => [h_n[1], h_n[1]]
+backward first | the backward state comes first. | [h_n[0], h_n[1]] => [h_n[1], h_n[0]]
+forward twice | the forward state is there twice. | [h_n[0], h_n[1]] => [h_n[0], h_n[0]]
+backward twice | the backward state is there twice. | [h_n[0], h_n[1]] => [h_n[1], h_n[1]]
 the last step | these are both halves of the last step. How much has its backward half read?
     torch.cat([h_n[0], h_n[1]], dim=1) => output[:, -1]
 the first step | these are both halves of the first step. How much has its forward half read?
     torch.cat([h_n[0], h_n[1]], dim=1) => output[:, 0]
-the mean | this is the mean over the steps. The class as given reads the last states.
+the mean | this is the mean over the steps. The given class reads the last states.
     torch.cat([h_n[0], h_n[1]], dim=1) => output.mean(1)
-transposed wrongly | units and rows are exchanged before the view: it still mixes the rows.
+transposed wrongly | you exchange units and rows before the view: it still mixes the rows.
     torch.cat([h_n[0], h_n[1]], dim=1) => h_n.transpose(1, 2).reshape(x.shape[0], -1)
-batch as time | the layer takes the batch for time now. | self.gru(x) => self.gru(x.transpose(0, 1))
+batch as time | now the layer treats the batch as time. | self.gru(x) => self.gru(x.transpose(0, 1))
     torch.cat([h_n[0], h_n[1]], dim=1) => output.transpose(0, 1)[:, -1]
 """)
 
@@ -209,7 +211,7 @@ class _Tagger(nn.Module):
         return self.head(output[order.argsort()])
 
 
-# In no case is the order its own inverse, but in the one of one row.
+# In no case is the order its own inverse, except in the case with one row.
 @cases(
     0.8, "B3 T6 I2 H4 K5 lengths=[2,6,4]; B4 T7 I3 H2 K6 lengths=[3,5,7,2]; B3 T7 I5 H2 K4 lengths=[3,1,5]"
 )
@@ -221,21 +223,21 @@ def _Tagger_cases(numbers, B, T, I, H, K, lengths):
 wrong = Mistakes(SECTION, _Tagger)
 wrong(*GIVEN, look="The rows go in sorted. In which order do they come out?")(given.Tagger)
 wrong.edits("""
-sorted again | the rows are sorted once more, not put back. Which index undoes `order`?
+sorted again | the rows are sorted again instead of put back. Which index undoes `order`?
     output[order.argsort()] => output[order]
-sorted by length, upward | the rows are put in order of their lengths, not back to where they were.
+sorted by length, upward | you put the rows in the order of their lengths, not back to where they were.
     output[order.argsort()] => output[lengths.argsort()]
-turned round | the rows are turned round, not put back. | output[order.argsort()] => output.flip(0)
-steps put back | it is the steps that are put in another order, not the rows.
+turned round | you reverse the rows instead of putting them back. | output[order.argsort()] => output.flip(0)
+steps put back | you reorder the steps, not the rows.
     output[order.argsort()] => output[:, order.argsort()]
-only the lengths sorted | the lengths are sorted and the rows are not: each row has the length of another.
+only the lengths sorted | the lengths are sorted, but the rows are not: each row has the length of another.
     x[order] => x
     output[order.argsort()] => output
-only the rows sorted | the rows are sorted and the lengths are not: each row has the length of another.
+only the rows sorted | the rows are sorted, but the lengths are not: each row has the length of another.
     lengths[order], batch_first=True => lengths, batch_first=True, enforce_sorted=False
-put back twice | with enforce_sorted=False, packing sorts and puts back by itself: here rows are moved again.
+put back twice | with enforce_sorted=False, packing sorts and puts back by itself: you move the rows again.
     x[order], lengths[order], batch_first=True => x, lengths, batch_first=True, enforce_sorted=False
-not packed | the rows stay in place, but the backward half reads the padding now.
+not packed | the rows stay in place, but now the backward half reads the padding.
     self.gru(packed) => self.gru(x)
     - output, _ = pad_packed_sequence(packed, batch_first=True, total_length=x.shape[1])
     + output = packed
@@ -278,31 +280,32 @@ def _Rater_cases(numbers, B, T, I, H, lengths):
 wrong = Mistakes(SECTION, _Rater)
 wrong(*GIVEN, look="Where does the backward direction begin?")(given.Rater)
 wrong.edits("""
-the last step of the tensor | this is the last step of the padded output: of a shorter row, zeros.
+the last step of the tensor | this is the last step of the padded output, which is zero for a shorter row.
     torch.cat([h_n[0], h_n[1]], dim=1) => output[:, -1]
 the first step | these are both halves of step 0. How much has its forward half read?
     torch.cat([h_n[0], h_n[1]], dim=1) => output[:, 0]
-the wrong ends | each half is taken where its direction begins.
+the wrong ends | you take each half where its direction begins.
     - both = torch.cat([h_n[0], h_n[1]], dim=1)
     + forward, backward = output.chunk(2, dim=2)
     + both = torch.cat([forward[:, 0], backward[torch.arange(len(x)), lengths - 1]], dim=1)
 rows mixed by a view | a view of h_n mixes the rows.
     torch.cat([h_n[0], h_n[1]], dim=1) => h_n.view(len(x), -1)
-backward first | the backward state stands first. | [h_n[0], h_n[1]] => [h_n[1], h_n[0]]
-forward twice | the forward state stands there twice. | [h_n[0], h_n[1]] => [h_n[0], h_n[0]]
-backward twice | the backward state stands there twice. | [h_n[0], h_n[1]] => [h_n[1], h_n[1]]
+backward first | the backward state comes first. | [h_n[0], h_n[1]] => [h_n[1], h_n[0]]
+forward twice | the forward state is there twice. | [h_n[0], h_n[1]] => [h_n[0], h_n[0]]
+backward twice | the backward state is there twice. | [h_n[0], h_n[1]] => [h_n[1], h_n[1]]
 memories | these are the memories c_n. What does an LSTM show? | [h_n[0], h_n[1]] => [c_n[0], c_n[1]]
-not packed | without packing the last states are those after the padding. | self.lstm(packed) => self.lstm(x)
+not packed | without packing, the last states are those after the padding. | self.lstm(packed) => self.lstm(x)
     output, _ = pad_packed_sequence(packed, batch_first=True) => output = packed
-the mean, padding counted | this is the mean over all steps, padded ones counted.
+the mean, padding counted | this is the mean over all steps, including the padded ones.
     torch.cat([h_n[0], h_n[1]], dim=1) => output.mean(1)
-the mean | this is the mean over the real steps. The class as given reads where the row ends.
+the mean | this is the mean over the real steps. The given class reads where the row ends.
     torch.cat([h_n[0], h_n[1]], dim=1) => output.sum(1) / lengths[:, None]
 """)
 
 Rater = repair(
     "Rater",
     wrong,
+    points="the numbers, read from what they may read 2",  # the given class reads only what it may
     returns=f"output (B), {READS_BY_ROW}",
     cases=_Rater_cases,
     agree="each row read alone",
@@ -331,27 +334,27 @@ def _Pooler_cases(numbers, B, T, I, H, lengths):
 
 
 wrong = Mistakes(SECTION, _Pooler)
-wrong(*GIVEN, look="What does masked_fill return, and what becomes of it?")(given.Pooler)
+wrong(*GIVEN, look="What does masked_fill return, and what happens to it?")(given.Pooler)
 wrong.edits("""
-the real steps masked | the mask is turned round: the padding is weighted, and the real steps are not.
+the real steps masked | the mask is inverted: the padding has weights, but the real steps do not.
     ~mask => mask
 filled with zeros | a score of 0 still has a weight. | -torch.inf => 0.0
 filled with -1 | a score of -1 still has a weight. | -torch.inf => -1.0
-masked after the softmax | the padding has no weight now, but the other weights no longer sum to 1.
+masked after the softmax | now the padding has no weight, but the other weights no longer sum to 1.
     - scores = scores.masked_fill(~mask, -torch.inf)
     weights = softmax(scores, dim=1) => weights = softmax(scores, dim=1) * mask
-softmax over the batch | the weights sum to 1 over the rows, not over the steps.
+softmax over the batch | the weights sum to 1 over the rows instead of over the steps.
     softmax(scores, dim=1) => softmax(scores, dim=0)
-the inputs masked | the padded inputs are set to 0, and are weighted all the same.
+the inputs masked | you set the padded inputs to 0, but they still have weights.
     self.gru(x) => self.gru(x * mask[:, :, None])
     - scores = scores.masked_fill(~mask, -torch.inf)
-equal weights | every real step has the same weight: the scores have no part in it.
+equal weights | every real step has the same weight: the scores are not used.
     softmax(scores, dim=1) => mask / mask.sum(1, keepdim=True)
-the sum | the real steps are added, unweighted: a softmax over one entry gives 1.
+the sum | the real steps are added without weights: a softmax over one entry gives 1.
     softmax(scores, dim=1) => softmax(scores[:, :, None], dim=2).squeeze(-1) * mask
-the last step | this is the last step of the tensor: in most rows, padding.
+the last step | this is the last step of the tensor, which is padding in most rows.
     (weights[:, :, None] * output).sum(1) => output[:, -1]
-only the best step | this is the step with the highest score alone.
+only the best step | this is only the step with the highest score.
     softmax(scores, dim=1) => softmax(1e6 * scores, dim=1)
 """)
 
@@ -385,24 +388,25 @@ def _Decoder_cases(numbers, B, T, I, H):
 
 
 wrong = Mistakes(SECTION, _Decoder)
-wrong(*GIVEN, look="Which value is step 3 to predict, and which is it told?")(given.Decoder)
+wrong(*GIVEN, look="Which value should step 3 predict, and which value does it get?")(given.Decoder)
 wrong.edits("""
-shifted the other way | each step is told the value after its own: the future.
+shifted the other way | each step gets the value after its own: the future.
     pad(true[:, :-1], (1, 0)) => pad(true[:, 1:], (0, 1))
 rolled | roll brings the last value round to step 0. | pad(true[:, :-1], (1, 0)) => true.roll(1, 1)
-rolled the other way | each step is told the value after its own, and the last step the first one.
+rolled the other way | each step gets the value after its own, and the last step gets the first one.
     pad(true[:, :-1], (1, 0)) => true.roll(-1, 1)
-two steps late | each step is told the value two steps before. | true[:, :-1], (1, 0) => true[:, :-2], (2, 0)
-nothing told | no step is told anything. | pad(true[:, :-1], (1, 0)) => torch.zeros_like(true)
-the first value kept | step 0 is told its own value.
+two steps late | each step gets the value from two steps before.
+    true[:, :-1], (1, 0) => true[:, :-2], (2, 0)
+nothing told | no step gets a true value. | pad(true[:, :-1], (1, 0)) => torch.zeros_like(true)
+the first value kept | step 0 gets its own value.
     pad(true[:, :-1], (1, 0)) => torch.cat([true[:, :1], true[:, :-1]], dim=1)
-only the last cut off | only the last step is no longer told its own value. | (1, 0)) => (0, 1))
-shifted along the batch | each row is told the values of the row before it.
+only the last cut off | only the last step no longer gets its own value. | (1, 0)) => (0, 1))
+shifted along the batch | each row gets the values of the previous row.
     pad(true[:, :-1], (1, 0)) => pad(true[:-1], (0, 0, 1, 0))
-the output shifted | it is the output that is shifted: step 0 sees no context, and each step is a step behind.
+the output shifted | you shift the output: step 0 sees no context, and each step is one step behind.
     pad(true[:, :-1], (1, 0)) => true
     self.head(output) => self.head(pad(output[:, :-1], (0, 0, 1, 0)))
-no past | each step is told the value before it, and forgets those before that.
+no past | each step gets the previous value, but forgets those before it.
     - output, _ = self.gru(torch.cat([steps, told[:, :, None]], dim=2))
     + alone = torch.cat([steps, told[:, :, None]], dim=2).flatten(0, 1)[:, None]
     + output = self.gru(alone)[0].view(*true.shape, -1)
@@ -413,7 +417,7 @@ Decoder = repair(
     wrong,
     returns=f"output (B T), {READS}",
     cases=_Decoder_cases,
-    agree="a loop that is told one true value at a time",
+    agree="a loop that gets one true value at a time",
 )
 
 __all__ = ["CHECKS", *(check.name for check in CHECKS)]

@@ -33,44 +33,47 @@ TRUTH = {
 }
 
 wrong = Mistakes("What a layer costs", TRUTH).edits("""
-weight_ih_l0 transposed | Torch stores it the other way round: what it makes comes first.
+weight_ih_l0 transposed | Torch stores it the other way round: the rows are what it computes.
     weight_ih_l0 => (11, 12)
-weight_ih_l0 of one gate | That is one gate's share. How many gates has an LSTM? | weight_ih_l0 => (3, 11)
+weight_ih_l0 of one gate | That is one gate's share. How many gates does an LSTM have?
+    weight_ih_l0 => (3, 11)
 layer 1 reads x | That would read x. What does layer 1 read? § What the next layer reads
     weight_ih_l1 => (12, 11)
 layer 1 reads one direction | That would read one direction of the layer below. § Two directions below
     weight_ih_l1 => (12, 3)
-layer 1 transposed | Torch stores it the other way round: what it makes comes first. | weight_ih_l1 => (6, 12)
+layer 1 transposed | Torch stores it the other way round: the rows are what it computes.
+    weight_ih_l1 => (6, 12)
 weight_hh of both | In time a cell reads its own h, not that of the other direction. § Two directions below
     weight_hh_l1 => (12, 6)
-weight_hh of one gate | That is one gate's share. How many gates has an LSTM? | weight_hh_l1 => (3, 3)
-output of one direction | That is one direction's. What stands side by side in output? § Two directions below
+weight_hh of one gate | That is one gate's share. How many gates does an LSTM have? | weight_hh_l1 => (3, 3)
+output of one direction | That is one direction's. What lies side by side in output? § Two directions below
     output => (7, 5, 3)
 output of all layers | That would hold every layer. Which layer does output show? § What the next layer reads
     output => (7, 5, 24)
 output batch first | The layer is not batch_first: which axis comes first? § What the next layer reads
     output => (5, 7, 6)
-h_n of one direction | That has a row for each layer. How many cells has a layer here? § Two directions below
+h_n of one direction | That has a row for each layer. How many cells does a layer have here?
+    § Two directions below
     h_n => (4, 5, 3)
-h_n side by side | The directions stand side by side in output, but not in h_n. § Two directions below
+h_n side by side | The directions lie side by side in output, but not in h_n. § Two directions below
     h_n => (4, 5, 6)
-h_n of the top | That is the top layer's alone. Whose final states are in h_n? § What the next layer reads
+h_n of the top | That is only the top layer's. Whose final states are in h_n? § What the next layer reads
     h_n => (2, 5, 3)
-top row is the layer | That is the layer's number. How many rows has each layer? § Two directions below
+top row is the layer | That is the layer's number. How many rows does each layer have? § Two directions below
     top_row => 3
-top row from the end | It is the row, but counted from the end. Asked is its number from 0.
+top row from the end | That is the right row, but counted from the end. Give its number from 0.
     top_row => -2 § What the next layer reads
 top row backward | That is the top layer's backward direction. § Two directions below | top_row => 7
 top row is the bottom | That is layer 0: the rows go from the bottom up. § What the next layer reads
     top_row => 0
-one mask | A mask is not drawn once for all: there are four layers. Where does dropout stand?
+one mask | More than one mask is drawn: there are four layers. Where is dropout applied?
     masks => 1 § Where dropout goes
-masks everywhere | One is too many: x is read whole, and output leaves whole. § Where dropout goes
+masks everywhere | One too many: x is read whole, and output is returned whole. § Where dropout goes
     masks => 4
-masks around | Two are too many: x is read whole, and output leaves whole. § Where dropout goes | masks => 5
+masks around | Two too many: x is read whole, and output is returned whole. § Where dropout goes | masks => 5
 masks by direction | Both directions of a layer read the same masked sequence. § Where dropout goes
     masks => 6
-masks by step | Counted are tensors (T, B, D*H): all steps are in one. § Where dropout goes | masks => 21
+masks by step | Count tensors (T, B, D*H): each holds all steps. § Where dropout goes | masks => 21
 """)
 
 stack_shapes = CHECKS.predicted(
@@ -78,7 +81,7 @@ stack_shapes = CHECKS.predicted(
     wrong,
     points="""
         the parameters 1 = weight_ih_l0, weight_ih_l1, weight_hh_l1
-        what comes out 1 = output, h_n, top_row
+        the results and the row 1 = output, h_n, top_row
         the masks 1 = masks
     """,
 )
@@ -110,29 +113,29 @@ def _parameters_by_layer_cases(seed: int) -> list[Case]:
 
 
 wrong = Mistakes("What a layer costs", _parameters_by_layer).edits("""
-one bias | one vector of biases is counted for each cell. torch has two. | + 2) => + 1)
-no bias | the biases are not counted. | wide + H + 2 => wide + H
-biases not of each gate | the biases are counted for one gate only.
+one bias | you count one bias vector for each cell. torch has two. | + 2) => + 1)
+no bias | you do not count the biases. | wide + H + 2 => wide + H
+biases not of each gate | you count the biases for only one gate.
     gates * H * (wide + H + 2) => (gates * H * (wide + H) + 2 * H)
-all read x | each layer's count has I in it. What does layer 1 read? | [D * H] => [I]
+all read x | each layer's count contains I. What does layer 1 read? | [D * H] => [I]
 upper layers read one direction | from layer 1 on you count H columns of weight_ih. What does a layer read
     with two directions? § Two directions below
     [D * H] => [H]
-one direction counted | one direction is counted of two. | D * gates => gates
+one direction counted | you count only one of two directions. | D * gates => gates
 directions not at all | you count as if there were one direction. § Two directions below
     2 if bidirectional else 1 => 1
-weight_hh reads both | weight_hh is counted too wide: in time a cell reads its own h. § Two directions below
+weight_hh reads both | you count weight_hh too wide: in time a cell reads its own h. § Two directions below
     wide + H + 2 => wide + D * H + 2
-one gate | one gate is counted. | D * gates * H => D * H
-four gates | four gates are counted, always. How many has a GRU? | D * gates * H => D * 4 * H
-weight_hh left out | weight_hh is not counted. | wide + H + 2 => wide + 2
-weight_ih left out | weight_ih is not counted. | wide + H + 2 => H + 2
+one gate | you count only one gate. | D * gates * H => D * H
+four gates | you always count four gates. How many does a GRU have? | D * gates * H => D * 4 * H
+weight_hh left out | you do not count weight_hh. | wide + H + 2 => wide + 2
+weight_ih left out | you do not count weight_ih. | wide + H + 2 => H + 2
 layer 0 as the others | layer 0 reads x, and x has I numbers. | [I] + [D * H] => [D * H] + [D * H]
-layer 0 times L | every layer is counted as layer 0, in one direction. What does layer 1 read?
+layer 0 times L | you count every layer like layer 0, in one direction. What does layer 1 read?
     [D * H] => [I]
     2 if bidirectional else 1 => 1
-from the top down | right, but for the order: layer 0 comes first. | return counts => return counts.flip(0)
-all together | this is the sum over the layers. Asked is each layer's own count.
+from the top down | right, except for the order: layer 0 comes first. | return counts => return counts.flip(0)
+all together | this is the sum over the layers. Return each layer's own count.
     return counts => return counts.sum()
 """)
 
@@ -184,21 +187,21 @@ wrong = Mistakes("What the next layer reads", _stack_cells).edits("""
 each layer reads x | every layer reads x_t. § What people get wrong
     u = hs[k] => pass
     outputs.append(u) => outputs.append(hs[-1])
-c goes up | the next layer reads c of the layer below, and so output shows c. § What people get wrong
+c goes up | the next layer reads c of the layer below, so output shows c as well. § What people get wrong
     u = hs[k] => u = cs[k]
 c goes up, h comes out | the next layer reads c of the layer below. § What people get wrong
     u = hs[k] => u = cs[k]
     outputs.append(u) => outputs.append(hs[-1])
 c comes out | output holds the top layer's c. | outputs.append(u) => outputs.append(cs[-1])
 layer 0 comes out | output holds layer 0's h. | outputs.append(u) => outputs.append(hs[0])
-states from the top down | h_0 and c_0 are taken from the top down: the last row begins layer 0.
+states from the top down | you use h_0 and c_0 from the top down: layer 0 begins with the last row.
     list(h_0), list(c_0) => list(h_0.flip(0)), list(c_0.flip(0))
-h_0 from the top down | h_0 is taken from the top down, c_0 is not. | list(h_0) => list(h_0.flip(0))
+h_0 from the top down | you use h_0 from the top down, but not c_0. | list(h_0) => list(h_0.flip(0))
 all layers begin in row 0 | every layer begins from row 0 of h_0 and c_0.
     list(h_0), list(c_0) => [h_0[0] for _ in h_0], [c_0[0] for _ in c_0]
-upper layers begin from zeros | from layer 1 on, h_0 and c_0 have no part in it.
+upper layers begin from zeros | from layer 1 on, h_0 and c_0 are not used.
     list(h_0), list(c_0) => [h_0[0], *torch.zeros_like(h_0[1:])], [c_0[0], *torch.zeros_like(c_0[1:])]
-begins from zeros | h_0 and c_0 have no part in it.
+begins from zeros | h_0 and c_0 are not used.
     list(h_0), list(c_0) => list(torch.zeros_like(h_0)), list(torch.zeros_like(c_0))
 reset at each step | each step begins from h_0 and c_0 again: nothing is carried. § The whole recurrence
     u = x_t => u, hs, cs = x_t, list(h_0), list(c_0)
@@ -208,16 +211,17 @@ one cell for all | cells[0] computes every layer. § What people get wrong
     hs[k], cs[k] = cell(u => hs[k], cs[k] = cells[0](u
 cells from the top down | the last of the cells reads x: the layers are upside down.
     enumerate(cells) => enumerate(cells[::-1])
-(c, h) into the cell | the cell is given (c, h). In which order does it take its state? § The whole recurrence
+(c, h) into the cell | you pass (c, h) to the cell. In which order does it take its state?
+    § The whole recurrence
     (hs[k], cs[k])) => (cs[k], hs[k]))
-h_n from the top down | output is right; h_n and c_n are from the top down.
+h_n from the top down | output is right, but h_n and c_n are from the top down.
     torch.stack(hs), torch.stack(cs) => torch.stack(hs[::-1]), torch.stack(cs[::-1])
 h of the step before goes up | a layer reads what the layer below had one step earlier. § The whole recurrence
     u = x_t => u, late = x_t, list(hs)
     u = hs[k] => u = late[k]
     outputs.append(u) => outputs.append(hs[-1])
-the state goes up | a layer begins its step from the state that the layer below has just left. Which state
-    belongs to a layer? § The whole recurrence
+the state goes up | a layer begins its step from the state in which the layer below has just ended. Which
+    state belongs to a layer? § The whole recurrence
     outputs = list(h_0), list(c_0), [] => outputs, (h, c) = list(h_0), list(c_0), [], (h_0[0], c_0[0])
     hs[k], cs[k] = cell(u, (hs[k], cs[k])) => hs[k], cs[k] = h, c = cell(u, (h, c))
 """)
@@ -233,7 +237,7 @@ def _layer(cell, x, h, c):
 
 @wrong(
     "a layer begins where the one below ended",
-    "a layer begins from the state in which the layer below has ended. Which row of h_0 is its own?",
+    "a layer begins from the state in which the layer below ended. Which row of h_0 is its own?",
 )
 def _(cells, x, h_0, c_0):
     ends = [(h_0[0], c_0[0])]
@@ -245,7 +249,7 @@ def _(cells, x, h_0, c_0):
 
 @wrong(
     "only the last h goes up",
-    "the layer above reads the last h of the layer below, at every step. What is it given at step t?",
+    "the layer above reads the last h of the layer below, at every step. What should it read at step t?",
 )
 def _(cells, x, h_0, c_0):
     ends = []
@@ -257,8 +261,8 @@ def _(cells, x, h_0, c_0):
 
 
 wrong.edits("""
-collected states overwritten | output is the last step's h at every step: what is collected is written over,
-    in place, by later steps.
+collected states overwritten | output is the last step's h at every step: later steps overwrite in place what
+    you collected.
     torch.stack(outputs) => torch.stack([u] * len(x))
 """)
 
@@ -275,7 +279,7 @@ stack_cells = CHECKS.task(
 )
 
 
-# ---- Task 4, run_with_masks: dropout between layers, with masks that are given.
+# ---- Task 4, run_with_masks: dropout between layers, with given masks.
 TRAINING = Trait("training is True", "what you do when training is False")
 EVAL = Trait("training is False", "what you do with the masks")
 
@@ -310,35 +314,36 @@ def _run_with_masks_cases(numbers, T, B, I, H, L, p, training=False):
 
 
 wrong = Mistakes("Where dropout goes", _run_with_masks).edits("""
-not scaled | what is kept is not made larger. | / (1 - p) =>
+not scaled | what is kept is not scaled up. | / (1 - p) =>
 scaled by 1/p | what is kept is divided by p. With which probability is it kept? | (1 - p) => p
 scaled by p | what is kept is multiplied by p. With which probability is it kept? | / (1 - p) => * p
-scaled down | what is kept is made smaller: it is multiplied by 1 - p. | / (1 - p) => * (1 - p)
+scaled down | what is kept becomes smaller: it is multiplied by 1 - p. | / (1 - p) => * (1 - p)
 keep inverted | what keep marks is dropped, and the rest is kept. | keep[k - 1] => ~keep[k - 1]
-in evaluation too | the masks act when training is False, too. | k > 0 and training => k > 0
-only in evaluation | the masks act when training is False, and only then. | and training => and not training
-no masks | the masks have no part in it. | u * keep[k - 1] / (1 - p) => u
-one mask for all layers | keep[0] is used between all layers: each gap has its own. | keep[k - 1] => keep[0]
-masks from the top down | the masks are taken from the last to the first. | keep[k - 1] => keep[-k]
+in evaluation too | the masks are also applied when training is False. | k > 0 and training => k > 0
+only in evaluation | the masks are applied only when training is False. | and training => and not training
+no masks | the masks are not used. | u * keep[k - 1] / (1 - p) => u
+one mask for all layers | keep[0] is used between all layers, but each gap has its own.
+    keep[k - 1] => keep[0]
+masks from the top down | the masks are used from the last to the first. | keep[k - 1] => keep[-k]
 one mask for all steps | the mask of step 0 is used at every step. Here each step has its own.
     keep[k - 1] => keep[k - 1, 0] § Why not in time?
 one mask for the batch | the mask of the first sequence is used for the whole batch.
     keep[k - 1] => keep[k - 1, :, :1]
-after the last layer, too | output is dropped, too: dropout never acts after the last layer.
+after the last layer, too | output is dropped as well, but dropout is never applied after the last layer.
     return u, => return (u * keep[-1] / (1 - p) if training else u),
-after the last layer alone | output is dropped, and between the layers nothing is.
+after the last layer alone | output is dropped, but nothing is dropped between the layers.
     k > 0 and training => False
     return u, => return (u * keep[-1] / (1 - p) if training else u),
-one layer too early | each mask is put one layer too early, the first on x. x is read as it is.
+one layer too early | each mask comes one layer too early, the first one on x. x should be read as it is.
     k > 0 and => k < len(keep) and
     keep[k - 1] => keep[k]
-on x, too | x is dropped, too: dropout acts between layers only.
+on x, too | x is dropped as well, but dropout is only applied between layers.
     u, ends = x => u, ends = x * keep[0] / (1 - p) if training else x
-h_n of the masked copy | output is right. h_n holds the masked copy that goes up; a layer's own final h is
-    whole.
+h_n of the masked copy | output is right. But h_n holds the masked copy that goes up, and a layer's own final
+    h is whole.
     ends.append(h[0]) => ends.append(u[-1] * keep[k, -1] / (1 - p) if k < len(keep) and training else h[0])
-scaled in evaluation instead | in training nothing is scaled, and in evaluation all is multiplied by 1 - p.
-    That is an old form of dropout; torch scales in training.
+scaled in evaluation instead | nothing is scaled in training, and in evaluation everything is multiplied by
+    1 - p. That is an old form of dropout; torch scales in training.
     k > 0 and training => k > 0
     u * keep[k - 1] / (1 - p) => u * keep[k - 1] if training else u * (1 - p)
 """)
@@ -395,13 +400,13 @@ def _locked_dropout_cases(seed: int) -> list[Case]:
         x = torch.where(x.abs() < 0.1, torch.ones_like(x), x)  # no zero, so that a zero is a dropped number
         return Case({"x": x, "p": p, "seed": seed}, {"T": T, "B": B, "H": H})
 
-    # So many units that a mask drawn once for the whole batch drops its share, too.
+    # So many units that even a mask drawn once for the whole batch drops its share.
     sizes = [(3, 10, 1500, 0.3), (4, 9, 1600, 0.6), (5, 8, 1700, 0.2), (2, 20, 30, 0.0)]
     return [case(seed + k, *size) for k, size in enumerate(sizes)]
 
 
 wrong = Mistakes("Why not in time?", _locked_dropout).edits("""
-new at each step | each step has a mask of its own. That is nn.LSTM's dropout; locked is one mask for all
+new at each step | each step has a mask of its own. That is nn.LSTM's dropout; locked means one mask for all
     steps.
     rand_like(x[:1]) => rand_like(x)
 one for the batch | all sequences of the batch share one mask. | rand_like(x[:1]) => rand_like(x[:1, :1])
@@ -412,25 +417,25 @@ whole sequences dropped | all units of a sequence share one number: whole sequen
     rand_like(x[:1]) => rand_like(x[:1, :, :1])
 steps dropped | all units of a step are dropped together: the mask runs over the steps, not over the units.
     rand_like(x[:1]) => rand_like(x[:, :, :1])
-not scaled | what is kept is not made larger. § Where dropout goes | / (1 - p) =>
-scaled by 1 - p | what is kept is made smaller. § Where dropout goes | / (1 - p) => * (1 - p)
+not scaled | what is kept is not scaled up. § Where dropout goes | / (1 - p) =>
+scaled by 1 - p | what is kept becomes smaller. § Where dropout goes | / (1 - p) => * (1 - p)
 scaled by p | what is kept is multiplied by p. § Where dropout goes | / (1 - p) => * p
-kept with p | the share that is dropped is 1 - p: p is taken for the probability of being kept.
+kept with p | the share that is dropped is 1 - p: you use p as the probability of being kept.
     >= p => < p § Where dropout goes
-in evaluation too | in evaluation numbers are dropped, too. § Where dropout goes | if training: => if True:
-only in evaluation | in training nothing is dropped, and in evaluation something is. § Where dropout goes
+in evaluation too | numbers are also dropped in evaluation. § Where dropout goes | if training: => if True:
+only in evaluation | nothing is dropped in training, and something is in evaluation. § Where dropout goes
     if training: => if not training:
 never | nothing is ever dropped. § Where dropout goes | if training: => if False:
-drawn once for ever | each call has the same mask: a seed set inside, or a mask kept from the first call?
+drawn only once | each call has the same mask: a seed set inside, or a mask saved from the first call?
     torch.rand_like(x[:1]) => torch.rand(x[:1].shape, generator=torch.Generator().manual_seed(0))
 noise, not dropout | nothing is set to zero: x is multiplied by the random numbers themselves.
     >= p =>
     § Where dropout goes
-scaled in evaluation instead | in training nothing is scaled, and in evaluation all is multiplied by 1 - p.
-    That is an old form of dropout; torch scales in training. § Where dropout goes
+scaled in evaluation instead | nothing is scaled in training, and in evaluation everything is multiplied by
+    1 - p. That is an old form of dropout; torch scales in training. § Where dropout goes
     / (1 - p) =>
     return x => return x if training else x * (1 - p)
-functional.dropout of x | functional.dropout acts here without `training`: it drops always, at each step anew.
+functional.dropout of x | you call functional.dropout without `training`: it always drops, anew at each step.
     if training: => if False:
     return x => return torch.nn.functional.dropout(x, p)
 """)
@@ -452,7 +457,7 @@ locked_dropout = CHECKS.task(
 )
 
 
-# ---- Task 6, residual_stack: a way past each layer.
+# ---- Task 6, residual_stack: a path around each layer.
 EQUAL_WIDTHS = Trait("I = H", "what you do where the widths differ")
 OTHER_WIDTH = Trait("I and H differ", "what you do where the widths are equal")
 
@@ -479,28 +484,28 @@ def _residual_stack_cases(numbers, T, B, I, H, L):
 
 wrong = Mistakes("Counting the paths", _residual_stack).edits("""
 no way past | nothing is added: this is a plain stack. | hs + u if => hs if
-h_n of the sum | output is right. h_n holds the sum that goes up; a layer's state is its own h.
+h_n of the sum | output is right. But h_n holds the sum that goes up, and a layer's state is its own h.
     h[0] => u[-1]
-mean | the two are averaged: the way past a layer has a factor of 1/2. | hs + u if => (hs + u) / 2 if
-product | the two are multiplied, not added. | hs + u if => hs * u if
-difference | what a layer has read is taken away, not added. | hs + u if => hs - u if
+mean | you average the two: the path around a layer has a factor of 1/2. | hs + u if => (hs + u) / 2 if
+product | you multiply the two instead of adding them. | hs + u if => hs * u if
+difference | you subtract what a layer has read instead of adding it. | hs + u if => hs - u if
 added twice | what a layer has read is added twice. | hs + u if => hs + 2 * u if
-layer left out | where the widths are equal the layer itself has no part in what goes up. | hs + u if => u if
+layer left out | where the widths are equal the layer itself is missing in what goes up. | hs + u if => u if
 x added everywhere | x is added at every layer where it fits. What has layer 2 read?
     hs + u if hs.shape == u.shape => hs + x if hs.shape == x.shape
-not past the last | there is no way past the last layer.
+not past the last | there is no path around the last layer.
     hs.shape == u.shape => hs.shape == u.shape and layer is not layers[-1]
-not past the first | there is no way past the first layer, not even where I = H.
+not past the first | there is no path around the first layer, not even where I = H.
     hs.shape == u.shape => layer is not layers[0]
 past the last alone | something is added only after the last layer.
     hs.shape == u.shape => hs.shape == u.shape and layer is layers[-1]
 past the whole stack | the layers are a plain stack, and x is added at its end.
     hs + u if hs.shape == u.shape else hs => hs
     return u, => return (u + x if u.shape == x.shape else u),
-the output below added | the h of the layer below is added, without the sum that it was part of.
+the output below added | you add the h of the layer below, without the sum that it was part of.
     u, ends = x, [] => u, ends, below = x, [], x
     u = hs + u if hs.shape == u.shape else hs => u, below = hs + below if hs.shape == below.shape else hs, hs
-h_n is output's | h_n is taken from output, for all layers. Each layer has a final h of its own.
+h_n is output's | h_n is taken from output, for all layers. But each layer has its own final h.
     return u, h_n => return u, u[-1].expand_as(h_n) § What the next layer reads
 each layer reads x | every layer reads x where it can. § What the next layer reads | layer(u) => layer(x)
 """)

@@ -1,4 +1,4 @@
-"""The checks of exercise set 14: the state carried over chunks, cut from its past, begun anew."""
+"""The checks of exercise set 14: the state carried over chunks, cut from its past, and reset."""
 
 from dataclasses import replace
 
@@ -33,9 +33,9 @@ from rnncourse.steps import LSTMState
 CHECKS = ExerciseSet("14")
 
 
-# ---- Task 1, batchify: one long sequence laid out in rows that a chunk after a chunk goes on along.
+# ---- Task 1, batchify: one long sequence in rows, so that each chunk continues the one before it.
 EVEN = Trait("the tokens fill the rows", "what you do with tokens that are left over")
-LEFT_OVER = Trait("tokens are left over", "which token stands in which row")
+LEFT_OVER = Trait("tokens are left over", "which token is in which row")
 
 
 def _batchify(data, B):
@@ -55,20 +55,21 @@ def _batchify_cases(seed):
 
 
 wrong = Mistakes("Lay out the batch", _batchify).edits("""
-every B-th token | each row reads the text with holes: neighbours of the text stand beside each other in the
+every B-th token | each row reads the text with gaps: neighbours in the text are next to each other in the
     batch.
     view(B, n).T => view(n, B)
-batch first | the rows are right, and they lie along axis 0: this is (B, n). Time comes first. | .T =>
-the beginning left out | what does not fill the rows is left out at the beginning. It is the end that is
-    dropped.
+batch first | the rows are right, but they lie along axis 0: this is (B, n). Time comes first. | .T =>
+the beginning left out | you drop what does not fill the rows at the beginning. It should be dropped at the
+    end.
     data[: n * B] => data[len(data) - n * B :]
-a step too few | the rows are a step shorter than they can be. | len(data) // B => max(len(data) // B - 1, 1)
+a step too few | the rows are one step shorter than they could be.
+    len(data) // B => max(len(data) // B - 1, 1)
 time backwards | each row runs from its end to its beginning. | .T => .T.flip(0)
-rows in another order | the last stretch of the text stands in row 0. | view(B, n).T => view(B, n).flip(0).T
-padded | the rows are filled up with zeros. What does not fill them is dropped.
+rows in another order | the last stretch of the text is in row 0. | view(B, n).T => view(B, n).flip(0).T
+padded | the rows are filled up with zeros. Tokens that do not fill the rows should be dropped.
     len(data) // B => -(-len(data) // B)
     data[: n * B] => F.pad(data, (0, n * B - len(data)))
-the last token for a target | the last token of the text is kept back. Targets are not asked for here.
+the last token for a target | the last token of the text is held back. This task does not need targets.
     len(data) // B => (len(data) - 1) // B
 """)
 
@@ -85,7 +86,7 @@ batchify = CHECKS.task(
 
 # ---- Task 2, detach: any state without its past.
 ONE = Trait("the state is one tensor", "what you do with a state of several tensors")
-PAIR = Trait("the state is a pair", "what you do with other states than a pair")
+PAIR = Trait("the state is a pair", "what you do with states that are not a pair")
 LAYERS = Trait("each layer has a state", "what you do with a state within a state")
 
 
@@ -115,24 +116,24 @@ def _detach_cases(seed):
 
 
 wrong = Mistakes("Detach the state", _detach).edits("""
-not cut | what comes back still has its past. `detach` changes nothing in place: it returns a new tensor.
+not cut | what you return still has its past. `detach` changes nothing in place: it returns a new tensor.
     state.detach() => state
-only one tensor | a single tensor is cut. A state of several tensors comes back with its past.
+only one tensor | you cut a single tensor, but a state of several tensors comes back with its past.
     [_detach(part) for part in state] => state
-c forgotten | of each pair the first is cut, and the second leads back into the chunk before.
+c forgotten | you cut the first of each pair, but the second leads back into the previous chunk.
     [_detach(part) for part in state] => [_detach(state[0]), *state[1:]]
     look: Which of h and c has a `grad_fn`?
-h forgotten | of each pair the second is cut, and the first leads back into the chunk before.
+h forgotten | you cut the second of each pair, but the first leads back into the previous chunk.
     [_detach(part) for part in state] => [*state[:-1], _detach(state[-1])]
     look: Which of h and c has a `grad_fn`?
-one level deep | the tensors of a pair are cut, the pairs of a list are not.
+one level deep | you cut the tensors of a pair, but not the pairs of a list.
     _detach(part) => part.detach() if isinstance(part, torch.Tensor) else part
-zeros | the numbers are gone: this is a reset. The next chunk has to go on from the same numbers.
+zeros | the numbers are gone: this is a reset. The next chunk has to continue from the same numbers.
     state.detach() => torch.zeros_like(state)
-in place | the state that was given is cut, too: it has lost its past in place.
+in place | the given state is cut, too: it has lost its past in place.
     state.detach() => state.detach_() § `detach`, `detach_` and `.data`
-.data | a write in place would go unnoticed: what comes back shares its numbers with what was given, and
-    autograd does not know. § `detach`, `detach_` and `.data`
+.data | an in-place write would go unnoticed: the result shares its numbers with the given state, and autograd
+    does not know. § `detach`, `detach_` and `.data`
     state.detach() => state.data
 """)
 
@@ -153,7 +154,7 @@ detach = CHECKS.task(
 )
 
 
-# ---- Task 3, by_hand: the gradient of a linear recurrence by one number, whole and truncated.
+# ---- Task 3, by_hand: the gradient of a linear recurrence with respect to one number, whole and truncated.
 #
 # h_t = u h_{t-1} + x_t with u = 2, x = 1, 0, -5, 5 and y = 0, -1, -2, 5 gives h = 1, 2, -1, 3 and
 # dL_t/dh_t = h_t - y_t = 1, 3, 1, -2. The term of loss s and step t is (h_s - y_s) u^(s-t) h_{t-1}.
@@ -162,24 +163,24 @@ detach = CHECKS.task(
 right = {"whole": -7.0, "chunks": -1.0, "every_step": 7.0, "steps_back": 1.0}
 
 wrong = Mistakes("What the cut leaves out", right).edits("""
-whole: only the last loss | That is the last loss alone. Each step has a loss. | whole => -14.0
+whole: only the last loss | That is only the last loss. Each step has a loss. | whole => -14.0
 whole: u left out | A term has a factor u for each step between t and s. | whole => 2.0
-whole: cut at every step | That is each step's own term alone. In the whole, earlier steps count, too.
+whole: cut at every step | That is only each step's own term. Without cuts, earlier steps count as well.
     whole => 7.0
 chunks: the whole | Nothing is cut in that. | chunks => -7.0
 chunks: state zeroed | Detaching leaves the state's value: h_2 is -1, not -5. | chunks => 53.0
-chunks: last chunk only | That is the second chunk alone. The first one has a term that is not 0.
+chunks: last chunk only | That is only the second chunk. The first one has a term that is not 0.
     chunks => -4.0
-chunks: first chunk only | That is the first chunk alone. | chunks => 3.0
+chunks: first chunk only | That is only the first chunk. | chunks => 3.0
 chunks: border a step early | That is cut between 0 and 1, and between 2 and 3. | chunks => 9.0
 chunks: cut at every step | That is cut at every step. Chunks have 2 steps. § Detach at every step
     chunks => 7.0
-chunks: two steps back | That lets each loss look back over two steps. Chunks have borders.
+chunks: two steps back | There every loss looks back over two steps. Chunks have boundaries.
     chunks => 1.0 § How large is the error?
 every_step: nothing | A detached state is a constant, not 0: it still multiplies u. § Detach at every step
     every_step => 0.0
 every_step: the whole | Nothing is cut in that. § Detach at every step | every_step => -7.0
-steps_back: chunks | That has borders. Here every loss looks back over two steps. § How large is the error?
+steps_back: chunks | That has boundaries. Here every loss looks back over two steps. § How large is the error?
     steps_back => -1.0
 steps_back: three | s - t < 2 allows two values of s - t: 0 and 1. § How large is the error?
     steps_back => -7.0
@@ -189,14 +190,14 @@ steps_back: one | s - t < 2 allows two values of s - t: 0 and 1. § How large is
 by_hand = CHECKS.predicted("by_hand", wrong, forbid=AUTOGRAD)
 
 
-# ---- Task 4, loops: five loops over chunks, and what becomes of each.
+# ---- Task 4, loops: five loops over chunks, and what happens with each.
 WORDS = "right", "fails", "grows", "no past"
 
 TRUTH = {"P": "fails", "Q": "no past", "R": "grows", "S": "right", "T": "grows"}
 
 wrong = Mistakes("`retain_graph=True` is the wrong medicine", TRUTH).edits("""
-# No hint is shown here: they say what the tests try.
-c is forgotten | P detaches h alone. | P => 'right'
+# These hints are never shown: they only say what the tests try.
+c is forgotten | P only detaches h. | P => 'right'
 no past taken for right | Q detaches at every step. | Q => 'right'
 the sum of losses | R holds every loss. | R => 'right'
 detach_ taken for a fault | S detaches in place. | S => 'fails'
@@ -246,36 +247,36 @@ c zeroed | h is carried from chunk to chunk, c starts from zeros. § Detach the 
     tuple(s.detach() for s in state) => state[0].detach(), torch.zeros_like(state[1])
 h zeroed | c is carried from chunk to chunk, h starts from zeros. § Detach the state
     tuple(s.detach() for s in state) => torch.zeros_like(state[0]), state[1].detach()
-h and c exchanged | the carried state is (c, h). A layer takes (h, c). § Detach the state
+h and c exchanged | the state you carry is (c, h). A layer takes (h, c). § Detach the state
     tuple(s.detach() for s in state) => state[1].detach(), state[0].detach()
-gradients pile up | the gradients of all chunks so far pile up: they are not set to zero in between.
+gradients pile up | the gradients of all chunks so far accumulate: they are not set to zero in between.
     optimizer.zero_grad() =>
-no update | the weights are as they were: there is no update, or it finds no gradient. | optimizer.step() =>
-one update | the weights change once, at the end. Asked is an update after each chunk.
+no update | the weights are unchanged: there is no update, or it finds no gradient. | optimizer.step() =>
+one update | the weights change once, at the end. Make an update after each chunk.
     optimizer.zero_grad() =>
     optimizer.step() =>
     return => optimizer.step(); return
-the whole in one piece | the sequence is not cut: there is one loss, of all T steps.
+the whole in one piece | you do not cut the sequence: there is one loss, of all T steps.
     x.split(K), y.split(K) => [x], [y]
-K chunks | there are K chunks. Asked are chunks of K steps. | x.split(K), y.split(K) => x.chunk(K), y.chunk(K)
-the short chunk left out | the last chunk is left out where it has fewer than K steps. A state does not mind a
-    short chunk.
+K chunks | there are K chunks. Make chunks of K steps. | x.split(K), y.split(K) => x.chunk(K), y.chunk(K)
+the short chunk left out | you leave out the last chunk where it has fewer than K steps. A state works with a
+    short chunk, too.
     zip(x.split(K), y.split(K), strict=True) => zip(x[: len(x) // K * K].split(K), y.split(K))
-summed | the loss is a sum. Asked is the mean of the squared errors.
+summed | the loss is a sum. Take the mean of the squared errors.
     head(output), y_k) => head(output), y_k, reduction="sum")
-halved | the loss is half of what is asked: the mean of the squared errors has no factor ½ here.
+halved | the loss is half of what it should be: the mean of the squared errors has no factor ½ here.
     F.mse_loss => 0.5 * F.mse_loss
-summed over the outputs | the squared errors of each step are summed over the O outputs. Asked is the mean
-    over everything.
+summed over the outputs | you sum the squared errors of each step over the O outputs. Take the mean over
+    everything.
     F.mse_loss(head(output), y_k) => (head(output) - y_k).square().sum(-1).mean()
 the layer does not learn | only the head learns: the output that it reads is cut from its past, so the layer
     gets no gradient.
     head(output) => head(output.detach())
-the last step only | the loss is that of each chunk's last step. Asked are all its steps.
+the last step only | the loss is only that of each chunk's last step. Use all its steps.
     head(output), y_k => head(output[-1]), y_k[-1]
-the sum so far returned | the losses are sums over all chunks so far. Asked is each chunk's own.
+the sum so far returned | the losses are sums over all chunks so far. Return each chunk's own loss.
     dtype=x.dtype) => dtype=x.dtype).cumsum(0)
-full gradient | the gradient goes back over all chunks: one backward, at the end.
+full gradient | the gradient goes back over all chunks: there is only one backward, at the end.
     optimizer.zero_grad() =>
     loss.backward() =>
     optimizer.step() =>
@@ -309,7 +310,7 @@ train_epoch = CHECKS.task(
 )
 
 
-# ---- Task 6, Reader: a module with three faults (given.py) that keeps its state from chunk to chunk.
+# ---- Task 6, Reader: a module with three faults (given.py) that stores its state from chunk to chunk.
 FLOAT = Trait("the module is as it was built", "what `.double()` moves, and what it does not")
 DOUBLE = Trait("the module is moved by .double()", "the module as it was built")
 
@@ -342,44 +343,44 @@ def _Reader_cases(numbers, T, K, B, I, H, double=False):
 
 
 wrong = Mistakes("Epochs and evaluation", _Reader)
-wrong("as given", "it does what the class as given does: no repair shows yet.", look="Begin with `forward`.")(
+wrong("as given", "it does the same as the given class: no repair shows yet.", look="Begin with `forward`.")(
     given.Reader
 )
 wrong.edits("""
-c not detached | the last chunk's gradient goes back into the chunks before: c is carried with its past.
+c not detached | the last chunk's gradient goes back into the previous chunks: c is carried with its past.
     h.detach(), c.detach() => h.detach(), c § Detach the state
-h not detached | the last chunk's gradient goes back into the chunks before: h is carried with its past.
+h not detached | the last chunk's gradient goes back into the previous chunks: h is carried with its past.
     h.detach(), c.detach() => h, c.detach() § Detach the state
-neither detached | the last chunk's gradient goes back into the chunks before: h and c are carried with their
-    past. § Detach the state
+neither detached | the last chunk's gradient goes back into the previous chunks: h and c are carried with
+    their past. § Detach the state
     h.detach(), c.detach() => h, c
-c not reset | after reset() the state is not that of a beginning: c is left as it was. § When to reset
+c not reset | after reset() the state is not the initial one: c stays as it was. § When to reset
     self.c = torch.zeros_like(self.c) =>
 no reset | reset() changes nothing. § When to reset
     self.h = torch.zeros_like(self.h) => pass
     self.c = torch.zeros_like(self.c) =>
-h not reset | after reset() the state is not that of a beginning: h is left as it was. § When to reset
+h not reset | after reset() the state is not the initial one: h stays as it was. § When to reset
     self.h = torch.zeros_like(self.h) =>
-no buffers | `.double()` moves the layer, and the state, or a half of it, stays behind.
+no buffers | `.double()` moves the layer, but the state, or half of it, stays behind.
     self.register_buffer("h", zeros, persistent=False) => self.h = zeros
     self.register_buffer("c", zeros.clone(), persistent=False) => self.c = zeros.clone()
-c not detached, c not reset | the last chunk's gradient goes back into the chunks before. And reset() leaves c
-    as it was. § Detach the state
+c not detached, c not reset | the last chunk's gradient goes back into the previous chunks. In addition,
+    reset() leaves c as it was. § Detach the state
     h.detach(), c.detach() => h.detach(), c
     self.c = torch.zeros_like(self.c) =>
-c not detached, no buffers | the last chunk's gradient goes back into the chunks before. And the state does
-    not follow `.double()`. § Detach the state
+c not detached, no buffers | the last chunk's gradient goes back into the previous chunks. In addition, the
+    state does not follow `.double()`. § Detach the state
     self.register_buffer("h", zeros, persistent=False) => self.h = zeros
     self.register_buffer("c", zeros.clone(), persistent=False) => self.c = zeros.clone()
     h.detach(), c.detach() => h.detach(), c
-c not reset, no buffers | reset() leaves c as it was. And the state does not follow `.double()`.
+c not reset, no buffers | reset() leaves c as it was. In addition, the state does not follow `.double()`.
     self.register_buffer("h", zeros, persistent=False) => self.h = zeros
     self.register_buffer("c", zeros.clone(), persistent=False) => self.c = zeros.clone()
     self.c = torch.zeros_like(self.c) =>
     § When to reset
-state not kept | every chunk starts from zeros: the state is not kept.
+state not kept | every chunk starts from zeros: the state is not saved.
     self.h, self.c = h.detach(), c.detach() =>
-h and c exchanged | h is kept as c, and c as h. | h.detach(), c.detach() => c.detach(), h.detach()
+h and c exchanged | you save h as c, and c as h. | h.detach(), c.detach() => c.detach(), h.detach()
 """)
 
 Reader = CHECKS.task(
@@ -399,7 +400,7 @@ Reader = CHECKS.task(
 )
 
 
-# ---- Task 7, read_documents: the state begins anew where a document begins, row by row.
+# ---- Task 7, read_documents: the state is reset where a document begins, row by row.
 ONE_DOCUMENT = Trait("no document begins", "the steps at which a document begins")
 DOCUMENTS = Trait("documents begin", "what you do where no document begins")
 
@@ -427,34 +428,33 @@ def _read_documents_cases(numbers, T, B, I, H, rows):
 
 
 wrong = Mistakes("When to reset", _read_documents).edits("""
-never reset | no state begins anew: `begins` has no part in it.
+never reset | no state is ever reset: `begins` is not used.
     (h * keep, c * keep) => (h, c)
     look: `detach` leaves the value of a state as it is.
-h only | h begins anew, c is left from the document before. § Detach the state | c * keep => c
-c only | c begins anew, h is left from the document before. § Detach the state | h * keep => h
-all rows | where a document begins in one row, all rows begin anew. | ~new => ~new.any().expand_as(new)
+h only | h is reset, but c is left from the previous document. § Detach the state | c * keep => c
+c only | c is reset, but h is left from the previous document. § Detach the state | h * keep => h
+all rows | where a document begins in one row, you reset all rows. | ~new => ~new.any().expand_as(new)
 the other way round | the state is kept where a document begins, and zero everywhere else. | (~new) => new
-a step late | the state begins anew after the first step of a document, not before it.
+a step late | the state is reset after the first step of a document, not before it.
     (h * keep, c * keep) => (h, c)
     outputs.append(h) => outputs.append(h); h, c = h * keep, c * keep
-outputs zeroed | what is zeroed is the state that a step returns. A document's first step has an output, too.
+outputs zeroed | you zero the state that a step returns. But a document's first step has an output, too.
     (h * keep, c * keep)) => (h, c)); h, c = h * keep, c * keep
-written in place | zeros written into h in place also stand in the output kept before: it is the same tensor.
+written in place | the zeros you write into h in place also appear in the saved output: it is the same tensor.
     h, c = state => h, c = state[0].clone(), state[1].clone()
     h, c = cell(x_t, (h * keep, c * keep)) => h[new], c[new] = 0, 0; h, c = cell(x_t, (h, c))
     look: Make a new tensor for the state.
-a step early | the state begins anew at the last step of the document before.
+a step early | the state is reset at the last step of the previous document.
     zip(x, begins => zip(x, begins.roll(-1, 0)
-step 0 left out | a document that begins at step 0 goes on from the state that was given.
+step 0 left out | a document that begins at step 0 continues from the given state.
     outputs = [] => outputs = []; begins = torch.cat([torch.zeros_like(begins[:1]), begins[1:]])
-only step 0 | only documents that begin at step 0 begin anew.
+only step 0 | only documents that begin at step 0 are reset.
     outputs = [] => outputs = []; begins = torch.cat([begins[:1], torch.zeros_like(begins[1:])])
-back to the given state | a document begins from the state that was given. That one belongs to the first
-    documents.
+back to the given state | a document begins from the given state. That one belongs to the first documents.
     (h * keep, c * keep) => (h * keep + state[0] * (1 - keep), c * keep + state[1] * (1 - keep))
-the input zeroed | it is the input that is zeroed where a document begins.
+the input zeroed | you zero the input where a document begins, not the state.
     cell(x_t, (h * keep, c * keep)) => cell(x_t * keep, (h, c))
-zeros at first | the first documents start from zeros, not from the state that is given.
+zeros at first | the first documents start from zeros, not from the given state.
     h, c = state => h, c = (torch.zeros_like(part) for part in state)
 zeros at every step | every step starts from zeros. | (~new)[:, None].to(x.dtype) => 0.0
 """)

@@ -41,21 +41,21 @@ def _step_jacobian_cases(numbers, H):
 
 
 wrong = Mistakes("Many units: a product of Jacobians", _step_jacobian).edits("""
-slope 1 - h | the slope of tanh is taken as 1 - h. It is 1 - tanh². | h_t**2 => h_t
-tanh once more | h_t is squashed a second time: it is the tanh already. | h_t**2 => torch.tanh(h_t) ** 2
+slope 1 - h | you take the slope of tanh as 1 - h. It is 1 - tanh². | h_t**2 => h_t
+tanh once more | h_t is squashed a second time, but it is already the tanh. | h_t**2 => torch.tanh(h_t) ** 2
 columns scaled | the columns are multiplied by the slopes. Row k belongs to unit k of the new state; whose
-    slope is it?
+    slope does it need?
     torch.diag(slopes) @ weight_hh => weight_hh * slopes
-no slope | this is W_hh alone: the tanh has no part in it. | torch.diag(slopes) @ =>
-no weights | these are the slopes alone: W_hh has no part in it. | @ weight_hh =>
-elementwise product | diag(slopes) is multiplied entry by entry: all off the diagonal becomes 0. Asked is a
-    matrix product.
+no slope | this is only W_hh: the tanh is not used. | torch.diag(slopes) @ =>
+no weights | these are only the slopes: W_hh is not used. | @ weight_hh =>
+elementwise product | you multiply diag(slopes) entry by entry: everything off the diagonal becomes 0. You
+    need a matrix product.
     @ => *
-transposed weights | W_hh is transposed in it. | @ weight_hh => @ weight_hh.T
+transposed weights | W_hh is transposed. | @ weight_hh => @ weight_hh.T
 transposed | this is Jᵀ, which carries a gradient back. Row k of J is for unit k of the new state.
     return J => return J.T
-1 + h² | the slope has the wrong sign in it: it is at most 1. | 1 - h_t**2 => 1 + h_t**2
-h² for the slope | h² alone is no slope: where h is 0, tanh is steepest. | 1 - h_t**2 => h_t**2
+1 + h² | the slope has a wrong sign in it: a slope of tanh is at most 1. | 1 - h_t**2 => 1 + h_t**2
+h² for the slope | h² alone is not the slope: where h is 0, tanh is steepest. | 1 - h_t**2 => h_t**2
 sigmoid's slope | h * (1 - h) is the slope of a sigmoid. | 1 - h_t**2 => h_t * (1 - h_t)
 """)
 
@@ -87,49 +87,51 @@ def _product_norms_cases(numbers, T, H):
 
 
 wrong = Mistakes("Many units: a product of Jacobians", _product_norms).edits("""
-latest on the right | the factors stand in the wrong order: the latest Jacobian is on the right.
+latest on the right | the factors are in the wrong order: the latest Jacobian is on the right.
     J @ product => product @ J
-Frobenius norm | this is the Frobenius norm, the root of all squares added up. Asked is the largest singular
+Frobenius norm | this is the Frobenius norm, the root of the sum of all squares. Return the largest singular
     value. § How large can the product be?
     (product, 2) => (product)
-largest column sum | this is the largest column sum, another norm. Asked is the largest singular value.
+largest column sum | this is the largest column sum, a different norm. Return the largest singular value.
     (product, 2) => (product, 1) § How large can the product be?
-largest entry | this is the largest entry of the product. Asked is the most that it can stretch a vector.
+largest entry | this is the largest entry of the product. You need the most that it can stretch a vector.
     torch.linalg.matrix_norm(product, 2) => product.abs().max() § How large can the product be?
-smallest singular value | this is the smallest singular value: the least that it stretches a vector.
+smallest singular value | this is the smallest singular value: the least that the product stretches a vector.
     matrix_norm(product, 2) => svdvals(product)[-1] § How large can the product be?
-spectral radius | this is the spectral radius of the product: its eigenvalues. The norm is another number.
+spectral radius | this is the spectral radius of the product, from its eigenvalues. The norm is a different
+    number.
     matrix_norm(product, 2) => eigvals(product).abs().max() § How large can the product be?
 each step alone | each norm is that of one step's Jacobian: nothing is multiplied. | J @ product => J
 slopes left out | the slopes are left out: these are the norms of the powers of W_hh.
     torch.diag(1 - h_t**2) @ =>
-slope 1 - h | the slope of tanh is taken as 1 - h. It is 1 - tanh². | h_t**2 => h_t
+slope 1 - h | you take the slope of tanh as 1 - h. It is 1 - tanh². | h_t**2 => h_t
 columns scaled | the slopes multiply the columns of W_hh. Row k belongs to unit k of the new state; whose
-    slope is it?
+    slope does it need?
     torch.diag(1 - h_t**2) @ weight_hh => weight_hh * (1 - h_t**2)
 weights transposed | W_hh is transposed in each factor. | @ weight_hh => @ weight_hh.T
-product of norms | the norms of the steps are multiplied: that is a bound. Multiply the matrices, then take
-    the norm. § How large can the product be?
+product of norms | you multiply the norms of the steps: that is a bound. Multiply the matrices, then take the
+    norm.
+    § How large can the product be?
     J @ product => torch.linalg.matrix_norm(J, 2) * product
 the bound | these are the powers of the norm of W_hh: the bound, not the norm itself.
     J @ product => torch.linalg.matrix_norm(weight_hh, 2) * product § How large can the product be?
-first slope left out | the first factor is W_hh alone: the slopes of the first step are not in it.
+first slope left out | the first factor is only W_hh: the slopes of the first step are missing.
     in states: => in [0 * states[0], *states[1:]]:
-slopes one step late | each factor has the slopes of the step before, the first has none.
+slopes one step late | each factor has the slopes of the previous step, the first has none.
     in states: => in [0 * states[0], *states[:-1]]:
-first factor twice | the first Jacobian is in it twice. What is the product before any step?
+first factor twice | the first Jacobian appears twice. What is the product before any step?
     torch.eye(len(weight_hh), dtype=weight_hh.dtype) => torch.diag(1 - states[0] ** 2) @ weight_hh
-one step late | it begins with a norm of 1, before any step: all come one step late.
+one step late | it begins with a norm of 1, before any step: everything comes one step late.
     norms = [] => norms = [product[0, 0]]
     torch.stack(norms) => torch.stack(norms[:-1])
-the norm before any step, too | there are T + 1 norms: the first, before any step, is not asked.
+the norm before any step, too | there are T + 1 norms: leave out the first one, before any step.
     norms = [] => norms = [product[0, 0]]
 from the end | you go from the last step to the first: the distance is counted from h_T.
     in states: => in states.flip(0):
 from the end, order kept | these are the norms of J_T … J_k, counted from the last step back.
     in states: => in states.flip(0):
     J @ product => product @ J
-last norm only | this is the norm of the whole product alone. Asked is one for each distance.
+last norm only | this is only the norm of the whole product. Return one for each distance.
     torch.stack(norms) => norms[-1]
 return inside the loop | the loop ends after its first step. How far is the `return` indented?
     in states: => in states[:1]:
@@ -148,7 +150,7 @@ product_norms = CHECKS.task(
 )
 
 
-# ---- Task 3, scale_to_radius: a recurrent matrix brought to a spectral radius.
+# ---- Task 3, scale_to_radius: a recurrent matrix scaled to a spectral radius.
 COMPLEX = Trait("the largest eigenvalue is complex", "how you compare complex numbers")
 NEGATIVE = Trait("the largest eigenvalue is negative", "what you do with a negative eigenvalue")
 
@@ -171,31 +173,31 @@ def _scale_to_radius_cases(numbers, H, rho, complex=False):
 
 
 wrong = Mistakes("How large can the product be?", _scale_to_radius).edits("""
-largest singular value | the largest singular value is rho now. That is the norm; the spectral radius is never
-    above it.
+largest singular value | now the largest singular value is rho. That is the norm; the spectral radius is never
+    larger than it.
     eigenvalues.abs().max() => torch.linalg.matrix_norm(weight_hh, 2)
-Frobenius norm | the root of all squares added up is rho now: a norm, not the spectral radius.
+Frobenius norm | now the root of the sum of all squares is rho: a norm, not the spectral radius.
     eigenvalues.abs().max() => weight_hh.norm()
-largest entry | the largest entry is rho now. An entry is no eigenvalue.
+largest entry | now the largest entry is rho. An entry is not an eigenvalue.
     eigenvalues.abs().max() => weight_hh.abs().max()
-largest real part | you divide by the largest real part. Eigenvalues may be negative or complex: what is
-    compared?
+largest real part | you divide by the largest real part. Eigenvalues may be negative or complex: how do you
+    compare them?
     abs() => real
 absolute real parts | the imaginary parts are dropped before the absolute value is taken.
     abs() => real.abs()
-symmetric matrix assumed | eigvalsh is for symmetric matrices: it reads one half of the matrix only.
+symmetric matrix assumed | eigvalsh is for symmetric matrices: it only reads one half of the matrix.
     eigvals => eigvalsh
-mean of the absolute values | you divide by the mean of the absolute values. Which of the eigenvalues decides
-    in the end?
+mean of the absolute values | you divide by the mean of the absolute values. Which eigenvalue decides in the
+    end?
     max() => mean()
-smallest eigenvalue | you divide by the smallest absolute value. Which of the eigenvalues decides in the end?
+smallest eigenvalue | you divide by the smallest absolute value. Which eigenvalue decides in the end?
     max() => min()
-to 1 | the spectral radius is 1 now, for every rho. | rho / => 1 /
-rho times | rho times the matrix: the spectral radius that it had has no part in it. | / radius =>
+to 1 | the spectral radius is now 1, for every rho. | rho / => 1 /
+rho times | this is rho times the matrix: you do not use the spectral radius that it had. | / radius =>
 rho where it was rho | the quotient is upside down: what was large becomes larger.
     rho / radius => radius / rho
-only made smaller | a matrix whose spectral radius is below rho stays as it was. Here it is to be rho in any
-    case.
+only made smaller | a matrix whose spectral radius is below rho stays as it was. Here it should become rho in
+    any case.
     (rho / radius) => min(1, rho / radius)
 nothing changed | the matrix is as it was. | * (rho / radius) =>
 """)
@@ -212,7 +214,7 @@ scale_to_radius = CHECKS.task(
 
 # ---- Task 4, clip_global: gradients clipped by their global norm, by hand.
 LARGE = Trait("the norm is above max_norm", "what you do where it is too long")
-SMALL = Trait("the norm is below max_norm", "what you do where nothing is to be clipped")
+SMALL = Trait("the norm is below max_norm", "what you do where nothing has to be clipped")
 
 
 def _clip_global(gradients, max_norm):
@@ -232,18 +234,18 @@ def _clip_global(gradients, max_norm):
 def _clip_global_cases(numbers, H, I, max_norm, small=False):
     scale = 0.3 if small else 3.0
     gradients = [scale * numbers(*shape) for shape in ((H, I), (H, H), (H,), (1, H), (1,))]
-    gradients[0] *= 0.01  # below the others by far: a clip of its own would leave it alone
+    gradients[0] *= 0.01  # far below the others: clipping it by its own norm would leave it alone
     return {"gradients": gradients, "max_norm": max_norm}, SMALL if small else LARGE
 
 
 def _derive(returned, arguments):
-    """The clipped gradients end to end, and the norm."""
+    """Return the clipped gradients end to end, and the norm."""
     given = arguments["gradients"]
     if not isinstance(returned, tuple | list) or len(returned) != 2:
         raise Problem("expected the pair (clipped, norm).")
     clipped, norm = returned
     if isinstance(norm, list | tuple) and not isinstance(clipped, list | tuple):
-        raise Problem("expected the pair (clipped, norm), in this order: yours comes as (norm, clipped).")
+        raise Problem("expected the pair (clipped, norm), in this order: you return (norm, clipped).")
     if not isinstance(clipped, list | tuple) or not all(isinstance(g, Tensor) for g in clipped):
         raise Problem("clipped is not a list of tensors, one for each gradient.")
     if [g.shape for g in clipped] != [g.shape for g in given]:
@@ -254,45 +256,44 @@ def _derive(returned, arguments):
 
 
 wrong = Mistakes("Clipping", _clip_global).edits("""
-each tensor | each tensor is clipped by its own norm: small and large come out alike.
+each tensor | each tensor is clipped by its own norm: small and large ones come out alike.
     g * factor => g * torch.clamp(max_norm / g.norm(), max=1)
 each tensor, norm after | each tensor is clipped by its own norm, and norm is that of the clipped ones.
     g * factor => g * torch.clamp(max_norm / g.norm(), max=1)
     return clipped, norm => return clipped, torch.stack([g.norm() for g in clipped]).norm()
-each number | each number is cut to [-max_norm, max_norm]: this changes the direction.
+each number | each number is cut off at [-max_norm, max_norm]: this changes the direction.
     g * factor => g.clamp(-max_norm, max_norm)
 always scaled | short gradients are made longer, up to max_norm. Clipping only shortens.
     torch.clamp(max_norm / norm, max=1) => max_norm / norm
-norm after clipping | norm is that of the clipped gradients. Asked is the one before: it tells of an
-    explosion.
+norm after clipping | norm is that of the clipped gradients. Return the one before: it reveals an explosion.
     clipped, norm => clipped, norm * factor
-the factor for the norm | norm is the factor. Asked is the global norm before clipping.
+the factor for the norm | norm is the factor. Return the global norm before clipping.
     clipped, norm => clipped, factor
-norms added | the tensors' norms are added up. In one long vector it is their squares that are added.
+norms added | the tensors' norms are added up. For one long vector, it is their squares that are added.
     norms.norm() => norms.sum()
-largest norm | the norm is the largest of the tensors' norms. What is the norm of one long vector of all?
+largest norm | norm is the largest of the tensors' norms. What is the norm of one long vector of all of them?
     norms.norm() => norms.max()
-mean of the norms | the norm is the mean of the tensors' norms. What is the norm of one long vector of all?
+mean of the norms | norm is the mean of the tensors' norms. What is the norm of one long vector of all of
+    them?
     norms.norm() => norms.mean()
 no root | the root is missing: norm is the sum of the squares. | norms.norm() => norms.square().sum()
-largest number | the norm is the largest absolute value in all the gradients.
+largest number | norm is the largest absolute value in all the gradients.
     g.norm() => g.abs().max()
     norms.norm() => norms.max()
-sum of absolute values | the norm is the sum of all absolute values. Asked is the root of the squares added
-    up.
+sum of absolute values | norm is the sum of all absolute values. Return the root of the sum of the squares.
     g.norm() => g.abs().sum()
     norms.norm() => norms.sum()
-first tensor's norm | the norm is that of the first tensor alone. | norms.norm() => norms[0]
-last tensor's norm | the norm is that of the last tensor alone: does a loop overwrite it?
+first tensor's norm | norm is only that of the first tensor. | norms.norm() => norms[0]
+last tensor's norm | norm is only that of the last tensor: does a loop overwrite it?
     norms.norm() => norms[-1]
-never above 1 | too long gradients get the norm 1, whatever max_norm is.
+never above 1 | gradients that are too long get the norm 1, whatever max_norm is.
     torch.clamp(max_norm / norm, max=1) => torch.where(norm > max_norm, 1 / norm, 1)
 upside down | the quotient is upside down: what is too long stays, what is short is shortened.
     max_norm / norm => norm / max_norm
 the larger for the smaller | the factor is the larger of 1 and the quotient: what is too long stays, what is
-    short is made longer.
+    short becomes longer.
     max=1 => min=1
-not clipped | the gradients come back as they were. | g * factor => g * 1
+not clipped | you return the gradients as they were. | g * factor => g * 1
 all to zero where too long | where the norm is too large, all gradients become zero: the update is skipped,
     not shortened.
     torch.clamp(max_norm / norm, max=1) => (norm <= max_norm).double()
@@ -303,7 +304,7 @@ clip_global = CHECKS.task(
     wrong,
     returns="clipped (P), norm ()",
     points="""
-        too long gradients 2 = clipped where the norm is above max_norm
+        gradients that are too long 2 = clipped where the norm is above max_norm
         norm 1
         all cases 1 = clipped, norm, arguments
     """,
@@ -319,7 +320,7 @@ clip = nn.utils.clip_grad_norm_
 
 
 def _net(numbers, I, H):
-    """A recurrent layer and a head, as two arguments."""
+    """Return a recurrent layer and a head, as two arguments."""
     rnn = random_module("RNN", numbers, input_size=I, hidden_size=H)
     head = random_module("Linear", numbers, in_features=H, out_features=1)
     return {"rnn": replace(rnn, trains=True), "head": replace(head, trains=True)}
@@ -348,57 +349,56 @@ def _train_clipped_cases(seed):
         arguments |= {"batches": batches, "max_norm": max_norm}
         return Case(arguments, {"T": T, "B": B, "I": I, "H": H})
 
-    # Large targets: clipped at each update; small ones and a large max_norm: never. One update first: it is
-    # quick, and most mistakes are out after it.
+    # Large targets are clipped at each update; small ones with a large max_norm never are. One update comes
+    # first: it is quick, and it rules out most mistakes.
     return [case(1, 4, 2, 3, 5, 0.6, 5.0), case(3, 3, 5, 2, 6, 0.4, 6.0), case(2, 5, 4, 2, 3, 50.0, 1.0)]
 
 
 wrong = Mistakes("Clipping", _train_clipped).edits("""
-clipped after the step | each update is made with the gradients as they were: the clipping comes too late, or
-    not at all.
+clipped after the step | each update uses the gradients as they were: the clipping comes too late, or not at
+    all.
     norm = clip => optimizer.step(); norm = clip
     - optimizer.step()
 clipped before backward | the clipping comes before backward: there is no gradient yet.
     loss.backward() =>
     optimizer.step() => loss.backward(); optimizer.step()
-zero_grad left out | the gradients are never set back: each backward adds to those of the batches before.
+zero_grad left out | the gradients are never reset: each backward adds to those of the previous batches.
     optimizer.zero_grad() =>
     § One update is enough
-zero_grad after backward | the gradients are set back right after backward: the norms are 0, and no weight
-    moves. § One update is enough
+zero_grad after backward | the gradients are reset right after backward: the norms are 0, and no weight moves.
+    § One update is enough
     optimizer.zero_grad() =>
     loss.backward() => loss.backward(); optimizer.zero_grad()
-no step | no weight moves: the step is missing, or the gradients are set back before it.
+no step | no weight moves: the step is missing, or the gradients are reset before it.
     optimizer.step() =>
     § One update is enough
-recurrent layer only | only the recurrent layer's gradients are clipped, and only they are in the norm.
+recurrent layer only | you only clip the recurrent layer's gradients, and only they are in the norm.
     clip(parameters => clip(rnn.parameters()
-head only | only the head's gradients are clipped, and only they are in the norm.
+head only | you only clip the head's gradients, and only they are in the norm.
     clip(parameters => clip(head.parameters()
-layer by layer | the recurrent layer and the head are clipped one by one: two factors where there should be
-    one.
+layer by layer | you clip the recurrent layer and the head one by one: two factors where there should be one.
     clip(parameters, max_norm) => torch.stack([clip(m.parameters(), max_norm) for m in (rnn, head)]).norm()
 each tensor | each tensor is clipped by its own norm: called in a loop, clip_grad_norm_ sees one at a time.
     clip(parameters, max_norm) => torch.stack([clip([p], max_norm) for p in parameters]).norm()
-each tensor, last norm | each tensor is clipped by its own norm, and the norm you keep is that of the last
-    one.
+each tensor, last norm | each tensor is clipped by its own norm, and the norm that you save is that of the
+    last one.
     clip(parameters, max_norm) => [clip([p], max_norm) for p in parameters][-1]
 each number | each number is cut off at max_norm (clip_grad_value_): this changes the direction.
     clip(parameters, max_norm) => clip(parameters, torch.inf)
     optimizer.step() => nn.utils.clip_grad_value_(parameters, max_norm); optimizer.step()
-norm after clipping | your norms are those after clipping, never above max_norm. Asked are those before.
+norm after clipping | your norms are those after clipping, never above max_norm. Return those before.
     loss.backward() => loss.backward(); clip(parameters, max_norm)
-losses returned | the losses are returned. Asked are the norms of the gradient.
+losses returned | you return the losses. Return the norms of the gradient.
     append(norm) => append(loss.detach())
-loss clipped | it is the loss that is cut off at max_norm: above it the loss is constant, and its gradient 0.
+loss clipped | you cut off the loss at max_norm: above it the loss is constant and its gradient is 0.
     target) => target).clamp(max=max_norm)
 first batch only | the loop ends after the first batch. How far is the `return` indented?
     in batches: => in batches[:1]: § One update is enough
-last norm alone | only the last norm is returned: asked is one for each batch.
+last norm alone | you return only the last norm. Return one for each batch.
     return norms => return norms[-1]
-loss at each step | the head reads the outputs of all steps: the prediction is made from the last.
+loss at each step | the head reads the outputs of all steps, but the prediction is made from the last.
     head(output[-1]) => head(output) § One update is enough
-first output | the prediction is made from the first output: asked is the last. § One update is enough
+first output | the prediction is made from the first output instead of the last. § One update is enough
     output[-1] => output[0]
 always scaled | short gradients are made longer, up to max_norm. Clipping only shortens.
     optimizer.step() => [p.grad.mul_(max(1, max_norm / norm)) for p in parameters]; optimizer.step()
@@ -441,40 +441,40 @@ def _measure_cases(numbers, T, B, I, H):
 
 
 wrong = Mistakes("One update is enough", _measure).edits("""
-reach upside down | reach is upside down: the last input's gradient by the first's.
+reach upside down | reach is upside down: the last input's gradient divided by the first's.
     first.norm() / last.norm() => last.norm() / first.norm()
 along the batch | reach compares the first row of the batch with the last. Along which axis does time run?
     dx[0], dx[-1] => dx[:, 0], dx[:, -1]
-loss at each step | the outputs of all steps are added up: the first input then reaches its own output
+loss at each step | the outputs of all steps are added up: then the first input reaches its own output
     directly.
     output[-1].sum() => output.sum()
-first output | the gradient is that of the first output. What is measured is how the last hears the first
-    input.
+first output | the gradient is that of the first output. You should measure how the last output depends on the
+    first input.
     output[-1].sum() => output[0].sum()
-mean of absolute values | reach compares means of absolute values: what is asked are norms.
+mean of absolute values | reach compares means of absolute values: use norms.
     first.norm() / last.norm() => first.abs().mean() / last.abs().mean()
 squares | reach compares the squares of the norms: a root is missing.
     first.norm() / last.norm() => first.square().sum() / last.square().sum()
-first norm alone | reach is the norm of the first input's gradient alone. It is asked as a share of that of
-    the last.
+first norm alone | reach is only the norm of the first input's gradient. It should be divided by that of the
+    last.
     / last.norm() =>
 share of all | the first input's gradient is compared with that of all inputs together.
     last.norm() => dx.norm()
-only +1 | only states near 1 are counted. A unit is saturated at -1, too. § Saturation lowers it
+only +1 | only states near 1 are counted. A unit is also saturated at -1. § Saturation lowers it
     output.abs() > => output >
-the others | saturated is the share of the units that are not. § Saturation lowers it
+the others | saturated is the share of the units that are not saturated. § Saturation lowers it
     output.abs() > 0.99 => output.abs() <= 0.99
-last step only | only the last step's states are counted. Asked are those of all steps. § Saturation lowers it
+last step only | you only count the last step's states. Count those of all steps. § Saturation lowers it
     output.abs() => output[-1].abs()
-a count | saturated is the number of such states. Asked is their share. § Saturation lowers it
+a count | saturated is the number of such states. Return their share. § Saturation lowers it
     .double().mean() => .double().sum()
-any unit | a step counts as a whole where one of its units is saturated. Asked is the share of all states.
+any unit | a step counts as a whole if one of its units is saturated. Return the share of all states.
     (output.abs() > 0.99) => (output.abs() > 0.99).any(2) § Saturation lowers it
-mean of |h| | saturated is the mean of the absolute values. Asked is how many are above 0.99.
+mean of |h| | saturated is the mean of the absolute values. Return how many are above 0.99, as a share.
     (output.abs() > 0.99).double() => output.abs() § Saturation lowers it
-slope below 0.01 | you count where the slope is below 0.01, which is |h| > 0.995. Asked is |h| > 0.99.
+slope below 0.01 | you count where the slope is below 0.01, which is |h| > 0.995. The task says |h| > 0.99.
     output.abs() > 0.99 => 1 - output**2 < 0.01 § Saturation lowers it
-percent | saturated is in percent. Asked is a share, from 0 to 1. § Saturation lowers it
+percent | saturated is in percent. Return a share from 0 to 1. § Saturation lowers it
     .mean() => .mean() * 100
 """)
 
@@ -494,13 +494,13 @@ measure = CHECKS.task(
 )
 
 
-# ---- Task 7, diagnosis: four runs (given.py), and what is the matter with each.
+# ---- Task 7, diagnosis: four runs (given.py), and what is wrong with each.
 WORDS = "vanishing", "exploding", "saturated", "well"
 
 TRUTH = {"P": "vanishing", "Q": "exploding", "R": "saturated", "S": "well"}
 
 wrong = Mistakes("Four runs", TRUTH).edits("""
-# No hint is shown here: they say what the tests try.
+# These hints are never shown: they only say what the tests try.
 P and R exchanged | P and R are exchanged.
     P => 'saturated'
     R => 'vanishing'
@@ -533,26 +533,26 @@ def _memory_road_cases(numbers, T, B, H):
 
 
 wrong = Mistakes("What an LSTM solves", _memory_road).edits("""
-from the start | your products run from the first step on. The road from c_k leads on to the end.
+from the start | your products start at the first step. But the road from c_k leads on to the end.
     backwards.flip(0) => f.cumprod(0)
-not turned back | the products are right, but lie backwards in time. | backwards.flip(0) => backwards
+not turned back | the products are right, but in reversed time. | backwards.flip(0) => backwards
 along the batch | the product runs along the batch. Along which axis does time run?
     f.flip(0).cumprod(0) => f.flip(1).cumprod(1)
     backwards.flip(0) => backwards.flip(1)
-sums | the gates are added up. From step to step c is multiplied. | cumprod => cumsum
-1 - f | 1 - f is multiplied. Does f = 1 keep or lose it? | f.flip => (1 - f).flip
-sigmoid again | f is squashed a second time: it comes activated. | f.flip => f.sigmoid().flip
-one gate alone | each entry is one gate alone: nothing is multiplied. | return road => return f.clone()
+sums | the gates are added up. But from step to step c is multiplied. | cumprod => cumsum
+1 - f | you multiply by 1 - f. Does f = 1 keep or lose it? | f.flip => (1 - f).flip
+sigmoid again | f is squashed a second time, but it is already activated. | f.flip => f.sigmoid().flip
+one gate alone | each entry is a single gate: nothing is multiplied. | return road => return f.clone()
 logarithm | this is the sum of the logarithms: an exp is missing. | cumprod(0) => log().cumsum(0)
-one gate too few | one gate too few: from c_k to c_{k+1} there is a gate, too, f_{k+1}.
+one gate too few | one gate too few: there is also a gate from c_k to c_{k+1}, f_{k+1}.
     return road => return torch.cat([road[1:], torch.ones_like(road[:1])])
-one gate too many | there is one gate too many: f_k itself made c_k, and lies before it.
+one gate too many | there is one gate too many: f_k itself computed c_k, and lies before it.
     return road => return torch.cat([road[:1], road[:-1]])
-T + 1 entries | there are T + 1 entries: that from c_T to itself, 1, is not asked.
+T + 1 entries | there are T + 1 entries: leave out the one from c_T to itself, which is 1.
     return road => return torch.cat([road, torch.ones_like(road[:1])])
 the whole road at each step | each entry is the whole product: the road from c_0.
     return road => return f.prod(0).expand_as(f).clone()
-whole product alone | this is the road from c_0 alone. Asked is one for each step.
+whole product alone | this is only the road from c_0. Return one for each step.
     return road => return f.prod(0)
 a power of one gate | each entry is a power of one step's gate. The gates change from step to step.
     return road => return f ** torch.arange(len(f), 0, -1)[:, None, None]

@@ -24,10 +24,11 @@ def doubtful_numbers(call: Call, input: object, hx: object) -> Iterator[str]:
             yield from _padding(call, tensors["input"])
     if isinstance(input, PackedSequence) and input.batch_sizes[-1] < input.batch_sizes[0]:
         shorter = int(input.batch_sizes[0] - input.batch_sizes[-1])
+        are, them, their = ("is", "it", "its") if shorter == 1 else ("are", "them", "their")
         yield (
-            f"{shorter} of the {call.B} sequences are shorter than {call.T} steps. After "
-            "pad_packed_sequence, output[:, -1] (batch first) or output[-1] is padding for them: their last "
-            "step is in h_n[-1]."
+            f"{shorter} of the {call.B} sequences {are} shorter than {call.T} steps. After "
+            f"pad_packed_sequence, output[:, -1] (batch first) or output[-1] is padding for {them}: {their} "
+            "last step is in h_n[-1]."
         )
 
 
@@ -89,8 +90,9 @@ def _padding(call: Call, input: Tensor) -> Iterator[str]:
     short = (lengths > 0) & (lengths < T)
     if short.any() and len(lengths.unique()) > 1:
         b = int(short.nonzero()[0])
+        ends = "ends" if int(short.sum()) == 1 else "end"
         yield (
-            f"{int(short.sum())} of the {len(lengths)} sequences end in steps of zeros (row {b} after "
+            f"{int(short.sum())} of the {len(lengths)} sequences {ends} in steps of zeros (row {b} after "
             f"{int(lengths[b])} of {T}). If that is padding, the layer reads it: h_n and output's last step "
             "come after it. Pack the batch: pack_padded_sequence(input, lengths, "
             f"batch_first={call.spec.batch_first}, enforce_sorted=False)."

@@ -38,11 +38,14 @@ def unnoticed(call: Call, hx: object) -> Iterator[str]:
             f"Is it one sequence of {call.B} steps? Then exchange its first two axes: input.transpose(0, 1)."
         )
     elif call.B is not None and call.batch:
-        first, second = (call.B, call.T) if spec.batch_first else (call.T, call.B)
-        if first >= LOPSIDED * second > 0 and call.B > 1:
+        lengths = (call.B, call.T) if spec.batch_first else (call.T, call.B)
+        long = lengths.index(max(lengths))
+        lopsided = max(lengths) >= LOPSIDED * min(lengths) > 0
+        few_and_long = spec.batch_first and long == 1  # as the layer was told
+        if lopsided and call.B > 1 and not few_and_long:
             yield (
-                f"input: axis 0 is {first} long and axis 1 only {second}. With "
-                f"batch_first={spec.batch_first} that is read as {call.B} sequences of {call.T} steps. "
+                f"input: axis {long} is {lengths[long]} long and axis {1 - long} only {lengths[1 - long]}. "
+                f"With batch_first={spec.batch_first} that is read as {call.B} sequences of {call.T} steps. "
                 f"If it holds {call.T} sequences of {call.B} steps, make the layer with "
                 f"batch_first={not spec.batch_first}, or exchange the axes: input.transpose(0, 1)."
             )
@@ -148,7 +151,7 @@ def _what_it_holds(model: nn.Module) -> str:
     found = [path(name) for name, part in model.named_modules() if Spec.find(part)]
     if not found:
         return " It holds none either."
-    calls = ", ".join(f"explain({path})" for path in found[:4])
+    calls = ", ".join(f"explain({part})" for part in found[:4])
     more = f" and {len(found) - 4} more" if len(found) > 4 else ""
     slip = f" It holds {'one' if len(found) == 1 else 'some'}: {calls}{more}."
     chains = (list(part) for part in model.modules() if isinstance(part, nn.Sequential))

@@ -62,20 +62,19 @@ class Explanation:
         for mark, text in self.messages:
             lines += _wrapped(f"{mark} ", text)
         if self.code:
-            lines += ["", f"    {self.code}"]
+            lines += ["", f"    {printable(self.code)}"]
         for heading, rows in self.table.items():
-            rows = _gathered(rows)
-            widths = [max(map(len, column)) for column in zip(*map(_cells, rows), strict=True)][:3]
+            shown = [[printable(cell) for cell in _cells(row)] for row in _gathered(rows)]
+            widths = [max(map(len, column)) for column in zip(*shown, strict=True)][:3]
             lines += ["", *_wrapped("", heading)]
-            for row in rows:
-                *cells, note = _cells(row)
+            for *cells, note in shown:
                 before = "  ".join(c.ljust(w) for c, w in zip(cells, widths, strict=True) if w)
                 lines += _wrapped(f"  {before}  ", note) if note else [f"  {before}".rstrip()]
         if self.notes:
             lines.append("")
         for note in self.notes:
             lines += _wrapped("· ", note)
-        return printable("\n".join(lines))
+        return "\n".join(lines)
 
     __repr__ = __str__
 
@@ -130,6 +129,7 @@ def _with_the_others(first: Row, *others: Row) -> Row:
 
 def _wrapped(start: str, text: str) -> list[str]:
     """Lines of at most WIDTH signs; what goes on below starts where the text did, if there is room."""
+    start, text = printable(start), printable(text)  # first, since in ASCII some signs are longer
     indent = " " * len(start) if len(start) <= WIDTH - 24 else " " * 6
     if len(start) > WIDTH - 24 and len(start) + len(text) > WIDTH:
         return [start.rstrip(), *_wrapped(indent, text)]

@@ -1,4 +1,4 @@
-"""A class, from what was handed in to its results, each on the disk as soon as it is there."""
+"""Grade a class, from the submitted files to the results. Each result is saved as soon as it is known."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class GradeOptions:
-    """What a teacher asked for: the command's arguments. course: the folder with solutions/ or exercises/."""
+    """The arguments of `rnncourse grade`.
+
+    course: the folder that contains solutions/ or exercises/.
+    """
 
     submitted: Path
     out: Path
@@ -59,28 +62,37 @@ class GradeOptions:
 
 @dataclass
 class ClassOutcome:
-    """What came of a class: how many submissions in each state, and what befell too many of them."""
+    """The outcome of grading a class.
+
+    states: the number of submissions in each state. alarms: sentences about problems that so many submissions
+    share that the exercise or the grader may be the cause.
+    """
 
     states: Counter[str]
     alarms: list[str]
 
 
 def grade_class(options: GradeOptions) -> ClassOutcome:
-    """Grade a class. Raise UserError, in a sentence, where nothing can be graded."""
-    _places(options)
+    """Grade a class and write the results.
+
+    Raises:
+        UserError: nothing can be graded.
+        GraderError: the grader does not work on this machine.
+    """
+    _check_paths(options)
     found = _exercises(options.course)
     stems = {name: path.stem for name, path in found.items()}
     submissions = _with_checks(find_submissions(options.submitted, stems, options.assignment), stems)
     if options.only:
-        submissions = _only(submissions, options.only)
+        submissions = _select(submissions, options.only)
     if options.scheduler:
         options.scheduler.security()
     for table in filter(None, (options.moodle, options.canvas)):
-        Table(table)  # better refused now than after an hour of grading
+        Table(table)  # report an unreadable table now, not after an hour of grading
         if len({each.assignment for each in submissions}) > 1:
-            raise UserError(f"{table} belongs to one assignment, but several are graded: add --assignment")
+            raise UserError(f"{table} is for one assignment, but several are being graded: add --assignment")
     with as_user_error(options.out):
-        if not options.out.exists():  # the seed, the marks and all code are for the teacher's eyes alone
+        if not options.out.exists():  # only the teacher may see the seed, the marks and the students' code
             options.out.mkdir(parents=True)
             options.out.chmod(0o700)
     with exclusive_folder(options.out):
@@ -94,41 +106,41 @@ def _grade(options: GradeOptions, found: dict[str, Path], submissions: list[Subm
         for name in dict.fromkeys(submission.assignment for submission in submissions)
     }
     if options.gradebook:
-        _fits(options.gradebook, used)
-    kept = ResultStore(options.out)
+        _prepare_gradebook(options.gradebook, used)
+    store = ResultStore(options.out)
     hidden = [path.resolve() for path in (options.course, options.submitted, options.out)]
     settings = Settings.of(used.values(), hidden, options.limits)
     states: Counter[str] = Counter()
 
     roster = options.moodle or options.canvas
     table = Table(roster) if roster else None
-    about = {(each.student, each.assignment): each for each in submissions}
+    by_key = {(each.student, each.assignment): each for each in submissions}
 
-    def keep(result: Result) -> None:
-        of = about[result.student, result.assignment]
+    def save(result: Result) -> None:
+        of = by_key[result.student, result.assignment]
         late = "late" if of.late else late_by(of.handed_in, options.due)
         result = replace(result, remarks=of.remarks, number=of.number, handed_in=of.handed_in, late=late)
         if table:
             result = replace(result, email=table.email(of.number, of.student))
-        kept.write(result)
-        show(apply_overrides(result, kept.overrides))
+        store.write(result)
+        write_pages(apply_overrides(result, store.overrides))
 
-    def show(result: Result) -> None:
+    def write_pages(result: Result) -> None:
         write_teachers_page(options.out, result, used[result.assignment].solutions)
         if options.feedback:
             write_feedback(options.out, result)
 
-    early: list[Result] = []  # without running anything; written once the grader has proved itself
+    early: list[Result] = []  # results that need no run; saved once the grader has passed its self-test
     proved = False
 
     with tqdm(total=len(submissions), desc="grading", unit="", disable=None) as bar:
 
-        def note(result: Result) -> None:
+        def count(result: Result) -> None:
             states[result.state] += 1
             bar.update()
 
         def to_grade() -> Iterator[GradeRequest]:
-            """What is left after the submissions that need no running."""
+            """Yield the submissions that have to be run; settle the others."""
             for submission in submissions:
                 assignment = used[submission.assignment]
                 notebook, problem = _read(submission)
@@ -139,20 +151,20 @@ def _grade(options: GradeOptions, found: dict[str, Path], submissions: list[Subm
                     helpers = submission.read_helpers()
                     digest = assignment.digest(notebook, helpers)
                     again = not options.resume or options.only
-                    before = None if again else kept.find(submission.student, assignment.name, digest)
+                    before = None if again else store.find(submission.student, assignment.name, digest)
                     if before is None:
                         yield GradeRequest(submission.student, assignment.name, notebook, helpers)
                         continue
                     result = before
                 if proved:
-                    keep(result)
+                    save(result)
                 else:
                     early.append(result)
-                note(result)
+                count(result)
 
         waiting = to_grade()
         first = next(waiting, None)
-        if first is not None:  # nobody waits for workers who would have nothing to do
+        if first is not None:  # if nothing has to be run, no worker is started
             rest = chain([first], waiting)
             if options.scheduler:
                 graded = cluster.results(options.scheduler, settings, used, rest)
@@ -162,24 +174,24 @@ def _grade(options: GradeOptions, found: dict[str, Path], submissions: list[Subm
                 for result in graded:
                     proved = True
                     while early:
-                        keep(early.pop())
-                    keep(result)
-                    note(result)
+                        save(early.pop())
+                    save(result)
+                    count(result)
         for result in early:
-            keep(result)
+            save(result)
 
-    kept.write_tables()
-    for result in kept:
+    store.write_tables()
+    for result in store:
         if result.overridden and result.assignment in used:
-            show(result)  # also those that this run did not grade
-    alarms = write_summary(options.out, kept, {name: each.likeness for name, each in used.items()})
-    _into_lms(options, list(used), kept)
+            write_pages(result)  # also if this run did not grade it
+    alarms = write_summary(options.out, store, {name: each.likeness for name, each in used.items()})
+    _fill_lms_files(options, list(used), store)
     if options.gradebook:
-        _into_gradebook(options.gradebook, used, submissions, kept)
+        _record_in_gradebook(options.gradebook, used, submissions, store)
     return ClassOutcome(states, alarms)
 
 
-def _fits(gradebook: Path, assignments: dict[str, Assignment]) -> None:
+def _prepare_gradebook(gradebook: Path, assignments: dict[str, Assignment]) -> None:
     """Raise UserError now, not after an hour of grading, if the gradebook cannot take these assignments."""
     from rnncourse.grading.errors import GradebookError
     from rnncourse.grading.report.gradebook import prepare
@@ -190,35 +202,35 @@ def _fits(gradebook: Path, assignments: dict[str, Assignment]) -> None:
         raise UserError(str(problem)) from None
 
 
-def _into_gradebook(
-    gradebook: Path, assignments: dict[str, Assignment], submissions: list[Submission], kept: ResultStore
+def _record_in_gradebook(
+    gradebook: Path, assignments: dict[str, Assignment], submissions: list[Submission], store: ResultStore
 ) -> None:
     from rnncourse.grading.errors import GradebookError
     from rnncourse.grading.report.gradebook import record
 
     for name, assignment in assignments.items():
-        theirs = {each.student: each for each in submissions if each.assignment == name}
-        of_it = (result for result in kept if result.assignment == name and result.student in theirs)
+        by_student = {each.student: each for each in submissions if each.assignment == name}
+        graded = (result for result in store if result.assignment == name and result.student in by_student)
         try:
-            record(gradebook, assignment, of_it, partial(_notebook, theirs))
+            record(gradebook, assignment, graded, partial(_notebook, by_student))
         except GradebookError as problem:
             raise UserError(str(problem)) from None
 
 
-def _only(submissions: list[Submission], students: tuple[str, ...]) -> list[Submission]:
-    """Those of these students; UserError where there is no such student."""
+def _select(submissions: list[Submission], students: tuple[str, ...]) -> list[Submission]:
+    """Return the submissions of these students; raise UserError if a student does not exist."""
     names = {each.student for each in submissions}
     for student in students:
         if student not in names:
             close = difflib.get_close_matches(student, names, 1)
-            meant = f" Is {close[0]} meant?" if close else ""
-            raise UserError(f"nothing was handed in by {student}.{meant}")
+            meant = f" Did you mean {close[0]}?" if close else ""
+            raise UserError(f"there is no submission by {student}.{meant}")
     return [each for each in submissions if each.student in students]
 
 
-def _into_lms(options: GradeOptions, assignments: list[str], kept: ResultStore) -> None:
+def _fill_lms_files(options: GradeOptions, assignments: list[str], store: ResultStore) -> None:
     for name in assignments:
-        results = [result for result in kept if result.assignment == name]
+        results = [result for result in store if result.assignment == name]
         if options.feedback:
             zip_feedback(options.out, name, results)
         lost: list[str] = []
@@ -227,11 +239,14 @@ def _into_lms(options: GradeOptions, assignments: list[str], kept: ResultStore) 
         if options.canvas:
             lost += fill_canvas(options.canvas, options.out, results, name)
         if lost:
-            log.warning("Not in the LMS's file, so without a mark there: %s.", ", ".join(sorted(set(lost))))
+            log.warning(
+                "These students are not in the LMS's file, so they have no mark there: %s.",
+                ", ".join(sorted(set(lost))),
+            )
 
 
 def late_by(handed_in: str, due: datetime | None) -> str:
-    """How much too late, in words; "" for what is in time, or where that is not known."""
+    """Return in words how late a submission was; "" if it was on time or the time is unknown."""
     if due is None or not handed_in:
         return ""
     stamp, _, zone = handed_in.partition(" UTC")
@@ -250,28 +265,30 @@ def _notebook(submissions: dict[str, Submission], student: str) -> bytes | None:
 
 
 def _read(submission: Submission) -> tuple[bytes | None, str]:
-    """The notebook, or None and why not."""
+    """Return the notebook and "", or None and the reason."""
     try:
         return submission.read(), ""
     except UserError as problem:
         return None, str(problem)
 
 
-def _places(options: GradeOptions) -> None:
-    """Raise UserError if the results would lie among the submissions, or these are the course itself."""
+def _check_paths(options: GradeOptions) -> None:
+    """Raise UserError if the results would be written among the submissions, or those contain the course."""
     submitted, out, course = (path.resolve() for path in (options.submitted, options.out, options.course))
     if out.exists() and not out.is_dir():
-        raise UserError(f"{options.out} is a file: expected a folder for the results, as --out results")
+        raise UserError(f"{options.out} is a file: expected a folder for the results, such as --out results")
     if course.is_relative_to(submitted):
-        raise UserError(f"the course itself lies in {options.submitted}: is its folder submitted/ meant?")
+        raise UserError(
+            f"{options.submitted} contains the course itself: did you mean its subfolder submitted/?"
+        )
     if out.is_relative_to(submitted):
         raise UserError(
-            f"the results would lie in {options.submitted}, and look like a student's: choose another --out"
+            f"the results would be inside {options.submitted} and look like a student's: choose another --out"
         )
 
 
 def _with_checks(submissions: list[Submission], stems: dict[str, str]) -> list[Submission]:
-    """Without those of a teacher's own exercises, that these checks don't know; UserError if none is left."""
+    """Leave out a teacher's own exercises, which have no checks; raise UserError if nothing is left."""
     own = {each.assignment for each in submissions if not (CHECKS / f"{stems[each.assignment]}.py").is_file()}
     left = [each for each in submissions if each.assignment not in own]
     for name in sorted(own):
@@ -283,7 +300,7 @@ def _with_checks(submissions: list[Submission], stems: dict[str, str]) -> list[S
 
 
 def _assignment(name: str, path: Path, seed: int) -> Assignment:
-    """UserError where a teacher has added to it what these checks don't know."""
+    """Return the assignment; raise UserError if a teacher has added a graded cell that has no check."""
     assignment = Assignment(name, path.stem, path.read_bytes(), seed)
     try:
         assignment.checks  # noqa: B018 - each graded cell's
@@ -291,32 +308,32 @@ def _assignment(name: str, path: Path, seed: int) -> Assignment:
         raise UserError(f"{path}: {problem}") from None
     except KeyError as cell:
         raise UserError(
-            f"{path} has a graded cell {cell}, which is none of this course's checks."
-            f" Is it your own? `nbgrader autograde {name}` grades the notebook as it is"
+            f"{path} has a graded cell {cell}, for which the course has no check."
+            f" If you added it, grade the notebook with `nbgrader autograde {name}`"
         ) from None
     except Exception as error:
         words = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-        raise GraderError(f"the checks of {name} can't be imported ({words})") from error
+        raise GraderError(f"the checks of {name} cannot be imported ({words})") from error
     return assignment
 
 
 def _exercises(course: Path) -> dict[str, Path]:
-    """The notebooks of a course by their assignments: from solutions/, else from exercises/."""
+    """Return a course's notebooks by assignment: from solutions/ if it exists, otherwise from exercises/."""
     folder = next((course / name for name in ("solutions", "exercises") if (course / name).is_dir()), None)
     if folder is None:
         raise UserError(
-            f"there is no solutions/ and no exercises/ in {course.resolve()}. "
-            "Start in the course's folder, or say --course FOLDER."
+            f"{course.resolve()} contains neither solutions/ nor exercises/. "
+            "Start in the course's folder, or pass --course FOLDER."
         )
     found = sorted(
         folder.glob("[!.]*/*.ipynb"),
         key=lambda path: ((CHECKS / path.with_suffix(".py").name).is_file(), path),
     )
-    return {path.parent.name: path for path in found}  # of two in one folder, the one with checks
+    return {path.parent.name: path for path in found}  # of two in one folder, take the one with checks
 
 
 def _seed(out: Path) -> int:
-    """Of this class's cases: drawn once and kept, so that a second run judges by the same ones."""
+    """Return the seed of this class's cases, drawn once and saved: a second run uses the same cases."""
     path = out / "run.json"
     try:
         return int(json.loads(path.read_text("utf-8"))["seed"])
@@ -324,8 +341,8 @@ def _seed(out: Path) -> int:
         pass
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
-            f"{path} can't be read ({error}). "
-            "It holds the seed of the cases: restore it, or take another --out."
+            f"{path} cannot be read ({error}). "
+            "It contains the seed of the cases: restore it, or pass another --out."
         ) from None
     seed = secrets.randbits(48)
     with atomic_write(path) as file:

@@ -1,4 +1,4 @@
-"""Many submissions on the workers of a Dask cluster that is already there, over TLS."""
+"""Grade many submissions on the workers of an existing Dask cluster, over TLS."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from rnncourse.grading.worker import Grader, GradeRequest, Settings
 
 NAME = "rnncourse-grading"
 FAULT = "the grader's fault: "
-IN_FLIGHT = 4  # submissions for each worker, so that none waits and few are held in memory
+IN_FLIGHT = 4  # submissions per worker: no worker waits, and few submissions are held in memory
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Scheduler:
-    """Where a cluster's scheduler listens, and the files by which both sides know each other.
+    """The address of a cluster's scheduler, and the files with which both sides identify themselves.
 
-    ca, cert, key: as Dask's --tls-ca-file, --tls-cert and --tls-key; None where Dask's own configuration
-    names them. insecure: anyone who reaches the scheduler's port may run code on all of its machines.
+    ca, cert, key: Dask's --tls-ca-file, --tls-cert and --tls-key; None to use Dask's own configuration.
+    insecure: connect without TLS. Anyone who reaches the scheduler's port can then run code on all machines.
     """
 
     address: str
@@ -39,7 +39,7 @@ class Scheduler:
     insecure: bool = False
 
     def security(self) -> Security | None:
-        """Raise UserError, in a sentence, unless both sides show certificates."""
+        """Return the TLS settings; None if `insecure`. Raise UserError if a certificate is missing."""
         if self.insecure:
             return None
         if not self.address.startswith("tls://"):
@@ -47,7 +47,7 @@ class Scheduler:
                 f"the scheduler's address {self.address} does not begin with tls://. Without TLS, anyone who"
                 " reaches its port can run code on every worker and read the solutions and the marks."
                 " Start the cluster with certificates (docs/grading.md says how), or pass --insecure on a"
-                " network that is yours alone."
+                " network that only you can reach."
             )
         named = {"tls_ca_file": self.ca, "tls_client_cert": self.cert, "tls_client_key": self.key}
         security = Security(
@@ -65,13 +65,13 @@ class Scheduler:
         if lacking:
             raise UserError(
                 f"the scheduler at {self.address} needs certificates: pass {', '.join(lacking)}, with the"
-                " same files that the cluster was started with."
+                " files that you started the cluster with."
             )
         return security
 
 
 class Grading(WorkerPlugin):
-    """A grader on each worker. Dask sends the plugin to all of them, so it holds plain data."""
+    """Keeps a grader on each worker. Dask sends the plugin to all workers, so it holds only plain data."""
 
     name = NAME
 
@@ -83,8 +83,8 @@ class Grading(WorkerPlugin):
         try:
             self.grader.start()
         except RuntimeError as error:
-            raise RuntimeError(f"the worker at {worker.address} can't grade: {error}") from None
-        except GraderError as error:  # Dask may pass on the words alone
+            raise RuntimeError(f"the worker at {worker.address} cannot grade: {error}") from None
+        except GraderError as error:  # Dask may pass on only the message, so the message names the kind
             raise RuntimeError(f"{FAULT}{error} (the worker at {worker.address})") from None
 
     def teardown(self, worker) -> None:
@@ -92,7 +92,7 @@ class Grading(WorkerPlugin):
 
 
 def _grade(header: dict, notebook: bytes) -> str:
-    """Grade on this worker. Dask sends a function by its module's and its own name."""
+    """Grade on this worker. Dask sends only the names of the function and its module."""
     plugin = get_worker().plugins[NAME]
     assert isinstance(plugin, Grading)
     return plugin.grader.grade(GradeRequest.of(header, notebook)).to_json()
@@ -100,20 +100,20 @@ def _grade(header: dict, notebook: bytes) -> str:
 
 @contextmanager
 def connected(scheduler: Scheduler, settings: Settings) -> Iterator[Client]:
-    """Yield a client of the cluster. All of its workers are ready, and each that joins later gets ready."""
+    """Yield a client of the cluster. All workers are ready; a worker that joins later is prepared too."""
     with _client(scheduler) as client:
         if not client.scheduler_info()["workers"]:
             log.warning("The scheduler at %s has no workers yet: waiting for the first.", scheduler.address)
             client.wait_for_workers(1)
         try:
             client.register_plugin(Grading(settings))
-        except Exception as error:  # a worker's own, of any kind; Dask passes some on as their text alone
+        except Exception as error:  # any error of a worker; Dask passes some of them on as text
             words = " ".join(str(error).split()) or type(error).__name__
             if FAULT in words:
                 raise GraderError(words.partition(FAULT)[2]) from None
             raise UserError(
-                f"{words}. Every worker needs Linux with its sandbox, and"
-                ' pip install "rnncourse[grading]" in this version.'
+                f"{words}. Every worker needs Linux with the sandbox, and the same version of"
+                ' pip install "rnncourse[grading]".'
             ) from None
         yield client
 
@@ -126,7 +126,8 @@ def _client(scheduler: Scheduler) -> Client:
         words = "something else does" if isinstance(error, MemoryError) else error
         raise UserError(
             f"no Dask scheduler answers at {scheduler.address} ({words}): expected an address such as"
-            " tls://10.0.0.1:8786. Is it running, with these certificates? Is that its dashboard's port?"
+            " tls://10.0.0.1:8786. Is the scheduler running, with these certificates? Is this the port of"
+            " its dashboard?"
         ) from None
 
 
@@ -136,24 +137,25 @@ def results(
     assignments: dict[str, Assignment],
     submissions: Iterable[GradeRequest],
 ) -> Generator[Result, None, None]:
-    """Yield the result of each submission as it comes. A worker's death costs none."""
+    """Yield the result of each submission as it arrives. If a worker dies, no result is lost."""
     waiting = iter(submissions)
     with connected(scheduler, settings) as client:
-        running, asked = as_completed(), {}
+        running, requests = as_completed(), {}
 
         def submit(some: Iterable[GradeRequest]) -> None:
-            for handed_in in some:
-                future = client.submit(_grade, handed_in.header(), handed_in.notebook, pure=False)
-                asked[future.key] = handed_in
+            for request in some:
+                future = client.submit(_grade, request.header(), request.notebook, pure=False)
+                requests[future.key] = request
                 running.add(future)
 
         submit(itertools.islice(waiting, IN_FLIGHT * max(1, len(client.scheduler_info()["workers"]))))
         for future in running:
-            lost = asked.pop(future.key)
+            request = requests.pop(future.key)
             try:
                 result = Result.from_json(future.result())
-            except KilledWorker:  # by Dask's count, one after the other
-                why = "Worker after worker ended while this was graded."
-                result = ungraded(lost.student, assignments[lost.assignment], "fault", why, lost.notebook)
+            except KilledWorker:  # Dask gives up after several workers have died
+                why = "Several workers ended, one after another, while they graded this submission."
+                assignment = assignments[request.assignment]
+                result = ungraded(request.student, assignment, "fault", why, request.notebook)
             submit(itertools.islice(waiting, 1))
             yield result

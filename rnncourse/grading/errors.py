@@ -1,17 +1,17 @@
-"""The errors that end a run or a submission, each with a sentence for the teacher."""
+"""The errors that end a run or a submission. The message of each is a sentence for the teacher."""
 
 
 class UserError(ValueError):
-    """Says in a sentence why this is not read."""
+    """Something that the user passed cannot be read, written or graded."""
 
 
 class NotebookError(ValueError):
-    """Says in a sentence why these bytes are no notebook."""
+    """These bytes are not a notebook."""
 
 
 class GradebookError(ValueError):
-    """Says in a sentence why these results don't fit into that gradebook."""
+    """These results cannot be recorded in that gradebook."""
 
 
 class GraderError(Exception):
-    """Says in a sentence that the grader does not work on this machine: no student is to blame."""
+    """The grader does not work on this machine. No student is to blame."""

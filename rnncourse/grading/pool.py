@@ -1,7 +1,7 @@
-"""Many submissions on the workers of this machine: processes that are spoken to through pipes.
+"""Grade many submissions with worker processes on this machine, which are reached through pipes.
 
-Nobody else can open a pipe, so no port and no socket of a run is open to the machine's other users. A worker
-that dies costs no result: what it was asked is asked once more, each submission by itself.
+No other process can open a pipe, so a run exposes no port or socket to the machine's other users. If a worker
+dies, no result is lost: its submissions are graded again, each on its own.
 """
 
 from __future__ import annotations
@@ -23,23 +23,26 @@ from rnncourse.grading.submission import ungraded
 from rnncourse.grading.worker import GradeRequest, Settings
 
 WORKER = "rnncourse.grading.worker"
-IN_FLIGHT = 4  # submissions of each worker, so that it never waits and few are held in memory
+IN_FLIGHT = 4  # submissions per worker: no worker waits, and few submissions are held in memory
 
 
 @dataclass(frozen=True)
 class Pending:
-    """A submission to be graded. suspect: a worker has died while it had this one."""
+    """A submission that is waiting for its result.
 
-    handed_in: GradeRequest
+    suspect: a worker died while it had this submission.
+    """
+
+    request: GradeRequest
     suspect: bool = False
 
 
 class Worker:
-    """A worker's process, and what it has been asked: submissions by their numbers."""
+    """A worker's process and its pending submissions, by number."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.asked: dict[int, Pending] = {}
+        self.pending: dict[int, Pending] = {}
 
     def begin(self) -> None:
         """Start the process. `wait` returns when it is ready."""
@@ -47,25 +50,25 @@ class Worker:
             [sys.executable, "-P", "-m", WORKER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is for the class's own process, which then ends its workers
+            start_new_session=True,  # Ctrl-C must reach the main process only, which then ends its workers
         )
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.requests, self.replies = self.process.stdin, self.process.stdout
-        with suppress(BrokenPipeError):  # wait() says that it has ended
+        with suppress(BrokenPipeError):  # wait() reports that the process has ended
             send(self.requests.fileno(), self.settings.to_bytes())
 
     def wait(self) -> None:
-        """Raise UserError or GraderError, in a sentence, where it can't grade."""
+        """Wait until the process is ready; raise UserError or GraderError if it cannot grade."""
         try:
-            said = self.receive()
+            reply = self.receive()
         except EOFError:
-            raise GraderError("a worker ended while it started") from None
-        if said["problem"]:
+            raise GraderError("a worker ended while it was starting") from None
+        if reply["problem"]:
             raise (
-                GraderError(said["problem"])
-                if said["fault"]
-                else UserError(f"a worker on this machine can't grade: {said['problem']}")
+                GraderError(reply["problem"])
+                if reply["fault"]
+                else UserError(f"a worker on this machine cannot grade: {reply['problem']}")
             )
 
     def end(self) -> None:
@@ -77,17 +80,17 @@ class Worker:
             self.process.wait()
         self.replies.close()
 
-    def fits(self, asked: Pending) -> bool:
-        """Is there room for it? What a worker may have died of is graded with nothing beside it."""
-        alone = asked.suspect or any(each.suspect for each in self.asked.values())
-        return not self.asked if alone else len(self.asked) < IN_FLIGHT
+    def has_room_for(self, new: Pending) -> bool:
+        """Return whether the worker can take this submission. It grades a suspect alone."""
+        alone = new.suspect or any(each.suspect for each in self.pending.values())
+        return not self.pending if alone else len(self.pending) < IN_FLIGHT
 
-    def send(self, number: int, asked: Pending) -> None:
-        self.asked[number] = asked
-        header = {"number": number, **asked.handed_in.header()}
-        with suppress(BrokenPipeError):  # receive() says that it has ended
+    def send(self, number: int, new: Pending) -> None:
+        self.pending[number] = new
+        header = {"number": number, **new.request.header()}
+        with suppress(BrokenPipeError):  # receive() reports that the process has ended
             send(self.requests.fileno(), json.dumps(header).encode())
-            send(self.requests.fileno(), asked.handed_in.notebook)
+            send(self.requests.fileno(), new.request.notebook)
 
     def receive(self) -> dict:
         return json.loads(read_message(self.replies.fileno()))
@@ -99,7 +102,7 @@ def results(
     assignments: dict[str, Assignment],
     submissions: Iterable[GradeRequest],
 ) -> Generator[Result, None, None]:
-    """Yield the result of each submission as it comes, from `count` workers."""
+    """Yield the result of each submission as it arrives from `count` workers."""
     workers = [Worker(settings) for _ in range(count)]
     waiting = map(Pending, submissions)
     again: deque[Pending] = deque()
@@ -113,36 +116,35 @@ def results(
             worker.wait()
         while True:
             for worker in workers:
-                while (asked := again[0] if again else upcoming) is not None and worker.fits(asked):
+                while (new := again[0] if again else upcoming) is not None and worker.has_room_for(new):
                     if again:
                         again.popleft()
                     else:
                         upcoming = next(waiting, None)
-                    worker.send(number, asked)
+                    worker.send(number, new)
                     number += 1
-            busy = {worker.replies.fileno(): worker for worker in workers if worker.asked}
+            busy = {worker.replies.fileno(): worker for worker in workers if worker.pending}
             if not busy:
                 return
             for file in select.select(list(busy), [], [])[0]:
                 worker = busy[file]
                 try:
-                    answer = worker.receive()
+                    reply = worker.receive()
                 except EOFError:
-                    lost, worker.asked = list(worker.asked.values()), {}
+                    lost, worker.pending = list(worker.pending.values()), {}
                     worker.end()
                     worker.begin()
                     worker.wait()
-                    for asked in lost:
-                        if asked.suspect:
-                            yield _given_up(asked, assignments)
+                    for each in lost:
+                        if each.suspect:
+                            yield _given_up(each.request, assignments)
                         else:
-                            again.append(Pending(asked.handed_in, suspect=True))
+                            again.append(Pending(each.request, suspect=True))
                 else:
-                    del worker.asked[answer["number"]]
-                    yield Result.from_json(answer["result"])
+                    del worker.pending[reply["number"]]
+                    yield Result.from_json(reply["result"])
 
 
-def _given_up(asked: Pending, assignments: dict[str, Assignment]) -> Result:
-    why = "The grader's own process ended twice while this was graded."
-    lost = asked.handed_in
-    return ungraded(lost.student, assignments[lost.assignment], "fault", why, lost.notebook)
+def _given_up(request: GradeRequest, assignments: dict[str, Assignment]) -> Result:
+    why = "The grader's own process ended twice while it graded this submission."
+    return ungraded(request.student, assignments[request.assignment], "fault", why, request.notebook)

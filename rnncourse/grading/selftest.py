@@ -1,6 +1,6 @@
-"""The grader grades what it knows before it grades anyone: the solution, the empty exercise, known mistakes.
+"""The grader's self-test: it grades the solution, the empty exercise and known mistakes before any student.
 
-All three go the same way as a student's notebook: into a fork behind the walls, over the wire, to the judge.
+All three are graded exactly as a student's notebook is: run in the sandbox, sent back as bytes, judged.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from rnncourse.grading.submission import grade
 
 SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION\n.*?### END SOLUTION[^\n]*", re.DOTALL | re.MULTILINE)
 STUB = r'\1raise NotImplementedError("not written yet")'
-MOST_MISTAKES = 5  # of a task that are tried until one is named
+MOST_MISTAKES = 5  # per task: how many are tried until the judge names one
 
-# In a notebook the sets are hidden. This cell brings their code along as if a student had written it.
+# A notebook cannot read the exercise sets. This cell contains their code, as if a student had written it.
 BANK = """
 import linecache, sys, types
 sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__name__ != "_CheckFinder"]
@@ -38,23 +38,22 @@ made = {{check.name: [check.made(m) for m in check.mistakes] for check in sys.mo
 """
 
 
-def run_self_test(assignment: Assignment, host: SandboxClient, limits: Limits) -> None:
-    """Raise GraderError unless this grader judges the exercise's own notebooks as it must."""
+def run_self_test(assignment: Assignment, client: SandboxClient, limits: Limits) -> None:
+    """Raise GraderError unless this grader judges the exercise's own notebooks correctly."""
     for what, notebook, problem in _trials(assignment):
-        result = grade("self-test", assignment, notebook, host, limits)
+        result = grade("self-test", assignment, notebook, client, limits)
         words = result.reason if result.state != "graded" else ""
         words = words or next(filter(None, map(problem, result.tasks)), "")
         if words:
             raise GraderError(f"the self-test of {assignment.name} failed on {what}: {words}")
-    _prove_mistakes(assignment, host, limits)
+    _prove_mistakes(assignment, client, limits)
 
 
 def _trials(assignment: Assignment) -> Iterator[tuple[str, bytes, Callable[[TaskResult], str]]]:
-    """What is graded, and for each of its tasks what is wrong with the verdict."""
+    """Yield a name, a notebook, and a function that says what is wrong with a task's result, or ""."""
     empty = _changed(assignment, lambda name, source: SOLUTION.sub(STUB, source))
-    if empty != _changed(
-        assignment, lambda name, source: source
-    ):  # else there are no solutions in the course
+    unchanged = _changed(assignment, lambda name, source: source)
+    if empty != unchanged:  # if they are equal, the course has no solutions
         yield (
             "the solution",
             assignment.notebook,
@@ -63,17 +62,20 @@ def _trials(assignment: Assignment) -> Iterator[tuple[str, bytes, Callable[[Task
     yield (
         "the empty exercise",
         empty,
-        lambda t: "" if t.points == 0 else f"{t.task} has {t.points} points, and not 0",
+        lambda t: "" if t.points == 0 else f"{t.task} has {t.points} points instead of 0",
     )
 
 
-def _prove_mistakes(assignment: Assignment, host: SandboxClient, limits: Limits) -> None:
-    """Each task's first mistake must be named, or the next: one that calls what is to be built is flagged."""
+def _prove_mistakes(assignment: Assignment, client: SandboxClient, limits: Limits) -> None:
+    """Raise GraderError unless the judge names one of each task's first mistakes.
+
+    Several are tried, because a mistake that calls the thing to build is flagged instead of named.
+    """
     checks = {check.name: check for check in assignment.checks.values() if check.mistakes}
     tried = dict.fromkeys(checks, 0)
-    said: dict[str, str] = {}
+    first_words: dict[str, str] = {}
     while tried:
-        result = grade("self-test", assignment, _mistaken(assignment, tried), host, limits)
+        result = grade("self-test", assignment, _mistaken(assignment, tried), client, limits)
         for task in result.tasks:
             if task.task not in tried:
                 continue
@@ -81,19 +83,20 @@ def _prove_mistakes(assignment: Assignment, host: SandboxClient, limits: Limits)
             if _named(check, k, task):
                 del tried[task.task]
                 continue
-            said.setdefault(
+            first_words.setdefault(
                 task.task, f"{task.task} with the mistake `{check.mistakes[k].name}`: {_words(task)}"
             )
             tried[task.task] = k + 1
             if k + 1 == min(MOST_MISTAKES, len(check.mistakes)):
                 what = "a known mistake that was not named"
                 raise GraderError(
-                    f"the self-test of {assignment.name} failed on {what}: {said[task.task]}{_more(result)}"
+                    f"the self-test of {assignment.name} failed on {what}:"
+                    f" {first_words[task.task]}{_more(result)}"
                 )
 
 
 def _named(check: Check, k: int, task: TaskResult) -> bool:
-    if not check.tells:  # such a check must not say what is wrong
+    if not check.tells:  # a check that must not say what is wrong
         return task.points is not None and task.points < task.total
     return task.mistake == check.mistakes[k].name
 
@@ -107,7 +110,10 @@ def _more(result: Result) -> str:
 
 
 def _mistaken(assignment: Assignment, tried: Mapping[str, int]) -> bytes:
-    """The exercise with these mistakes as answers, by task."""
+    """Return the exercise with a known mistake as each task's answer.
+
+    tried: for each task, the number of the mistake to use.
+    """
     sources = {
         f"rnncourse.checks.uses.{path.stem}": path.read_text("utf-8")
         for path in (CHECKS / "uses").glob("[!_]*.py")
@@ -126,7 +132,7 @@ def _mistaken(assignment: Assignment, tried: Mapping[str, int]) -> bytes:
 
 
 def _changed(assignment: Assignment, change: Callable[[str, str], str]) -> bytes:
-    """The exercise with each answer's cell changed: change(the cell's grade_id, its source)."""
+    """Return the exercise with `change(grade_id, source)` as the new source of each answer's cell."""
     cells = []
     for cell in read(assignment.notebook):
         marks = cell.get("metadata", {}).get("nbgrader", {})

@@ -1,7 +1,7 @@
-"""Grades one submission: what to run is made of its notebook, a host runs it, the judge says what came back.
+"""Grade one submission: plan what to run, have the sandbox run it, judge the answers, settle the state.
 
-Nothing of a student's runs here. The cases are new ones, of the class's own seed: numbers copied from a
-notebook do not fit them.
+No student's code runs in this process. The cases are drawn from the class's own seed, so numbers copied from
+the notebook are wrong for them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from rnncourse.grading.sandbox.wire import unpack_answers
 
 log = logging.getLogger(__name__)
 
-JUDGING = threading.Lock()  # the checks' own ways are run with this process's output turned aside
+JUDGING = threading.Lock()  # the checks' own code runs with this process's output redirected
 MOST_SHOWN = 4_000  # characters of an answer
 OUT_OF_MEMORY = ("MemoryError", "can't allocate memory", "not enough memory", "bad_alloc")
 
@@ -39,7 +39,7 @@ OUT_OF_MEMORY = ("MemoryError", "can't allocate memory", "not enough memory", "b
 def ungraded(
     student: str, assignment: Assignment, state: str, reason: str, notebook: bytes | None = None
 ) -> Result:
-    """A submission of which nothing could be judged."""
+    """Return the result of a submission of which no task could be judged."""
     tasks = tuple(_unjudged(check, state) for check in assignment.checks.values())
     digest = assignment.digest(notebook)
     return Result(student, assignment.name, state, reason, None, assignment.total, tasks, digest)
@@ -49,15 +49,15 @@ def grade(
     student: str,
     assignment: Assignment,
     notebook: bytes,
-    host: SandboxClient,
+    client: SandboxClient,
     limits: Limits,
     helpers: Mapping[str, bytes] = NONE,
 ) -> Result:
-    """Grade one submission; where the grader itself fails, once more on a fresh server. Raises nothing."""
-    result = _attempt(student, assignment, notebook, host, limits, helpers)
+    """Grade one submission; if the grader itself fails, try once more on a fresh server. Raises nothing."""
+    result = _attempt(student, assignment, notebook, client, limits, helpers)
     if result.state == "fault":
-        host.restart()
-        result = _attempt(student, assignment, notebook, host, limits, helpers)
+        client.restart()
+        result = _attempt(student, assignment, notebook, client, limits, helpers)
     return result
 
 
@@ -65,14 +65,14 @@ def _attempt(
     student: str,
     assignment: Assignment,
     notebook: bytes,
-    host: SandboxClient,
+    client: SandboxClient,
     limits: Limits,
     helpers: Mapping[str, bytes] = NONE,
 ) -> Result:
     try:
-        return _graded(student, assignment, notebook, host, limits, helpers)
-    except Exception as error:  # of the grader's own code: a check, say, whose cases can't be drawn
-        log.exception("The grader failed on the submission of %s.", student)
+        return _graded(student, assignment, notebook, client, limits, helpers)
+    except Exception as error:  # the grader's own code failed: for example, a check cannot draw its cases
+        log.exception("The grader failed on the submission by %s.", student)
         words = " ".join(str(error).split())[:300]
         reason = f"The grader's own code failed ({type(error).__name__}: {words})."
         return ungraded(student, assignment, "fault", reason, notebook)
@@ -82,7 +82,7 @@ def _graded(
     student: str,
     assignment: Assignment,
     notebook: bytes,
-    host: SandboxClient,
+    client: SandboxClient,
     limits: Limits,
     helpers: Mapping[str, bytes] = NONE,
 ) -> Result:
@@ -92,15 +92,15 @@ def _graded(
     except NotebookError as problem:
         reason = str(problem) if str(problem).endswith("?") else f"{problem}."
         return ungraded(student, assignment, "invalid", reason, notebook)
-    run = _run(assignment, list(grouped(order)), host, limits, helpers)
+    run = _run(assignment, list(grouped(order)), client, limits, helpers)
     if any(task.points is None and task.state != "fault" for task in run.tasks):
-        # What ended one task may have taken others with it: again, each where it stands and by itself.
+        # What ended one task may have prevented others: run again, each task on its own at its check.
         alone = [[step] if isinstance(step, int) else step for step in order]
         run = _run(
-            assignment, _cut(alone, run.cells) if run.in_cell else alone, host, limits, helpers, run.end
+            assignment, _cut(alone, run.cells) if run.in_cell else alone, client, limits, helpers, run.end
         )
     cells = [Cell.of(step) for step in order if isinstance(step, str)]
-    tasks = _judged_at_the_end(assignment, order, cells, run, host, limits, helpers)
+    tasks = _judged_at_the_end(assignment, order, cells, run, client, limits, helpers)
     tasks = _with_causes(tasks, cells, run.stopped)
     tasks = _with_carried(tasks, assignment)
     tasks = [replace(task, code=_code(task.task, cells)) for task in tasks]
@@ -123,7 +123,7 @@ def _graded(
 
 
 def _with_carried(tasks: list[TaskResult], assignment: Assignment) -> list[TaskResult]:
-    """Who makes an earlier task's mistake again is told so, as in the notebook."""
+    """If a mistake repeats one in an earlier task, say so, as the notebook does."""
     made = {task.task: task.mistake for task in tasks}
     origins = {
         (check.name, mistake.name): mistake.origin
@@ -142,7 +142,7 @@ def _code(name: str, cells: list[Cell]) -> str:
 
 
 def _cut(order: list[str | list[int]], count: int) -> list[str | list[int]]:
-    """The steps before the cell of that number, counted from 1: it never ended, and would not now."""
+    """Return the steps before the cell with that number, counted from 1: it would not end now either."""
     at = [k for k, step in enumerate(order) if isinstance(step, str)][count - 1]
     return order[:at]
 
@@ -152,13 +152,13 @@ def _judged_at_the_end(
     order: list[str | int],
     cells: list[Cell],
     run: Run,
-    host: SandboxClient,
+    client: SandboxClient,
     limits: Limits,
     helpers: Mapping[str, bytes],
 ) -> list[TaskResult]:
-    """Give tasks that lost points a second chance where their answer may stand below, above or elsewhere.
+    """Judge tasks that lost points again at the end of the notebook if their answer may be in another cell.
 
-    A stub is passed over if another cell has the answer; a cell that missed a name is run again.
+    A stub is skipped if another cell has the answer; a cell that stopped at an undefined name is run again.
     """
     lost = [
         k
@@ -182,12 +182,12 @@ def _judged_at_the_end(
         return run.tasks
     plan: list[str | list[int]] = [cell.source for cell, stub in zip(cells, stubs, strict=True) if not stub]
     plan += [cells[k].source for k in sorted(missed) if not stubs[k]]
-    later = _run(assignment, [*plan, lost], host, limits, helpers)
+    later = _run(assignment, [*plan, lost], client, limits, helpers)
     return [_better(*pair) for pair in zip(run.tasks, later.tasks, strict=True)]
 
 
 def _bound_below(order: list[str | int], cells: list[Cell], check: int) -> set[str]:
-    """What the cells below a check define."""
+    """Return the names that the cells below a check define."""
     above = sum(isinstance(step, str) for step in order[: order.index(check)])
     return set().union(*(cell.bound for cell in cells[above:]))
 
@@ -201,23 +201,23 @@ def _better(at_check: TaskResult, at_end: TaskResult) -> TaskResult:
 AT_END = "This was judged at the end of the notebook: at its check, the right answer was not there yet."
 CAUSE = (
     "The line `{line}` in your notebook stopped with `{error}`, so {names} not defined."
-    " If that is why points are missing, it may not be your answer's fault: your teacher is asked to look."
+    " If that is why points are missing, your answer itself may be right: your teacher is asked to look."
 )
 
 
 def _with_causes(tasks: list[TaskResult], cells: list[Cell], stopped: list[Stopped]) -> list[TaskResult]:
-    """Say of tasks that lost points if they read a name that a statement did not define when it stopped."""
+    """Mark tasks that lost points and read a name that a stopped statement would have defined."""
     if not any(each.names for each in stopped):
         return tasks
     reads = all_reads(cells)
     return [_with_cause(task, needed(task.task, reads), stopped) for task in tasks]
 
 
-def _with_cause(task: TaskResult, behind: set[str], stopped: list[Stopped]) -> TaskResult:
+def _with_cause(task: TaskResult, needs: set[str], stopped: list[Stopped]) -> TaskResult:
     if task.state != "graded" or task.points == task.total:
         return task
     for each in stopped:
-        if names := [name for name in each.names if name in behind]:
+        if names := [name for name in each.names if name in needs]:
             which = f"`{'`, `'.join(names[:3])}` {'was' if len(names) == 1 else 'were'}"
             remark = CAUSE.format(line=each.line, error=each.error, names=which)
             return replace(task, state="stopped", remarks=(*task.remarks, remark))
@@ -226,17 +226,18 @@ def _with_cause(task: TaskResult, behind: set[str], stopped: list[Stopped]) -> T
 
 WHY = {
     "timeout": "its time was up",
-    "memory": "it wanted more memory than it may have",
-    "crashed": "its process crashed, or was made to end",
+    "memory": "it needed more memory than the limit allows",
+    "crashed": "its process crashed or was ended",
     "fault": "the grader's own code failed",
 }
 
 
 @dataclass
 class Run:
-    """What came of running a notebook. tasks: in the order of the checks. end: "" if it was run to its end.
+    """The outcome of running a notebook.
 
-    cells: how many were begun; in_cell: did it end in the last of them? stopped: statements that did.
+    tasks: in the order of the checks. end: "" if it ran to its end. cells: how many cells were started.
+    in_cell: whether the run ended inside the last of them. stopped: the statements that stopped.
     """
 
     tasks: list[TaskResult]
@@ -249,36 +250,39 @@ class Run:
 def _run(
     assignment: Assignment,
     plan: list[str | list[int]],
-    host: SandboxClient,
+    client: SandboxClient,
     limits: Limits,
     helpers: Mapping[str, bytes],
     end: str = "",
 ) -> Run:
-    """end: why there is no answer of a task that is not in the plan."""
-    asked = [
+    """Run the steps of a plan in the sandbox and judge the answers.
+
+    end: why a task that is not in the plan has no answer.
+    """
+    split = [
         step if isinstance(step, str) else groups for step in plan for groups in _split(assignment, step)
     ]
-    groups = [step for step in asked if isinstance(step, list)]
+    groups = [step for step in split if isinstance(step, list)]
     with JUDGING:
-        steps = [step if isinstance(step, str) else _group(assignment, step) for step in asked]
+        steps = [step if isinstance(step, str) else _group(assignment, step) for step in split]
         inputs = [assignment.inputs(tuple(group)) for group in groups]
     points = {check.name: check.points for check in assignment.checks.values()}
-    ran = host.run(Job(steps, inputs, limits, points, dict(helpers)))
+    done = client.run(Job(steps, inputs, limits, points, dict(helpers)))
     order = [k for group in groups for k in group]
-    fault = bytes(ran.fault).decode("utf-8", "replace")
+    fault = bytes(done.fault).decode("utf-8", "replace")
     with JUDGING:
         found = {
             k: _judged(assignment.key(k), answer, ending, fault)
-            for k, answer, ending in zip(order, ran.answers, ran.ends, strict=True)
+            for k, answer, ending in zip(order, done.answers, done.ends, strict=True)
         }
-    tasks = [found.get(k) or _unjudged(check, ran.end or end) for k, check in assignment.checks.items()]
-    sources = [step for step in asked if isinstance(step, str)]
+    tasks = [found.get(k) or _unjudged(check, done.end or end) for k, check in assignment.checks.items()]
+    sources = [step for step in split if isinstance(step, str)]
     return Run(
         tasks,
-        ran.end or end,
-        cells=sum(isinstance(step, str) for step in asked[: ran.at]),
-        in_cell=bool(ran.end) and ran.at > 0 and isinstance(asked[ran.at - 1], str),
-        stopped=read_stopped(bytes(ran.stopped), sources),
+        done.end or end,
+        cells=sum(isinstance(step, str) for step in split[: done.at]),
+        in_cell=bool(done.end) and done.at > 0 and isinstance(split[done.at - 1], str),
+        stopped=read_stopped(bytes(done.stopped), sources),
     )
 
 
@@ -287,7 +291,7 @@ def _unjudged(check: CheckTask, state: str) -> TaskResult:
 
 
 def _split(assignment: Assignment, step: str | list[int]) -> list[list[int] | str]:
-    """A group's tasks apart, by which of torch's operations they build: those are locked for all of them."""
+    """Split a group by the torch operations that its tasks build: a copy locks them for all its tasks."""
     if isinstance(step, str):
         return [step]
     groups: dict[tuple[str, ...], list[int]] = {}
@@ -317,7 +321,7 @@ def _judged(key: AnswerKey, message: Buffer | None, end: str, fault: str) -> Tas
         )
     try:
         answers = unpack_answers(message, len(key.cases))
-    except Exception as error:  # WireError, where the bytes are not an answer's
+    except Exception as error:  # WireError if the bytes are not answers
         return _fault(nothing, "reading the answer", error)
     if any(
         a.failure and any(w in f"{a.failure.error} {a.failure.message}" for w in OUT_OF_MEMORY)
@@ -355,7 +359,7 @@ def _task(verdict: Verdict) -> TaskResult:
 
 
 def _reason(state: str, tasks: list[TaskResult]) -> str:
-    """In one sentence, which tasks made the submission's state what it is."""
+    """Name in a sentence the tasks that give the submission its state."""
     named = [task for task in tasks if task.state == state]
     if state == "fault":
         return " ".join(f"{task.task}: {task.text}" for task in named)
@@ -366,4 +370,6 @@ def _reason(state: str, tasks: list[TaskResult]) -> str:
         return " ".join(f"{', '.join(tasks)}: {cause}" for cause, tasks in causes.items())
     if state == "flagged":
         return " ".join(f"{task.task}: {task.text}" for task in named)
-    return f"Not judged: {', '.join(task.task for task in named)}; {WHY[state]}." if state in WHY else ""
+    if state not in WHY:
+        return ""
+    return f"Not judged: {', '.join(task.task for task in named)}, because {WHY[state]}."

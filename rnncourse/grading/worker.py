@@ -1,7 +1,7 @@
-"""One worker: the assignments, a warm server, and what grades one submission after the other with them.
+"""A worker, which has the assignments and a warm server and grades one submission after another.
 
-As a command (`python -m rnncourse.grading.worker`) it is a worker of pool.py's, which sends it settings and
-submissions on standard input and reads its results from standard output.
+Started as a command (`python -m rnncourse.grading.worker`), it works for pool.py, which sends settings and
+submissions to its standard input and reads results from its standard output.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from rnncourse.grading.sandbox.walls import missing
 from rnncourse.grading.selftest import run_self_test
 from rnncourse.grading.submission import grade
 
-THREADS = 2  # of a worker: while its server runs one notebook, it judges another
+THREADS = 2  # per worker: it judges one notebook while its server runs the next
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a worker grades with, as plain data that can be sent to another process or machine.
+    """Everything a worker needs for grading, as plain data that can be sent to another process or machine.
 
-    exercises: name, stem, notebook and seed of each Assignment. hidden: paths that no student's code may
+    exercises: name, stem, notebook and seed of each Assignment. hidden: paths that students' code must not
     read.
     """
 
@@ -49,7 +49,7 @@ class Settings:
 
     def to_bytes(self) -> bytes:
         fields = dataclasses.asdict(self)
-        # A notebook's file is bytes: in latin-1 each of them is one character.
+        # JSON has no bytes; latin-1 turns each byte into one character.
         fields["exercises"] = [
             [n, stem, file.decode("latin-1"), seed] for n, stem, file, seed in self.exercises
         ]
@@ -66,7 +66,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class GradeRequest:
-    """One submission, as it is sent to a worker. helpers: the files beside the notebook, by their names."""
+    """One submission, as it is sent to a worker.
+
+    helpers: the files beside the notebook, by name.
+    """
 
     student: str
     assignment: str
@@ -74,7 +77,7 @@ class GradeRequest:
     helpers: dict[str, bytes] = field(default_factory=dict)
 
     def header(self) -> dict:
-        """Everything but the notebook, as JSON has it."""
+        """Return everything except the notebook, as JSON values."""
         helpers = {name: data.decode("latin-1") for name, data in self.helpers.items()}
         return {"student": self.student, "assignment": self.assignment, "helpers": helpers}
 
@@ -85,38 +88,41 @@ class GradeRequest:
 
 
 class Grader:
-    """Grades with these settings from `start()` to `stop()`, in several threads at once."""
+    """Grades with given settings between `start()` and `stop()`; several threads may use it at once."""
 
     def __init__(self, settings: Settings) -> None:
         self.limits = Limits(**settings.limits)  # type: ignore[arg-type]
         self.assignments = {
             name: Assignment(name, stem, notebook, seed) for name, stem, notebook, seed in settings.exercises
         }
-        self.host = SandboxClient([Path(path) for path in settings.hidden])
+        self.client = SandboxClient([Path(path) for path in settings.hidden])
 
     def start(self) -> None:
-        """Raise RuntimeError where this machine has no sandbox, GraderError where the self-test fails."""
+        """Start the sandbox and run the self-tests.
+
+        Raises:
+            RuntimeError: this machine has no sandbox.
+            GraderError: the server does not start, or a self-test fails.
+        """
         lacks = missing() if self.limits.walls else []
         if lacks:
             raise RuntimeError(f"it has no sandbox: {'; '.join(lacks)}")
         torch.set_num_threads(1)
         try:
-            self.host.start()
+            self.client.start()
         except (EOFError, OSError) as error:
             raise GraderError(
                 f"the server that runs notebooks did not start ({type(error).__name__})"
             ) from None
         for assignment in self.assignments.values():
-            run_self_test(assignment, self.host, self.limits)
+            run_self_test(assignment, self.client, self.limits)
 
     def stop(self) -> None:
-        self.host.stop()
+        self.client.stop()
 
-    def grade(self, handed_in: GradeRequest) -> Result:
-        assignment = self.assignments[handed_in.assignment]
-        return grade(
-            handed_in.student, assignment, handed_in.notebook, self.host, self.limits, handed_in.helpers
-        )
+    def grade(self, request: GradeRequest) -> Result:
+        assignment = self.assignments[request.assignment]
+        return grade(request.student, assignment, request.notebook, self.client, self.limits, request.helpers)
 
 
 def main() -> None:
@@ -126,7 +132,7 @@ def main() -> None:
     grader = Grader(Settings.from_bytes(read_message(requests)))
     try:
         grader.start()
-    except Exception as error:  # whatever keeps this worker from grading, the class's own process says it
+    except Exception as error:  # the main process reports whatever keeps this worker from grading
         fault = not isinstance(error, RuntimeError)
         words = str(error) if isinstance(error, RuntimeError | GraderError) else repr(error)
         send(replies, json.dumps({"problem": words, "fault": fault}).encode())
@@ -138,8 +144,8 @@ def main() -> None:
 
     def serve() -> None:
         while True:
-            number, handed_in = waiting.get()
-            result = grader.grade(handed_in)
+            number, request = waiting.get()
+            result = grader.grade(request)
             with one_at_a_time:
                 send(replies, json.dumps({"number": number, "result": result.to_json()}).encode())
 
@@ -147,9 +153,9 @@ def main() -> None:
         threading.Thread(target=serve, daemon=True).start()
     try:
         while True:
-            asked = json.loads(read_message(requests))
-            waiting.put((asked["number"], GradeRequest.of(asked, read_message(requests))))
-    except EOFError:  # the class is done, or its process was killed
+            header = json.loads(read_message(requests))
+            waiting.put((header["number"], GradeRequest.of(header, read_message(requests))))
+    except EOFError:  # the run is over, or the main process was killed
         grader.stop()
         os._exit(0)
 

@@ -30,6 +30,7 @@ RENEWED = "{page} has changed in the course and is renewed. Yours, with its outp
 UNREADABLE = "{page} cannot be read as a notebook, so it was moved to {old}, and a new one is in its place."
 RESET = "{page} is as it was given out. What you had written is in {old}."
 NO_EXERCISE = "There is no exercise {number}. There are: {numbers}."
+SEVERAL = "Lesson {number} has more than one exercise. Name one of them: {names}."
 AS_GIVEN = "{page} is as it was given out."
 
 
@@ -54,11 +55,20 @@ class Workspace:
         return said
 
     def reset(self, number: str) -> str:
-        """Give an exercise back as it was given out; what the learner wrote goes to work/old/."""
-        pages = {page[10:12]: (page, text) for page, text in self._pages() if page.startswith("exercises/")}
-        if number.zfill(2) not in pages:
-            return NO_EXERCISE.format(number=number, numbers=", ".join(sorted(pages)))
-        page, text = pages[number.zfill(2)]
+        """Give an exercise back as it was given out; what the learner wrote goes to work/old/.
+
+        number: that of its lesson, or the exercise's name, as 16_silent_bugs, if the lesson has several.
+        """
+        pages = {
+            Path(page).stem: (page, text) for page, text in self._pages() if page.startswith("exercises")
+        }
+        named = [name for name in pages if number in (name, name[3:]) or number.zfill(2) == name[:2]]
+        if not named:
+            numbers = sorted({name[:2] for name in pages})
+            return NO_EXERCISE.format(number=number, numbers=", ".join(numbers))
+        if len(named) > 1:
+            return SEVERAL.format(number=number, names=", ".join(named))
+        page, text = pages[named[0]]
         mine = self.work / page
         if mine.exists() and mine.read_text(encoding="utf-8") == text:
             return AS_GIVEN.format(page=page)

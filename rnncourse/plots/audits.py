@@ -7,7 +7,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.ticker import MaxNLocator
 
 from rnncourse.auditing import Audit
-from rnncourse.plots.drawing import set_alt
+from rnncourse.plots.drawing import color_bar, set_alt
 
 NOTHING = "#E4E4E4"
 
@@ -35,8 +35,7 @@ def dependence(report: Audit, ax: Axes | None = None) -> Axes:
     image = ax.imshow(
         np.ma.masked_equal(norms, 0), cmap="viridis", norm=scale, aspect="equal", interpolation="nearest"
     )
-    figure = ax.figure
-    figure.colorbar(image, ax=ax, label="|d output / d input|", shrink=0.8)
+    color_bar(image, ax, "gradient", shrink=0.8)
     ahead = int((np.triu(norms, 1) > 0).sum())
     pairs = T_out * T_in
     if T_out == T_in:

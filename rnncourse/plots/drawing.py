@@ -5,6 +5,7 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure, FigureBase
 from matplotlib.patches import FancyBboxPatch
@@ -38,6 +39,13 @@ def figure_of(ax: Axes) -> Figure:
 def tint(colour: str, share: float) -> tuple[float, ...]:
     """The colour mixed with white: `share` of it."""
     return tuple(1 - share * (1 - part) for part in to_rgb(colour))
+
+
+def color_bar(image: ScalarMappable, ax: Axes, label: str, **style: Any) -> None:
+    """A colour bar beside the Axes, with its label above it, upright."""
+    bar = ax.figure.colorbar(image, ax=ax, **style)
+    # A text, since the layout leaves no room for the width of a title.
+    bar.ax.text(0, 1.03, label, transform=bar.ax.transAxes, fontsize="medium")
 
 
 def ink(colour: str) -> str:

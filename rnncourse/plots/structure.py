@@ -55,7 +55,7 @@ def parameter_map(module: Module, ax: Axes | None = None) -> Axes:
             halved = name.startswith("weight_ih") and layer > 0 and net.D == 2
             gates = "" if name.startswith("weight_hr") else net.letters
             _slices(ax, name, left, top, *_sides(axes, scale), gates, halved)
-            words: Style = {"fontsize": 8, "va": "top", "color": INK, "linespacing": 1.2}
+            words: Style = {"fontsize": 9, "va": "top", "color": INK, "linespacing": 1.2}
             ax.text(left, top - high - 0.06, _label(name, axes), gid=name, **words)
             left += slot
     ax.text(0, 0, note, fontsize=8.5, va="top", color=GREY)
@@ -109,7 +109,7 @@ def _label(name: str, axes: SizedAxes) -> str:
     """Under a parameter: its name, broken before the layer's number, its axes, its count."""
     stem, _, suffix = name.partition("_l")
     sized = named(axes)
-    sized = sized if len(sized) < 14 else sized.replace(", ", ",\n ")
+    sized = sized if len(sized) < 12 else sized.replace(", ", ",\n ")
     return "\n".join([stem, *(["_l" + suffix] if suffix else []), sized, f"{math.prod(shape(axes)):,}"])
 
 

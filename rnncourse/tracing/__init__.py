@@ -3,10 +3,12 @@
 `trace` is the way in. The modules, ground floor first:
 
     equations.py   one step's values by name
+    layout.py      how a call's tensors lie
     whole.py       a layer and direction, all steps at once
-    recompute.py   a call once more, by these two
+    recompute.py   a call once more, by these
     compare.py     how far that is from what the module gave
     gradients.py   what the values' gradients are
+    aside.py       what recording leaves as it was
     record.py      hooks on the modules, and a Call for each of their calls
     joining.py     several calls, one after the other in time, as one sequence
     values.py      the names under which a reader finds tensors

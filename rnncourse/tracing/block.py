@@ -97,6 +97,8 @@ class Trace(ModuleTrace):
                 if wanted_layers is None or k in wanted_layers or k - plan.num_layers in wanted_layers
             ]
             values = [value for value in plan.names if wanted_names is None or value in wanted_names]
+            if name in own:  # its first call tells which of them it has
+                values = sorted(wanted_names or ())
             if inner not in by_module:
                 by_module[inner] = Watched(inner, name, plan, saved if values or name in own else (), values)
             self._watched[name] = by_module[inner]
@@ -127,7 +129,11 @@ class Trace(ModuleTrace):
     def directions(self) -> list[DirectionTrace]:
         """Return each layer and direction of all modules that were called, those of several calls joined."""
         self._check_read()
-        called = [watched for watched in self._recorder.watched if watched.calls and watched.layers]
+        called = [
+            watched
+            for watched in self._recorder.watched
+            if watched.calls and watched.layers and watched.names
+        ]
         return [d for watched in called for d in directions_of(self[watched.name])]
 
     def scalars(self) -> dict[str, float]:
@@ -169,7 +175,7 @@ class Trace(ModuleTrace):
                 f"{shown}: {watched.label} was called {_times(len(calls))}. Say which, t[{name!r}, k], "
                 f"with k from 0 to {len(calls) - 1}."
             )
-        if watched.plan.is_cell and not watched.layers:
+        if watched.plan.is_cell and not (watched.layers and watched.names):
             raise LookupError(f"{shown}: layers= and names= asked for nothing that {watched.label} has.")
         view = (watched.name, k if k is None else k % len(calls))
         if view not in self._views:
@@ -229,7 +235,7 @@ class Trace(ModuleTrace):
                     f"{type(watched.module).__name__}({watched.module.extra_repr()})",
                     str(len(calls)),
                     *(("" if not calls else "none" if size is None else str(size)) for size in (T, B)),
-                    " ".join(watched.names) if watched.layers else "none",
+                    " ".join(watched.names if watched.layers else ()) or "none",
                     "yes" if any(call.gradients for call in calls) else "no",
                     f"{largest(call.max_error for call in calls):.1e}" if calls else "",
                 )
@@ -315,8 +321,9 @@ def _wanted_names(names: object, plans: dict[str, Plan]) -> set[str] | None:
     if not wanted:
         raise TypeError(f"names: expected a list of values' names, such as ['h'], got {names!r}.")
     there = {WORDS[plan.mode]: plan.names for plan in plans.values()}
+    own = any(plan.mode == "OWN" for plan in plans.values())  # it may have a value of any name
     for name in wanted:
-        if not any(name in values for values in there.values()):
+        if not own and not any(name in values for values in there.values()):
             have = "; ".join(f"{kind} has {', '.join(values)}" for kind, values in there.items())
             needs = " It needs an LSTM with proj_size." if name == "q" else ""
             raise ValueError(f"names: there is no value {name!r}: {have}.{needs}")

@@ -22,11 +22,14 @@ def max_error(own: Sequence[Tensor], again: Sequence[Tensor]) -> tuple[float, bo
     for theirs, ours in zip(own, again, strict=True):
         if theirs.shape != ours.shape:
             raise ValueError(f"it returned {tuple(theirs.shape)} where {tuple(ours.shape)} was expected")
-        both_nan = theirs.isnan() & ours.isnan()
-        same = (theirs == ours) | both_nan
-        apart = (theirs - ours).abs().masked_fill(same, 0).nan_to_num(nan=math.inf, posinf=math.inf)
-        largest = max(largest, apart.max().item() if apart.numel() else 0.0)
-        nan = nan or bool(both_nan.any())
+        apart = (theirs - ours).abs()
+        furthest = apart.max().item() if apart.numel() else 0.0
+        if not math.isfinite(furthest):  # some are not finite: which of them are so on both sides?
+            both_nan = theirs.isnan() & ours.isnan()
+            same = (theirs == ours) | both_nan
+            furthest = apart.masked_fill(same, 0).nan_to_num(nan=math.inf, posinf=math.inf).max().item()
+            nan = nan or bool(both_nan.any())
+        largest = max(largest, furthest)
     return largest, nan
 
 

@@ -3,6 +3,9 @@
 A letter is a gate or state, `a_i` a gate's pre-activation, `q` the h that a projection reads, `hh_n` the
 state's part of the GRU's candidate. Shapes as in steps.py: (b_t, H) each, but x (b_t, I), and h (b_t, P)
 where there is a projection.
+
+The equations stand twice: steps.py is the page on which they are read, here each value has a name and may be
+set. The tests hold the two together, to the last bit.
 """
 
 from collections.abc import Callable, Mapping

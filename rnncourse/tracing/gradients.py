@@ -13,7 +13,8 @@ from torch.utils.hooks import RemovableHandle
 from rnncourse.spec import Place
 from rnncourse.tracing import whole
 from rnncourse.tracing.equations import INITIAL, Values
-from rnncourse.tracing.recompute import Inputs, Layout, Outputs, Plan, recompute
+from rnncourse.tracing.layout import Layout
+from rnncourse.tracing.recompute import Inputs, Outputs, Plan, recompute
 
 Result = TypeVar("Result", Tensor, Tensor | None)
 

@@ -7,8 +7,7 @@ reaches what it returned, it is recomputed again at the block's end, for the gra
 import math
 import sys
 import warnings
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
@@ -23,10 +22,12 @@ from rnncourse.explaining import explanation
 from rnncourse.explaining.failing import add_note
 from rnncourse.spec import Place, Recurrent
 from rnncourse.steps import LSTMState
+from rnncourse.tracing.aside import aside, autocast, in_backward, random_states, set_random_states
 from rnncourse.tracing.compare import allowed, max_error
 from rnncourse.tracing.equations import GATES, Values
 from rnncourse.tracing.gradients import Replay, gradients, packed, results_of
-from rnncourse.tracing.recompute import Inputs, Layout, Plan, Weights, initial_states, recompute
+from rnncourse.tracing.layout import Layout
+from rnncourse.tracing.recompute import Inputs, Plan, Weights, initial_states, recompute
 
 LOOPS = 2**28  # bytes. Up to this much is held to save a second loop for the gradients
 LIMIT = 2**30  # bytes. A block that is about to save more says so first
@@ -151,15 +152,15 @@ class Recorder:
     def _before(
         self, watched: Watched, module: Recurrent, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
-        drops = watched.plan.dropout(module) and not _in_backward()
-        watched.random = _random_states(module) if drops else None
+        drops = watched.plan.dropout(module) and not in_backward()
+        watched.random = random_states(module) if drops else None
         watched.computed.clear()
 
     def _after(
         self, watched: Watched, module: Recurrent, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
     ) -> Any:
         """Record a call. Return what the module is to have returned, if values were set, else None."""
-        if _in_backward():  # torch.utils.checkpoint runs a call again on the way back: it is recorded already
+        if in_backward():  # torch.utils.checkpoint runs a call again on the way back: it is recorded already
             return _edited(watched, *args, **kwargs) if watched.plan.edits else None
         if result is None and (error := sys.exception()) is not None:
             add_note(error, module, watched.name, explanation, args, kwargs)
@@ -177,9 +178,9 @@ class Recorder:
         if watched.plan.edits:
             result = _edited(watched, *args, **kwargs)
         try:
-            with _aside(module):
+            with aside(module):
                 if watched.random is not None:
-                    _set_random_states(watched.random)
+                    set_random_states(watched.random)
                 watched.calls.append(self._record(watched, result, *args, **kwargs))
         except Exception as error:
             if not watched.is_foreign:
@@ -196,7 +197,7 @@ class Recorder:
         return result if watched.plan.edits else None
 
     def _record(self, watched: Watched, result: Any, input: Tensor | PackedSequence, hx: Any = None) -> Call:
-        if watched.plan.step is not None:
+        if watched.plan.step is not None and not watched.plan.own_names:
             self._learn_names(watched, input, hx)
         plan, layers, names = watched.plan, watched.layers, watched.names
         layout = Layout.of(watched.module, input, watched.plan.is_cell)
@@ -212,7 +213,7 @@ class Recorder:
             for place, states in initial_states(plan, layout, weights, rows, hx).items()
         }
         inputs = Inputs(rows, initial, weights, plan.dropout(watched.module))
-        autocast = _autocast(rows.device.type)
+        present = autocast(rows.device.type)
         differentiable = any(tensor.requires_grad for tensor in results)
         self._announce(watched, layout, inputs, differentiable)
 
@@ -222,12 +223,12 @@ class Recorder:
         replay = None
         if differentiable:
             copies = _copies(watched, inputs)
-            replay = Replay.of(plan, copies, autocast, results)
+            replay = Replay.of(plan, copies, present, results)
             for place, ran in again.ran.items():
                 ran.weights, ran.initial = copies.weights[place], copies.initial[place]
             replay.ran = again.ran
         apart, some_nan = max_error(packed(plan, layout, own), results_of(plan, again))
-        if apart > allowed(own, autocast):
+        if apart > allowed(own, present):
             watched.warn_once(
                 f"trace: {watched.label} gave other numbers than its equations, by up to {apart:.1e}. The "
                 f"trace holds the equations' own.{_likely_cause(watched)}"
@@ -267,8 +268,9 @@ class Recorder:
         needed = ("h", "c")[: len(state)]
         if not (isinstance(values, dict) and all(name in values for name in needed)):
             raise ValueError(f"its step must return a dict of values with {' and '.join(needed)} among them")
-        watched.names = ("x", *(name for name in values if name != "x"))
-        watched.plan = replace(watched.plan, own_names=tuple(watched.names), two_states=len(state) == 2)
+        names = ("x", *(name for name in values if name != "x"))
+        watched.names = [name for name in names if not watched.names or name in watched.names]
+        watched.plan = replace(watched.plan, own_names=names, two_states=len(state) == 2)
 
     def _announce(self, watched: Watched, layout: Layout, inputs: Inputs, differentiable: bool) -> None:
         """Warn before the call with which the block has saved more than LIMIT bytes."""
@@ -299,13 +301,13 @@ def _edited(watched: Watched, input: Tensor | PackedSequence, hx: Any = None) ->
     inputs = Inputs(
         rows, initial_states(plan, layout, weights, rows, hx), weights, plan.dropout(watched.module)
     )
-    after = _random_states(watched.module)
+    after = random_states(watched.module)
     if watched.random is not None:  # dropout's masks are those that the module drew
-        _set_random_states(watched.random)
+        set_random_states(watched.random)
     try:
         again = recompute(plan, layout, inputs, (), ())
     finally:
-        _set_random_states(after)
+        set_random_states(after)
     final = [layout.state_as_called(state) for state in again.final]
     state = LSTMState(*final) if plan.has_cell_state else final[0]
     return state if plan.is_cell else (layout.as_called(again.rows, input), state)
@@ -349,49 +351,9 @@ def _likely_cause(watched: Watched) -> str:
     return " Are its weights drawn anew at each reading? Over many steps, rounding alone can grow too."
 
 
-def _in_backward() -> bool:
-    return torch._C._current_graph_task_id() != -1
-
-
-@contextmanager
-def _aside(module: Recurrent) -> Iterator[None]:
-    """In here autograd records nothing, no inference tensor is made, and no random generator moves on."""
-    states = _random_states(module)
-    try:
-        with torch.inference_mode(False), torch.no_grad():
-            yield
-    finally:
-        _set_random_states(states)
-
-
-def _random_states(module: Recurrent) -> dict[torch.device, Tensor]:
-    """Return the random generators' states: the CPU's, and those of the accelerators the module is on."""
-    devices = {parameter.device for parameter in module.parameters()}
-    others = {device for device in devices if device.type not in ("cpu", "meta")}
-    states = {device: torch.get_device_module(device).get_rng_state(device) for device in others}
-    return {torch.device("cpu"): torch.get_rng_state()} | states
-
-
-def _set_random_states(states: dict[torch.device, Tensor]) -> None:
-    for device, state in states.items():
-        if device.type == "cpu":
-            torch.set_rng_state(state)
-        else:
-            torch.get_device_module(device).set_rng_state(state, device)
-
-
 def _save_computed(watched: Watched, name: str, module: object, args: object, weight: Tensor) -> None:
     """A hook on a parametrization: the weight that a call reads."""
     watched.computed[name] = weight
-
-
-def _autocast(device: str) -> dict[str, Any]:
-    """The present autocast, as the arguments that bring it back."""
-    return {
-        "device_type": device,
-        "dtype": torch.get_autocast_dtype(device),
-        "enabled": torch.is_autocast_enabled(device),
-    }
 
 
 def _warn(message: str) -> None:

@@ -231,7 +231,8 @@ def directions_of(trace: Direction) -> list[DirectionTrace]:
 def _where(plan: Plan, place: Place, name: str) -> str:
     """The module, or its kind if it is the model itself; of several the layer and the direction."""
     layer, reverse = place
-    words = [name or WORDS[plan.mode].partition(" ")[2] + " cell" * plan.is_cell]
+    kind = WORDS[plan.mode].partition(" ")[2] + " cell" * (plan.is_cell and plan.mode != "OWN")
+    words = [name or kind]
     words += [f"layer {layer}"] * (plan.num_layers > 1)
     words += ["reverse" if reverse else "forward"] * plan.bidirectional
     return ", ".join(words)

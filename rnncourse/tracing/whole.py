@@ -96,10 +96,10 @@ def gradients(
     """
     weights, dh = ran.weights, torch.empty_like(ran.output)
     with np.errstate(all="ignore"):
-        h_prev = ran.steps.before(ran.initial[0], ran.output)
-        da, dih_n, dinitial, _ = CELLS[ran.mode][1](
-            ran.steps, h_prev, ran.initial, weights, ran.output, *ran.saved, doutput, *dfinal, dh
-        )
+        after = zip(ran.initial, (ran.output, *ran.saved[1:]), strict=False)  # h, and c, an LSTM's saved[1]
+        h_prev, *_ = before = [ran.steps.before(start, states) for start, states in after]
+        own = (ran.output, *ran.saved, doutput)
+        da, dih_n, dinitial, _ = CELLS[ran.mode][1](ran.steps, before, weights, own, dfinal, dh)
     dih = da if dih_n is None else torch.cat([da[:, : -dih_n.size(1)], dih_n], dim=1)
     found: Values = {"h": dh}
     dx = dih.mm(weights["weight_ih"]) if needs_dx or "x" in names else None

@@ -104,3 +104,31 @@ def test_inputs_are_cut_and_lengthened_together():
     args, _ = inputs.longer(2).build()
     assert args[0].shape == (2, 7)
     assert args[0][0, 5:].tolist() == [0.0, 0.0]
+
+
+def test_features_in_front_of_a_sequence_are_not_its_steps():
+    """A decoder's context (B, F) comes first, and each step is told its own target."""
+
+    def forward(self, context, true):
+        steps = context[:, None].expand(-1, true.shape[1], -1)
+        return self.head(self.gru(torch.cat([steps, true[:, :, None]], 2))[0])[:, :, 0]
+
+    model = Model(forward, gru=nn.GRU(I + 1, H, batch_first=True), head=nn.Linear(H, 1))
+    true = torch.randn(B, T)
+    loss = nn.functional.mse_loss
+    report = rnncourse.audit(model, torch.randn(B, I), true, target=true, loss=loss, causal=True)
+    assert [finding.kind for finding in report.wrong] == ["target in input"]
+    assert report.dependence.shape == (T, T)
+
+
+def test_the_size_that_a_target_shares_is_the_batch():
+    """Steps may differ in number, rows do not: the rows mix for certain."""
+
+    def forward(self, regions, tokens):
+        mixed = self.gru(tokens)[0] + self.gru(regions)[1][0][:, None]
+        return mixed - mixed.mean(0)
+
+    model = Model(forward, gru=nn.GRU(I, H, batch_first=True))
+    inputs = torch.randn(B, 9, I), torch.randn(B, T, I)
+    report = rnncourse.audit(model, *inputs, target=torch.randn(B, T, H), loss=nn.functional.mse_loss)
+    assert [finding.kind for finding in report.wrong] == ["batch mixed"]

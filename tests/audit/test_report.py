@@ -40,11 +40,55 @@ class TestText:
         report = rnncourse.audit(gru(batch_first=True), torch.randn(B, T, I), batch=0)
         text = " ".join(str(report).split())
         assert report.ok
-        assert "checks found nothing: not finite, dropout in eval" in text
+        assert "checks found nothing: not finite, random in eval" in text
         assert "padding (give lengths=)" in text
         assert "padding read" not in text  # it did not run
-        assert "Rows 0, 1, 2, 3;" in text
+        assert "Shapes are those of rows 0, 1, 2, 3, which were run;" in text
         assert report.cost["forward"] > 0
+
+    def test_only_what_could_have_failed_found_nothing(self):
+        """What this model has not, and what was not given, is said to be unchecked."""
+        report = rnncourse.audit(nn.Linear(I, H), torch.randn(B, T, I), batch=0)
+        absent = {
+            "dropout in eval", "batch as time", "mask unread", "state not carried", "h and c exchanged",
+            "backward direction", "last layer unread", "gates saturated", "dead ReLU", "softmax of one",
+            "softmax axis", "target in input",
+        }  # fmt: skip
+        given = {
+            "probabilities", "shapes broadcast", "loss on padding", "target mispaired", "loss couples rows",
+            "unread by the loss", "padding read", "starts ignored", "reset too early", "future read",
+        }  # fmt: skip
+        assert not (absent | given) & set(report.checked)
+        said = "; ".join(report.not_checked)
+        for kind in absent:
+            assert kind in said, kind
+        for argument in ("loss=", "lengths=", "starts=", "causal="):
+            assert argument in said
+        assert "batch mixed" in report.checked
+
+    @pytest.mark.parametrize(
+        ("layer", "kinds"),
+        [
+            (nn.LSTM(I, H, 2, batch_first=True, dropout=0.1),
+             {"dropout in eval", "batch as time", "last layer unread", "gates saturated"}),
+            (nn.Sequential(nn.Linear(I, 8), nn.ReLU(), nn.Softmax(-1)), {"dead ReLU", "softmax of one"}),
+        ],
+        ids=["LSTM", "ReLU"],
+    )  # fmt: skip
+    def test_what_the_model_has_is_checked(self, layer, kinds):
+        report = rnncourse.audit(layer, torch.randn(B, T, I), batch=0)
+        assert report.ok, str(report)
+        assert kinds <= set(report.checked)
+
+    def test_check_lets_questions_pass_unless_it_is_strict(self):
+        model = Model(lambda self, x: self.gru(x)[0] + torch.randn(()), gru=nn.GRU(I, H, batch_first=True))
+        report = rnncourse.audit(model, torch.randn(B, T, I), batch=0)
+        assert kinds(report, "?") == ["random in eval"]
+        report.check()
+        with pytest.raises(AssertionError, match="another seed changes the outputs"):
+            report.check(strict=True)
+        meant = rnncourse.audit(model, torch.randn(B, T, I), batch=0, expect=("random in eval",))
+        meant.check(strict=True)
 
     def test_check_raises_with_the_text(self):
         report = rnncourse.audit(gru(), torch.randn(B, T, I), batch=0)

@@ -1,7 +1,7 @@
-"""A class of 49, as five systems hand it over: every honest student has the points that a person would give.
+"""A class of 49, submitted through five systems: every honest student gets the points a person would give.
 
-Each answer below stands beside the points that its author earned, settled before the grader ran. Those whom a
-person should look at are on the first page, and the marks are in the file that the system takes back.
+Each answer below has the points that its author earned, settled before the grader ran. The first page lists
+the students a person should look at, and the marks are in the file that the system reads.
 """
 
 import csv
@@ -12,7 +12,7 @@ import zipfile
 from dataclasses import dataclass
 
 import pytest
-from handed_in import EXERCISE, LSTM_GATES, PERFECT, ROOT, answered, replaced, with_cell
+from sample_submissions import EXERCISE, LSTM_GATES, PERFECT, ROOT, answered, replaced, with_cell
 from test_everyday import GATES, moved, stub_left_above, stub_left_below, without_marks_and_checks
 
 from rnncourse.cli import main
@@ -27,7 +27,10 @@ BUILT_IN = "class MyLSTMCell(nn.LSTMCell):\n    pass"
 
 @dataclass(frozen=True)
 class Kind:
-    """One way to hand in. points: None where a person has to give them. look: is one asked to?"""
+    """One kind of submission.
+
+    points: None if a person has to give them. look: whether a person should look at it.
+    """
 
     notebook: bytes
     points: int | None
@@ -132,7 +135,7 @@ def canvas(folder):
 
 
 def github_classroom(folder):
-    """A repository each, cloned beside one another: the assignment's slug and the login."""
+    """Write a repository per student, named after the assignment's slug and the login."""
     files = {}
     for student, data in notebooks().items():
         repository = f"lstm-gates-{login(student)}"
@@ -144,7 +147,7 @@ def github_classroom(folder):
 
 
 def google_drive(folder):
-    """Google Classroom's folder in Drive, downloaded: all copies in one folder, named after the students."""
+    """Write Google Classroom's folder as Drive exports it: all copies in it, named after the students."""
     files = {f"LSTM gates/{student} - {STEM}.ipynb": data for student, data in notebooks().items()}
     return zip_all(folder / "LSTM gates-20261120T140300Z-001.zip", files), (), str
 
@@ -185,7 +188,7 @@ SYSTEMS = {
 }
 
 
-def test_the_class_is_one():
+def test_class_is_complete():
     assert len(CLASS) == len(set(map(login, CLASS))) == len(set(map(canvas_name, CLASS))) == 49
     assert set(CLASS.values()) == set(KINDS)
 

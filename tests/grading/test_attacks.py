@@ -1,4 +1,4 @@
-"""Hostile submissions: each ends in a named state, earns nothing by it, and leaves the next student's alone."""
+"""Hostile submissions: each ends in a named state, earns nothing by it, and does not affect the next student."""
 
 # ruff: noqa: E501 - learners' code, one piece a line
 
@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from handed_in import LSTM_GATES, PERFECT, ROOT, answered, solved, with_cell, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sample_submissions import LSTM_GATES, PERFECT, ROOT, answered, solved, with_cell, written
 
 from rnncourse.checks.framework.evaluate import Answer, Failure
 from rnncourse.checks.framework.plain import Other
@@ -36,23 +36,23 @@ if sys.platform != "linux":
     pytest.skip("the sandbox needs Linux", allow_module_level=True)
 
 SMALL = Limits(memory=200 * 2**20)
-# For what may be stopped, and nothing else: on a busy machine anything would be.
+# Only for submissions that may be stopped: on a busy machine, these limits would stop any.
 SHORT = replace(SMALL, cpu=1, wall=1.0)
 
 
 @pytest.fixture(scope="module")
-def host():
+def sandbox():
     if lacks := missing():
         pytest.skip("; ".join(lacks))
     os.environ["A_PASSWORD"] = "secret"
-    with SandboxClient([ROOT / "solutions"]) as host:
-        yield host
+    with SandboxClient([ROOT / "solutions"]) as sandbox:
+        yield sandbox
     del os.environ["A_PASSWORD"]
 
 
-def processes(host):
-    """Those that a student's code has left: the server's children, and what belongs to the students' own user."""
-    server = host._process.pid
+def processes(sandbox):
+    """Return the processes that a student's code has left: the server's children and those of the student uid."""
+    server = sandbox._process.pid
     found = Path(f"/proc/{server}/task/{server}/children").read_text().split()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and unused_uid() is not None:
@@ -64,17 +64,17 @@ def processes(host):
     return found
 
 
-def attack(host, notebook, limits=SMALL):
-    """Its result, after it was seen that host, folder and the next student are as they were."""
-    server = host._process.pid
-    result = grade("mallory", LSTM_GATES, notebook, host, limits)
+def attack(sandbox, notebook, limits=SMALL):
+    """Return the result, after asserting that server, folder and the next student are unaffected."""
+    server = sandbox._process.pid
+    result = grade("mallory", LSTM_GATES, notebook, sandbox, limits)
     if result.state == "fault":  # tried once more, on a fresh server
-        server = host._process.pid
-    assert host._process.pid == server, "it ended the server"
-    assert processes(host) == []
-    # As the server sees it: the folder may be a mount of the server's own.
-    assert os.listdir(f"/proc/{server}/root{host.folder}/box") == os.listdir(host.folder / "box") == []
-    neighbour = grade("perfect", LSTM_GATES, PERFECT, host, Limits())
+        server = sandbox._process.pid
+    assert sandbox._process.pid == server, "it ended the server"
+    assert processes(sandbox) == []
+    # Look at the folder as the server sees it, too: it may be a mount that only the server has.
+    assert os.listdir(f"/proc/{server}/root{sandbox.folder}/box") == os.listdir(sandbox.folder / "box") == []
+    neighbour = grade("perfect", LSTM_GATES, PERFECT, sandbox, Limits())
     assert (neighbour.state, neighbour.points) == ("graded", 17), neighbour
     assert Result.from_json(result.to_json().encode().decode()) == result  # it can be written, and read
     if result.state not in ("graded", "flagged", "stopped"):
@@ -84,7 +84,7 @@ def attack(host, notebook, limits=SMALL):
 
 
 def may_be(states):
-    """A process that its code has spoiled ends, or the grader's own code fails in it."""
+    """Return the states, and those that may come instead if the code breaks the process that it runs in."""
     return states.replace("crashed", "crashed fault").replace("graded", "graded stopped").split()
 
 
@@ -92,9 +92,9 @@ def earned(result):
     return sum(task.points or 0 for task in result.tasks)
 
 
-# ---- cells, and answers, that go wrong or mean ill: their code, the states that may come of it, the most points
+# ---- faulty or hostile cells and answers: their code, the states that may result, the most points
 
-OTHERS = 17 - 4 - 4 - 4  # what is left where `gates` is wrong: lstm_step and MyLSTMCell call it
+OTHERS = 17 - 4 - 4 - 4  # the points left if `gates` is wrong: lstm_step and MyLSTMCell call it
 WRONG = "\ndef gates(a):\n    return (torch.zeros(*a.shape[:-1], a.shape[-1] // 4),) * 4\n"
 
 FILES = """
@@ -111,8 +111,8 @@ def files(data):
             pass
 """
 
-# From memmove's address to the C library's syscall(); by it the one kind of new process that the filter lets a
-# runner make, each making the next. It ends by itself, should the walls have fallen.
+# Find the C library's syscall() from memmove's address, and make the one kind of new process that the filter
+# allows a runner, each making the next. This ends by itself even if the walls do not hold.
 SYSCALL = """
 import ctypes, _ctypes, os, struct, time
 data = open('/usr/lib/x86_64-linux-gnu/libc.so.6', 'rb').read()
@@ -137,7 +137,7 @@ while time.time() - begin < 20:
     if syscall(56, 0x8000 | 17, 0, 0, 0, 0, 0): os._exit(0)
 """
 )
-# Looks for a system call that is let through, and says so by its end.
+# Look for a system call that is allowed, and report it by ending the process.
 NATIVE = """
 def refused(*numbers):
     answer = syscall(*numbers, *[0] * (7 - len(numbers)))
@@ -247,9 +247,9 @@ CELLS = {
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_a_cell(host, name):
+def test_hostile_cell_earns_nothing(sandbox, name):
     source, states, most = CELLS[name]
-    result = attack(host, with_cell(source), SHORT if "timeout" in states else SMALL)
+    result = attack(sandbox, with_cell(source), SHORT if "timeout" in states else SMALL)
     assert result.state in may_be(states), result
     assert earned(result) <= most
     if result.state == "graded" and states == "graded":
@@ -257,9 +257,9 @@ def test_a_cell(host, name):
 
 
 @pytest.mark.parametrize(("size", "most"), [(2**23, FOLDER_BYTES // 2**23 + 1), (1, FOLDER_FILES)])
-def test_many_files_are_bounded_together(host, tmp_path, size, most):
+def test_total_size_of_files_is_bounded(sandbox, tmp_path, size, most):
     if not can_mount_in_memory(tmp_path):
-        pytest.skip("no mounts of one's own here")
+        pytest.skip("this process may not mount anything")
     fill = f"""
 import os
 written = 0
@@ -273,15 +273,15 @@ except OSError:
 if written >= {most} or written < {most} // 2:
     os._exit(1)
 """
-    result = attack(host, with_cell(fill), Limits())
+    result = attack(sandbox, with_cell(fill), Limits())
     assert (result.state, result.points) == ("graded", 17), result
 
 
-# Answers to `gates`. They are called in the process that answers the cases, where no cell's code runs any more.
+# Answers to `gates`. They are called in the process that answers the cases, where no cell's code runs.
 ANSWERS = {
     "exit": ("import os\ndef gates(a): os._exit(0)", "crashed"),
     "abort": ("import os\ndef gates(a): os.abort()", "crashed"),
-    # an answer can't send signals, not even to itself
+    # an answer cannot send signals, not even to itself
     "segfault": ("import faulthandler\ndef gates(a): faulthandler._sigsegv()", "crashed graded"),
     "kills itself": ("import signal\ndef gates(a): signal.raise_signal(signal.SIGKILL)", "crashed graded"),
     "SystemExit": ("def gates(a): raise SystemExit(0)", "graded"),
@@ -337,7 +337,7 @@ ANSWERS = {
         "graded",
     ),
     "numbers too large": ("def gates(a): return 10**1000, 10**30, float('nan'), 1j", "graded"),
-    "an error that can't be read": (
+    "an error that cannot be read": (
         "class E(BaseException):\n    def __str__(self): raise SystemExit\n    __repr__ = __str__\n"
         "    __traceback__ = property(lambda self: 1 / 0)\ndef gates(a): raise E",
         "graded",
@@ -366,9 +366,9 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_an_answer(host, name):
+def test_hostile_answer_earns_nothing(sandbox, name):
     source, states = ANSWERS[name]
-    result = attack(host, answered(gates=source), SHORT if "timeout" in states else SMALL)
+    result = attack(sandbox, answered(gates=source), SHORT if "timeout" in states else SMALL)
     assert result.state in may_be(states), result
     assert earned(result) <= OTHERS
     if states == "graded":
@@ -378,10 +378,10 @@ def test_an_answer(host, name):
 @pytest.mark.parametrize(
     "swallow", ["", "    signal.signal(signal.SIGALRM, signal.SIG_IGN)\n"], ids=["", "deaf"]
 )
-def test_an_answer_that_loops(host, swallow):
-    """The check's own 5 seconds end it; without them, the process's processor time."""
+def test_endless_answer_is_ended(sandbox, swallow):
+    """The check's limit of 5 seconds ends it; if that is ignored, the process's limit of processor time does."""
     source = f"import signal\ndef from_cs231n(Wx, Wh, b):\n{swallow}    while True: pass"
-    result = attack(host, answered(from_cs231n=source), Limits(cpu=1 if swallow else 60))
+    result = attack(sandbox, answered(from_cs231n=source), Limits(cpu=1 if swallow else 60))
     task = result.tasks[3]
     if swallow:
         assert (task.state, task.points) in (("timeout", None), ("crashed", None))
@@ -390,7 +390,7 @@ def test_an_answer_that_loops(host, swallow):
     assert earned(result) == 14
 
 
-# ---- the walls, tried from a cell and from the process that answers: with nothing that would do harm if they fell
+# ---- the walls, tested from a cell and from an answer, with nothing that would do harm if they did not hold
 
 PROBES = {
     "solutions": "open(ROOT + '/solutions/06_lstm_gates/lstm_gates.ipynb').read()",
@@ -474,8 +474,8 @@ PROBES = {
 
 
 @pytest.fixture(scope="module")
-def probed(host, tmp_path_factory):
-    """What of PROBES could be done: from a cell, and from an answer."""
+def probed(sandbox, tmp_path_factory):
+    """Return the results of two tasks that report which PROBES succeeded in a cell and in an answer."""
     other = tmp_path_factory.mktemp("submitted") / "lstm_gates.ipynb"
     other.write_text("mine")
     other.chmod(0o666)
@@ -503,20 +503,20 @@ def probed(host, tmp_path_factory):
         gates="\n".join(lines).replace("def from_", "def other_"),
         from_cs231n="from_cs231n = other_cs231n",
     )
-    result = attack(host, notebook, Limits())
+    result = attack(sandbox, notebook, Limits())
     assert other.read_text() == "mine"
     return {"cell": result.tasks[1], "answer": result.tasks[3]}
 
 
 @pytest.mark.parametrize("where", ["cell", "answer"])
-def test_nothing_beyond_the_walls_can_be_done(probed, where):
+def test_probe_is_refused(probed, where):
     assert "raised ValueError" in probed[where].text
     assert ": []." in probed[where].text, probed[where].text
 
 
-# ---- the thing to build, called all the same
+# ---- calling the thing to build in spite of the lock
 
-# What Python runs between the copy's beginning and the moment in which it is locked.
+# Code that Python may run between the start of the copy and the moment when it is locked.
 MEANWHILE = """
 import gc, os, sys, threading
 found = []
@@ -532,7 +532,7 @@ def look(*arguments):
 class Last:
     def __del__(self): look()
 """
-# Two-dimensional, as the operation wants it: else these would fail by their inputs, not by the lock.
+# Two-dimensional inputs, as the operation requires: otherwise the inputs would fail, not the lock.
 TWO = """
 def two(f, x, state, *weights):
     if x.dim() == 2: return tuple(f(x, list(state), *weights))
@@ -647,25 +647,25 @@ BANNED = {
 
 
 @pytest.mark.parametrize("name", BANNED)
-def test_what_is_to_be_built_does_not_answer(host, name):
-    """lstm_step and MyLSTMCell, which calls it: no point. The task is flagged where the call was seen."""
-    result = grade("mallory", LSTM_GATES, answered(lstm_step=BANNED[name]), host, Limits())
+def test_thing_to_build_earns_nothing(sandbox, name):
+    """lstm_step, and MyLSTMCell, which calls it, earn nothing. The task is flagged if the call was seen."""
+    result = grade("mallory", LSTM_GATES, answered(lstm_step=BANNED[name]), sandbox, Limits())
     assert result.state in ("flagged", "graded", "stopped"), result
     assert earned(result) <= 17 - 4 - 4, result
     assert [task.points for task in result.tasks][:2] == [2, 4]
 
 
-def test_the_class_is_torchs(host):
-    result = attack(host, answered(MyLSTMCell="MyLSTMCell = nn.LSTMCell"))
+def test_the_class_is_torchs(sandbox):
+    result = attack(sandbox, answered(MyLSTMCell="MyLSTMCell = nn.LSTMCell"))
     assert (result.state, result.points) == ("flagged", 13)
-    assert result.reason == "MyLSTMCell: this calls torch.nn.LSTMCell: that is the thing to build here."
+    assert result.reason == "MyLSTMCell: this calls torch.nn.LSTMCell: that is what you should build here."
 
 
 # ---- the notebook itself
 
 
-def test_doubled_ids_and_forged_marks(host):
-    """All cells say that they are the check of the task with the most points, already graded."""
+def test_duplicated_ids_and_forged_metadata_earn_nothing(sandbox):
+    """All cells claim to be the check of the task with the most points."""
     notebook = solved()
     for cell in notebook.cells:
         cell.metadata["nbgrader"] = {
@@ -675,33 +675,33 @@ def test_doubled_ids_and_forged_marks(host):
             "locked": True,
         }
         cell.id = "same"
-    result = attack(host, json.dumps(notebook).encode())
+    result = attack(sandbox, json.dumps(notebook).encode())
     assert result.state == "graded"
-    assert earned(result) == 0  # nothing is left of the answers
+    assert earned(result) == 0  # no answer is found
 
 
-def test_nothing_of_a_student_is_left_for_the_next(host):
-    """The server's memory, which each fork inherits, has no code of theirs, no input, and no answer."""
+def test_no_data_of_a_student_is_left_for_the_next(sandbox):
+    """The server's memory, which each fork inherits, contains no student's code, no input and no answer."""
     group = next(iter(LSTM_GATES._inputs), None)
     answer = (
         "leftbehind = 1\ndef cell_state(f, i, g, c):\n    print('said' 'aloud')\n    return f * c + i * g"
     )
-    result = attack(host, answered(cell_state=answer), Limits())
+    result = attack(sandbox, answered(cell_state=answer), Limits())
     group = group or next(iter(LSTM_GATES._inputs))
     inputs = unpack_inputs(LSTM_GATES.inputs(group))[0][0]
     tensor = next(value for value in inputs.values() if isinstance(value, torch.Tensor) and value.numel() > 3)
     assert result.points == 17
     assert "It prints: `saidaloud`" in result.tasks[0].remarks
-    memory = _memory(host._process.pid)
+    memory = _memory(sandbox._process.pid)
     assert b"rnncourse" in memory
     assert b"left" + b"behind = 1" not in memory
     assert tensor.numpy().tobytes()[:32] not in memory
-    assert b"said" + b"aloud" not in memory  # an answer tells what was printed
+    assert b"said" + b"aloud" not in memory  # the message with the answers contains what was printed
 
 
 def _memory(pid):
     parts = []
-    os.kill(pid, signal.SIGSTOP)  # or its memory would change while it is read
+    os.kill(pid, signal.SIGSTOP)  # otherwise its memory would change while it is read
     os.waitpid(pid, os.WUNTRACED)
     try:
         with open(f"/proc/{pid}/mem", "rb", 0) as memory:
@@ -712,26 +712,26 @@ def _memory(pid):
                     memory.seek(begin)
                     parts.append(memory.read(end - begin))
     except PermissionError:
-        pytest.skip("another process's memory can't be read here")
+        pytest.skip("another process's memory cannot be read here")
     finally:
         os.kill(pid, signal.SIGCONT)
     return b"".join(parts)
 
 
-def test_processes_that_multiply_are_ended(host):
-    """Also after the last answer."""
+def test_processes_that_multiply_are_ended(sandbox):
+    """This holds after the last answer, too."""
     crowd = """
 for _ in range(5):
     if syscall(56, 0x8000 | 17, 0, 0, 0, 0, 0) == 0:
         time.sleep(60); os._exit(0)
 time.sleep(60)
 """
-    result = attack(host, with_cell(SYSCALL + crowd, before=None), Limits())
+    result = attack(sandbox, with_cell(SYSCALL + crowd, before=None), Limits())
     assert (result.state, result.points) == ("graded", 17)
-    assert result.reason == "After the last task its process crashed, or was made to end."
+    assert result.reason == "After the last task its process crashed or was ended."
 
 
-def test_points_in_the_notebook_count_for_nothing(host):
+def test_points_in_the_notebook_are_ignored(sandbox):
     notebook = solved()
     for cell in notebook.cells:
         if cell.metadata.get("nbgrader", {}).get("solution"):
@@ -739,7 +739,7 @@ def test_points_in_the_notebook_count_for_nothing(host):
         elif cell.metadata.get("nbgrader", {}).get("grade"):
             cell.metadata.nbgrader.points = 100
             cell.source = "4"
-    result = attack(host, written(notebook))
+    result = attack(sandbox, written(notebook))
     assert (result.state, result.points, result.total) == ("graded", 0, 17)
 
 
@@ -749,8 +749,8 @@ def test_points_in_the_notebook_count_for_nothing(host):
     b'{"nbformat": 4, "cells": [{"cell_type": 5}]}', b'{"nbformat": 3}', b'{"nbformat": 3, "worksheets": 7}',
     PERFECT[: len(PERFECT) // 2], b"PK\x03\x04" + bytes(100), b'{"cells": ' + b"9" * 5000,
 ], ids=lambda data: repr(data[:30]))  # fmt: skip
-def test_what_is_no_notebook_is_invalid(host, data):
-    result = grade("mallory", LSTM_GATES, data, host, SMALL)
+def test_file_that_is_not_a_notebook_is_invalid(sandbox, data):
+    result = grade("mallory", LSTM_GATES, data, sandbox, SMALL)
     assert result.state == "invalid"
     assert result.points is None
     assert result.reason.endswith((".", "?"))
@@ -765,15 +765,15 @@ def test_what_is_no_notebook_is_invalid(host, data):
     {"cell_type": "code", "source": "lambda: " * 3000 + "1"}, {"cell_type": "code", "source": "x = " + "1+" * 10**4 + "1"},
     {"cell_type": "code", "source": "\f\r\x0b\u2028" * 50}, {"cell_type": "code", "source": "%" * 1000 + "\n!" * 100},
 ], ids=lambda cell: repr(cell)[:60])  # fmt: skip
-def test_an_odd_cell_costs_nothing_else(host, cell):
+def test_odd_cell_does_not_affect_other_cells(sandbox, cell):
     document = json.loads(PERFECT)
     document["cells"].insert(3, cell)
-    result = attack(host, json.dumps(document).encode(), Limits())
+    result = attack(sandbox, json.dumps(document).encode(), Limits())
     assert (result.state, result.points) == ("graded", 17), result
 
 
 def test_names_of_any_text():
-    """names() is the one place where the grader itself reads a student's code."""
+    """names() parses a student's code in the grader's own process, so no text may break it."""
     for text in (
         "lambda: " * 3000 + "1",
         "[x for x in " * 3000,
@@ -786,7 +786,7 @@ def test_names_of_any_text():
         assert all(found is None or isinstance(found, set) for found in names(text))
 
 
-# ---- answers as bytes: forged ones
+# ---- forged bytes instead of answers
 
 ROW = {
     "returned": None, "failure": None, "calls": None, "at": "", "changed": [], "printed": "", "warned": "", "seconds": 0.1,
@@ -811,7 +811,7 @@ def same(a, b):
 
 
 @pytest.mark.parametrize("value", VALUES, ids=repr)
-def test_a_value_comes_back_as_it_went(value):
+def test_value_survives_a_round_trip(value):
     answer = Answer(value, Failure("raised", "E", "m", "l", "f"), "torch.lstm", "at", ("h",), "p", "w", 0.5)
     (back,) = unpack_answers(pack_answers([answer]), 1)
     assert same(back.returned, value)
@@ -835,7 +835,7 @@ TREES = [
 
 
 @pytest.mark.parametrize("tree", TREES, ids=lambda tree: repr(tree)[:40])
-def test_a_forged_value_is_refused(tree):
+def test_forged_value_is_refused(tree):
     for tail in (b"", bytes(8)):
         with pytest.raises(WireError):
             unpack_answers(message([ROW | {"returned": tree}], tail), 1)
@@ -852,7 +852,7 @@ def test_forged_rows_are_refused(rows):
 
 
 @pytest.mark.parametrize("data", [b"", b"\0" * 7, b"\xff" * 8, b"\xff" * 100, b"\1" + bytes(7)], ids=repr)
-def test_no_message_is_refused(data):
+def test_bytes_that_are_not_a_message_are_refused(data):
     with pytest.raises(WireError):
         unpack_answers(data, 1)
 
@@ -862,8 +862,8 @@ def test_no_message_is_refused(data):
     st.sampled_from(VALUES),
     st.lists(st.tuples(st.integers(0, 400), st.binary(max_size=4), st.integers(0, 4)), max_size=6),
 )
-def test_a_message_with_changed_bytes_is_refused_or_read(value, changes):
-    """Never anything else than a WireError. Its length is put right, or hardly any would get beyond it."""
+def test_message_with_changed_bytes_is_refused_or_read(value, changes):
+    """Nothing but a WireError may be raised. The length is corrected, or most changes would only fail there."""
     whole = bytearray(pack_answers([Answer(value)]))
     length = int.from_bytes(whole[:8], "little")
     body = whole[8:]

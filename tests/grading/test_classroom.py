@@ -1,4 +1,4 @@
-"""`rnncourse grade` as a teacher runs it: a class of all kinds, cut off and gone on with, workers killed."""
+"""`rnncourse grade` as a teacher runs it: a class of all kinds, interrupted runs, killed workers."""
 
 import csv
 import json
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from handed_in import EXERCISE, LSTM_GATES, PERFECT, ROOT, replaced
+from sample_submissions import EXERCISE, LSTM_GATES, PERFECT, ROOT, replaced
 
 from rnncourse.cli import main
 from rnncourse.grading import pool
@@ -61,7 +61,7 @@ def table(out: Path) -> dict[str, dict[str, str]]:
 def test_a_class_of_all_kinds(tmp_path):
     submitted, out = hand_in(tmp_path / "submitted", KINDS), tmp_path / "results"
     (submitted / "absent").mkdir()
-    handed = {path: path.read_bytes() for path in submitted.rglob("*.ipynb")}
+    before_grading = {path: path.read_bytes() for path in submitted.rglob("*.ipynb")}
     done = grade(submitted, "--out", out, "--workers", 1, "--feedback", "--assignment", LSTM_GATES.name)
     assert done.returncode == 3, done.stderr
     rows = table(out)
@@ -81,34 +81,34 @@ def test_a_class_of_all_kinds(tmp_path):
     assert "your numbers are those of gates in the order i, f, o, g" in page
     assert "mistake" in (out / "index.html").read_text("utf-8")
 
-    # Again, and nothing has changed: no worker is started, no byte of a result is another.
+    # Grade again, with nothing changed: no byte of a result changes.
     before = {path: path.read_bytes() for path in sorted(out.rglob("*.json"))}
     again = grade(submitted, "--out", out, "--resume", "--feedback", "--assignment", LSTM_GATES.name)
     assert again.returncode == 3
     assert {path: path.read_bytes() for path in sorted(out.rglob("*.json"))} == before
-    assert {path: path.read_bytes() for path in submitted.rglob("*") if path.is_file()} == handed
+    assert {path: path.read_bytes() for path in submitted.rglob("*") if path.is_file()} == before_grading
 
 
-def test_killed_midway_and_gone_on_with(tmp_path):
+def test_run_killed_midway_can_be_resumed(tmp_path):
     kinds = {f"s{k}": KINDS[name] for k, name in enumerate(("perfect", "half", "empty") * 4)}
     submitted, out = hand_in(tmp_path / "submitted", kinds), tmp_path / "results"
     words = [*COMMAND, str(submitted), "--out", str(out), "--workers", "1"]
     process = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.DEVNULL, start_new_session=True)
-    kept = []
-    while len(kept) < 3 and process.poll() is None:
-        kept = sorted((out / "results").rglob("*.json"))
+    saved = []
+    while len(saved) < 3 and process.poll() is None:
+        saved = sorted((out / "results").rglob("*.json"))
         time.sleep(0.005)
     family = psutil.Process(process.pid).children(recursive=True)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    assert len(kept) >= 3
+    assert len(saved) >= 3
     whole = {path: path.read_bytes() for path in sorted((out / "results").rglob("[!.]*.json"))}
     assert all(json.loads(text)["points"] is not None for text in whole.values())
-    psutil.wait_procs(family)  # neither workers nor servers stay behind
+    psutil.wait_procs(family)  # all workers and servers end
 
     done = grade(submitted, "--out", out, "--workers", 1, "--resume")
     assert done.returncode == 0, done.stderr
-    assert {path: path.read_bytes() for path in whole} == whole  # what was finished was not done again
+    assert {path: path.read_bytes() for path in whole} == whole  # finished submissions were not graded again
     expected = {"perfect": "17", "half": "7", "empty": "0"}
     names = ("perfect", "half", "empty") * 4
     assert {s: row["points"] for s, row in table(out).items()} == {
@@ -135,11 +135,11 @@ def test_a_killed_worker_costs_no_result():
     ("words", "says"),
     [
         (("nowhere", "--out", "OUT"), "nowhere"),
-        (("SUBMITTED", "--out", "OUT", "--assignment", "06_lstm_gate"), "Is 06_lstm_gates meant?"),
-        (("SUBMITTED", "--out", "OUT", "--course", "OUT"), "Start in the course's folder, or say --course"),
+        (("SUBMITTED", "--out", "OUT", "--assignment", "06_lstm_gate"), "Did you mean 06_lstm_gates?"),
+        (("SUBMITTED", "--out", "OUT", "--course", "OUT"), "Start in the course's folder, or pass --course"),
     ],
 )
-def test_what_cannot_be_graded_is_said_in_a_sentence(words, says, tmp_path, capsys, monkeypatch):
+def test_ungradable_input_is_refused_in_a_sentence(words, says, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     hand_in(tmp_path / "submitted", {"ana": PERFECT})
     places = {"SUBMITTED": str(tmp_path / "submitted"), "OUT": str(tmp_path / "out")}
@@ -156,22 +156,22 @@ def test_a_run_without_its_seed_is_refused(tmp_path, capsys, monkeypatch):
     (out / "run.json").write_text("{}")
     submitted = hand_in(tmp_path / "submitted", {"ana": PERFECT})
     assert main(["grade", str(submitted), "--out", str(out)]) == 2
-    assert "run.json can't be read" in capsys.readouterr().err
+    assert "run.json cannot be read" in capsys.readouterr().err
 
 
-def test_without_a_sandbox_it_refuses(monkeypatch, capsys, tmp_path):
+def test_grading_is_refused_without_a_sandbox(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(walls, "missing", lambda: ["Landlock"])
     assert main(["grade", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
-    assert "--no-sandbox grades all the same" in capsys.readouterr().err
+    assert "Pass --no-sandbox to grade anyway" in capsys.readouterr().err
 
 
-def test_ctrl_c_says_what_is_kept(monkeypatch, capsys, tmp_path):
+def test_ctrl_c_says_where_the_results_are(monkeypatch, capsys, tmp_path):
     def stopped(options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("rnncourse.grading.classroom.grade_class", stopped)
     assert main(["grade", str(tmp_path), "--out", str(tmp_path / "out")]) == 130
-    assert "with --resume it goes on" in capsys.readouterr().err
+    assert "pass --resume to continue" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -179,12 +179,12 @@ def test_ctrl_c_says_what_is_kept(monkeypatch, capsys, tmp_path):
     [
         (("SUBMITTED", "--out", "SUBMITTED"), "look like a student's: choose another --out"),
         (("SUBMITTED", "--out", "SUBMITTED/results"), "look like a student's: choose another --out"),
-        ((".", "--out", "OUT"), "is its folder submitted/ meant?"),
+        ((".", "--out", "OUT"), "did you mean its subfolder submitted/?"),
         (
             ("SUBMITTED", "--out", "SUBMITTED/ana/06_lstm_gates/lstm_gates.ipynb"),
             "is a file: expected a folder",
         ),
-        (("SUBMITTED", "--out", "/proc/results"), "can't be written"),
+        (("SUBMITTED", "--out", "/proc/results"), "cannot be written"),
         (("SUBMITTED", "--out", "OUT", "--scheduler", "tcp://127.0.0.1:1"), "does not begin with tls://"),
         (("SUBMITTED", "--out", "OUT", "--scheduler", "tls://127.0.0.1:1"), "pass --tls-ca-file, --tls-cert"),
         (
@@ -194,7 +194,7 @@ def test_ctrl_c_says_what_is_kept(monkeypatch, capsys, tmp_path):
         (("SUBMITTED", "--out", "OUT", "--gradebook", "pyproject.toml"), "file is not a database"),
     ],
 )
-def test_places_that_cannot_be_meant_are_refused(words, says, tmp_path, capsys, monkeypatch):
+def test_impossible_paths_and_addresses_are_refused(words, says, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     submitted = hand_in(tmp_path / "submitted", {"ana": PERFECT})
     places = (("SUBMITTED", str(submitted)), ("OUT", str(tmp_path / "out")))
@@ -227,25 +227,25 @@ def test_a_teachers_own_exercise_is_left_to_nbgrader(tmp_path, capsys, caplog):
     assert {student: row["state"] for student, row in table(tmp_path / "out").items()} == {"ana": "invalid"}
     assert main([*words, "--assignment", "13_own"]) == 2
     assert "`nbgrader autograde 13_own` grades it" in capsys.readouterr().err
-    ours.write_text(OWN)  # a check of the teacher's own in an exercise of ours
+    ours.write_text(OWN)  # the teacher's own check in one of the course's exercises
     assert main(words) == 2
-    assert "has a graded cell 'my_test', which is none of this course's checks" in capsys.readouterr().err
+    assert "has a graded cell 'my_test', for which the course has no check" in capsys.readouterr().err
 
 
-def test_which_of_several_was_taken_is_said_to_all(tmp_path, monkeypatch):
+def test_everyone_is_told_which_file_was_graded(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     submitted, out = hand_in(tmp_path / "submitted", {"ana": KINDS["torn"]}), tmp_path / "out"
     (submitted / "ana" / "06_lstm_gates" / "lstm_gates-Copy1.ipynb").write_bytes(PERFECT)
     assert main(["grade", str(submitted), "--out", str(out), "--workers", "1", "--feedback"]) == 3
-    said = "Graded is `06_lstm_gates/lstm_gates.ipynb`"
+    said = "`06_lstm_gates/lstm_gates.ipynb` was graded"
     assert said in table(out)["ana"]["remarks"]
     for page in (out / "index.html", out / "feedback" / "06_lstm_gates" / "ana.html"):
         assert said.replace("`", "") in re.sub("</?code>", "", page.read_text("utf-8"))
 
 
-def test_words_for_what_is_no_notebook():
+def test_sentences_for_files_that_are_not_notebooks():
     for data, words in [
-        (b"# %% a script\nx = 1", r"begins with `# %% a script`: was another file given a notebook's name\?"),
+        (b"# %% a script\nx = 1", r"begins with `# %% a script`: was another file renamed to \.ipynb\?"),
         (b"\n<!DOCTYPE html><html>", "begins with `<!DOCTYPE html>"),
         (PERFECT[:1000], r"\. Was the upload cut off\?"),
     ]:
@@ -253,7 +253,7 @@ def test_words_for_what_is_no_notebook():
             read(data)
 
 
-def test_ctrl_c_while_it_starts(monkeypatch, capsys, tmp_path):
+def test_ctrl_c_during_the_start(monkeypatch, capsys, tmp_path):
     def stopped():
         raise KeyboardInterrupt
 
@@ -262,15 +262,15 @@ def test_ctrl_c_while_it_starts(monkeypatch, capsys, tmp_path):
     assert "Stopped" in capsys.readouterr().err
 
 
-def test_a_number_that_is_none(capsys):
+def test_invalid_number_of_workers_is_refused(capsys):
     for word in ("two", "0", "-1", "²"):
         with pytest.raises(SystemExit):
             main(["grade", "x", "--out", "y", "--workers", word])
-        assert f"expected a whole number from 1 on, got {word}" in capsys.readouterr().err
+        assert f"expected a whole number of at least 1, got {word}" in capsys.readouterr().err
 
 
-def test_files_beside_the_notebook_come_along(tmp_path):
-    """A helper module and its data, also in a student's zip; but not what a package is called."""
+def test_files_beside_the_notebook_are_copied_along(tmp_path):
+    """A helper module and its data are copied, also from a student's zip, but not a file named torch.py."""
     notebook = replaced("return f * c + i * g", "from helpers import new; return new(f, c, i, g)")
     module = b"import json\none = json.load(open('one.json'))\n"
     module += b"def new(f, c, i, g):\n    return one * (f * c + i * g)\n"
@@ -292,11 +292,11 @@ def test_files_beside_the_notebook_come_along(tmp_path):
         "ben": ("graded", "17"),
         "cem": ("graded", "7"),
     }
-    assert "as a package has that name: `06_lstm_gates/torch.py`" in rows["ana"]["remarks"]
+    assert "because a package has that name: `06_lstm_gates/torch.py`" in rows["ana"]["remarks"]
 
 
-def test_two_runs_into_one_folder(tmp_path, monkeypatch, capsys):
-    """The second is refused with a true sentence, and the first is not disturbed."""
+def test_second_run_into_one_folder_is_refused(tmp_path, monkeypatch, capsys):
+    """The second run is refused with the reason, and the first is not disturbed."""
     monkeypatch.chdir(ROOT)
     submitted, out = hand_in(tmp_path / "submitted", {"ana": KINDS["torn"]}), tmp_path / "out"
     out.mkdir()
@@ -309,7 +309,7 @@ def test_two_runs_into_one_folder(tmp_path, monkeypatch, capsys):
 
 
 def test_folders_that_a_killed_grader_left_are_removed(tmp_path, monkeypatch):
-    """But not one that is in use, nor what only looks like one."""
+    """A folder that is in use stays, and so does what only looks like such a folder."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     left = tmp_path / "rnncourse-left"
     (left / "box" / "deep").mkdir(parents=True)

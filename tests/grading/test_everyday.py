@@ -1,7 +1,7 @@
-"""Everyday lines above an answer, in its own cell, and answers in odd places: no honest point is lost.
+"""Everyday lines above an answer in its cell, and answers in odd places, cost no honest point.
 
-A line of which this sandbox or this machine can make nothing is passed over, and the cell goes on. Where a task
-needs what such a line would have defined, the submission is not just graded: a person is asked to look.
+A line that this sandbox or this machine cannot run is skipped, and the cell continues. If a task needs a name
+that such a line would have defined, a person is asked to look.
 """
 
 # ruff: noqa: E501 - learners' code, one piece a line
@@ -10,7 +10,7 @@ import json
 import sys
 
 import pytest
-from handed_in import EXERCISE, LSTM_GATES, PERFECT, ROOT, answered, code, marks, solved, written
+from sample_submissions import EXERCISE, LSTM_GATES, PERFECT, ROOT, answered, code, marks, solved, written
 
 from rnncourse.grading.report.feedback import feedback
 from rnncourse.grading.sandbox.client import SandboxClient
@@ -111,24 +111,24 @@ import shutil; shutil.copy('/etc/hostname', 'h'); shutil.rmtree('/content', igno
 
 
 @pytest.fixture(scope="module")
-def host():
+def sandbox():
     if lacks := missing():
         pytest.skip("; ".join(lacks))
-    with SandboxClient([ROOT / "solutions"]) as host:
-        yield host
+    with SandboxClient([ROOT / "solutions"]) as sandbox:
+        yield sandbox
 
 
-def graded(host, notebook):
-    return grade("ada", LSTM_GATES, notebook, host, Limits())
+def graded(sandbox, notebook):
+    return grade("ada", LSTM_GATES, notebook, sandbox, Limits())
 
 
-def test_there_are_enough():
+def test_enough_lines_are_tried():
     assert len(LINES) >= 69
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: line[:40])
-def test_a_line_above_an_answer(host, line):
-    result = graded(host, answered(gates=line + "\n" + GATES))
+def test_line_above_an_answer_costs_nothing(sandbox, line):
+    result = graded(sandbox, answered(gates=line + "\n" + GATES))
     assert (result.state, result.points) == ("graded", 17), (result.stopped, result)
 
 
@@ -145,12 +145,12 @@ NEEDED = {
 
 
 @pytest.mark.parametrize("name", NEEDED)
-def test_what_a_stopped_line_would_have_defined(host, name):
-    """Neither silent nor without points for the rest: a person looks, and the feedback names the cause."""
+def test_task_that_needs_a_stopped_line_is_marked(sandbox, name):
+    """The other tasks keep their points, a person is asked to look, and the feedback names the cause."""
     line, old, new, words = NEEDED[name]
-    result = graded(host, answered(gates=line + "\n" + GATES.replace(old, new)))
+    result = graded(sandbox, answered(gates=line + "\n" + GATES.replace(old, new)))
     assert result.state == "stopped", result
-    assert result.points == 5  # cell_state and from_cs231n: all else calls gates
+    assert result.points == 5  # cell_state and from_cs231n: all others call gates
     assert {task.task for task in result.tasks if task.state == "stopped"} == {
         "gates",
         "lstm_step",
@@ -159,15 +159,15 @@ def test_what_a_stopped_line_would_have_defined(host, name):
     first = line.split("\n")[0]
     assert f"The line `{first}` in your notebook stopped with" in result.reason
     assert words in result.reason
-    told = json.dumps(feedback(result))
-    assert words in told
+    shown = json.dumps(feedback(result))
+    assert words in shown
     assert result.stopped[0].line == first
     assert result.stopped[0].went_on == (name != "an error of its own")
 
 
-def test_a_wrong_answer_beside_a_stopped_cell_is_just_wrong(host):
+def test_wrong_answer_beside_a_stopped_cell_is_only_wrong(sandbox):
     wrong = "import nothing_like_it\n" + GATES.replace("torch.tanh", "torch.sigmoid")
-    result = graded(host, answered(gates=wrong))
+    result = graded(sandbox, answered(gates=wrong))
     assert (result.state, result.stopped[0].names) == ("graded", ("nothing_like_it",))
 
 
@@ -189,7 +189,7 @@ STUBS = {
 
 
 def stub_left_above(cells):
-    """The answer in a new cell below its check, the exercise's cell as it was."""
+    """Put the answer into a new cell below its check; leave the exercise's cell as it was."""
     found = []
     for cell in cells:
         name = marks(cell).get("grade_id", "")
@@ -202,7 +202,7 @@ def stub_left_above(cells):
 
 
 def stub_left_below(cells):
-    """The answer in a new cell above, the exercise's cell as it was."""
+    """Put the answer into a new cell above; leave the exercise's cell as it was."""
     found = []
     for cell in cells:
         if marks(cell).get("grade_id") in STUBS:
@@ -220,7 +220,7 @@ def answers_at_the_end(cells):
 
 
 def backwards(cells):
-    """Each task's cells in their order, the tasks from the last to the first."""
+    """Reverse the order of the tasks, but not of the cells of a task."""
     tasks = [[]]
     for cell in cells[2:]:
         tasks[-1].append(cell)
@@ -230,7 +230,7 @@ def backwards(cells):
 
 
 def used_above(cells):
-    """A cell that needs a helper stands above the helper's."""
+    """Put a cell that needs a helper above the helper's cell."""
     for cell in cells:
         if marks(cell).get("grade_id") == "gates":
             use = "s = sigma\n" + cell.source.replace("torch.sigmoid", "s")
@@ -251,41 +251,41 @@ def without_marks_and_checks(cells):
     [stub_left_above, stub_left_below, answers_at_the_end, backwards, used_above, without_marks_and_checks],
     ids=lambda change: change.__name__,
 )
-def test_an_answer_that_stands_elsewhere(host, change):
-    result = graded(host, moved(change))
+def test_answer_in_another_place_gets_full_points(sandbox, change):
+    result = graded(sandbox, moved(change))
     points = {task.task: (task.points, task.text) for task in result.tasks if task.points != task.total}
     assert (result.state, points) == ("graded", {})
 
 
-def test_true_words_for_what_was_judged_at_the_end(host):
-    said = json.dumps(feedback(graded(host, moved(stub_left_above))))
+def test_feedback_says_what_was_judged_at_the_end(sandbox):
+    said = json.dumps(feedback(graded(sandbox, moved(stub_left_above))))
     assert "judged at the end of the notebook" in said
     assert "not written yet" not in said
-    assert "judged at the end" not in json.dumps(feedback(graded(host, PERFECT)))
+    assert "judged at the end" not in json.dumps(feedback(graded(sandbox, PERFECT)))
 
 
-def test_an_empty_exercise_is_still_empty(host):
-    result = graded(host, EXERCISE.read_bytes())
+def test_an_empty_exercise_is_still_empty(sandbox):
+    result = graded(sandbox, EXERCISE.read_bytes())
     assert (result.state, result.points, result.stopped) == ("graded", 0, ())
 
 
-def test_a_loop_is_run_once(host):
-    """What a cell's end took with it is judged again, without that cell."""
+def test_endless_loop_is_run_once(sandbox):
+    """The tasks that the cell prevented are judged again, without that cell."""
     jobs = []
-    run = host.run
+    run = sandbox.run
 
     def counted(job):
         jobs.append(job)
         return run(job)
 
-    host.run = counted
+    sandbox.run = counted
     try:
         notebook = solved()
         at = [marks(cell).get("grade_id") for cell in notebook.cells].index("from_cs231n")
         notebook.cells.insert(at, code("while True: pass"))
-        result = grade("ada", LSTM_GATES, written(notebook), host, Limits(cpu=1, wall=30.0))
+        result = grade("ada", LSTM_GATES, written(notebook), sandbox, Limits(cpu=1, wall=30.0))
     finally:
-        host.run = run
+        sandbox.run = run
     assert [task.points for task in result.tasks] == [2, 4, 4, None, None]
     assert result.state == "timeout"
     assert sum("while True: pass" in job.steps for job in jobs) == 1

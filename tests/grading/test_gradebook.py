@@ -1,4 +1,4 @@
-"""Into nbgrader's gradebook: the rows that nbgrader itself writes, and formgrader shows them."""
+"""Recording in nbgrader's gradebook: the rows equal nbgrader's own, and formgrader shows them."""
 
 import contextlib
 import os
@@ -10,12 +10,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from handed_in import EXERCISE, LSTM_GATES, ROOT, solved
 from nbconvert import HTMLExporter
 from nbgrader.api import Grade, Gradebook, MissingEntry
 from nbgrader.apps.api import NbGraderAPI
 from nbgrader.coursedir import CourseDirectory
 from nbgrader.server_extensions.formgrader import handlers
+from sample_submissions import EXERCISE, LSTM_GATES, ROOT, solved
 from traitlets.config import PyFileConfigLoader
 
 from rnncourse.grading.errors import GradebookError
@@ -26,7 +26,7 @@ from rnncourse.grading.report.result import Result, TaskResult
 from rnncourse.grading.submission import ungraded
 
 NAME, STEM = LSTM_GATES.name, LSTM_GATES.stem
-OWN = {"id", "timestamp"}  # of a row, what differs between two gradebooks
+OWN = {"id", "timestamp"}  # fields that differ between two gradebooks
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def assignment():
 
 @pytest.fixture(scope="module")
 def empty(assignment, tmp_path_factory):
-    """A new gradebook. It takes nbgrader seconds to make one: each test has a copy."""
+    """Make a new gradebook. nbgrader needs seconds for it, so each test gets a copy."""
     path = tmp_path_factory.mktemp("empty") / "gradebook.db"
     record(path, assignment, [], handed_in)
     return path
@@ -52,8 +52,8 @@ def result(assignment, student="ana", points=(2, 4, 0, 0, 4), state="graded", **
     for check, given in zip(assignment.checks.values(), points, strict=True):
         one = TaskResult(check.name, f"{check.name}_check", state, None, check.points)
         if given is not None:
-            said = "right" if given == check.points else "wrong"
-            one = replace(one, state="graded", points=given, verdict=said, text="so it is.")
+            verdict = "right" if given == check.points else "wrong"
+            one = replace(one, state="graded", points=given, verdict=verdict, text="so it is.")
         tasks.append(one)
     whole = None if None in points else sum(points)
     return replace(Result(student, NAME, state, "", whole, assignment.total, tuple(tasks), "d"), **more)
@@ -64,7 +64,7 @@ def handed_in(student):
 
 
 def rows(path):
-    """All that the gradebook says, but for its own ids and times."""
+    """Return everything in the gradebook except its own ids and times."""
     with Gradebook(f"sqlite:///{path}") as book:
         said = [s.to_dict() for a in book.assignments for s in a.submissions]
         said += [a.to_dict() for a in book.assignments] + [s.to_dict() for s in book.students]
@@ -81,7 +81,7 @@ def rows(path):
 
 
 def grades(path, student="ana"):
-    """auto_score and needs_manual_grade by task."""
+    """Return auto_score and needs_manual_grade by task."""
     with Gradebook(f"sqlite:///{path}") as book:
         page = book.find_submission_notebook(STEM, NAME, student)
         return {g.name.removesuffix("_check"): (g.auto_score, g.needs_manual_grade) for g in page.grades}
@@ -95,7 +95,7 @@ def nbgrader(folder):
 
 @pytest.fixture(scope="module")
 def theirs(tmp_path_factory):
-    """A course that nbgrader alone has set up and graded: ana has two answers, and no more."""
+    """Make a course that only nbgrader has set up and graded. Ana has answered two tasks."""
     folder = tmp_path_factory.mktemp("theirs")
     shutil.copytree(ROOT / "solutions" / NAME, folder / "solutions" / NAME)
     shutil.copy(ROOT / "nbgrader_config.py", folder)
@@ -107,14 +107,14 @@ def theirs(tmp_path_factory):
     nbformat.write(notebook, folder / "submitted" / "ana" / NAME / f"{STEM}.ipynb")
     (folder / "submitted" / "ana" / NAME / "timestamp.txt").write_text("2026-02-03 10:00:00 UTC")
     api = nbgrader(folder)
-    with pytest.MonkeyPatch.context() as patch:  # it calls alembic by its bare name
+    with pytest.MonkeyPatch.context() as patch:  # nbgrader finds alembic through PATH
         patch.setenv("PATH", os.path.dirname(sys.executable), prepend=os.pathsep)
         done = [api.generate_assignment(NAME), api.autograde(NAME, "ana")]
     assert all(one["success"] for one in done), done
     return folder
 
 
-def test_the_rows_are_those_that_nbgrader_writes(theirs, assignment, path, tmp_path):
+def test_rows_equal_those_that_nbgrader_writes(theirs, assignment, path, tmp_path):
     shutil.copytree(theirs / "submitted", tmp_path / "submitted")
     shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
     said = (theirs / "submitted/ana" / NAME / f"{STEM}.ipynb").read_bytes()
@@ -129,7 +129,7 @@ def test_the_rows_are_those_that_nbgrader_writes(theirs, assignment, path, tmp_p
     assert ours["display_timestamp"] == "2026-02-03 10:00:00 UTC"
 
 
-def test_into_a_gradebook_that_nbgrader_made(theirs, assignment, tmp_path):
+def test_recording_into_a_gradebook_made_by_nbgrader(theirs, assignment, tmp_path):
     path = tmp_path / "course" / "gradebook.db"
     shutil.copytree(theirs, path.parent)
 
@@ -145,7 +145,7 @@ def test_into_a_gradebook_that_nbgrader_made(theirs, assignment, tmp_path):
     assert of_ana() != before
 
 
-def test_ungraded_is_no_score_and_waits_for_a_person(assignment, path, tmp_path):
+def test_ungraded_has_no_score_and_needs_manual_grading(assignment, path, tmp_path):
     lost = [ungraded(state, assignment, state, "Why.") for state in ("invalid", "missing", "crashed")]
     part = result(assignment, "part", (2, None, 0, 0, 4), "timeout")
     record(path, assignment, [*lost, part], handed_in)
@@ -166,13 +166,13 @@ def test_ungraded_is_no_score_and_waits_for_a_person(assignment, path, tmp_path)
     assert {path.name for path in (tmp_path / "autograded").iterdir()} == {"crashed", "invalid", "part"}
 
 
-def test_ungraded_after_graded_has_no_score_any_more(assignment, path):
+def test_ungraded_after_graded_has_no_score(assignment, path):
     record(path, assignment, [result(assignment)], handed_in)
     record(path, assignment, [ungraded("ana", assignment, "crashed", "Why.")], handed_in)
     assert set(grades(path).values()) == {(None, True)}
 
 
-def test_twice_changes_nothing(assignment, path, tmp_path):
+def test_recording_twice_changes_nothing(assignment, path, tmp_path):
     class_ = [result(assignment, f"s{n}") for n in range(3)] + [
         result(assignment, "t", (None,) * 5, "memory")
     ]
@@ -193,8 +193,8 @@ def test_more_than_one_batch(assignment, path, monkeypatch):
         assert [s["score"] for s in book.submission_dicts(NAME)] == [10.0] * 5
 
 
-def test_what_a_person_gave_stays(assignment, path):
-    """A person settles a flagged task. The same again leaves it so; another result asks the person again."""
+def test_manual_score_stays(assignment, path):
+    """A person settles a flagged task. The same result leaves that so; another one asks the person again."""
     one = result(assignment)
     tasks = [replace(task, state="flagged", verdict="forbidden", points=0) for task in one.tasks[:1]]
     flagged = replace(one, state="flagged", tasks=(*tasks, *one.tasks[1:]))
@@ -212,7 +212,7 @@ def test_what_a_person_gave_stays(assignment, path):
         assert book.find_grade("cell_state_check", STEM, NAME, "ana").score == 1.0
 
 
-def test_flagged_asks_though_the_score_is_the_same(assignment, path):
+def test_flag_requests_manual_grading_even_if_the_score_is_the_same(assignment, path):
     wrong = result(assignment, points=(0, 4, 0, 0, 4))
     tasks = [
         replace(task, state="flagged", verdict="forbidden", text="calls it.") for task in wrong.tasks[:1]
@@ -236,7 +236,7 @@ def test_another_versions_gradebook_is_refused(assignment, path):
 
 
 def test_odd_names(assignment, path, tmp_path, caplog):
-    """Scores for all; a notebook where the name can be a folder's, and never outside of autograded/."""
+    """All get scores. A notebook is written if the name can be a folder name, never outside autograded/."""
     names = [
         "Zoë Ñandú",
         "李 雷",
@@ -295,7 +295,7 @@ def test_formgrader_shows_code_and_verdict(assignment, path, tmp_path):
     sources = {cell.id: cell.source for cell in shown.cells}
     assert sources["gates"] == cell.source
     assert sources["gates-check"] == "check.gates(gates)"
-    assert sources["lstm-step"] == "# not in what was handed in"
+    assert sources["lstm-step"] == "# this cell is missing from the submission"
     assert [source for name, source in sources.items() if name.startswith("own-")] == ["own = 1"]
     assert {c.id: c.metadata for c in given.cells}.items() <= {c.id: c.metadata for c in shown.cells}.items()
     exporter = HTMLExporter(template_name="formgrade", extra_template_basedirs=[handlers.template_path])
@@ -311,7 +311,7 @@ def test_formgrader_shows_code_and_verdict(assignment, path, tmp_path):
         },
     )
     assert "gates:</b> so it is." in html
-    assert "lstm_step was not judged. It has no points, and that is not 0." in html
+    assert "lstm_step was not judged. It has no score yet, which does not mean 0 points." in html
     assert "FORGED" not in html
     assert "alert(1)" not in html
 
@@ -319,26 +319,26 @@ def test_formgrader_shows_code_and_verdict(assignment, path, tmp_path):
 @pytest.mark.parametrize(
     "said", [b"", b"{", b"\xff", None, b'{"cells": [], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}']
 )
-def test_nothing_readable_is_shown_as_the_empty_exercise(assignment, said):
+def test_unreadable_notebook_is_shown_as_the_empty_exercise(assignment, said):
     shown = autograded(assignment, said, ungraded("ana", assignment, "invalid", "Why."))
     nbformat.validate(shown)
     solutions = [c for c in shown.cells if c.metadata.get("nbgrader", {}).get("solution")]
-    assert {cell.source for cell in solutions} == {"# not in what was handed in"}
+    assert {cell.source for cell in solutions} == {"# this cell is missing from the submission"}
     assert shown.cells[0].source.startswith("**invalid**")
 
 
-def test_of_the_teachers_source_no_answer_is_shown():
+def test_no_answer_from_the_teachers_source_is_shown():
     notebook = autograded(LSTM_GATES, handed_in("ana"), result(LSTM_GATES))
     assert [cell.id for cell in notebook.cells if cell.get("outputs")] == [
         cell.id for cell in notebook.cells if cell.metadata.get("nbgrader", {}).get("grade")
     ]
     shown = nbformat.writes(notebook)
     assert "BEGIN SOLUTION" not in shown
-    assert "**Why so.**" not in shown
+    assert "**Why?**" not in shown
     assert "f * c + i * g" not in shown
 
 
-def test_what_is_no_gradebook_is_refused_and_left_as_it_is(assignment, tmp_path):
+def test_file_that_is_not_a_gradebook_is_refused_and_unchanged(assignment, tmp_path):
     text, other = tmp_path / "notes.txt", tmp_path / "moodle.db"
     text.write_text("not a database")
     with contextlib.closing(sqlite3.connect(other)) as database:
@@ -347,7 +347,7 @@ def test_what_is_no_gradebook_is_refused_and_left_as_it_is(assignment, tmp_path)
     for path, words in [
         (text, "file is not a database"),
         (tmp_path / "nowhere" / "gradebook.db", "unable to open"),
-        (other, "moodle.db is a database, but no gradebook of nbgrader's"),
+        (other, "moodle.db is a database, but not a gradebook of nbgrader"),
     ]:
         with pytest.raises(GradebookError, match=words):
             prepare(path, [assignment])

@@ -1,4 +1,4 @@
-"""Honest work, however odd its notebook: full points. And the grader's points are the notebook's own."""
+"""Honest work gets full points, however odd its notebook, and the grader's points equal the notebook's."""
 
 # ruff: noqa: E501 - learners' code, one piece a line
 
@@ -11,7 +11,7 @@ from dataclasses import replace
 import cloudpickle
 import nbformat
 import pytest
-from handed_in import (
+from sample_submissions import (
     LSTM_GATES,
     PERFECT,
     ROOT,
@@ -36,15 +36,15 @@ if sys.platform != "linux":
 
 
 @pytest.fixture(scope="module")
-def host():
+def sandbox():
     if lacks := missing():
         pytest.skip("; ".join(lacks))
-    with SandboxClient([ROOT / "solutions"]) as host:
-        yield host
+    with SandboxClient([ROOT / "solutions"]) as sandbox:
+        yield sandbox
 
 
-def graded(host, notebook, of=LSTM_GATES):
-    return grade("ada", of, notebook, host, Limits())
+def graded(sandbox, notebook, of=LSTM_GATES):
+    return grade("ada", of, notebook, sandbox, Limits())
 
 
 def full(result):
@@ -52,7 +52,7 @@ def full(result):
     assert (result.state, points) == ("graded", {}), result
 
 
-# ---- cells beside the answers: each stands before the second task, and then, in another notebook, at the end
+# ---- extra cells: each is put before the second task, and in another notebook at the end
 
 CELLS = {
     "magics": "%matplotlib inline\n%timeit -n 2 -r 1 sum(range(9))\n%pwd",
@@ -64,7 +64,7 @@ CELLS = {
     "prints": "import sys\nprint('x' * 10**6); print('y', file=sys.stderr)",
     "warnings": "import warnings\nwarnings.warn('careful'); warnings.simplefilter('error')",
     "an error": "1 / 0",
-    "no Python": "def f(:",
+    "not Python": "def f(:",
     "input": "name = input('who?')",
     "sys.exit": "import sys; sys.exit(1)",
     "exit": "exit()",
@@ -91,12 +91,12 @@ CELLS = {
 
 
 @pytest.mark.parametrize("name", CELLS)
-def test_a_cell_beside_the_answers(host, name):
-    full(graded(host, with_cell(CELLS[name])))
-    full(graded(host, with_cell(CELLS[name], before=None)))
+def test_cell_beside_the_answers_costs_nothing(sandbox, name):
+    full(graded(sandbox, with_cell(CELLS[name])))
+    full(graded(sandbox, with_cell(CELLS[name], before=None)))
 
 
-# ---- answers written in their own way
+# ---- unusual answers
 
 GATES = "    a_i, a_f, a_g, a_o = a.chunk(4, dim=-1)\n    return torch.sigmoid(a_i), torch.sigmoid(a_f), torch.tanh(a_g), torch.sigmoid(a_o)\n"
 ANSWERS = {
@@ -118,28 +118,28 @@ ANSWERS["annotated"] = ANSWERS["annotated"].replace("from jaxtyping import Float
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_an_answer_of_its_own_kind(host, name):
-    full(graded(host, answered(gates=ANSWERS[name])))
+def test_unusual_answer_gets_full_points(sandbox, name):
+    full(graded(sandbox, answered(gates=ANSWERS[name])))
 
 
-def test_numpy_float32_for_a_tensor(host):
-    """Not asked for, and remarked on: it costs nothing. (lstm_step could not use such gates, so another task.)"""
+def test_numpy_float32_instead_of_a_tensor_costs_nothing(sandbox):
+    """It gets a remark but costs no points. (The task is not `gates`, whose result lstm_step could not use.)"""
     source = (
         "import numpy as np\ndef cell_state(f, i, g, c):\n    return (f * c + i * g).numpy().astype('f4')\n"
     )
-    task = graded(host, answered(cell_state=source)).tasks[0]
+    task = graded(sandbox, answered(cell_state=source)).tasks[0]
     assert (task.state, task.points) == ("graded", LSTM_GATES.checks[next(iter(LSTM_GATES.checks))].points), (
         task
     )
 
 
-def test_a_class_with_more_in_it(host):
+def test_class_with_extra_members_gets_full_points(sandbox):
     source = next(c.source for c in solved().cells if marks(c).get("grade_id") == "MyLSTMCell")
     more = "\n    def extra_repr(self):\n        return str(self.hidden_size)\n\n    @property\n    def H(self):\n        return self.hidden_size\n"
-    full(graded(host, answered(MyLSTMCell=source + more)))
+    full(graded(sandbox, answered(MyLSTMCell=source + more)))
 
 
-# ---- the notebook's own form
+# ---- unusual notebooks
 
 
 def changed(change):
@@ -196,7 +196,7 @@ def checks_last(cells):
 
 
 def checks_first(cells):
-    """Run by hand from below, as one may in Jupyter."""
+    """Put all checks above the answers, as a notebook may be whose cells were run by hand."""
     return [*cells[:2], *graded_cells(cells), *[c for c in cells[2:] if not marks(c).get("grade")]]
 
 
@@ -231,52 +231,52 @@ FORMS = (
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
-def test_a_notebook_of_another_form(host, form):
-    full(graded(host, changed(form)))
+def test_notebook_of_another_form_gets_full_points(sandbox, form):
+    full(graded(sandbox, changed(form)))
 
 
-def test_another_format_encoding_and_no_kernel(host):
+def test_other_formats_and_encodings_get_full_points(sandbox):
     notebook = solved()
     notebook.metadata.clear()
-    full(graded(host, written(notebook)))
-    full(graded(host, b"\xef\xbb\xbf" + PERFECT))
-    full(graded(host, PERFECT.decode().encode("utf-16")))
+    full(graded(sandbox, written(notebook)))
+    full(graded(sandbox, b"\xef\xbb\xbf" + PERFECT))
+    full(graded(sandbox, PERFECT.decode().encode("utf-16")))
     old = nbformat.convert(solved(), 3)
-    full(graded(host, json.dumps(old).encode()))
+    full(graded(sandbox, json.dumps(old).encode()))
 
 
-# ---- the same points as in the notebook: for each task, its own check in this process is the oracle
+# ---- the same points as in the notebook: for each task, the oracle is its own check in this process
 
 SETS = sorted(path.parent.name for path in (ROOT / "solutions").glob("*/*.ipynb"))
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_a_set_solved_and_unsolved(host, name):
+def test_set_solved_and_unsolved(sandbox, name):
     of = assignment(name)
-    result = graded(host, of.notebook, of)
+    result = graded(sandbox, of.notebook, of)
     full(result)
     assert result.points == of.total > 0
     exercise = (ROOT / "exercises" / name / f"{of.stem}.ipynb").read_bytes()
-    result = graded(host, exercise, of)
+    result = graded(sandbox, exercise, of)
     assert (result.state, result.points) == ("graded", 0), result
     assert {task.verdict for task in result.tasks} == {"not written"}
 
 
 WORDS = ("points", "total", "mistake", "text", "look", "lesson", "remarks", "earned")
 LIBRARY = str(ROOT / "rnncourse").encode()
-ELSEWHERE = LIBRARY[:-1] + b"_"  # of the same length, for within a pickle
+ELSEWHERE = LIBRARY[:-1] + b"_"  # of the same length, so that a pickle stays valid
 
 
 def as_a_learners(function):
-    """A mistake's function as data that holds all of its code, which then is no longer this library's."""
+    """Return a mistake's function as a pickle with all of its code, which no longer belongs to this library."""
     return cloudpickle.dumps(function).replace(LIBRARY, ELSEWHERE)
 
 
 MANY = 40
 
 
-def test_each_known_mistake_has_the_notebooks_points_and_words(host):
-    """In each submission the next mistake of every task, up to MANY: the others are judged on the same path."""
+def test_known_mistakes_have_the_notebooks_points_and_words(sandbox):
+    """Each submission has the next mistake of every task, up to MANY; all others take the same path."""
     package = importlib.import_module("rnncourse.checks.lstm_gates")
     cloudpickle.register_pickle_by_value(package)
     try:
@@ -286,10 +286,10 @@ def test_each_known_mistake_has_the_notebooks_points_and_words(host):
     for k in range(max(len(bank) for _, bank in banks)):
         made = [(check, bank[k]) for check, bank in banks if k < len(bank)]
         cells = {check.name: f"import pickle\n{check.name} = pickle.loads({data!r})" for check, data in made}
-        tasks = {task.task: task for task in graded(host, answered(**cells)).tasks}
+        tasks = {task.task: task for task in graded(sandbox, answered(**cells)).tasks}
         for check, data in made:
             verdict, task = check.verdict(pickle.loads(data), SEED), tasks[check.name]
-            # A mistake that itself calls this library is forbidden, here and there.
+            # A mistake that itself calls this library is forbidden in both places.
             assert verdict.state == "forbidden" or verdict.mistake == check.mistakes[k].name
             told = carried(verdict.text, verdict.origin, {name: task.mistake for name, task in tasks.items()})
             verdict = replace(verdict, text=told)

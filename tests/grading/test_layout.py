@@ -1,4 +1,4 @@
-"""The rooms of grading/: imports go one way."""
+"""The subpackages of grading/ import one another in one direction only."""
 
 import ast
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import rnncourse
 
 PACKAGE = Path(rnncourse.__file__).parent / "grading"
-ROOMS = {"intake", "sandbox", "report"}
-# From a room to what it may import: other rooms, and the modules at the top that are everybody's.
+SUBPACKAGES = {"intake", "sandbox", "report"}
+# What each subpackage may import: other subpackages, and modules at the top level that all may use.
 MAY_IMPORT = {
     "intake": {"errors", "sandbox.wire"},
     "sandbox": {"errors"},
@@ -16,24 +16,24 @@ MAY_IMPORT = {
 
 
 def imports(path):
-    """What a module imports of grading, as "errors" or "sandbox.wire"."""
+    """Yield what a module imports from grading, such as "errors" or "sandbox.wire"."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("rnncourse.grading"):
             inner = node.module.removeprefix("rnncourse.grading").removeprefix(".")
             yield from [inner] if inner else [alias.name for alias in node.names]
 
 
-def test_rooms_import_one_way():
+def test_subpackages_import_in_one_direction():
     wrong = {
         (path.relative_to(PACKAGE).as_posix(), name)
-        for room, allowed in MAY_IMPORT.items()
-        for path in (PACKAGE / room).glob("*.py")
+        for package, allowed in MAY_IMPORT.items()
+        for path in (PACKAGE / package).glob("*.py")
         for name in imports(path)
-        if not {name, name.partition(".")[0]} & (allowed | {room})
+        if not {name, name.partition(".")[0]} & (allowed | {package})
     }
     assert not wrong
 
 
-def test_each_module_has_its_room():
-    assert {path.parent.name for path in PACKAGE.rglob("*.py")} == ROOMS | {"grading"}
-    assert set(MAY_IMPORT) == ROOMS
+def test_every_subpackage_is_listed():
+    assert {path.parent.name for path in PACKAGE.rglob("*.py")} == SUBPACKAGES | {"grading"}
+    assert set(MAY_IMPORT) == SUBPACKAGES

@@ -1,4 +1,4 @@
-"""The way back: marks in the LMS's own file, feedback as it takes it, a person's points, a student again."""
+"""Marks in the LMS's own files, feedback for it, a teacher's own points, and grading one student again."""
 
 import csv
 import json
@@ -6,7 +6,7 @@ import zipfile
 from datetime import UTC, datetime
 
 import pytest
-from handed_in import EXERCISE, LSTM_GATES, PERFECT, ROOT, answered, replaced
+from sample_submissions import EXERCISE, LSTM_GATES, PERFECT, ROOT, answered, replaced
 
 from rnncourse.cli import main
 from rnncourse.grading.classroom import late_by
@@ -61,7 +61,7 @@ def grade(folder, *more):
 
 
 @needs_sandbox
-def test_a_class_of_moodles_there_and_back(moodle_class, capsys):
+def test_moodle_class_round_trip(moodle_class, capsys):
     out = moodle_class / "out"
     assert grade(moodle_class, "--moodle", moodle_class / "worksheet.csv", "--due", "2026-11-20T12:00") == 3
     filled = {row["Identifier"][-3:]: row for row in rows(out / "worksheet.csv")}
@@ -77,7 +77,7 @@ def test_a_class_of_moodles_there_and_back(moodle_class, capsys):
     with zipfile.ZipFile(out / f"moodle_feedback_{LSTM_GATES.name}.zip") as archive:
         assert sorted(archive.namelist()) == sorted(f"{name}/feedback.html" for name in MOODLE)
         assert "17 of 17 points" in archive.read(f"{next(iter(MOODLE))}/feedback.html").decode()
-    # A person's points survive a run, and are in every file. One student alone is graded again.
+    # A teacher's points survive a run and are in every file. Only one student is graded again.
     (out / "overrides.csv").write_text(
         f"student,assignment,task,points,comment\nCem Öz,{LSTM_GATES.name},gates,3,shown in my office\n"
         f"Ben O'Neill_103,{LSTM_GATES.name},,5,a late try\n",
@@ -97,7 +97,7 @@ def test_a_class_of_moodles_there_and_back(moodle_class, capsys):
     assert "shown in my office" in pages[0]
     assert "Ben O&#39;Neill_103" in (out / "index.html").read_text("utf-8")
     assert grade(moodle_class, "--only", "Ana Maria Gomez") == 2
-    assert "Is Ana María Gómez meant?" in capsys.readouterr().err
+    assert "Did you mean Ana María Gómez?" in capsys.readouterr().err
 
 
 def result(student, points, number="", total=17):
@@ -105,7 +105,7 @@ def result(student, points, number="", total=17):
     return Result(student, LSTM_GATES.name, "graded", "", points, total, (task,), "d", number=number)
 
 
-def test_canvas_by_its_number_or_the_name(tmp_path):
+def test_canvas_rows_are_found_by_number_or_name(tmp_path):
     path, out = tmp_path / "gradebook.csv", tmp_path / "out"
     path.write_text(CANVAS, encoding="utf-8")
     class_ = [result("gomezanamaria", 17, "501"), result("oneillben", 7), result("stranger", 3)]
@@ -113,7 +113,7 @@ def test_canvas_by_its_number_or_the_name(tmp_path):
     filled = rows(out / "gradebook.csv")
     assert list(filled[0]) == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "LSTM Gates (991)"]
     assert [row["LSTM Gates (991)"] for row in filled] == ["17.0", "17", "7"]
-    with pytest.raises(UserError, match="expected one column whose name has gru in it"):
+    with pytest.raises(UserError, match="expected one column whose name contains gru"):
         fill_canvas(path, out, class_, "08_gru")
 
 
@@ -125,10 +125,10 @@ def test_moodle_with_semicolons_and_without_numbers(tmp_path):
     assert [row["Grade"] for row in rows(out / "w.csv")] == ["", "", "", "100.00", ""]
 
 
-def test_what_is_no_table_is_refused(tmp_path):
+def test_file_that_is_not_a_table_is_refused(tmp_path):
     path = tmp_path / "w.csv"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match="can't be read as a table"):
+    with pytest.raises(UserError, match="cannot be read as a table"):
         fill_moodle(path, tmp_path, [])
     path.write_text("a,b\n1,2\n")
     with pytest.raises(UserError, match="no column Grade"):
@@ -142,7 +142,7 @@ def test_what_is_no_table_is_refused(tmp_path):
         ("name,mark\nana,4\n", "expected the columns student, assignment, task, points, comment"),
     ],
 )
-def test_a_wrong_line_of_overrides_is_refused(tmp_path, text, words):
+def test_malformed_overrides_are_refused(tmp_path, text, words):
     (tmp_path / "overrides.csv").write_text(text.replace("student,points", "student,assignment,points")
                                             .replace("ana,x", "ana,06_lstm_gates,x"))  # fmt: skip
     with pytest.raises(UserError, match=words):
@@ -170,5 +170,5 @@ def test_an_override_of_a_task_and_of_the_whole():
         ("", ""),
     ],
 )
-def test_late_is_said_in_words(stamp, late):
+def test_lateness_in_words(stamp, late):
     assert late_by(stamp, datetime(2026, 11, 20, 13, tzinfo=UTC)) == late

@@ -1,6 +1,7 @@
-"""What grader, workers and servers send each other is plain data: no function, class or closure is pickled.
+"""Grader, workers and servers send each other only plain data: no function, class or closure is pickled.
 
-How a function is pickled changes with the version of the pickler; names, numbers and bytes do not."""
+How a function is pickled depends on the version of the pickler; names, numbers and bytes do not.
+"""
 
 import ast
 import io
@@ -14,7 +15,7 @@ import distributed.protocol.pickle
 import pytest
 import torch
 from distributed import LocalCluster
-from handed_in import LSTM_GATES, PERFECT, ROOT, assignment
+from sample_submissions import LSTM_GATES, PERFECT, ROOT, assignment
 
 import rnncourse.grading
 from rnncourse.checks.framework.cases import fresh, unchanged
@@ -37,7 +38,7 @@ needs_sandbox = pytest.mark.skipif(
 
 
 def imported(path):
-    """The names of the modules that a file imports."""
+    """Yield the names of the modules that a file imports."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (name.name.partition(".")[0] for name in node.names)
@@ -54,7 +55,7 @@ def test_no_module_of_grading_pickles():
 
 
 def document(message):
-    """A message of wire.py up to its arrays, or one that is JSON altogether."""
+    """Return the JSON document of a message, whether or not arrays follow it as in wire.py."""
     if message[:1] in (b"{", b"["):
         return json.loads(message)
     return json.loads(message[8 : 8 + int.from_bytes(message[:8], "little")])
@@ -64,8 +65,8 @@ def document(message):
 def test_the_server_is_sent_json_and_numbers(monkeypatch):
     sent, send = [], client.send
     monkeypatch.setattr(client, "send", lambda file, message: (sent.append(message), send(file, message)))
-    with client.SandboxClient([ROOT / "solutions"]) as host:
-        assert grade("ada", LSTM_GATES, PERFECT, host, Limits()).points == 17
+    with client.SandboxClient([ROOT / "solutions"]) as sandbox:
+        assert grade("ada", LSTM_GATES, PERFECT, sandbox, Limits()).points == 17
     hidden, plan, script, *inputs = map(document, sent)
     assert str(ROOT / "solutions") in hidden
     assert plan["groups"][0]["tasks"][0]["use"] == ["rnncourse.checks.framework.use", "call"]
@@ -74,7 +75,7 @@ def test_the_server_is_sent_json_and_numbers(monkeypatch):
 
 @needs_sandbox
 def test_dask_is_given_names_and_plain_data(monkeypatch):
-    """The only names in what Dask is given are Dask's own and the two that it looks up."""
+    """The pickles that Dask sends name only Dask's own objects and two of ours, which it looks up."""
     sent, named, dumps = [], set(), distributed.protocol.pickle.dumps
 
     def record(value, **options):
@@ -108,7 +109,7 @@ def test_dask_is_given_names_and_plain_data(monkeypatch):
 
 @pytest.mark.parametrize("name", SETS)
 def test_inputs_arrive_as_they_were_drawn(name):
-    """The arguments of every case of every set, of each kind that there is."""
+    """This holds for the arguments of every case of every exercise set."""
     given = [[case.arguments for case in check.cases(3)] for check in assignment(name).checks.values()]
     arrived = unpack_inputs(pack_inputs(given))
     assert len(arrived) == len(given)
@@ -132,7 +133,7 @@ def test_every_use_is_found_by_its_names(name):
         assert found.wants == check.use.wants
 
 
-def test_a_plan_comes_back_as_it_went():
+def test_plan_survives_a_round_trip():
     tasks = tuple(
         Task(f"t{k}", ("module", "name"), frozenset({"torch.lstm", f"f{k}"}), k + 0.5, k) for k in (1, 2)
     )

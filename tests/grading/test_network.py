@@ -1,6 +1,6 @@
-"""No other user of the machine reaches a run: nothing listens, and no pipe, file or memory of it opens.
+"""No other user of the machine can reach a run: nothing listens, and its pipes, files and memory are closed.
 
-A cluster's scheduler and workers do listen; they talk to those alone who hold the class's certificate.
+A cluster's scheduler and workers do listen, but they only talk to holders of the class's certificate.
 """
 
 import os
@@ -15,7 +15,7 @@ import psutil
 import pytest
 from distributed import Client, LocalCluster
 from distributed.security import Security
-from handed_in import EXERCISE, LSTM_GATES, PERFECT, ROOT, with_cell
+from sample_submissions import EXERCISE, LSTM_GATES, PERFECT, ROOT, with_cell
 
 from rnncourse.cli import main
 from rnncourse.grading import worker
@@ -40,7 +40,7 @@ def hand_in(folder, notebooks):
 
 
 def as_nobody(look):
-    """What `look()` returns, a string, in a process of another user's."""
+    """Return the string that `look()` returns in a process of another user."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -64,7 +64,7 @@ def family(process):
 
 
 def listening(pids):
-    """The sockets on which these processes listen: (kind, address), and abstract ones with their @."""
+    """Return the sockets on which these processes listen: (kind, address), with an @ for abstract ones."""
     inodes = set()
     for pid in pids:
         try:
@@ -88,7 +88,7 @@ def listening(pids):
 
 
 def opened(pids):
-    """What of these processes another user can open: their files and pipes, memory, environment."""
+    """Return what can be opened of these processes: their files and pipes, memory, environment."""
     found = []
     for pid in pids:
         try:
@@ -107,7 +107,7 @@ def opened(pids):
 
 @needs_sandbox
 @needs_root
-def test_another_user_finds_no_door(tmp_path):
+def test_another_user_can_open_nothing(tmp_path):
     tmp_path.chmod(0o755)
     for parent in tmp_path.parents[:2]:
         parent.chmod(0o755)
@@ -134,8 +134,8 @@ def test_another_user_finds_no_door(tmp_path):
     assert "8787" not in (tmp_path / "said").read_text()
 
 
-def test_the_looker_does_look():
-    """A listening socket of this very process is seen, and another user's open file is not."""
+def test_open_sockets_are_found():
+    """The listening sockets of this process are found, so an empty list means something."""
     with socket.socket() as tcp, socket.socket(socket.AF_UNIX) as unix:
         tcp.bind(("127.0.0.1", 0))
         tcp.listen()
@@ -151,7 +151,7 @@ def test_the_looker_does_look():
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    """One that signs itself, and its key: who has the two may talk on the cluster."""
+    """Make a self-signed certificate and its key, which give access to the cluster."""
     folder = tmp_path_factory.mktemp("tls")
     words = "openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=rnncourse -keyout class.key"
     try:
@@ -190,8 +190,8 @@ def test_a_class_on_a_cluster_over_tls(tmp_path, monkeypatch, tls_cluster, certi
     assert '"points": 17' in (tmp_path / "out" / "results" / LSTM_GATES.name / "ana.json").read_text()
 
 
-def test_a_cluster_does_not_talk_to_strangers(tls_cluster, certificate, tmp_path):
-    """Neither without a certificate, nor with one that somebody else has made."""
+def test_cluster_refuses_strangers(tls_cluster, certificate, tmp_path):
+    """It refuses a client without a certificate, and one with somebody else's."""
     words = "openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=rnncourse -keyout key -out cert"
     subprocess.run(words.split(), cwd=tmp_path, check=True, capture_output=True)
     cert, key = str(tmp_path / "cert"), str(tmp_path / "key")
@@ -200,7 +200,7 @@ def test_a_cluster_does_not_talk_to_strangers(tls_cluster, certificate, tmp_path
     )
     plain = tls_cluster.scheduler_address.replace("tls://", "tcp://")
     for address, security in ((plain, None), (tls_cluster.scheduler_address, own)):
-        with pytest.raises(OSError):  # noqa: PT011 - of several kinds, each with its own words
+        with pytest.raises(OSError):  # noqa: PT011 - several kinds with different messages
             Client(address, security=security, timeout=2)
 
 

@@ -1,4 +1,4 @@
-"""The pages for people: the notebook's words for a student, who and what for the teacher, no hidden case."""
+"""The pages: a student gets the notebook's words, the teacher gets names and counts, and no case leaks."""
 
 import json
 import re
@@ -32,22 +32,22 @@ def keys():
     return {check.name: AnswerKey(check, check.cases(SEED)) for check in lstm_gates.CHECKS}
 
 
-def spoken(key, answers):
-    """The judge's verdict, and the task's result that grading makes of it."""
+def judged(key, answers):
+    """Return the judge's verdict, and the task's result that grading makes from it."""
     verdict = judge(key, [replace(answer, calls=None) for answer in answers])
     return verdict, _task(verdict)
 
 
 def right(key):
-    return spoken(key, key.truths)
+    return judged(key, key.truths)
 
 
 def mistaken(key, m):
-    return spoken(key, [key.mistaken(m, n) for n in range(len(key.cases))])
+    return judged(key, [key.mistaken(m, n) for n in range(len(key.cases))])
 
 
 def failing(key, **failure):
-    return spoken(key, [Answer(failure=Failure(**failure))] * len(key.cases))
+    return judged(key, [Answer(failure=Failure(**failure))] * len(key.cases))
 
 
 def unjudged(name, state, **more):
@@ -63,7 +63,7 @@ def result(tasks, student="Zoë", state="graded", reason=""):
 
 
 class Page(HTMLParser):
-    """A page's elements, words, headings and links; each tag closed by its own."""
+    """A page's elements, words, headings and links. Every tag must be closed."""
 
     def __init__(self, path):
         super().__init__()
@@ -114,15 +114,15 @@ def teacher_page(out, *results):
 # ---- for a student
 
 
-def test_the_words_are_the_notebooks(tmp_path, keys):
-    """Right ways, each known mistake, and an empty task: the page has what the notebook shows, as it is."""
-    said = [right(key) for key in keys.values()]
-    said += [mistaken(key, m) for key in keys.values() for m in range(len(key.task.mistakes))]
-    said += [failing(keys["gates"], kind="not written")]
-    page, data = student_page(tmp_path, result([task for _, task in said]))
+def test_page_has_the_notebooks_words(tmp_path, keys):
+    """For right answers, each known mistake and an empty task, the page has exactly the notebook's output."""
+    shown = [right(key) for key in keys.values()]
+    shown += [mistaken(key, m) for key in keys.values() for m in range(len(key.task.mistakes))]
+    shown += [failing(keys["gates"], kind="not written")]
+    page, data = student_page(tmp_path, result([task for _, task in shown]))
     html = (tmp_path / "feedback" / NAME / f"{safe_name('Zoë')}.html").read_text("utf-8")
-    assert len(said) > 30
-    for verdict, task in zip((verdict for verdict, _ in said), data["tasks"], strict=True):
+    assert len(shown) > 30
+    for verdict, task in zip((verdict for verdict, _ in shown), data["tasks"], strict=True):
         assert verdict._repr_html_() in html
         score = () if verdict.state == "not written" else (task["score"],)
         parts = (f"{task['mark']} {task['text']}", task["look"], task["lesson"], *score, *task["remarks"])
@@ -130,22 +130,22 @@ def test_the_words_are_the_notebooks(tmp_path, keys):
     assert page.headings == [1, 2, 2]
 
 
-def test_what_was_not_judged_is_said_and_is_not_0(tmp_path, keys):
+def test_unjudged_task_is_named_and_is_not_0(tmp_path, keys):
     for state in ("timeout", "memory", "crashed"):
         tasks = [right(keys["cell_state"])[1], unjudged("gates", state)]
         page, data = student_page(
             tmp_path, result(tasks, state=state, reason="gates: not judged, for a reason.")
         )
-        assert "2 of 2 points so far. The other 4 could not be judged: that is not 0." in page.text
+        assert "2 of 2 points so far. The other 4 could not be judged, which does not mean 0." in page.text
         assert f"{state}: {STATES[state]}. gates: not judged, for a reason." in page.text
-        assert "gates was not judged. It has no points, and that is not 0." in page.text
+        assert "gates was not judged. It has no score yet, which does not mean 0 points." in page.text
         assert not re.search(r"\b0 of", page.text)
         assert data["points"] is None
         assert [task["points"] for task in data["tasks"]] == [2, None]
         assert data["state"] == state
     for state in ("invalid", "missing"):
         page, data = student_page(tmp_path, result([unjudged("gates", state)], state=state, reason="Why."))
-        assert "No points yet. Nothing could be judged: that is not 0." in page.text
+        assert "No score yet. Nothing could be judged, which does not mean 0 points." in page.text
         assert "Why." in page.text
         assert not re.search(r"\b0 of", page.text)
         assert data["points"] is data["tasks"][0]["points"] is None
@@ -155,11 +155,11 @@ def test_a_bar_is_as_long_as_its_share(tmp_path, keys):
     tasks = [replace(right(keys["gates"])[1], points=points) for points in (0, 1, 4)]  # of 4
     page, _ = student_page(tmp_path, result(tasks))
     widths = [float(attributes["width"]) for tag, attributes in page.tags if tag == "rect"]
-    assert widths == [100, 0, 100, 25, 100, 100]  # each bar upon its empty one
+    assert widths == [100, 0, 100, 25, 100, 100]  # each bar lies on an empty one
 
 
 def test_nothing_of_the_cases_is_in_the_feedback(tmp_path, keys):
-    """Who raises, prints or warns the inputs gets none of them back; no digest, no mistake's name."""
+    """An answer that raises, prints or warns its inputs gets none of them back. No digest, no mistake."""
     tasks, numbers = [], set()
     for key in keys.values():
         tensors = [v for case in key.cases for v in _tensors(case.arguments)]
@@ -178,7 +178,7 @@ def test_nothing_of_the_cases_is_in_the_feedback(tmp_path, keys):
                 tasks.append(failing(key, kind="problem", message=quoted)[1])
                 tasks.append(failing(key, kind="not a function", message=quoted)[1])
         printing = [replace(answer, printed=str(tensors[0]), warned=str(tensors[1])) for answer in key.truths]
-        tasks.append(spoken(key, printing)[1])
+        tasks.append(judged(key, printing)[1])
         tasks.append(mistaken(key, 0)[1])
     one = result(tasks)
     assert any(number in one.to_json() for number in numbers)  # the teacher's file has them
@@ -200,18 +200,18 @@ def _tensors(value):
     return [tensor for item in items for tensor in _tensors(item)]
 
 
-def test_sizes_and_short_numbers_stay(keys):
+def test_sizes_and_short_numbers_are_not_withheld(keys):
     message = "mat1 and mat2 shapes cannot be multiplied (3x4 and 5x16)"
     verdict, task = failing(keys["gates"], kind="raised", error="RuntimeError", message=message)
-    (told,) = feedback(result([task]))["tasks"]
-    assert told["text"] == f"{verdict.task}: {verdict.text}"
-    assert message in told["text"]
+    (shown,) = feedback(result([task]))["tasks"]
+    assert shown["text"] == f"{verdict.task}: {verdict.text}"
+    assert message in shown["text"]
 
 
 BAD = "<script>alert(1)</script>\"'&lt;{{ 7*7 }}\u202e\ud800"
 
 
-def test_forged_names_and_words_are_only_words(tmp_path, keys):
+def test_forged_names_and_words_are_escaped(tmp_path, keys):
     task = replace(failing(keys["gates"], kind="raised", error=BAD, message=BAD, line=BAD)[1], remarks=(BAD,))
     lost = unjudged("cell_state", "crashed", text=BAD)
     one = result([task, lost], student=BAD, state="crashed", reason=BAD)
@@ -220,7 +220,9 @@ def test_forged_names_and_words_are_only_words(tmp_path, keys):
     for page in pages:
         assert not {"img", "iframe", "link"} & {tag for tag, _ in page.tags}
         scripts = [tag for tag, _ in page.tags].count("script")
-        assert scripts == (page is pages[1])  # the teacher's has one of ours, and its hash lets no other run
+        assert scripts == (
+            page is pages[1]
+        )  # the teacher's page has one script, and its hash allows no other
         assert "{{ 7*7 }}" in page.text
         assert "<script>alert(1)</script>\"'&lt;" in page.text
         assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
@@ -243,7 +245,7 @@ def test_pages_need_no_network_and_say_their_language(tmp_path, keys):
 
 
 def test_the_summary_counts(tmp_path, keys):
-    """A small class, counted by hand."""
+    """The counts for a small class equal those made by hand."""
     gates, memory = keys["gates"], keys["cell_state"]
     names = [mistake.name for mistake in gates.task.mistakes]
     full, first, second = right(gates)[1], mistaken(gates, 0)[1], mistaken(gates, 1)[1]
@@ -263,23 +265,23 @@ def test_the_summary_counts(tmp_path, keys):
     text = page.text
     assert "13 submissions, 6 points, 2 tasks." in text
     assert "graded 10 every task was judged flagged 1 a task calls" in text
-    assert "timeout 1 stopped when" in text
-    assert "missing 1 nothing was handed in" in text
+    assert "timeout 1 it ran out of time" in text
+    assert "missing 1 nothing was submitted" in text
     assert "crashed" not in text
     assert "Łukasz cell_state: calls nn.LSTMCell. timeout: 1" in text
     assert "slow gates: not judged. missing: 1" in text
-    assert "away nothing was handed in." in text
-    assert text.count("good1") == 1  # in the table of all
+    assert "away nothing was submitted." in text
+    assert text.count("good1") == 1  # only in the table of all students
     assert "raised 6 graded 3 3" not in text
     assert "student total state cell_state gates away – missing – – first0" in text
     assert "Łukasz 4 flagged 0 4" in text
-    # gates: 4 full marks, 6 with what the mistakes leave, 1 raised, 2 not judged
+    # gates: 4 with full points, 6 with the points that the mistakes leave, 1 that raised, 2 not judged
     points = Counter([4] * 4 + [first.points] * 2 + [second.points] * 4 + [0])
     shares = " ".join(f"{n} {points[n]}" for n in (4, 3, 2, 1, 0))
     assert f"points students {shares} not judged 2" in text
     mean = sum(n * count for n, count in points.items()) / 11
     assert f"gates On average {mean:.1f} of 4 points (11 judged)." in text
-    table = text.split("Mistakes students mistake what the student is told first")[-1]
+    table = text.split("Mistakes students mistake first sentence of the hint")[-1]
     assert table.startswith(f" 4 {names[1]} ")
     assert f" 2 {names[0]} " in table
     assert " 1 raised an error" in table
@@ -289,7 +291,7 @@ def test_the_summary_counts(tmp_path, keys):
     assert page.headings == [1, 2, 3, 3, 3, 3, 4, 4]
 
 
-def test_links_lead_to_the_feedback_or_else_to_the_result(tmp_path, keys):
+def test_links_lead_to_the_most_detailed_page(tmp_path, keys):
     one = result([unjudged("gates", "crashed")], "Zoë #1 100%", "crashed", "Why.")
     name = safe_name(one.student)
     path = f"results/{NAME}/{name}.json"
@@ -303,14 +305,14 @@ def test_links_lead_to_the_feedback_or_else_to_the_result(tmp_path, keys):
     assert "def gates(a):" not in (tmp_path / "feedback" / NAME / f"{name}.html").read_text("utf-8")
 
 
-def test_a_class_of_which_nothing_could_be_judged(tmp_path):
+def test_page_of_a_class_without_a_judged_task(tmp_path):
     page = teacher_page(tmp_path, result([unjudged("gates", "missing")], "ana", "missing"))
-    assert "Nobody's was judged." in page.text
+    assert "Nobody's answer was judged." in page.text
     assert "On average" not in page.text
     assert "not judged 1" in page.text
 
 
-def test_two_assignments_each_by_itself(tmp_path, keys):
+def test_two_assignments_are_summarized_separately(tmp_path, keys):
     other = replace(result([right(keys["gates"])[1]], "ana"), assignment="02_rnn_cell")
     page = teacher_page(tmp_path, result([right(keys["gates"])[1]], "ana"), other)
     assert page.text.count("1 submission, 4 points, 1 task.") == 2
@@ -328,7 +330,7 @@ def test_first_sentence(text, first):
     assert first_sentence(text) == first
 
 
-def test_again_gives_the_same_bytes(tmp_path, keys):
+def test_writing_again_gives_the_same_bytes(tmp_path, keys):
     class_ = [result([mistaken(keys["gates"], m)[1]], f"s{m}") for m in range(5)]
     seen = []
     for _ in range(2):
@@ -340,8 +342,8 @@ def test_again_gives_the_same_bytes(tmp_path, keys):
     assert len(seen[0]) == 16
 
 
-def test_an_alarm_where_more_than_half_of_a_class_failed(tmp_path, keys):
-    """Not for half of it, and not for a task that one of them solved."""
+def test_alarm_if_more_than_half_of_a_class_failed(tmp_path, keys):
+    """There is no alarm if half of the class failed, nor for a task that one student solved."""
     good = [right(key)[1] for key in keys.values()]
     none = [replace(task, points=0, verdict="not written") for task in good]
     lost = [unjudged(name, "crashed") for name in keys]

@@ -1,7 +1,7 @@
-"""A fault of the grader's own is never a student's: the self-test stops the run, or the state is `fault`.
+"""A fault of the grader is never blamed on a student: the self-test stops the run, or the state is `fault`.
 
 Each fault is planted in a copy of the package. In the first test it is there from the start; in the second it
-comes up once the self-test is over, for one submission or for all.
+appears after the self-test.
 """
 
 import os
@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from handed_in import EXERCISE, LSTM_GATES, PERFECT, ROOT
+from sample_submissions import EXERCISE, LSTM_GATES, PERFECT, ROOT
 
 from rnncourse.grading import submission as judging
 from rnncourse.grading.sandbox.client import SandboxClient
@@ -22,7 +22,7 @@ if sys.platform != "linux":
     pytest.skip("the sandbox needs Linux", allow_module_level=True)
 pytestmark = pytest.mark.skipif(bool(missing()), reason=f"no sandbox here: {missing()}")
 
-# Where a line is added before another: file, that line, what is added. BOOM raises.
+# The file, the line at which the fault is planted, and whether it goes before the line or into its function.
 FAULTS = {
     "a check draws no cases": ("checks/lstm_gates.py", "def _step_cases(seed", "BOOM_IN_FUNCTION"),
     "a check's import": ("checks/lstm_gates.py", "import torch", "BOOM_HERE"),
@@ -39,13 +39,13 @@ FAULTS = {
 
 
 def planted(folder, name, condition="True"):
-    """A folder with a copy of the package that has the fault wherever `condition` holds."""
+    """Make a copy of the package that raises at the fault's place if `condition` holds."""
     path, line, where = FAULTS[name]
     target = folder / "rnncourse"
-    shutil.copytree(ROOT / "rnncourse", target)  # its bytecode too: that of the other files still holds
+    shutil.copytree(ROOT / "rnncourse", target)  # with its bytecode, which is still valid for the other files
     lines = (target / path).read_text().split("\n")
     at = next(k for k, text in enumerate(lines) if text.startswith(line))
-    condition = "seed" if name == "a check draws no cases" else condition  # seed 0 is for the import
+    condition = "seed" if name == "a check draws no cases" else condition  # the import uses seed 0
     boom = f"if {condition}: raise ZeroDivisionError('planted')"
     indent = ""
     if where == "BOOM_IN_FUNCTION":
@@ -68,7 +68,7 @@ def hand_in(folder):
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_grader_with_a_fault_grades_nobody(tmp_path, name):
+def test_grader_with_a_fault_grades_nobody(tmp_path, name):
     code, out = planted(tmp_path / "code", name), tmp_path / "results"
     command = [
         sys.executable,
@@ -95,33 +95,33 @@ def test_a_grader_with_a_fault_grades_nobody(tmp_path, name):
     "the wire, answers", "the wire, inputs", "the server", "a use", "the walls",
     "IPython is missing in the fork",
 ])  # fmt: skip
-def test_a_fault_that_comes_up_later(tmp_path, monkeypatch, name):
-    """No word of a crash, no points, not 0; and the next submission is graded once the fault is gone."""
+def test_fault_that_appears_later(tmp_path, monkeypatch, name):
+    """It is not called a crash and gives no points, not 0; once it is gone, the next submission is graded."""
     flag = tmp_path / "planted"
     code = planted(tmp_path / "code", name, f"__import__('os').path.exists({str(flag)!r})")
     tmp_path.chmod(0o711)
     monkeypatch.setenv("PYTHONPATH", str(code))
-    with SandboxClient([ROOT / "solutions"]) as host:
+    with SandboxClient([ROOT / "solutions"]) as sandbox:
         starts = []
-        start = host.start
-        monkeypatch.setattr(host, "start", lambda: (starts.append(1), start()))
-        assert grade("ana", LSTM_GATES, PERFECT, host, Limits()).points == 17
+        start = sandbox.start
+        monkeypatch.setattr(sandbox, "start", lambda: (starts.append(1), start()))
+        assert grade("ana", LSTM_GATES, PERFECT, sandbox, Limits()).points == 17
         flag.touch()
-        result = grade("ana", LSTM_GATES, PERFECT, host, Limits())
+        result = grade("ana", LSTM_GATES, PERFECT, sandbox, Limits())
         assert (result.state, result.points) == ("fault", None), result
         assert len(starts) >= 1, "tried once more on a fresh server"
         assert "crashed" not in result.to_json().replace("it crashed", "")
         assert {task.points for task in result.tasks} == {None}
         assert "the grader's own code failed" in result.reason or "server" in result.reason
         flag.unlink()
-        assert grade("ana", LSTM_GATES, PERFECT, host, Limits()).points == 17
+        assert grade("ana", LSTM_GATES, PERFECT, sandbox, Limits()).points == 17
 
 
 @pytest.mark.parametrize(
     ("place", "name"), [(judging, "judge"), (judging, "unpack_answers"), (judging, "pack_inputs")]
 )
-def test_a_fault_beside_the_students_process(monkeypatch, place, name):
-    with SandboxClient([ROOT / "solutions"]) as host:
+def test_fault_outside_the_students_process(monkeypatch, place, name):
+    with SandboxClient([ROOT / "solutions"]) as sandbox:
         whole = getattr(place, name)
         calls = []
 
@@ -131,9 +131,9 @@ def test_a_fault_beside_the_students_process(monkeypatch, place, name):
 
         fresh = judging.Assignment(LSTM_GATES.name, LSTM_GATES.stem, LSTM_GATES.notebook, 5)
         monkeypatch.setattr(place, name, boom)
-        result = grade("ana", fresh, PERFECT, host, Limits())
+        result = grade("ana", fresh, PERFECT, sandbox, Limits())
         assert (result.state, result.points) == ("fault", None)
         assert "ZeroDivisionError: planted" in result.reason
         assert len(calls) >= 2, "tried once more"
         monkeypatch.setattr(place, name, whole)
-        assert grade("ana", fresh, PERFECT, host, Limits()).points == 17
+        assert grade("ana", fresh, PERFECT, sandbox, Limits()).points == 17

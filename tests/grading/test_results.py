@@ -1,4 +1,4 @@
-"""The results folder: whole files only, nothing lost, and ungraded never 0."""
+"""The results folder: only complete files, nothing lost, and a task that was not judged never 0."""
 
 import csv
 import errno
@@ -47,7 +47,7 @@ def test_what_is_written_is_read_back(tmp_path):
     assert {p.parent for p in tmp_path.rglob("*.json")} == {tmp_path / "results" / "06_lstm_gates"}
 
 
-def test_another_digest_is_graded_anew(tmp_path):
+def test_result_with_another_digest_is_not_found(tmp_path):
     results = ResultStore(tmp_path)
     assert results.find("ana", "06_lstm_gates", "d1") is None
     results.write(result())
@@ -64,7 +64,7 @@ def test_another_digest_is_graded_anew(tmp_path):
     result().to_json().replace('"ana"', '["ana"]'),
     result().to_json().replace('"total": 4', '"total": null'), result().to_json().replace('"d1"', "1"),
 ], ids=range(17))  # fmt: skip
-def test_what_is_no_result_is_left_out_with_a_word(tmp_path, caplog, text):
+def test_invalid_result_file_is_ignored_with_a_warning(tmp_path, caplog, text):
     results = ResultStore(tmp_path)
     results.write(result("carl"))
     path = results.path("ana", "06_lstm_gates")
@@ -74,10 +74,10 @@ def test_what_is_no_result_is_left_out_with_a_word(tmp_path, caplog, text):
     assert [found.student for found in results] == ["carl"]
     (record,) = caplog.records
     assert str(path) in record.message
-    assert "is left out" in record.message
+    assert "is ignored" in record.message
     results.write_tables()
     assert [row["student"] for row in table(tmp_path)] == ["carl"]
-    results.write(result())  # and in its place the right one
+    results.write(result())  # a valid result replaces it
     assert results.find("ana", "06_lstm_gates", "d1") == result()
 
 
@@ -96,7 +96,7 @@ def test_foreign_files_do_no_harm(tmp_path):
     assert (folder / "notes.txt").read_text() == "mine"
 
 
-def test_cut_off_while_writing_nothing_changes(tmp_path):
+def test_interrupted_write_leaves_the_old_file(tmp_path):
     path = tmp_path / "a" / "file"
     with atomic_write(path) as file:
         file.write(b"old")
@@ -110,8 +110,8 @@ def test_cut_off_while_writing_nothing_changes(tmp_path):
     assert os.listdir(path.parent) == ["file"]
 
 
-def test_killed_at_any_moment_all_that_was_finished_is_there(tmp_path):
-    """A process that says what it has finished, killed with -9 at some moment."""
+def test_finished_results_survive_a_kill(tmp_path):
+    """A process that prints what it has finished is killed with SIGKILL at some moment."""
     code = (
         "import sys; from pathlib import Path\n"
         "from rnncourse.grading.report.result import Result\n"
@@ -178,7 +178,7 @@ def test_columns_and_order(tmp_path):
     ] == list(results)
 
 
-def test_again_gives_the_same_bytes(tmp_path):
+def test_writing_again_gives_the_same_bytes(tmp_path):
     results = ResultStore(tmp_path)
     for n in range(5):
         results.write(result(f"s{n}"))
@@ -202,7 +202,7 @@ def test_no_cell_is_a_formula(tmp_path, name):
     assert entry["student"] == name
 
 
-def test_names_stay_what_they_are(tmp_path):
+def test_names_are_unchanged_in_the_table(tmp_path):
     results = ResultStore(tmp_path)
     names = ['Ana "Anita" María, O\'Neill', "two\nlines", "Łukasz;ß", "половина", "a=b"]
     for name in names:
@@ -211,20 +211,20 @@ def test_names_stay_what_they_are(tmp_path):
     assert {row["student"] for row in table(tmp_path)} == set(names)
 
 
-def test_a_remark_is_in_the_table_and_stays(tmp_path):
+def test_remarks_are_saved_and_in_the_table(tmp_path):
     results = ResultStore(tmp_path)
-    remarked = replace(result("ana", points=(4,)), remarks=("Graded is `b`.", "And more."))
+    remarked = replace(result("ana", points=(4,)), remarks=("`b` was graded.", "And more."))
     results.write(remarked)
     results.write_tables()
     assert list(results) == [remarked]
     (row,) = table(tmp_path)
-    assert (row["reason"], row["remarks"]) == ("", "Graded is `b`. And more.")
+    assert (row["reason"], row["remarks"]) == ("", "`b` was graded. And more.")
 
 
-def test_what_cannot_be_written_is_said_in_a_sentence(tmp_path):
+def test_failed_write_raises_a_sentence(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     beneath = tmp_path / "file" / "x" / "a.json"
-    with pytest.raises(UserError, match=r"x/a.json can't be written \(.+\)"), atomic_write(beneath):
+    with pytest.raises(UserError, match=r"x/a.json cannot be written \(.+\)"), atomic_write(beneath):
         pass
     with pytest.raises(UserError, match="No space left on device"), atomic_write(tmp_path / "b.json"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -1,4 +1,4 @@
-"""Whose each notebook is and of what, in all the ways that a class hands in; and what is refused."""
+"""Finding out who submitted what, in all the ways in which a class submits, and what is refused."""
 
 import io
 import json
@@ -32,7 +32,7 @@ LSTM, GRU = "06_lstm_gates", "08_gru"
 
 
 def folder(where, content):
-    """content: path -> bytes, in this order; later ones are newer."""
+    """Write the content, a dict from path to bytes. Later files are newer."""
     for k, (name, data) in enumerate(content.items()):
         path = where / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ def folder(where, content):
 
 
 def zipped(content):
-    """The bytes of a zip. A key may be a ZipInfo."""
+    """Return the bytes of a zip. A key of the content may be a ZipInfo."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for k, (name, data) in enumerate(content.items()):
@@ -70,11 +70,11 @@ def entry(name, mode=stat.S_IFREG | 0o644):
 
 
 def handed_in(path, only=None):
-    """(student, assignment) -> the notebook, or the state."""
+    """Return the notebook, or the state, for each (student, assignment)."""
     found = find_submissions(path, SETS, only)
     keys = [(one.student, one.assignment) for one in found]
     assert len(set(keys)) == len(keys)
-    assert all(bool(one.state) == bool(one.reason) == (one.place is None) for one in found)
+    assert all(bool(one.state) == bool(one.reason) == (one.location is None) for one in found)
     assert all(re.fullmatch(r"[^\n]+\.", one.reason) for one in found if one.state)
     return {key: one.state or one.read() for key, one in zip(keys, found, strict=True)}
 
@@ -90,7 +90,7 @@ def refused(path, only=None):
     return str(error.value)
 
 
-# ---- every layout, in a folder, a zip, and a zip with all in a folder more
+# ---- every layout, in a folder, in a zip, and inside one more folder
 
 MOODLE, CANVAS = "Ana María_12_assignsubmission_file", "garcíaana_LATE_12_345_lstm_gates-1.ipynb"
 LAYOUTS = {
@@ -106,7 +106,7 @@ LAYOUTS = {
         None,
         {("ana", LSTM): b"a6", ("ben", LSTM): b"b6", ("ana", GRU): b"a8", ("ben", GRU): "missing"},
     ),
-    "nbgrader, one asked": (
+    "nbgrader, one requested": (
         {
             "ana/06_lstm_gates/lstm_gates.ipynb": b"a6",
             "ben/08_gru/gru.ipynb": b"b8",
@@ -121,7 +121,7 @@ LAYOUTS = {
         LSTM,
         {("ana", LSTM): b"a6", ("ben", LSTM): "invalid"},
     ),
-    "a folder each": (
+    "a folder per student": (
         {
             "ana/lstm_gates.ipynb": b"a6",
             "ben/homework/LSTM-Gates (2).ipynb": b"b6",
@@ -224,7 +224,7 @@ LAYOUTS = {
         LSTM,
         {("ana", LSTM): b"a", ("ben.maria", LSTM): b"b1", ("王小明", LSTM): b"w"},
     ),
-    "a zip each": (
+    "a zip per student": (
         {
             "ana.zip": zipped({"lstm_gates.ipynb": b"a", "__MACOSX/._lstm_gates.ipynb": b"\0"}),
             "ben.zip": zipped({"home/work.ipynb": b"b", "home/__pycache__/x.pyc": b""}),
@@ -259,14 +259,14 @@ def test_layouts(tmp_path, layout, within):
     assert handed_in(path, only) == expected
 
 
-def test_order_is_the_same_whatever_the_files_order(tmp_path):
+def test_order_does_not_depend_on_the_files_order(tmp_path):
     content, only, expected = LAYOUTS["nbgrader"]
     backwards = zip_file(tmp_path, dict(reversed(content.items())))
     for path in (backwards, folder(tmp_path / "f", content)):
         assert list(handed_in(path, only)) == list(expected)  # by assignment, then student
 
 
-def test_a_students_own_folder_is_not_taken_for_a_common_one(tmp_path):
+def test_students_own_folder_is_not_removed_as_a_common_one(tmp_path):
     both = folder(tmp_path / "1", {"ana/lstm_gates.ipynb": b"6", "ana/gru.ipynb": b"8"})
     assert handed_in(both) == {("ana", LSTM): b"6", ("ana", GRU): b"8"}
     layout = folder(tmp_path / "2", {"ana/06_lstm_gates/lstm_gates.ipynb": b"6"})
@@ -277,7 +277,7 @@ def test_a_students_own_folder_is_not_taken_for_a_common_one(tmp_path):
     assert handed_in(other, LSTM) == {("ana", LSTM): b"6"}
 
 
-def test_an_assignments_folder_alone_tells_the_assignment(tmp_path):
+def test_assignment_folder_names_the_assignment(tmp_path):
     path = folder(tmp_path, {"06_lstm_gates/ana.ipynb": b"a", "06_lstm_gates/ben.ipynb": b"b"})
     assert handed_in(path) == {("ana", LSTM): b"a", ("ben", LSTM): b"b"}
 
@@ -287,13 +287,13 @@ def test_folders_that_look_like_canvas_files_are_students(tmp_path):
     assert handed_in(path) == {("g_2024_01_a", LSTM): b"a", ("g_2024_02_b", LSTM): b"b"}
 
 
-def test_what_cannot_be_opened_may_be_any_of_the_assignments(tmp_path):
+def test_zip_that_cannot_be_opened_counts_for_every_assignment(tmp_path):
     content = {"ana/lstm_gates.ipynb": b"6", "ana/gru.ipynb": b"8", "eve.zip": b"not a zip"}
     expected = {("ana", LSTM): b"6", ("ana", GRU): b"8", ("eve", LSTM): "invalid", ("eve", GRU): "invalid"}
     assert handed_in(folder(tmp_path, content)) == expected
 
 
-def test_the_innermost_folder_tells_where_the_file_does_not(tmp_path):
+def test_innermost_folder_decides_if_the_file_name_does_not(tmp_path):
     names = ["ana/LSTM gates/untitled", "ben/lstm_gates/old gru/untitled"]
     path = folder(tmp_path, {f"{name}.ipynb": name.encode() for name in names})
     found = handed_in(path)
@@ -301,7 +301,7 @@ def test_the_innermost_folder_tells_where_the_file_does_not(tmp_path):
     assert found["ana", GRU] == found["ben", LSTM] == "missing"
 
 
-def test_the_longer_name_tells_where_one_is_part_of_another(tmp_path):
+def test_longer_name_wins_if_one_is_part_of_the_other(tmp_path):
     path = folder(tmp_path, {"ana/lstm_gates.ipynb": b"x"})
     (one,) = find_submissions(path, {"05_lstm": "lstm", "06_lstm_gates": "lstm_gates", "07_gates": "gates"})
     assert one.assignment == LSTM
@@ -320,7 +320,7 @@ def test_missing_says_what_else_there_is(tmp_path):
     assert found["cleo", LSTM].state == found["cleo", GRU].state == "missing"
 
 
-def test_an_unnamed_notebook_is_of_the_one_assignment_and_it_is_said(tmp_path):
+def test_unnamed_notebook_counts_for_the_only_assignment_with_a_remark(tmp_path):
     content = {"ana/06_lstm_gates/lstm_gates.ipynb": b"a", "ben/draft.ipynb": b"b"}
     ana, ben = find_submissions(folder(tmp_path, content), SETS)
     assert (ana.remarks, ben.read()) == ((), b"b")
@@ -340,14 +340,14 @@ def test_an_unnamed_notebook_is_of_the_one_assignment_and_it_is_said(tmp_path):
         "lstmcell-looping": "09_lstmcell_looping",
         "RNNCell": "02_rnn_cell",
         "gru": GRU,
-        "gru_and_lstm_gates": None,  # two
+        "gru_and_lstm_gates": None,  # names two assignments
         "grumble": None,
         "congru": None,
         "shapeshifter": None,
         "lstm": None,
     }.items(),
 )
-def test_which_assignment_a_name_tells(tmp_path, name, assignment):
+def test_assignment_is_found_in_a_name(tmp_path, name, assignment):
     path = folder(tmp_path, {f"ana/{name}.ipynb": b"x"})
     if assignment is None:
         assert "expected names such as rnn_cell.ipynb" in refused(path)
@@ -355,19 +355,19 @@ def test_which_assignment_a_name_tells(tmp_path, name, assignment):
         assert handed_in(path) == {("ana", assignment): b"x"}
 
 
-# ---- several for one
+# ---- several notebooks for one assignment
 
 
-def test_canvas_newest_upload_is_taken(tmp_path):
-    # Uploads count up: 1000 is newer than 999, whatever the order of names and times.
+def test_canvas_newest_upload_is_graded(tmp_path):
+    # Canvas numbers its uploads: 1000 is newer than 999, whatever the order of names and times.
     content = {"ana_12_1000_lstm_gates-1.ipynb": b"new", "ana_12_999_lstm_gates.ipynb": b"old"}
     one = the_only(zip_file(tmp_path, content))
     assert one.read() == b"new"
-    both = "Handed in for 06_lstm_gates: `lstm_gates.ipynb`, `lstm_gates-1.ipynb`."
-    assert one.remarks == (f"{both} Graded is `lstm_gates-1.ipynb`.",)
+    both = "Submitted for 06_lstm_gates: `lstm_gates.ipynb`, `lstm_gates-1.ipynb`."
+    assert one.remarks == (f"{both} `lstm_gates-1.ipynb` was graded.",)
 
 
-def test_in_nbgraders_layout_the_given_name_is_taken(tmp_path):
+def test_released_name_is_graded_in_nbgraders_layout(tmp_path):
     names = ["lstm_gates", "lstm_gates-Copy1", "lstm_gates_final", "old/lstm_gates"]
     path = folder(tmp_path, {f"ana/06_lstm_gates/{name}.ipynb": name.encode() for name in names})
     one = the_only(path)
@@ -375,28 +375,28 @@ def test_in_nbgraders_layout_the_given_name_is_taken(tmp_path):
     assert all(f"{name}.ipynb`" in one.remarks[0] for name in names)
 
 
-def test_a_folder_that_may_be_of_several_students_is_said(tmp_path):
+def test_folder_of_perhaps_several_students_gets_a_remark(tmp_path):
     names = ["on time/ana", "on time/ben", "late/cleo", "late/dan"]
     path = folder(tmp_path, {f"{name}/06_lstm_gates/lstm_gates.ipynb": b"x" for name in names})
     for one in find_submissions(path, SETS):
-        assert re.search("^Are these several students'", one.remarks[1])
+        assert re.search("^If these belong to several students", one.remarks[1])
     path = folder(tmp_path / "Bo", {f"Bo_1_assignsubmission_file/{k}/lstm_gates.ipynb": b"x" for k in "ab"})
     assert len(the_only(path).remarks) == 1
 
 
 @pytest.mark.parametrize("make", [folder, zip_file])
-def test_elsewhere_the_newest_is_taken(tmp_path, make):
+def test_newest_is_graded_in_other_layouts(tmp_path, make):
     names = ["lstm_gates (2)", "lstm_gates", "lstm_gates (1)"]
     path = make(tmp_path, {f"ana/{name}.ipynb": name.encode() for name in names})
     assert the_only(path).read() == b"lstm_gates (1)"
 
 
-def test_of_one_time_the_higher_number_is_taken(tmp_path):
+def test_higher_number_is_graded_if_times_are_equal(tmp_path):
     content = {entry(f"ana/lstm_gates{tail}.ipynb"): tail.encode() for tail in (" (2)", " (10)", "")}
     assert the_only(zip_file(tmp_path, content)).read() == b" (10)"
 
 
-def test_one_with_the_name_goes_before_a_newer_one_without(tmp_path):
+def test_named_notebook_beats_a_newer_unnamed_one(tmp_path):
     path = folder(tmp_path, {"ana/lstm_gates.ipynb": b"named", "ana/scratch.ipynb": b"newer"})
     assert the_only(path).read() == b"named"
 
@@ -410,7 +410,7 @@ def test_names_in_two_unicode_forms_are_one_student(tmp_path):
     assert handed_in(zip_file(tmp_path, content)) == {(jose, LSTM): b"new"}
 
 
-def test_a_name_twice_in_one_zip(tmp_path):
+def test_newer_of_two_entries_with_one_name_is_graded(tmp_path):
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr(zipfile.ZipInfo("ana/lstm_gates.ipynb", (2024, 5, 1, 0, 0, 0)), b"new")
@@ -422,7 +422,7 @@ def test_a_name_twice_in_one_zip(tmp_path):
 # ---- names in zips
 
 
-def test_utf8_names_without_the_flag_as_macos_writes_them(tmp_path):
+def test_utf8_names_without_the_flag_written_by_macos(tmp_path):
     data = zipped({"Jos__/lstm_gates.ipynb": b"x"}).replace(b"Jos__", "José".encode())
     assert handed_in(zip_file(tmp_path, data)) == {("José", LSTM): b"x"}
 
@@ -441,8 +441,8 @@ def test_old_dos_names(tmp_path):
         ("cp437", ("José", "Zoë", "Håkan Ñuñez")),
     ],
 )
-def test_names_as_a_windows_of_another_language_writes_them(tmp_path, encoding, names):
-    """It does not say which: the encoding that makes letters of all names is taken."""
+def test_names_written_by_windows_in_other_languages(tmp_path, encoding, names):
+    """The zip does not state its encoding: the first one that turns all names into letters is used."""
     content, data = {}, {}
     for k, name in enumerate(names):
         placeholder = f"student{k}".ljust(len(name.encode(encoding)), "_")[: len(name.encode(encoding))]
@@ -455,7 +455,7 @@ def test_names_as_a_windows_of_another_language_writes_them(tmp_path, encoding, 
     assert handed_in(zip_file(tmp_path, raw)) == {(n, LSTM): str(k).encode() for k, n in enumerate(names)}
 
 
-def test_a_notebook_with_many_equal_lines_is_no_bomb(tmp_path):
+def test_notebook_with_many_equal_lines_is_not_a_bomb(tmp_path):
     cell = {"cell_type": "code", "source": [], "metadata": {}, "outputs": [{"text": ["step\n"] * 250_000}]}
     notebook = json.dumps({"nbformat": 4, "cells": [cell]}).encode()
     raw = zipped({"ana/lstm_gates.ipynb": notebook})
@@ -463,8 +463,8 @@ def test_a_notebook_with_many_equal_lines_is_no_bomb(tmp_path):
     assert handed_in(zip_file(tmp_path, raw)) == {("ana", LSTM): notebook}
 
 
-def test_copies_as_google_drive_names_them(tmp_path):
-    """`Copy of` is nobody's name: three students, and in one folder each not a class of one."""
+def test_copies_named_by_google_drive(tmp_path):
+    """`Copy of` is not a student's name, neither in a flat folder nor in a folder per student."""
     names = [f"Copy of lstm_gates.ipynb - {name}.ipynb" for name in ("ana", "ben", "cem")]
     found = handed_in(folder(tmp_path / "flat", {name: name.encode() for name in names}))
     assert found == {(name[27:30], LSTM): name.encode() for name in names}
@@ -476,9 +476,9 @@ def test_copies_as_google_drive_names_them(tmp_path):
 
 
 def test_a_class_in_one_folder_with_numbers_for_names_is_refused(tmp_path):
-    """Or it would be one student, and all others would be lost without a word."""
+    """Otherwise the class would count as one student, and all others would be lost silently."""
     names = ["lstm_gates.ipynb", *(f"lstm_gates({k}).ipynb" for k in range(1, 47))]
-    with pytest.raises(UserError, match=r"holds 47 notebooks whose names differ by a number alone"):
+    with pytest.raises(UserError, match=r"contains 47 notebooks whose names differ only in a number"):
         find_submissions(folder(tmp_path / "one", {f"class/{name}": b"x" for name in names}), SETS)
     with pytest.raises(UserError, match="says whose it is"):
         find_submissions(folder(tmp_path / "two", dict.fromkeys(names, b"x")), SETS)
@@ -488,7 +488,7 @@ def test_a_class_in_one_folder_with_numbers_for_names_is_refused(tmp_path):
     )
 
 
-def test_backslashes_as_some_windows_programs_write_them(tmp_path):
+def test_backslashes_written_by_some_windows_programs(tmp_path):
     content = {"ana\\06_lstm_gates\\lstm_gates.ipynb": b"a", "ben\\06_lstm_gates\\lstm_gates.ipynb": b"b"}
     assert handed_in(zip_file(tmp_path, content)) == {("ana", LSTM): b"a", ("ben", LSTM): b"b"}
 
@@ -502,7 +502,7 @@ def test_names_are_clean(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a file's name is always text")
-def test_a_file_name_that_is_no_utf8(tmp_path):
+def test_file_name_that_is_not_utf8(tmp_path):
     os.makedirs(os.fsencode(tmp_path) + b"/Jos\xe9")
     (tmp_path / os.fsdecode(b"Jos\xe9") / "lstm_gates.ipynb").write_bytes(b"x")
     assert handed_in(tmp_path) == {("José", LSTM): b"x"}
@@ -511,11 +511,11 @@ def test_a_file_name_that_is_no_utf8(tmp_path):
     assert pickle.loads(pickle.dumps(one)).read() == b"x"
 
 
-# ---- the whole is refused
+# ---- the whole class's folder or zip is refused
 
 
 def patched(data, at, value):
-    """With the field `at` bytes into each entry of the zip's directory set."""
+    """Return the zip with `value` at that offset in each entry of its directory."""
     for match in re.finditer(b"PK\x01\x02", data):
         start = match.start() + at
         data = data[:start] + value + data[start + len(value) :]
@@ -529,21 +529,24 @@ ENCRYPTED = patched(zipped(ONE), 8, b"\x01\x00")
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"not a zip", "is no zip: expected a folder or a zip"),
-        (b"", "is no zip"),
+        (b"not a zip", "is not a zip: expected a folder or a zip"),
+        (b"", "is not a zip"),
         (zipped({}), "is empty: expected students' notebooks"),
         (zipped({"__MACOSX/._x": b"", ".DS_Store": b""}), "is empty"),
         (ENCRYPTED, "it is encrypted. Unpack it with its password"),
-        (zipped(ONE | {"../evil.ipynb": b""}), "`../evil.ipynb` in it leads out"),
-        (zipped(ONE | {"ana/../../evil.ipynb": b""}), "leads out"),
-        (zipped(ONE | {"/etc/evil.ipynb": b""}), "leads out"),
-        (zipped(ONE | {"..\\evil.ipynb": b""}), "leads out"),
-        (zipped(ONE | {"C:\\evil.ipynb": b""}), "leads out"),
-        (zipped(ONE)[:40], "is no zip"),
-        (zipped(ONE).replace(b"PK\x01\x02", b"PK\x01\x03"), "is no whole zip"),
-        (zipped({"ana/readme.txt": b""}), "says of which assignment it is: .* got no notebook"),
-        (zipped({"ana/work.ipynb": b""}), "got `work.ipynb`. The assignment can be named: --assignment"),
-        (zipped({"lstm_gates.ipynb": b""}), "nothing in .* says whose it is.* Is the folder above it meant?"),
+        (zipped(ONE | {"../evil.ipynb": b""}), "its entry `../evil.ipynb` points outside"),
+        (zipped(ONE | {"ana/../../evil.ipynb": b""}), "points outside"),
+        (zipped(ONE | {"/etc/evil.ipynb": b""}), "points outside"),
+        (zipped(ONE | {"..\\evil.ipynb": b""}), "points outside"),
+        (zipped(ONE | {"C:\\evil.ipynb": b""}), "points outside"),
+        (zipped(ONE)[:40], "is not a zip"),
+        (zipped(ONE).replace(b"PK\x01\x02", b"PK\x01\x03"), "is not a complete zip"),
+        (zipped({"ana/readme.txt": b""}), "says which assignment it belongs to: .* got no notebook"),
+        (zipped({"ana/work.ipynb": b""}), "got `work.ipynb`. Name the assignment with --assignment"),
+        (
+            zipped({"lstm_gates.ipynb": b""}),
+            "nothing in .* says whose it is.* Did you mean its parent folder?",
+        ),
         (zipped({"06_lstm_gates/lstm_gates-1.ipynb": b""}), "says whose it is"),
     ],
 )
@@ -555,16 +558,16 @@ def test_zips_that_are_refused(tmp_path, content, words):
 
 
 def test_paths_that_are_refused(tmp_path):
-    assert "there is no such file or folder" in refused(tmp_path / "nowhere")
+    assert "there is no file or folder" in refused(tmp_path / "nowhere")
     assert "is empty" in refused(tmp_path)
     assert "expected a folder or a zip" in refused(Path("/dev/null"))
     assert "got `work.ipynb`" in refused(folder(tmp_path, {"ana/work.ipynb": b""}))
 
 
-def test_an_assignment_that_there_is_not(tmp_path):
+def test_unknown_assignment_is_refused(tmp_path):
     path = folder(tmp_path, ONE)
     for part in ("06_lstm", "06", "lstm_gates"):
-        assert refused(path, part).endswith("Is 06_lstm_gates meant?")
+        assert refused(path, part).endswith("Did you mean 06_lstm_gates?")
     assert "expected one of 02_rnn_cell, " in refused(path, "?")
 
 
@@ -575,7 +578,7 @@ def test_a_zip_with_too_many_entries_is_refused_before_it_is_opened(tmp_path, mo
     assert "more than 19 files" in refused(path)
 
 
-def test_a_file_that_is_nobodys_does_not_stop_the_others(tmp_path):
+def test_file_without_an_owner_does_not_stop_the_others(tmp_path):
     path = folder(tmp_path, {f"{name}lstm_gates.ipynb": name.encode() for name in ("ana/", "", "ben/")})
     assert handed_in(path) == {
         ("ana", LSTM): b"ana/",
@@ -584,7 +587,7 @@ def test_a_file_that_is_nobodys_does_not_stop_the_others(tmp_path):
     }
 
 
-# ---- one student's is refused, the others' are graded
+# ---- one student's submission is refused, the others' are graded
 
 BOMB = bytes(10 * 2**20)
 
@@ -601,16 +604,19 @@ def other_compression():
 
 
 EVILS = {
-    "no zip": (lambda: b"not a zip", "the zip is damaged, or is none"),
-    "cut off": (lambda: zipped(ONE)[:-30], "the zip is damaged, or is none"),
-    "climbs": (lambda: zipped({"../../ana/lstm_gates.ipynb": b"evil"}), "leads out of the folder"),
+    "not a zip": (lambda: b"not a zip", "the file is damaged or not a zip"),
+    "cut off": (lambda: zipped(ONE)[:-30], "the file is damaged or not a zip"),
+    "climbs": (lambda: zipped({"../../ana/lstm_gates.ipynb": b"evil"}), "points outside the folder"),
     "link": (
         lambda: zipped({entry("lstm_gates.ipynb", stat.S_IFLNK | 0o777): b"/etc/passwd"}),
         "links are not followed",
     ),
-    "device": (lambda: zipped({entry("lstm_gates.ipynb", stat.S_IFCHR | 0o777): b""}), "is no ordinary file"),
+    "device": (
+        lambda: zipped({entry("lstm_gates.ipynb", stat.S_IFCHR | 0o777): b""}),
+        "is not a regular file",
+    ),
     "encrypted": (lambda: patched(zipped({"lstm_gates.ipynb": b"x"}), 8, b"\x01\x00"), "is encrypted"),
-    "zip in a zip in a zip": (third_level, "is a zip in a zip"),
+    "zip in a zip in a zip": (third_level, "is a zip inside a zip"),
     "lzma": (other_compression, "compressed in an unusual way"),
     "bomb of entries": (lambda: zipped({f"{k}.py": b"" for k in range(10_001)}), "more than 10000 files"),
 }
@@ -630,8 +636,8 @@ def test_evil_zips_of_one_student(tmp_path, evil, make):
 
 
 BOMBS = {
-    "by what it unpacks to": (lambda: zipped({"lstm_gates.ipynb": bytes(65 * 2**20)}), "more than 64 MB"),
-    "that says it is small": (
+    "by its unpacked size": (lambda: zipped({"lstm_gates.ipynb": bytes(65 * 2**20)}), "more than 64 MB"),
+    "that claims to be small": (
         lambda: patched(zipped({"lstm_gates.ipynb": BOMB}), 24, struct.pack("<I", 10)),
         "damaged",
     ),
@@ -643,7 +649,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
-@pytest.mark.parametrize("nested", [False, True], ids=["in the zip", "in a zip in it"])
+@pytest.mark.parametrize("nested", [False, True], ids=["in the zip", "in a zip in the zip"])
 def test_zip_bombs_are_invalid_when_read(tmp_path, bomb, nested, monkeypatch):
     if bomb == "by its size":
         monkeypatch.setattr(archives, "MOST_BYTES", 2 * 2**20)
@@ -667,21 +673,21 @@ def test_a_bomb_of_zips_is_invalid(tmp_path):
     )
 
 
-def test_a_zip_that_says_it_is_huge_is_read_for_what_it_is(tmp_path):
+def test_zip_that_claims_to_be_huge_is_read(tmp_path):
     data = patched(zipped({"ana/lstm_gates.ipynb": b"small"}), 24, struct.pack("<I", 2**32 - 2))
     assert the_only(zip_file(tmp_path, data)).read() == b"small"
 
 
-def test_a_zip_changed_after_it_was_listed(tmp_path):
+def test_zip_changed_after_listing_is_refused(tmp_path):
     path = zip_file(tmp_path, ONE)
     one = the_only(path)
-    path.write_bytes(zipped({"ben/lstm_gates.ipynb": b"ben's, in the place of ana's"}))
+    path.write_bytes(zipped({"ben/lstm_gates.ipynb": b"ben's instead of ana's work"}))
     with pytest.raises(UserError, match="was changed"):
         one.read()
 
 
-def test_any_damage_to_a_zip_ends_in_a_sentence(tmp_path):
-    """A hundred faults each in a class's zip and in a student's: refused, invalid, or read as it was."""
+def test_any_damage_to_a_zip_is_reported_in_a_sentence(tmp_path):
+    """A hundred random faults in a class's zip and in a student's: refused, invalid, or read correctly."""
     random_number = random.Random(0)
     whole = zipped({"ana/lstm_gates.ipynb": b"{}" * 50, "ben/lstm_gates.ipynb": b"[]" * 50})
     students = zipped({"lstm_gates.ipynb": b"{}" * 50})
@@ -707,7 +713,7 @@ def test_any_damage_to_a_zip_ends_in_a_sentence(tmp_path):
     assert ends == {"refused", "read", "invalid"}
 
 
-# ---- what a folder may hold
+# ---- what a folder may contain
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows")
@@ -727,46 +733,46 @@ def test_links_and_devices_in_a_folder(tmp_path):
         ["ben", "cy", "dan", "eve", "fay"], "invalid"
     )
     assert "links are not followed" in found["ben"].reason
-    assert "is no ordinary file" in found["cy"].reason
+    assert "is not a regular file" in found["cy"].reason
     assert "links are not followed" in found["eve"].reason
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows")
-def test_a_file_that_becomes_a_link_or_a_pipe_after_it_was_listed(tmp_path):
+def test_file_replaced_by_a_link_or_a_pipe_after_listing_is_refused(tmp_path):
     one = the_only(folder(tmp_path, ONE))
     path = tmp_path / "ana/lstm_gates.ipynb"
     path.unlink()
-    with pytest.raises(UserError, match="can't be read"):
+    with pytest.raises(UserError, match="cannot be read"):
         one.read()
     path.symlink_to("/etc/hostname")
-    with pytest.raises(UserError, match="can't be read"):
+    with pytest.raises(UserError, match="cannot be read"):
         one.read()
     path.unlink()
     os.mkfifo(path)
-    with pytest.raises(UserError, match="no ordinary file"):
+    with pytest.raises(UserError, match="not a regular file"):
         one.read()
 
 
-def test_a_link_does_not_stand_before_an_older_notebook(tmp_path):
+def test_link_does_not_replace_an_older_notebook(tmp_path):
     top = folder(tmp_path, {"ana/lstm_gates.ipynb": b"a"})
     (top / "ana/lstm_gates-2.ipynb").symlink_to("/etc/hostname")
     assert the_only(top).read() == b"a"
 
 
-def test_a_notebook_of_a_gigabyte(tmp_path):
+def test_notebook_of_a_gigabyte_is_refused(tmp_path):
     path = folder(tmp_path, ONE | {"ben/lstm_gates.ipynb": b"b"})
-    os.truncate(path / "ana/lstm_gates.ipynb", 2**30)  # no disk is used
+    os.truncate(path / "ana/lstm_gates.ipynb", 2**30)  # a sparse file: it takes no space
     ana, ben = find_submissions(path, SETS)
     with pytest.raises(UserError, match="it has 1024 MB, more than 64 MB"):
         ana.read()
     assert ben.read() == b"b"
 
 
-def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
+def test_unreadable_folder_is_invalid(tmp_path, monkeypatch):
     path = folder(tmp_path, {"ana/lstm_gates.ipynb": b"a", "ben/lstm_gates.ipynb": b"b"})
     scandir = os.scandir
 
-    def guarded(where):  # as root, nothing is forbidden
+    def guarded(where):  # root may read everything, so the error is made here
         if str(where).endswith("ben"):
             raise PermissionError(13, "Permission denied")
         return scandir(where)
@@ -774,10 +780,10 @@ def test_a_folder_that_may_not_be_read(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", guarded)
     ana, ben = find_submissions(path, SETS)
     assert (ana.read(), ben.state) == (b"a", "invalid")
-    assert ben.reason == "`ben` can't be opened (Permission denied)."
+    assert ben.reason == "`ben` cannot be opened (Permission denied)."
 
 
-# ---- forged names: what is inside a student's own folder or zip never speaks for another
+# ---- forged names: nothing inside a student's own folder or zip counts as another student's work
 
 CLEAN = {"ana/06_lstm_gates/lstm_gates.ipynb": b"ana's"}
 FORGED = {
@@ -802,7 +808,7 @@ def test_forged_names(tmp_path, forged, make):
     assert handed_in(path, LSTM) == {("ana", LSTM): b"ana's", ("eve", LSTM): b"evil"}
 
 
-# ---- many, and elsewhere
+# ---- many submissions, and other processes
 
 
 @pytest.mark.parametrize("name", ["all", "all.zip"])
@@ -835,7 +841,7 @@ def test_safe_name_keeps_a_safe_name(student):
     assert safe_name(student) == student
 
 
-def test_safe_name_of_others():
+def test_other_names_become_safe():
     assert re.fullmatch("ana-maria-garcia-[0-9a-f]{16}", safe_name("Ana María García"))
     assert re.fullmatch("student-[0-9a-f]{16}", safe_name("王小明"))
     assert re.fullmatch("nul-[0-9a-f]{16}", safe_name("nul"))  # a device on Windows
@@ -861,7 +867,7 @@ def test_safe_name_of_others():
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=[])), unique=True))
-def test_safe_name_is_portable_and_of_one_student(students):
+def test_safe_name_is_portable_and_unique(students):
     safe = [safe_name(student) for student in students]
     assert len(set(safe)) == len(students)
     for name in safe:

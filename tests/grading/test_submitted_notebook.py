@@ -1,4 +1,4 @@
-"""Which cells are run and in which order: the student's answers, and the checks of the source."""
+"""Which cells are run, and in which order: the student's answers and the source's checks."""
 
 import json
 
@@ -8,7 +8,7 @@ from rnncourse.grading.intake.notebook import Source, grouped, read, steps
 
 
 def cell(source, **marks):
-    """A code cell; marks: what nbgrader notes in it."""
+    """Return a code cell; marks: nbgrader's metadata."""
     return {"cell_type": "code", "source": source, "metadata": {"nbgrader": marks} if marks else {}}
 
 
@@ -29,14 +29,14 @@ def file(cells):
 
 
 SOURCE = Source.of(file(CELLS))
-F_CHECK, G_CHECK = 2, 4  # which of the source's cells they are
+F_CHECK, G_CHECK = 2, 4  # the numbers of their cells in the source
 
 
 def run(*cells):
     return steps(read(file(cells)), SOURCE)
 
 
-def test_the_cells_as_given_out():
+def test_released_cells_run_in_order():
     assert run(*CELLS) == ["import torch", "f = 1", F_CHECK, "g = 2", G_CHECK]
 
 
@@ -46,21 +46,21 @@ def test_a_students_own_cells_stay_where_they_are():
     assert run(*own) == ["import torch", "f = 1", "f += 1", F_CHECK, "g = 2", G_CHECK, "print(g)"]
 
 
-def test_a_check_that_was_edited_is_the_sources():
+def test_edited_check_is_restored_from_the_source():
     edited = [*CELLS[:2], check("f", "print('full points')"), *CELLS[3:]]
     assert run(*edited) == run(*CELLS)
 
 
-def test_a_check_that_was_doubled_counts_once():
+def test_duplicated_check_counts_once():
     assert run(*CELLS, check("f")) == run(*CELLS)
 
 
 @pytest.mark.parametrize("gone", [0, 2, 4])
-def test_a_check_that_was_taken_out_stands_after_its_answer(gone):
+def test_deleted_check_follows_its_answer(gone):
     assert run(*CELLS[:gone], *CELLS[gone + 1 :]) == run(*CELLS)
 
 
-def test_a_check_stands_where_the_student_has_it():
+def test_check_stays_where_the_student_has_it():
     moved = [IMPORTS, CELLS[1], CELLS[3], CELLS[4], CELLS[2]]
     assert run(*moved) == ["import torch", "f = 1", "g = 2", G_CHECK, F_CHECK]
 
@@ -70,6 +70,6 @@ def test_checks_wait_for_one_another():
 
 
 def test_a_check_does_not_wait_for_a_cell_that_changes_its_answer():
-    f, g = "def f():\n    return k", "k = 2\ng = 1"  # f reads what comes after its check
+    f, g = "def f():\n    return k", "k = 2\ng = 1"  # f reads a name that is defined after its check
     found = list(grouped(run(IMPORTS, answer("f", f), CELLS[2], answer("g", g), CELLS[4])))
     assert found == ["import torch", f, [F_CHECK], g, [G_CHECK]]

@@ -68,7 +68,7 @@ LAMPS = {
     0.9: "goes out by itself in the pause",
     1.05: "goes out by itself in the pause",
     -0.9: "it comes on by itself",
-    5.5: "lets the button win for some w and not for others",
+    5.5: "lets the button win for some w but not for others",
 }
 
 

@@ -1,5 +1,6 @@
 """Exercise set 16, silent bugs: the true answers row by row, what they read, what audit says of the six."""
 
+import inspect
 import textwrap
 
 import pytest
@@ -60,6 +61,16 @@ def test_the_truth_reads_what_it_may(check):
         assert torch.equal(answer.returned["steps"], steps)
 
 
+@pytest.mark.parametrize("check", REPAIRS, ids=lambda check: check.name)
+def test_the_class_as_given_earns_nothing(check):
+    mistake = next(mistake for mistake in check.mistakes if mistake.name == "as given")
+    text = inspect.getsource(mistake.function).replace(f"class {check.name}", "class Copied")
+    names = dict(vars(given))
+    exec(text, names)  # as a learner copies it
+    verdict = check.verdict(names["Copied"])
+    assert (verdict.mistake, verdict.points) == ("as given", 0)
+
+
 KINDS = {
     "Forecaster": ("batch as time", "self.lstm("),
     "Classifier": ("batch mixed", "h_n.view("),
@@ -78,7 +89,7 @@ def audited(name, model):
         "Tagger": ((x, lengths), {}),
         "Rater": ((x, lengths), {}),
         "Pooler": ((x, torch.arange(7) < lengths[:, None]), {}),
-        "Decoder": ((x[:, 0], true), {"target": true, "loss": nn.functional.mse_loss}),
+        "Decoder": ((x[:, 0], true), {"target": true, "loss": nn.functional.mse_loss, "causal": True}),
     }
     inputs, options = told.get(name, ((x,), {}))
     return rnncourse.audit(model, *inputs, **options)

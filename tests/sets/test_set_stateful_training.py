@@ -122,7 +122,9 @@ def test_the_sources_shown_are_those_that_run():
 
 @pytest.mark.parametrize("retain", [False, True])
 def test_an_uncut_state_is_told_what_the_error_means(retain):
-    words = "Backward needs what was overwritten" if retain else "carried over with its past"
+    words = (
+        "The backward pass needs values that were overwritten" if retain else "carried over with its graph"
+    )
 
     def uncut(lstm, head, optimizer, x, y, K):
         state = None

@@ -103,11 +103,11 @@ def test_each_property_has_its_own_point():
         "batch_first ignored": {"batch_first"},
         "unbatched not known": {"without a batch"},
         "biases always": {"bias=False"},
-        "dropout in eval": {"dropout in training alone"},
+        "dropout in eval": {"dropout only in training"},
         "both forward": {"directions"},
         "one gradient cut": set(),
-        "zero start": {"a drawn start"},
-        "one mask for all steps": {"dropout in training alone"},
+        "zero start": {"drawn parameters"},
+        "one mask for all steps": {"dropout only in training"},
         "zeros in float32": set(),
     }
     check = the_whole_layer.MyLSTM

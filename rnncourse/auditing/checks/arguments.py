@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from rnncourse.auditing.inputs import Leaf
-from rnncourse.auditing.report import QUESTION, WRONG, Finding
+from rnncourse.auditing.probe import Where
+from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
 
 KINDS = ("input unread", "mask unread")
@@ -30,7 +31,12 @@ def _input(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:
             return None
         return torch.ones((s.B, leaf.T) if leaf.time is not None else (s.B,), dtype=torch.bool)
 
-    if not _changes(s, s.disturb(where)):
+    s.made("input unread")
+    run = s.alone[number] = s.disturb(where)
+    if not _changes(s, run):
+        if _changes_in_train(s, where):
+            yield Finding("read in train", FACT, f"The outputs depend on {leaf.name} in train, not in eval.")
+            return
         yield Finding(
             "input unread",
             WRONG,
@@ -39,6 +45,7 @@ def _input(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:
 
 
 def _flags(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:
+    s.made("mask unread")
     for other in _others(leaf):
         try:
             run = s.probe.run(values={number: other})
@@ -47,10 +54,12 @@ def _flags(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:
         if _changes(s, run):
             return
     if leaf.role == "lengths":
+        s.options["unread lengths"] = leaf.name
         yield Finding(
             "mask unread",
             QUESTION,
             f"No output depends on {leaf.name}. Is it meant for the loss alone?",
+            module=leaf.name,
             lesson="13",
         )
         return
@@ -63,19 +72,30 @@ def _flags(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:
 
 
 def _others(leaf: Leaf) -> Iterator[Any]:
-    """Other values: flags with some entries exchanged, then all; lengths that belong to other rows."""
+    """Other values: flags with some entries exchanged, then all; lengths of other rows, and shorter ones."""
     value = leaf.value
     if leaf.role == "lengths":
         if not isinstance(value, Tensor):
             yield [max(value)] * len(value)
             return
-        changed = value.roll(1)
-        yield changed if not changed.equal(value) else (value - 1).clamp(min=1)
+        yield from (other for other in (value.roll(1), (value - 1).clamp(min=1)) if not other.equal(value))
         return
     flags = value if value.dtype == torch.bool else value != 0
     for share in (0.2, 0.5, 1.0):
         chosen = torch.rand(value.shape, generator=torch.Generator().manual_seed(3)) < share
         yield (flags ^ chosen.to(flags.device)).to(value.dtype)
+
+
+def _changes_in_train(s: Subject, where: Where) -> bool:
+    """Whether outputs change in train, as where teacher forcing ends with the training."""
+    try:
+        base, other = s.probe.run(train=True), s.probe.run(where, train=True)
+    except Exception:  # a model that does not run in train on so few rows
+        return False
+    return len(base.outputs) != len(other.outputs) or any(
+        a.shape != b.shape or bool((torch.nan_to_num(a.detach()) != torch.nan_to_num(b.detach())).any())
+        for a, b in zip(base.outputs, other.outputs, strict=True)
+    )
 
 
 def _changes(s: Subject, run: object) -> bool:

@@ -14,9 +14,12 @@ DRAWS = {
     "exponential_", "random_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_",
 }  # fmt: skip
 DROPOUTS = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"}
+# Attention drops its weights itself: the place of dropout_p among the arguments.
+ATTENTION = {"scaled_dot_product_attention": 4, "multi_head_attention_forward": 10}
 
 
 def run(s: Subject) -> Iterator[Finding]:
+    s.made("random in eval", *(["dropout in eval"] if _has_dropout(s) else []))
     again = s.probe.run(seed=1, record=True)
     if len(again.outputs) != len(s.base.outputs):
         return
@@ -26,7 +29,7 @@ def run(s: Subject) -> Iterator[Finding]:
     calls = s.base.tape.calls
     change = max(float(s.effect(again, k).max()) for k in moved)
     numbers = {"unlawful": change}
-    dropout = next((call for call in calls if call.name in DROPOUTS and _is_on(call)), None)
+    dropout = next((call for call in calls if _is_on(call)), None)
     if dropout is not None:
         yield Finding(
             "dropout in eval",
@@ -57,7 +60,21 @@ def _differ(s: Subject, again: object, k: int) -> bool:
 
 
 def _is_on(call: Call) -> bool:
-    """Whether a call of F.dropout drops something: what comes out is not what went in."""
-    if not call.before or not call.after:
+    """Whether a call drops something: what comes out of F.dropout is not what went in."""
+    if call.name in ATTENTION:
+        return _share_dropped(call) > 0 and bool(call.options.get("training", True))
+    if call.name not in DROPOUTS or not call.before or not call.after:
         return False
     return call.before[0].shape == call.after[0].shape and bool((call.before[0] != call.after[0]).any())
+
+
+def _share_dropped(call: Call) -> float:
+    place = ATTENTION[call.name]
+    share = call.options.get("dropout_p", call.given[place] if len(call.given) > place else 0.0)
+    return float(share) if isinstance(share, int | float) else 0.0
+
+
+def _has_dropout(s: Subject) -> bool:
+    if any(call.name in DROPOUTS or call.name in ATTENTION for call in s.base.tape.calls):
+        return True
+    return any(getattr(module, "dropout", 0.0) for module in s.probe.recurrent.values())

@@ -5,12 +5,15 @@ from collections.abc import Iterator
 import torch
 
 from rnncourse.auditing.blame import Story, differs
+from rnncourse.auditing.probe import Run
 from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject, feature_weights
 from rnncourse.auditing.tape import Call
 
 KINDS = ("no gradient", "gradient cut")
 CHOICES = ("argmax", "argmin", "topk", "argsort", "multinomial")
+DRAWS = ("normal", "poisson", "bernoulli", "_sample_dirichlet", "_standard_gamma", "rand", "randn")
+MOST = 4  # cuts that are tried, one forward pass each
 
 
 def run(s: Subject) -> Iterator[Finding]:
@@ -21,8 +24,12 @@ def run(s: Subject) -> Iterator[Finding]:
     recorded = s.probe.run(taps=True, record=True)
     s.__dict__["graph"] = recorded
     story = Story.of(recorded.tape, [nudged.tape])
-    cuts = _cuts(story, recorded.outputs) if story else []
-    call = cuts[0] if cuts else None
+    learning = [out for out in recorded.outputs if out.requires_grad]
+    cuts = _cuts(story, learning or recorded.outputs) if story else []
+    call = cuts[0][1] if cuts else None
+    others = _cuts(story, recorded.outputs) if story and len(learning) < len(recorded.outputs) else []
+    s.cuts = [call for _, call in [*cuts, *others]]
+    s.made("no gradient")
     if not any(out.requires_grad for out in recorded.outputs):
         yield Finding(
             "no gradient",
@@ -34,8 +41,8 @@ def run(s: Subject) -> Iterator[Finding]:
         )
         return
     yield from _between_steps(s, call)
-    if call is not None and not s.has("gradient cut"):
-        yield from _in_part(s, call)
+    if not s.has("gradient cut"):
+        yield from _in_part(s, cuts, recorded)
 
 
 def _between_steps(s: Subject, call: Call | None) -> Iterator[Finding]:
@@ -46,7 +53,7 @@ def _between_steps(s: Subject, call: Call | None) -> Iterator[Finding]:
     last = torch.full((s.B,), s.T - 1) if s.real is None else s.real.sum(1) - 1
     early = torch.arange(s.T) < last[:, None]
     nudged = s.disturb(s.steps(early))
-    total, value = 0.0, 0.0
+    value = 0.0
     graph = torch.zeros(())
     for k in ks[:2]:
         canonical = s.layouts[k].canonical(
@@ -61,12 +68,12 @@ def _between_steps(s: Subject, call: Call | None) -> Iterator[Finding]:
     found = s.input_gradients(graph).get(s.main_number)
     if found is None or found.dim() != 2:
         return
+    s.made("gradient cut")
     early_norm = float((found * early).square().sum().sqrt())
     own = float(found[torch.arange(s.B), last].square().sum().sqrt())
     steps_back = int(last.max())
-    s.options["gradient"] = own, float(found[:, 0].square().sum().sqrt()), steps_back
+    first = float(found[:, 0].square().sum().sqrt())
     if early_norm == 0.0 and value > 1e-6 * max(s.size(k) for k in ks) and s.T > 1:
-        total = early_norm
         if own == 0.0 and not _any_gradient(s):
             yield _frozen(call)
             return
@@ -74,20 +81,22 @@ def _between_steps(s: Subject, call: Call | None) -> Iterator[Finding]:
             "gradient cut",
             WRONG,
             f"The last output depends on earlier steps ({value:.2g}), but has no gradient there "
-            f"({total:.0f}; at its own step {own:.2g}): nothing is learnt across steps.",
+            f"(0; at its own step {own:.2g}): nothing is learnt across steps.",
             call.place if call else None,
             call.module if call else "",
-            numbers={"unlawful": total, "lawful": own, "value": value},
+            numbers={"unlawful": early_norm, "lawful": own, "value": value},
             lesson="14",
             by=f"Cut by {call.name}" if call else "",
         )
         return
+    of, at_own = "the last output", "its own step"
+    if ks[0] not in s.in_step:  # pooled, or a decoder's: no step of the output is a step of the input
+        of, at_own = "the last output" if s.timed else "the output", f"the last step of {s.inputs.main.name}"
     yield Finding(
         "gradient",
         FACT,
-        f"Gradient of the last output: {own:.2g} at its own step, "
-        f"{float(found[:, 0].square().sum().sqrt()):.2g} {steps_back} steps back.",
-        numbers={"own": own, "first": float(found[:, 0].square().sum().sqrt())},
+        f"Gradient of {of}: {own:.2g} at {at_own}, {first:.2g} {steps_back} steps back.",
+        numbers={"own": own, "first": first},
         lesson="05",
     )
 
@@ -112,62 +121,85 @@ def _frozen(call: Call | None) -> Finding:
     )
 
 
-def _in_part(s: Subject, call: Call) -> Iterator[Finding]:
-    """A small change along a random direction, beside what the gradient says of it."""
-    if call.name in CHOICES:
+def _in_part(s: Subject, cuts: list[tuple[int, Call]], recorded: Run) -> Iterator[Finding]:
+    """Move what comes out of a cut, and see whether an output that has a gradient moves with it.
+
+    What keeps a softmax from overflowing may be cut off: moved, it changes nothing.
+    """
+    tried: set[object] = set()
+    for number, call in cuts:
+        if (call.place, call.name) in tried or len(tried) == MOST:
+            continue
+        tried.add((call.place, call.name))
+        s.made("gradient cut")
+        if call.name in CHOICES:
+            text = f"The outputs read what {call.name} chooses, and no gradient passes a choice."
+            change = None
+        else:
+            change = _change(s, number, recorded)
+            if change is None:
+                continue
+            what = f"what {call.name} returns, and it has"
+            more = ""
+            if call.name in DRAWS:
+                if _told_apart(s, call, recorded):
+                    continue
+                what, more = f"what {call.name} draws, and the draw has", " rsample() has one."
+            text = (
+                f"The outputs depend on {what} no gradient: moved by a tenth of its size, it moves them by "
+                f"{change:.2g}; what it is made of learns nothing this way.{more}"
+            )
         yield Finding(
             "gradient cut",
             QUESTION,
-            f"The outputs read what {call.name} chooses, and no gradient passes a choice. Is this meant?",
+            f"{text} Is this meant?",
             call.place,
             call.module,
+            numbers={} if change is None else {"value": change, "gradient": 0.0},
             lesson="14",
             by=f"Cut by {call.name}",
         )
         return
-    directions = s.rows(range(s.B))
-    step = 2e-3
-    runs = [s.probe.run(directions, scale=sign * step) for sign in (1, -1)]
-    total = s.summed(s.graph)
-    if total is None:
-        return
-    weighted = []
-    for run in runs:
-        value = s.summed(run)
-        if value is None:
-            return
-        weighted.append(float(value.detach()))
-    slope = (weighted[0] - weighted[1]) / 2
-    said = 0.0
-    found = s.probe.gradients(total, [zero for _, _, zero in s.graph.zeros], keep=True)
-    for (number, origin, zero), gradient in zip(s.graph.zeros, found, strict=True):
-        if gradient is None:
+
+
+def _change(s: Subject, number: int, recorded: Run) -> float | None:
+    """How much the outputs with a gradient change if a call's result is moved; None if they do not."""
+    try:
+        run = s.probe.run(taps=True, record=True, moved=number)
+    except Exception:  # a value that the model refuses
+        return None
+    worst = 0.0
+    for k in s.numeric:
+        if len(run.outputs) != len(recorded.outputs) or not recorded.outputs[k].requires_grad:
             continue
-        leaf = s.inputs.leaves[number]
-        if origin is None:
-            move = s.probe.noise(number, leaf) * step
-        else:
-            every = torch.ones(s.B, leaf.T, dtype=torch.bool)
-            move = s.probe.noise_on(number, leaf, every, origin, zero, s.graph.tape.sizes[id(zero)] * step)
-        said += float((gradient * move).sum())
-    if abs(slope - said) <= 0.05 * max(abs(slope), abs(said)) + 1e-6 * abs(weighted[0]):
-        return
-    yield Finding(
-        "gradient cut",
-        QUESTION,
-        f"A small change of the inputs moves the weighted outputs by {slope / step:.2g} a unit, their "
-        f"gradient says {said / step:.2g}: some way carries values and no gradient. Is this meant?",
-        call.place,
-        call.module,
-        numbers={"value": slope / step, "gradient": said / step},
-        lesson="14",
-        by=f"Cut by {call.name}",
-    )
+        effect = float(s.effect(run, k).max())
+        worst = max(worst, effect if effect > s.tolerance(k) else 0.0)
+    return worst or None
 
 
-def _cuts(story: Story, outputs: list[torch.Tensor]) -> list[Call]:
+def _told_apart(s: Subject, draw: Call, recorded: Run) -> bool:
+    """Whether the outputs have a gradient at what is drawn from, as log_prob of what was drawn has."""
+    memory = {arg.untyped_storage().data_ptr() for arg in draw.args if arg.requires_grad}
+    sources = {
+        id(result): result
+        for call in recorded.tape.calls
+        for result in call.results
+        if result.grad_fn is not None and result.untyped_storage().data_ptr() in memory
+    }
+    moved = s.probe.run(taps=True, record=True, moved=recorded.tape.calls.index(draw))
+    for k in s.numeric:
+        out = recorded.outputs[k]
+        if not out.requires_grad or float(s.effect(moved, k).max()) <= s.tolerance(k):
+            continue
+        found = s.probe.gradients(out.sum(), list(sources.values()), keep=True)
+        if not any(gradient is not None and bool(gradient.any()) for gradient in found):
+            return False
+    return True
+
+
+def _cuts(story: Story, outputs: list[torch.Tensor]) -> list[tuple[int, Call]]:
     """The calls that read what hangs on the graph, change with it, and return what does not hang on it."""
-    relevant = story.relevant([out for out in outputs if out.requires_grad] or outputs)
+    relevant = story.relevant(outputs)
     found = []
     for i, call in enumerate(story.base):
         if not call.args:
@@ -176,7 +208,7 @@ def _cuts(story: Story, outputs: list[torch.Tensor]) -> list[Call]:
         if i not in relevant and not leaving:
             continue
         moved = [
-            arg.requires_grad and arg.grad_fn is not None and bool(mask.any())
+            arg.requires_grad and bool(mask.any())
             for arg, mask in (
                 (arg, differs(value, other))
                 for arg, value, other in zip(call.args, call.before, story.runs[0][i].before, strict=True)
@@ -186,7 +218,7 @@ def _cuts(story: Story, outputs: list[torch.Tensor]) -> list[Call]:
         if not any(moved):
             continue
         if leaving or call.name in CHOICES:  # small changes need not change a choice
-            found.append(call)
+            found.append((i, call))
             continue
         results = [r for r in call.results if r.dtype != torch.bool]
         if results and not any(r.requires_grad for r in results):
@@ -195,7 +227,7 @@ def _cuts(story: Story, outputs: list[torch.Tensor]) -> list[Call]:
                 for a, b in zip(call.after, story.runs[0][i].after, strict=True)
             )
             if changed and not _harmless(call):
-                found.append(call)
+                found.append((i, call))
     return found
 
 

@@ -20,6 +20,7 @@ def poisoned(tensor: Tensor) -> Tensor:
 
 
 def run(s: Subject) -> Iterator[Finding]:
+    s.made("not finite")
     for k, out in enumerate(s.base.outputs):
         bad = poisoned(out.detach())
         if not bool(bad.any()):

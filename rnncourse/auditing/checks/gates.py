@@ -43,6 +43,7 @@ def _gates(s: Subject) -> Iterator[Finding]:
                         shares.setdefault(name, []).append(value.detach().flatten().abs())
         if not shares:
             continue
+        s.made("gates saturated")
         whole = {name: torch.cat(values) for name, values in shares.items()}
         share = {
             name: float(((value < NEAR) | (value > 1 - NEAR)).float().mean()) for name, value in whole.items()
@@ -85,6 +86,7 @@ def _dead(s: Subject) -> Iterator[Finding]:
         value = call.after[0]
         if value.dim() < 2 or value.shape[-1] < 4:
             continue
+        s.made("dead ReLU")
         axes = [axis for axis in (value.dim() - 1, 1) if axis < value.dim()]
         units = {axis: value.movedim(axis, 0).reshape(value.shape[axis], -1) for axis in axes}
         dead = min(float((flat <= 0).all(1).float().mean()) for flat in units.values())

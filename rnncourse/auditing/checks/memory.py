@@ -7,12 +7,14 @@ import torch
 from torch import Tensor, nn
 
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
+from rnncourse.auditing.source import place_of
 from rnncourse.auditing.subject import Subject
 
 KINDS = ("state kept",)
 
 
 def run(s: Subject) -> Iterator[Finding]:
+    s.made("state kept")
     s.probe.saved.restore()
     before = dict(_attributes(s))
     first = s.probe.run(restore=True)
@@ -30,7 +32,7 @@ def run(s: Subject) -> Iterator[Finding]:
     size = max((s.size(k) for k in range(len(s.layouts))), default=1.0)
     carried = _carried(version.outputs, [value for _, value in left])
     name = next((path for (path, value) in left if carried is value), "") or _blamed(left)
-    place = _place(s, name)
+    place = place_of(s, name)
     if carried is not None:
         yield Finding(
             "state kept",
@@ -102,26 +104,3 @@ def _difference(a: Tensor, b: Tensor) -> float:
 
 def _blamed(left: list[tuple[str, Tensor]]) -> str:
     return left[0][0] if left else ""
-
-
-def _place(s: Subject, name: str) -> Any:
-    """The line `self.name = …` in the source of the module's class, if it can be read."""
-    import inspect
-    import re
-
-    from rnncourse.auditing.tape import Place
-
-    path = re.sub(r"\[.*", "", name)
-    owner, _, attribute = path.rpartition(".")
-    module = s.probe.modules.get(owner)
-    if module is None or not attribute:
-        return None
-    try:
-        lines, start = inspect.getsourcelines(type(module))
-        file = inspect.getsourcefile(type(module)) or ""
-    except (OSError, TypeError):
-        return None
-    sets = re.compile(rf"self\.{re.escape(attribute)}\b[^=\n]*=(?!=)|self\.{re.escape(attribute)}\.append")
-    found = [(start + k, line.strip()) for k, line in enumerate(lines) if sets.search(line)]
-    inside = [pair for pair in found if "None" not in pair[1]] or found
-    return Place(file, *inside[-1]) if inside else None

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from rnncourse.auditing.alone import first_unlike
+from rnncourse.auditing.masks import inverted_mask
 from rnncourse.auditing.probe import Run
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
@@ -26,6 +28,10 @@ def run(s: Subject) -> Iterator[Finding]:
     by_chance = s.has("random in eval", "dropout in eval")  # other shapes draw other numbers
     alone = None if by_chance else _alone(s)
     more = None if by_chance or s.inputs.main.packed else _more(s)
+    if (other, alone, more) == (None, None, None):
+        s.skip("padding (the model takes it neither changed nor cut off nor longer)", *KINDS)
+        return
+    s.made("padding read")
     real_effects = [e for e in (alone, more) if e is not None]
     found = max((e for e in real_effects), key=lambda e: e[0] / (e[3] or 1), default=None)
     actual = found is not None and found[0] > found[3]
@@ -48,8 +54,14 @@ def run(s: Subject) -> Iterator[Finding]:
         )
         return
     lawful = max((s.size(k) for k in s.numeric), default=0.0)
-    call = _first(s, other, real) if noisy and other is not None else None
+    call, by = _first(s, other, real) if noisy and other is not None else None, "First by"
     size, row, step, _ = by_value if noisy and by_value is not None else found  # type: ignore[misc]
+    if not noisy and not s.has("rows reordered", "batch mixed"):
+        other_row = alone[1] if alone is not None and alone[0] > alone[3] else row
+        call = first_unlike(s, row) or first_unlike(s, other_row)
+        by = "The first difference is made by"
+    inverted = inverted_mask(s)
+    call, by = (inverted, "Masked by") if inverted else (call, by)
     length, row = int(s.inputs.lengths[row]), s.number(row)
     if noisy:
         text = f"Outputs at real steps read padded inputs: row {row}, length {length}, changes by {size:.2g}"
@@ -60,15 +72,25 @@ def run(s: Subject) -> Iterator[Finding]:
     yield Finding(
         "padding read",
         WRONG,
-        f"{text} (their size {lawful:.2g}).",
+        f"{text} (their size {lawful:.2g}).{_unread_lengths(s)}"
+        + (" The mask is the wrong way round: it hides the real steps." if inverted else ""),
         call.place if call else None,
         call.module if call else "",
         row=row,
         step=step,
         numbers={"unlawful": size, "lawful": lawful},
         lesson="13",
-        by=f"First by {call.name}" if call else "",
+        by=f"{by} {call.name}" if call else "",
     )
+
+
+def _unread_lengths(s: Subject) -> str:
+    """The reason, if the lengths are an argument and change nothing; it then needs no finding of its own."""
+    name = s.options.get("unread lengths")
+    if not name:
+        return ""
+    s.found = [f for f in s.found if not (f.kind == "mask unread" and f.module == name)]
+    return f" No output depends on {name}."
 
 
 Effect = tuple[float, int, int, float]  # the largest, its row and step, what is allowed
@@ -212,7 +234,13 @@ def _first(s: Subject, run: Run, real: Tensor) -> Call | None:
     if k is None:
         return None
     at = story.walk(s.base.outputs[k], bad)
-    return story.base[at[0]] if at else None
+    call = story.base[at[0]] if at else None
+    cells = [c for c in story.base if c.function is None]
+    if call is not None and call.function is not None and len(cells) == s.T:
+        # of a loop over steps: what is looked up for a step has no axis of steps, and may be padded
+        short = int(real.sum(1).min())
+        return cells[short] if short < len(cells) else call
+    return call
 
 
 def _only_padded(mask: Tensor, real: Tensor, sizes: tuple[int, int]) -> bool:
@@ -224,8 +252,13 @@ def _only_padded(mask: Tensor, real: Tensor, sizes: tuple[int, int]) -> bool:
             if not bool((flat & real.reshape(-1)).any()) or not bool((flat & real.t().reshape(-1)).any()):
                 return True
         for b in range(mask.dim()):
-            if a != b and mask.shape[a] == B and mask.shape[b] == T:
-                changed = mask.movedim((a, b), (0, 1)).reshape(B, T, -1).any(2)
-                if not bool((changed & real).any()):
+            if a == b or mask.shape[a] != B:
+                continue
+            more = mask.shape[b] - T  # 1 if a token is put before or behind each row
+            if more not in (0, 1):
+                continue
+            changed = mask.movedim((a, b), (0, 1)).reshape(B, T + more, -1).any(2)
+            for first in range(more + 1):
+                if not bool((changed[:, first : first + T] & real).any()):
                     return True
     return False

@@ -6,8 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rnncourse.auditing import criterion
 from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
+from rnncourse.auditing.source import place_of
 from rnncourse.auditing.subject import Subject
+from rnncourse.auditing.tape import Call
 
 KINDS = ("unregistered", "parameter without gradient", "zero start")
 
@@ -15,6 +18,7 @@ KINDS = ("unregistered", "parameter without gradient", "zero start")
 def run(s: Subject) -> Iterator[Finding]:
     if not isinstance(s.model, nn.Module):
         return
+    s.made("unregistered")
     hidden = list(_unregistered(s))
     yield from hidden
     parameters = dict(s.model.named_parameters())
@@ -26,10 +30,11 @@ def run(s: Subject) -> Iterator[Finding]:
         yield Finding("frozen", QUESTION, "All parameters are frozen: none has requires_grad. Is this meant?")
         return
     if frozen:
-        yield Finding("frozen", FACT, f"{frozen} of {len(parameters)} parameters are frozen.")
+        yield _frozen(s, [name for name, p in parameters.items() if not p.requires_grad], len(parameters))
     run_, total = _trained(s)
     if total is None:
         return
+    s.made("parameter without gradient", "zero start")
     found = dict(zip(learning, s.probe.gradients(total, list(learning.values()), keep=True), strict=True))
     if not hidden:
         yield from _foreign(s, total, parameters)
@@ -43,6 +48,7 @@ def run(s: Subject) -> Iterator[Finding]:
         )  # fmt: skip
         return
     missing = [name for name, gradient in found.items() if gradient is None]
+    missing = _unread_by_loss(s, run_, missing, learning)
     zero = [name for name, gradient in found.items() if gradient is not None and not bool(gradient.any())]
     yield from _missing(s, run_, missing, learning)
     yield from _zero(s, zero, found)
@@ -65,6 +71,18 @@ def _trained(s: Subject) -> tuple[Any, Tensor | None]:
     return found, total if total is not None and total.requires_grad else None
 
 
+def _unread_by_loss(s: Subject, run_: Any, missing: list[str], learning: Mapping[str, Tensor]) -> list[str]:
+    """Of the parameters that no output hangs on, those that the loss has no gradient for: a CRF's has."""
+    if not missing or s.probe.loss is None:
+        return missing
+    try:
+        loss, _ = s.probe.loss_of(run_.returned, criterion.target_of(s))
+        found = s.probe.gradients(loss, [learning[name] for name in missing], keep=True)
+    except Exception:  # a loss that does not take these outputs, or that has no gradient
+        return missing
+    return [name for name, gradient in zip(missing, found, strict=True) if gradient is None]
+
+
 # ---- not registered
 
 
@@ -84,14 +102,12 @@ def _unregistered(s: Subject) -> Iterator[Finding]:
                     f"a {kind}" if isinstance(value, list | tuple | dict) else f"an attribute of class {kind}"
                 )
                 better = "nn.ModuleDict" if isinstance(value, dict) else "nn.ModuleList or nn.ParameterList"
-                from rnncourse.auditing.checks.memory import _place
-
                 yield Finding(
                     "unregistered",
                     WRONG,
                     f"{path} holds {count} weights in {what}, where model.parameters() does not see them: "
                     f"no optimizer trains them, no state_dict has them. Use {better}.",
-                    _place(s, path),
+                    place_of(s, path),
                     name,
                     numbers={"weights": float(count)},
                     lesson="15",
@@ -171,6 +187,7 @@ def _nan_source(s: Subject, total: Tensor) -> tuple[Any, str]:
 def _missing(s: Subject, run: Any, missing: list[str], learning: Mapping[str, Tensor]) -> Iterator[Finding]:
     if not missing:
         return
+    or_loss = "" if s.loss is None else ", nor from the loss"
     recorded = [arg for call in s.base.tape.calls if call.with_graph for arg in call.args]
     frozen = {id(arg) for call in s.base.tape.calls if not call.with_graph for arg in call.args}
     recurrent = {call.module: call.with_graph for call in s.base.tape.calls if call.function is None}
@@ -193,18 +210,81 @@ def _missing(s: Subject, run: Any, missing: list[str], learning: Mapping[str, Te
         (QUESTION, [n for n in missing if id(learning[n]) in frozen - used], "they run under no_grad"),
         (QUESTION, [n for n in missing if id(learning[n]) not in used | frozen], "no call uses them"),
     ):
-        if names:
+        if names and level == WRONG and (call := _cut_off(s, [learning[n] for n in names])) is not None:
+            them = "parameter gets" if len(names) == 1 else "parameters get"
+            told = any(
+                f.kind == "gradient cut" and f.level == WRONG for f in s.found
+            )  # then this follows from it
+            yield Finding(
+                "parameter without gradient" if told else "gradient cut",
+                WRONG,
+                f"{len(names)} {them} no gradient from any output{or_loss}: {', '.join(names[:3])}"
+                + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+                + f". Values pass {call.name}, the gradient does not.",
+                call.place,
+                names[0].rpartition(".")[0],
+                numbers={"count": float(len(names))},
+                lesson="15",
+                by=f"Cut by {call.name}",
+            )
+        elif names:
             shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
             them = "parameter gets" if len(names) == 1 else "parameters get"
             yield Finding(
                 "parameter without gradient",
                 level,
-                f"{len(names)} {them} no gradient from any output: {shown} ({why})."
+                f"{len(names)} {them} no gradient from any output{or_loss}: {shown} ({why})."
                 + (" Is this meant?" if level == QUESTION else ""),
                 module=names[0].rpartition(".")[0],
                 numbers={"count": float(len(names))},
                 lesson="15",
             )
+
+
+def _cut_off(s: Subject, parameters: list[Tensor]) -> Call | None:
+    """The call that lets values pass and no gradient, and that hangs on one of these parameters."""
+    wanted = {id(p) for p in parameters}
+    for call in s.cuts:
+        if any(arg.requires_grad and wanted & _leaves_of(arg) for arg in call.args):
+            return call
+    return None
+
+
+def _leaves_of(tensor: Tensor) -> set[int]:
+    """The ids of the leaves of the graph that a tensor hangs on."""
+    seen: set[Any] = set()
+    waiting, found = [tensor.grad_fn], {id(tensor)}
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        leaf = getattr(node, "variable", None)
+        if leaf is not None:
+            found.add(id(leaf))
+        waiting += [parent for parent, _ in node.next_functions]
+    return found
+
+
+def _frozen(s: Subject, names: list[str], count: int) -> Finding:
+    """Frozen parameters: a fact; of an embedding that other parameters learn with, a question."""
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    embeddings = [(name, m) for name, m in s.probe.modules.items() if isinstance(m, nn.Embedding)]
+    tables = [name for name, m in embeddings if not m.weight.requires_grad]
+    if not tables or len(names) > len(tables):
+        are = "parameter is" if len(names) == 1 else "parameters are"
+        return Finding("frozen", FACT, f"{len(names)} of {count} {are} frozen: {shown}.")
+    place = place_of(s, tables[0])
+    return Finding(
+        "frozen",
+        QUESTION,
+        f"{shown} is frozen. Is this meant? nn.Embedding.from_pretrained freezes by default: say "
+        "freeze=False to train it.",
+        place,
+        tables[0],
+        lesson="15",
+        by="It is set",
+    )
 
 
 def _zero(s: Subject, zero: list[str], found: dict[str, Tensor | None]) -> Iterator[Finding]:

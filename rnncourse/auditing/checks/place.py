@@ -28,6 +28,7 @@ def run(s: Subject) -> Iterator[Finding]:
     except Exception:  # rows that must come sorted by their length
         s.skip("whether a row's place in the batch matters (the model refuses other orders)", *KINDS)
         return
+    s.made("place in batch")
     for k in s.numeric:
         if len(turned.outputs) != len(s.base.outputs) or not s.base.outputs[k].is_floating_point():
             continue

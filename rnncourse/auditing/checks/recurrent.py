@@ -24,6 +24,8 @@ def _exchanged(s: Subject) -> Iterator[Finding]:
     """By value: a state h_0 that is an earlier c_n, a state c_0 that is an earlier h_n."""
     ends: list[tuple[Tensor, Tensor]] = []
     for call in s.base.recurrent:
+        if len(call.ends) == 2:
+            s.made("h and c exchanged")
         if len(call.state) == 2 and len(call.ends) == 2:
             h, c = call.state_values
             for h_n, c_n in ends:
@@ -79,6 +81,7 @@ def _directions(s: Subject, call: RecurrentCall, found: dict[int, Tensor | None]
     gradient, h_n = found.get(id(call.output)), found.get(id(call.ends[0]))
     if gradient is None or (h_n is not None and bool(h_n[-1].any())):
         return
+    s.made("backward direction")
     half = gradient.shape[-1] // 2
     read = gradient[..., half:].abs().amax(-1) > 0
     ends: Tensor | None = None

@@ -23,6 +23,7 @@ def run(s: Subject) -> Iterator[Finding]:
         yield from _of_a_number(s)
         s.skip("whether rows mix (no output has a row for each row of the batch)", *KINDS)
         return
+    s.made("batch mixed", "rows reordered")
     by_layer = _batch_as_time(s)
     mixed = _mixed(s)
     if by_layer is not None and mixed is not None:
@@ -75,6 +76,7 @@ def _batch_as_time(s: Subject) -> Finding | None:
         masks = _changes(s, number)
         if masks is None:
             continue
+        s.made("batch as time")
         time = 1 if call.module.batch_first and call.input.dim() == 3 else 0
         if call.input.dim() == 2 and call.input.shape[0] == 1:
             continue
@@ -130,6 +132,8 @@ def _mixed(s: Subject) -> Finding | None:
     if worst is None:
         return None
     _, k, i, j, own_effect = worst
+    if not _confirmed(s, k, i, j):
+        return None
     matrix = s.matrix(k)
     reordered = _permutation(matrix, s.tolerance(k))
     level, doubt = _levels(s)
@@ -163,6 +167,21 @@ def _mixed(s: Subject) -> Finding | None:
     return replace(finding, level=WRONG, text=text) if reordered else finding
 
 
+def _confirmed(s: Subject, k: int, i: int, j: int) -> bool:
+    """Whether row i of output k changes if nothing but the inputs of row j do.
+
+    Tokens were disturbed where they are embedded; here row j gets other tokens. A model that refuses them has
+    not contradicted.
+    """
+    if not s.probe.embedded:
+        return True
+    try:
+        run = s.disturb(s.rows([j]), exchange=True)
+    except Exception:
+        return True
+    return float(s.effect(run, k)[i].max()) > s.tolerance(k)
+
+
 def _first_mixed(story: blame.Story, output: Tensor) -> Call | None:
     at = story.walk(output, blame.mixed)
     relevant = story.relevant([output])
@@ -192,4 +211,27 @@ def _moved(s: Subject, story: blame.Story, output: Tensor) -> Call | None:
         after = next((order for order in afters if order is not None), None)
         if before is not None and after is not None and before != after:
             found = call
-    return found
+    return found or _tokens_moved(s, story, relevant)
+
+
+def _tokens_moved(s: Subject, story: blame.Story, relevant: set[int]) -> Call | None:
+    """The last call after which the rows of tokens, not embedded yet, lie in another order."""
+    found = None
+    for i in relevant:
+        call = story.base[i]
+        before = [order for arg in call.args if (order := _order_of_tokens(s, arg)) is not None]
+        after = [order for result in call.results if (order := _order_of_tokens(s, result)) is not None]
+        if before and after and before[0] != after[0] and (found is None or i > found):
+            found = i
+    return None if found is None else story.base[found]
+
+
+def _order_of_tokens(s: Subject, tensor: Tensor) -> list[int] | None:
+    for number, origin in s.base.tape.tokens.origins(tensor).items():
+        leaf = s.inputs.leaves[number]
+        assert leaf.batch is not None
+        shape = [-1 if axis == leaf.batch else 1 for axis in range(leaf.value.dim())]
+        row_of = torch.arange(s.B).view(shape).expand(leaf.value.shape).reshape(-1)
+        row = torch.where(origin >= 0, row_of[origin], -1)
+        return blame.row_order([row == k for k in range(s.B)])
+    return None

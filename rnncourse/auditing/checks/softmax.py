@@ -19,6 +19,7 @@ def run(s: Subject) -> Iterator[Finding]:
     for call in soft:
         axis = _axis(call)
         if axis is not None and call.after[0].dim():
+            s.made("softmax of one")
             sizes.setdefault(call.place or call.module, set()).add(call.after[0].shape[axis])
     for call in soft:
         axis = _axis(call)
@@ -60,6 +61,7 @@ def _summed_over_another(s: Subject, soft: list[Call]) -> Iterator[Finding]:
             source = storages.get(arg.untyped_storage().data_ptr())
             if source is None or weights.dim() < 3 or axis < 1 or weights.shape[axis] < 2:
                 continue
+            s.made("softmax axis")
             if _sums_to_one(weights, axis) or bool((weights < 0).any()):
                 continue
             other = next(

@@ -3,9 +3,13 @@
 from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
+from rnncourse.auditing.checks.carried import one_step
+from rnncourse.auditing.probe import RecurrentCall, Run
 from rnncourse.auditing.report import WRONG, Finding
 from rnncourse.auditing.subject import Subject
+from rnncourse.auditing.tape import Call, Place
 
 KINDS = ("starts ignored", "reset too early")
 
@@ -15,20 +19,32 @@ def run(s: Subject) -> Iterator[Finding]:
     if starts is None:
         s.skip("episode starts (give starts=)", *KINDS)
         return
-    outputs = s.in_step
+    outputs = s.in_step or [k for k in s.timed if s.late_by(k) is not None]
     if not outputs:
-        s.skip("episode starts (no output has a step for each step of the input)", *KINDS)
+        s.skip(
+            "episode starts (no output has a step for each of the input's, or for each of the last ones)",
+            *KINDS,
+        )
         return
     inner = [(int(r), int(t) + 1) for r, t in starts[:, 1:].nonzero()]
     if not inner:
         s.skip("episode starts (none lies after the first step)", *KINDS)
         return
-    yield from _ignored(s, outputs, inner)
+    s.made(*KINDS)
+    yield from _ignored(s, starts, outputs, inner)
     if not s.has("starts ignored"):
         yield from _early(s, starts, outputs, inner)
 
 
-def _ignored(s: Subject, outputs: list[int], inner: list[tuple[int, int]]) -> Iterator[Finding]:
+def _effect(s: Subject, run: Run, k: int) -> Tensor:
+    """How much output k differs, by the steps of the input: 0 at those of a burn-in, which it has not."""
+    effect = s.effect(run, k)
+    return torch.cat([effect.new_zeros(s.B, s.T - effect.shape[1]), effect], 1)
+
+
+def _ignored(
+    s: Subject, starts: Tensor, outputs: list[int], inner: list[tuple[int, int]]
+) -> Iterator[Finding]:
     """Disturb, in each row at once, what lies before one of its starts."""
     last = dict(inner)
     first: dict[int, int] = {}
@@ -40,29 +56,120 @@ def _ignored(s: Subject, outputs: list[int], inner: list[tuple[int, int]]) -> It
             before[row, :step] = True
         nudged = s.disturb(s.steps(before))
         for k in outputs:
-            effect = s.effect(nudged, k)
+            effect = _effect(s, nudged, k)
+            reads = effect > s.tolerance(k)
             lawful = float((effect * before).max())
             for row, step in chosen.items():
-                after = effect[row, step:]
-                if float(after.max()) > s.tolerance(k):
-                    at = step + int((after > s.tolerance(k)).nonzero()[0])
-                    yield Finding(
-                        "starts ignored",
-                        WRONG,
-                        f"An episode starts at row {s.number(row)}, step {step}, but the output at step "
-                        f"{at} depends on the steps before ({float(after.max()):.2g}; what is before it "
-                        f"{lawful:.2g}).",
-                        row=s.number(row),
-                        step=step,
-                        numbers={"unlawful": float(after.max()), "lawful": lawful},
-                        lesson="14",
-                    )
-                    return
+                if not bool(reads[row, step:].any()):
+                    continue
+                at = step + int(reads[row, step:].nonzero()[0])
+                size = float(effect[row, step:].max())
+                late = all(
+                    bool(reads[r, t]) and not bool(reads[r, t + 1 :].any())
+                    for r, t in chosen.items()
+                    if t + 1 < s.T
+                )
+                late = late and any(t + 1 < s.T for t in chosen.values())
+                why, place, by = _reason(s, starts, outputs, row, step, late)
+                yield Finding(
+                    "starts ignored",
+                    WRONG,
+                    f"An episode starts at row {s.number(row)}, step {step}, but the output at step "
+                    f"{at} depends on the steps before ({size:.2g}; what is before it {lawful:.2g}){why}",
+                    place,
+                    row=s.number(row),
+                    step=step,
+                    numbers={"unlawful": size, "lawful": lawful},
+                    lesson="14",
+                    by=by,
+                )
+                return
 
 
-def _early(
-    s: Subject, starts: torch.Tensor, outputs: list[int], inner: list[tuple[int, int]]
-) -> Iterator[Finding]:
+def _reason(
+    s: Subject, starts: Tensor, outputs: list[int], row: int, step: int, late: bool
+) -> tuple[str, Place | None, str]:
+    """What the numbers say of the reset: the rest of the sentence, and the line to look at."""
+    call = _call_at(s, step)
+    place, by = (call.place, "Called") if call else (None, "")
+    lost = _lost_elsewhere(s, starts, outputs)
+    if lost is not None:
+        mask = _mask_at(s, step)
+        why = (
+            f", and row {s.number(lost[0])} forgets at step {lost[1]}, where no episode starts: the mask is "
+            "the wrong way round."
+        )
+        return why, *((mask.place, f"It is read by {mask.name}") if mask else (place, by))
+    kept = _kept(call, row)
+    if kept:
+        return f": {kept}", place, by
+    if late:
+        return ", and that output alone: the reset comes one step late.", place, by
+    return ".", place, by
+
+
+def _kept(call: RecurrentCall | None, row: int) -> str:
+    """Which part of an LSTM's state is reset and which is not, by value."""
+    if call is None or len(call.state_values) != 2:
+        return ""
+    h, c = (bool(v[..., row, :].any()) for v in call.state_values)
+    if h == c:
+        return ""
+    there, gone = ("h", "c") if h else ("c", "h")
+    return f"{type(call.module).__name__} {call.name!r} is given {gone} of zeros there, but {there} goes on."
+
+
+def _call_at(s: Subject, step: int) -> RecurrentCall | None:
+    """The call for this step, of a layer that is called once for each; or the first that goes over all."""
+    by_name: dict[str, list[RecurrentCall]] = {}
+    for call in s.base.recurrent:
+        by_name.setdefault(call.name, []).append(call)
+    for calls in by_name.values():
+        if len(calls) == s.T and one_step(calls[0]):
+            return calls[step]
+    return s.base.recurrent[0] if s.base.recurrent else None
+
+
+def _mask_at(s: Subject, step: int) -> Call | None:
+    """The first call that reads the argument with the starts: of this step, or at all."""
+    starts, given = s.inputs.starts, None
+    for leaf, value in zip(s.inputs.leaves, s.base.given, strict=False):
+        if starts is not None and isinstance(value, Tensor) and leaf.role in ("flags", "sequence"):
+            rows = value.squeeze(-1) if value.dim() == 3 and value.shape[-1] == 1 else value
+            ways = (rows, rows.t()) if rows.dim() == 2 else ()
+            if any(w.shape == starts.shape and torch.equal(w.cpu().bool(), starts) for w in ways):
+                given = value
+    if given is None:
+        return None
+    memory = given.untyped_storage().data_ptr()
+    calls = s.base.tape.calls
+    cells = [k for k, call in enumerate(calls) if call.function is None]
+    window = range(cells[step - 1], cells[step]) if len(cells) == s.T else range(0)
+    reading = [k for k, c in enumerate(calls) if c.args and c.args[0].untyped_storage().data_ptr() == memory]
+    reading = [k for k in reading if calls[k].place]
+    at = next((k for k in reading if k in window), reading[0] if reading else None)
+    return None if at is None else calls[at]
+
+
+def _lost_elsewhere(s: Subject, starts: Tensor, outputs: list[int]) -> tuple[int, int] | None:
+    """A row and a step without a start at which it forgets, if all rows do at the steps that are tried."""
+    chosen: dict[int, int] = {}
+    before = torch.zeros(s.B, s.T, dtype=torch.bool)
+    for row in range(s.B):
+        free = [t for t in range(1, s.T) if not bool(starts[row, t])]
+        if free:
+            chosen[row] = free[len(free) // 2]
+            before[row, chosen[row] - 1] = True
+    if not chosen:
+        return None
+    nudged = s.disturb(s.steps(before))
+    for row, step in chosen.items():
+        if any(float(_effect(s, nudged, k)[row, step]) > 0 for k in outputs):
+            return None
+    return next(iter(chosen.items()))
+
+
+def _early(s: Subject, starts: Tensor, outputs: list[int], inner: list[tuple[int, int]]) -> Iterator[Finding]:
     """At the step before a start, and where another row starts, memory must still reach back one step."""
     places: list[tuple[int, int, str]] = []
     for row, step in inner:
@@ -89,22 +196,31 @@ def _early(
             return
         nudged = s.disturb(s.steps(before))
         for row, (step, what) in chosen.items():
-            size = max(float(s.effect(nudged, k)[row, step]) for k in outputs)
-            own = max(float(s.effect(nudged, k)[row, step - 1]) for k in outputs)
+            size = max(float(_effect(s, nudged, k)[row, step]) for k in outputs)
+            own = max(float(_effect(s, nudged, k)[row, step - 1]) for k in outputs)
             if size == 0.0 and own > 0.0 and _remembers(s, outputs):
+                others = [s.number(r) for r in range(s.B) if r != row and bool(starts[r, step])]
+                if others:
+                    what = f"where row {others[0]} starts and row {s.number(row)} does not"
+                mask, call = _mask_at(s, step), _call_at(s, step)
                 yield Finding(
                     "reset too early",
                     WRONG,
                     f"Row {s.number(row)} forgets at step {step}, {what}: the output there does not depend "
                     f"on the step before (0; the step itself {own:.2g}).",
+                    mask.place if mask else call.place if call else None,
                     row=s.number(row),
                     step=step,
                     numbers={"unlawful": 0.0, "lawful": own},
                     lesson="14",
+                    by=f"The starts are read by {mask.name}" if mask else "Called",
                 )
                 return
 
 
 def _remembers(s: Subject, outputs: list[int]) -> bool:
-    nudged = s.nudged(1, late=False)
-    return any(float(s.effect(nudged, k)[:, 1:].max()) > 0 for k in outputs)
+    return any(
+        float(_effect(s, s.nudged(cut, late=False), k)[:, cut:].max()) > 0
+        for cut in range(1, s.T)
+        for k in outputs
+    )

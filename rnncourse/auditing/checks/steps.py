@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import torch
 
-from rnncourse.auditing import blame
+from rnncourse.auditing.checks.carried import one_step
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
+from rnncourse.auditing.views import torn_views
 from rnncourse.spec import Cell
 
 CHOOSING = {"max", "amax", "max_pool1d", "adaptive_max_pool1d", "topk", "argmax", "median", "where"}
@@ -27,31 +28,31 @@ def run(s: Subject) -> Iterator[Finding]:
 
 
 def _torn(s: Subject) -> Iterator[Finding]:
-    blamed: set[int] = set()
-    cuts = sorted({1, s.T // 2, s.T - 1})
-    for cut in cuts:
-        nudged = s.nudged(cut, late=True, record=True)
-        story = s.story(nudged)
+    stories = []
+    for cut in sorted({1, s.T // 2, s.T - 1}):
+        story = s.story(s.nudged(cut, late=True, record=True))
         if story is None:
             return
-        found = set(blame.torn_views(story, s.T))
-        if found:
-            blamed = found & story.relevant([s.base.outputs[k] for k in s.numeric])
-        if blamed:
-            call = story.base[min(blamed)]
-            shapes = f"{tuple(call.before[0].shape)} to {tuple(call.after[0].shape)}"
-            yield Finding(
-                "steps torn",
-                WRONG,
-                f"A step's values are torn apart: from {shapes} each step gets entries of several. To "
-                "exchange axes, transpose; view only cuts what lies in memory anew.",
-                call.place,
-                call.module,
-                numbers={"T": float(s.T)},
-                lesson="03",
-                by=f"Torn by {call.name}",
-            )
-            return
+        stories.append((cut, story))
+    torn, seen = torn_views(stories, s.T)
+    if seen:
+        s.made("steps torn")
+    story = stories[0][1]
+    blamed = set(torn) & story.relevant([s.base.outputs[k] for k in s.numeric]) if torn else set()
+    if blamed:
+        call = story.base[min(blamed)]
+        shapes = f"{tuple(call.before[0].shape)} to {tuple(call.after[0].shape)}"
+        yield Finding(
+            "steps torn",
+            WRONG,
+            f"A step's values are torn apart: from {shapes} each step gets entries of several. To "
+            "exchange axes, transpose; view only cuts what lies in memory anew.",
+            call.place,
+            call.module,
+            numbers={"T": float(s.T)},
+            lesson="03",
+            by=f"Torn by {call.name}",
+        )
 
 
 def _dropped(s: Subject) -> Iterator[Finding]:
@@ -78,7 +79,10 @@ def _dropped(s: Subject) -> Iterator[Finding]:
         early = torch.arange(s.T) < last[:, None]
         nudged = s.disturb(s.steps(early))
         effects = {k: float(s.effect(nudged, k).max()) for k in outputs}
-    if not effects or max(effects.values()) > 0:
+    if not effects:
+        return
+    s.made("state dropped")
+    if max(effects.values()) > 0 or (s.timed and _reads_some_earlier(s, outputs)):
         return
     if not s.timed and not _reads_last(s, outputs):
         return
@@ -94,12 +98,24 @@ def _dropped(s: Subject) -> Iterator[Finding]:
     call = s.base.recurrent[runs[0]]
     drops = f"{type(call.module).__name__} {call.name!r} is called {len(s.base.recurrent)} times"
     why = f"{drops}: is its state passed on from call to call?" if len(s.base.recurrent) > 1 else ""
-    if len(s.base.recurrent) == 1 and _one_step(call):
+    if len(s.base.recurrent) == 1 and one_step(call):
         why = f"{type(call.module).__name__} {call.name!r} is given one step of {s.T}."
     yield Finding(
         "state dropped", WRONG, f"{text} {why}".strip(), call.place, call.name, lesson="09", by="Called",
         numbers={"unlawful": 0.0},
     )  # fmt: skip
+
+
+def _reads_some_earlier(s: Subject, outputs: list[int]) -> bool:
+    """Whether, at any cut, an output after it reads a step before it: at one cut, episodes may start."""
+    for cut in range(1, s.T):
+        run = s.disturb(s.steps(torch.arange(s.T) < cut))
+        for k in outputs:
+            T_out = s.layouts[k].T or s.T
+            first = cut * T_out // s.T if T_out < s.T else cut + T_out - s.T
+            if float(s.effect(run, k)[:, first:].max()) > 0:
+                return True
+    return False
 
 
 def _reads_last(s: Subject, outputs: list[int]) -> bool:
@@ -110,7 +126,7 @@ def _reads_last(s: Subject, outputs: list[int]) -> bool:
 
 def _over_steps(s: Subject) -> list[int]:
     """The recurrent calls that go over the steps of the main input, one call for all or one for each."""
-    cells = [k for k, call in enumerate(s.base.recurrent) if isinstance(call.module, Cell) or _one_step(call)]
+    cells = [k for k, call in enumerate(s.base.recurrent) if one_step(call)]
     if len(cells) > 1:
         return cells
     found = []
@@ -122,13 +138,6 @@ def _over_steps(s: Subject) -> list[int]:
             if 1 < call.input.shape[time] <= s.T:
                 found.append(k)
     return found
-
-
-def _one_step(call: object) -> bool:
-    module, given = call.module, call.input  # type: ignore[attr-defined]
-    if given.dim() != 3:
-        return False
-    return bool(given.shape[1 if getattr(module, "batch_first", False) else 0] == 1)
 
 
 def _unread(s: Subject) -> Iterator[Finding]:
@@ -145,6 +154,7 @@ def _unread(s: Subject) -> Iterator[Finding]:
         return
     if any(call.name in CHOOSING for call in s.base.tape.calls):  # what is chosen may be any step
         return
+    s.made("last step unread")
     nudged, other = s.disturb(s.steps(at_last)), s.disturb(s.steps(before))
     read = torch.stack([s.effect(nudged, k).amax(1) for k in dict.fromkeys(s.pooled + outputs)]).amax(
         0

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from rnncourse.auditing import criterion
+from rnncourse.auditing.checks.cut import CHOICES
 from rnncourse.auditing.inputs import Leaf
-from rnncourse.auditing.report import QUESTION, WRONG, Finding
+from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
+from rnncourse.auditing.tape import Call
 
 KINDS = ("target in input",)
 
@@ -27,12 +30,15 @@ def shifts(leaf: Leaf, target: Leaf, lengths: Tensor | None) -> list[int]:
         same = (
             (a == b) if not a.is_floating_point() else torch.isclose(a, b.to(a.dtype), rtol=1e-5, atol=1e-7)
         )
-        same = same.reshape(*same.shape[:2], -1).all(2)
+        missing = a != a  # NaN: not observed
+        same = (same | missing).reshape(*same.shape[:2], -1).all(2)
         counts = torch.ones_like(same)
         if lengths is not None and G >= T - 1:
             counts = torch.arange(start, stop)[None, :] + max(shift, 0) < lengths[:, None]
         ignored = (
-            (a.reshape(*a.shape[:2], -1) < 0).all(2) if not a.is_floating_point() else torch.zeros_like(same)
+            (a.reshape(*a.shape[:2], -1) < 0).all(2)
+            if not a.is_floating_point()
+            else missing.reshape(*a.shape[:2], -1).all(2)
         )
         counts = counts & ~ignored
         if int(counts.sum()) >= 3 and bool(same[counts].all()) and len(a[counts].unique()) > 1:
@@ -79,11 +85,14 @@ def candidates(s: Subject, target: Leaf) -> list[tuple[int, Leaf, int]]:
 
 
 def shifted_leaf(s: Subject) -> int | None:
-    """The number of the leaf that the target is one step ahead of."""
+    """The number of the leaf that the targets are one step ahead of; of several, the outputs' own."""
     target = s.inputs.target
-    if target is None or not isinstance(target.value, Tensor) or target.batch is None:
+    ahead = criterion.offset(s)
+    if target is None or not isinstance(target.value, Tensor) or target.batch is None or ahead is None:
         return None
-    return next((number for number, _, shift in candidates(s, target) if shift == 1), None)
+    found = [number for number, _, shift in candidates(s, target) if shift + ahead == 1]
+    own = [number for number in found if number in s.owners.values()]
+    return next(iter(own or found), None)
 
 
 def run(s: Subject) -> Iterator[Finding]:
@@ -92,41 +101,114 @@ def run(s: Subject) -> Iterator[Finding]:
         return
     if s.has("batch as time", "batch mixed"):
         return
+    ahead = criterion.offset(s)
     found = candidates(s, target)
-    if any(shift == 1 for _, _, shift in found) and (s.timed and s.causal):
+    if s.timed and ahead is None:
+        if found:
+            s.skip(
+                "whether the target is in the input (which of its steps the loss compares with which output "
+                "can't be told)",
+                *KINDS,
+            )
+        return
+    s.made("target in input")
+    ahead = ahead or 0
+    if s.timed:
+        yield from _said(s, found, ahead)
+    if any(shift + ahead == 1 for _, _, shift in found) and (s.timed and s.causal):
         return  # one step ahead, as it should be: whether it is read is the check of the future
     for number, leaf, shift in found:
-        reads = _reads(s, number, leaf, shift)
-        if reads is None or reads <= 0:
+        reads = _reads(s, number, leaf, shift + ahead)
+        if reads is None:
             continue
-        where = {0: "at the same step"}.get(shift, f"{abs(shift)} step{'s' * (abs(shift) > 1)} " + (
-            "later" if shift > 0 else "earlier"))  # fmt: skip
-        causal = s.options.get("reads future") is False and bool(s.timed)
-        level = WRONG if causal or shift != 0 else QUESTION
-        meant = "" if level == WRONG else " Is this meant, as in an autoencoder?"
+        size, step = reads
+        steps = shift + ahead
+        where = {0: "at the same step"}.get(steps, f"{abs(steps)} step{'s' * (abs(steps) > 1)} " + (
+            "later" if steps > 0 else "earlier"))  # fmt: skip
+        own = number == s.options.get("causal leaf") and s.options.get("reads future") is False
+        coded = any(call.name in CHOICES for call in s.cuts)  # an autoencoder with a codebook, say
+        sure = steps != 0 or (own and bool(s.timed) and not coded)
+        level = WRONG if sure else QUESTION
+        meant = "" if sure else " Is this meant, as in an autoencoder?"
+        shifting = ahead or (s.timed and target.value.shape[target.time or 0] != s.layouts[s.timed[0]].T)
+        call = _aligned(s) if shifting else None
         yield Finding(
             "target in input",
             level,
-            f"The target is {leaf.name} itself, {where}, and the outputs read it there ({reads:.2g}): the "
-            f"answer is in the input.{meant}",
-            numbers={"unlawful": reads, "shift": float(shift)},
-            lesson="14",
+            f"The target is {leaf.name} itself, {where}, and the outputs read it there ({size:.2g} at step "
+            f"{step}): the answer is in the input.{meant}",
+            call.place if call else None,
+            step=step,
+            numbers={"unlawful": size, "shift": float(steps)},
+            lesson="16",
+            by=f"Aligned by {call.name}" if call else "",
         )
         return
 
 
-def _reads(s: Subject, number: int, leaf: Leaf, shift: int) -> float | None:
-    """How much an output step reads the input step that is its target."""
-    assert s.inputs.target is not None
-    T = leaf.T
-    goal = s.inputs.target
-    G = goal.T if goal.time is not None else goal.value.shape[1 - (goal.batch or 0)]
-    t = G // 2
-    at = t + shift
-    if not 0 <= at < T:
+def _said(s: Subject, found: list[tuple[int, Leaf, int]], ahead: int) -> Iterator[Finding]:
+    """What the loss compares, if the target is a part of the inputs."""
+    for _, leaf, shift in found[:1]:
+        steps = shift + ahead
+        step = "t" if not steps else f"t {'+' if steps > 0 else '-'} {abs(steps)}"
+        compares = "The loss compares the output" if s.loss else "The target is taken to belong to the output"
+        with_ = "with" if s.loss else "and is"
+        yield Finding(
+            "target",
+            FACT,
+            f"{compares} at step t {with_} {leaf.name} at step {step}.",
+            numbers={"shift": float(steps)},
+        )
+
+
+def _aligned(s: Subject) -> Call | None:
+    """The call in the loss that cuts steps off the target or the outputs, to shift one against the other."""
+    if s.loss is None:
         return None
-    nudged = s.disturb(s.steps(torch.arange(T) == at, number))
-    ks = [k for k in s.timed if s.layouts[k].T == G]
-    if ks:
-        return max(float(s.effect(nudged, k)[:, t].max()) for k in ks)
-    return max((float(s.effect(nudged, k).max()) for k in s.numeric), default=None)
+    placed = [call for call in s.loss[1].calls if call.place]
+    return next((call for call in placed if call.name in ("__getitem__", "narrow")), None)
+
+
+def _reads(s: Subject, number: int, leaf: Leaf, steps: int) -> tuple[float, int] | None:
+    """How much an output step reads the input step that is its target, and which; None if none does.
+
+    A summary of all steps, as a decoder may be given, reads each of them: what counts is that the step that
+    is the target is read more than all later ones together.
+    """
+    lengths = [(s.layouts[k].T or 0, k) for k in s.timed]
+    if not lengths:
+        assert s.inputs.target is not None
+        goal = s.inputs.target
+        at = (goal.T if goal.time is not None else goal.value.shape[1 - (goal.batch or 0)]) // 2 + steps
+        if not 0 <= at < leaf.T:
+            return None
+        nudged = s.disturb(s.steps(torch.arange(leaf.T) == at, number))
+        size = max((float(s.effect(nudged, k).max()) for k in s.numeric), default=0.0)
+        return (size, at) if size > 0 else None
+    T, k = lengths[0]
+    worst: tuple[float, int] | None = None
+    for t in sorted({0, T // 2, T - 1}):
+        at = t + steps
+        if not 0 <= at < leaf.T:
+            continue
+        size = _effect(s, torch.arange(leaf.T) == at, number, k, t)
+        if size <= s.tolerance(k) or (worst is not None and size <= worst[0]):
+            continue
+        if s.options.get("reads future") is not False:
+            later = torch.arange(leaf.T) > at
+            if int(later.sum()) < leaf.T // 3:
+                continue
+            goes_on = torch.ones(s.B, dtype=torch.bool)
+            if s.real is not None and leaf.T == s.T:  # only rows that have later steps can tell
+                goes_on = s.real[:, at + 1]
+            size = _effect(s, torch.arange(leaf.T) == at, number, k, t, goes_on)
+            if size <= 2 * _effect(s, later, number, k, t, goes_on):
+                continue
+        worst = size, t
+    return worst
+
+
+def _effect(s: Subject, mask: Tensor, number: int, k: int, t: int, rows: Tensor | None = None) -> float:
+    """How much output k at step t reads these steps of a leaf, in some rows."""
+    effect = s.effect(s.disturb(s.steps(mask, number)), k)[:, t]
+    return float(effect.max() if rows is None else (effect * rows).max())

@@ -1,6 +1,6 @@
-"""What is right, and beside it what came: where they agree, how far apart they are, which mistake it is.
+"""Compare a learner's answers with the right ones: where they agree, how far apart, which mistake fits.
 
-Nothing is judged here: each question has a number, a place or a known mistake as its answer.
+Nothing is judged here: each question is answered by a number, a place or a known mistake.
 """
 
 from __future__ import annotations
@@ -12,53 +12,53 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from rnncourse.checks.framework.cases import Case, Trait
-from rnncourse.checks.framework.completed import ONE_ROW
 from rnncourse.checks.framework.evaluate import Answer, Failure, evaluate
+from rnncourse.checks.framework.extra_cases import ONE_ROW
 from rnncourse.checks.framework.language import say, sentences
 from rnncourse.checks.framework.mistakes import Mistake
 from rnncourse.checks.framework.parts import Flag, Part, Read, Score, read, same
 from rnncourse.checks.framework.task import Task
 from rnncourse.checks.framework.use import Problem
 
-PAIRS = 1500  # of mistakes that are tried together: a second or two for a function
-PATIENCE = 300.0  # seconds for the truth, which does end, on a machine however busy
+PAIRS = 1500  # pairs of mistakes that are tried: a second or two for a function
+PATIENCE = 300.0  # seconds for the truth, which is known to end, even on a busy machine
 
 
 class AnswerKey:
-    """What a check's own ways give on some cases: the truth, and each mistake once it is asked for."""
+    """The results of the truth and of each mistake on some cases; a mistake is run when first asked for."""
 
     def __init__(self, task: Task, cases: Sequence[Case]) -> None:
         self.task, self.cases = task, list(cases)
         self.truths = self._run(task.truth, self.cases, seconds=PATIENCE)
         self._mistaken: dict[tuple[int, int], Answer] = {}
-        self._all = list(range(len(self.cases)))  # where each case stands among all
+        self._all = list(range(len(self.cases)))  # the index of each case among all of them
 
     def only(self, chosen: Sequence[int]) -> AnswerKey:
-        """The key of some of the cases."""
+        """Return the key for some of the cases."""
         key = copy.copy(self)
         for name in ("cases", "truths", "_all"):
             setattr(key, name, [getattr(self, name)[n] for n in chosen])
         return key
 
     def mistaken(self, m: int, n: int) -> Answer:
-        """Mistake m's answer in case n."""
+        """Return the answer of mistake m in case n."""
         at = m, self._all[n]
         if at not in self._mistaken:
             wrong_way = self.task.mistakes[m].function
             self._mistaken[at] = self._run(wrong_way, [self.cases[n]], self.task.seconds)[0]
         return self._mistaken[at]
 
-    def tried(self, way: Any) -> Iterator[tuple[int, Answer]]:
-        """What another way gives, case after case."""
+    def answers_of(self, way: Any) -> Iterator[tuple[int, Answer]]:
+        """Yield the answers of another implementation, case by case."""
         for n, case in enumerate(self.cases):
             yield n, self._run(way, [case], self.task.seconds)[0]
 
     def _run(self, way: Any, cases: Sequence[Case], seconds: float) -> list[Answer]:
-        answers = evaluate(way, cases, self.task.use, frozenset(), seconds)  # nothing is forbidden to it
+        answers = evaluate(way, cases, self.task.use, frozenset(), seconds)  # it may call anything
         return [self.derived(case, answer) for case, answer in zip(cases, answers, strict=True)]
 
     def derived(self, case: Case, answer: Answer) -> Answer:
-        """The answer with what its parts are read from, where that is not what was returned."""
+        """Return the answer with the value that its parts are read from, if that is not what was returned."""
         if self.task.derive is None or answer.failure is not None:
             return answer
         try:
@@ -74,13 +74,13 @@ class AnswerKey:
 
 
 class Comparison:
-    """A learner's answers beside those of the key. Case n, part k.
+    """A learner's answers next to those of the key. Index n is a case, k a part.
 
     given: one answer for each case. answers: the same, with what is derived from them.
-    read: each answer by parts, None where there are none to read.
-    found: read's values. expected: the right ones. Both [n][k].
-    right: is it, [k][n]. wrong: the parts that are not right in every case.
-    unreadable: the first case with a part that cannot be read, or None. tensors: is every part one?
+    read: each answer split into parts; None where it cannot be split.
+    found: the values that were read. expected: the right ones. Both are indexed [n][k].
+    right: whether a value is right, [k][n]. wrong: the parts that are not right in every case.
+    unreadable: the first case with a part that cannot be read, or None. tensors: whether every part is one.
     """
 
     def __init__(self, key: AnswerKey, answers: Sequence[Answer]) -> None:
@@ -99,7 +99,7 @@ class Comparison:
         self.tensors = all(isinstance(part, Part) for part in self.parts)
 
     def only(self, chosen: Sequence[int]) -> Comparison:
-        """The comparison of some of the cases."""
+        """Return the comparison of some of the cases."""
         return Comparison(self.key.only(chosen), [self.given[n] for n in chosen])
 
     def _read(self, answer: Answer) -> Read | None:
@@ -112,11 +112,11 @@ class Comparison:
         return row.values
 
     def pairs(self, k: int) -> list[tuple[Any, Any]]:
-        """Part k in each case: what came, None where it cannot be read, and what is right."""
+        """Return part k of each case as (found, expected); found is None where it cannot be read."""
         return [(f and f[k], e[k]) for f, e in zip(self.found, self.expected, strict=True)]
 
     def mistake(self) -> Mistake | None:
-        """The first known mistake that gives just what the learner has, in every case."""
+        """Return the first known mistake that gives exactly the learner's results in every case."""
         return self._mistake_that(self._agrees)
 
     def _agrees(self, n: int, wrong: Answer) -> bool:
@@ -132,20 +132,20 @@ class Comparison:
         return all(part.same(*both) for part, *both in values)
 
     def two_mistakes(self) -> tuple[Mistake, Mistake] | None:
-        """The first two known mistakes that, made together, give just what the learner has, in every case."""
+        """Return the first two known mistakes that together give exactly the learner's results everywhere."""
         edited = sorted((m for m in self.task.mistakes if m.edit), key=lambda m: m.template is not None)
         pairs = ((a, b) for at, b in enumerate(edited) for a in edited[:at])
         for a, b in itertools.islice(pairs, PAIRS):
-            both = a.edit and b.edit and a.edit.with_too(b.edit)
-            if both is not None and all(self._agrees(n, answer) for n, answer in self.key.tried(both)):
+            both = a.edit and b.edit and a.edit.combined_with(b.edit)
+            if both is not None and all(self._agrees(n, answer) for n, answer in self.key.answers_of(both)):
                 return a, b
         return None
 
     def mistake_in(self, k: int) -> Mistake | None:
-        """The first known mistake that gives the learner's part k, in every case.
+        """Return the first known mistake that gives the learner's part k in every case.
 
-        Of tensors, none that would spoil a part which is right. Where part k has two values at most, none
-        that does not give the other parts, too: one of two is met by chance.
+        For tensors, skip mistakes that would spoil a part which is right. Where part k has at most two
+        values, the other parts must agree, too: one of two values is easily met by chance.
         """
         tensor = isinstance(self.parts[k], Part)
         few = isinstance(self.parts[k], Flag) or (
@@ -161,7 +161,7 @@ class Comparison:
             others = [j for j in range(len(self.parts)) if j != k]
             if few:
                 return all(self._same_in(j, n, theirs) for j in others)
-            if not tensor:  # a number or a shape of its own is no chance
+            if not tensor:  # the same number or shape is no coincidence
                 return True
             return all(self._same_in(j, n, theirs) for j in others if self.right[j][n])
 
@@ -176,16 +176,16 @@ class Comparison:
         return self.parts[j].same(mine.values[j], theirs.values[j])
 
     def _mistake_that(self, agrees: Callable[[int, Answer], bool]) -> Mistake | None:
-        """The first mistake that agrees in every case; most are out after one."""
+        """Return the first mistake that agrees in every case; most are ruled out by the first one."""
         for m, mistake in enumerate(self.task.mistakes):
             if all(agrees(n, self.key.mistaken(m, n)) for n in range(len(self.cases))):
                 return mistake
         return None
 
     def trait_of(self, cases: list[int]) -> Trait | None:
-        """The trait that just these cases have; None if there is none, or more than one, or all have it.
+        """Return the one trait that exactly these cases have; None if there is none, several, or all have it.
 
-        Whether a batch of one row is among them is asked for that trait alone: much that is wrong is right
+        Whether a batch of one row is among them matters for that trait alone: many wrong answers are right
         for one row.
         """
         one_row = {n for n, case in enumerate(self.cases) if case.has(ONE_ROW)}
@@ -198,7 +198,7 @@ class Comparison:
         return fits[0] if len(fits) == 1 else None
 
     def scores(self) -> str:
-        """What each Score measures in its worst case, "accuracy 0.93, expected at least 0.9."."""
+        """Return what each Score measures in its worst case, "accuracy 0.93, expected at least 0.9."."""
         said = []
         for k, part in enumerate(self.parts):
             pairs = self.pairs(k)
@@ -210,7 +210,7 @@ class Comparison:
         return sentences(*said)
 
     def right_with(self, change: Callable[[list[Any]], list[Any]]) -> bool:
-        """Would all be right if each case's values were changed so?"""
+        """Return whether everything would be right after this change to each case's values."""
 
         def right(found: list[Any], expected: list[Any]) -> bool:
             each = zip(self.parts, change(found), expected, strict=True)
@@ -223,12 +223,12 @@ class Comparison:
             return False
 
     def axes(self, k: int) -> list[str]:
-        """The letters of a tensor's axes."""
+        """Return the letters of a tensor's axes."""
         part = self.parts[k]
         return part.axes.split() if isinstance(part, Part) else []
 
     def difference(self, k: int) -> float:
-        """The largest difference of a tensor over all cases; infinite where a shape is wrong."""
+        """Return the largest difference of a tensor over all cases; infinite where a shape is wrong."""
         pairs = self.pairs(k)
         if any(f.shape != e.shape or f.is_complex() for f, e in pairs):
             return float("inf")

@@ -1,4 +1,4 @@
-"""What a learner's function is called with."""
+"""The inputs that a learner's function is called with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -11,10 +11,10 @@ from rnncourse.shapes import parameter_shapes
 
 
 class Trait(NamedTuple):
-    """Something true of some cases and not of others, by which a verdict can say where a fault lies.
+    """A property of some cases but not of others, by which a verdict can say where a fault lies.
 
     name: completes "right where ...", e.g. "h is zero".
-    look: completes "Look at ...", for a fault that shows only where the trait is missing.
+    look: completes "Look at ...", for a fault that only shows where the trait is missing.
     """
 
     name: str
@@ -23,10 +23,10 @@ class Trait(NamedTuple):
 
 @dataclass(frozen=True)
 class Case:
-    """One call: arguments by name, in order, passed by position.
+    """One call: its arguments by name, in order; they are passed by position.
 
     arguments: tensors, tuples, lists and dicts of them, numbers, strings, None, or a TorchModule.
-    sizes: the dimensions by letter, {"B": 3, "I": 5, "H": 4}, for the words of a verdict.
+    sizes: the dimensions by letter, {"B": 3, "I": 5, "H": 4}, which a verdict names.
     """
 
     arguments: dict[str, Any]
@@ -37,7 +37,7 @@ class Case:
         return self.traits.issuperset(traits)
 
     def __str__(self) -> str:
-        """Its sizes, and the options of a class that is built: B=3, H=4, bias=False."""
+        """Return its sizes and, of a class, the options it is built with: B=3, H=4, bias=False."""
         options = self.arguments.get("options", {})
         return ", ".join(f"{name}={value}" for name, value in (self.sizes | options).items())
 
@@ -46,7 +46,7 @@ class Case:
 class TorchModule:
     """A torch.nn module as plain data: its class's name, its options, its parameters.
 
-    A learner's function is given the module, built.
+    A learner's function receives the module, already built.
     """
 
     name: str
@@ -66,7 +66,7 @@ class TorchModule:
 
 
 def fresh(value: Any) -> Any:
-    """A copy that a learner's function may do anything to."""
+    """Return a copy that a learner's function may do anything to."""
     if isinstance(value, Tensor):
         return value.clone()
     if isinstance(value, TorchModule):
@@ -81,7 +81,7 @@ def fresh(value: Any) -> Any:
 
 
 def unchanged(value: Any, copy: Any) -> bool:
-    """Is the copy that the learner's function had in hand still equal to the original?"""
+    """Return whether the copy that the learner's function received is still equal to the original."""
     if isinstance(value, Tensor):
         return value.shape == copy.shape and torch.allclose(value, copy, rtol=0, atol=0, equal_nan=True)
     if isinstance(value, TorchModule):
@@ -94,28 +94,28 @@ def unchanged(value: Any, copy: Any) -> bool:
 
 
 def random_numbers(seed: int, scale: float, dtype: torch.dtype = torch.float64) -> Callable[..., Tensor]:
-    """A function of a shape: normal random numbers of that scale, the same ones for the same seed."""
+    """Return a function of a shape that draws normal numbers of that scale, the same for the same seed."""
     generator = torch.Generator().manual_seed(seed)
     return lambda *shape: scale * torch.randn(*shape, generator=generator, dtype=dtype)
 
 
 def row(*numbers: float) -> Tensor:
-    """For examples, numbers small enough for a pencil: row(1.0, -2.0)."""
+    """Return a tensor for an example, with numbers small enough for a pencil: row(1.0, -2.0)."""
     return torch.tensor(numbers, dtype=torch.float64)
 
 
 def rows(*lists: Any) -> Tensor:
-    """A matrix for an example, rows([1.0, 2.0], [0.0, 1.0]); of deeper lists, a tensor with more axes."""
+    """Return a matrix for an example, rows([1.0, 2.0], [0.0, 1.0]); deeper lists give more axes."""
     return torch.tensor(lists, dtype=torch.float64)
 
 
 def random_weights(numbers: Callable[..., Tensor], gates: int, I: int, H: int) -> dict[str, Tensor]:
-    """A cell's four parameters by torch's names, each gate with its H rows."""
+    """Return a cell's four parameters by torch's names, with H rows for each gate."""
     return {name: numbers(*shape) for name, shape in parameter_shapes(gates, I, H, bias=True)}
 
 
 def random_module(name: str, numbers: Callable[..., Tensor], **options: Any) -> TorchModule:
-    """A torch.nn module (of any depth and number of directions) with random parameters.
+    """Return a torch.nn module (of any depth, in one direction or both) with random parameters.
 
     random_module("LSTM", numbers, input_size=3, hidden_size=4, num_layers=2, bidirectional=True)
     """
@@ -136,17 +136,17 @@ NO_BIAS = Trait("there are no biases", "what you do with the biases")
 STATE = Trait("a state is given", "what you do without a state")
 NO_STATE = Trait("no state is given", "what you do with the state that is given")
 ONE_STEP = Trait("there is one time step", "what is carried from step to step")
-FLOAT64 = Trait("the numbers are float64", "the dtype of what you make yourself")
+FLOAT64 = Trait("the numbers are float64", "the dtype of the tensors that you create")
 MORE_STEPS = Trait("there are several time steps", "what you do at the first step")
 
 
 def in_float64(case: Case) -> Case:
-    """The same case in float64: what a learner's code makes in torch's default dtype does not fit."""
+    """Return the case in float64, where tensors that a learner creates in the default dtype do not fit."""
     return replace(case, arguments=doubled(case.arguments), traits=case.traits | {FLOAT64})
 
 
 def doubled(value: Any) -> Any:
-    """The same arguments in float64."""
+    """Return the same arguments in float64."""
     if isinstance(value, Tensor):
         return value.double() if value.is_floating_point() else value
     if isinstance(value, dict):
@@ -157,9 +157,9 @@ def doubled(value: Any) -> Any:
 def step_case(
     numbers: Callable[..., Tensor], gates: int, B: int | None, I: int, H: int, *zero: Trait
 ) -> Case:
-    """One step of a cell: x_t, then h (of an LSTM's four gates state, (h, c)), then the weights.
+    """Return one step of a cell: x_t, then h (for an LSTM's four gates state, (h, c)), then the weights.
 
-    B: None for rows without a batch. zero: H_ZERO and the like.
+    B: None for a single row without a batch axis. zero: H_ZERO and the like.
     """
     batch = () if B is None else (B,)
     x_t, h = numbers(*batch, I), numbers(*batch, H)

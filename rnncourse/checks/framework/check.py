@@ -1,4 +1,4 @@
-"""A check: runs a learner's answer to a task, judges it, shows the verdict."""
+"""A check: it runs a learner's answer to a task, judges it and shows the verdict."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from torch import Tensor
 from rnncourse.checks.framework import progress
 from rnncourse.checks.framework.answers import AnswerKey
 from rnncourse.checks.framework.cases import Case, TorchModule
-from rnncourse.checks.framework.elsewhere import written_elsewhere
 from rnncourse.checks.framework.evaluate import Answer, evaluate
 from rnncourse.checks.framework.judge import judge
 from rnncourse.checks.framework.language import say
+from rnncourse.checks.framework.misnamed import find_misnamed
 from rnncourse.checks.framework.parts import Part, read
 from rnncourse.checks.framework.picture import HeatMaps, drawable
 from rnncourse.checks.framework.plain import Plain
@@ -25,18 +25,18 @@ from rnncourse.checks.framework.verdict import Verdict, carried, show, show_rich
 from rnncourse.printing import printable
 
 # By lesson, then by task: the mistake of the last verdict in this process.
-made: dict[str, dict[str, str | None]] = {}
+last_mistakes: dict[str, dict[str, str | None]] = {}
 
 
 class Check(Task):
-    """A task that can be put to a learner: `check(function)` shows the verdict and returns the points."""
+    """A task that learners can try: `check(function)` shows the verdict and returns the points."""
 
     def evaluate(self, learner: Any, cases: Sequence[Case]) -> list[Answer]:
-        """The half that runs the learner's code; it needs of the check only `use`, `forbid` and `seconds`."""
+        """Run the learner's code. This half needs only the check's `use`, `forbid` and `seconds`."""
         return evaluate(learner, cases, self.use, self.forbid, self.seconds)
 
     def judge(self, cases: Sequence[Case], answers: Sequence[Answer]) -> Verdict:
-        """The half that knows what is right; it sees plain data only."""
+        """Judge the answers. This half knows what is right and sees plain data only."""
         return judge(AnswerKey(self, cases), answers)
 
     def verdict(self, learner: Any, seed: int = 0) -> Verdict:
@@ -44,23 +44,23 @@ class Check(Task):
         return self.judge(cases, self.evaluate(learner, cases))
 
     def __call__(self, learner: Any) -> int:
-        """Shows the verdict, notes the progress, returns the points (for nbgrader, the cell's score)."""
+        """Show the verdict, save the progress and return the points (nbgrader reads them as the score)."""
         verdict = self.verdict(learner)
-        before = made.setdefault(self.lesson, {})
+        before = last_mistakes.setdefault(self.lesson, {})
         before[self.name] = verdict.mistake
         verdict = replace(verdict, text=carried(verdict.text, verdict.origin, before))
         if verdict.state == "not written":
-            other = written_elsewhere(self, learner, sys._getframe(1).f_globals)
-            words = "Your `{other}` looks like it: give that one the name `{name}`."
+            other = find_misnamed(self, learner, sys._getframe(1).f_globals)
+            words = "Your `{other}` looks like the answer: name it `{name}`."
             verdict = replace(verdict, remarks=(say(words, other=other, name=self.name),) if other else ())
         show(verdict)
         progress.note(self.lesson, self.name, verdict.points, verdict.total)
         return verdict.points
 
     def example(self, learner: Any) -> None:
-        """Shows one small case: the arguments, the results wanted, and what the learner's function gives."""
+        """Show one small case: the arguments, the results wanted, and what the learner's function gives."""
         if self.example_case is None:
-            print("No example here: the answer would be in it.")
+            print("No example here: it would give the answer away.")
             return
         answer, wanted = (
             self.evaluate(function, [self.example_case])[0] for function in (learner, self.truth)
@@ -101,7 +101,7 @@ class Check(Task):
 
 
 def _rows(name: str, given: Any) -> list[tuple[str, str]]:
-    """A row for each tensor; a module's parameters and a dict's entries have their own."""
+    """Return a row for each tensor; a module's parameters and a dict's entries each get their own."""
     if isinstance(given, TorchModule):
         parameters = [(f"{name}.{key}", _words(item)) for key, item in given.parameters.items()]
         return [(name, str(given)), *parameters]
@@ -111,7 +111,7 @@ def _rows(name: str, given: Any) -> list[tuple[str, str]]:
 
 
 def _words(given: Any) -> str:
-    """The numbers of a small tensor, rounded to four digits."""
+    """Return the numbers of a small tensor, rounded to four decimals."""
     if isinstance(given, Tensor):
         rounded = torch.round(given.double(), decimals=4) + 0.0 if given.is_floating_point() else given
         return str(rounded.tolist())

@@ -1,4 +1,4 @@
-"""A task's cases, each from a few words: what is drawn for one of them is written once."""
+"""Make a task's cases from a few words each: how one case is drawn is written only once."""
 
 import ast
 import re
@@ -13,17 +13,21 @@ SIZE = re.compile(r"([A-Za-z_]+)(\d+)")
 
 
 def cases(scale: float, *texts: str, dtype: torch.dtype = torch.float64) -> Callable[..., Any]:
-    """Make of a function that draws the arguments of one case the cases of a task (a decorator).
+    """Turn a function that draws the arguments of one case into the cases of a task (a decorator).
 
     @cases(0.8, "B3 I5 H4; B2 I4 H6; B3 I2 H5 h_zero")
     def _step_cases(numbers, B, I, H, h_zero=False):
         arguments = {"x_t": numbers(B, I), "h": numbers(B, H) * (not h_zero)}
         return arguments, h_zero and H_ZERO
 
-    texts: the cases, by semicolons. B3 is a size, which verdicts name, too; `p=0.5` is a value, and a word
-        alone is True.
-    The function is called with random numbers of that scale and with those, by name. It returns the
-    arguments, or them and the case's traits; what is False among these is left out.
+    Args:
+        scale: the scale of the random numbers.
+        texts: the cases, separated by semicolons. B3 is a size, which verdicts name as well; `p=0.5` is a
+            value, and a word alone is True. The function receives them by name, after the random numbers.
+        dtype: the dtype of the random numbers.
+
+    The function returns the arguments, or a tuple of the arguments and the case's traits; traits that are
+    False are dropped.
     """
     wanted = [words.split() for text in texts for words in text.split(";")]
 

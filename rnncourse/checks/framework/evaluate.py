@@ -1,7 +1,8 @@
-"""Runs a learner's object on the cases of a check, and gives plain data: no expected value is known here.
+"""Run a learner's object on the cases of a check and return plain data. No expected value is known here.
 
-Whatever it does (raise, recurse or loop without end, print, warn, change its inputs, return nonsense) ends in
-an Answer; only KeyboardInterrupt goes through. What kills the process, or fills its memory, is for a sandbox.
+Whatever the object does (raise, recurse or loop forever, print, warn, change its inputs, return nonsense)
+becomes an Answer; only KeyboardInterrupt passes through. A sandbox has to deal with code that kills the
+process or fills its memory.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from rnncourse.checks.framework.plain import Plain, kinds, plain, type_name
 from rnncourse.checks.framework.use import Problem, Use, call, wrong_kind
 from rnncourse.checks.framework.watch import ANSWERS, NOT_THEIRS, RECURRENT, Watch
 
-KEPT_OUTPUT = 200  # characters of what a function prints
+KEPT_OUTPUT = 200  # characters of what a function prints that are saved
 SECONDS = 5.0  # of processor time for one case
 
 
@@ -32,11 +33,11 @@ SECONDS = 5.0  # of processor time for one case
 class Failure:
     """Why there is no returned value.
 
-    kind: "not written", "raised", "problem" (the Use says what, e.g. parameters that do not fit), "too slow",
+    kind: "not written", "raised", "problem" (found by the Use, e.g. parameters that do not fit), "too slow",
     or "not a function" (or class).
     error, message: the exception's class name and text.
-    line: the learner's own source line, if it can be had.
-    inner: the learner's other function that it happened in, if it was not the one that was called.
+    line: the learner's own source line, if it is known.
+    inner: the learner's function in which it happened, if that is not the one that was called.
     """
 
     kind: str
@@ -48,13 +49,13 @@ class Failure:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one call gave, as plain data (plain.py).
+    """The result of one call, as plain data (plain.py).
 
-    failure: why nothing was returned, else None.
-    calls: the forbidden function that was called, else None. at: the learner's own line of that call.
-    changed: names of the arguments that were changed in place.
+    failure: why nothing was returned, otherwise None.
+    calls: the forbidden function that was called, or None. at: the learner's own line of that call.
+    changed: the names of the arguments that were changed in place.
     printed, warned: the beginning of what the call printed, and its first warning.
-    seconds: of processor time, so that a busy machine makes nobody slow.
+    seconds: processor time, so that nobody looks slow because the machine is busy.
     """
 
     returned: Plain = None
@@ -74,16 +75,23 @@ def evaluate(
     forbid: Iterable[str] = RECURRENT,
     seconds: float = SECONDS,
 ) -> list[Answer]:
-    """Uses `learner` on a copy of each case's arguments. One Answer for each case; raises nothing.
+    """Use `learner` on a copy of each case's arguments. Never raises.
 
-    use: how (use.py). forbid: what is to be built (watch.py). seconds: for one case; after one that took
-    longer the others are not tried.
+    Args:
+        learner: the learner's object; it may be anything.
+        cases: the inputs.
+        use: how the object is used (use.py).
+        forbid: the names of what the learner has to build (watch.py).
+        seconds: the processor time for one case. After a case that took longer, the others are not tried.
+
+    Returns:
+        One Answer for each case.
     """
     problem = _safely(wrong_kind, "it got an object that cannot be read.", learner, use.wants)
     if problem:
         return [Answer(failure=Failure("not a function", message=problem)) for _ in cases]
     answers: list[Answer] = []
-    with torch.random.fork_rng(devices=[]):  # a learner's seed stays the learner's
+    with torch.random.fork_rng(devices=[]):  # the learner's own seed is left alone
         for case in cases:
             failure = answers[-1].failure if answers else None
             if failure is not None and failure.kind == "too slow":
@@ -110,7 +118,7 @@ def _answer(learner: Any, case: Case, use: Use, forbid: frozenset[str], seconds:
                 failure = Failure("too slow", message=f"{seconds:g}", line=_their_line(error)[0])
             except Problem as problem:
                 failure = Failure("problem", message=str(problem))
-            except BaseException as error:  # SystemExit, too: a check must not end the notebook
+            except BaseException as error:  # SystemExit as well: a check must not end the notebook
                 failure = _safely(_describe, Failure("raised", "an error that cannot be read"), error)
     changed = tuple(
         name for name, value in case.arguments.items() if not _safely(unchanged, True, value, arguments[name])
@@ -128,7 +136,7 @@ def _answer(learner: Any, case: Case, use: Use, forbid: frozenset[str], seconds:
 
 
 class _Printed(io.TextIOBase):
-    """Keeps the beginning of what is written to it and drops the rest."""
+    """Saves the beginning of what is written to it and drops the rest."""
 
     text = ""
 
@@ -138,7 +146,7 @@ class _Printed(io.TextIOBase):
 
 
 def _safely(function: Callable, otherwise: Any, *arguments: Any) -> Any:
-    """The function's value, or `otherwise` where a learner's object turns out to raise when touched."""
+    """Return the function's value, or `otherwise` if a learner's object raises when touched."""
     try:
         return function(*arguments)
     except KeyboardInterrupt:
@@ -150,14 +158,14 @@ def _safely(function: Callable, otherwise: Any, *arguments: Any) -> Any:
 def _describe(error: BaseException) -> Failure:
     message = _safely(lambda: " ".join(str(error).split())[:300], "")
     line, inner = _safely(_their_line, ("", ""), error)
-    # The stub's own, not torch's: "not implemented for 'Half'", a module without forward(), a meta tensor.
+    # Only errors of the stub itself, not torch's: "not implemented for 'Half'", a module without forward().
     torchs = not line or "not implemented for" in message or "[" in message
     stub = NotImplementedError in kinds(error) and not torchs
     return Failure("not written" if stub else "raised", type_name(error), message, line, inner)
 
 
 def _their_line(error: BaseException) -> tuple[str, str]:
-    """The learner's own line in which it happened, and the function, if it is not the one called; else ''."""
+    """Return the learner's own line that failed, and its function if that is not the one called; or ''."""
     frames = traceback.extract_tb(error.__traceback__)
     theirs = [frame for frame in frames if not frame.filename.startswith(NOT_THEIRS)]
     if not theirs:

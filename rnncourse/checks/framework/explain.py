@@ -1,10 +1,10 @@
-"""What is said of a cell's step that no known mistake gives: which gate must differ, solved from the results.
+"""Explain a cell's step that no known mistake fits: solve from the results which gate must be different.
 
-If c is right and h is wrong, then o = h / tanh(c) is the learner's own output gate; f, i and g follow from
-c, and a GRU's z and n from h, if the rest is as it should be. Values found so are outside a gate's range, or
-they go back through the squashing to a pre-activation: least squares over all cases tell what that is a sum
-of. Nothing is said that the numbers do not bear out in every case. A value that cannot be told is nan (h /
-tanh(c) where c is 0); one that cannot be is inf.
+If c is right and h is wrong, then o = h / tanh(c) is the learner's own output gate; f, i and g follow from c,
+and a GRU's z and n from h, if everything else is right. The values found this way lie outside a gate's range,
+or they can be traced back through the squashing to a pre-activation; least squares over all cases tells what
+that is a sum of. Nothing is said that the numbers do not support in every case. A value that cannot be
+determined is nan (h / tanh(c) where c is 0); a value that is impossible is inf.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ IFGO, RZN = "ifgo", "rzn"
 
 
 class Seen(NamedTuple):
-    """One case: what came, what is right, and the arguments."""
+    """One case: what was found, what was expected, and the arguments."""
 
     found: list[Tensor]
     expected: list[Tensor]
@@ -32,9 +32,9 @@ class Seen(NamedTuple):
 
 
 def explained(c: Comparison) -> Finding | None:
-    """Say where it is wrong, and what the task's own `explain` makes of it; None where it says nothing.
+    """Say where it is wrong and add the explanation of the task's own `explain`; None if it has none.
 
-    All results have been read by then, and have the right shapes.
+    All results have been read by then and have the right shapes.
     """
     if c.task.explain is None:
         return None
@@ -44,64 +44,68 @@ def explained(c: Comparison) -> Finding | None:
     place = tensors.wrong_place(c)
     wrong = {n for n in range(len(c.cases)) if not all(row[n] for row in c.right)}
     if wrong == {n for n, case in enumerate(c.cases) if None in case.arguments.values()}:
-        return None  # only where no state is given: it is the state that differs, not a gate
+        return None  # wrong only where no state is given: then the state differs, not a gate
     return place._replace(text=sentences(place.text, sentence)) if sentence else None
 
 
 # ---- The sentences.
 
 BY_SIGMOID = (
-    "Your {result} fits the equations if {gate} alone differs, and {gate} is then the sigmoid of {sum}."
+    "Your {result} fits the equations if only {gate} is different: your {gate} is then the sigmoid of {sum}."
 )
-BY_TANH = "Your {result} fits the equations if {gate} alone differs, and {gate} is then the tanh of {sum}."
+BY_TANH = (
+    "Your {result} fits the equations if only {gate} is different: your {gate} is then the tanh of {sum}."
+)
 NOT_SQUASHED = (
-    "Your {result} fits the equations if {gate} alone differs, and {gate} is then {sum}, not squashed."
+    "Your {result} fits the equations if only {gate} is different: your {gate} is then {sum}, not squashed."
 )
 IN_RANGE = (
-    "Your {result} fits the equations if {gate} alone differs, between {low:.2f} and {high:.2f}:"
-    " look at how {gate} is made and used."
+    "Your {result} fits the equations if only {gate} is different, with values between {low:.2f} and"
+    " {high:.2f}: look at how {gate} is computed and used."
 )
 IN_RANGE_EITHER = (
-    "Your {result} fits the equations if {first} alone or {second} alone differs:"
-    " look at how both are made and used."
+    "Your {result} fits the equations if only {first} or only {second} is different:"
+    " look at how both are computed and used."
 )
 NO_GATE = (
-    "No other value of {gates} alone, within its range, gives your {result}: more than one of them differs,"
-    " or what you do with them."
+    "No other value of {gates} alone, within its range, gives your {result}: more than one of them is wrong,"
+    " or the way you combine them."
 )
 NO_O = "No value of o between 0 and 1 gives your h from this c: what does o multiply in your code?"
-H_FOLLOWS = "Your h follows from your c as it should: look at c first."
-H_DOES_NOT_FOLLOW = "And your h is not the one that follows from your c: more than one thing differs."
-C_RETURNED = "As h is right, so is the c that it was made from: the c that you return is another one."
+H_FOLLOWS = "Your h follows correctly from your c: look at c first."
+H_DOES_NOT_FOLLOW = "In addition, your h does not follow from your c: more than one thing is wrong."
+C_RETURNED = "Since h is right, the c that it was computed from is right as well: you return a different c."
 BLOCK = "the block of {gate}"
 TERM_OF_BLOCK = "{gate}'s {term}"
 SUM = "Your numbers fit the sum {sum}."
 SUM_OF_STEPS = "Each of your steps fits the sum {sum}."
-FIRST_RIGHT = "Step 0 is right and a later one is not: look at what one step hands to the next."
+FIRST_RIGHT = "Step 0 is right and a later one is not: look at what one step passes to the next."
 FIRST_WRONG = (
-    "Step 0 is wrong already, where nothing has been handed on yet: look at the step, and its first state."
+    "Step 0 is already wrong, although nothing has been passed on yet: look at the step and its first state."
 )
 LAST_RIGHT = (
-    "The last step is right and an earlier one is not: look at what a step hands to the one before it."
+    "The last step is right and an earlier one is not: look at what a step passes back to the one before it."
 )
-LAST_WRONG = "The last step is wrong already, where nothing has been handed back yet: look at what it gets."
-DA_RIGHT = "Your da is right, as all else follows from it: look at the line that makes {part}."
-DA_WRONG = "All your results follow from one da, and that is wrong: look at the line that makes it."
+LAST_WRONG = (
+    "The last step is already wrong, although nothing has been passed back yet: look at the inputs it gets."
+)
+DA_RIGHT = "Your da is right, because everything else follows from it: look at the line that computes {part}."
+DA_WRONG = "All your results follow from one da, and that da is wrong: look at the line that computes it."
 SLOPE = (
     "All your results follow from one da, and da / dh_t lies between {low:.2f} and {high:.2f}. Between which"
     " numbers does the slope of tanh lie?"
 )
 
 
-BLOCKS = "In the biases' gradients only the block of {gate} is wrong: look at how you derive {gate}."
+BLOCKS = "In the gradients of the biases only the block of {gate} is wrong: look at how you derive {gate}."
 BLOCKS_R_AND_N = (
-    "In the biases' gradients the blocks of r and n are wrong, and that of z is right. What reaches r comes"
-    " through n: look at how you derive n."
+    "In the gradients of the biases the blocks of r and n are wrong, and that of z is right. What reaches r"
+    " comes through n: look at how you derive n."
 )
 DPARAMETERS = "dweight_ih", "dweight_hh", "dbias"
 
 
-# ---- The tasks' own.
+# ---- The explanations of the tasks.
 
 
 def lstm_step(seen: Sequence[Seen]) -> str:
@@ -139,7 +143,7 @@ def gru_step_before(seen: Sequence[Seen]) -> str:
 
 
 def rnn_step(seen: Sequence[Seen]) -> str:
-    """Explain h of a plain RNN's step: what its pre-activation is a sum of."""
+    """Explain h of a plain RNN's step: what is its pre-activation a sum of?"""
     terms = [_plain_terms(s.arguments, s.arguments["h"]) for s in seen]
     return _said(SUM, _sum([_before_squashing(s.found[0], s.arguments) for s in seen], terms))
 
@@ -161,7 +165,7 @@ def pre_activation(seen: Sequence[Seen]) -> str:
 
 
 def loop(seen: Sequence[Seen]) -> str:
-    """Explain a loop over time by whether its first step is right; the first result has time on axis 0."""
+    """Explain a loop over time by whether its first step is right; axis 0 of the first result is time."""
     return _at_one_end(seen, 0, FIRST_RIGHT, FIRST_WRONG)
 
 
@@ -205,14 +209,14 @@ def memory_backward(seen: Sequence[Seen]) -> str:
 
 
 def _one_line(seen: Sequence[Seen], names: Sequence[str]) -> str:
-    """Where one result alone is wrong, it is the line that makes it."""
+    """If only one result is wrong, point to the line that computes it."""
     pairs = [list(zip(s.found, s.expected, strict=True)) for s in seen]
     wrong = [name for k, name in enumerate(names) if not all(_near(*row[k]) for row in pairs)]
     return say(DA_RIGHT, part=wrong[0]) if len(wrong) == 1 else ""
 
 
 def _at_one_end(seen: Sequence[Seen], end: int, right: str, wrong: str) -> str:
-    """One of two sentences, if it is true in all cases with several steps."""
+    """Return one of two sentences, if it is true in all cases with several steps."""
     pairs = [(s.found[0], s.expected[0]) for s in seen if len(s.expected[0]) > 1]
     begun = {_near(found[end], expected[end]) for found, expected in pairs}
     if len(begun) != 1 or any(_near(found, expected) for found, expected in pairs):
@@ -221,7 +225,7 @@ def _at_one_end(seen: Sequence[Seen], end: int, right: str, wrong: str) -> str:
 
 
 class _LSTMStep:
-    """One case of an LSTM's step: what came is h and c, all else is as it should be."""
+    """One case of an LSTM's step: h and c are the learner's, everything else is right."""
 
     def __init__(self, seen: Seen) -> None:
         self.h, self.c = (tensor.double() for tensor in seen.found)
@@ -234,7 +238,7 @@ class _LSTMStep:
 
 
 class _GRUStep:
-    """One case of a GRU's step: what came is h, all else is as it should be."""
+    """One case of a GRU's step: h is the learner's, everything else is right."""
 
     def __init__(self, seen: Seen) -> None:
         (self.h,) = (tensor.double() for tensor in seen.found)
@@ -255,7 +259,7 @@ TERMS = ("weight_ih x_t", "weight_hh h", "bias_ih", "bias_hh")
 
 
 def _terms(arguments: dict[str, Any], h: Tensor, gates: Sequence[str]) -> dict[tuple[str, str], Tensor]:
-    """What a pre-activation is a sum of, for each gate: two products and two biases."""
+    """Return the terms of each gate's pre-activation: two products and two biases."""
     weights = arguments.get("parameters", arguments)
     if "cell" in arguments:
         weights = arguments["cell"].parameters
@@ -274,7 +278,7 @@ def _terms(arguments: dict[str, Any], h: Tensor, gates: Sequence[str]) -> dict[t
 
 
 def _plain_terms(arguments: dict[str, Any], h: Tensor) -> dict[tuple[str, str], Tensor]:
-    """Those of a plain RNN, and what does not belong in its sum."""
+    """Return the terms of a plain RNN, and others that do not belong in its sum."""
     terms = _terms(arguments, h, ("",))
     return terms | {("", "h"): h.double(), ("", "1"): torch.ones_like(h, dtype=torch.float64)}
 
@@ -284,7 +288,7 @@ def _pre_activation(terms: dict[tuple[str, str], Tensor], gate: str) -> Tensor:
 
 
 def _before_squashing(h: Tensor, arguments: dict[str, Any]) -> Tensor:
-    """What goes into a plain RNN's nonlinearity where h comes out; nan where that cannot be told."""
+    """Return the pre-activation for which the nonlinearity gives h; nan where it cannot be determined."""
     of = arguments["cell"].options if "cell" in arguments else arguments
     relu = of.get("nonlinearity", "tanh") == "relu"
     if not relu:
@@ -297,13 +301,13 @@ def _near(a: Tensor, b: Tensor) -> bool:
 
 
 def _quotient(a: Tensor, b: Tensor, right: Tensor) -> Tensor:
-    """a / b, a gate's value. Where b is small it cannot be told; or it cannot be, if a is too far off."""
+    """Return a / b, a gate's value: nan where b is too small, inf where no value is possible."""
     quotient = torch.where(b.abs() > 0.02, a / b, torch.nan)
     return torch.where((a - right * b).abs() > 40 * b.abs() + 1e-4, torch.inf, quotient)
 
 
 def _inverse(v: Tensor, low: float, inverse: Callable[[Tensor], Tensor]) -> Tensor:
-    """What a squashing made v of. It cannot be told where the squashing is flat."""
+    """Return the value that was squashed into v; nan where the squashing is too flat to tell."""
     told = torch.where((v > low + 1e-4) & (v < 1 - 1e-4), inverse(v), torch.nan)
     return torch.where((v < low - 1e-2) | (v > 1 + 1e-2), torch.inf, told)
 
@@ -325,7 +329,7 @@ OWN = dict.fromkeys("ifoz", BY_SIGMOID) | {"g": BY_TANH}
 
 
 def _gate_alone(result: str, gates: dict[str, list[Tensor]], steps: Sequence[Any]) -> str:
-    """One gate that explains the result by itself: what it is a sum of, or its range; else ''."""
+    """Find one gate that explains the result by itself: say what it is a sum of, or its range; or ''."""
     terms = [step.terms for step in steps]
     for gate, values in gates.items():
         for sentence, back in MADE_OF:
@@ -344,14 +348,14 @@ def _gate_alone(result: str, gates: dict[str, list[Tensor]], steps: Sequence[Any
 
 
 def _range(values: Sequence[Tensor]) -> tuple[float, float] | None:
-    """The least and the largest of all that can be told."""
+    """Return the smallest and the largest of all values that can be determined."""
     all_of = torch.cat([v.flatten() for v in values])
-    told = all_of[~all_of.isnan()]  # with inf no range holds
+    told = all_of[~all_of.isnan()]  # an inf makes every range fail
     return (float(told.min()), float(told.max())) if len(told) > 20 else None
 
 
 def _sum(values: Sequence[Tensor], terms: Sequence[dict[tuple[str, str], Tensor]]) -> str:
-    """In words what the values are a sum of, in all cases the same; '' if they are none."""
+    """Say what the values are a sum of, the same in all cases; '' if they are no such sum."""
     names = list(terms[0])
     wanted = torch.cat([v.flatten() for v in values])
     columns = torch.stack([torch.cat([t[name].flatten() for t in terms]) for name in names], dim=1)
@@ -367,7 +371,7 @@ def _sum(values: Sequence[Tensor], terms: Sequence[dict[tuple[str, str], Tensor]
 
 
 def _in_words(factors: dict[tuple[str, str], float]) -> Iterator[str]:
-    """The terms block by block, each with its factor; what has none is left out."""
+    """Yield the terms block by block with their factors; terms without a factor are left out."""
     for block in dict.fromkeys(gate for gate, _ in factors):
         of = {term: factor for (gate, term), factor in factors.items() if gate == block}
         if block and max(of.values()) - min(of.values()) < 0.005:

@@ -1,8 +1,8 @@
-"""Plain data in, verdict out: is it right, or which mistake is it?
+"""Turn plain data into a verdict: is it right, and if not, which mistake is it?
 
 A known mistake is named when the learner's results equal, in every case, those of the mistake's own small
-wrong implementation. What matches none gets the most that can be said without giving the answer away.
-Nothing of the learner's runs here.
+wrong implementation. If none matches, the verdict says as much as it can without giving the answer away.
+No learner's code runs here.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from rnncourse.checks.framework.parts import TOLERANCE, Part
 from rnncourse.checks.framework.task import ARGUMENTS, Criterion
 from rnncourse.checks.framework.use import call
 from rnncourse.checks.framework.verdict import Finding, Verdict
-from rnncourse.checks.framework.words import here, likely_slip, quotable
+from rnncourse.checks.framework.words import describe_case, likely_slip, quotable
 
 
 def judge(key: AnswerKey, answers: Sequence[Answer]) -> Verdict:
-    """The verdict on `answers`, one for each of the key's cases. Pure: the same data gives the same words."""
+    """Return the verdict on `answers`, one for each of the key's cases. Equal data gives equal words."""
     c = Comparison(key, answers)
     return _verdict(c, _first(c, (*FIRST, *(ON_TENSORS if c.tensors else ON_VALUES))))
 
@@ -38,7 +38,7 @@ def _first(c: Comparison, questions: Sequence[Question]) -> Finding:
 
 
 def _verdict(c: Comparison, found: Finding) -> Verdict:
-    """With the points of the criteria that are met, and the remarks."""
+    """Build the verdict, with the points of the criteria that are met and with the remarks."""
     task, mistake = c.task, found.mistake
     met = [criterion for criterion in task.criteria if found.counted and _met(c, criterion)]
     section = (mistake.section if mistake else "") or task.section
@@ -62,7 +62,7 @@ def _verdict(c: Comparison, found: Finding) -> Verdict:
 
 
 def _shown(text: str) -> str:
-    """Without control characters, an escape sequence in a learner's error message, say."""
+    """Drop control characters, such as an escape sequence in a learner's error message."""
     return "".join(sign for sign in text if sign == "\n" or sign.isprintable())
 
 
@@ -74,7 +74,7 @@ def _met(c: Comparison, criterion: Criterion) -> bool:
 
 
 def _remarks(c: Comparison) -> Iterator[str]:
-    """What costs no points, but is said."""
+    """Yield what costs no points but is worth saying."""
     for k in range(len(c.names)):
         yield from [row.remarks[k] for row in c.read if row is not None and row.remarks[k]][:1]
     if not c.task.keeps_arguments or c.wrong:
@@ -82,8 +82,8 @@ def _remarks(c: Comparison) -> Iterator[str]:
     coarser = [name for k, name in enumerate(c.names) if any(_coarser(*pair) for pair in c.pairs(k))]
     if coarser:
         yield say_count(
-            "{names} is float32 though the inputs are float64: digits are lost.",
-            "{names} are float32 though the inputs are float64: digits are lost.",
+            "{names} is float32 although the inputs are float64: precision is lost.",
+            "{names} are float32 although the inputs are float64: precision is lost.",
             len(coarser),
             names=listed(sorted(coarser)),
         )
@@ -103,8 +103,8 @@ def _changes(c: Comparison) -> str:
     if not changed:
         return ""
     return say_count(
-        "It changes its argument {names} in place: what the caller handed in changes.",
-        "It changes its arguments {names} in place: what the caller handed in changes.",
+        "It changes its argument {names} in place: the caller's own tensor changes.",
+        "It changes its arguments {names} in place: the caller's own tensors change.",
         len(changed),
         names=listed(changed),
     )
@@ -129,9 +129,9 @@ def _forbidden(c: Comparison) -> Finding | None:
     if answer is None:
         return None
     if answer.at:
-        words = "this calls {name} in your line `{line}`: that is the thing to build here."
+        words = "this calls {name} in your line `{line}`: that is what you should build here."
         return Finding("forbidden", say(words, name=answer.calls, line=quotable(answer.at)), counted=False)
-    text = say("this calls {name}: that is the thing to build here.", name=answer.calls)
+    text = say("this calls {name}: that is what you should build here.", name=answer.calls)
     return Finding("forbidden", text, counted=False)
 
 
@@ -154,7 +154,7 @@ def _not_written(c: Comparison) -> Finding | None:
 def _changed(c: Comparison) -> Finding | None:
     if c.wrong or not c.task.keeps_arguments or not _changes(c):
         return None
-    return Finding("wrong", sentences(_changes(c), say("The given tensors are to stay as they are.")))
+    return Finding("wrong", sentences(_changes(c), say("Leave the given tensors as they are.")))
 
 
 def _right(c: Comparison) -> Finding | None:
@@ -169,7 +169,7 @@ def _praise(c: Comparison) -> str:
         return c.scores()
     if not c.tensors:
         return say_count("the case is right.", "all {count} cases are right.", count)
-    parts = [part for part in c.parts if isinstance(part, Part)]  # as all are
+    parts = [part for part in c.parts if isinstance(part, Part)]  # which they all are
     tolerance = max(part.tolerance or _tolerance(c, k) for k, part in enumerate(parts))
     if not tolerance:
         words = "the case agrees with {what}.", "all {count} cases agree with {what}."
@@ -184,12 +184,12 @@ def _praise(c: Comparison) -> str:
 
 
 def _tolerance(c: Comparison, k: int) -> float:
-    """That of the coarsest dtype among the results."""
+    """Return the tolerance of the coarsest dtype among the results."""
     return max(TOLERANCE.get(f.dtype, 1e-5) if f.is_floating_point() else 0.0 for f, _ in c.pairs(k))
 
 
 def _untold(c: Comparison) -> Finding | None:
-    """Where the verdict must not say which part is wrong, it says only what cannot be read."""
+    """Where the verdict must not say which part is wrong, say only what cannot be read."""
     if c.task.tells or any(answer.failure for answer in c.answers):
         return None
     text = say("at least one answer is wrong. This check does not say which.")
@@ -197,14 +197,14 @@ def _untold(c: Comparison) -> Finding | None:
 
 
 def _in_order(c: Comparison) -> Finding | None:
-    """Of a layer, what is wrong first in the order in which it is built, and with which options."""
+    """For a layer, find what is wrong first in the order in which it is built, and with which options."""
     if not isinstance(c.cases[0], LayerCase):
         return None
     mistake, first = first_not_met(c)
     if mistake is None:
         return _first(first, (_failed, *ON_TENSORS))
     wrong = next(n for n in range(len(first.cases)) if not all(row[n] for row in first.right))
-    return Finding("mistake", sentences(mistake.hint, here(first.cases[wrong])), mistake)
+    return Finding("mistake", sentences(mistake.hint, describe_case(first.cases[wrong])), mistake)
 
 
 def _known_mistake(c: Comparison) -> Finding | None:
@@ -217,7 +217,7 @@ def _known_mistake(c: Comparison) -> Finding | None:
 
 
 def _right_elsewhere(c: Comparison) -> Iterator[str]:
-    """Which parts are right in spite of a mistake, and how often."""
+    """Say which parts are right in spite of a mistake, and in how many cases."""
     total = len(c.cases)
     groups: dict[int, list[str]] = {}
     for name, row in zip(c.names, c.right, strict=True):
@@ -235,7 +235,7 @@ def _right_elsewhere(c: Comparison) -> Iterator[str]:
 
 
 def _two_known_mistakes(c: Comparison) -> Finding | None:
-    """Two at once, of a function whose results all have the right shape."""
+    """Find two mistakes made at once, in a function whose results all have the right shape."""
     if c.task.use is not call or c.unreadable is not None or any(answer.failure for answer in c.answers):
         return None
     if not all(found.shape == expected.shape for k in c.wrong for found, expected in c.pairs(k)):
@@ -243,13 +243,15 @@ def _two_known_mistakes(c: Comparison) -> Finding | None:
     if any(part.dtype != "float" for part in c.parts if isinstance(part, Part)):
         return None
     if tensors.copied(c) or not any(found.any() for k in c.wrong for found, _ in c.pairs(k)):
-        return None  # an argument as it came, or zeros, fit many pairs
+        return None  # an unchanged argument, or zeros, would fit many pairs
     pair = c.two_mistakes()
     if pair is None:
         return None
     first, second = pair
     text = say(
-        "these are two mistakes at once. One: {first} Another: {second}", first=first.hint, second=second.hint
+        "you made two mistakes at once. One: {first} The other: {second}",
+        first=first.hint,
+        second=second.hint,
     )
     name = f"{first.name}, and {second.name}"
     both = Mistake(name, None, text, first.section, sentences(first.look, second.look))
@@ -257,19 +259,19 @@ def _two_known_mistakes(c: Comparison) -> Finding | None:
 
 
 def _known_mistake_in_a_part(c: Comparison) -> Finding | None:
-    """A mistake that shows in one result alone, beside another fault in the next."""
+    """Find a mistake that shows in one result alone, next to another fault in a different result."""
     if len(c.names) == 1 or c.unreadable is not None or c.task.use.wants == "a value":
         return None
     for k in c.wrong:
         mistake = c.mistake_in(k)
         if mistake is None:
             continue
-        text = say("first {part}: {hint}", part=c.names[k], hint=mistake.hint)
+        text = say("start with {part}: {hint}", part=c.names[k], hint=mistake.hint)
         others = [c.names[j] for j in c.wrong if j != k]
         if others:
             words = (
-                "({names} is wrong, too. One thing at a time.)",
-                "({names} are wrong, too. One thing at a time.)",
+                "({names} is wrong as well. Fix one thing at a time.)",
+                "({names} are wrong as well. Fix one thing at a time.)",
             )
             text = sentences(text, say_count(*words, len(others), names=listed(others)))
         return Finding("mistake", text, mistake)
@@ -285,7 +287,7 @@ def _failed(c: Comparison) -> Finding | None:
     rest = c.only(others) if others else None
     if rest is None or not rest.wrong or not c.tensors:
         return failure
-    # An error where there are no steps, say, must not hide the slip that shows in all other cases.
+    # An error in a few cases (where there are no steps, say) must not hide a slip that shows in all others.
     found = _first(rest, (_known_mistake, *ON_TENSORS))
     if len(failed) >= len(others) and found.state not in ("mistake", "close"):
         return failure
@@ -297,7 +299,7 @@ def _failure(c: Comparison, failed: list[int]) -> Finding:
     failure, case, trait = c.answers[first].failure or Failure("raised"), c.cases[first], c.trait_of(failed)
     line = say("Your line: `{line}`.", line=failure.line) if failure.line else ""
     if failure.kind == "too slow":
-        words = "it is not done after {seconds} seconds. Is there a loop that does not end?"
+        words = "it has not finished after {seconds} seconds. Is there a loop that never ends?"
         return Finding("too slow", sentences(say(words, seconds=failure.message), line))
     if failure.kind == "not written":
         if trait:
@@ -305,9 +307,10 @@ def _failure(c: Comparison, failed: list[int]) -> Finding:
         return Finding("raised", say("not written yet in some cases."))
     where = say("Only where {trait}.", trait=say(trait.name)) if trait else ""
     if failure.kind == "problem":
-        return Finding("raised", sentences(failure.message, where, here(case)))
+        return Finding("raised", sentences(failure.message, where, describe_case(case)))
     if failure.error == "RecursionError":
-        return Finding("raised", say("it calls itself without end (RecursionError). Which call was meant?"))
+        text = say("it keeps calling itself (RecursionError). Which function did you mean to call?")
+        return Finding("raised", text)
     if failure.message:
         words = "it raised {error}: {message}."
         what = say(words, error=failure.error, message=failure.message.rstrip("."))
@@ -316,7 +319,7 @@ def _failure(c: Comparison, failed: list[int]) -> Finding:
     return Finding("raised", sentences(what, line, where, likely_slip(failure, case)))
 
 
-# The order of the questions is the order in which an answer helps most. One of them always finds something.
+# The questions come in the order in which an answer helps most. One of them always finds something.
 Question = Callable[[Comparison], Finding | None]
 FIRST = (_unusable, _forbidden, _not_written, _changed, _right, _untold, _in_order, _known_mistake, _failed)
 ON_TENSORS = (

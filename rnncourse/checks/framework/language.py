@@ -1,18 +1,18 @@
-"""The sentences that a learner reads, each whole, with named fields: gettext can translate them as they are.
+"""The sentences that a learner reads. Each is whole, with named fields, so that gettext can translate it.
 
-A sentence is never put together from parts. Fields are names, numbers, shapes, source lines, and phrases that
-stand for a thing, such as "a list" or "the batch".
+Never build a sentence from parts. Fields are names, numbers, shapes, source lines, and phrases that stand for
+a thing, such as "a list" or "the batch".
 """
 
 import gettext
 import pathlib
 
-# Without a catalog for the user's language, the English of the source.
+# Without a catalog for the user's language, the source's English is used.
 catalog = gettext.translation("rnncourse", pathlib.Path(__file__).parents[2] / "locale", fallback=True)
 
 
 def say(sentence: str, **fields: object) -> str:
-    """Return the sentence, in the user's language, with its {fields} filled in."""
+    """Return the sentence in the user's language with its {fields} filled in."""
     return catalog.gettext(sentence).format(**fields)
 
 
@@ -22,12 +22,12 @@ def say_count(one: str, many: str, count: int, **fields: object) -> str:
 
 
 def listed(names: list[str]) -> str:
-    """Return the names as one: "h", "h and c", "i, f and o"."""
+    """Return the names as a list in words: "h", "h and c", "i, f and o"."""
     if len(names) < 2:
         return "".join(names)
     return say("{first} and {last}", first=", ".join(names[:-1]), last=names[-1])
 
 
 def sentences(*said: str) -> str:
-    """Return the sentences one after the other, without the empty ones."""
+    """Return the non-empty sentences, separated by spaces."""
     return " ".join(filter(None, said))

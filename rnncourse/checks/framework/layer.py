@@ -1,7 +1,7 @@
-"""What the sets with a whole LSTM layer share: its cases, and what can be said of its random numbers.
+"""What the sets with a whole LSTM layer share: its cases, and what can be said about its random numbers.
 
-A learner may draw masks and fresh weights in any order. So no draw is compared with torch's: what is checked
-holds of every draw, but for one in more than a billion, and the draws are the same each time (uses/).
+A learner may draw masks and fresh weights in any order, so no draw is compared with torch's. What is checked
+holds for every draw, except for one in more than a billion, and the draws are the same each time (uses/).
 """
 
 from collections.abc import Callable
@@ -17,19 +17,19 @@ from rnncourse.checks.framework.use import Problem
 
 FRESH = Trait("it is newly built", "what its parameters hold before anything is loaded")
 TOGETHER = {  # by the axis of (T, B, D, H)
-    0: "in training, the same is dropped at all steps.",
-    1: "in training, the same is dropped in all sequences.",
-    3: "in training, the same is dropped in all units of a half.",
+    0: "in training, the same numbers are dropped at all steps.",
+    1: "in training, the same numbers are dropped in all sequences.",
+    3: "in training, all units of a half are dropped together.",
 }
 SMALL = 0.01  # tanh(SMALL * x) is SMALL * x, to four digits
 
 
 class LayerCase(Case):
-    """A layer's options, and one call. Built with the options of `always`, besides, is torch's layer."""
+    """A layer's options and one call. torch's layer is built with the options of `always` in addition."""
 
     @property
-    def said(self) -> str:
-        """What is asked for besides the plain call: "num_layers=2, hx given"."""
+    def options_text(self) -> str:
+        """Return what is asked for besides the plain call: "num_layers=2, hx given"."""
         x, hx = self.arguments["x"], self.arguments["hx"]
         words = [f"{name}={value}" for name, value in self.arguments["options"].items()]
         words += [say("no batch axis")] * (x is not None and x.dim() == 2)
@@ -39,7 +39,7 @@ class LayerCase(Case):
 
     def __str__(self) -> str:
         sizes = [f"{letter}={size}" for letter, size in self.sizes.items()]
-        return ", ".join(filter(None, (*sizes, self.said)))
+        return ", ".join(filter(None, (*sizes, self.options_text)))
 
 
 def layer_case(
@@ -52,12 +52,17 @@ def layer_case(
     always: dict[str, Any] | None = None,
     **options: Any,
 ) -> LayerCase:
-    """One call of an LSTM layer.
+    """Return one call of an LSTM layer.
 
     Args:
-        numbers: draws the parameters and the inputs. sizes: T, B, I, H.
-        single: x has no batch axis. state: hx is given. train: it is in training.
-        options: what the class is built with; always: what it has without being asked.
+        numbers: draws the parameters and the inputs.
+        sizes: T, B, I, H.
+        traits: the traits of the case.
+        single: whether x has no batch axis.
+        state: whether hx is given.
+        train: whether the layer is in training.
+        always: options that the layer always has, without being asked.
+        options: what the class is built with.
     """
     T, B, I, H = sizes
     module = random_module("LSTM", numbers, input_size=I, hidden_size=H, **options, **(always or {}))
@@ -71,16 +76,16 @@ def layer_case(
 
 
 def fresh_case(numbers: Callable[..., Tensor], **options: Any) -> LayerCase:
-    """A layer that is only built, large enough for its numbers to show how they were drawn."""
+    """Return a layer that is only built, large enough for its numbers to show how they were drawn."""
     case = layer_case(numbers, (2, 2, 8, 32), FRESH, **options)
     return replace(case, arguments=case.arguments | {"x": None})
 
 
 def masked_case(numbers: Callable[..., Tensor], *traits: Trait, **options: Any) -> LayerCase:
-    """Two layers in training, from whose output the mask between them can be read.
+    """Return two layers in training whose output shows the mask between them.
 
-    Layer 0 has no output near 0. Layer 1 multiplies what it reads by SMALL: its gates are open, its memory
-    is not kept. Unit k of both its directions reads the same number, of the forward half or the backward.
+    Layer 0 has no output near 0. Layer 1 multiplies its input by SMALL: its gates are open and it forgets its
+    memory at once. Unit k of both its directions reads the same number, from either half of layer 0's output.
     """
     case = layer_case(numbers, (10, 8, 3, 8), *traits, num_layers=2, dropout=0.25, train=True, **options)
     parameters, H = case.arguments["parameters"], case.sizes["H"]
@@ -94,19 +99,19 @@ def masked_case(numbers: Callable[..., Tensor], *traits: Trait, **options: Any) 
 
 
 def _read(parameters: dict[str, Tensor]) -> Tensor:
-    """Which of the numbers of layer 0 the units of layer 1 read, in a masked case."""
+    """Return which numbers of layer 0 the units of layer 1 read, in a masked case."""
     H = parameters["weight_hh_l0"].shape[1]
     both = parameters["weight_ih_l1"].shape[1] == 2 * H
     return torch.cat([torch.arange(H // 2), torch.arange(H, H + H // 2)]) if both else torch.arange(H)
 
 
 def is_random(arguments: dict[str, Any]) -> bool:
-    """Does the case ask for random numbers, a fresh layer's or masks?"""
+    """Return whether the case asks for random numbers: those of a fresh layer, or of masks."""
     return arguments["x"] is None or (arguments["train"] and 0 < arguments["options"].get("dropout", 0) < 1)
 
 
 def check_random(returned: Any, arguments: dict[str, Any]) -> None:
-    """Is a random case as torch's is? Raises Problem with the first thing that is not."""
+    """Check that a random case behaves as torch's. Raise Problem with the first difference."""
     if arguments["x"] is None:
         check_start(returned, arguments["hidden_size"])
     else:
@@ -114,26 +119,26 @@ def check_random(returned: Any, arguments: dict[str, Any]) -> None:
 
 
 def check_start(parameters: dict[str, Tensor], H: int) -> None:
-    """Are a new layer's parameters drawn uniformly between -1/sqrt(H) and 1/sqrt(H)?"""
+    """Check that a new layer's parameters are drawn uniformly between -1/sqrt(H) and 1/sqrt(H)."""
     for name, weight in parameters.items():
         value = weight.double() * H**0.5 if weight.is_floating_point() else None
         sentence = ""
         if value is None:
-            sentence = "newly built, {name} does not hold floating-point numbers."
+            sentence = "in a new layer, {name} does not hold floating-point numbers."
         elif value.numel() and bool((value == value.flatten()[0]).all()):
-            sentence = "newly built, {name} holds the same number everywhere. nn.LSTM draws its numbers."
+            sentence = "in a new layer, {name} holds the same number everywhere. nn.LSTM draws its numbers."
         elif not bool((value.abs() <= 1 + 1e-6).all()):
-            sentence = "newly built, {name} holds numbers that are larger than nn.LSTM's ever are."
+            sentence = "in a new layer, {name} holds numbers that are larger than nn.LSTM's ever are."
         elif value.abs().max() < 0.8:
-            sentence = "newly built, {name} holds numbers that are smaller than nn.LSTM's."
+            sentence = "in a new layer, {name} holds numbers that are smaller than nn.LSTM's."
         elif value.mean().abs() > 0.4 or (value.abs().mean() - 0.5).abs() > 0.2:
-            sentence = "newly built, {name} holds numbers that are not drawn uniformly around 0."
+            sentence = "in a new layer, {name} holds numbers that are not drawn uniformly around 0."
         if sentence:
             raise Problem(sentence, name=name)
 
 
 def check_masks(output: Tensor, arguments: dict[str, Any]) -> None:
-    """Does layer 1 read each number of layer 0 either as 0 or divided by 1 - p, each by its own chance?"""
+    """Check that layer 1 reads each number of layer 0 as 0 or divided by 1 - p, each independently."""
     parameters, p, H = arguments["parameters"], arguments["options"]["dropout"], arguments["hidden_size"]
     D = parameters["weight_ih_l1"].shape[1] // H
     below = nn.LSTM(arguments["input_size"], H, bidirectional=D == 2).requires_grad_(False)
@@ -143,20 +148,24 @@ def check_masks(output: Tensor, arguments: dict[str, Any]) -> None:
     dropped = times.abs() < 0.01
     kept = times[~dropped]
     if not dropped.any():
-        raise Problem("in training, what goes from layer to layer has no zeros.")
+        raise Problem("in training, no number is zeroed on the way from layer to layer.")
     if not len(kept) or bool(((kept / kept.median()).log().abs() > 0.01).any()):
-        raise Problem("in training, the next layer reads other numbers than 0 and a multiple of the output.")
+        raise Problem(
+            "in training, what the next layer reads is neither 0 nor the output times one common factor."
+        )
     scale = float(kept.median())
     if abs(scale * (1 - p) - 1) > 0.01:
         raise Problem(
-            "in training, with dropout={p}, what stays is multiplied by {scale:.2f}.", p=p, scale=scale
+            "in training, with dropout={p}, what is not dropped is multiplied by {scale:.2f}.",
+            p=p,
+            scale=scale,
         )
     for axis, sentence in TOGETHER.items():
         if torch.equal(dropped.all(axis), dropped.any(axis)):
             raise Problem(sentence)
     if not torch.equal(dropped.all(2), dropped.any(2)):
-        raise Problem("in training, the two directions of a layer read different numbers.")
+        raise Problem("in training, the two directions of a layer read differently masked numbers.")
     if D == 2 and torch.equal(dropped[..., : H // 2], dropped[..., H // 2 :]):
-        raise Problem("in training, the same units are dropped of both halves.")
+        raise Problem("in training, the same units are dropped in both halves.")
     if abs(dropped.double().mean() - p) > 0.1:
-        raise Problem("in training, with dropout={p}, another share of the numbers is dropped.", p=p)
+        raise Problem("in training, with dropout={p}, a different share of the numbers is dropped.", p=p)

@@ -8,12 +8,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-AGAIN = 0.2  # seconds until the next ring, for code that swallowed the first or has time left
-PATIENCE = 6  # how many times as long it may take by the clock, on a machine that is busy with other things
+AGAIN = 0.2  # seconds until the next alarm, for code that swallowed the first one or has time left
+PATIENCE = 6  # how many times the limit it may take by the wall clock, on a busy machine
 
 
 class TooSlow(BaseException):
-    """Raised within the call when its time is up. No Exception, so `except Exception` lets it through."""
+    """Raised within the call when its time is up. Not an Exception: `except Exception` lets it pass."""
 
 
 @contextlib.contextmanager
@@ -21,12 +21,12 @@ def time_limit(seconds: float) -> Iterator[None]:
     """Raise TooSlow within its block after `seconds` of work, and again if the block swallows it.
 
     Work is the thread's processor time, so that no verdict depends on what else the machine does. A block
-    that only waits is ended after PATIENCE times `seconds` by the clock.
+    that only waits is ended after PATIENCE times `seconds` by the wall clock.
 
-    On the main thread of Linux and macOS this uses the alarm signal, and gives it back to its previous owner.
-    On Windows, and on other threads, it uses a second thread: that reaches Python code between two of its
-    instructions, so it does not end one long call into C, such as time.sleep. Where there are neither (Python
-    in a browser) there is no limit.
+    On the main thread of Linux and macOS this uses the alarm signal and returns it to its previous owner.
+    On Windows, and on other threads, it uses a second thread, which reaches Python code between two of its
+    instructions; it cannot end one long call into C, such as time.sleep. Where there is neither (Python in a
+    browser) there is no limit.
     """
     on_main = threading.current_thread() is threading.main_thread()
     limit = _by_signal if on_main and hasattr(signal, "setitimer") else _by_thread
@@ -43,7 +43,7 @@ def _time_is_up(seconds: float, worked: Callable[[], float]) -> Callable[[], boo
 def _work_of_this_thread() -> Callable[[], float]:
     """Return a clock of this thread's processor time that another thread can read.
 
-    Where the system has none, it is the time of the whole process.
+    If the system has no such clock, return that of the whole process.
     """
     if not hasattr(time, "pthread_getcpuclockid"):
         return time.process_time
@@ -64,13 +64,13 @@ def _by_signal(seconds: float) -> Iterator[None]:
     try:
         try:
             yield
-        finally:  # twice, for it may ring on the very way out
+        finally:  # disarmed twice: the alarm may go off on the way out
             armed = False
     finally:
         armed = False
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler_before)
-        if rest:  # an outer limit (pytest-timeout's, say) goes on from where it was
+        if rest:  # an outer limit (pytest-timeout's, say) continues from where it was
             signal.setitimer(signal.ITIMER_REAL, max(rest - (time.monotonic() - begin), 0.001), interval)
 
 
@@ -99,8 +99,8 @@ def _by_thread(seconds: float) -> Iterator[None]:
         while not done.is_set():
             with contextlib.suppress(TooSlow), lock:
                 done.set()
-        # One that was sent and has not arrived arrives here. (To take it back by sending None instead leaves
-        # Python 3.11's evaluation loop waiting for ever.)
+        # An exception that was sent but has not arrived yet arrives here. (Taking it back by sending None
+        # instead leaves Python 3.11's evaluation loop waiting forever.)
         with contextlib.suppress(TooSlow):
             for _ in range(100):
                 pass

@@ -9,12 +9,12 @@ from torch import Tensor
 from rnncourse.checks.framework.cases import TorchModule, random_module
 from rnncourse.checks.framework.watch import RECURRENT
 
-# The cell is given here; the loop around it is what is to be built.
+# The cell is given here; the loop around it is what learners build.
 LAYER = RECURRENT - {"torch.nn.LSTMCell", "torch.lstm_cell"}
 
 
 def flat(returned: Any, arguments: dict[str, Any]) -> Any:
-    """output, (h, c) as output, h, c; anything else as it is."""
+    """Return output, (h, c) as output, h, c; return anything else unchanged."""
     if isinstance(returned, tuple | list) and len(returned) == 2:
         output, state = returned
         if isinstance(state, tuple | list) and len(state) == 2 and not isinstance(output, tuple):
@@ -27,7 +27,7 @@ def random_cell(numbers: Callable[..., Tensor], I: int, H: int) -> TorchModule:
 
 
 def random_cells(numbers: Callable[..., Tensor], L: int, I: int, H: int) -> list[TorchModule]:
-    """One for each layer: the first reads I numbers, the others H."""
+    """Return one cell for each layer: the first reads I numbers, the others H."""
     return [random_cell(numbers, H if layer else I, H) for layer in range(L)]
 
 
@@ -36,11 +36,11 @@ def random_head(numbers: Callable[..., Tensor], H: int, I: int) -> TorchModule:
 
 
 def random_state(numbers: Callable[..., Tensor], *shape: int) -> tuple[Tensor, Tensor]:
-    """h and c; a c may be larger than 1."""
+    """Return h and c; c may be larger than 1."""
     return numbers(*shape), 2 * numbers(*shape)
 
 
-# For the examples: one unit, one number in each input, weights that fit on a line.
+# For the examples: one unit, one number in each input, weights that fit on one line.
 
 
 def cell_of(
@@ -50,7 +50,7 @@ def cell_of(
     dtype: torch.dtype = torch.float32,
     trains: bool = False,
 ) -> TorchModule:
-    """An LSTM's cell; of each weight the four numbers, in the order i, f, g, o."""
+    """Return an LSTM's cell; each weight is given as four numbers, in the order i, f, g, o."""
     weights = {"weight_ih": weight_ih, "weight_hh": weight_hh, "bias_ih": bias_ih, "bias_hh": 4 * [0.0]}
     parameters = {name: torch.tensor(numbers, dtype=dtype) for name, numbers in weights.items()}
     parameters |= {name: parameters[name][:, None] for name in ("weight_ih", "weight_hh")}
@@ -67,7 +67,7 @@ def small_head(dtype: torch.dtype = torch.float32, trains: bool = False) -> Torc
 
 
 def small_parameters(end: str, g: float = 1.0) -> dict[str, Tensor]:
-    """Of a layer's direction, by the end of its names: i and g read x, all else is zero."""
+    """Return the parameters of a layer's direction, names ending in `end`: i and g read x, the rest is 0."""
     zeros = torch.zeros(4)
     weights = {"weight_ih": torch.tensor([[1.0], [0.0], [g], [0.0]]), "weight_hh": zeros[:, None]}
     return {name + end: weight for name, weight in (weights | {"bias_ih": zeros, "bias_hh": zeros}).items()}

@@ -1,4 +1,4 @@
-"""A known mistake: a wrong way beside its hint."""
+"""A known mistake: a wrong implementation with its hint."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from rnncourse.checks.framework.notation import Entry, NotationError, parse
 
 @dataclass(frozen=True)
 class Edit:
-    """How a mistake is made of a truth: edited by an entry, then built into one larger task after another."""
+    """How a mistake is made from a truth: edited by an entry, then built into larger tasks in turn."""
 
     entry: Entry
     truth: Callable
     builds: tuple[Callable[[Any], Any], ...] = ()
 
-    def with_too(self, other: Edit) -> Any:
-        """Return what a learner who makes both mistakes hands in; None where the edits overlap."""
+    def combined_with(self, other: Edit) -> Any:
+        """Return the implementation with both mistakes; None where the edits overlap."""
         if (self.truth, self.builds) != (other.truth, other.builds):
             return None
         try:
@@ -33,14 +33,14 @@ class Edit:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A known mistake: a small wrong implementation beside its hint.
+    """A known mistake: a small wrong implementation with its hint.
 
-    function: what a learner would hand in; of a task that asks for a dict, a dict of the wrong entries only.
-    hint: what is wrong, never the solution. section: of the lesson, where it is explained.
-    look: where to look, if the hint does not say; shown folded.
-    template: the name and the hint with fields, where it is one of several that are written as one.
-    edit: how it was made of the truth, where it was.
-    origin: the earlier task and its mistake, where it is that one in a larger task.
+    function: the learner's function; for a task that asks for a dict, a dict of the wrong entries only.
+    hint: what is wrong, never the solution. section: the lesson's section that explains it.
+    look: where to look, if the hint does not say so; shown folded.
+    template: the name and the hint with fields, if it is one of several that are written as one.
+    edit: how it was made from the truth, if it was.
+    origin: the earlier task and its mistake, if this is that mistake in a larger task.
     """
 
     name: str
@@ -54,10 +54,10 @@ class Mistake:
 
 
 class Mistakes(list[Mistake]):
-    '''A task's bank of mistakes, in the order in which they are tried. `section` where none is given.
+    '''A task's bank of mistakes, in the order in which they are tried. `section` is the default section.
 
     wrong = Mistakes("The equations", truth=_cell_state).edits("""
-    i left out | i has no part in it: all of g is written. | i * g => g
+    i left out | i is not used: all of g is written. | i * g => g
     """)
 
     @wrong("sums and products exchanged", "sums and products are exchanged.")
@@ -70,10 +70,10 @@ class Mistakes(list[Mistake]):
     def __init__(self, section: str, truth: Callable | Mapping[str, Any] | None = None) -> None:
         super().__init__()
         self.section, self.truth = section, truth
-        self.task = ""  # whose bank it is
+        self.task = ""  # the task that the bank belongs to
 
     def __call__(self, name: str, hint: str, section: str = "", look: str = "") -> Callable[[Any], Any]:
-        """A decorator: the hint stands above the wrong code. For a value: `wrong(name, hint)(value)`."""
+        """Add a mistake, as a decorator above the wrong code. For a value: `wrong(name, hint)(value)`."""
 
         def add(function: Any) -> Any:
             self.append(Mistake(name, function, hint, section or self.section, look))
@@ -82,11 +82,11 @@ class Mistakes(list[Mistake]):
         return add
 
     def edits(self, text: str, but: str = "", section: str = "") -> Mistakes:
-        """Add mistakes written as text (notation.py says how), and return the bank.
+        """Add mistakes written as text (see notation.py) and return the bank.
 
-        section: where a mistake names none, instead of the bank's own.
-        but: the names of those to leave out, by semicolons; of several that are written as one, also those
-        whose names the bank has already are left out.
+        section: for mistakes that name none, instead of the bank's own.
+        but: the names of those to leave out, separated by semicolons. A mistake that comes from a template is
+        also left out if the bank already has one of that name.
         """
         frame = sys._getframe(1)
         file, line = frame.f_code.co_filename, frame.f_lineno
@@ -106,7 +106,7 @@ class Mistakes(list[Mistake]):
         return self
 
     def through(self, change: Callable[[Any], Any], but: tuple[str, ...] = (), **words: str) -> list[Mistake]:
-        """The same mistakes in a larger task: change(function) builds the wrong way on the wrong step.
+        """Return the same mistakes in a larger task: change(function) builds the wrong step into it.
 
         but: names to leave out. words: name="step: {}" and hint="the step is wrong: {}" change those.
         """

@@ -1,4 +1,4 @@
-"""Small changes that would make a result right: axis order, sign, a factor, one step, gate order."""
+"""Find small changes that would make a result right: axis order, sign, a factor, one step, gate order."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ AXIS_WORDS = {
 GATES = {"4H": "ifgo", "3H": "rzn"}  # torch's order
 
 Change = Callable[[Tensor], Tensor]
-Sentence = Callable[..., str]  # of the field `parts`
+Sentence = Callable[..., str]  # takes the field `parts`
 
 
 def changes(axes: Sequence[str]) -> Iterator[tuple[Change, Sentence]]:
-    """Each change to try on a result that should have these axes, with what is said if it makes it right."""
+    """Yield each change to try on a result that should have these axes, with its sentence if it fits."""
     yield lambda v: -v, partial(say, "{parts}: right after changing the sign.")
     for a, b in itertools.combinations(range(len(axes)), 2):
         yield (
@@ -45,8 +45,8 @@ def changes(axes: Sequence[str]) -> Iterator[tuple[Change, Sentence]]:
                 axes=", ".join(axes),
             ),
         )
-    yield lambda v: v.squeeze(0), partial(say, "{parts}: right, but for an extra first axis of size 1.")
-    yield lambda v: v.squeeze(-1), partial(say, "{parts}: right, but for an extra last axis of size 1.")
+    yield lambda v: v.squeeze(0), partial(say, "{parts}: right, except for an extra first axis of size 1.")
+    yield lambda v: v.squeeze(-1), partial(say, "{parts}: right, except for an extra last axis of size 1.")
     for at, axis in enumerate(axes):
         if axis == "T":
             yield partial(torch.flip, dims=(at,)), partial(say, "{parts}: right when read backwards in time.")
@@ -67,13 +67,13 @@ def _gate_orders(at: int, order: str) -> Iterator[tuple[Change, Sentence]]:
                 return torch.cat([blocks[gate] for gate in order], dim=at)
 
             sentence = (
-                "{parts}: right, but for the order of the blocks: yours is {yours}, torch's is {order}."
+                "{parts}: right, except for the order of the blocks: yours is {yours}, torch's is {order}."
             )
             yield change, partial(say, sentence, yours=", ".join(other), order=", ".join(order))
 
 
 def shifted(found: Sequence[Tensor], expected: Sequence[Tensor], at: int) -> Sentence | None:
-    """What is said if all is right but one time step late or early, along axis `at`."""
+    """Return a sentence if everything is right except one time step late or early along axis `at`."""
     pairs = [(f.movedim(at, 0), e.movedim(at, 0)) for f, e in zip(found, expected, strict=True)]
     if any(f.shape != e.shape for f, e in pairs):
         return None
@@ -89,7 +89,7 @@ def shifted(found: Sequence[Tensor], expected: Sequence[Tensor], at: int) -> Sen
 def factor(
     found: Sequence[Tensor], expected: Sequence[Tensor], sizes: Sequence[dict[str, int]]
 ) -> Sentence | None:
-    """What is said if all results are off by one factor: a number, or a size such as B."""
+    """Return a sentence if all results are off by one factor: a number, or a size such as B."""
     ratios = []
     for f, e in zip(found, expected, strict=True):
         f, e = f.double().flatten(), e.double().flatten()
@@ -108,10 +108,10 @@ def factor(
         values = [size.get(letter, 0) for size in sizes]
         if len(set(values)) > 1 and all(values):
             if all_near(values):
-                words = "{parts}: {letter} times too large. Is it a sum in place of a mean?"
+                words = "{parts}: {letter} times too large. Is it a sum instead of a mean?"
                 return partial(say, words, letter=letter)
             if all_near([1 / size for size in values]):
-                words = "{parts}: {letter} times too small. Is it a mean in place of a sum?"
+                words = "{parts}: {letter} times too small. Is it a mean instead of a sum?"
                 return partial(say, words, letter=letter)
     if len(ratios) > 1 and all_near([ratios[0]] * len(ratios)):
         return partial(say, "{parts}: {factor:.4g} times what it should be.", factor=ratios[0])

@@ -1,7 +1,7 @@
-"""Read mistakes that are written as text: a name, a hint, and what is done to the right answer.
+"""Read mistakes that are written as text: a name, a hint, and how the right answer is edited.
 
     dz: sign | dz has the wrong sign: z multiplies h, and minus z multiplies n. | (h - n) => (n - h)
-    a step late | the state begins anew after the first step of a document,
+    a step late | the state is reset after the first step of a document,
         not before it. § Reset at a boundary
         - h, c = cell(x_t, (h * keep, c * keep))
         - outputs.append(h)
@@ -10,12 +10,12 @@
         + h, c = h * keep, c * keep
         look: How many steps has the new document had by then?
 
-`old => new` replaces what stands exactly once in the source of the truth; `old =>` removes it. Lines with -
-and + replace whole lines, as in a diff. Where the truth is a dict of values, `name => value` changes an
-entry, and `name, name => value` several. `look:` says where to look, folded in a notebook. Any other indented
-line continues the hint. A single change may follow the hint on its line, after a second bar. A hint, or any
-line below it, may end in `§ The loop`: the lesson's section, where it is not the bank's own. Empty lines, and
-lines that begin with #, say nothing.
+`old => new` replaces text that occurs exactly once in the source of the truth; `old =>` removes it. Lines
+with - and + replace whole lines, as in a diff. If the truth is a dict of values, `name => value` changes an
+entry and `name, name => value` several. `look:` says where to look and is folded in a notebook. Any other
+indented line continues the hint. A single change may follow the hint on its line, after a second bar. A hint,
+or any line below it, may end in `§ The loop`: the lesson's section, if it is not the bank's own. Empty lines
+and lines that begin with # are ignored.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ SECTION = re.compile(r"(?:^| )§ ([^§]+)$")
 
 
 class NotationError(ValueError):
-    """A mistake's text does not fit: where it stands, and why."""
+    """A mistake's text does not fit. The message says where it stands and why."""
 
 
 @dataclass
 class Entry:
-    """One mistake as it is written. changes: pairs of old and new source; of a dict, of name and value.
+    """One mistake as it is written. changes: pairs of old and new source; for a dict, of name and value.
 
-    template: the name and the hint with their fields, where this is one of several that are written as one.
+    template: the name and the hint with their fields, if this is one of several that are written as one.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Entry:
     template: tuple[str, str] | None = None
 
     def read(self, words: str) -> None:
-        """Take in what stands after the hint, or one of the indented lines below it."""
+        """Read the text after the hint, or one of the indented lines below it."""
         words = self.without_section(words)
         if not words:
             return
@@ -75,14 +75,14 @@ class Entry:
             self.hint += f" {words}"
 
     def without_section(self, words: str) -> str:
-        """Take the section from the end of a line, and return the rest."""
+        """Take the section from the end of a line and return the rest."""
         if section := SECTION.search(words):
             self.section = section[1]
             return words[: section.start()]
         return words
 
     def variants(self, lists: Mapping[str, list[str]]) -> Iterator[Entry]:
-        """Yield the mistake once for each choice of values for its fields, or itself where it has none."""
+        """Yield the mistake once for each choice of values for its fields, or itself if it has none."""
         fields = [name for name in lists if f"{{{name}}}" in f"{self.name} {self.changes}"]
         if not fields:
             yield self
@@ -106,7 +106,7 @@ class Entry:
                 )
 
     def _add_line(self, sign: str, text: str) -> None:
-        """Add a line with - or +: lines with -, and after them those with +, make one change."""
+        """Add a line with - or +. Lines with - and the lines with + after them make one change."""
         old, new = self.changes[-1] if self.changes else ("", "")
         if not old.endswith("\n") or (sign == "-" and new):
             old, new = "", ""
@@ -117,22 +117,22 @@ class Entry:
         elif old:
             new += f"{text}\n"
         else:
-            raise NotationError(f"{self.place}: lines with + need lines with - that they replace.")
+            raise NotationError(f"{self.place}: lines with + must follow the lines with - that they replace.")
         self.changes.append((old, new))
 
     def edited(self, truth: Callable | None) -> Callable:
-        """Return the function or class whose source is the truth's with the changes made.
+        """Return the function or class with the changes made to its source.
 
         The truth must not be a closure.
         """
         if truth is None:
-            raise NotationError(f"{self.place}: this bank has no truth that could be edited.")
+            raise NotationError(f"{self.place}: this bank has no truth to edit.")
         source = self.applied_to(_source(truth))
-        names = dict(vars(inspect.getmodule(truth)))  # a copy: the truth itself stays
+        names = dict(vars(inspect.getmodule(truth)))  # a copy: the truth itself is unchanged
         try:
             exec(compile(source, f"<{truth.__name__}, {self.name}>", "exec"), names)
         except SyntaxError as error:
-            raise NotationError(f"{self.place}: edited so, the truth is not Python: {error}.") from None
+            raise NotationError(f"{self.place}: after the edit, the truth is not Python: {error}.") from None
         return names[truth.__name__]
 
     def joined(self, other: Entry) -> Entry:
@@ -140,7 +140,7 @@ class Entry:
         return Entry(self.name, self.hint, self.section, self.place, changes=self.changes + other.changes)
 
     def applied_to(self, source: str) -> str:
-        """Return the source with all changes made; each is looked for in the source as it is here."""
+        """Return the source with all changes made; each one is looked up in the original source."""
         if not self.changes:
             raise NotationError(f"{self.place}: the mistake {self.name!r} changes nothing.")
         spans = sorted((*self._span(source, old), new) for old, new in self.changes)
@@ -148,14 +148,14 @@ class Entry:
             if begin < end:
                 raise NotationError(f"{self.place}: two changes of {self.name!r} overlap.")
         for begin, end, new in reversed(spans):
-            if new.endswith("\n"):  # whole lines: as far in as those that they replace
+            if new.endswith("\n"):  # whole lines: indented like those that they replace
                 line = source[begin:end]
                 new = textwrap.indent(new, line[: len(line) - len(line.lstrip())])
             source = source[:begin] + new + source[end:]
         return source
 
     def _span(self, source: str, old: str) -> tuple[int, int]:
-        """Where the old text begins and ends, which must be there once."""
+        """Return where the old text begins and ends; it must occur exactly once."""
         pattern = re.escape(old)
         if old.endswith("\n"):
             first, *rest = (re.escape(line) for line in old.splitlines(keepends=True))
@@ -183,7 +183,7 @@ def _source(truth: Callable) -> str:
 
 
 def parse(text: str, file: str, line: int) -> Iterator[Entry]:
-    """Read the mistakes of a text that begins at that line of that file. Raises NotationError."""
+    """Read the mistakes of a text that begins at this line of this file. Raise NotationError."""
     lists: dict[str, list[str]] = {}
     entries: list[Entry] = []
     for at, raw in enumerate(text.split("\n"), line):

@@ -1,7 +1,7 @@
-"""A layer is judged in the order in which it is built: the first criterion that is not met is told.
+"""Judge a layer in the order in which it is built, and report the first criterion that is not met.
 
-The criteria stand in that order. So a fault is named by the mistake that shows the same there, whatever
-else is still missing.
+The criteria stand in that order. A fault is therefore named by the mistake that shows the same there,
+whatever else is still missing.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ Places = list[tuple[int, int]]  # part k of case n, as (n, k)
 
 
 def first_not_met(c: Comparison) -> tuple[Mistake | None, Comparison]:
-    """Return the known mistake that the answers show, or None, and the comparison where they show it first.
+    """Return the known mistake that the answers show, or None, and the comparison where they first show it.
 
-    That is the one that shows the same everywhere; otherwise the first that shows the same where the first
-    criterion fails, and shows nothing where those before it ask.
+    That is the mistake that gives the same results everywhere; otherwise the first one that gives the same
+    results where the first criterion fails, and right ones for all criteria before it.
     """
     before: Places = []
     for criterion in c.task.criteria:
@@ -33,7 +33,7 @@ def first_not_met(c: Comparison) -> tuple[Mistake | None, Comparison]:
         if not all(c.right[k][n] for n, k in places):
             break
         before += places
-    places.sort(key=lambda place: c.right[place[1]][place[0]])  # the wrong ones first: they tell most apart
+    places.sort(key=lambda place: c.right[place[1]][place[0]])  # wrong ones first: they tell mistakes apart
     everywhere = [(n, k) for n in range(len(c.cases)) for k in range(len(c.names))]
     agreeing = [m for m in range(len(c.task.mistakes)) if _agrees(c, m, places)]
     known = next((m for m in agreeing if _agrees(c, m, everywhere)), None)
@@ -43,7 +43,7 @@ def first_not_met(c: Comparison) -> tuple[Mistake | None, Comparison]:
 
 
 def _within(c: Comparison, cases: list[int], parts: list[int]) -> Comparison:
-    """The same answers, in those cases and parts alone."""
+    """Return the same answers, restricted to those cases and parts."""
     some = c.only(cases)
     key = copy.copy(some.key)
     key.task = dataclasses.replace(c.task, parts=tuple(c.parts[k] for k in parts))
@@ -51,7 +51,7 @@ def _within(c: Comparison, cases: list[int], parts: list[int]) -> Comparison:
 
 
 def _agrees(c: Comparison, m: int, places: Iterable[tuple[int, int]]) -> bool:
-    """Does mistake m show the same as the learner's answers there?"""
+    """Return whether mistake m gives the same results as the learner's answers there."""
     for n, k in places:
         mine, theirs = c.answers[n], c.key.mistaken(m, n)
         if mine.failure or theirs.failure:
@@ -65,7 +65,7 @@ def _agrees(c: Comparison, m: int, places: Iterable[tuple[int, int]]) -> bool:
 
 
 def _right(c: Comparison, m: int, places: Iterable[tuple[int, int]]) -> bool:
-    """Is mistake m right there?"""
+    """Return whether mistake m is right there."""
     for n, k in places:
         value = _value(c, c.key.mistaken(m, n), k)
         if value is None or not c.parts[k].right(value, c.expected[n][k]):
@@ -74,13 +74,13 @@ def _right(c: Comparison, m: int, places: Iterable[tuple[int, int]]) -> bool:
 
 
 def _value(c: Comparison, answer: Answer, k: int) -> Any:
-    """Part k of an answer, None where there is none."""
+    """Return part k of an answer, or None if there is none."""
     row = None if answer.failure else read(c.parts, answer.returned)
     return None if row is None else row.values[k]
 
 
 def _failure(answer: Answer) -> tuple[str, ...]:
-    """What two failures have in common: of a problem, its sentence."""
+    """Return what two equal failures have in common; for a problem that includes its sentence."""
     failure = answer.failure
     if failure is None:
         return ()

@@ -1,7 +1,7 @@
-"""What the results of a task may be: how they are read from what is returned, and when they are right.
+"""The kinds of results of a task: how they are read from what is returned, and when they are right.
 
-Part a tensor, Score predictions that are measured, Number, Whole, Flag, Shape, Word single answers.
-A learner's NumPy array or list of numbers in place of a tensor is read as one, with a remark.
+Part is a tensor, Score predictions that are measured; Number, Whole, Flag, Shape and Word are single answers.
+A NumPy array or a list of numbers where a tensor is expected is read as a tensor, with a remark.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ UNANSWERED = (None, Other("ellipsis"))
 
 
 def equal(value: Tensor, expected: Tensor, tolerance: float | None = None, nan: bool = False) -> bool:
-    """Same shape and the same numbers, to the tolerance of the coarser dtype if none is given.
+    """Return whether two tensors have equal shapes and numbers, to the coarser dtype's tolerance by default.
 
     nan: whether nan equals nan.
     """
@@ -36,7 +36,7 @@ def equal(value: Tensor, expected: Tensor, tolerance: float | None = None, nan: 
 
 
 def same(a: Plain, b: Plain) -> bool:
-    """Do two returned values agree, tensors, tuples, lists and dicts alike?"""
+    """Return whether two returned values agree; tensors, tuples, lists and dicts alike."""
     if isinstance(a, Tensor) and isinstance(b, Tensor):
         return equal(a, b, nan=True)
     if isinstance(a, tuple | list) and isinstance(b, tuple | list):
@@ -48,7 +48,7 @@ def same(a: Plain, b: Plain) -> bool:
 
 @dataclass(frozen=True)
 class Part:
-    """A tensor: its name and its axes, e.g. Part("h", "B H"); without a batch no B. "": one number.
+    """A tensor: its name and its axes, e.g. Part("h", "B H"); B is left out without a batch. "": one number.
 
     dtype: "float", "int" or "bool". tolerance: absolute and relative; None: by dtype.
     """
@@ -60,7 +60,7 @@ class Part:
     expects = "a torch.Tensor"
 
     def read(self, value: Plain) -> tuple[Any, str]:
-        """The value as this kind, and a remark; (None, '') if it is none."""
+        """Return the value as this kind, and a remark; (None, '') if it is not of this kind."""
         if isinstance(value, Tensor):
             return value, "" if self.holds(value) else self._odd(value)
         try:
@@ -73,14 +73,14 @@ class Part:
         )
 
     def holds(self, value: Tensor) -> bool:
-        """Are its numbers of this kind?"""
+        """Return whether its numbers are of this kind."""
         of = value.dtype
         kind = "bool" if of == torch.bool else "float" if of.is_floating_point or of.is_complex else "int"
         return kind == self.dtype and not of.is_complex
 
     def _odd(self, value: Tensor) -> str:
         if self.dtype == "bool":
-            words = "{part} holds {dtype}; expected booleans. Of other numbers `~` is not the opposite."
+            words = "{part} holds {dtype}; expected booleans. For other numbers `~` does not negate."
         elif self.dtype == "int":
             words = "{part} holds {dtype}; expected whole numbers."
         else:
@@ -91,12 +91,12 @@ class Part:
         return equal(found, expected, self.tolerance)
 
     def same(self, a: Any, b: Any) -> bool:
-        """Are two answers one and the same, right or wrong? This is how a mistake is known."""
+        """Return whether two answers are the same, right or wrong. This is how a mistake is recognised."""
         return equal(a, b, nan=True)
 
 
 def _tensor(value: Plain) -> Tensor:
-    """A NumPy array, a number, or nested lists of numbers, as a tensor. A list of tensors is not stacked."""
+    """Return an array, a number or nested lists of numbers as a tensor. Tensors in a list are not stacked."""
     if isinstance(value, np.ndarray):
         return torch.from_numpy(value.copy())
     if isinstance(value, list | tuple) and value:
@@ -109,7 +109,7 @@ def _tensor(value: Plain) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class Score(Part):
-    """Predictions, right when they are good enough by `measure(predictions, targets)`, a number.
+    """Predictions that are right when they are good enough by `measure(predictions, targets)`, a number.
 
     The check's truth returns the targets. words: the measure's name. at_least or at_most: the threshold.
     baseline: what it is compared with, in words and number, e.g. "always the commonest tag: 0.61".
@@ -128,7 +128,7 @@ class Score(Part):
         return score >= self.at_least if self.at_most is None else score <= self.at_most
 
     def report(self, found: Tensor, expected: Tensor) -> str:
-        """What it measures, beside what is expected, in a sentence."""
+        """Return a sentence with the measured value next to the expected one."""
         if self.at_most is None:
             words, limit = "{measure} {score:.3g}, expected at least {limit:g}.", self.at_least
         else:
@@ -140,7 +140,7 @@ class Score(Part):
 
 @dataclass(frozen=True)
 class Number:
-    """One number, right to `tolerance` (absolute): as many digits as were asked for."""
+    """One number, right to `tolerance` (absolute): as many digits as the task asks for."""
 
     name: str
     tolerance: float = 1e-3
@@ -153,7 +153,7 @@ class Number:
             return None, ""
         try:
             return float(value), ""
-        except OverflowError:  # an int beyond all floats
+        except OverflowError:  # an int larger than any float
             return None, ""
 
     def right(self, found: Any, expected: Any) -> bool:
@@ -163,7 +163,7 @@ class Number:
 
 
 class _Exact:
-    """Right is what is equal."""
+    """An answer that is right only if it is equal."""
 
     def right(self, found: Any, expected: Any) -> bool:
         return found == expected
@@ -198,7 +198,7 @@ class Flag(_Exact):
 
 @dataclass(frozen=True)
 class Shape(_Exact):
-    """A shape: a tuple (or list, or torch.Size) of whole numbers, or what has one."""
+    """A shape: a tuple (or list, or torch.Size) of whole numbers."""
 
     name: str
     expects = "a shape, a tuple such as (2, 3)"
@@ -211,7 +211,7 @@ class Shape(_Exact):
 
 @dataclass(frozen=True)
 class Word(_Exact):
-    """One of some words; capitals, spaces around it, and - or _ for a space make no difference."""
+    """One of several words; capitals, outer spaces, and - or _ for a space make no difference."""
 
     name: str
     choices: tuple[str, ...]
@@ -235,7 +235,7 @@ AnyPart = Part | Score | Number | Whole | Flag | Shape | Word
 
 
 class Read(NamedTuple):
-    """What was returned, taken apart: a value for each part (None: unreadable), and a remark for each."""
+    """A returned value taken apart: a value for each part (None: unreadable), and a remark for each."""
 
     values: list[Any]
     remarks: list[str]
@@ -248,14 +248,14 @@ class Read(NamedTuple):
 
 
 def read(parts: Sequence[AnyPart], returned: Plain) -> Read | None:
-    """The returned value by parts, by position or (a dict) by name; None if their number is another."""
+    """Return the value by parts, by position or (a dict) by name; None if the number of parts is wrong."""
     if isinstance(returned, dict) and any(part.name in returned for part in parts):
         raw = [returned.get(part.name) for part in parts]
     elif len(parts) == 1:
         raw = [returned]
         if isinstance(returned, tuple | list) and len(returned) == 1 and isinstance(returned[0], Tensor):
             value, _ = parts[0].read(returned[0])
-            words = "{part} comes in {kind} of one: is there a stray comma or bracket?"
+            words = "{part} comes in {kind} of length one: is there a stray comma or bracket?"
             remark = say(words, part=parts[0].name, kind=kind_named(type(returned).__name__))
             return Read([value], [remark], [returned[0]])
     elif isinstance(returned, tuple | list) and len(returned) == len(parts):

@@ -1,15 +1,15 @@
-"""Two small heat maps, what was wanted beside what came: for the example case only."""
+"""Two small heat maps for the example case: the wanted values next to the learner's."""
 
 import html
 
 from torch import Tensor
 
-CELL, MOST = 18, 24  # pixels; rows or columns that are still drawn
-POSITIVE, NEGATIVE = "217,98,43", "46,120,178"  # orange and blue: apart for every kind of colour vision
+CELL, MOST = 18, 24  # pixels; the most rows or columns that are drawn
+POSITIVE, NEGATIVE = "217,98,43", "46,120,178"  # orange and blue: distinct for every kind of colour vision
 
 
 class HeatMaps:
-    """wanted and yours, for each part that differs. Opacity is size, so it reads on any background."""
+    """wanted and yours, for each part that differs. Opacity shows size, so it reads on any background."""
 
     def __init__(self, pairs: dict[str, tuple[Tensor, Tensor]]) -> None:
         self.pairs = pairs
@@ -22,7 +22,7 @@ class HeatMaps:
 
 
 def drawable(wanted: Tensor, yours: Tensor) -> bool:
-    """More than one number, at most two axes longer than 1, not too long."""
+    """Return whether both can be drawn: more than one number, at most two long axes, none too long."""
     sizes = [max(size) if size else 0 for size in (_matrix(wanted).shape, _matrix(yours).shape)]
     return wanted.numel() > 1 and yours.numel() > 0 and max(sizes) <= MOST
 
@@ -45,7 +45,7 @@ def _pair(name: str, wanted: Tensor, yours: Tensor) -> str:
             ("yours", yours.shape, b, differs),
         )
     )
-    note = f"{count} of {b.numel()} numbers differ (outlined). Orange is positive, blue negative."
+    note = f"{count} of {b.numel()} numbers differ (outlined). Orange is positive, blue is negative."
     return f"<div>{maps}<div>{note}</div></div>"
 
 
@@ -55,7 +55,7 @@ def _map(matrix: Tensor, largest: float, outlined: Tensor | None) -> str:
     for r in range(rows):
         for c in range(columns):
             number = float(matrix[r, c])
-            colour = f"rgba({POSITIVE if number > 0 else NEGATIVE},{min(abs(number) / largest, 1):.2f})"
+            color = f"rgba({POSITIVE if number > 0 else NEGATIVE},{min(abs(number) / largest, 1):.2f})"
             edge = (
                 " stroke='currentColor' stroke-width='2'"
                 if outlined is not None and outlined[r, c]
@@ -63,7 +63,7 @@ def _map(matrix: Tensor, largest: float, outlined: Tensor | None) -> str:
             )
             cells.append(
                 f"<rect x='{c * CELL + 1}' y='{r * CELL + 1}' width='{CELL - 2}' height='{CELL - 2}'"
-                f" fill='{colour if number == number else 'none'}'{edge}><title>{number:.4g}</title></rect>"
+                f" fill='{color if number == number else 'none'}'{edge}><title>{number:.4g}</title></rect>"
             )
     size = f"width='{columns * CELL}' height='{rows * CELL}'"
     return f"<svg {size} role='img' aria-label='{rows} by {columns} numbers'>{''.join(cells)}</svg>"

@@ -1,4 +1,4 @@
-"""Plain data from whatever a learner's function returns: none of the learner's own classes is left."""
+"""Turn whatever a learner's function returns into plain data, free of the learner's own classes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from torch import Tensor
 
 from rnncourse.checks.framework.language import say
 
-DEPTH, LENGTH = 4, 10_000  # of nested lists, tuples and dicts
+DEPTH, LENGTH = 4, 10_000  # the limits for nested lists, tuples and dicts
 
-# Asked of `type`, never of the object or its class: both can lie, or raise when asked.
+# These ask `type`, never the object or its class: both can lie, or raise when asked.
 _MRO, _NAME = type.__dict__["__mro__"].__get__, type.__dict__["__name__"].__get__
 
 
 @dataclass(frozen=True)
 class Other:
-    """Stands for an object that is none of the plain kinds."""
+    """Stands for an object of any other kind."""
 
     type_name: str
 
@@ -31,7 +31,7 @@ Plain = None | bool | int | float | str | Tensor | np.ndarray | tuple | list | d
 
 
 def kinds(value: Any) -> tuple[type, ...]:
-    """The classes of a value, without asking it."""
+    """Return the classes of a value without asking the value itself."""
     return _MRO(type(value))
 
 
@@ -43,7 +43,7 @@ def class_name(cls: type) -> str:
     return _NAME(cls)
 
 
-# Where a slip makes such an object, it is said, too.
+# Where a likely slip creates such an object, the words mention it.
 KIND_WORDS = {
     "NoneType": "None",
     "Tensor": "a tensor",
@@ -55,20 +55,20 @@ KIND_WORDS = {
     "int": "an int",
     "float": "a float",
     "bool": "a bool",
-    "function": "a function, not called",
-    "type": "a class, not an object of it",
-    "generator": "a generator (a `yield` makes one)",
-    "coroutine": "a coroutine (`async def` makes one)",
+    "function": "a function that was not called",
+    "type": "a class, not an instance of it",
+    "generator": "a generator (from a `yield`)",
+    "coroutine": "a coroutine (from `async def`)",
 }
 
 
 def kind_named(name: str) -> str:
-    """Return what the objects of a class are called in a sentence."""
+    """Return how a sentence refers to the objects of a class."""
     return say(KIND_WORDS[name]) if name in KIND_WORDS else say("an object of the class {name}", name=name)
 
 
 def plain(value: Any, depth: int = 0) -> Plain:
-    """Tensors without graph and subclass, arrays, tuples, lists and dicts of such, numbers, strings, None."""
+    """Return plain tensors, arrays, numbers, strings, None, and tuples, lists and dicts of them."""
     found = kinds(value)
     if value is None or found[0] in (bool, int, float, str):
         return value
@@ -80,7 +80,7 @@ def plain(value: Any, depth: int = 0) -> Plain:
     if (np.ndarray in found or np.generic in found) and np.asarray(value).dtype.kind in "biuf":
         return np.array(np.asarray(value))
     for kind in (list, tuple):
-        # The base class's own iterator: a subclass's could go on for ever.
+        # The base class's own iterator: that of a subclass could go on forever.
         if kind in found and depth < DEPTH and kind.__len__(value) <= LENGTH:
             items = [plain(item, depth + 1) for item in kind.__iter__(value)]
             return items if kind is list else tuple(items)
@@ -89,7 +89,7 @@ def plain(value: Any, depth: int = 0) -> Plain:
     if found[0] in (fractions.Fraction, decimal.Decimal):
         return float(value)
     if found[0] is types.CoroutineType:
-        value.close()  # or Python warns that nobody awaited it
+        value.close()  # otherwise Python warns that it was never awaited
     # A subclass: an IntEnum, a numpy.float64, a numpy.str_
     if int in found:
         return int.__add__(value, 0)

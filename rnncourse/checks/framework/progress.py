@@ -1,6 +1,6 @@
-"""Which tasks are done: one small file on the learner's own machine. Nothing of it is sent anywhere.
+"""Record which tasks are done, in one small file on the learner's own machine. None of it is sent anywhere.
 
-The file is progress.json in ~/.rnncourse, or what the variable RNNCOURSE_PROGRESS names; "off" keeps none.
+The file is ~/.rnncourse/progress.json, or the path in the variable RNNCOURSE_PROGRESS; "off" saves nothing.
 Nothing is written while nbgrader grades. A file that cannot be read or written never disturbs a check.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import html
 import importlib
+import itertools
 import json
 import os
 import pathlib
@@ -23,7 +24,7 @@ VARIABLE = "RNNCOURSE_PROGRESS"
 
 
 def path() -> pathlib.Path | None:
-    """Where progress is kept; None if it is not."""
+    """Return where progress is saved; None if it is not saved."""
     chosen = os.environ.get(VARIABLE, "")
     if chosen.lower() == "off" or (not chosen and "NBGRADER_EXECUTION" in os.environ):
         return None
@@ -34,7 +35,7 @@ def path() -> pathlib.Path | None:
 
 
 def read() -> dict[str, dict[str, list[int]]]:
-    """{lesson: {task: [points, total]}}, the best so far; {} without a file that makes sense."""
+    """Return {lesson: {task: [points, total]}}, the best so far; {} if there is no valid file."""
     where = path()
     try:
         kept = json.loads(where.read_text(encoding="utf-8")) if where else {}
@@ -47,7 +48,7 @@ def read() -> dict[str, dict[str, list[int]]]:
 
 
 def note(lesson: str, task: str, points: int, total: int) -> None:
-    """Keeps the points of a task, if they are the best so far."""
+    """Save the points of a task if they are the best so far."""
     where = path()
     if where is None:
         return
@@ -59,7 +60,7 @@ def note(lesson: str, task: str, points: int, total: int) -> None:
     kept.setdefault(lesson, {})[task] = [best, total]
     with contextlib.suppress(OSError):
         where.parent.mkdir(parents=True, exist_ok=True)
-        # Written aside and moved into place: a reader, or a crash, never meets half a file.
+        # Written to a temporary file and moved into place: no reader, and no crash, leaves half a file.
         handle, aside = tempfile.mkstemp(dir=where.parent, prefix=".progress")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -70,7 +71,7 @@ def note(lesson: str, task: str, points: int, total: int) -> None:
 
 
 class Progress:
-    """A row for each task: rows of (lesson, set, task, points, total); points None: not tried yet."""
+    """A row for each task: (lesson, set, task, points, total). points is None for a task not tried yet."""
 
     def __init__(self, rows: list[tuple[str, str, str, int | None, int]]) -> None:
         self.rows = rows
@@ -83,36 +84,64 @@ class Progress:
             f"{done} of {len(self.rows)} tasks done, {earned} of {sum(row[-1] for row in self.rows)} points."
         )
 
+    @property
+    def next(self) -> str:
+        """The first task that is not done, in words; empty if all are."""
+        open_ = ((lesson, task) for lesson, _, task, points, total in self.rows if points != total)
+        return next((f"Next: exercise {lesson}, {task}." for lesson, task in open_), "")
+
     def __repr__(self) -> str:
-        lines, lesson_before = [], None
+        lines, set_before = [], None
         for lesson, name, task, points, total in self.rows:
-            if lesson != lesson_before:
+            if name != set_before:
                 lines.append(f"{lesson} {name.replace('_', ' ')}")
-                lesson_before = lesson
-            lines.append(f"   {printable(_words(points, total)):<14}{task:<24}{points or 0} of {total}")
-        return "\n".join([*lines, self.total])
+                set_before = name
+            state = printable(" ".join(_state(points, total)))
+            lines.append(f"   {state:<14}{task:<24}{points or 0} of {total}")
+        return "\n".join([*lines, self.total, *filter(None, [self.next])])
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td style='text-align:left'>{lesson} {html.escape(name.replace('_', ' '))}</td>"
-            f"<td style='text-align:left'><code>{html.escape(task)}</code></td>"
-            f"<td style='text-align:left'>{_words(points, total)}</td><td>{points or 0} of {total}</td></tr>"
-            for lesson, name, task, points, total in self.rows
-        )
-        head = "".join(f"<th style='text-align:left'>{word}</th>" for word in ("set", "task", "", "points"))
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table><p>{self.total}</p>"
+        """Return a table: for each lesson a row, with links to it and its exercise if these exist."""
+        body = ""
+        for (lesson, name), rows in itertools.groupby(self.rows, key=lambda row: row[:2]):
+            tasks, earned, total = [], 0, 0
+            for *_, task, points, of in rows:
+                mark, words = _state(points, of)
+                tasks.append(f"<span title='{words}'>{mark} <code>{html.escape(task)}</code></span>")
+                earned, total = earned + (points or 0), total + of
+            title = _link(f"{lesson} {name.replace('_', ' ')}", f"notebooks/{lesson}_{name}.ipynb")
+            places = f"exercises/{lesson}_{name}.ipynb", f"exercises/{lesson}_{name}/{name}.ipynb"
+            cells = title, _link(f"exercise {lesson}", *places), ", ".join(tasks), f"{earned} of {total}"
+            body += "<tr>" + "".join(f"<td style='text-align:left'>{cell}</td>" for cell in cells) + "</tr>"
+        heads = "lesson", "exercise", "tasks", "points"
+        head = "".join(f"<th style='text-align:left'>{word}</th>" for word in heads)
+        marks = ", ".join(" ".join(state) for state in STATES)
+        words = f"<p>{marks}</p><p>{self.total} <b>{html.escape(self.next)}</b></p>"
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{words}"
 
 
-def _words(points: int | None, total: int) -> str:
+STATES = DONE, PARTLY, NOT_YET, TO_DO = ("✓", "done"), ("◐", "partly"), ("✗", "not yet"), ("…", "to do")
+
+
+def _state(points: int | None, total: int) -> tuple[str, str]:
+    """Return the mark of a task and its words."""
     if points is None:
-        return "… to do"
-    return "✓ done" if points == total else "✗ not yet" if points == 0 else "◐ partly"
+        return TO_DO
+    return DONE if points == total else NOT_YET if points == 0 else PARTLY
+
+
+def _link(text: str, *places: str) -> str:
+    """Return the text, as a link to the first of these files in the parent directory that exists."""
+    for place in places:
+        if pathlib.Path("..", place).is_file():
+            return f"<a href='../{place}'>{html.escape(text)}</a>"
+    return html.escape(text)
 
 
 def progress() -> Progress:
-    """Which tasks of the exercises are done on this machine: a table in a notebook, text in a terminal.
+    """Show which tasks are done on this machine: a table in a notebook, text in a terminal.
 
-    The best points of each task so far, as the checks noted them.
+    It has the best points of each task so far, as the checks noted them, and what is next.
     """
     kept = read()
     return Progress(
@@ -131,7 +160,7 @@ def progress() -> Progress:
 
 
 def all_sets() -> dict[str, Sequence[Any]]:
-    """The exercise sets: each module of rnncourse/checks and its CHECKS, by lesson."""
+    """Return the exercise sets by lesson: each module of rnncourse/checks and its CHECKS."""
     package = importlib.import_module("rnncourse.checks")
     names = [found.name for found in pkgutil.iter_modules(package.__path__) if not found.ispkg]
     sets = {name: importlib.import_module(f"{package.__name__}.{name}").CHECKS for name in names}

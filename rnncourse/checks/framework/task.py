@@ -1,4 +1,4 @@
-"""What a task is: its cases, the true answer, the known mistakes, the points. check.py runs it."""
+"""A task: its cases, the true answer, the known mistakes, the points. check.py runs it."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from rnncourse.checks.framework.plain import Plain
 from rnncourse.checks.framework.use import Use, call, value
 from rnncourse.checks.framework.watch import RECURRENT
 
-ARGUMENTS = "arguments"  # what a criterion may name beside the parts
+ARGUMENTS = "arguments"  # what a criterion may name besides the parts
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """Whole points for named parts (all, if none is named) being right in every case of a kind.
+    """Points for named parts (all, if none is named) that are right in every case of a kind.
 
-    where: the traits of the cases that count; none: all cases. ARGUMENTS among the parts asks that the
-    arguments stay as they were.
+    where: the traits of the cases that count; by default all cases count. ARGUMENTS among the parts requires
+    that the arguments stay unchanged.
     """
 
     words: str
@@ -32,7 +32,7 @@ class Criterion:
 
 
 def one_case(seed: int) -> list[Case]:
-    """Of a task that asks for values: there is nothing to draw."""
+    """Return the single case of a task that asks for values: there is nothing to draw."""
     return [Case({}, {})]
 
 
@@ -40,18 +40,18 @@ def one_case(seed: int) -> list[Case]:
 class Task:
     """A task as data.
 
-    name: the function's name. lesson: the number of the lesson that the hints point to; section: of that
-    lesson, for a fault that is no known mistake.
+    name: the function's name. lesson: the number of the lesson that the hints point to; section: its section
+    for a fault that is not a known mistake.
     truth: the right function, class, or dict of values; its sources are named where it is written.
-    cases: seed -> cases, random but the same for one seed.
-    example_case: one small case to see by eye. mistakes: a Mistakes, or a tuple of them.
-    use: how the learner's object is used (use.py). forbid: what is to be built (watch.py).
-    derive: (returned, arguments) -> what the parts are read from, where that is not what is returned itself:
-        the outputs of a cell that has the returned weights, say. It may raise Problem.
-    tells: whether a verdict says which part is wrong; not where that would let an answer be guessed.
-    agree: completes "all 12 cases agree with ...". seconds: the time for one case.
-    follows: of an answer worked out from earlier ones, what it would be with the learner's own: a function
-        whose parameters are their names.
+    cases: seed -> cases, random but the same for the same seed.
+    example_case: one small case to look at. mistakes: a Mistakes, or a tuple of them.
+    use: how the learner's object is used (use.py). forbid: what learners must build themselves (watch.py).
+    derive: (returned, arguments) -> what the parts are read from, if that is not the returned value itself,
+        for example the outputs of a cell with the returned weights. It may raise Problem.
+    tells: whether a verdict says which part is wrong; False where that would let learners guess the answer.
+    agree: completes "all 12 cases agree with ...". seconds: the processor time for one case.
+    follows: for an answer worked out from earlier ones, what it would be with the learner's own: a function
+        whose parameters are named after them.
     explain: all cases (explain.Seen) -> a sentence on numbers that no known mistake gives, or "".
     """
 
@@ -82,7 +82,7 @@ class Task:
 
     @property
     def keeps_arguments(self) -> bool:
-        """Whether a point is lost when an argument is changed in place."""
+        """Whether changing an argument in place costs a point."""
         return any(ARGUMENTS in criterion.parts for criterion in self.criteria)
 
     @property
@@ -90,7 +90,7 @@ class Task:
         return sum(criterion.points for criterion in self.criteria)
 
     def made(self, mistake: Mistake) -> Any:
-        """Return what a learner who makes that mistake, and no other, hands in."""
+        """Return the answer of a learner who makes that mistake and no other."""
         if isinstance(mistake.function, dict) and isinstance(self.truth, dict):
             return self.truth | mistake.function
         return mistake.function

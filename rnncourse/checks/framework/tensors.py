@@ -1,4 +1,4 @@
-"""What is wrong with a tensor: its type, its dtype, one small change, its shape, or a place in it."""
+"""Say what is wrong with a tensor: its type, its dtype, one small change, its shape, or a place in it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from rnncourse.checks.framework.language import listed, say, say_count, sentence
 from rnncourse.checks.framework.near import AXIS_WORDS, GATES, Change, changes, factor, shifted
 from rnncourse.checks.framework.parts import Part, Score
 from rnncourse.checks.framework.verdict import Finding
-from rnncourse.checks.framework.words import here, kind_of
+from rnncourse.checks.framework.words import describe_case, kind_of
 
-NEARLY = 1e-2  # up to here a difference may be rounding
+NEARLY = 1e-2  # a smaller difference may be rounding
 UNITS = {"T": "step", "B": "row of the batch", "H": "unit"}  # one entry of such an axis
 
 
@@ -49,7 +49,7 @@ def _none(c: Comparison) -> str:
     cases = [n for n, answer in enumerate(c.answers) if answer.failure is None and answer.returned is None]
     trait = c.trait_of(cases)
     if trait:
-        words = "it returns None only where {trait}: does no branch of it fit that?"
+        words = "it returns None only where {trait}: is there a branch for that without a `return`?"
         return say(words, trait=say(trait.name))
     if len(cases) < len(c.cases):
         return say("it returns None in {count} of {total} cases.", count=len(cases), total=len(c.cases))
@@ -57,7 +57,7 @@ def _none(c: Comparison) -> str:
 
 
 def _stacked(c: Comparison, k: int) -> str:
-    """Would it be right if a list of tensors were one tensor?"""
+    """Say whether a list of tensors would be right as one tensor."""
     try:
         for row, expected in zip(c.read, c.expected, strict=True):
             raw = None if row is None else row.raw[k]
@@ -81,20 +81,20 @@ def wrong_dtype(c: Comparison) -> Finding | None:
 
 
 def not_finite(c: Comparison) -> Finding | None:
-    """nan or inf where numbers are due."""
+    """Find nan or inf where numbers are expected."""
     for k, name in enumerate(c.names):
         for n, (found, expected) in enumerate(c.pairs(k)):
             if found.isfinite().all() or not expected.isfinite().all():
                 continue
             if any(tensor.isnan().any() for tensor in _tensors(c.cases[n].arguments)):
-                words = "{part} has nan in it, which comes from the padding: there the arguments are nan."
+                words = "{part} contains nan, which comes from the padding: there the arguments are nan."
                 return Finding("wrong", say(words, part=name))
-            return Finding("wrong", say("{part} has nan or inf in it.", part=name))
+            return Finding("wrong", say("{part} contains nan or inf.", part=name))
     return None
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:
-    """All tensors in the arguments of a case."""
+    """Yield all tensors in the arguments of a case."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, dict | list | tuple):
@@ -103,7 +103,7 @@ def _tensors(value: Any) -> Iterator[Tensor]:
 
 
 def other_order(c: Comparison) -> Finding | None:
-    """Right results, but in another order."""
+    """Find right results in a different order."""
     for order in itertools.permutations(range(len(c.names))) if len(c.names) <= 5 else ():
         if c.right_with(partial(_in_order, order)):
             words = (
@@ -121,7 +121,7 @@ def _in_order(order: Sequence[int], found: list[Any]) -> list[Any]:
 
 
 def one_change(c: Comparison) -> Finding | None:
-    """Right but for one small change, the same in all that is wrong."""
+    """Find one small change, the same in everything that is wrong, that makes it right."""
     longest = max((c.axes(k) for k in c.wrong), key=len)
     for change, sentence in changes(longest):
         if c.right_with(partial(_changed, change, c.wrong)):
@@ -156,7 +156,7 @@ def nearly(c: Comparison) -> Finding | None:
         names=listed([c.names[k] for k in c.wrong]),
         largest=largest,
     )
-    return Finding("close", sentences(text, say("Is something rounded, or of a coarser dtype?")))
+    return Finding("close", sentences(text, say("Is something rounded, or of a lower precision?")))
 
 
 def wrong_shape(c: Comparison) -> Finding | None:
@@ -184,25 +184,25 @@ def wrong_shape(c: Comparison) -> Finding | None:
         else:
             text = say("{part} has shape {found}, expected {expected}.", **fields)
         cause = _cause(found, axes, c.cases[n].sizes)
-        return Finding("shape", sentences(text, cause, where, here(c.cases[n])))
+        return Finding("shape", sentences(text, cause, where, describe_case(c.cases[n])))
     return None
 
 
 def _cause(found: tuple[int, ...], axes: list[str], sizes: dict[str, int]) -> str:
-    """What makes such a shape, if one thing does."""
+    """Say what produces such a shape, if there is a single cause."""
     if any(axis not in sizes for axis in axes):
         return ""
     shape = [sizes[axis] for axis in axes]
     if axes == ["H"] and found == ():
-        return say("A product of matrices has summed over H: entry by entry is `*`.")
+        return say("A matrix product has summed over H: use `*` to multiply entry by entry.")
     if axes == ["B", "H"]:
         B, H = shape
         if found == (2 * B, H):
-            return say("Two tensors are joined along the batch, axis 0, in place of the last axis.")
+            return say("Two tensors are concatenated along the batch, axis 0, instead of the last axis.")
         if found == (B, B):
-            return say("A product of matrices has summed over H: entry by entry is `*`.")
+            return say("A matrix product has summed over H: use `*` to multiply entry by entry.")
         if found == (H, H):
-            return say("A product of matrices has summed over the batch: entry by entry is `*`.")
+            return say("A matrix product has summed over the batch: use `*` to multiply entry by entry.")
     for at, axis in enumerate(axes):
         rest = tuple(size for k, size in enumerate(shape) if k != at)
         if found == rest and shape.count(shape[at]) == 1:
@@ -213,12 +213,12 @@ def _cause(found: tuple[int, ...], axes: list[str], sizes: dict[str, int]) -> st
 
 
 def copied(c: Comparison) -> Finding | None:
-    """A result that is another result once more, or an argument as it came."""
+    """Find a result that repeats another result, or an argument as it was given."""
     for k in c.wrong:
         found = [f for f, _ in c.pairs(k)]
         for j, name in enumerate(c.names):
             if j != k and all(map(_equal, found, (f for f, _ in c.pairs(j)))):
-                words = "{part} is your {other} once more."
+                words = "{part} is the same as your {other}."
                 return Finding("wrong", say(words, part=c.names[k], other=name))
         for name in c.cases[0].arguments:
             given = [case.arguments.get(name) for case in c.cases]
@@ -233,7 +233,7 @@ def _equal(a: Any, b: Any) -> bool:
 
 
 def wrong_place(c: Comparison) -> Finding:
-    """Nothing of the above: where it is wrong."""
+    """Say where it is wrong, if nothing above fits."""
     k, total = c.wrong[0], len(c.cases)
     if isinstance(c.parts[k], Score):
         return Finding("wrong", c.scores())
@@ -255,11 +255,11 @@ def wrong_place(c: Comparison) -> Finding:
     others = say_count(*right_too, len(names), names=listed(names)) if names else ""
     trait = elsewhere or there
     look = say("Look at {what}.", what=say(trait.look)) if trait and trait.look else ""
-    return Finding("wrong", sentences(text, far, others, here(c.cases[wrong[0]])), look=look)
+    return Finding("wrong", sentences(text, far, others, describe_case(c.cases[wrong[0]])), look=look)
 
 
 def _place(c: Comparison, k: int) -> str:
-    """Which part of an axis of a tensor is wrong, if it is the same part in every wrong case."""
+    """Say which part of an axis of a tensor is wrong, if it is the same part in every wrong case."""
     axes = c.axes(k)
     pairs = [pair for pair, right in zip(c.pairs(k), c.right[k], strict=True) if not right]
     for axis, letter in enumerate(axes):
@@ -291,7 +291,7 @@ def _blocks(gates: str, wrong: Tensor) -> Iterator[str]:
 
 
 def _along(unit: str, wrong: Tensor) -> Iterator[str]:
-    """All that can be said of where an axis (a row of booleans) is wrong."""
+    """Yield all that can be said about where an axis (a row of booleans) is wrong."""
     where, size = wrong.nonzero().flatten().tolist(), len(wrong)
     if where == [0]:
         yield say("Only the first {unit} is wrong.", unit=unit)
@@ -301,4 +301,4 @@ def _along(unit: str, wrong: Tensor) -> Iterator[str]:
         yield say("Only the last {unit} is right.", unit=unit)
     for n in range(1, size):
         if where == list(range(n, size)):
-            yield say("It is wrong from {unit} {n} on, counted from 0.", unit=unit, n=n)
+            yield say("It is wrong from {unit} {n} on, counting from 0.", unit=unit, n=n)

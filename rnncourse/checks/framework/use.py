@@ -1,4 +1,4 @@
-"""How a learner's object is used in one case. This runs beside the learner's code: it knows no answer."""
+"""How a learner's object is used in one case. This runs next to the learner's code and knows no answer."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from rnncourse.checks.framework.plain import class_name, kind_named, kinds, type
 
 
 def first_optimizer() -> None:
-    """Make one for the modules in which learners train: torch's first imports much, for a second or more.
+    """Make an optimizer in advance, for tasks in which learners train.
 
-    It is not to be on a learner's time.
+    torch's first one imports a lot, for a second or more; that must not count as the learner's time.
     """
     torch.optim.SGD([torch.zeros(1, requires_grad=True)])
 
 
-NO_GRADIENT = "no gradient flows back from what it returns. Was it detached, or made under no_grad?"
+NO_GRADIENT = "no gradient flows back from what it returns. Was it detached, or computed under no_grad?"
 
 
 class Problem(Exception):
-    """Says in a sentence, with named fields, why a learner's object cannot be used: this is the verdict."""
+    """Why a learner's object cannot be used, as a sentence with named fields. It becomes the verdict."""
 
     def __init__(self, sentence: str, **fields: object) -> None:
         super().__init__(say(sentence, **fields))
@@ -35,7 +35,7 @@ class Problem(Exception):
 
 @dataclass(frozen=True)
 class Use:
-    """`run(learner, arguments)` gives what the learner's object returns for the arguments of one case.
+    """`run(learner, arguments)` returns what the learner's object gives for the arguments of one case.
 
     wants: "a function", "a class", or "a value", which is judged as it is.
     """
@@ -50,19 +50,19 @@ class Use:
 
 
 def use(wants: str) -> Callable[[Callable], Use]:
-    """`@use("a class")` above a function (learner, arguments) makes it a Use."""
+    """Make a Use of a function (learner, arguments): write `@use("a class")` above it."""
     return functools.partial(Use, wants=wants)
 
 
 @use("a function")
 def call(function: Callable, arguments: dict[str, Any]) -> Any:
-    """The plain way: the arguments by position."""
+    """Call the function with the arguments by position."""
     return function(*arguments.values())
 
 
 @use("a value")
 def value(given: Any, arguments: dict[str, Any]) -> Any:
-    """A dict, list or number that the learner filled in, or a function without arguments that returns it."""
+    """Return the dict, list or number that the learner filled in, calling it first if it is a function."""
     if types.FunctionType not in kinds(given):
         return given
     returned = given()
@@ -73,9 +73,10 @@ def value(given: Any, arguments: dict[str, Any]) -> Any:
 
 @use("a class")
 def load_and_call(module_class: type, arguments: dict[str, Any]) -> Any:
-    """A class like torch.nn's: built, loaded with parameters, and called.
+    """Build a class like torch.nn's, load its parameters, and call it.
 
     arguments, in order: what the class is built with, by position ("options", a dict, by name); then
+    "parameters", a state_dict; then what the module is called with (Nones at the end are left out).
     "parameters", a state_dict; then what the module is called with (Nones at the end are left out).
     """
     names = list(arguments)
@@ -96,9 +97,9 @@ def load_and_call(module_class: type, arguments: dict[str, Any]) -> Any:
 
 
 def check_gradient(returned: Any, inputs: list[Any]) -> None:
-    """Raise Problem where results come back that no gradient flows through: such a module can't be trained.
+    """Raise Problem if no gradient flows through the results: such a module cannot be trained.
 
-    Inputs that come back as they were are another fault.
+    Inputs that are returned unchanged are a different fault.
     """
     results = _tensors_in(returned)
     given = {tensor.data_ptr() for tensor in _tensors_in(inputs)}
@@ -115,7 +116,7 @@ def _tensors_in(value: Any) -> list[Tensor]:
 
 
 def check_parameters(module: Any, expected: dict[str, Tensor]) -> None:
-    """Check that a module's parameters have torch's names and shapes. Raises Problem with the first fault."""
+    """Check that a module's parameters have torch's names and shapes. Raise Problem with the first fault."""
     if nn.Module not in kinds(module):
         raise Problem("it is not a torch.nn.Module: derive your class from nn.Module.")
     found = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
@@ -142,11 +143,13 @@ def check_parameters(module: Any, expected: dict[str, Tensor]) -> None:
                 expected=tuple(tensor.shape),
             )
         if name not in trained:
-            raise Problem("{name} is a buffer: no optimizer changes it. Wrap it in nn.Parameter.", name=name)
+            raise Problem("{name} is a buffer: no optimizer updates it. Wrap it in nn.Parameter.", name=name)
     extra = [name for name in found if name not in expected]
     names = ", ".join(extra)
     if any("bias" in name for name in extra) and not any("bias" in name for name in expected):
-        raise Problem("its state_dict() has {names}. With bias=False, torch's has no biases.", names=names)
+        raise Problem(
+            "its state_dict() has {names}. With bias=False, torch's layer has no biases.", names=names
+        )
     if any("weight" in name or "bias" in name for name in extra):
         raise Problem("its state_dict() has {names}, which torch's does not have.", names=names)
     if extra:
@@ -158,7 +161,7 @@ def check_parameters(module: Any, expected: dict[str, Tensor]) -> None:
 
 
 def wrong_kind(learner: Any, wants: str) -> str:
-    """Why the object cannot be used so, in a sentence; else ''. Nothing of the object runs."""
+    """Return a sentence on why the object cannot be used this way, or ''. None of its code runs."""
     if wants == "a value":
         return ""
     is_class = type in kinds(learner)
@@ -166,17 +169,21 @@ def wrong_kind(learner: Any, wants: str) -> str:
         return ""
     wanted = say(wants)
     if learner is None:
-        sentence = "it got None. Pass {wanted} by its name, without brackets: a call passes what it returns."
+        sentence = (
+            "it got None. Pass {wanted} by its name, without parentheses: a call passes only what it returns."
+        )
         return say(sentence, wanted=wanted)
     if is_class:
         return say("it got the class {name}; expected {wanted}.", name=class_name(learner), wanted=wanted)
     if Tensor in kinds(learner):
         return say(
-            "it got a tensor; expected {wanted}. Pass it by its name, without brackets.", wanted=wanted
+            "it got a tensor; expected {wanted}. Pass it by its name, without parentheses.", wanted=wanted
         )
     if wants == "a class" and nn.Module in kinds(learner):
-        sentence = "it got an object of {name}, built already. Pass the class: its name, without brackets."
+        sentence = (
+            "it got an instance of {name}, already built. Pass the class: its name, without parentheses."
+        )
         return say(sentence, name=type_name(learner))
     kind = say("a function") if callable(learner) else kind_named(type_name(learner))
-    sentence = "it got {kind}; expected {wanted}, passed by its name: no quotes, no brackets."
+    sentence = "it got {kind}; expected {wanted}, passed by its name: no quotes, no parentheses."
     return say(sentence, kind=kind, wanted=wanted)

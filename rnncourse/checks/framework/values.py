@@ -1,4 +1,4 @@
-"""What is wrong with single answers: numbers, shapes, words."""
+"""Say what is wrong with single answers: numbers, shapes, words."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from rnncourse.checks.framework.language import listed, say, say_count, sentence
 from rnncourse.checks.framework.parts import UNANSWERED, AnyPart, Part
 from rnncourse.checks.framework.plain import Plain
 from rnncourse.checks.framework.verdict import Finding
-from rnncourse.checks.framework.words import here, kind_of, quotable
+from rnncourse.checks.framework.words import describe_case, kind_of, quotable
 
 
 def blank(value: Plain) -> bool:
-    """Is nothing answered in a dict or list, nested ones too?"""
+    """Return whether nothing is answered in a dict or list, including nested ones."""
     if isinstance(value, dict):
         return all(map(blank, value.values()))
     if isinstance(value, list) and value:
@@ -30,7 +30,7 @@ def _unanswered(value: Plain) -> bool:
 
 
 def unreadable(c: Comparison) -> Finding | None:
-    """What cannot be read as what was asked."""
+    """Find an answer that is not of the expected kind."""
     n = c.unreadable
     if n is None:
         return None
@@ -54,7 +54,7 @@ def _unread(part: AnyPart, raw: Plain) -> str:
 
 
 def each_wrong(c: Comparison) -> Finding | None:
-    """A sentence for each answer that is wrong: what came, and the hint if the slip is known."""
+    """Write a sentence for each wrong answer: its value, and the hint if the slip is known."""
     rows = [row for row in c.read if row is not None]
     if len(rows) < len(c.read):
         return unreadable(c)
@@ -77,7 +77,7 @@ def each_wrong(c: Comparison) -> Finding | None:
                 say("Wrong in {count} of {total} cases.", count=len(wrong), total=len(c.cases))
                 if len(c.cases) > 1
                 else "",
-                here(c.cases[n]),
+                describe_case(c.cases[n]),
                 carried or (mistake.hint if mistake else ""),
             )
         )
@@ -92,7 +92,7 @@ def each_wrong(c: Comparison) -> Finding | None:
 
 
 def _carried(c: Comparison, k: int, found: list[Any]) -> str:
-    """Said of an answer that is wrong only because earlier ones are."""
+    """Write a sentence for an answer that is wrong only because earlier ones are."""
     follows = (c.task.follows or {}).get(c.names[k])
     if follows is None:
         return ""
@@ -101,7 +101,7 @@ def _carried(c: Comparison, k: int, found: list[Any]) -> str:
     wrong = [name for name, j in earlier.items() if not all(c.right[j])]
     if None in own.values() or not wrong or not c.parts[k].right(found[k], follows(**own)):
         return ""
-    return say("It follows from your {names}: mend that first.", names=listed(wrong))
+    return say("It follows from your {names}: fix that first.", names=listed(wrong))
 
 
 def _shown(v: Any) -> str:

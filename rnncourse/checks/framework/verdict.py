@@ -13,17 +13,17 @@ from rnncourse.checks.framework.language import say, say_count, sentences
 from rnncourse.checks.framework.mistakes import Mistake
 from rnncourse.printing import printable
 
-MARKS = {"right": "✓", "not written": "…"}  # all else is ✗
+MARKS = {"right": "✓", "not written": "…"}  # everything else is ✗
 WORDS = {"✓": "right", "…": "to do", "✗": "not right yet"}
 # A coloured edge and mark, never coloured text: readable on a light page and on a dark one.
 COLORS = {"✓": "#2e9e6b", "…": "#8a8f98", "✗": "#d9622b"}
 
 
 class Finding(NamedTuple):
-    """What is said of some answers: a verdict's state and text, before its points are counted.
+    """What is said about some answers: a verdict's state and text, before its points are counted.
 
-    mistake: the known one, which says where to look; look: where, if there is none.
-    counted: whether there are points for what is right.
+    mistake: the known mistake, which says where to look. look: where to look, if there is no such mistake.
+    counted: whether right parts earn points.
     """
 
     state: str
@@ -39,9 +39,9 @@ class Verdict:
 
     state: "right", "not written", "mistake", "close", "wrong", "shape", "type", "raised", "too slow" or
     "forbidden". text: what is wrong, in sentences. look: where to look. lesson: where it is explained.
-    mistake: the known mistake's name, where it is one.
-    origin: the earlier task and its mistake, where the mistake is that one once more.
-    earned: the criteria met, in words. remarks: what does not cost points but is worth a word.
+    mistake: the known mistake's name, if it is one.
+    origin: the earlier task and its mistake, if this is that mistake again.
+    earned: the criteria met, in words. remarks: what costs no points but is worth a word.
     """
 
     task: str
@@ -70,7 +70,7 @@ class Verdict:
 
     @property
     def words(self) -> str:
-        """The whole verdict, whatever the terminal can show."""
+        """The whole verdict, regardless of what the terminal can show."""
         score = () if self.state == "not written" else (self.score,)
         words = (f"{self.mark} {self.task}: {self.text}", self.look, self.lesson, *score, *self.remarks)
         return " ".join(filter(None, words))
@@ -81,10 +81,10 @@ class Verdict:
     __repr__ = __str__  # what a notebook shows where it cannot show the rich form
 
     def _repr_html_(self) -> str:
-        """The later steps of a hint are folded, one in the other: who wants to search first can."""
-        colour, word = COLORS[self.mark], say(WORDS[self.mark])
+        """Return the verdict with the later steps of its hint folded, so that learners can search first."""
+        color, word = COLORS[self.mark], say(WORDS[self.mark])
         lines = [
-            f"<b><span style='color:{colour}' title='{word}' role='img'"
+            f"<b><span style='color:{color}' title='{word}' role='img'"
             f" aria-label='{word}'>{self.mark}</span> {_html(self.task)}:</b> {_html(self.text)}"
         ]
         lines += [_html(remark) for remark in self.remarks]
@@ -94,7 +94,7 @@ class Verdict:
         if self.look:
             folded = _folded(say("Where should I look?"), _html(self.look) + folded)
         return (
-            f"<div style='border-left:4px solid {colour};padding:2px 0 2px 12px;max-width:50em'>"
+            f"<div style='border-left:4px solid {color};padding:2px 0 2px 12px;max-width:50em'>"
             + "<br>".join(lines)
             + folded
             + "</div>"
@@ -102,25 +102,25 @@ class Verdict:
 
 
 def carried(text: str, origin: tuple[str, str] | None, made: Mapping[str, str | None]) -> str:
-    """The verdict's text, which begins with it if an earlier task was told of the same mistake.
+    """Return the verdict's text; if an earlier task had the same mistake, say so first.
 
-    made: by task, the mistake that its verdict named.
+    made: for each task, the mistake that its verdict named.
     """
     task, mistake = origin or ("", "")
     if not task or made.get(task) != mistake:
         return text
-    return sentences(say("this is the mistake of `{task}` again: mend it there first.", task=task), text)
+    return sentences(say("this is the same mistake as in `{task}`: fix it there first.", task=task), text)
 
 
 def show(verdict: Verdict) -> None:
-    """Shows the verdict where the learner is: rich in a notebook, plain in a terminal."""
+    """Show the verdict: rich in a notebook, plain in a terminal."""
     if not show_rich(verdict):
         print(verdict)
 
 
 def show_rich(shown: object) -> bool:
-    """Displays what has a _repr_html_, in a notebook; False where there is none."""
-    # Only where IPython is running already: a terminal does not pay for importing it.
+    """Display an object that has a _repr_html_ in a notebook; return False if there is no notebook."""
+    # Only if IPython is already running: a terminal should not pay for importing it.
     ipython = sys.modules.get("IPython")
     if ipython is None or ipython.get_ipython() is None:
         return False

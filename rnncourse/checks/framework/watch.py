@@ -1,4 +1,4 @@
-"""Notes a call to what an exercise asks to build: torch's recurrent modules and functions, and our own."""
+"""Record calls to what an exercise asks to build: torch's recurrent modules and functions, and our own."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from torch.overrides import TorchFunctionMode
 FRAMEWORK = str(pathlib.Path(__file__).parent)
 CHECKS = str(pathlib.Path(__file__).parents[1]) + os.sep
 LIBRARY = str(pathlib.Path(__file__).parents[2]) + os.sep
-# What runs a learner's code; and rnncourse.__getattr__, which pickle calls as it looks through all modules.
-OURS = FRAMEWORK, LIBRARY + "grading" + os.sep, LIBRARY + "__init__.py"
+# What runs a learner's code, and the modules' __getattr__, which pickle calls as it searches all modules.
+GETATTR = tuple(os.path.join(LIBRARY, *folder, "__init__.py") for folder in ([], ["plots"]))
+OURS = FRAMEWORK, LIBRARY + "grading" + os.sep, *GETATTR
 begins = str.startswith
 NOT_THEIRS = (LIBRARY, *(sysconfig.get_path(name) + os.sep for name in ("stdlib", "purelib")))
 
-# What a task may forbid, by public names. A function of torch stands for the tensor's method, too.
+# What a task may forbid, by public names. A function of torch also stands for the tensor's method.
 _RNN_OPS = ("rnn_tanh_cell", "rnn_relu_cell", "lstm_cell", "gru_cell", "rnn_tanh", "rnn_relu", "lstm", "gru")
-# Where torch has the same equations once more, in Python.
+# Where torch has the same equations again, in Python.
 ELSEWHERE_IN_TORCH = tuple(
     str(pathlib.Path(torch.__file__).parent / folder) + os.sep for folder in ("_decomp", "ao/nn/quantizable")
 )
@@ -58,22 +59,23 @@ CLIPPING = frozenset(
     for name in ("clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_", "get_total_norm")
 )
 ANSWERS = frozenset({"rnncourse.checks"})  # in every task
-# Code that a grader has put in place of forbidden operations, by its id(): their name.
+# Code with which a grader has replaced forbidden operations, by its id(): their name.
 STAND_INS: dict[int, str] = {}
-_KEPT: list[CodeType] = []  # for good, or an id could be another's one day
+_KEPT: list[CodeType] = []  # kept alive: a freed code object's id() could be reused
 
 
 class Watch(TorchFunctionMode):
-    """Within `with Watch(forbid) as watch`, `watch.seen` is the first forbidden call's name, else None.
+    """Within `with Watch(forbid) as watch`, `watch.seen` is the name of the first forbidden call, or None.
 
-    `watch.line` is the source line, outside of libraries, from which it came.
+    `watch.line` is the source line outside of libraries that made the call.
 
-    forbid: public names, "torch.nn.LSTM" (or what is derived from it, when it runs), "torch.autograd.grad",
-    "torch.cumsum", and "rnncourse", this library's whole. not_this: the code of the set's own Use.
-    It only takes note and lets the call run: an exception could be swallowed by the code that is watched.
-    Two views, because neither sees everything: Python's profile hook sees Python code (torch.nn.LSTMCell's,
-    rnncourse's), torch's function mode sees torch.lstm_cell however it is reached.
-    Not seen: what a scripted (torch.jit) function does inside another.
+    forbid: public names: "torch.nn.LSTM" (which includes classes derived from it, when they run),
+    "torch.autograd.grad", "torch.cumsum", or "rnncourse" for this whole library. not_this: the code of the
+    set's own Use.
+    It only records the call and lets it run: the code that is watched could swallow an exception.
+    There are two views, because neither sees everything: Python's profile hook sees Python code
+    (torch.nn.LSTMCell's, rnncourse's), torch's function mode sees torch.lstm_cell however it is reached.
+    Not seen: what a scripted (torch.jit) function does inside another function.
     """
 
     def __init__(self, forbid: Iterable[str] = RECURRENT, not_this: CodeType | None = None) -> None:
@@ -86,7 +88,7 @@ class Watch(TorchFunctionMode):
 
     def __enter__(self) -> Watch:
         self._hook_before = sys.getprofile()
-        threading.setprofile(self._python_call)  # for threads that begin within
+        threading.setprofile(self._python_call)  # for threads that start within the block
         sys.setprofile(self._python_call)
         return super().__enter__()
 
@@ -103,14 +105,14 @@ class Watch(TorchFunctionMode):
     def _python_call(self, frame: FrameType, event: str, argument: object) -> None:
         if self.seen is not None or event != "call":
             return
-        # Nothing of a student's may run in here, where no hook sees it: no __hash__ of a constant in the
-        # code, no method of a file's or a module's name that is no plain string.
+        # No student's code may run in here, where no hook sees it: no __hash__ of a constant in the code, no
+        # method of a file name or module name that is not a plain string.
         code = frame.f_code
         file = code.co_filename
         if id(code) in self._code or id(code) in STAND_INS:
             self._note(self._code.get(id(code)) or STAND_INS[id(code)], frame)
         elif begins(file, ELSEWHERE_IN_TORCH) and "torch.lstm_cell" in self._ops.values():
-            name = str.lower(code.co_qualname)  # much else is in there, that an import runs
+            name = str.lower(code.co_qualname)  # much else in there runs during an import
             if "lstm" in name or "gru" in name or "rnn" in name:
                 self._note(f"{_module(frame)}.{code.co_qualname}", frame)
         elif begins(file, LIBRARY) and not begins(file, OURS) and code is not self._not_this:
@@ -128,7 +130,7 @@ class Watch(TorchFunctionMode):
             self.line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()[:100]
 
     def scripted(self, learner: Any) -> None:
-        """Looks into a function that torch.jit has compiled: no hook sees its calls."""
+        """Inspect a function that torch.jit has compiled: no hook sees its calls."""
         if isinstance(learner, torch.jit.ScriptFunction | torch.jit.ScriptModule):
             graph = str(learner.inlined_graph)
             found = [name for op, name in self._ops.items() if f"aten::{op}(" in graph]
@@ -137,7 +139,7 @@ class Watch(TorchFunctionMode):
 
 @functools.cache
 def _forbidden(names: frozenset[str]) -> tuple[dict[int, str], dict[str, str]]:
-    """Python code, by its id(), and torch's built-in operations of these names, each with its public name."""
+    """Return Python code by its id(), and torch's built-in operations, each with its public name."""
     code, ops = {}, {}
     for name in sorted(name for name in names if not name.startswith("rnncourse")):
         thing = _find(name)
@@ -145,9 +147,7 @@ def _forbidden(names: frozenset[str]) -> tuple[dict[int, str], dict[str, str]]:
             assert issubclass(thing, torch.nn.Module), f"{name}: a class without a forward"
             code[_kept(inspect.unwrap(thing.forward).__code__)] = name
         elif hasattr(thing, "__code__"):
-            code[_kept(inspect.unwrap(thing).__code__)] = (
-                name  # not that of its no_grad wrapper, which all share
-            )
+            code[_kept(inspect.unwrap(thing).__code__)] = name  # not its no_grad wrapper's, which all share
         else:
             ops[name.rsplit(".", 1)[1]] = name
     return code, ops
@@ -164,7 +164,7 @@ def _module(frame: FrameType) -> str:
 
 
 def _find(name: str) -> Any:
-    """The object of a public name; raises if there is none, so that no slip of the pen forbids nothing."""
+    """Return the object of a public name. Raise if there is none, so that a typo cannot forbid nothing."""
     parts = name.split(".")
     for at in range(len(parts) - 1, 0, -1):
         try:
@@ -176,7 +176,7 @@ def _find(name: str) -> Any:
 
 
 def _public_name(frame: FrameType) -> str:
-    """rnncourse.steps.lstm_step for a function; for a method its object's class, rnncourse.cells.LSTMCell."""
+    """Return rnncourse.steps.lstm_step for a function; for a method its class, rnncourse.cells.LSTMCell."""
     for owner in type(frame.f_locals.get("self")).__mro__:
         if owner.__module__.startswith("rnncourse."):
             return f"{owner.__module__}.{owner.__name__}"

@@ -1,4 +1,4 @@
-"""What a set's notebook is given: nets to look into, code to repair. No answer is here.
+"""What a set's notebook starts from: nets to inspect, code to repair. No answer is here.
 
 Where a class is graded, a student's process has these modules and none of the sets. They can
 be reached there, so they import nothing of the framework.

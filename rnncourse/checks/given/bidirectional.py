@@ -33,7 +33,7 @@ class BiLSTM(nn.Module):
         return torch.sigmoid(o) * torch.tanh(c), c
 
     def run(self, x, end):
-        """One direction of one layer over x (T, B, ·): its outputs (T, B, H), and its last h and c."""
+        """Return outputs (T, B, H), last h and last c of one direction of one layer over x (T, B, ·)."""
         h = c = x.new_zeros(x.shape[1], self.hidden_size)
         outputs = []
         for x_t in x:
@@ -56,7 +56,7 @@ class BiLSTM(nn.Module):
         return output, (h_n, c_n)
 
 
-# Its source, to be read, copied and repaired.
+# Its source, for learners to read, copy and repair.
 PUBLISHED = (
     "class BiLSTM" + Path(__file__).read_text("utf-8").split("\nclass BiLSTM")[1].split("\n\n\n#")[0] + "\n"
 )

@@ -1,4 +1,4 @@
-"""What the exercise gives: a net of five units, to find out what each of them keeps."""
+"""What the exercise gives: a net of five units; the task is to find out what each of them remembers."""
 
 import torch
 from torch import nn
@@ -14,7 +14,7 @@ _UNITS = (
 
 
 def strange_net() -> nn.LSTM:
-    """An LSTM of I = 2 inputs, a value (−1 or 1) and a pulse (0 or 1), and H = 5 units, in float32."""
+    """Return an LSTM of I = 2 inputs, a value (−1 or 1) and a pulse (0 or 1), and H = 5 units, in float32."""
     units = torch.tensor(_UNITS, dtype=torch.float32).transpose(0, 1)  # (4, H, 4): gates, units, numbers
     lstm = nn.LSTM(2, len(_UNITS)).requires_grad_(False)
     parameters = dict(lstm.named_parameters())

@@ -1,4 +1,4 @@
-"""What the exercise gives: five loops to be judged, and a module that keeps its state, with three faults."""
+"""What the exercise gives: five loops to judge, and a module with three faults that saves its state."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from torch import nn
 
 
 class Reader(nn.Module):
-    """Reads one long sequence, chunk by chunk, and keeps its state in between."""
+    """Reads one long sequence, chunk by chunk, and saves its state in between."""
 
     def __init__(self, input_size, hidden_size, batch_size):
         super().__init__()
@@ -16,7 +16,7 @@ class Reader(nn.Module):
         self.c = torch.zeros(1, batch_size, hidden_size)
 
     def reset(self):
-        """For the beginning of another sequence."""
+        """Start another sequence."""
         self.h = torch.zeros_like(self.h)
 
     def forward(self, x):
@@ -25,7 +25,7 @@ class Reader(nn.Module):
         return output
 
 
-# Its source, to be read, copied and mended.
+# Its source, for learners to read, copy and repair.
 _TEXT = Path(__file__).read_text("utf-8")
 LEAKING = "class Reader" + _TEXT.split("\nclass Reader")[1].split("\n\n\n#")[0] + "\n"
 

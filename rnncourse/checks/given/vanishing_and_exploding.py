@@ -1,6 +1,6 @@
-"""What the exercise gives: four runs, to be diagnosed.
+"""What the exercise gives: four runs to diagnose.
 
-The nets are trained where the exercise is done: nothing of them is stored."""
+The nets are trained on the learner's machine: nothing of them is stored."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ UPDATES, LAST = 80, 20  # the last input is at step T - 1
 
 
 class Run(NamedTuple):
-    """One training run: the net as it was before the first update, and a number for each update.
+    """One training run: the net before the first update, and two numbers for each update.
 
     rnn: a torch.nn.RNN, float64. x: its first batch of inputs, (T, B, 2). loss, norm: (updates,), the norm
     of the whole gradient before it is clipped.
@@ -24,7 +24,7 @@ class Run(NamedTuple):
 
 
 def _run(rho: float, scale: float, seed: int) -> Run:
-    """The bit task of the lesson: the sign of the first input is to be told after the last."""
+    """Train a net on the lesson's bit task: tell the sign of the first input after the last one."""
     numbers = torch.Generator().manual_seed(seed)
     before, rnn = (nn.RNN(2, 24, dtype=torch.float64) for _ in range(2))
     head = nn.Linear(24, 1, dtype=torch.float64)
@@ -57,7 +57,7 @@ def _run(rho: float, scale: float, seed: int) -> Run:
 
 
 def four_runs() -> dict[str, Run]:
-    """The runs P, Q, R and S, trained on the spot, always the same."""
+    """Return the runs P, Q, R and S, trained on the spot, always the same."""
     return {
         "P": _run(0.4, 1.0, 4),
         "Q": _run(4.0, 0.1, 2),

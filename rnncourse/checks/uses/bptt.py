@@ -13,21 +13,21 @@ from rnncourse.checks.framework.use import use
 
 @dataclass(frozen=True)
 class Array(Part):
-    """A tensor to the check, a NumPy array to the learner, who is told so."""
+    """A tensor for the check, a NumPy array for the learner, and that is what a verdict calls it."""
 
     expects = "a NumPy array"
 
 
 def arrays(**axes: str) -> tuple[Array, ...]:
-    """Arrays by name, with their axes: arrays(dx_t="B I", dbias="H")."""
+    """Return arrays by name, with their axes: arrays(dx_t="B I", dbias="H")."""
     return tuple(Array(name, letters) for name, letters in axes.items())
 
 
 @use("a function")
 def call_with_arrays(function, arguments):
-    """Tensors go in as NumPy arrays, and the arrays that come back are handed on as tensors.
+    """Call the function with NumPy arrays instead of tensors, and turn the arrays it returns into tensors.
 
-    A loss is given by its name, {"loss": "np.linalg.norm"}.
+    A loss is passed by its name, {"loss": "np.linalg.norm"}.
     """
     # One function, without any other inside: a frame of rnncourse.checks is forbidden to a learner's call.
     given = []

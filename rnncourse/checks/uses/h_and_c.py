@@ -16,7 +16,7 @@ LONG = Trait("the sequence is long", "what you do in the first steps")
 
 @dataclass(frozen=True)
 class Memory(Part):
-    """Numbers that are right within `tolerance`, absolute: a high count is judged as strictly as a low."""
+    """Numbers with an absolute `tolerance`: a high count is judged as strictly as a low one."""
 
     tolerance: float | None = 0.1
 
@@ -26,13 +26,14 @@ class Memory(Part):
         return bool(((found.double() - expected).abs() <= self.tolerance).all())
 
 
-# The frames of what is called here would count as a call to rnncourse: so this is one function, without a
-# comprehension in it.
+# A call from here to another function of rnncourse would count as the learner's: so this is one function,
+# without a comprehension in it.
 @use("a function")
 def memory(function, arguments):
-    """c after each step, (T), of the unit that has the returned weights, from zeros, over x, (T, I).
+    """Return c after each step, (T), of a unit with the returned weights that reads x, (T, I), from zeros.
 
-    Within 0.1 of a whole number it is that number, else cut to halves: 15 or 20 for "large" makes no odds.
+    Within 0.1 of a whole number it is that number, otherwise it is cut to halves: whether a learner takes 15
+    or 20 as "large" makes no difference.
     """
     x = arguments["x"]
     returned = function()
@@ -78,6 +79,6 @@ def memory(function, arguments):
 
 
 def unit(i: tuple, f: tuple, g: tuple, o: tuple) -> tuple[list, list, list]:
-    """The weights of a unit with these gates, each (*weights of x, weight of h, bias)."""
+    """Return the weights of a unit with these gates, each (*weights of x, weight of h, bias)."""
     rows = (i, f, g, o)
     return [row[:-2] for row in rows], [row[-2:-1] for row in rows], [row[-1] for row in rows]

@@ -1,4 +1,4 @@
-"""How the classes of tasks 5 to 7 are used. This runs beside the learner's code: it knows no answer."""
+"""How the classes of tasks 5 to 7 are used. This runs next to the learner's code and knows no answer."""
 
 import torch
 
@@ -7,20 +7,20 @@ from rnncourse.checks.framework.use import Problem, use
 
 @use("a class")
 def build_and_call(module_class, arguments):
-    """SentenceVector: built around the layer, as a module of nn.Sequential that can be trained."""
+    """Use SentenceVector: build it around the layer, as a trainable module of nn.Sequential."""
     layer, x = arguments.values()
     module = module_class(layer)
     if not isinstance(module, torch.nn.Module):
         raise Problem("it is not a torch.nn.Module: derive your class from nn.Module.")
     own = set(map(id, module.parameters()))
     if not own.issuperset(map(id, layer.parameters())):
-        raise Problem("the layer's parameters are not among its own: keep the layer itself as an attribute.")
+        raise Problem("the layer's parameters are not among its own: save the layer itself as an attribute.")
     return torch.nn.Sequential(module)(x)
 
 
 @use("a class")
 def push_pieces(stream_class, arguments):
-    """Stream: two of them on one layer; calls are (which, piece), or (which, None) for a reset.
+    """Use Stream: two of them on one layer; calls are (which, piece), or (which, None) for a reset.
 
     All outputs in the order of the calls, joined along time: (T, B, H).
     """
@@ -45,13 +45,13 @@ def push_pieces(stream_class, arguments):
     for kept in vars(stream_class).values():
         for part in kept if isinstance(kept, tuple | list) else (kept,):
             if isinstance(part, torch.Tensor):
-                raise Problem("a state is kept on the class, so all streams share it. Keep it on self.")
+                raise Problem("a state is saved on the class, so all streams share it. Save it on self.")
     return torch.cat(outputs)
 
 
 @use("a class")
 def push_batches(streams_class, arguments):
-    """Streams: calls are (ids, pieces). The rows of all outputs, one below the other: (rows, H)."""
+    """Use Streams: calls are (ids, pieces). Return the rows of all outputs, one below another: (rows, H)."""
     layer, calls = arguments.values()
     streams, rows = streams_class(layer), []
     for ids, pieces in calls:

@@ -12,7 +12,7 @@ from rnncourse.checks.framework.use import Problem, use
 
 @use("a function")
 def changed_module(function: Callable, arguments: dict[str, Any]) -> dict[str, Any]:
-    """All parameters by name when the function is done, and whether it refused a module without biases.
+    """Return all parameters by name after the function, and whether it refused a module without biases.
 
     It has no helpers: only its own code may run beside the learner's.
     """
@@ -31,16 +31,16 @@ def changed_module(function: Callable, arguments: dict[str, Any]) -> dict[str, A
 
 
 def parameters_after(returned: dict[str, Any], module: TorchModule) -> dict[str, Tensor]:
-    """The parameters by name. Raises Problem where their names or shapes are no longer the module's."""
+    """Return the parameters by name. Raise Problem if their names or shapes are no longer the module's."""
     after = {name: value for name, value in returned.items() if name != "refused"}
     if after.keys() != module.parameters.keys():
         raise Problem(
-            "the module has other parameters than before. Change the numbers in those that are there."
+            "the module does not have the same parameters as before. Change the numbers in the existing ones."
         )
     for name, value in after.items():
         if value.shape != module.parameters[name].shape:
             raise Problem(
-                "{name} has shape {shape} afterwards; before it had another.",
+                "{name} has shape {shape} afterwards, which is not the shape it had before.",
                 name=name,
                 shape=tuple(value.shape),
             )

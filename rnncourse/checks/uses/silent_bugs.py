@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from rnncourse.checks.framework.plain import kinds, type_name
 from rnncourse.checks.framework.use import NO_GRADIENT, Problem, use
 
-OTHER_PARAMETERS = "its parameters are not those of the given class: leave the names and sizes of its layers."
+OTHER_PARAMETERS = "its parameters are not those of the given class: keep the names and sizes of its layers."
 
 
 @use("a class")
@@ -20,9 +20,10 @@ def run_and_disturb(module_class: type, arguments: dict[str, Any]) -> dict[str, 
 
     arguments: the sizes and the inputs, each in their order; "parameters"; "timed", the number of the input
     that is changed; "by_step", whether the output has steps. It has no helpers: only its own code may run
-    beside the learner's.
+    next to the learner's.
     """
-    sizes, inputs = [], []
+    sizes: list = []
+    inputs: list = []
     for name, value in arguments.items():
         if name not in ("parameters", "timed", "by_step"):
             (sizes if isinstance(value, int) else inputs).append(value)

@@ -1,4 +1,4 @@
-"""How a function that draws its own mask is looked at: called three times, and its mask described."""
+"""How a function that draws its own mask is used: it is called three times, and its mask is described."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from rnncourse.checks.framework.use import Problem, use
 
 @use("a function")
 def described_mask(function: Any, arguments: dict[str, Any]) -> dict[str, Any]:
-    """What x (T, B, H), which has no zero in it, is multiplied by: twice in training, then in evaluation."""
+    """Describe the factors of x (T, B, H), which contains no zero: twice in training, then in evaluation."""
     x, p = arguments["x"], arguments["p"]
     torch.manual_seed(arguments["seed"])
     results = []

@@ -12,12 +12,12 @@ from rnncourse.checks.framework.use import Problem, first_optimizer, use
 
 first_optimizer()
 
-# The learner's `detach` of task 2 is looked at on a state with a past.
+# The learner's `detach` of task 2 is called on a state with a past.
 
 
 @use("a function")
 def cut_state(function: Callable, arguments: dict[str, Any]) -> dict[str, Tensor]:
-    """Of each tensor in the state: the numbers that come back, and three booleans.
+    """Return for each tensor in the state the resulting numbers and three booleans.
 
     cut: what comes back has no past. original: the one given still has its own. noticed: a later write into
     the one given is counted by the one that comes back, if the two share their memory.
@@ -37,7 +37,7 @@ def cut_state(function: Callable, arguments: dict[str, Any]) -> dict[str, Tensor
         given, found = pairs.pop()
         if isinstance(given, Tensor):
             if Tensor not in kinds(found):
-                raise Problem("where a tensor was given, it returns a {kind}.", kind=type_name(found))
+                raise Problem("for a tensor, it returns a {kind}.", kind=type_name(found))
             numbers.append(found.detach().clone().flatten())
             cut.append(found.grad_fn is None)
             original.append(given.grad_fn is not None)
@@ -49,9 +49,9 @@ def cut_state(function: Callable, arguments: dict[str, Any]) -> dict[str, Tensor
         if not {tuple, list} & {*kinds(found)} or len(found) != len(given):
             sized = {tuple, list} & {*kinds(found)}
             raise Problem(
-                "where {count} states were given in a {given}, it returns a {kind} of {found}."
+                "for {count} states in a {given}, it returns a {kind} of {found}."
                 if sized
-                else "where {count} states were given in a {given}, it returns a {kind}.",
+                else "for {count} states in a {given}, it returns a {kind}.",
                 count=len(given),
                 given=type_name(given),
                 kind=type_name(found),
@@ -66,12 +66,12 @@ def cut_state(function: Callable, arguments: dict[str, Any]) -> dict[str, Tensor
     }
 
 
-# How the learner's epoch of task 5 is used: with a net, an optimizer, a sequence. No answer here.
+# How the learner's epoch of task 5 is used: with a net, an optimizer and a sequence. No answer here.
 
 
 @use("a function")
 def train(function: Callable, arguments: dict[str, Any]) -> tuple[Tensor, Tensor]:
-    """The losses that the function returns, and all weights when it is done, end to end.
+    """Return the losses that the function returns, and all weights afterwards, end to end.
 
     It has no helpers: only its own code may run beside the learner's.
     """
@@ -88,16 +88,16 @@ def train(function: Callable, arguments: dict[str, Any]) -> tuple[Tensor, Tensor
                 numbers.append(float(number.detach() if Tensor in kinds(number) else number))
             losses = torch.tensor(numbers, dtype=torch.float64)
         except (TypeError, ValueError, RuntimeError):
-            raise Problem("what it returns is no list of numbers, one loss for each chunk.") from None
+            raise Problem("it does not return a list of numbers, one loss for each chunk.") from None
     return losses, nn.utils.parameters_to_vector(parameters)
 
 
-# How the module of task 6 is used: built, loaded, read with, reset, read with again. No answer here.
+# How the module of task 6 is used: built, loaded, called, reset, called again. No answer here.
 
 
 @use("a class")
 def read_twice(module_class: type, arguments: dict[str, Any]) -> dict[str, Tensor]:
-    """The outputs of three chunks; the last chunk's gradient; the first output after a reset.
+    """Return the outputs of three chunks, the last chunk's gradient, and the first output after a reset.
 
     The gradient is that of the sum of the squared outputs by the layer's parameters, end to end.
     """

@@ -1,1 +1,1 @@
-"""From uploaded files to notebooks: whose they are, and which of their cells are run."""
+"""From uploaded files to notebooks: find out whose they are, and decide which of their cells are run."""

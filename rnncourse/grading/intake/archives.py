@@ -1,6 +1,6 @@
-"""What lies in a folder or in a zip, and a bounded way to read it. Nothing is unpacked, no link is followed.
+"""List and read the files of folders and zips, within bounds. Nothing is unpacked and no link is followed.
 
-A zip's own words about sizes are not believed: what comes out is counted while it is read.
+The sizes that a zip states are not trusted: bytes are counted while they are read.
 The zip format: https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT
 """
 
@@ -31,7 +31,7 @@ MOST_ENTRIES_INSIDE = 10_000  # of a zip in a zip
 
 NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?$", re.IGNORECASE)  # some browsers add the second ending
 LITTER = {"__macosx", "__pycache__", "thumbs.db", "desktop.ini", "timestamp.txt", "node_modules", "venv"}
-# Of names in a zip that do not say their encoding: each, with the characters that names in it are made of.
+# Encodings to try for names in a zip that do not state theirs, each with the characters that such names have.
 ENCODINGS = [
     ("utf-8", re.compile(".")),
     ("cp437", re.compile("[\u00c0-\u024fªº¿¡]")),
@@ -40,10 +40,10 @@ ENCODINGS = [
     ("gbk", re.compile("[\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]")),
     ("cp932", re.compile("[\u3040-\u30ff\u4e00-\u9fff\u3000-\u303f\uff00-\uffef]")),
 ]
-ENTRY = b"PK\x01\x02"  # begins each entry of a zip's directory
+ENTRY = b"PK\x01\x02"  # the first bytes of each entry in a zip's directory
 ENCRYPTED, UTF8 = 0x1, 0x800  # bits of an entry's flags
 
-# What zipfile raises for a zip that is none, or not whole.
+# What zipfile raises if a file is not a zip, or not a complete one.
 DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
@@ -54,19 +54,22 @@ DAMAGED = (
     ValueError,
 )
 
-LINK = "is a link to another place, and links are not followed. Hand in the file itself"
-NO_FILE = "is no ordinary file (a device, a pipe or a socket)"
+LINK = "is a link, and links are not followed. Submit the file itself"
+NO_FILE = "is not a regular file (but a device, a pipe or a socket)"
 
 
 @dataclass(frozen=True)
 class Location:
-    """Where a file's bytes are; picklable. entries: number and name in the zip, then in the zip in it."""
+    """The location of a file's bytes; picklable.
+
+    entries: number and name in the zip, then in the zip inside it; () for a file on disk.
+    """
 
     path: str
     entries: tuple[tuple[int, str], ...] = ()
 
     def read(self) -> bytes:
-        """At most MOST_BYTES; UserError if there are more, or if they can't be had."""
+        """Return the bytes; raise UserError if there are more than MOST_BYTES, or if they cannot be read."""
         try:
             if not self.entries:
                 return _read_file(self.path)
@@ -77,22 +80,23 @@ class Location:
         except UserError:
             raise
         except OSError as error:
-            raise UserError(f"the file can't be read ({_words(error)})") from None
+            raise UserError(f"the file cannot be read ({_words(error)})") from None
         except DAMAGED as error:
             raise UserError(f"the zip is damaged ({_words(error)})") from None
 
 
 @dataclass(frozen=True)
 class File:
-    """parts: folders and name, from the top, in NFC. when: of its last change, to compare.
+    """A file that was found in a folder or a zip.
 
-    problem: why it can't be read, to stand after its name.
-    kind: "notebook", "zip", "other"; "folder" for one that can't be looked into, or has nothing in it.
+    parts: folders and name, from the top, in NFC. kind: "notebook", "zip" or "other"; "folder" for a folder
+    that is empty or cannot be opened. when: the time of its last change, for comparisons. problem: why it
+    cannot be read, phrased to follow its name.
     """
 
     parts: tuple[str, ...]
     kind: str
-    place: Location
+    location: Location
     when: tuple[int, ...] = ()
     problem: str = ""
 
@@ -102,11 +106,11 @@ class File:
 
 
 def list_files(path: Path) -> list[File]:
-    """List the files of a folder or a zip in the order of their paths, without litter."""
+    """Return the files of a folder or a zip, sorted by path, without the system's own (`.DS_Store` …)."""
     if path.is_dir():
         found = list(_in_folder(path))
     elif not path.exists():
-        raise UserError(f"{path}: there is no such file or folder")
+        raise UserError(f"there is no file or folder {path}")
     elif not path.is_file():
         raise UserError(f"{path} {NO_FILE}: expected a folder or a zip")
     else:
@@ -117,20 +121,20 @@ def list_files(path: Path) -> list[File]:
 
 
 def list_zip(file: File) -> list[File]:
-    """The files of a zip that a student handed in, their parts from its own top; UserError in a sentence."""
-    data = file.place.read()
+    """Return the files of a student's zip, with paths inside it; raise UserError if it cannot be listed."""
+    data = file.location.read()
     if data.count(ENTRY) > MOST_ENTRIES_INSIDE:
-        raise UserError(f"the zip has more than {MOST_ENTRIES_INSIDE} files in it")
+        raise UserError(f"the zip contains more than {MOST_ENTRIES_INSIDE} files")
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except (OSError, *DAMAGED) as error:
-        raise UserError(f"the zip is damaged, or is none ({_words(error)})") from None
-    found = list(_in_zip(archive, file.place))
+        raise UserError(f"the file is damaged or not a zip ({_words(error)})") from None
+    found = list(_in_zip(archive, file.location))
     return sorted(found, key=sort_key)
 
 
 def sort_key(file: File) -> tuple:
-    return file.parts, file.place.path, file.place.entries
+    return file.parts, file.location.path, file.location.entries
 
 
 def _in_folder(top: Path) -> Iterator[File]:
@@ -141,8 +145,8 @@ def _in_folder(top: Path) -> Iterator[File]:
             entries = list(os.scandir(folder))
         except OSError as error:
             if not parts:
-                raise UserError(f"{top} can't be opened ({_words(error)})") from None
-            yield File(parts, "folder", Location(folder), problem=f"can't be opened ({_words(error)})")
+                raise UserError(f"{top} cannot be opened ({_words(error)})") from None
+            yield File(parts, "folder", Location(folder), problem=f"cannot be opened ({_words(error)})")
             continue
         entries = [entry for entry in entries if not _litter(entry.name)]
         if parts and not entries:
@@ -158,7 +162,8 @@ def _on_disk(entry: os.DirEntry, parts: tuple[str, ...]) -> File:
     try:
         about = entry.stat(follow_symlinks=False)
     except OSError as error:
-        return File(parts, _kind(parts[-1]), Location(entry.path), problem=f"can't be read ({_words(error)})")
+        problem = f"cannot be read ({_words(error)})"
+        return File(parts, _kind(parts[-1]), Location(entry.path), problem=problem)
     problem = "" if stat.S_ISREG(about.st_mode) else LINK if stat.S_ISLNK(about.st_mode) else NO_FILE
     kind = "folder" if problem == LINK and entry.is_dir() else _kind(parts[-1])
     seconds, nanoseconds = divmod(about.st_mtime_ns, 10**9)
@@ -168,23 +173,25 @@ def _on_disk(entry: os.DirEntry, parts: tuple[str, ...]) -> File:
 def _in_zip_file(path: Path) -> list[File]:
     with path.open("rb") as stream:
         if not zipfile.is_zipfile(stream):
-            raise UserError(f"{path} is no zip: expected a folder or a zip of students' notebooks")
+            raise UserError(f"{path} is not a zip: expected a folder or a zip of students' notebooks")
         if _count(stream) > MOST_ENTRIES:
-            raise UserError(f"{path} has more than {MOST_ENTRIES} files in it: give its parts one by one")
+            raise UserError(f"{path} contains more than {MOST_ENTRIES} files: grade it in parts")
     try:
-        whole = os.path.abspath(path)  # whoever reads may do so from another folder
+        whole = os.path.abspath(path)  # another process, in another working directory, may read it
         archive = _archive(whole, *_stamp(whole))
         files = [info for info in archive.infolist() if not info.is_dir()]
         if files and all(info.flag_bits & ENCRYPTED for info in files):
-            raise UserError("it is encrypted. Unpack it with its password, and give the folder")
+            raise UserError("it is encrypted. Unpack it with its password, and pass the folder")
         return list(_in_zip(archive, Location(whole)))
     except UserError as error:
-        raise UserError(f"{path} is not opened: {error}") from None
+        raise UserError(f"{path} cannot be opened: {error}") from None
     except (OSError, *DAMAGED) as error:
-        raise UserError(f"{path} is no whole zip ({_words(error)}). Was the download cut off?") from None
+        raise UserError(
+            f"{path} is not a complete zip ({_words(error)}). Was the download cut off?"
+        ) from None
 
 
-def _in_zip(archive: zipfile.ZipFile, place: Location) -> Iterator[File]:
+def _in_zip(archive: zipfile.ZipFile, location: Location) -> Iterator[File]:
     encoding = _encoding(archive)
     for k, info in enumerate(archive.infolist()):
         path = _safe_parts(info, encoding)
@@ -192,17 +199,17 @@ def _in_zip(archive: zipfile.ZipFile, place: Location) -> Iterator[File]:
         if not parts:
             continue
         if parts != path:
-            yield File(parts, "folder", place)  # what litter lies in is a folder, as good as empty
+            yield File(parts, "folder", location)  # the parent folder may contain nothing else
             continue
-        entry = Location(place.path, (*place.entries, (k, info.orig_filename)))
+        entry = Location(location.path, (*location.entries, (k, info.orig_filename)))
         kind = "folder" if info.is_dir() or (_is_link(info) and "." not in parts[-1]) else _kind(parts[-1])
         yield File(parts, kind, entry, info.date_time, "" if info.is_dir() else _problem(info))
 
 
 def _encoding(archive: zipfile.ZipFile) -> str:
-    """Tell in which encoding a zip's names are that do not say it: the one that makes letters of all of them.
+    """Guess the encoding of names that do not state theirs: the first that turns all of them into letters.
 
-    macOS writes UTF-8 without saying so, Windows the encoding of its user's language.
+    macOS writes UTF-8 without marking it; Windows writes the encoding of its user's language.
     """
     raw = [
         info.orig_filename.encode("cp437", "replace")
@@ -225,7 +232,7 @@ def _safe_parts(info: zipfile.ZipInfo, encoding: str) -> tuple[str, ...]:
             name = name.encode("cp437").decode(encoding)
     parts = re.split(r"[/\\]", name)
     if ".." in parts or parts[0] == "" or re.fullmatch("[A-Za-z]:", parts[0]):
-        raise UserError(f"`{name[:80]}` in it leads out of the folder that it would be unpacked to")
+        raise UserError(f"its entry `{name[:80]}` points outside the folder that it would be unpacked to")
     return tuple(printable_name(part) for part in parts if part not in ("", "."))
 
 
@@ -240,14 +247,14 @@ def _problem(info: zipfile.ZipInfo) -> str:
     if kind not in (0, stat.S_IFREG):
         return NO_FILE
     if info.flag_bits & ENCRYPTED:
-        return "is encrypted. Hand it in without a password"
+        return "is encrypted. Submit it without a password"
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         return "is compressed in an unusual way: expected an ordinary zip (deflate)"
     return ""
 
 
 def _read_file(path: str) -> bytes:
-    # Without waiting for the other end of a pipe, and without going where a link leads.
+    # Do not wait for the other end of a pipe, and do not follow a link.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     with open(handle, "rb") as stream:
         about = os.fstat(handle)
@@ -261,7 +268,7 @@ def _read_file(path: str) -> bytes:
 def _read_entry(archive: zipfile.ZipFile, k: int, name: str) -> bytes:
     infos = archive.infolist()
     if k >= len(infos) or infos[k].orig_filename != name:
-        raise UserError("the zip was changed while it was graded")
+        raise UserError("the zip was changed while it was being graded")
     if problem := _problem(infos[k]):
         raise UserError(f"it {problem}")
     with archive.open(infos[k]) as stream:
@@ -269,22 +276,22 @@ def _read_entry(archive: zipfile.ZipFile, k: int, name: str) -> bytes:
 
 
 def _bounded(stream: IO[bytes]) -> bytes:
-    """Return all of it, however small it was packed: equal lines shrink a thousand times."""
+    """Return all bytes, or raise UserError: a thousandfold compression must not fill the memory."""
     data = bytearray()
     while part := stream.read(2**20):
         data += part
         if len(data) > MOST_BYTES:
-            raise UserError(_too_big("unpacked it has"))
+            raise UserError(_too_big("unpacked, it has"))
     return bytes(data)
 
 
 def _too_big(start: str) -> str:
-    return f"{start} more than {MOST_BYTES // 2**20} MB. Was a very long output, or data, saved in it?"
+    return f"{start} more than {MOST_BYTES // 2**20} MB. Does it contain a very long output, or data?"
 
 
 @functools.lru_cache(maxsize=2)
 def _archive(path: str, size: int, changed: int) -> zipfile.ZipFile:
-    """Kept open: the directory of a zip of 10,000 is not read 10,000 times."""
+    """Return an open zip, cached so that its directory is not read once per submission."""
     return zipfile.ZipFile(path)
 
 
@@ -294,7 +301,7 @@ def _stamp(path: str) -> tuple[int, int]:
 
 
 def _count(stream: IO[bytes]) -> int:
-    """At least the entries of a zip, before any memory is spent on them."""
+    """Return an upper bound for the number of a zip's entries, without holding them in memory."""
     stream.seek(0)
     found, tail = 0, b""
     while part := stream.read(2**22):
@@ -314,7 +321,7 @@ def _kind(name: str) -> str:
 
 
 def printable_name(name: str) -> str:
-    """A name as text: in NFC, without control characters; bytes that are no UTF-8 as Windows shows them."""
+    """Return a name in NFC without control characters; bytes that are not UTF-8 are read as cp1252."""
     try:
         name.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""An exercise as it was released: its cells, its checks and the cases that this run draws for it."""
+"""An exercise as it was released: its cells, its checks, and the cases that this run draws for it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ SOLVED = "### BEGIN SOLUTION"
 
 @dataclass
 class Assignment:
-    """An exercise as it was given out, its checks, and the cases of this grading.
+    """An exercise as it was released, its checks, and the cases of this run.
 
-    name: "06_lstm_gates". stem: of its notebook and its checks, "lstm_gates". notebook: its file, that of
-    solutions/ or of exercises/. seed: of the cases.
+    name: such as "06_lstm_gates". stem: the name of its notebook and of its checks, such as "lstm_gates".
+    notebook: the contents of its file in solutions/ or exercises/. seed: the seed of the cases.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Assignment:
 
     @cached_property
     def checks(self) -> dict[int, Check]:
-        """The checks by their cells' numbers in the source."""
+        """The checks, by the numbers of their cells in the source."""
         found = importlib.import_module(f"rnncourse.checks.{self.stem}").CHECKS
         by_id = {f"{check.name}_check": check for check in found}
         cells = self.source.cells
@@ -52,21 +52,21 @@ class Assignment:
 
     @cached_property
     def version(self) -> bytes:
-        """Changes with the exercise's locked cells, its points or the cases."""
-        said = [self.name, self.seed, [(check.name, check.points) for check in self.checks.values()]]
-        said += [cell["source"] for k, cell in enumerate(self.source.cells) if self.source.is_locked(k)]
-        return repr(said).encode()
+        """Bytes that change with the exercise's locked cells, its points or the cases."""
+        parts = [self.name, self.seed, [(check.name, check.points) for check in self.checks.values()]]
+        parts += [cell["source"] for k, cell in enumerate(self.source.cells) if self.source.is_locked(k)]
+        return repr(parts).encode()
 
     @cached_property
     def solutions(self) -> dict[str, str]:
-        """The solution's cell of each task, where the course has its solutions."""
+        """The solution's cell for each task; empty if the course has no solutions."""
         texts = {self.source.grade_id(k): cell["source"] for k, cell in enumerate(self.source.cells)}
         names = [check.name for check in self.checks.values()]
         return {name: texts[name] for name in names if SOLVED in texts.get(name, "")}
 
     @cached_property
     def likeness(self) -> str:
-        """The likeness of the solution; "" where there is none."""
+        """The likeness of the solution; "" if the course has none."""
         cells = [Cell.of(cell["source"]) for cell in self.source.cells]
         return likeness((check.name for check in self.checks.values()), cells) if self.solutions else ""
 
@@ -76,14 +76,14 @@ class Assignment:
         return self.keys[k]
 
     def inputs(self, numbers: tuple[int, ...]) -> bytes:
-        """For the tasks of a group, the arguments of their cases."""
+        """Return, packed for the sandbox, the arguments of all cases of a group's tasks."""
         if numbers not in self._inputs:
             given = [[case.arguments for case in self.key(k).cases] for k in numbers]
             self._inputs[numbers] = pack_inputs(given)
         return self._inputs[numbers]
 
     def digest(self, notebook: bytes | None, helpers: Mapping[str, bytes] = NONE) -> str:
-        """Tell by what a submission was graded, and what was graded: its notebook and the files beside it."""
+        """Return a digest of what was graded (the notebook and the files beside it) and of the version."""
         found = hashlib.sha256(self.version + (b"" if notebook is None else notebook))
         for name in sorted(helpers):
             found.update(repr((name, helpers[name])).encode())

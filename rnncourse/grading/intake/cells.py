@@ -1,6 +1,7 @@
-"""Why a task lost points though its answer may be right: a statement stopped, or the answer stands elsewhere.
+"""What cells define and read, to find out why a right answer may have lost points.
 
-Everything here is read from the text of the cells; nothing is run.
+Either a statement stopped with an error, or the answer is in another cell. All of this is read from the text
+of the cells; nothing is run.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 
 from rnncourse.grading.intake.notebook import LONGEST, symbols
 
-WHOLE_CELL = re.compile(r"%%(time|capture|prun)\b.*")  # magics whose cell is run as it is
+WHOLE_CELL = re.compile(r"%%(time|capture|prun)\b.*")  # magics that run the rest of their cell as it is
 MAGIC = re.compile(r"^(\s*)([!%?].*|[\w.]+\?+\s*)$", re.MULTILINE)
 ASSIGNED = re.compile(r"^(\s*[\w, ]+=\s*)[!%].*$", re.MULTILINE)
 BLOCKS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.ListComp, ast.SetComp,
@@ -23,7 +24,7 @@ BLOCKS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.L
 
 
 def statements(source: str) -> list[ast.stmt]:
-    """Return a cell's statements, a magic as `pass`; none where it is not Python."""
+    """Return a cell's statements, with `pass` for a magic; [] if the cell is not Python."""
     if len(source) > LONGEST:
         return []
     source = WHOLE_CELL.sub("", source, count=1)
@@ -53,7 +54,7 @@ def names_bound(nodes: Iterable[ast.AST]) -> set[str]:
 
 
 def read(statement: ast.stmt) -> set[str]:
-    """Return the notebook's names that a statement reads, in its functions too."""
+    """Return the notebook's names that a statement reads, including those read inside its functions."""
     try:
         table = symtable.symtable(ast.unparse(statement), "cell", "exec")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -64,7 +65,7 @@ def read(statement: ast.stmt) -> set[str]:
 
 @dataclass(frozen=True)
 class Cell:
-    """The text of a cell, and what it says of names."""
+    """The text of a cell, its statements, and the names that it binds."""
 
     source: str
     statements: list[ast.stmt]
@@ -76,7 +77,7 @@ class Cell:
         return cls(source, body, names_bound(body))
 
     def is_stub(self, name: str) -> bool:
-        """Does it define that name as the exercise did, with nothing in it?"""
+        """Return whether the cell defines that name as the exercise does, as an unwritten stub."""
         for statement in self.statements:
             if isinstance(statement, ast.FunctionDef | ast.ClassDef) and statement.name == name:
                 raised = (node.exc for node in ast.walk(statement) if isinstance(node, ast.Raise))
@@ -96,7 +97,7 @@ def all_reads(cells: Sequence[Cell]) -> dict[str, set[str]]:
 
 
 def needed(name: str, reads: Mapping[str, set[str]]) -> set[str]:
-    """Return the names that stand behind a task's answer: its own, and all that its statements read."""
+    """Return the names on which a task's answer depends: its own, and all that its statements read."""
     found, waiting = {name}, [name]
     while waiting:
         new = reads.get(waiting.pop(), set()) - found
@@ -106,7 +107,7 @@ def needed(name: str, reads: Mapping[str, set[str]]) -> set[str]:
 
 
 def likeness(names: Iterable[str], cells: Sequence[Cell]) -> str:
-    """Return the same for cells that define these names with the same code, whatever its comments."""
+    """Return a digest that is equal for equal code behind these names, whatever the comments."""
     found = hashlib.sha256()
     for name in names:
         cell = answer(name, cells)
@@ -120,14 +121,14 @@ def likeness(names: Iterable[str], cells: Sequence[Cell]) -> str:
 
 
 def answer(name: str, cells: Sequence[Cell]) -> Cell | None:
-    """Return the last cell that defines a task's answer, a stub only if there is no other."""
+    """Return the last cell that defines a task's answer; a stub only if there is no other cell."""
     defining = [cell for cell in cells if name in cell.bound]
     written = [cell for cell in defining if not cell.is_stub(name)] or defining
     return written[-1] if written else None
 
 
 def read_stopped(message: bytes, sources: Sequence[str]) -> list[Stopped]:
-    """Read what the runner told of statements that stopped. It is a student's process: trust nothing."""
+    """Decode the runner's report of statements that stopped. A student's process wrote it: trust nothing."""
     return list(_stopped(message, sources))
 
 
@@ -157,10 +158,10 @@ def _text(value: object, most: int) -> str:
 
 @dataclass(frozen=True)
 class Stopped:
-    """A statement of a student's that stopped with an error.
+    """A statement in a student's cell that stopped with an error.
 
-    went_on: whether the cell's next statements were run all the same. names: what was not defined by it.
-    cell: the number of its cell among those that were run.
+    went_on: whether the rest of the cell was run. names: the names that therefore were not defined. cell: the
+    number of the cell among those that were run.
     """
 
     line: str

@@ -1,8 +1,9 @@
-"""What is run of a notebook, and in which order: a student's cells, the source's in the place of locked ones.
+"""Decide which cells of a notebook are run, and in which order.
 
-Cells are known by nbgrader's grade_id, else by their id, else a locked one by its text. A locked cell that
-was edited, doubled, turned into text or taken out is as in the source again; a check stands where the
-student has it, else after the answer that it checks.
+The student's cells are run, with the released version of each locked cell. A cell is recognised by nbgrader's
+grade_id, otherwise by its id, and a locked cell otherwise by its text. A locked cell that was edited,
+duplicated, turned into text or deleted is restored from the source. A check stays where the student has it;
+if it is missing, it follows the answer that it checks.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from rnncourse.grading.errors import NotebookError
 from rnncourse.grading.intake.archives import MOST_BYTES
 
 MOST_CELLS = 5_000
-LONGEST = 50_000  # characters of a cell that is looked into
+LONGEST = 50_000  # characters; longer cells are not analysed
 SHOWING = {"check", "print", "display", "plt", "setup"}
 UNSEEN = {"exec", "eval", "globals", "locals", "vars", "setattr", "delattr", "get_ipython", "__import__"}
 
 
 @dataclass(frozen=True)
 class Source:
-    """An assignment as it was given out: its code cells, by their order."""
+    """An assignment as it was released: its code cells, in order."""
 
     cells: tuple[dict, ...]
 
@@ -43,11 +44,11 @@ class Source:
         return _marks(self.cells[k]).get("grade_id", "")
 
     def answer(self, k: int) -> int | None:
-        """Return the number of the answer's cell that a check is for: the last one before it."""
+        """Return the number of the cell that a check checks: the last answer before it."""
         return next((j for j in range(k, -1, -1) if _marks(self.cells[j]).get("solution")), None)
 
     def where(self, cell: Mapping) -> int | None:
-        """Which of the source's cells this is."""
+        """Return the number of the source's cell that this is, or None."""
         grade_id, text = _marks(cell).get("grade_id"), _text(cell).strip()
         for k in range(len(self.cells)):
             if grade_id and grade_id == self.grade_id(k):
@@ -62,11 +63,11 @@ class Source:
 
 
 def read(data: bytes) -> list[dict]:
-    """The cells of a notebook's file, of any format of Jupyter's; NotebookError if it is none."""
+    """Return the cells of a notebook file of any format version; raise NotebookError if it is not one."""
     if not data.strip():
         raise NotebookError("the file is empty")
     if len(data) > MOST_BYTES:
-        raise NotebookError(f"the file has {len(data) / 2**20:.0f} MB, more than {MOST_BYTES // 2**20}")
+        raise NotebookError(f"the file has {len(data) / 2**20:.0f} MB, more than {MOST_BYTES // 2**20} MB")
     try:
         try:
             document = json.loads(data)
@@ -88,20 +89,20 @@ def read(data: bytes) -> list[dict]:
         raise NotebookError("the file is nested too deeply to be a notebook") from None
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         words = " ".join(str(error).split())[:120] or type(error).__name__
-        raise NotebookError(f"the file is no Jupyter notebook ({words}){_slip(data)}") from None
+        raise NotebookError(f"the file is not a Jupyter notebook ({words}){_likely_cause(data)}") from None
 
 
-def _slip(data: bytes) -> str:
-    """What may have happened to a notebook that can't be read."""
+def _likely_cause(data: bytes) -> str:
+    """Return a question about what may have happened to a notebook that cannot be read, or ""."""
     start = data.lstrip(b"\xef\xbb\xbf \t\r\n")[:40].split(b"\n")[0].decode("ascii", "replace").strip()
     if start.startswith("{"):
         return "" if data.rstrip().endswith(b"}") else ". Was the upload cut off?"
-    return f". It begins with `{start}`: was another file given a notebook's name?"
+    return f". It begins with `{start}`: was another file renamed to .ipynb?"
 
 
 def _converted(document: dict) -> dict:
-    """A notebook of an older format, or of a newer one, in format 4."""
-    import nbformat  # it takes more than a second, and hardly a class needs it
+    """Convert a notebook of an older or newer format to format 4."""
+    import nbformat  # importing it takes more than a second, and hardly any class needs it
 
     try:
         return nbformat.convert(nbformat.from_dict(document), 4)
@@ -110,7 +111,7 @@ def _converted(document: dict) -> dict:
 
 
 def steps(cells: list[dict], source: Source) -> list[str | int]:
-    """In order: the text of a cell, or the number of one of the source's checks."""
+    """Return what is run, in order: the text of a cell, or the number of one of the source's checks."""
     found: list[tuple[int | None, str | int]] = []
     seen: set[int] = set()
     for cell in cells:
@@ -125,7 +126,7 @@ def steps(cells: list[dict], source: Source) -> list[str | int]:
     for k in range(len(source.cells)):
         if source.is_locked(k) and k not in seen:
             before = [at for at, (j, _) in enumerate(found) if j is not None and j < k]
-            # Whatever stands in the place of an answer that is not found may be anywhere.
+            # If the answer's cell is not found, the answer may be in any cell: check it at the end.
             lost = source.is_check(k) and source.answer(k) not in seen
             at = len(found) if lost else max(before, default=-1) + 1
             found.insert(at, (k, _given(source, k)))
@@ -133,9 +134,10 @@ def steps(cells: list[dict], source: Source) -> list[str | int]:
 
 
 def grouped(steps: list[str | int]) -> Iterator[str | list[int]]:
-    """The same with each check as late as possible, so that one process can answer several.
+    """Yield the steps with each check as late as possible, so that one process can answer several checks.
 
-    A check waits for the next one unless a cell between them changes, or may, what functions so far read.
+    A check waits for the next one unless a cell between them changes, or may change, what the functions so
+    far read.
     """
     waiting: list[int] = []
     read: set[str] | None = set()
@@ -153,17 +155,17 @@ def grouped(steps: list[str | int]) -> Iterator[str | list[int]]:
         yield waiting
 
 
-ANYTHING = None  # any names, as far as can be told
+ANYTHING = None  # stands for any names: the text does not tell which
 
 
 def names(text: str) -> tuple[set[str] | None, set[str] | None]:
-    """What a cell may change, and what its functions, and checks of it, may read: names, or ANYTHING."""
+    """Return the names that a cell may change, and those that its functions and checks may read."""
     try:
         if len(text) > LONGEST:
             return ANYTHING, ANYTHING
         tree, table = ast.parse(text), symtable.symtable(text, "cell", "exec")
     except (SyntaxError, ValueError, RuntimeError, MemoryError):
-        return ANYTHING, ANYTHING  # a magic, or what will not run
+        return ANYTHING, ANYTHING  # a magic, or code that will not run
     bound = {
         symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()
     }
@@ -185,7 +187,7 @@ def names(text: str) -> tuple[set[str] | None, set[str] | None]:
 
 
 def _may_change(statement: ast.stmt) -> bool:
-    """Does it call something for its effect, as torch.set_default_dtype(...), and not to show it?"""
+    """Return whether a statement calls something for its effect, such as torch.set_default_dtype(...)."""
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return False
     calls = [node.value for node in ast.walk(statement) if isinstance(node, ast.Expr)]
@@ -194,7 +196,7 @@ def _may_change(statement: ast.stmt) -> bool:
 
 
 def _root(node: ast.AST) -> str:
-    """The name at the beginning of a call: check, in check.gates.example(gates)."""
+    """Return the name at the beginning of a call: `check` for check.gates.example(gates)."""
     while not isinstance(node, ast.Name):
         inner = next(ast.iter_child_nodes(node), None)
         if inner is None or isinstance(inner, ast.expr_context):
@@ -204,7 +206,7 @@ def _root(node: ast.AST) -> str:
 
 
 def symbols(table: symtable.SymbolTable) -> Iterator[symtable.Symbol]:
-    """The symbols of all scopes within."""
+    """Yield the symbols of all inner scopes."""
     for child in table.get_children():
         yield from child.get_symbols()
         yield from symbols(child)

@@ -1,22 +1,23 @@
-"""Whose the notebooks are that were handed in, and of which assignment. Names tell; no notebook is read yet.
+"""Find out from file names alone who submitted each notebook and for which assignment.
 
-Whose. The outermost name decides, so that nothing inside a student's own folder or zip can speak for another.
+Student. The outermost name decides, so nothing inside a student's folder or zip can count as another's work.
 
     ana/06_lstm_gates/lstm_gates.ipynb                     nbgrader's layout: "ana"
-    ana/lstm_gates.ipynb, ana.zip                          a folder or a zip of each student's: "ana"
+    ana/lstm_gates.ipynb, ana.zip                          a folder or a zip per student: "ana"
     lstm-gates-ana/lstm_gates.ipynb                        GitHub Classroom: "ana"
     Ana María_12_assignsubmission_file/lstm_gates.ipynb    Moodle, and flat with one more _: "Ana María"
     garcíaana_LATE_12_345_lstm_gates-1.ipynb               Canvas: "garcíaana"
-    ana_lstm_gates.ipynb, lstm_gates_ana.ipynb, ana.ipynb  flat: what is left beside the assignment's name
+    ana_lstm_gates.ipynb, lstm_gates_ana.ipynb, ana.ipynb  flat: the name without the assignment's name
 
-Moodle's or Canvas's number is added ("Ana María_12") where one export has two students of one name.
-Folders that everything lies in are left out. An assignment's folder may hold any of these.
+If one export has two students with the same name, Moodle's or Canvas's number is added ("Ana María_12").
+A folder that contains everything else is ignored. An assignment's folder may contain any of these layouts.
 
-Which assignment. nbgrader's folder; else the file's name, also with more around it (`LSTM-Gates (1).ipynb`);
-else its folder's or zip's; else, where one assignment alone is graded, that one. Without `only`, those are
-graded that someone handed in. Each student has one Submission for each of them.
+Assignment. The first of these that applies: nbgrader's folder; the file's own name, also with additions
+(`LSTM-Gates (1).ipynb`); the name of its folder or zip; the only assignment that is graded. Without `only`,
+all assignments for which there is a submission are graded. Each student has one Submission for each of them.
 
-Which of several. Canvas's newest; in nbgrader's layout the one with the name given out; else the newest.
+Several notebooks. Canvas's newest upload; in nbgrader's layout the one with the released name; otherwise the
+newest.
 """
 
 from __future__ import annotations
@@ -51,36 +52,37 @@ CANVAS = re.compile(
 )
 CANVAS_UNNAMED = re.compile(r"(?P<late>LATE_)?(?P<name>anon_[^_]+)_(?P<order>\d+)_(?P<rest>.+)", re.DOTALL)
 
-# What Google Drive and Colab put before the name of a copy.
+# The words that Google Drive and Colab put before the name of a copy.
 COPY_OF = re.compile(r"(copy of|kopie von|copia de|copie de)$", re.IGNORECASE)
-# What is put after a file's name, and is nobody's.
+# Words after a file's name that are not a student's name.
 TAIL = re.compile(
     r"(copy|copia|kopie|final|v|version|new|fixed|solved|solution|submission)?\d{0,2}", re.IGNORECASE
 )
-RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)\d")  # no file names on Windows
-MOST_ZIPS = 10  # of one student
-# What a notebook may read or import from beside it.
+RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)\d")  # not allowed as file names on Windows
+MOST_ZIPS = 10  # per student
+# Files beside a notebook that it may read or import.
 HELPER = re.compile(r"[A-Za-z_][\w-]*\.(py|csv|tsv|txt|json|npy|npz)")
 SHADOWED = {*sys.stdlib_module_names, "torch", "numpy", "IPython", "matplotlib", "rnncourse", "sitecustomize"}
-MOST_HELPERS, MOST_HELPING = 20, 4 * 2**20  # files, bytes of all of them
-MOST_COPIES = 10  # of one name, told apart by a number: more are a class's and not a student's
-MOST_LISTED = 5  # files, in a sentence
-NOBODYS = "does not say whose it is: expected a name such as ana.ipynb, or a folder for each student"
+MOST_HELPERS, MOST_HELPER_BYTES = 20, 4 * 2**20  # files; bytes in all
+MOST_COPIES = 10  # with names that differ only in a number: more than that belong to a class, not a student
+MOST_LISTED = 5  # files in a sentence
+NO_OWNER = "does not say whose it is: expected a name such as ana.ipynb, or a folder for each student"
 
 
 @dataclass(frozen=True)
 class Submission:
-    """One student's notebook for one assignment, or why there is none.
+    """One student's notebook for one assignment, or the reason why there is none.
 
-    state: "", or "missing" or "invalid", with its reason in a sentence. where: the file, for a person.
-    remarks: which was taken of several, and the like. place: for read(), in this process or another.
-    helpers: by their names, the Python and data files that lie beside the notebook. number: the LMS's, of the
-    student or participant. handed_in: when, where nbgrader or an LMS says it. late: whether Canvas says so.
+    location: where the file is, for read() in this process or another. where: its path, for people.
+    state: "", "missing" or "invalid"; reason: a sentence about that state. remarks: sentences, for example
+    which of several files is graded. helpers: the Python and data files beside the notebook, by name. number:
+    the LMS's number of the student or participant. handed_in: the time of submission, if nbgrader or an LMS
+    states it. late: whether Canvas marks it as late.
     """
 
     student: str
     assignment: str
-    place: Location | None = None
+    location: Location | None = None
     where: str = ""
     state: str = ""
     reason: str = ""
@@ -91,29 +93,30 @@ class Submission:
     late: bool = False
 
     def read_helpers(self) -> dict[str, bytes]:
-        """Return those of the helpers that can be read and are small enough, together too."""
+        """Return the helpers that can be read, up to MOST_HELPER_BYTES in all."""
         found: dict[str, bytes] = {}
-        left = MOST_HELPING
-        for name, place in self.helpers:
+        left = MOST_HELPER_BYTES
+        for name, location in self.helpers:
             with suppress(UserError):
-                data = place.read()
+                data = location.read()
                 if len(data) <= left:
                     found[name], left = data, left - len(data)
         return found
 
     def read(self) -> bytes:
-        """The notebook's file as it is; UserError, with the reason for "invalid", where it can't be had."""
-        if self.place is None:
+        """Return the notebook's file; raise UserError with the reason if it cannot be read."""
+        if self.location is None:
             raise UserError(self.reason)
-        return self.place.read()
+        return self.location.read()
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file, and what its place says. number, order: Moodle's or Canvas's, of the student and of the upload.
+    """A file, and what its path says about it.
 
-    late: whether Canvas says so. rest: the path below what names the student. export: the assignment in
-    whose folder everybody's files lie. folder: the assignment that nbgrader's layout gives it.
+    rest: the path below the part that names the student. number, order: Moodle's or Canvas's numbers of the
+    student and of the upload. late: whether Canvas marks it as late. export: the assignment whose folder
+    contains all students' files. folder: the assignment according to nbgrader's layout.
     """
 
     file: File
@@ -131,40 +134,45 @@ class Upload:
 
     @property
     def is_closed(self) -> bool:
-        """A folder or a zip that can't be looked into: anything may be in it."""
+        """Whether this is a folder or a zip that cannot be opened: it may contain anything."""
         return self.file.kind in ("folder", "zip") and bool(self.file.problem)
 
 
 def find_submissions(path: Path, assignments: Mapping[str, str], only: str | None = None) -> list[Submission]:
-    """A Submission for each student and assignment, by assignment, then student.
+    """Return a Submission for each student and assignment, sorted by assignment, then student.
 
-    path: a folder or a zip. assignments: names, and stems of the notebooks, {"06_lstm_gates": "lstm_gates"}.
-    UserError, in a sentence, where the whole can't be read, or nothing tells whose it is and of what.
+    Args:
+        path: a folder or a zip.
+        assignments: the stem of each assignment's notebook, {"06_lstm_gates": "lstm_gates"}.
+        only: the name of the one assignment to grade.
+
+    Raises:
+        UserError: the path cannot be read, or no name says whose the files are or for which assignment.
     """
     if only is not None and only not in assignments:
         close = [name for name in assignments if name.startswith(only)]
         close = close or difflib.get_close_matches(only, assignments, 1, 0.3)
-        meant = f" Is {close[0]} meant?" if len(close) == 1 else ""
+        meant = f" Did you mean {close[0]}?" if len(close) == 1 else ""
         raise UserError(f"there is no assignment {only}: expected one of {', '.join(assignments)}.{meant}")
     names = AssignmentNames(assignments)
     files = _without_common_folders(list_files(path), names)
-    students = _by_student([handed for file in files if (handed := _whose(file, names)) is not None])
-    everything = [handed for theirs in students.values() for handed in theirs]
-    if all(handed.file.problem == NOBODYS for handed in everything):
+    students = _by_student([upload for file in files if (upload := _upload(file, names)) is not None])
+    everything = [upload for uploads in students.values() for upload in uploads]
+    if all(upload.file.problem == NO_OWNER for upload in everything):
         raise UserError(
-            f"nothing in {path} says whose it is: expected a folder for each student, an export of Moodle or"
-            f" Canvas, or files such as ana.ipynb. Is the folder above it meant?"
+            f"nothing in {path} says whose it is: expected a folder for each student, an export from Moodle"
+            " or Canvas, or files such as ana.ipynb. Did you mean its parent folder?"
         )
-    told = {names.of(handed) for handed in everything if handed.file.kind == "notebook"}
-    graded = [only] if only else [name for name in assignments if name in told]
+    named = {names.of(upload) for upload in everything if upload.file.kind == "notebook"}
+    graded = [only] if only else [name for name in assignments if name in named]
     if not graded and len(assignments) == 1:
         graded = list(assignments)
     if not graded:
-        notebooks = [handed for handed in everything if handed.file.kind == "notebook"]
+        notebooks = [upload for upload in everything if upload.file.kind == "notebook"]
         got = _list(notebooks) if notebooks else "no notebook"
         raise UserError(
-            f"no name in {path} says of which assignment it is: expected names such as"
-            f" {next(iter(assignments.values()))}.ipynb, got {got}. The assignment can be named: --assignment"
+            f"no name in {path} says which assignment it belongs to: expected names such as"
+            f" {next(iter(assignments.values()))}.ipynb, got {got}. Name the assignment with --assignment"
         )
     in_turn = sorted(students, key=lambda student: (student.casefold(), student))
     return [
@@ -175,20 +183,21 @@ def find_submissions(path: Path, assignments: Mapping[str, str], only: str | Non
 
 
 def safe_name(student: str) -> str:
-    """A name for the student's files on any system: short, ASCII, lower case, for each student another.
+    """Return a file name for a student that works on any system: short, ASCII, lower case, unique.
 
-    The student's own if it is so already ("ana", "jdoe-2"); else what can be kept of it, and 16 hex digits.
+    It is the student's name if that is already such a name ("ana", "jdoe-2"); otherwise as much of it as
+    possible, followed by 16 hex digits.
     """
     own = re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", student)
     if own and not RESERVED.fullmatch(student) and not re.search(r"-[0-9a-f]{16}$", student):
         return student
     plain = unicodedata.normalize("NFKD", student).encode("ascii", "ignore").decode().lower()
-    kept = re.sub(r"[^a-z0-9]+", "-", plain)[:24].strip("-") or "student"
-    return f"{kept}-{hashlib.sha256(student.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+    readable = re.sub(r"[^a-z0-9]+", "-", plain)[:24].strip("-") or "student"
+    return f"{readable}-{hashlib.sha256(student.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 class AssignmentNames:
-    """The assignments, as they may be written: `06_lstm_gates`, `LSTM-Gates (1)`, `ana_lstmgates_final2`."""
+    """Finds assignments in names: `06_lstm_gates`, `LSTM-Gates (1)`, `ana_lstmgates_final2`."""
 
     def __init__(self, assignments: Mapping[str, str]) -> None:
         self.stems = assignments
@@ -199,11 +208,11 @@ class AssignmentNames:
         self.split = functools.lru_cache(maxsize=1000)(self._split)
 
     def folder(self, part: str) -> str | None:
-        """The assignment whose folder this is."""
+        """Return the assignment whose folder this is, or None."""
         return self.folders.get(part.casefold())
 
     def _split(self, words: str) -> tuple[str | None, str, str]:
-        """The assignment that is named, what is before it and after; None if none is named, or two are."""
+        """Return the assignment named, and the words before and after; None if not exactly one is named."""
         found = [(name, match) for name, pattern in self.patterns for match in pattern.finditer(words)]
         if not found:
             return None, words, ""
@@ -214,43 +223,43 @@ class AssignmentNames:
         return name, _trimmed(words[:start]), _trimmed(words[end:])
 
     def student(self, words: str) -> str:
-        """Whose a file is by its name alone; "" if that says no more than the assignment."""
+        """Return the student named by a file's name; "" if it names only the assignment."""
         name, before, after = self.split(words)
         before, after = COPY_OF.sub("", before), re.sub(r"^ipynb[ _-]*", "", after, flags=re.IGNORECASE)
         if name is None:
-            return re.sub(r"( ?\(\d+\)|-Copy\d*)$", "", words)  # a browser's, Jupyter's
+            return re.sub(r"( ?\(\d+\)|-Copy\d*)$", "", words)  # added by a browser or by Jupyter
         if re.fullmatch(r"\d{0,2}", before):
             return "" if _is_tail(after) else after
         return before
 
     def owner(self, folder: str) -> str:
-        """Whose a folder is: GitHub Classroom puts the assignment's name before the login."""
+        """Return the student whose folder this is. GitHub Classroom puts the assignment before the login."""
         return self.student(folder) or folder if self.split(folder)[0] else folder
 
-    def own(self, handed: Upload) -> str | None:
-        """The assignment that the file's own name tells."""
-        return self.split(_stem(handed.name))[0]
+    def own(self, upload: Upload) -> str | None:
+        """Return the assignment named in the file's own name, or None."""
+        return self.split(_stem(upload.name))[0]
 
-    def is_copy(self, handed: Upload) -> bool:
-        """Is its name the assignment's, with nothing but a number added?"""
-        _, before, after = self.split(_stem(handed.name))
+    def is_copy(self, upload: Upload) -> bool:
+        """Return whether its name is the assignment's name with at most a number added."""
+        _, before, after = self.split(_stem(upload.name))
         before = COPY_OF.sub("", before)
         return (
-            self.own(handed) is not None
+            self.own(upload) is not None
             and not before.strip("0123456789")
             and after.isdecimal() | (not after)
         )
 
-    def of(self, handed: Upload) -> str | None:
-        """The assignment that a file is of."""
-        if handed.folder or handed.export:
-            return handed.folder or handed.export
-        around = (self.split(_stem(part))[0] for part in reversed(handed.rest[:-1]))
-        return self.own(handed) or next(filter(None, around), None)
+    def of(self, upload: Upload) -> str | None:
+        """Return the assignment that a file belongs to, or None if no name says so."""
+        if upload.folder or upload.export:
+            return upload.folder or upload.export
+        around = (self.split(_stem(part))[0] for part in reversed(upload.rest[:-1]))
+        return self.own(upload) or next(filter(None, around), None)
 
 
-def _whose(file: File, names: AssignmentNames) -> Upload | None:
-    """None: what lies beside the submissions, and is none."""
+def _upload(file: File, names: AssignmentNames) -> Upload | None:
+    """Return the file as a student's upload; None if it lies beside the submissions and is not one."""
     parts = file.parts
     export = names.folder(parts[0])
     parts = parts[1:] if export else parts
@@ -269,11 +278,11 @@ def _whose(file: File, names: AssignmentNames) -> Upload | None:
         return None
     if student := names.student(_stem(parts[0])):
         return Upload(file, student, parts, export=export)
-    return Upload(replace(file, problem=NOBODYS), _stem(parts[0]), parts, export=export)
+    return Upload(replace(file, problem=NO_OWNER), _stem(parts[0]), parts, export=export)
 
 
 def _lms(parts: tuple[str, ...], kind: str) -> dict | None:
-    """What Moodle or Canvas says in a name. Canvas's exports have no folders."""
+    """Return the parts of a name that Moodle or Canvas made, or None. Canvas's exports have no folders."""
     flat = len(parts) == 1 and kind != "folder"
     for pattern in (MOODLE, CANVAS_UNNAMED, CANVAS) if flat else (MOODLE,):
         if match := pattern.fullmatch(parts[0]):
@@ -282,7 +291,7 @@ def _lms(parts: tuple[str, ...], kind: str) -> dict | None:
 
 
 def _without_common_folders(files: list[File], names: AssignmentNames) -> list[File]:
-    """A zip often has all in one folder more. A student's own folder, were it the only one, is not that."""
+    """Remove outer folders that contain everything, but never a student's folder that happens to be alone."""
     while len(tops := {file.parts[0] for file in files}) == 1:
         top = tops.pop()
         below = [replace(file, parts=file.parts[1:]) for file in files if len(file.parts) > 1]
@@ -300,7 +309,7 @@ def _without_common_folders(files: list[File], names: AssignmentNames) -> list[F
 
 
 def _is_layout(file: File, names: AssignmentNames) -> bool:
-    """From its top on, it is Moodle's, Canvas's or nbgrader's."""
+    """Return whether the path, from its top on, has Moodle's, Canvas's or nbgrader's layout."""
     parts = file.parts[1:] if names.folder(file.parts[0]) else file.parts
     if parts and _lms(parts, file.kind):
         return True
@@ -308,69 +317,73 @@ def _is_layout(file: File, names: AssignmentNames) -> bool:
 
 
 def _by_student(everything: list[Upload]) -> dict[str, list[Upload]]:
-    """Their files, zips opened. The number is in the name where one export has the name with two numbers."""
+    """Return each student's files, zips opened. A name that two students share gets the LMS's number."""
     numbers = defaultdict(set)
-    for handed in everything:
-        numbers[handed.export, handed.student].add(handed.number)
+    for upload in everything:
+        numbers[upload.export, upload.student].add(upload.number)
     students = defaultdict(list)
-    for handed in everything:
-        two = len(numbers[handed.export, handed.student]) > 1 and handed.number
-        students[f"{handed.student}_{handed.number}" if two else handed.student].append(handed)
-    return {student: _unpacked(theirs) for student, theirs in students.items()}
+    for upload in everything:
+        two = len(numbers[upload.export, upload.student]) > 1 and upload.number
+        students[f"{upload.student}_{upload.number}" if two else upload.student].append(upload)
+    return {student: _unpacked(uploads) for student, uploads in students.items()}
 
 
-def _unpacked(theirs: list[Upload]) -> list[Upload]:
-    """With zips looked into, one level deep; one that can't be is a file with a problem."""
+def _unpacked(uploads: list[Upload]) -> list[Upload]:
+    """Replace zips by the files in them, one level deep. A zip that cannot be opened gets a problem."""
     found, zips = [], 0
-    for handed in theirs:
-        if handed.file.kind != "zip" or handed.file.problem:
-            found.append(handed)
+    for upload in uploads:
+        if upload.file.kind != "zip" or upload.file.problem:
+            found.append(upload)
             continue
         zips += 1
         try:
             if zips > MOST_ZIPS:
                 raise UserError(f"there are more than {MOST_ZIPS} zips")
-            for file in _without_most_others(list_zip(handed.file)):
+            for file in _without_most_others(list_zip(upload.file)):
                 if file.kind == "zip":
-                    file = replace(file, problem="is a zip in a zip: expected the notebook itself")
-                found.append(replace(handed, file=file, rest=handed.rest + file.parts))
+                    file = replace(file, problem="is a zip inside a zip: expected the notebook itself")
+                found.append(replace(upload, file=file, rest=upload.rest + file.parts))
         except UserError as error:
-            found.append(replace(handed, file=replace(handed.file, problem=f"is not opened: {error}")))
+            found.append(replace(upload, file=replace(upload.file, problem=f"cannot be opened: {error}")))
     return found
 
 
 def _without_most_others(files: list[File]) -> list[File]:
-    """What is no notebook is only told of, and there may be very much of it."""
+    """Limit the number of files that are not notebooks: they are only listed, and there may be very many."""
     others = [file for file in files if file.kind == "other"]
     others.sort(key=lambda file: HELPER.fullmatch(file.name) is None)
     return [file for file in files if file.kind != "other"] + others[:MOST_HELPERS]
 
 
 def _submission(
-    student: str, name: str, theirs: list[Upload], names: AssignmentNames, alone: bool
+    student: str, name: str, uploads: list[Upload], names: AssignmentNames, alone: bool
 ) -> Submission:
-    """alone: no other assignment is graded, so what names none is of this one."""
-    here = [h for h in theirs if (of := names.of(h)) == name or (of is None and (alone or h.is_closed))]
-    strange = [handed for handed in here if names.own(handed) not in (None, name)]
+    """Choose the notebook that is graded for a student and an assignment.
+
+    alone: no other assignment is graded, so a file that names no assignment belongs to this one.
+    """
+    here = [h for h in uploads if (of := names.of(h)) == name or (of is None and (alone or h.is_closed))]
+    strange = [upload for upload in here if names.own(upload) not in (None, name)]
     work = [h for h in here if (h.file.kind == "notebook" or h.is_closed) and h not in strange]
     if not work:
-        return _without_work(student, name, theirs, here, strange)
-    in_layout = all(handed.folder for handed in work)
+        return _without_work(student, name, uploads, here, strange)
+    in_layout = all(upload.folder for upload in work)
 
-    def newest_last(handed: Upload) -> tuple:
-        file, stem = handed.file, _stem(handed.name)
+    def newest_last(upload: Upload) -> tuple:
+        file, stem = upload.file, _stem(upload.name)
         exact, numbers = stem == names.stems[name], re.findall(r"\d+", names.split(stem)[2])
         return (
-            not file.problem, names.own(handed) == name, handed.order,
-            in_layout and exact, in_layout and -len(handed.rest),
+            not file.problem, names.own(upload) == name, upload.order,
+            in_layout and exact, in_layout and -len(upload.rest),
             file.when, int(numbers[-1]) if numbers else 0, exact, sort_key(file),
         )  # fmt: skip
 
     copies = [h for h in work if not (h.number or h.folder) and len(h.rest) == 1 and names.is_copy(h)]
     if len(copies) > MOST_COPIES:
         raise UserError(
-            f"{student} holds {len(copies)} notebooks whose names differ by a number alone ({_list(copies)}):"
-            " nothing says whose each is. Give each file its student's name, as ana.ipynb, or a folder."
+            f"{student} contains {len(copies)} notebooks whose names differ only in a number"
+            f" ({_list(copies)}): nothing says whose they are. Rename each file to its student's name, such"
+            " as ana.ipynb, or give each student a folder."
         )
     *left, taken = sorted(work, key=newest_last)
     where = _where(taken)
@@ -378,25 +391,23 @@ def _submission(
         return Submission(student, name, None, where, "invalid", f"{_quoted(taken)} {taken.file.problem}.")
     remarks = []
     if left:
-        remarks.append(f"Handed in for {name}: {_list([*left, taken])}. Graded is {_quoted(taken)}.")
+        remarks.append(f"Submitted for {name}: {_list([*left, taken])}. {_quoted(taken)} was graded.")
         folders = {h.rest[0] for h in work if len(h.rest) > 1 and not (h.number or h.folder)}
         if len(folders) > 1:
             remarks.append(
-                "Are these several students'? Then grade that folder by itself, with the same --out."
+                "If these belong to several students, grade that folder by itself with the same --out."
             )
     if names.of(taken) is None:
-        remarks.append(
-            f"{_quoted(taken)} is graded as {name}: its name does not say of which assignment it is."
-        )
+        remarks.append(f"{_quoted(taken)} was graded as {name}, although its name names no assignment.")
     if strange:
-        remarks.append(f"By its name of another assignment, and not graded here: {_list(strange)}.")
-    helpers, shadows = _helpers(taken, theirs)
+        remarks.append(f"Not graded here, because the name is another assignment's: {_list(strange)}.")
+    helpers, shadows = _helpers(taken, uploads)
     if shadows:
-        remarks.append(f"Not taken along, as a package has that name: {_list(shadows)}.")
+        remarks.append(f"Not copied along, because a package has that name: {_list(shadows)}.")
     return Submission(
         student,
         name,
-        taken.file.place,
+        taken.file.location,
         where,
         remarks=tuple(remarks),
         helpers=tuple(helpers.items()),
@@ -407,44 +418,44 @@ def _submission(
 
 
 def _handed_in(taken: Upload) -> str:
-    """When, as far as it is known: by nbgrader's timestamp.txt, or by an LMS's zip."""
-    place = taken.file.place
-    if taken.number and place.entries and taken.file.when:
+    """Return the time of submission from nbgrader's timestamp.txt or an LMS's zip; "" if neither has it."""
+    location = taken.file.location
+    if taken.number and location.entries and taken.file.when:
         return "{:04}-{:02}-{:02} {:02}:{:02}".format(*taken.file.when)
-    if not place.entries:
+    if not location.entries:
         with suppress(OSError, ValueError):
-            stamp = (Path(place.path).parent / "timestamp.txt").read_bytes()[:100].decode().strip()
+            stamp = (Path(location.path).parent / "timestamp.txt").read_bytes()[:100].decode().strip()
             return printable_name(stamp) if stamp else ""
     return ""
 
 
-def _helpers(taken: Upload, theirs: list[Upload]) -> tuple[dict[str, Location], list[Upload]]:
-    """The files beside a notebook that it may read or import; and those whose names are a package's."""
+def _helpers(taken: Upload, uploads: list[Upload]) -> tuple[dict[str, Location], list[Upload]]:
+    """Return the files beside a notebook that it may use, and those left out because they hide a package."""
     helpers: dict[str, Location] = {}
     shadows = []
-    for each in theirs:
+    for each in uploads:
         beside = each.rest[:-1] == taken.rest[:-1] and HELPER.fullmatch(each.name) and not each.file.problem
         if not beside or each.file.kind != "other":
             continue
         if each.name.endswith(".py") and each.name[:-3] in SHADOWED:
             shadows.append(each)
         elif len(helpers) < MOST_HELPERS:
-            helpers[each.name] = each.file.place
+            helpers[each.name] = each.file.location
     return helpers, shadows
 
 
 def _without_work(
-    student: str, name: str, theirs: list[Upload], here: list[Upload], strange: list[Upload]
+    student: str, name: str, uploads: list[Upload], here: list[Upload], strange: list[Upload]
 ) -> Submission:
-    others = [handed for handed in here if handed.file.kind != "folder"]
-    elsewhere = [handed for handed in theirs if handed.file.kind == "notebook" and handed not in here]
+    others = [upload for upload in here if upload.file.kind != "folder"]
+    elsewhere = [upload for upload in uploads if upload.file.kind == "notebook" and upload not in here]
     if strange:
-        reason = f"there is no notebook of {name}: by its name, {_list(strange)} is of another assignment."
+        reason = f"there is no notebook for {name}: the name of {_list(strange)} is another assignment's."
     elif others:
         reason = f"there is no notebook: expected a file that ends in .ipynb, got {_list(others)}."
     else:
-        also = f" There is {_list(elsewhere)}, which by its name is not of it." if elsewhere else ""
-        return Submission(student, name, state="missing", reason=f"nothing was handed in for {name}.{also}")
+        also = f" There is {_list(elsewhere)}, whose name does not belong to it." if elsewhere else ""
+        return Submission(student, name, state="missing", reason=f"nothing was submitted for {name}.{also}")
     return Submission(student, name, None, _where((strange or others)[0]), "invalid", reason)
 
 
@@ -465,17 +476,17 @@ def _is_tail(words: str) -> bool:
     return all(TAIL.fullmatch(word) for word in re.findall(r"[^\W_]+", words))
 
 
-def _where(handed: Upload) -> str:
-    """The path on disk; behind it, the path in the zip."""
-    place = handed.file.place
-    return printable_name(" › ".join([place.path, *(name for _, name in place.entries)]))
+def _where(upload: Upload) -> str:
+    """Return the path on disk, followed by the path in the zip."""
+    location = upload.file.location
+    return printable_name(" › ".join([location.path, *(name for _, name in location.entries)]))
 
 
-def _quoted(handed: Upload) -> str:
-    name = "/".join(handed.rest) or handed.file.name
+def _quoted(upload: Upload) -> str:
+    name = "/".join(upload.rest) or upload.file.name
     return f"`{name if len(name) <= 80 else '…' + name[-79:]}`"
 
 
-def _list(handed: list[Upload]) -> str:
-    more = " and more" if len(handed) > MOST_LISTED else ""
-    return ", ".join(_quoted(one) for one in handed[:MOST_LISTED]) + more
+def _list(uploads: list[Upload]) -> str:
+    more = " and more" if len(uploads) > MOST_LISTED else ""
+    return ", ".join(_quoted(one) for one in uploads[:MOST_LISTED]) + more

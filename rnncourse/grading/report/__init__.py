@@ -1,1 +1,1 @@
-"""What is written for the teacher, the students and the LMS."""
+"""Write results, pages and marks for the teacher, the students and the LMS."""

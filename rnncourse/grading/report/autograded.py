@@ -1,7 +1,7 @@
-"""The notebook that formgrader shows: the exercise as given out, with a student's code and the verdicts.
+"""Make the notebook that formgrader shows: the released exercise with a student's code and the verdicts.
 
-nbgrader runs the student's notebook and shows its outputs on the teacher's page. Here the student's part is
-code alone, no text and no output, and the outputs are the verdicts.
+nbgrader shows the outputs of the student's notebook on the teacher's page, where they could contain scripts.
+Here, only the code of the student's cells is kept, and the outputs are the verdicts.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from rnncourse.grading.report.feedback import not_judged, verdict
 from rnncourse.grading.report.result import STATES, Result, TaskResult
 
 
-def autograded(assignment: Assignment, handed_in: bytes | None, result: Result) -> NotebookNode:
-    """A valid notebook, whatever was handed in. The student's own cells stand where the student had them."""
+def autograded(assignment: Assignment, submitted: bytes | None, result: Result) -> NotebookNode:
+    """Return a valid notebook, whatever was submitted. The student's extra cells stay in their places."""
     notebook = nbformat.reads(assignment.notebook.decode(), as_version=4)
-    answers, own = _answers(assignment, handed_in)
-    said = {task.grade_id: task for task in result.tasks}
+    answers, own = _answers(assignment, submitted)
+    tasks = {task.grade_id: task for task in result.tasks}
     woven, k = list(own.get(-1, ())), -1
     if result.state != "graded":
         words = f"**{result.state}**: {STATES[result.state]}."
@@ -34,20 +34,24 @@ def autograded(assignment: Assignment, handed_in: bytes | None, result: Result) 
             k += 1
             cell.outputs, cell.execution_count = [], None
             if assignment.source.grade_id(k) and not assignment.source.is_locked(k):
-                cell.source = answers.get(k, "# not in what was handed in")
-            elif assignment.source.grade_id(k) in said:
-                cell.outputs = [_output(said[assignment.source.grade_id(k)])]
+                cell.source = answers.get(k, "# this cell is missing from the submission")
+            elif assignment.source.grade_id(k) in tasks:
+                cell.outputs = [_output(tasks[assignment.source.grade_id(k)])]
             woven += own.get(k, ())
     notebook.cells = woven
     return notebook
 
 
 def _answers(
-    assignment: Assignment, handed_in: bytes | None
+    assignment: Assignment, submitted: bytes | None
 ) -> tuple[dict[int, str], dict[int, list[NotebookNode]]]:
-    """What stands in the exercise's own cells, and, after which of them (-1: before all), the student's."""
+    """Return the sources of the exercise's cells, and the student's extra cells.
+
+    The keys of both are numbers of the exercise's cells; an extra cell follows the cell with that number, or
+    comes first if it is -1.
+    """
     try:
-        cells = read(handed_in) if handed_in is not None else []
+        cells = read(submitted) if submitted is not None else []
     except NotebookError:
         cells = []
     answers: dict[int, str] = {}
@@ -59,7 +63,7 @@ def _answers(
         text = cell.get("source", "")
         text = "".join(map(str, text)) if isinstance(text, list) else str(text)
         if k is None:
-            k = given.get(text.strip())  # one without a mark, as it was given
+            k = given.get(text.strip())  # a cell that lost its metadata but was not edited
         if k is not None and k not in answers:
             answers[k] = text
             last = k
@@ -71,6 +75,6 @@ def _answers(
 def _output(task: TaskResult) -> NotebookNode:
     if task.points is None:
         return new_output("stream", name="stdout", text=not_judged(task) + "\n")
-    spoken = verdict(task)
-    shown = {"text/plain": spoken.words, "text/html": spoken._repr_html_()}
-    return new_output("display_data", data=shown)
+    shown = verdict(task)
+    data = {"text/plain": shown.words, "text/html": shown._repr_html_()}
+    return new_output("display_data", data=data)

@@ -1,11 +1,11 @@
-"""The feedback for one student: a page and a JSON file, in the notebook's own words.
+"""Write the feedback for one student: a page and a JSON file, with the same words as in the notebook.
 
 ```
 RESULTS/feedback/<assignment>/<student>.html, .json
 ```
 
-It holds nothing of the cases: no digest (the cases' seed could be searched by it), no name of a mistake, no
-long number from the student's own error messages and prints (an input could be carried out by it).
+The feedback reveals nothing about the cases. It has no digest (which would allow a search for the seed), no
+names of mistakes, and no long numbers from the student's own error messages (which could contain inputs).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ LONG_NUMBERS = re.compile(rf"{LONG}(?:[\s,\[\]]+{LONG})*", re.IGNORECASE)
 
 
 def feedback(result: Result) -> dict:
-    """What a student may know of a result, as plain data. points: None where something was not judged."""
+    """Return what a student may know about a result, as plain data. points: None if a task was not judged."""
     return {
         "student": result.student,
         "assignment": result.assignment,
@@ -42,7 +42,7 @@ def feedback(result: Result) -> dict:
         "remarks": list(result.remarks),
         "points": result.points,
         "total": result.total,
-        "tasks": [_told(task) for task in result.tasks],
+        "tasks": [_task(task) for task in result.tasks],
         "stopped": [
             {"line": each.line, "error": _withheld(each.error), "went_on": each.went_on}
             for each in result.stopped
@@ -50,34 +50,35 @@ def feedback(result: Result) -> dict:
     }
 
 
-def _told(task: TaskResult) -> dict:
-    said = {"task": task.task, "state": task.state, "points": task.points, "total": task.total}
-    said |= {"code": task.code}
+def _task(task: TaskResult) -> dict:
+    data = {"task": task.task, "state": task.state, "points": task.points, "total": task.total}
+    data |= {"code": task.code}
     if task.points is None:
-        return said | {"text": not_judged(task)}
-    spoken = verdict(task)
-    return said | {
-        "verdict": spoken.state,
-        "mark": spoken.mark,
-        "text": f"{spoken.task}: {spoken.text}",
-        "look": spoken.look,
-        "lesson": spoken.lesson,
-        "remarks": list(spoken.remarks),
-        "earned": list(spoken.earned),
-        "score": spoken.score,
+        return data | {"text": not_judged(task)}
+    shown = verdict(task)
+    return data | {
+        "verdict": shown.state,
+        "mark": shown.mark,
+        "text": f"{shown.task}: {shown.text}",
+        "look": shown.look,
+        "lesson": shown.lesson,
+        "remarks": list(shown.remarks),
+        "earned": list(shown.earned),
+        "score": shown.score,
     }
 
 
 def not_judged(task: TaskResult) -> str:
+    """Return a sentence that says that a task was not judged, and why if that is known."""
     why = _withheld(task.text)
     if why:
-        return f"{task.task} was not judged: {why} It has no points, and that is not 0."
-    return f"{task.task} was not judged. It has no points, and that is not 0."
+        return f"{task.task} was not judged: {why} It has no score yet, which does not mean 0 points."
+    return f"{task.task} was not judged. It has no score yet, which does not mean 0 points."
 
 
 def verdict(task: TaskResult) -> Verdict:
-    """The verdict as it was said, but for long numbers where it repeats the student's process."""
-    assert task.points is not None, "not_judged has the words for it"
+    """Return a task's verdict, without long numbers where it repeats words of the student's process."""
+    assert task.points is not None, "use not_judged for such a task"
     remarks = tuple(CODE.sub(lambda quoted: _withheld(quoted[0]), remark) for remark in task.remarks)
     return Verdict(
         task=task.task,
@@ -100,23 +101,23 @@ def write_feedback(out: Path, result: Result) -> None:
     """Write the page and the JSON of one student, each whole or not at all."""
     target = out / "feedback" / result.assignment
     name = safe_name(result.student)
-    said = feedback(result)
-    _write(target / f"{name}.html", result, said)
+    data = feedback(result)
+    _write(target / f"{name}.html", result, data)
     with atomic_write(target / f"{name}.json") as file:
-        file.write(to_utf8(json.dumps(said, ensure_ascii=False, indent=1) + "\n"))
+        file.write(to_utf8(json.dumps(data, ensure_ascii=False, indent=1) + "\n"))
 
 
 def write_teachers_page(out: Path, result: Result, solutions: Mapping[str, str]) -> None:
-    """Write RESULTS/students/<assignment>/<student>.html: nothing withheld, with the solutions."""
+    """Write RESULTS/students/<assignment>/<student>.html, with the full reason and the solutions."""
     path = out / "students" / result.assignment / f"{safe_name(result.student)}.html"
-    said = feedback(result) | {"reason": result.reason}
-    _write(path, result, said, solutions=solutions, teacher=True)
+    data = feedback(result) | {"reason": result.reason}
+    _write(path, result, data, solutions=solutions, teacher=True)
 
 
 def _write(
     path: Path,
     result: Result,
-    said: dict,
+    data: dict,
     *,
     solutions: Mapping[str, str] = NOTHING,
     teacher: bool = False,
@@ -125,7 +126,7 @@ def _write(
     write_page(
         path,
         "student.html",
-        said=said,
+        data=data,
         verdicts=[
             Markup(verdict(task)._repr_html_()) if task.points is not None else None for task in result.tasks
         ],

@@ -1,7 +1,7 @@
-"""Into nbgrader's gradebook, by its own API: formgrader shows what was graded, and a person can go on there.
+"""Record results in nbgrader's gradebook through its API, so that a person can continue in formgrader.
 
-A task that was not judged has no score in it and is marked for a person; it is never 0. Who handed in nothing
-is a student without a submission. What a person gave by hand stays. Writing the same again changes nothing.
+A task that was not judged gets no score, never 0, and is marked for manual grading. A student who submitted
+nothing is recorded without a submission. Manual scores stay. Recording the same results again has no effect.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ COURSE = "rnncourse"
 
 log = logging.getLogger(__name__)
 
-BATCH = 50  # submissions written at once; a formgrader that is open waits so long
+BATCH = 50  # submissions per transaction; an open formgrader has to wait for each
 
 
 def prepare(gradebook: Path, assignments: Iterable[Assignment]) -> None:
-    """Puts the assignments in, where they are not there; GradebookError if they don't fit."""
+    """Add missing assignments; raise GradebookError if the gradebook's own have other tasks or points."""
     with _opened(gradebook) as (book, url):
         for assignment in assignments:
             _assignment(book, url, assignment)
@@ -48,43 +48,49 @@ def record(
     gradebook: Path,
     assignment: Assignment,
     results: Iterable[Result],
-    handed_in: Callable[[str], bytes | None],
+    read_notebook: Callable[[str], bytes | None],
 ) -> None:
-    """Writes the results of one assignment; GradebookError if the gradebook's own has other tasks or points.
+    """Record the results of one assignment, and write the notebooks that formgrader shows.
 
-    gradebook: the database, made if it is not there. Beside it lies autograded/, where formgrader looks for
-    the notebooks. handed_in: of a student, the notebook's file.
+    Args:
+        gradebook: the database, created if it does not exist. The notebooks go into autograded/ beside it.
+        assignment: the assignment that the results belong to.
+        results: the results to record.
+        read_notebook: returns the contents of a student's notebook file, or None.
+
+    Raises:
+        GradebookError: the gradebook's own assignment has other tasks or points, or it cannot be written.
     """
     course = CourseDirectory(root=str(gradebook.resolve().parent))
     rest = iter(results)
     with _opened(gradebook) as (book, url), warnings.catch_warnings():
-        warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own code
+        warnings.simplefilter("ignore", SAWarning)  # nbgrader's own code causes them
         _assignment(book, url, assignment)
         while batch := list(islice(rest, BATCH)):
             with _transaction(book):
                 for result in batch:
                     _record(book, course, assignment.stem, result)
             for result in batch:
-                _show(course, assignment, result, handed_in)
+                _show(course, assignment, result, read_notebook)
 
 
 @contextmanager
 def _opened(gradebook: Path) -> Iterator[tuple[Gradebook, str]]:
-    """The gradebook and its URL; GradebookError if the file is none, or can't be written."""
+    """Yield the gradebook and its URL; raise GradebookError if it is not one or cannot be written."""
     url = f"sqlite:///{gradebook.resolve()}"
-    # To make a new one, nbgrader calls alembic by its bare name; it lies beside this Python.
+    # To create a database, nbgrader calls `alembic`, which is installed beside this Python.
     path = os.environ.get("PATH", "")
     os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), path])
     try:
         tables = inspect(create_engine(url)).get_table_names()
         if tables and "submitted_assignment" not in tables:
-            raise GradebookError(f"{gradebook} is a database, but no gradebook of nbgrader's.")
+            raise GradebookError(f"{gradebook} is a database, but not a gradebook of nbgrader.")
         with Gradebook(url, COURSE) as book:
             yield book, url
     except DatabaseError as error:
         raise GradebookError(
-            f"{gradebook} can't be used as nbgrader's gradebook ({error.orig}). Does its folder exist,"
-            " is it another file, or has another program locked it?"
+            f"{gradebook} cannot be used as nbgrader's gradebook ({error.orig}). Does its folder exist?"
+            " Is it a different kind of file, or locked by another program?"
         ) from None
     finally:
         os.environ["PATH"] = path
@@ -92,7 +98,7 @@ def _opened(gradebook: Path) -> Iterator[tuple[Gradebook, str]]:
 
 @contextmanager
 def _transaction(book: Gradebook) -> Iterator[None]:
-    """Nbgrader commits after each step, and each commit waits for the disk: here they become one."""
+    """Combine nbgrader's many commits into one, because each of them waits for the disk."""
     book.db.remove()
     with book.engine.connect() as connection:
         connection.exec_driver_sql("BEGIN")
@@ -104,7 +110,7 @@ def _transaction(book: Gradebook) -> Iterator[None]:
 
 
 def _assignment(book: Gradebook, url: str, assignment: Assignment) -> None:
-    """The assignment with its cells, as `nbgrader generate_assignment` writes them, if it is not there."""
+    """Add the assignment and its cells, as `nbgrader generate_assignment` does, unless they are there."""
     name, stem = assignment.name, assignment.stem
     book.update_or_create_assignment(name)
     try:
@@ -120,8 +126,8 @@ def _assignment(book: Gradebook, url: str, assignment: Assignment) -> None:
     ours = {f"{check.name}_check": check.points for check in assignment.checks.values()}
     if theirs != ours:
         raise GradebookError(
-            f"The gradebook's {name} has the tasks and points {theirs}; those of this exercise are {ours}. "
-            "Was it made from another version? Take another gradebook, or let nbgrader make it anew."
+            f"In the gradebook, {name} has the tasks and points {theirs}, but this exercise has {ours}. "
+            "Was it made from another version? Use another gradebook, or let nbgrader create it again."
         )
 
 
@@ -140,9 +146,12 @@ def _record(book: Gradebook, course: CourseDirectory, stem: str, result: Result)
 
 
 def _show(
-    course: CourseDirectory, assignment: Assignment, result: Result, handed_in: Callable[[str], bytes | None]
+    course: CourseDirectory,
+    assignment: Assignment,
+    result: Result,
+    read_notebook: Callable[[str], bytes | None],
 ) -> None:
-    """Puts the notebook where formgrader looks for it, if the student's name can be a folder's."""
+    """Write the notebook where formgrader looks for it, if the student's name can be a folder name."""
     student = _id(result)
     if result.state == "missing":
         return
@@ -152,32 +161,35 @@ def _show(
         or "\\" in student
         or len(student.encode()) > 255
     ):
-        log.warning("%r is no name of a folder: formgrader has the scores, but shows no notebook.", student)
+        log.warning("%r is not a folder name: formgrader has the scores, but shows no notebook.", student)
         return
     folder = Path(course.format_path(course.autograded_directory, student, assignment.name))
-    notebook = autograded(assignment, handed_in(result.student), result)
+    notebook = autograded(assignment, read_notebook(result.student), result)
     with atomic_write(folder / f"{assignment.stem}.ipynb") as file:
         file.write(to_utf8(nbformat.writes(notebook)))
 
 
 def _id(result: Result) -> str:
-    """The student's name as a database can keep it."""
+    """Return the student's name in a form that a database can store."""
     return to_utf8(result.student).decode()
 
 
 def _timestamp(course: CourseDirectory, student: str, assignment: str) -> dict:
-    """When it was handed in, where nbgrader's submitted/ lies beside the gradebook and says it."""
+    """Return the time of submission if nbgrader's submitted/ lies beside the gradebook and states it."""
     folder = Path(course.format_path(course.submitted_directory, student, assignment))
     try:
         stamp = (folder / "timestamp.txt").read_text("utf-8").strip()
         return {"timestamp": parse_utc(stamp)} if stamp else {}
-    except (OSError, ValueError, OverflowError):  # the file is not there, or not a time: it is the student's
+    except (OSError, ValueError, OverflowError):  # there is no file, or the student's file is not a time
         return {}
 
 
 def _grade(page: SubmittedNotebook, task: TaskResult) -> None:
-    """Write score and words of a task. A person is asked where there is no score, where it was flagged or
-    a cell stopped before it, and where something else was found after a person gave points."""
+    """Write the score and the comment of a task, if they have changed.
+
+    Manual grading is requested if there is no score, if the task was flagged or a cell stopped before it, or
+    if a person had already given points for an earlier result.
+    """
     (grade,) = [grade for grade in page.grades if grade.name == task.grade_id]
     comments = [comment for comment in page.comments if comment.name == task.task]
     score = None if task.points is None else float(task.points)

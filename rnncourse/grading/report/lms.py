@@ -1,6 +1,6 @@
-"""The marks in the LMS's own files: Moodle's grading worksheet, Canvas's gradebook, feedback for Moodle.
+"""Fill in the LMS's own files: Moodle's grading worksheet, Canvas's gradebook, and feedback for Moodle.
 
-A line whose student has no points stays as it was. What is written lies in RESULTS, under its name.
+The filled-in file is written to RESULTS under the same name. A row whose student has no points is unchanged.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from rnncourse.grading.report.writing import as_text_cell, atomic_write
 
 
 class Table:
-    """An LMS's table: its columns, its rows, and which row is which student's.
+    """A table exported from an LMS, in which a student's row can be found.
 
-    A row is found by the LMS's own number of the student, otherwise by the name, whatever its case, accents
-    and commas, with or without the number that is added where two students share one name.
+    A row is found by the LMS's number of the student, otherwise by the name. Case, accents and commas do not
+    matter, nor does the number that is added if two students share a name.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,7 +35,7 @@ class Table:
             reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
             self.rows = [{k: v or "" for k, v in row.items() if k is not None} for row in reader]
         except (OSError, UnicodeError, csv.Error) as error:
-            raise UserError(f"{path} can't be read as a table ({error})") from None
+            raise UserError(f"{path} cannot be read as a table ({error})") from None
         self.columns = list(reader.fieldnames or ())
         if len(self.columns) < 2:
             raise UserError(f"{path} is not a table: expected the CSV file that the LMS exports")
@@ -57,11 +57,11 @@ class Table:
         return next((text for name, text in row.items() if "mail" in name.casefold()), "")
 
     def column(self, pattern: str) -> str | None:
-        """Return the first column whose name has the pattern in it, or None."""
+        """Return the first column whose name contains the pattern, or None."""
         return next((name for name in self.columns if re.search(pattern, name, re.IGNORECASE)), None)
 
     def write(self, out: Path, columns: list[str] | None = None) -> None:
-        """Write RESULTS/<the table's name>, with these columns alone if they are given."""
+        """Write RESULTS/<the table's name>, with only these columns if they are given."""
         with atomic_write(out / self.path.name) as file:
             text = io.TextIOWrapper(file, "utf-8-sig", "backslashreplace", newline="", write_through=True)
             writer = csv.DictWriter(text, columns or self.columns, extrasaction="ignore")
@@ -103,7 +103,7 @@ def fill_canvas(gradebook: Path, out: Path, results: Iterable[Result], assignmen
     named = [name for name in table.columns if _key(words) in _key(name) and "(" in name]
     if len(named) != 1:
         raise UserError(
-            f"{gradebook}: expected one column whose name has {words} in it, as `{words} (12345)`,"
+            f"{gradebook}: expected one column whose name contains {words}, such as `{words} (12345)`,"
             f" got {len(named)} of {len(table.columns)}. Export it again, or rename that column."
         )
     lost = []
@@ -113,15 +113,16 @@ def fill_canvas(gradebook: Path, out: Path, results: Iterable[Result], assignmen
             lost.append(result.student)
         elif result.points is not None:
             row[named[0]] = str(result.points)
-    kept = [name for name in table.columns if name in ("Student", "ID", "Section") or name.startswith("SIS ")]
-    table.write(out, [*kept, *named])
+    identity = ("Student", "ID", "Section")
+    identifying = [name for name in table.columns if name in identity or name.startswith("SIS ")]
+    table.write(out, [*identifying, *named])
     return lost
 
 
 def zip_feedback(out: Path, assignment: str, results: Iterable[Result]) -> Path | None:
-    """Write the students' pages as Moodle takes them ("Upload multiple feedback files in a zip").
+    """Write the students' pages as a zip for Moodle ("Upload multiple feedback files in a zip").
 
-    None where no result has a participant number: they are not from Moodle.
+    Return its path, or None if no result has a participant number, that is, if they are not from Moodle.
     """
     path = out / f"moodle_feedback_{assignment}.zip"
     found = [result for result in results if result.number]

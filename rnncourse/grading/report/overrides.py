@@ -1,4 +1,4 @@
-"""A teacher's own points: RESULTS/overrides.csv, which no run changes and every file shows.
+"""Apply a teacher's own points from RESULTS/overrides.csv. No run changes that file; every output uses it.
 
 ```
 student,assignment,task,points,comment
@@ -25,14 +25,14 @@ Overrides = dict[tuple[str, str], dict[str, tuple[int, str]]]  # (student, assig
 
 
 def read_overrides(out: Path) -> Overrides:
-    """Read the file of a folder of results, if there is one; raise UserError for a wrong line."""
+    """Read overrides.csv in a folder of results, if it exists; raise UserError if it is malformed."""
     path = out / NAME
     if not path.exists():
         return {}
     try:
         rows = csv.DictReader(io.StringIO(path.read_text("utf-8-sig")))
         if not {"student", "assignment", "points"} <= set(rows.fieldnames or ()):
-            raise UserError(f"{path}: expected the columns {', '.join(COLUMNS)} in its first line")
+            raise UserError(f"{path}: expected the columns {', '.join(COLUMNS)} in the first line")
         found: Overrides = {}
         for row in rows:
             where = f"{path}, line {rows.line_num}"
@@ -44,11 +44,11 @@ def read_overrides(out: Path) -> Overrides:
             found.setdefault(key, {})[task] = int(points), comment
         return found
     except (OSError, UnicodeError, csv.Error) as error:
-        raise UserError(f"{path} can't be read ({error})") from None
+        raise UserError(f"{path} cannot be read ({error})") from None
 
 
 def apply_overrides(result: Result, overrides: Overrides) -> Result:
-    """Return the result with the teacher's points, where there are some."""
+    """Return the result with the teacher's own points, if there are any."""
     given = overrides.get((result.student, result.assignment))
     if not given:
         return result
@@ -73,10 +73,10 @@ def apply_overrides(result: Result, overrides: Overrides) -> Result:
 
 
 def _task(task: TaskResult, points: int, comment: str) -> TaskResult:
-    said = task if task.points is not None else replace(task, text="a person has judged this.")
+    task = task if task.points is not None else replace(task, text="a person has judged this.")
     verdict = task.verdict or ("right" if points == task.total else "wrong")
-    remarks = (*said.remarks, _words(points, task.total, comment))
-    return replace(said, state="graded", verdict=verdict, points=points, remarks=remarks, earned=())
+    remarks = (*task.remarks, _words(points, task.total, comment))
+    return replace(task, state="graded", verdict=verdict, points=points, remarks=remarks, earned=())
 
 
 def _words(points: int, total: int, comment: str) -> str:

@@ -1,4 +1,4 @@
-"""The pages that people read: one file each, light or dark, without network. Templates are in templates/."""
+"""Write HTML pages from the templates in templates/: one file each, light or dark, without network access."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def write_page(path: Path, template: str, **values: object) -> None:
 
 
 def share(part: float, whole: float) -> float:
-    """Per cent, for the length of a bar."""
+    """Return a percentage, for the length of a bar."""
     return round(100 * part / whole, 1) if whole else 0.0
 
 
 def coded(text: str) -> Markup:
-    """`code` in the words becomes code on the page."""
+    """Return the text as HTML, with `code` in backquotes as code."""
     return Markup("").join(
         Markup("<code>{}</code>").format(part.strip("`")) if n % 2 else part
         for n, part in enumerate(CODE.split(text))
@@ -37,7 +37,7 @@ def coded(text: str) -> Markup:
 
 
 def _own(name: str) -> Markup:
-    """Return a file of ours as it is."""
+    """Return one of our own files unescaped."""
     return Markup((TEMPLATES / name).read_text("utf-8"))
 
 
@@ -54,6 +54,6 @@ PAGES.globals.update(
     share=share,
     style=_own("style.css"),
     script=SCRIPT,
-    # The one script that a page may run: none that a student has written into a name.
+    # A page may run only this script, so a script that a student writes into a name has no effect.
     script_hash="sha256-" + base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode(),
 )

@@ -1,4 +1,4 @@
-"""What became of a submission: one named state, and for each task its verdict or why there is none."""
+"""The result of a submission: a named state, and for each task its verdict or the reason for having none."""
 
 from __future__ import annotations
 
@@ -8,25 +8,28 @@ from dataclasses import dataclass
 
 from rnncourse.grading.intake.cells import Stopped
 
-# In order of gravity: a submission has the gravest state of its tasks.
+# In order of severity: a submission has the most severe state of its tasks.
 STATES = {
     "graded": "every task was judged",
     "stopped": "a cell stopped before it defined what a task needs; the points count, a person should look",
     "flagged": "a task calls the thing that it asks to build; a person should look",
-    "timeout": "stopped when its time was up; what was not judged has no points, and not 0",
-    "memory": "it wanted more memory than it may have; what was not judged has no points, and not 0",
-    "crashed": "its process ended before its time; what was not judged has no points, and not 0",
-    "fault": "the grader's own code failed; what was not judged has no points, and not 0",
-    "invalid": "what was handed in is no notebook that can be read",
-    "missing": "nothing was handed in",
+    "timeout": "it ran out of time; tasks that were not judged get no score rather than 0",
+    "memory": "it ran out of memory; tasks that were not judged get no score rather than 0",
+    "crashed": "its process ended early; tasks that were not judged get no score rather than 0",
+    "fault": "the grader's own code failed; tasks that were not judged get no score rather than 0",
+    "invalid": "no notebook in it can be read",
+    "missing": "nothing was submitted",
 }
 
 
 @dataclass(frozen=True)
 class TaskResult:
-    """One task. points: None if it was not judged (never 0 then). verdict: the verdict's own state, "right",
-    "mistake" …; mistake: the known mistake's name. text, look, lesson, remarks, earned: as in a Verdict.
-    code: the cell of the answer."""
+    """The result of one task.
+
+    points: None if the task was not judged (never 0 then). verdict: the state of the Verdict, "right",
+    "mistake" …; mistake: the name of the known mistake. text, look, lesson, remarks, earned: as in a Verdict.
+    code: the source of the answer's cell.
+    """
 
     task: str
     grade_id: str
@@ -45,10 +48,13 @@ class TaskResult:
 
 @dataclass(frozen=True)
 class Result:
-    """One submission. points: None unless every task was judged. digest: of what was graded, and by what.
-    remarks: which of several files was taken, and the like. stopped: of the cells' statements.
-    number, email: the student's in the LMS. handed_in, late: when, and by how much too late, where that is
-    known. likeness: the same for the same code. overridden: whether a person gave points."""
+    """The result of one submission.
+
+    points: None unless every task was judged. digest: identifies what was graded, the exercise and the cases.
+    remarks: sentences, for example which of several files was graded. stopped: the statements that stopped.
+    number, email: the student's number and address in the LMS. handed_in, late: the time of submission and
+    the delay in words; "" if unknown. likeness: equal for equal code. overridden: a teacher set the points.
+    """
 
     student: str
     assignment: str
@@ -73,7 +79,7 @@ class Result:
 
     @classmethod
     def from_json(cls, text: str) -> Result:
-        """Raises ValueError, KeyError or TypeError where the text is no result."""
+        """Decode a result; raise ValueError, KeyError or TypeError if the text is not one."""
         fields = json.loads(text)
         tasks = tuple(
             TaskResult(**task | {name: tuple(task[name]) for name in ("remarks", "earned")})

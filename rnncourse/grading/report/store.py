@@ -1,11 +1,11 @@
-"""The results on disk: a JSON file for each submission, whole or not there, and the tables made of them.
+"""The results on disk: a JSON file for each submission, never half written, and tables made from them.
 
 ```
 RESULTS/results/<assignment>/<student>.json
 RESULTS/results.csv, results.json
 ```
 
-What was not judged is an empty cell in the CSV and null in the JSON, never 0.
+A task that was not judged is an empty cell in the CSV and null in the JSON, never 0.
 """
 
 from __future__ import annotations
@@ -23,19 +23,13 @@ from rnncourse.grading.report.result import STATES, Result, TaskResult
 from rnncourse.grading.report.writing import as_text_cell, atomic_write, to_utf8
 
 COLUMNS = ("student", "assignment", "state", "points", "total", "reason", "remarks")
-MORE = (
-    "number",
-    "email",
-    "handed_in",
-    "late",
-    "overridden",
-)  # columns left out if empty
+OPTIONAL_COLUMNS = ("number", "email", "handed_in", "late", "overridden")  # left out if empty
 
 log = logging.getLogger(__name__)
 
 
 class ResultStore:
-    """The folder of results. `ResultStore(out)`; it is made when the first result is written."""
+    """A folder of results, created when the first result is written."""
 
     def __init__(self, out: Path) -> None:
         self.out = out
@@ -48,23 +42,23 @@ class ResultStore:
         with atomic_write(self.path(result.student, result.assignment)) as file:
             file.write(to_utf8(result.to_json()))
             file.flush()
-            os.fsync(file.fileno())  # what can be made again from the results does without
+            os.fsync(file.fileno())  # only here: all other files can be made again from the results
 
     def find(self, student: str, assignment: str, digest: str) -> Result | None:
-        """The result of exactly this notebook, exercise and cases, if it is there: nothing to grade then."""
+        """Return the saved result for exactly this notebook, exercise and cases, or None."""
         path = self.path(student, assignment)
         result = self._read(path) if path.exists() else None
         return result if result is not None and result.digest == digest else None
 
     def __iter__(self) -> Iterator[Result]:
-        """Yield all results, one at a time, by assignment and file name, with the teacher's own points."""
+        """Yield all results by assignment and file name, with the teacher's own points applied."""
         for path in sorted((self.out / "results").glob("*/*.json")):
             result = None if path.name.startswith(".") else self._read(path)
             if result is not None:
                 yield apply_overrides(result, self.overrides)
 
     def write_tables(self) -> None:
-        """results.csv and results.json, made anew of the files that are there."""
+        """Write results.csv and results.json from the saved results."""
         rows: list[dict[str, str | int]] = []
         with atomic_write(self.out / "results.json") as file:
             file.write(b"[")
@@ -74,7 +68,7 @@ class ResultStore:
             file.write(b"\n]\n")
         columns = dict.fromkeys(name for row in rows for name in row)
         with atomic_write(self.out / "results.csv") as file:
-            # The mark at the beginning is what tells Excel that this is UTF-8.
+            # The byte order mark tells Excel that this is UTF-8.
             text = io.TextIOWrapper(file, "utf-8-sig", "backslashreplace", newline="", write_through=True)
             writer = csv.DictWriter(text, columns or COLUMNS)
             writer.writeheader()
@@ -86,19 +80,19 @@ class ResultStore:
             result = Result.from_json(path.read_text("utf-8"))
             problem = _problem(result)
             if not problem and self.path(result.student, result.assignment) != path:
-                problem = f"it is of {result.student}, {result.assignment}, whose file has another name"
+                problem = f"it belongs to {result.student}, {result.assignment}, whose file has another name"
         except OSError as error:
             problem = error.strerror or str(error)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             problem = f"{type(error).__name__}: {str(error)[:100]}"
         if problem:
-            log.warning("%s is no result of rnncourse grade, and is left out (%s).", path, problem)
+            log.warning("%s is not a result of rnncourse grade and is ignored (%s).", path, problem)
             return None
         return result
 
 
 def _problem(result: Result) -> str:
-    """What keeps this from being a result, though it has a result's names; else ''."""
+    """Return why a decoded result is not valid; "" if it is."""
     parts: list[Result | TaskResult] = [result, *result.tasks]
     for part in parts:
         if part.state not in STATES:
@@ -107,14 +101,14 @@ def _problem(result: Result) -> str:
             return "points and total are not whole numbers"
     texts = [result.student, result.assignment, result.reason, result.digest, *result.remarks]
     texts += [text for task in result.tasks for text in (task.task, task.grade_id, task.verdict, task.text)]
-    return "" if all(type(text) is str for text in texts) else "a text is no text"
+    return "" if all(type(text) is str for text in texts) else "a text field is not a string"
 
 
 def _row(result: Result) -> dict[str, str | int]:
-    """The cells that are not empty, by column: a task has its own."""
+    """Return a result's cells by column, with a column for each task; empty optional columns are left out."""
     cells = {name: getattr(result, name) for name in COLUMNS} | {t.task: t.points for t in result.tasks}
     cells["remarks"] = " ".join(result.remarks)
-    cells |= {name: value for name in MORE if (value := getattr(result, name))}
+    cells |= {name: value for name in OPTIONAL_COLUMNS if (value := getattr(result, name))}
     cells |= {"overridden": "yes"} if result.overridden else {}
     return {
         name: as_text_cell(cell) if isinstance(cell, str) else "" if cell is None else cell

@@ -1,4 +1,4 @@
-"""The teacher's page, RESULTS/index.html: how many in each state, who needs a look, what went wrong where."""
+"""Write the teacher's page, RESULTS/index.html: counts, submissions to look at, points and mistakes."""
 
 from __future__ import annotations
 
@@ -15,30 +15,26 @@ from rnncourse.grading.report.pages import write_page
 from rnncourse.grading.report.result import STATES, Result, TaskResult
 from rnncourse.grading.report.store import ResultStore
 
-# What a verdict that names no mistake is called in the summary.
+# What the summary calls verdicts that name no mistake.
 UNNAMED = {
     "not written": "not written yet",
     "close": "nearly right",
     "wrong": "wrong, in a way that no known mistake explains",
     "shape": "a wrong shape",
-    "type": "not what was asked for (wrong type, or not there)",
+    "type": "a wrong type, or nothing to call",
     "raised": "raised an error",
     "too slow": "not done in time",
     "forbidden": "calls the thing to build",
 }
 ALARMING = ("stopped", "timeout", "memory", "crashed", "fault", "invalid")
 MISSING = re.compile(r"ModuleNotFoundError: No module named '(\w+)")
-ELSEWHERE = {
-    "google",
-    "kaggle_secrets",
-    "dbutils",
-}  # of a service where notebooks are run: nothing to install
+CLOUD_MODULES = {"google", "kaggle_secrets", "dbutils"}  # parts of a cloud service: they cannot be installed
 NEED_A_LOOK = [state for state in STATES if state != "graded"]
 
 
 @dataclass
 class TaskCount:
-    """What a class did with one task."""
+    """A class's results for one task."""
 
     total: int
     points: Counter[int | None] = field(default_factory=Counter)  # None: not judged
@@ -62,19 +58,19 @@ class TaskCount:
 
     @property
     def mean(self) -> float | None:
-        """None if nobody's was judged."""
+        """The average points; None if nobody's answer was judged."""
         earned = sum(points * count for points, count in self.points.items() if points is not None)
         return earned / self.judged if self.judged else None
 
     @property
     def rows(self) -> list[tuple[str, int]]:
-        """A row for each number of points, the highest first, with how many have it; then the unjudged."""
+        """For each number of points, the highest first, how many students have it; the unjudged come last."""
         whole = [(str(points), self.points[points]) for points in range(self.total, -1, -1)]
         return [*whole, ("not judged", self.points[None])] if self.points[None] else whole
 
     @property
     def mistakes(self) -> list[tuple[str, bool, int, str, list[tuple[str, str]]]]:
-        """Name, whether it is a known mistake's, count, hint, who made it; the most frequent first."""
+        """Name, whether it is a known mistake, count, hint and students; the most frequent first."""
         found = sorted(self.faults.items(), key=lambda item: (-item[1], item[0]))
         hint = {name: min(texts, key=lambda text: (-texts[text], text)) for name, texts in self.hints.items()}
         return [
@@ -85,7 +81,7 @@ class TaskCount:
 
 @dataclass(frozen=True)
 class Row:
-    """One student's line. tasks: the points of each; None where there are none."""
+    """One student's row. tasks: the points for each task; None if it was not judged."""
 
     student: str
     link: str
@@ -97,24 +93,23 @@ class Row:
 
 @dataclass
 class Summary:
-    """What a class did with one assignment."""
+    """A class's results for one assignment."""
 
     assignment: str
     total: int = 0
     states: Counter[str] = field(default_factory=Counter)
     tasks: dict[str, TaskCount] = field(default_factory=dict)
-    look: dict[str, list[tuple[str, str, str]]] = field(
-        default_factory=dict
-    )  # state: (student, reason, link)
-    remarks: list[tuple[str, str]] = field(default_factory=list)  # (student, which file was taken …)
+    # By state: (student, reason, link).
+    look: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
+    remarks: list[tuple[str, str]] = field(default_factory=list)  # (student, which file was graded …)
     rows: list[Row] = field(default_factory=list)
     solution: str = ""  # the likeness of the solution
     _alike: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
-    lacking: Counter[str] = field(default_factory=Counter)  # modules that were not there, by students
+    lacking: Counter[str] = field(default_factory=Counter)  # missing module: number of students
 
     def add(self, result: Result, out: Path) -> None:
         missed = {match[1] for each in result.stopped if (match := MISSING.match(each.error))}
-        self.lacking.update(missed - ELSEWHERE)
+        self.lacking.update(missed - CLOUD_MODULES)
         link = _link(out, result)
         self.total = result.total
         self.states[result.state] += 1
@@ -139,7 +134,7 @@ class Summary:
 
     @property
     def distribution(self) -> list[tuple[str, int]]:
-        """How many students have how many points in all, in at most about twenty steps, the highest first."""
+        """How many students have how many points, in about twenty steps at most, the highest first."""
         width = max(1, -(-self.total // 20))
         found = Counter(row.points // width for row in self.rows if row.points is not None)
         steps = [
@@ -155,7 +150,7 @@ class Summary:
 
     @property
     def alike(self) -> list[tuple[list[tuple[str, str]], bool]]:
-        """Students whose answers are the same code, or the solution's."""
+        """Groups of students with the same code, each with whether it is the solution's code."""
         return [
             (sorted(students), code == self.solution)
             for code, students in self._alike.items()
@@ -164,7 +159,7 @@ class Summary:
 
     @property
     def alarms(self) -> list[str]:
-        """What befell so many that the exercise or the grader, and not each of them, may be the cause."""
+        """Sentences about problems so frequent that the exercise or the grader may be the cause."""
         handed_in = self.count - self.states["missing"]
         found = [
             f"{self.states[state]} of {handed_in} submissions of {self.assignment} are in the state {state}:"
@@ -194,7 +189,7 @@ def first_sentence(text: str) -> str:
 
 
 def _link(out: Path, result: Result) -> str:
-    """Where more is said of a result: the teacher's page, else the feedback, else the result itself."""
+    """Return a link to the teacher's page, otherwise to the feedback, otherwise to the saved result."""
     name = f"{safe_name(result.student)}.html"
     pages = [out / folder / result.assignment / name for folder in ("students", "feedback")]
     there = next((page for page in pages if page.exists()), None)
@@ -203,7 +198,10 @@ def _link(out: Path, result: Result) -> str:
 
 
 def write_summary(out: Path, results: Iterable[Result], solutions: Mapping[str, str] = NOTHING) -> list[str]:
-    """Write the page and return its alarms, each a sentence. solutions: the likeness of each assignment's."""
+    """Write the page and return its alarms, each a sentence.
+
+    solutions: the likeness of each assignment's solution.
+    """
     found: dict[str, Summary] = {}
     for result in results:
         name = result.assignment

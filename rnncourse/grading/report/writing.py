@@ -1,4 +1,4 @@
-"""Write files so that a reader sees the old file or the new one, never half of it."""
+"""Write files so that a reader sees either the old or the new version, never half of one."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from typing import BinaryIO
 
 from rnncourse.grading.errors import UserError
 
-# A cell that begins with one of these is a formula to a spreadsheet, which may start programs.
+# A spreadsheet reads a cell that begins with one of these as a formula, which may start programs.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to, which takes the place of `path` only once it is whole.
+    """Yield a file to write to, which replaces `path` once it is complete.
 
-    Cut off before that, it leaves `path` as it was, and a hidden .tmp file that the next run writes over.
-    UserError where it can't be written: the disk is full, say, or the folder is another user's.
+    If the writing is interrupted, `path` is unchanged, and the next run overwrites the hidden .tmp file that
+    is left. Raise UserError if it cannot be written, for example because the disk is full.
     """
     with as_user_error(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,23 +32,23 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def as_user_error(path: Path) -> Iterator[None]:
-    """Turn the system's refusal to write `path` into a sentence."""
+    """Turn an OSError while `path` is written into a UserError."""
     try:
         yield
     except OSError as error:
-        raise UserError(f"{path} can't be written ({error.strerror or error})") from None
+        raise UserError(f"{path} cannot be written ({error.strerror or error})") from None
 
 
 @contextmanager
 def exclusive_folder(out: Path) -> Iterator[None]:
-    """Let no other run write into this folder meanwhile; UserError where one does. Its end frees it."""
+    """Lock the folder against other runs until the block ends; raise UserError if another run holds it."""
     with as_user_error(out):
         folder = os.open(out, os.O_RDONLY)
     try:
         try:
             fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            words = "wait for its end, or pass another --out"
+            words = "wait until it ends, or pass another --out"
             raise UserError(f"another run is writing into {out}: {words}") from None
         yield
     finally:
@@ -56,10 +56,10 @@ def exclusive_folder(out: Path) -> Iterator[None]:
 
 
 def to_utf8(text: str) -> bytes:
-    r"""UTF-8. Half a surrogate pair, which is no character, goes as \udXXX: JSON reads it back as it is."""
+    r"""Encode as UTF-8. Half a surrogate pair, which UTF-8 lacks, becomes \udXXX, which JSON reads back."""
     return text.encode("utf-8", "backslashreplace")
 
 
 def as_text_cell(text: str) -> str:
-    """A spreadsheet takes what begins with ' for text."""
+    """Put ' before a text that a spreadsheet would read as a formula."""
     return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text

@@ -1,1 +1,1 @@
-"""Run a student's notebook behind walls and bring its answers back."""
+"""Run a student's notebook in a sandbox and return its answers."""

@@ -1,16 +1,18 @@
-"""How the cells of a notebook are run, as a source text of its own.
+"""The loop that runs the cells of a notebook, as source text.
 
-The runner executes this text in a namespace that holds nothing else, so that no frame under a student's code
-leads to the grader's objects."""
+The runner executes this text in a namespace of its own, so no frame below a student's code leads to the
+grader's objects.
+"""
 
-# A cell is run as plain Python, its magics as IPython writes them; one with a top-level await by IPython,
-# which is ten times slower. What the sandbox refuses, or this machine lacks, ends one statement and not its
-# cell.
-# errors: of each statement that stopped (the cell's source, the cell's number, the statement's number from
-# 0 on or -1 for all, the line's number in the cell or 0, the error's name and words, did the cell go on?).
+# A cell runs as plain Python; IPython translates its magics. Only a cell with a top-level await is run by
+# IPython itself, which is ten times slower. If the sandbox refuses something, or this machine lacks it, that
+# ends the statement but not its cell.
+# errors has a tuple for each statement that stopped: the cell's source and number, the statement's number
+# (from 0; -1 for the whole cell), the line's number in the cell (or 0), the error's name and message, and
+# whether the cell continued.
 CELLS = """
 LACKING = (OSError, ImportError, EOFError)
-WORDS = ("is not open to code that is graded", "CUDA", "NVIDIA")
+WORDS = ("is not available to graded code", "CUDA", "NVIDIA")
 PLAIN = ("%%time", "%%capture", "%%prun")
 lost = set()
 now = [0]

@@ -1,4 +1,4 @@
-"""A warm server and its folder, seen from the grader: started, asked, started again should it die, ended."""
+"""The grader's side of a warm server: start it, send it jobs, restart it if it dies, stop it."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from rnncourse.grading.sandbox.pipes import read, read_message, send
 from rnncourse.grading.sandbox.walls import empty_folder, kill_processes_of, unused_uid
 
 CHECKS = Path(__file__).parents[2] / "checks"
-PREFIX = "rnncourse-"  # of a server's folder in the system's temporary one
+PREFIX = "rnncourse-"  # of a server's folder in the system's temporary folder
 SERVER_ENDED = b"the server that runs notebooks ended"
 SERVER = "rnncourse.grading.sandbox.server"
-# Of the teacher's own environment, which may hold passwords: what a Python needs to start.
-HANDED_ON = ["PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX"]
-HANDED_ON += ["LANG", "LC_ALL", "TZ"]
+# Only what Python needs to start is inherited: the teacher's environment may contain passwords.
+INHERITED = ["PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX"]
+INHERITED += ["LANG", "LC_ALL", "TZ"]
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
-    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # large pages: a third less for a fork
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",  # large pages make a fork a third faster
 }
 
 
 def remove_left_behind() -> None:
-    """Remove the folders of servers whose grader was killed: nobody holds those."""
+    """Remove the folders of servers whose grader was killed: no process holds their lock."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with suppress(OSError):
             held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -47,10 +47,13 @@ def remove_left_behind() -> None:
 
 
 class SandboxClient:
-    """`with Host(hidden) as host: host.run(job)`. Callers in several threads wait for one another.
+    """A client of one warm server: `with SandboxClient(hidden) as client: client.run(job)`.
 
-    hidden: what no student's code may read, beside the exercise sets. Only Python, its packages and
-    the system's libraries can be read at all.
+    Several threads may use it; they wait for one another. Students' code can read only Python, its packages
+    and the system's libraries.
+
+    Args:
+        hidden: paths among those that students' code must not read, in addition to the exercise sets.
     """
 
     def __init__(self, hidden: Iterable[Path] = ()) -> None:
@@ -71,12 +74,12 @@ class SandboxClient:
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         self.folder.chmod(0o711)
         self._held = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        fcntl.flock(self._held, fcntl.LOCK_SH)  # until this process ends, in whatever way
+        fcntl.flock(self._held, fcntl.LOCK_SH)  # held until this process ends, however it ends
         self.uid = unused_uid()
         process = subprocess.Popen(
             [
                 sys.executable,
-                "-P",  # the folder where the teacher stands may hold a student's torch.py
+                "-P",  # the working directory may contain a student's torch.py
                 "-m",
                 SERVER,
                 str(self.folder / "box"),
@@ -84,14 +87,14 @@ class SandboxClient:
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={name: os.environ[name] for name in HANDED_ON if name in os.environ} | ENVIRONMENT,
-            start_new_session=True,  # Ctrl-C is for the grader, which then ends it
+            env={name: os.environ[name] for name in INHERITED if name in os.environ} | ENVIRONMENT,
+            start_new_session=True,  # Ctrl-C must reach the grader only, which then ends the server
         )
         assert process.stdin is not None
         assert process.stdout is not None
         self._process, self._requests, self._replies = process, process.stdin, process.stdout
         self._send(json.dumps([str(path) for path in self.hidden]).encode())
-        self._receive()  # it is ready
+        self._receive()  # the server is ready
 
     def stop(self) -> None:
         process, self._process = self._process, None
@@ -100,7 +103,7 @@ class SandboxClient:
         self._requests.close()
         try:
             process.wait(1)
-        except subprocess.TimeoutExpired:  # a student's code is being run: its processes end with it
+        except subprocess.TimeoutExpired:  # student code is running; it must end with the server
             process.kill()
             process.wait()
             if self.uid is not None:
@@ -111,12 +114,12 @@ class SandboxClient:
         os.close(self._held)
 
     def restart(self) -> None:
-        """Let the next job have a fresh server."""
+        """Stop the server; the next job starts a fresh one."""
         with self._one_at_a_time:
             self.stop()
 
     def run(self, job: Job) -> JobResult:
-        """Run a job, on a new server where there is none. If the server ends meanwhile, that is a fault."""
+        """Run a job; start a server if there is none. If the server ends meanwhile, the result is a fault."""
         with self._one_at_a_time:
             try:
                 if self._process is None:

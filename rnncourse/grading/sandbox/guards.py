@@ -1,4 +1,4 @@
-"""What keeps a student's code from the checks and from the operations that a task asks to build."""
+"""Keep a student's code away from the checks and from the operations that a task asks it to build."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DENIED_EVENTS: tuple[str, ...] = (
     "cpython.PyInterpreterState_New",
 )
 DENIED_EVENTS += ("os.posix_spawn", "os.system", "subprocess.", "socket.", "pty.", "sys.addaudithook")
-# torch's recurrent operations, as its dispatcher knows them: below Python, so however they are called.
+# torch's recurrent operations by their names in its dispatcher, which every way to call them goes through.
 OPERATIONS = {
     "torch.lstm_cell": ("lstm_cell", "_thnn_fused_lstm_cell"),
     "torch.gru_cell": ("gru_cell", "_thnn_fused_gru_cell"),
@@ -39,7 +39,7 @@ OPERATIONS = {
 
 
 class _CheckStandIn:
-    """In place of a check, which holds the answers: it takes any call, says nothing and gives all points."""
+    """Stands in for a check, which contains answers: accepts any call, prints nothing, returns all points."""
 
     def __init__(self, points: int) -> None:
         self.points = points
@@ -54,7 +54,7 @@ class _CheckStandIn:
 
 
 class _CheckFinder:
-    """Finds rnncourse.checks.<set>, and puts a module there with what the set gives, and no check."""
+    """Finds rnncourse.checks.<set>: a module with what the set gives to learners, and stand-in checks."""
 
     def __init__(self, given: dict[str, types.ModuleType], points: dict[str, int]) -> None:
         self.given, self.points = given, points
@@ -82,44 +82,44 @@ class _CheckFinder:
 
 
 class ForbiddenCallError(BaseException):
-    """The thing to build was called."""
+    """A student's code called the thing that it should build."""
 
 
 def forbid_recordings() -> None:
-    """Of torch's recurrent operations: torch.jit.trace, or a mode, would keep what they are made of."""
+    """Forbid recordings of torch's recurrent operations: torch.jit.trace or a mode would save their parts."""
 
     def deny(*arguments, **named):
-        raise RuntimeError("torch's recurrent operations can't be recorded in code that is graded.")
+        raise RuntimeError("torch's recurrent operations cannot be recorded in graded code.")
 
     for name in ("Tracer", "PythonTLSSnapshot"):
         table = torch._C._dispatch_library("IMPL", "aten", name, "grading")
         for operations in OPERATIONS.values():
             for operation in operations:
                 table.impl(operation, torch._C._dispatch_key_parse(name), deny)
-        ctypes.pythonapi.Py_IncRef(ctypes.py_object(table))  # for good
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(table))  # never freed, or the entries would be removed
 
 
 def operation_lock() -> Callable[[tuple[str, ...]], None]:
-    """lock(names): these of torch's operations are gone from this process, however they are called."""
+    """Return lock(names), which disables these torch operations in this process, however they are called."""
     library, keys, by_name = torch._C._dispatch_library, torch._C.DispatchKey, OPERATIONS
     keep, boxed = ctypes.pythonapi.Py_IncRef, ctypes.py_object
     tables = [(name, getattr(keys, name)) for name in ("CompositeImplicitAutograd", "CPU", "AutogradCPU")]
 
     def deny(*arguments, **named):
         raise ForbiddenCallError(
-            "this calls torch's own recurrent operation: that is the thing to build here."
+            "this calls torch's own recurrent operation: that is what you should build here."
         )
 
     STAND_INS[id(deny.__code__)] = "torch's own recurrent operation"
 
     def lock(names: tuple[str, ...]) -> None:
         for key_name, key in tables:
-            # Not made before: it could be found then, and reset.
+            # Made here and not earlier, when a student's code could have found and reset it.
             table = library("IMPL", "aten", key_name, "grading")
             for name in names:
                 for operation in by_name[name]:
                     table.impl(operation, key, deny)
-            keep(boxed(table))  # what a table put in place is taken away with it
+            keep(boxed(table))  # if the table were freed, its entries would be removed
 
     return lock
 
@@ -138,19 +138,19 @@ def audit_hook() -> Callable[[str, tuple], None]:
                 and (caller is not None and caller.f_code is answering)
             )
             if not ours:
-                # Python itself takes away a profile function for which the stack had no room.
-                room = deepest() // 3 if event == "sys.setprofile" else -1  # C has its part of it
+                # If the stack has no room left for a profile function, Python itself removes it.
+                room = deepest() // 3 if event == "sys.setprofile" else -1  # C uses part of the stack
                 while room > 0 and frame is not None:
                     room, frame = room - 1, frame.f_back
                 if room == 0:
                     raise RecursionError("maximum recursion depth exceeded")
-                raise RuntimeError(f"{event} is not open to code that is graded")
+                raise RuntimeError(f"{event} is not available to graded code")
 
     return hook
 
 
 def hide_grader() -> None:
-    """Take this package, and what evaluates, out of a student's reach."""
+    """Remove this package and the code that evaluates answers from sys.modules."""
     hidden = ("rnncourse.grading", "rnncourse.checks.framework", "rnncourse.checks.uses", "pyseccomp")
     for name in [name for name in sys.modules if name.startswith(hidden)]:
         parent, _, own = name.rpartition(".")

@@ -1,8 +1,8 @@
-"""What an honest notebook may call and a sandbox can't allow: here nothing comes of it, and the cell goes on.
+"""Replace functions that an honest notebook may call and a sandbox cannot allow by ones that do nothing.
 
-A notebook installs packages, asks for input, starts a profiler or a data loader's processes. Refused, each
-would stop its cell, and an answer below it would be lost. A student's code can reach what is defined here, so
-this module imports nothing of the grader's.
+A notebook may install packages, ask for input, start a profiler or a data loader's processes. If the sandbox
+refused such a call, its cell would stop and an answer below it would be lost. A student's code can reach what
+is defined here, so this module imports nothing from the grader.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from IPython.utils.text import SList
 
 NAME = "student"
 WORKERS = {"num_workers", "timeout", "multiprocessing_context", "prefetch_factor", "persistent_workers"}
-# Magics that run other programs, or change what is installed.
+# Magics that run other programs or install packages.
 MAGICS = {
     *("pip", "conda", "mamba", "micromamba", "uv", "system", "sx", "sc"),
     *("bash", "sh", "script", "cmd", "perl", "ruby", "python", "python2", "python3", "pypy"),
@@ -35,7 +35,7 @@ RUNNING = {"time", "timeit", "run", "prun", "capture"}  # magics that run a stud
 
 
 class EndedProcess:
-    """In place of subprocess.Popen: a program that has ended, well and without a word."""
+    """Stands in for subprocess.Popen: a program that has ended successfully and printed nothing."""
 
     def __init__(self, args: Any, *positional: Any, **options: Any) -> None:
         words = ("text", "universal_newlines", "encoding", "errors")
@@ -72,17 +72,17 @@ class EndedProcess:
 
 
 def make_harmless() -> None:
-    """Replace these in this process, for good. From here on no program can be started."""
+    """Replace such functions in this process. From then on, no program can be started."""
     builtins.input = lambda prompt="": ""
     getpass.getpass = lambda *arguments, **named: ""
-    os.environ.update(LOGNAME=NAME, USER=NAME)  # what getpass.getuser reads
+    os.environ.update(LOGNAME=NAME, USER=NAME)  # getpass.getuser reads these
     os.getlogin = lambda: NAME
     os.system = lambda command: 0
     subprocess.Popen = EndedProcess  # type: ignore[misc, assignment]
     webbrowser.open = lambda *arguments, **named: False
     for name in ("get_objects", "get_referrers", "get_referents"):
         setattr(gc, name, lambda *arguments, **named: [])
-    platform.platform(), platform.uname().processor, platform.python_build()  # asks, and remembers
+    platform.platform(), platform.uname().processor, platform.python_build()  # these are cached
     for name in ("enable", "disable"):
         setattr(cProfile.Profile, name, lambda self, *arguments, **named: None)
     cProfile.Profile.create_stats = _no_stats  # type: ignore[method-assign]
@@ -94,11 +94,11 @@ def make_harmless() -> None:
 
 
 def _no_stats(self: Any) -> None:
-    self.stats = {("notebook", 1, "cell"): (1, 1, 0.0, 0.0, {})}  # pstats wants one
+    self.stats = {("notebook", 1, "cell"): (1, 1, 0.0, 0.0, {})}  # pstats fails without an entry
 
 
 def _signal(real: Any) -> Any:
-    """A cell is not run in the main thread, where alone a handler can be set: elsewhere none is."""
+    """Return signal.signal without its error: cells do not run in the main thread, where handlers are set."""
 
     def handle(number: Any, handler: Any) -> Any:
         try:
@@ -119,7 +119,7 @@ def _trace(func: Any, *arguments: Any, **named: Any) -> Any:
 
 
 def _without_workers(loader: Any) -> None:
-    """A data loader that is asked for worker processes does its work itself."""
+    """Make a data loader ignore `num_workers` and load the data in its own process."""
     begin = loader.__init__
 
     @functools.wraps(begin)
@@ -133,7 +133,7 @@ def _without_workers(loader: Any) -> None:
 
 
 def _without_programs(shell: Any) -> None:
-    """`!command` and package magics do nothing; other magics that fail are passed over."""
+    """Make `!command` and package magics do nothing, and ignore the errors of other magics."""
     shell.system = shell.system_raw = shell.system_piped = lambda command: None
     shell.getoutput = lambda command, split=True, depth=0: SList([]) if split else ""
     for kind in ("run_line_magic", "run_cell_magic"):

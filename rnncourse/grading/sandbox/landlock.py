@@ -1,4 +1,4 @@
-"""Landlock: which files a process may read and write, and whether it may use TCP. See landlock(7)."""
+"""Restrict with Landlock which files a process may read and write, and TCP. See landlock(7)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rnncourse.grading.sandbox.system import checked, libc
 
 # Landlock's system calls have the same numbers on every architecture.
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF, RULE_PATH_BENEATH = 444, 445, 446, 1
-# Access rights to files, bit by bit, and in which version of Landlock they came.
+# Access rights to files, bit by bit, and all rights that exist since a version of Landlock.
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 ALL_FILE_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 MAKE_DEVICES = (1 << 6) | (1 << 9) | (1 << 10) | (1 << 11)  # character, socket, fifo, block
@@ -28,7 +28,7 @@ def landlock_version() -> int:
 
 
 def readable_paths(hidden: tuple[Path, ...]) -> Iterator[Path]:
-    """Python, its packages and the system's libraries, without what is hidden."""
+    """Yield Python, its packages and the system's libraries, without the hidden paths."""
     library = Path(__file__).parents[2]
     roots = [sys.prefix, sys.base_prefix, *map(sysconfig.get_path, ("stdlib", "purelib", "platlib"))]
     roots += ["/usr", "/lib", "/lib64", "/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"]
@@ -46,7 +46,7 @@ def readable_paths(hidden: tuple[Path, ...]) -> Iterator[Path]:
 
 
 def _without(root: Path, hidden: tuple[Path, ...]) -> Iterator[Path]:
-    """`root` if nothing hidden is in it; else its entries, as far as nothing hidden is in them."""
+    """Yield `root` if it contains nothing hidden, otherwise the parts of it that contain nothing hidden."""
     if not any(path == root or root in path.parents for path in hidden):
         yield root
     elif root not in hidden:

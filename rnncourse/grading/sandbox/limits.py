@@ -1,4 +1,4 @@
-"""How much one submission may use."""
+"""The resources that one submission may use."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limits:
-    """For one submission. memory: bytes beyond what its process starts with. cpu: seconds of processor time
-    of all its cells (a task's cases have the check's limit); wall: seconds by the clock, for cells that wait,
-    and more of them, since a busy machine is not the student's fault. file: bytes of one file. walls: False
-    for no sandbox."""
+    """The limits for one submission.
+
+    memory: bytes, in addition to what its process starts with. cpu: seconds of processor time for all cells
+    (the cases of a task have their check's own limit). wall: seconds by the clock, for cells that only wait;
+    more than `cpu`, since a busy machine is not the student's fault. file: bytes in one file. walls: False
+    for no sandbox.
+    """
 
     memory: int = 2 * 2**30
     cpu: int = 120

@@ -1,7 +1,7 @@
 """The messages between the grader (client.py) and its warm server (server.py): JSON and raw bytes.
 
-No function, class or closure is sent, so that nothing hangs on how a version of a library pickles them: a
-check's `use` goes by the names of its module and of itself.
+No function, class or closure is sent, so nothing depends on how a version of a library pickles them. The
+`use` of a check is sent as the names of a module and an attribute.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ Buffer = bytes | mmap.mmap | memoryview
 
 @dataclass(frozen=True)
 class Task:
-    """What the answerer must know of a check; no answer is in it.
+    """What the answerer must know about a check. It contains no answers.
 
-    use: the module and the name of its Use. seconds: for one case. cases: how many there are.
+    use: the module and the name of the check's Use. seconds: the time limit for a case. cases: their number.
     """
 
     name: str
@@ -32,7 +32,10 @@ class Task:
 
 @dataclass(frozen=True)
 class Group:
-    """Tasks that one answerer answers. locked: the names of torch's operations that all of them build."""
+    """The tasks that one answerer answers.
+
+    locked: the names of the torch operations that all of them build.
+    """
 
     tasks: tuple[Task, ...]
     locked: tuple[str, ...]
@@ -40,9 +43,9 @@ class Group:
 
 @dataclass(frozen=True)
 class Plan:
-    """The part of a job that is neither a student's nor secret.
+    """The part of a job that contains neither a student's work nor secrets.
 
-    optimizers: whether a cell seems to use torch.optim. points: of each check, by its name.
+    optimizers: whether a cell seems to use torch.optim. points: each check's points, by its name.
     """
 
     groups: tuple[Group, ...]
@@ -70,9 +73,11 @@ def _task(name: str, use: list[str], forbid: list[str], seconds: float, cases: i
 
 @dataclass(frozen=True)
 class Job:
-    """One notebook to run. steps: cells' sources and Groups. inputs: for each group a message of wire.py.
+    """One notebook to run.
 
-    points: of each check, by its name. files: what lies beside the notebook, by its name.
+    steps: the cells' sources, and a Group wherever tasks are answered. inputs: for each group, the cases'
+    inputs as packed by wire.py. points: each check's points, by its name. files: the files beside the
+    notebook, by name.
     """
 
     steps: list[str | Group]
@@ -89,7 +94,7 @@ class Job:
 
     @property
     def script(self) -> bytes:
-        """What the runner reads: each cell's source, or null where the next group has its turn; the files."""
+        """The runner's part of the job: each cell's source, with null for the next group; and the files."""
         steps = [step if isinstance(step, str) else None for step in self.steps]
         files = {name: data.decode("latin-1") for name, data in self.files.items()}
         return json.dumps({"steps": steps, "files": files}).encode()
@@ -97,13 +102,14 @@ class Job:
 
 @dataclass
 class JobResult:
-    """What came of a job.
+    """The outcome of a job.
 
-    answers: a message of wire.py for each task, in the order of the steps; None where there is none.
-    ends: why there is none, "timeout", "crashed" or "fault"; "" where there is an answer. end: the same of
-    the whole notebook. fault: an error of the grader's own code, in words. at: the number, counted from 1, of
-    the step that was being run when the notebook's process ended; 0 before the first. stopped: JSON, what the
-    runner says of statements that stopped (cells.py has the fields).
+    answers: for each task in the order of the steps, its answers as packed by wire.py, or None.
+    ends: for each task, "" if it was answered, otherwise why not: "timeout", "crashed" or "fault".
+    end: the same for the whole notebook. fault: an error in the grader's own code, in words.
+    at: the number, counted from 1, of the step that was running when the notebook's process ended; 0 if it
+    ended before the first. stopped: the runner's report of statements that stopped, as JSON (cells.py decodes
+    it).
     """
 
     answers: list[Buffer | None] = field(default_factory=list)
@@ -114,7 +120,7 @@ class JobResult:
     stopped: Buffer = b"[]"
 
     def header(self) -> bytes:
-        """Everything but what a student's process has written, which follows it; of that the lengths."""
+        """Return everything except the student's bytes, which follow the header, but with their lengths."""
         lengths = [None if answer is None else len(answer) for answer in self.written]
         return json.dumps({"lengths": lengths, "ends": self.ends, "end": self.end, "at": self.at}).encode()
 

@@ -1,4 +1,4 @@
-"""Messages through a pipe: eight bytes of length, then the bytes."""
+"""Send and receive messages through a pipe: eight bytes of length, then the bytes."""
 
 from __future__ import annotations
 

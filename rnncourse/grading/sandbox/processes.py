@@ -1,4 +1,4 @@
-"""A server's children: how each is signalled, waited for and ended, and what the system says of them."""
+"""Signal, wait for and end a server's child processes, and ask the system about them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class Process:
-    """A child of this process."""
+    """A child process of this process."""
 
     def __init__(self, pid: int) -> None:
         self.pid, self.file = pid, os.pidfd_open(pid)
@@ -20,7 +20,7 @@ class Process:
             signal.pidfd_send_signal(self.file, number)
 
     def wait_stopped(self) -> bool:
-        """Until it is stopped. False if it has ended instead."""
+        """Wait until the process is stopped; return False if it has ended instead."""
         _, status = os.waitpid(self.pid, os.WUNTRACED)
         if os.WIFSTOPPED(status):
             return True
@@ -28,7 +28,7 @@ class Process:
         return False
 
     def end(self) -> int:
-        """Wait for its end; its exit status, or minus the signal that ended it."""
+        """Wait until it ends; return its exit status, or minus the number of the signal that ended it."""
         if self.status is None:
             _, status = os.waitpid(self.pid, 0)
             self.status = os.waitstatus_to_exitcode(status)
@@ -43,8 +43,8 @@ class Process:
 
 
 def why_ended(process: Process) -> str:
-    """Of a process that has ended before it should."""
-    process.signal(signal.SIGKILL)  # of no effect on one that has
+    """Return "timeout" or "crashed" for a process that ended too early; kill it if it has not ended."""
+    process.signal(signal.SIGKILL)  # has no effect on a process that has ended
     return "timeout" if process.end() == -signal.SIGXCPU else "crashed"
 
 
@@ -53,7 +53,7 @@ def children() -> list[int]:
 
 
 def kill_all_children() -> None:
-    """All of them; RuntimeError, which ends this server, if they are made quicker than they die."""
+    """Kill all children; raise RuntimeError, which ends the server, if they multiply faster than they die."""
     for _ in range(1000):
         left = children()
         if not left:
@@ -64,11 +64,11 @@ def kill_all_children() -> None:
         for pid in left:
             with suppress(ChildProcessError):
                 os.waitpid(pid, 0)
-    raise RuntimeError("a student's processes can't be ended")
+    raise RuntimeError("a student's processes cannot be ended")
 
 
 def switches(pid: int) -> list[str]:
-    """How often each thread of a process has been given a processor, by now: it changes if one wakes."""
+    """Return how often each thread of a process has been scheduled so far: it changes if a thread wakes."""
     found = []
     for status in sorted(Path(f"/proc/{pid}/task").glob("*/status")):
         with suppress(OSError):

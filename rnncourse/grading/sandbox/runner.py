@@ -1,13 +1,13 @@
-"""A student's process: runs the cells of one notebook; at the checks a copy of itself answers the cases.
+"""The student's process: it runs the cells of one notebook, and copies of it answer the checks' cases.
 
-Two roles. The *runner* executes the cells, in a thread, so that no frame of this module lies under a
-student's code. At a check it clones itself; the copy, the *answerer*, is the server's child, and while it is
-at work the runner is stopped. So a task's inputs and its answers are out of reach of threads that cells have
-left behind, and what is forbidden in an answerer is forbidden for good.
+It has two roles. The *runner* executes the cells in a thread, so that no frame of this module lies below a
+student's code. At a check it clones itself. The copy, the *answerer*, is the server's child, and the runner
+is stopped while the copy works. Threads that cells have left behind therefore cannot reach a task's inputs
+and answers, and what is forbidden in an answerer cannot be allowed again.
 
-Nothing here is called, or can be found, by a student's code before the answerer has locked itself: not by a
-module's name (it is taken out of sys.modules), not through gc or ctypes (refused by an audit hook, which
-nothing removes), not by replacing a builtin (the runner's loop calls none).
+A student's code can neither call nor find anything in this module before the answerer has locked itself: not
+by a module's name (it is removed from sys.modules), not through gc or ctypes (an audit hook refuses them, and
+nothing removes it), not by replacing a builtin (the runner's loop calls none).
 """
 
 from __future__ import annotations
@@ -45,18 +45,18 @@ SIGCHLD, SYS_CLONE = 17, {"x86_64": 56, "aarch64": 220}
 
 @dataclass(frozen=True)
 class Channel:
-    """The runner's and the answerer's ends of their pipes: numbers of open files."""
+    """The runner's and the answerer's ends of their pipes, as numbers of open files."""
 
-    up: int  # to the server: "here I am" (the answerer), then its answer
-    down: int  # to the answerer: a task's inputs
+    up: int  # to the server: the answerer reports that it exists, then sends its answers
+    down: int  # to the answerer: the inputs of its tasks
     go: int  # to the runner: a byte when the answerer is done
-    page: SharedPage  # to the server, which reads it when all is over
+    page: SharedPage  # to the server, which reads it at the end
 
 
 class SharedPage:
-    """Memory that the server shares with one submission's processes: how far they came, and what failed.
+    """Memory that the server shares with one submission's processes, for their progress and a failure.
 
-    step: the number, from 1 on, of the step that is being run; 0 until a student's code may have run.
+    step: the number, counted from 1, of the step that is running; 0 until a student's code may have run.
     fault: an error in the grader's own code, in words.
     """
 
@@ -65,18 +65,18 @@ class SharedPage:
         self.step = memoryview(self._memory)[:4].cast("I")
 
     def blame(self, error: BaseException) -> None:
-        """Note that the grader's own code failed."""
+        """Record that the grader's own code failed."""
         words = f"{type(error).__name__}: {error}".encode("utf-8", "replace")[:500]
         self._memory[4:6] = len(words).to_bytes(2, "little")
         self._memory[6 : 6 + len(words)] = words
 
     def keep_apart(self) -> None:
-        """Let no later fork inherit it."""
+        """Exclude the page from later forks."""
         self._memory.madvise(mmap.MADV_DONTFORK)
 
     @property
     def fault(self) -> memoryview:
-        """What is noted, or nothing; not copied."""
+        """The recorded error, or nothing; a view, not a copy."""
         length = min(int.from_bytes(self._memory[4:6], "little"), 500)
         return memoryview(self._memory)[6 : 6 + length]
 
@@ -88,9 +88,9 @@ def run(
     uses: dict[tuple[str, str], Use],
     given: dict[str, types.ModuleType],
 ) -> None:
-    """Live the runner's life: run the cells, and have each group's tasks answered where it has its turn.
+    """Run the cells, have each group's tasks answered where the plan says, and end the process.
 
-    Ends the process. given: for each set the module of what it gives to the learner, where there is one.
+    given: for each exercise set, the module with what it gives to learners, if there is one.
     """
     groups = iter(plan.groups)
     script = json.loads(read_message(channel.down))
@@ -101,8 +101,8 @@ def run(
     begin, finished = _thread.allocate_lock(), _thread.allocate_lock()
     begin.acquire()
     finished.acquire()
-    # What lies under a cell's frames is CELLS, whose globals hold this and nothing else. It is one thread for
-    # all cells: one that ends could hold a lock of the C library's at the moment of the clone.
+    # The frames below a cell's are those of CELLS, whose globals hold only this. One thread runs all cells:
+    # a thread that is ending could hold a lock of the C library at the moment of the clone.
     apart = {"shell": shell, "errors": errors, "text": text, "begin": begin, "finished": finished}
     apart |= {"cache": linecache.cache, "ast": ast, "sys": sys}
     exec(CELLS, apart)
@@ -122,15 +122,15 @@ def run(
     hide_grader()
     sys.addaudithook(audit_hook())
     _thread.start_new_thread(apart["cells"], ())
-    begin.release()  # one empty cell: then that thread has begun, and holds nothing
+    begin.release()  # run one empty cell: after it, the thread has started and holds no locks
     finished.acquire()
-    # From here to lock(), no builtin and no function of Python's: a student may have replaced them.
+    # From here to lock(), call no builtin and no Python function: a student may have replaced them.
     for step in steps:
         number = number + 1
         at[0] = number
         if step.__class__ is GROUP:
             if clone() == 0:
-                collect_no_more()  # or finalizers, which are a student's code, could run here
+                collect_no_more()  # otherwise finalizers, which are a student's code, could run here
                 lock(step.locked)
                 prepare()
                 collect_again()
@@ -142,7 +142,7 @@ def run(
             begin.release()
             finished.acquire()
     write(up, DONE)
-    # All tasks are answered. Whatever a student has replaced, only what is told of the cells can suffer.
+    # All tasks are answered. What a student has replaced can now affect only the report about the cells.
     stopped = [entry[1:] for entry in errors[:MOST_STOPPED]]
     send(up, json.dumps(stopped).encode("utf-8", "replace"))
     leave(0)
@@ -159,11 +159,14 @@ def _shell():
 
 
 def _cloner() -> Callable[[], int]:
-    """A fork whose child is the server's, not the runner's; 0 there. The C library never forks so."""
+    """Return a fork function (0 in the child) whose child belongs to the server, not to the runner.
+
+    The C library has no such fork, so it is a system call.
+    """
     number = SYS_CLONE[os.uname().machine]
     flags, zero = ctypes.c_ulong(CLONE_PARENT | SIGCHLD), ctypes.c_ulong(0)
     syscall, python = ctypes.PyDLL(None).syscall, ctypes.pythonapi
-    # The import lock, as os.fork takes it, but none of the functions that a student may have had registered.
+    # Take the import lock, as os.fork does, but call no function that a student may have registered.
     before, parent, child = _imp.acquire_lock, _imp.release_lock, python.PyOS_AfterFork_Child
     child.restype = None
     arguments = ctypes.c_long(number), flags, zero, zero, zero, zero
@@ -172,7 +175,7 @@ def _cloner() -> Callable[[], int]:
     def clone() -> int:
         hooks.clear()
         before()
-        pid = syscall(*arguments)  # a tuple that is there: to make one could begin a collection
+        pid = syscall(*arguments)  # the tuple exists already: making one could start a garbage collection
         child() if pid == 0 else parent()
         return pid
 
@@ -181,7 +184,10 @@ def _cloner() -> Callable[[], int]:
 
 @functools.cache
 def hooks_in_child() -> list:
-    """Where Python keeps what os.register_at_fork has for a child. Asked before gc.freeze, which hides it."""
+    """Return Python's own list of os.register_at_fork's functions for a child.
+
+    It must be found before gc.freeze hides it.
+    """
 
     def mark() -> None:
         pass
@@ -198,7 +204,7 @@ def _answer(
     errors: list,
     uses: dict[tuple[str, str], Use],
 ) -> None:
-    """The answerer's life: the inputs of all its tasks come, an answer for each goes."""
+    """Act as the answerer: receive the inputs of all tasks, and send the answers for each."""
     os.write(channel.up, HERE)
     message = read_message(channel.down)
     try:
@@ -211,14 +217,14 @@ def _answer(
             else:
                 answers = evaluate(learner, given, uses[task.use], task.forbid, task.seconds)
             send(channel.up, pack_answers(answers))
-    except (OSError, MemoryError):  # of the process that it is in, and so the student's
+    except (OSError, MemoryError):  # caused by the student's process, not by the grader
         raise
     except Exception as error:
         channel.page.blame(error)
 
 
 def _absent(task: Task, error: BaseException, errors: list) -> Failure:
-    """Why there is nothing to call, by the cell that should have made it."""
+    """Return the failure for a task whose function does not exist: its cell stopped, or there is none."""
     makes = re.compile(rf"\b(def|class)\s+{task.name}\b|^\s*{task.name}\s*=", re.MULTILINE)
     for source, _, _, _, kind, words, _ in errors:
         if makes.search(source):

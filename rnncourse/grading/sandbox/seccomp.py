@@ -1,4 +1,4 @@
-"""seccomp: which system calls a process may make. See seccomp(2)."""
+"""Restrict with seccomp which system calls a process may make. See seccomp(2)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rnncourse.grading.sandbox.system import (
 
 PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 22, 2
 F_NOTIFY, F_SETOWN, F_SETSIG, F_SETOWN_EX = 1026, 8, 10, 15
-# What no exercise needs. Each gives "operation not permitted".
+# System calls that no exercise needs. Each fails with "operation not permitted".
 DENIED = """
     socket socketcall connect bind listen accept accept4 fork vfork execve execveat ptrace
     process_vm_readv process_vm_writev pidfd_open pidfd_getfd pidfd_send_signal kill tkill
@@ -34,21 +34,22 @@ DENIED = """
     fremovexattr chown lchown fchown fchownat truncate inotify_init inotify_init1 fanotify_init
     sched_setattr sched_setparam
 """.split()  # noqa: SIM905
-# What Landlock leaves open for a file's owner, wherever it is. It does nothing, and says that it was done: a
-# copy of a file is made with them.
+# Calls that Landlock does not restrict for a file's owner. They do nothing and report success, because
+# copying a file makes them.
 WITHOUT_EFFECT = "chmod fchmod fchmodat fchmodat2 utime utimes futimesat utimensat".split()  # noqa: SIM905
 SET_FILE_FLAGS = (0x40086602, 0x401C5820)  # ioctls: FS_IOC_SETFLAGS, FS_IOC_FSSETXATTR
-# Of a new process: a parent that waits for it, and namespaces of its own (but the two above).
+# Flags for a new process: its parent waits for it (vfork), or it gets namespaces (besides mount and user).
 CLONE_APART = (0x00004000, 0x02000000, 0x04000000, 0x08000000, 0x20000000, 0x40000000)
-# System calls from here on are newer than this list: they are said not to exist (setxattrat, Linux 6.13).
+# System calls newer than this list (from setxattrat, Linux 6.13): the process is told they do not exist.
 UNKNOWN = range(463, 512)
 
 
 def make_filter(may_answer: bool):
-    """All is allowed but what is DENIED, and new processes and threads.
+    """Return a filter that allows everything except what is DENIED and new processes and threads.
 
-    With may_answer there are threads, and processes made with CLONE_PARENT, which the C library's fork never
-    sets. clone3 hides its flags from the filter, so it is said not to exist: then the C library takes clone.
+    With `may_answer`, it also allows threads, and processes made with CLONE_PARENT, which the C library's
+    fork never sets. The flags of clone3 are hidden from a filter, so the process is told that clone3 does not
+    exist; the C library then uses clone.
     """
     import pyseccomp as sec
 
@@ -75,7 +76,7 @@ def make_filter(may_answer: bool):
         filter.add_rule(sec.ERRNO(errno.EPERM), "clone", sec.Arg(0, sec.MASKED_EQ, allowed, 0))
         for flag in (CLONE_NEWNS, CLONE_NEWUSER, *CLONE_APART):
             filter.add_rule(sec.ERRNO(errno.EPERM), "clone", sec.Arg(0, sec.MASKED_EQ, flag, flag))
-    else:  # not even a thread: the watch sees but one
+    else:  # not even a thread: the watch sees only one thread
         filter.add_rule(sec.ERRNO(errno.EPERM), "clone")
     return filter
 
@@ -85,7 +86,7 @@ class FilterProgram(ctypes.Structure):
 
 
 def compile_filter(filter) -> FilterProgram:
-    """The filter as the kernel takes it: made once, and not by each process that it is for."""
+    """Return the filter in the kernel's form, compiled once for all processes that load it."""
     with tempfile.TemporaryFile() as file:
         filter.export_bpf(file)
         file.seek(0)

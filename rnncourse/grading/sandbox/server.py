@@ -1,8 +1,8 @@
-"""A warm process, with torch imported and nothing of a student's: it forks for each submission, and watches.
+"""The warm server: a process with torch imported that forks for each submission and supervises the fork.
 
-Jobs come in on standard input and their results go out on standard output (messages.py; the other side is
-client.py). What a student's process says is passed on as it came: bytes. This process has one thread
-from its first torch operation on: a fork after two threads would hang.
+It receives jobs on standard input and sends their results to standard output (messages.py has the format,
+client.py is the other side). Bytes from a student's process are passed on undecoded. From its first torch
+operation on, this process has one thread: a fork of a process that has used several would hang.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main() -> None:
         try:
             plan = Plan.from_bytes(read_message(requests))
         except EOFError:
-            os._exit(0)  # nothing here needs an orderly end, which would take a second
+            os._exit(0)  # a regular exit would take a second and is not needed
         _reply(replies, supervisor.run(plan, requests))
 
 

@@ -1,7 +1,7 @@
-"""One submission's processes, from the fork to the last of them: who may say what, and for how long.
+"""Supervise the processes of one submission from the first fork to the end of the last one.
 
-A fork has this process's whole memory, also what is no longer used of it. So this process never has a
-notebook, a case's inputs or an answer in memory that a fork could inherit: they lie apart (`_apart`).
+A fork inherits this process's whole memory, including memory that is no longer used. This process therefore
+holds notebooks, inputs and answers only in memory that forks do not inherit (`_apart`).
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from rnncourse.grading.sandbox.wire import MOST_BYTES
 
 SLACK = 5.0  # seconds for an answerer beyond the sum of its cases' own limits
 MOST_LEFT_IN_PIPE = 2**20
-MOST_TOLD = 2**17  # bytes, of cells that stopped
-CROWD, LOOK = 2, 0.25  # of children: the runner and an answerer. seconds until they are counted again
+MOST_REPORTED = 2**17  # bytes of the report about cells that stopped
+CROWD, LOOK = 2, 0.25  # allowed children (the runner and an answerer); seconds until they are counted again
 
 
 class Supervisor:
-    """One submission at a time: its runner, and one answerer after the other."""
+    """Supervises one submission at a time: its runner, and one answerer after another."""
 
     def __init__(self, box: Sandbox) -> None:
         self.box = box
@@ -56,7 +56,7 @@ class Supervisor:
         uses = {task.use: find_use(*task.use) for group in plan.groups for task in group.tasks}
         for group in plan.groups:
             for task in group.tasks:
-                Watch(task.forbid | ANSWERS)  # finds, and remembers, what that forbids
+                Watch(task.forbid | ANSWERS)  # looks up, and caches, what is forbidden
         up, up_write = os.pipe()
         down_read, down = os.pipe()
         go_read, go = os.pipe()
@@ -68,7 +68,7 @@ class Supervisor:
                 _close_all_but(up_write, down_read, go_read, *self.box.files)
                 run(Channel(up_write, down_read, go_read, page), self.box, plan, uses, self.given)
             except BaseException as error:
-                if page.step[0] == 0:  # no code of a student's has run yet
+                if page.step[0] == 0:  # no student code has run yet
                     page.blame(error)
             finally:
                 os._exit(1)
@@ -116,8 +116,8 @@ class Supervisor:
             runner.signal(signal.SIGCONT)
         else:
             if self._take(len(DONE), runner, time.monotonic() + left) is not None:
-                told = self._message(runner, time.monotonic() + SLACK)
-                result.stopped = memoryview(told or b"[]")[:MOST_TOLD]
+                report = self._message(runner, time.monotonic() + SLACK)
+                result.stopped = memoryview(report or b"[]")[:MOST_REPORTED]
                 return
         result.end = "timeout" if left <= 0.01 else why_ended(runner)
         if self.page.step[0] == 0:
@@ -129,7 +129,10 @@ class Supervisor:
     def _answers(
         self, tasks: tuple[Task, ...], inputs: mmap.mmap, runner: Process, wall: float
     ) -> tuple[list[mmap.mmap | None], str]:
-        """One answerer, from its first word to its end. It counts if the stopped runner slept through it."""
+        """Run one answerer; return its answers, None for those that are missing, and why they are missing.
+
+        The answers count only if the stopped runner was never scheduled meanwhile.
+        """
         answers: list[mmap.mmap | None] = [None] * len(tasks)
         runner.signal(signal.SIGSTOP)
         others = [pid for pid in children() if pid != runner.pid]
@@ -155,7 +158,7 @@ class Supervisor:
             _drain(self.down_read)
 
     def _message(self, process: Process, deadline: float) -> mmap.mmap | None:
-        """An answer, without its length; None as in `_take`, or if it is too long."""
+        """Receive a message; return None if the process ends, time runs out, or the message is too long."""
         head = self._take(8, process, deadline)
         length = int.from_bytes(head, "little") if head else 0
         message = _apart(length) if 0 < length <= MOST_BYTES else None
@@ -166,7 +169,7 @@ class Supervisor:
         return bytes(taken) if self._take_into(memoryview(taken), process, deadline) else None
 
     def _take_into(self, rest: memoryview, process: Process, deadline: float) -> bool:
-        """All that fits in. False if the process ends, or time does, before; or if processes multiply."""
+        """Fill `rest`; return False if the process ends, time runs out, or there are too many processes."""
         ended, look = False, time.monotonic() + LOOK
         poll = select.poll()
         poll.register(self.up, select.POLLIN)
@@ -184,7 +187,7 @@ class Supervisor:
         return True
 
     def _give(self, message: mmap.mmap, process: Process, deadline: float) -> bool:
-        """A message after its length. False if the process ends, or time does, before it has taken it."""
+        """Send a message; return False if the process ends or time runs out before it has read it."""
         os.set_blocking(self.down, False)
         poll = select.poll()
         poll.register(self.down, select.POLLOUT)
@@ -202,14 +205,14 @@ class Supervisor:
 
 
 def _apart(length: int) -> mmap.mmap:
-    """Memory that no fork inherits, and that is the system's again when it is not used any more."""
+    """Return memory that no fork inherits and that returns to the system when it is no longer used."""
     memory = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     memory.madvise(mmap.MADV_DONTFORK)
     return memory
 
 
 def _read_apart(file: int) -> mmap.mmap:
-    """The next message, which has at least a byte."""
+    """Read the next message, which has at least one byte, into memory that no fork inherits."""
     message = _apart(int.from_bytes(read(file, 8), "little"))
     rest = memoryview(message)
     while rest:
@@ -221,9 +224,9 @@ def _read_apart(file: int) -> mmap.mmap:
 
 
 def _drain(file: int) -> None:
-    """Throw away what lies in a pipe. (Not by making it non-blocking: its other readers share that.)
+    """Discard what is in a pipe, up to MOST_LEFT_IN_PIPE: a writer without end must not block this process.
 
-    And not what is written meanwhile: whoever does so without end would keep this process here.
+    The pipe is not made non-blocking, because its other readers share that setting.
     """
     poll = select.poll()
     poll.register(file, select.POLLIN)
@@ -236,7 +239,7 @@ def _drain(file: int) -> None:
 
 
 def _close_all_but(*keep: int) -> None:
-    """Standard input, output and error become /dev/null; of all else only `keep` stays open."""
+    """Close all files except `keep`; connect standard input, output and error to /dev/null."""
     null = os.open(os.devnull, os.O_RDWR)
     for file in (0, 1, 2):
         os.dup2(null, file)
@@ -252,5 +255,5 @@ def _given(name: str) -> ModuleType:
 
 
 def find_use(module: str, name: str) -> Use:
-    """Return the Use of that name. Its module holds no answers: it is of the framework, or of `uses`."""
+    """Return the Use of that name. Its module, in the framework or in `uses`, contains no answers."""
     return getattr(importlib.import_module(module), name)

@@ -1,4 +1,4 @@
-"""Linux system calls that Python's standard library does not have."""
+"""Linux system calls that Python's standard library does not offer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def die_with_parent() -> None:
-    """This process ends when its parent does. Not handed down by a fork, so each says it for itself."""
+    """End this process when its parent ends. A fork does not inherit this, so each process calls it."""
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 

@@ -1,8 +1,8 @@
-"""The walls around a student's process: what Linux offers, put up from inside before any of their code.
+"""Put up walls around a student's process from inside it, before any of the student's code runs.
 
-Landlock (files, TCP), seccomp (system calls), another user, and limits. A wall once up can't be taken down by
-the process behind it. `missing()` says what this machine lacks. The system calls and constants are those of
-Linux's own documentation: landlock(7), seccomp(2), prctl(2), setrlimit(2).
+The walls are Landlock (files, TCP), seccomp (system calls), another user, and limits. The process behind a
+wall cannot remove it. `missing()` says which walls this machine lacks. Linux's own documentation explains the
+system calls and constants: landlock(7), seccomp(2), prctl(2), setrlimit(2).
 """
 
 from __future__ import annotations
@@ -33,49 +33,56 @@ from rnncourse.grading.sandbox.system import (
 )
 
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 1 << 14, 1 << 18
-MOST_PROCESSES = 128  # and threads, of a student's own user
-FOLDER_BYTES, FOLDER_FILES = 256 * 2**20, 10_000  # of the private folder, all together
+MOST_PROCESSES = 128  # processes and threads of the student's own user
+FOLDER_BYTES, FOLDER_FILES = 256 * 2**20, 10_000  # for the whole private folder
 CAPABILITY_VERSION_3, DAC_READ_SEARCH = 0x20080522, 1 << 2
 
 
 def missing() -> list[str]:
-    """What the kernel, or the system, does not offer of the walls; [] if all stand."""
+    """Return in words which walls this kernel or system cannot provide; [] if none is missing."""
     if sys.platform != "linux":
         return [f"the sandbox needs Linux, this is {sys.platform}"]
     lacks = []
     if landlock_version() < 1:
-        lacks.append("Landlock (Linux 5.13): files could be read and written")
+        lacks.append(
+            "Landlock (Linux 5.13 or newer), without which students' code could read and write files"
+        )
     try:
         make_filter(may_answer=True)
     except (ImportError, OSError, RuntimeError) as error:
-        lacks.append(f"seccomp, by libseccomp and pyseccomp: network and new processes stay open ({error})")
+        lacks.append(
+            "seccomp (libseccomp and pyseccomp), without which students' code could use the network and start"
+            f" processes ({error})"
+        )
     return lacks
 
 
 def unused_uid() -> int | None:
-    """The number of a user that is nobody's, for a student's process; None where this is not root."""
+    """Return an unused uid for student processes, or None if not root."""
     return 2_000_000_000 + os.getpid() if os.geteuid() == 0 else None
 
 
 def weaknesses() -> list[str]:
-    """What is weaker here than it could be, with all walls up."""
+    """Return in words which protections are weaker here than they could be, although all walls are up."""
     found = []
     if unused_uid() is None:
         found.append("not started as root: students' code runs as you, behind Landlock and seccomp")
     if 1 <= landlock_version() < 6:
         found.append(
-            f"Landlock has version {landlock_version()}: seccomp alone stops TCP (4) and signals (6)"
+            f"Landlock has version {landlock_version()}: only seccomp stops TCP (Landlock needs version 4)"
+            " and signals (version 6)"
         )
     with tempfile.TemporaryDirectory() as folder:
         if not can_mount_in_memory(Path(folder)):
             found.append(
-                "no mounts of one's own (CAP_SYS_ADMIN, or user namespaces): many files could fill the disk"
+                "the private folder is not a separate mount (that needs CAP_SYS_ADMIN or user namespaces):"
+                " many files could fill the disk"
             )
     return found
 
 
 def can_mount_in_memory(folder: Path) -> bool:
-    """May `bound` do what it says? A process of its own tries it: what fails midway can't be taken back."""
+    """Return whether `mount_in_memory` works. A child process tries it: half an attempt cannot be undone."""
     helper = os.fork()
     if helper == 0:
         with contextlib.suppress(OSError):
@@ -86,13 +93,13 @@ def can_mount_in_memory(folder: Path) -> bool:
 
 
 def mount_in_memory(folder: Path) -> None:
-    """Let a folder lie in memory, with a limit, in the eyes of this process and its children alone.
+    """Mount a bounded in-memory file system on a folder, visible only to this process and its children.
 
-    OSError where the system refuses. It is a mount that ends with the last of them.
+    The mount ends with the last of them. Raise OSError if the system refuses.
     """
     user, group = os.geteuid(), os.getegid()
     checked(libc.unshare(CLONE_NEWNS if user == 0 else CLONE_NEWNS | CLONE_NEWUSER))
-    if user != 0:  # who is not root may mount in a user namespace alone, and there has a name to give itself
+    if user != 0:  # only root may mount outside a user namespace; inside one, the ids must be mapped first
         Path("/proc/self/setgroups").write_text("deny")
         Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
         Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
@@ -101,33 +108,39 @@ def mount_in_memory(folder: Path) -> None:
     flags = ctypes.c_ulong(MS_NOSUID | MS_NODEV | MS_NOEXEC)
     checked(libc.mount(b"tmpfs", os.fsencode(folder), b"tmpfs", flags, options))
     if user != 0:
-        _keep_powers(0)
+        _drop_all_but(0)
 
 
 def kill_processes_of(uid: int) -> None:
-    """Kill all processes of a user's; only root may."""
+    """Kill all processes of a user. Only root may do that."""
     helper = os.fork()
     if helper == 0:
         with contextlib.suppress(OSError):
             os.setresuid(uid, uid, uid)
-            os.kill(-1, signal.SIGKILL)  # all of that user's, but this one
+            os.kill(-1, signal.SIGKILL)  # all processes of that user except this one
         os._exit(0)
     os.waitpid(helper, 0)
 
 
 class Sandbox:
-    """A private folder and the walls around it, made once and put up in one process after the other."""
+    """A private folder and the walls around it, prepared once and put up in one process after another."""
 
     def __init__(self, folder: Path, uid: int | None, hidden: Iterable[Path]) -> None:
-        """folder: the only place for files. uid: another user's, None to stay. hidden: never readable."""
+        """Prepare the walls.
+
+        Args:
+            folder: the only folder that can be written to.
+            uid: the user to become, or None to keep the current one.
+            hidden: paths that must not be readable.
+        """
         self.folder, self.uid = folder, uid
         self.empty()
-        self.files: list[int] = []  # open ones, that its walls need
-        self.counted = uid is not None  # are its processes apart from all others: by user, or user namespace?
+        self.files: list[int] = []  # open files that the walls need
+        self.counted = uid is not None  # whether a limit on processes counts only the student's
         if not missing():
             if can_mount_in_memory(folder):
                 mount_in_memory(folder)
-                self.empty()  # another one, now
+                self.empty()  # the path now leads to the mounted folder
                 self.counted = True
             self.ruleset = make_ruleset(folder, readable_paths(tuple(path.resolve() for path in hidden)))
             self.files = [self.ruleset]
@@ -136,7 +149,7 @@ class Sandbox:
             )
 
     def enter(self, limits: Limits) -> None:
-        """Put the walls up around this process, for good."""
+        """Put up the walls around this process. They cannot be removed."""
         os.setsid()
         die_with_parent()
         os.chdir(self.folder)
@@ -147,7 +160,7 @@ class Sandbox:
             resource.setrlimit(resource.RLIMIT_NPROC, (MOST_PROCESSES, MOST_PROCESSES))
         if self.uid is not None:
             _become(self.uid)
-            die_with_parent()  # a change of user took that away
+            die_with_parent()  # the change of user has cleared it
         libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
         checked(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         checked(libc.syscall(RESTRICT_SELF, self.ruleset, ctypes.c_uint32(0)))
@@ -155,17 +168,17 @@ class Sandbox:
         load_filter(self.seccomp)
 
     def seal(self) -> None:
-        """For a process that is made within the walls: none is made by it, and it wakes no other."""
+        """Restrict an answerer further: it cannot create processes or threads or wake others."""
         die_with_parent()
         load_filter(self.no_more)
 
     def end_all(self) -> None:
-        """Kill all that runs within these walls."""
+        """Kill all processes within these walls."""
         if self.uid is not None:
             kill_processes_of(self.uid)
 
     def empty(self) -> None:
-        """Remove what a student left in the folder, whatever its rights, and never what a link points to."""
+        """Remove what a student left in the folder, whatever its permissions; never follow a link."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
         os.chmod(self.folder, 0o700)
         empty_folder(self.folder)
@@ -182,23 +195,23 @@ class _Capabilities(ctypes.Structure):
 
 
 def _become(uid: int) -> None:
-    """Another user. It keeps root's power to read, for a Python in root's home; Landlock says what."""
+    """Become another user who can still read like root, for a Python in root's home; Landlock limits that."""
     os.setgroups([])
     libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
-    _keep_powers(DAC_READ_SEARCH)
+    _drop_all_but(DAC_READ_SEARCH)
 
 
-def _keep_powers(capabilities: int) -> None:
-    """Of root's powers, these alone."""
+def _drop_all_but(capabilities: int) -> None:
+    """Drop all capabilities except these."""
     header = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0)
     few = (_Capabilities * 2)(_Capabilities(capabilities, capabilities, 0), _Capabilities(0, 0, 0))
     checked(libc.capset(header, few))
 
 
 def empty_folder(folder: Path) -> None:
-    """Empty a folder, of whatever depth: what lies in a folder of it is moved up beside that, and so on."""
+    """Empty a folder of any depth without recursion: move up the folders inside its folders."""
     while entries := list(os.scandir(folder)):
         for entry in entries:
             if not entry.is_dir(follow_symlinks=False):
@@ -216,7 +229,7 @@ def empty_folder(folder: Path) -> None:
 
 def _limit(limits: Limits) -> None:
     here = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    # At the first limit of the two, the end's signal says why; at the second, there is no other end.
+    # At the first limit, the process gets SIGXCPU, which tells why it ended; at the second, it is killed.
     resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu, limits.cpu + 1))
     for what, value in (
         (resource.RLIMIT_AS, here + limits.memory),

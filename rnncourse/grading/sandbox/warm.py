@@ -1,4 +1,4 @@
-"""A process made warm: what notebooks import is imported, and what is slow the first time has been run."""
+"""Warm up a process: import what notebooks import, and run once what is slow the first time."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ def warm_up() -> None:
         (answer,) = evaluate(learner, [Case(arguments, {})], use, frozenset())
         pack_answers([answer])
     shell.reset(new_session=False)
-    # torch warns once that an operation is replaced: here, for there it would call a student's warnings.
+    # torch warns once when an operation is replaced. It must do so here: later, the warning would run the
+    # code of a student who has replaced a function of the module `warnings`.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         own = torch.library.Library("rnncourse_grading", "DEF")
@@ -59,26 +60,26 @@ def warm_up() -> None:
         twice = [torch._C._dispatch_library("IMPL", "rnncourse_grading", "CPU", "grading") for _ in range(2)]
         for library in twice:
             library.impl("nothing", torch._C.DispatchKey.CPU, lambda: None)
-    # By this, which torch 2.6 lacks, an operation could be kept that is later taken from the dispatcher.
+    # With this function, which torch 2.6 lacks, a student could save an operation before it is disabled.
     vars(torch._C).pop("_dispatch_get_computed_kernel_for_dispatch_key", None)
     forbid_recordings()
 
 
 @functools.cache
 def warm_up_optimizers() -> None:
-    """The first optimizer of a process imports torch's compiler, for two seconds: only where one is used."""
+    """Make an optimizer: a process's first one imports torch's compiler, which takes two seconds."""
     torch.optim.SGD([torch.zeros(1)])
     freeze()
 
 
 def freeze() -> None:
-    """Or each fork's first collection would write to, and so copy, all that is here."""
+    """Exclude all present objects from garbage collection, which in each fork would copy their memory."""
     gc.collect()
     gc.freeze()
 
 
 def _steps(x: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
-    """What answers do: so that torch's first time is over."""
+    """Do what answers do, so that torch's slow first calls are over."""
     h = c = torch.zeros(x.shape[1], 5, dtype=x.dtype)
     w = {name: weight.requires_grad_() for name, weight in weights.items()}
     hs = []

@@ -2,8 +2,8 @@
 
 The reader of answers trusts nothing. It accepts numbers, strings, tuples, lists, dicts and raw arrays of
 known dtypes, bounded in number, depth and size; anything else is a WireError. The reader of inputs also
-accepts a TorchModule and an LSTMState. There is no pickle: no code, class or function is in a message.
-A message is one JSON document followed by the bytes of its arrays, one after the other.
+accepts a TorchModule and an LSTMState. There is no pickle: a message contains no code, class or function.
+A message is one JSON document followed by the bytes of its arrays, one after another.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FAILURES = {"not written", "raised", "problem", "too slow", "not a function"}
 
 
 class WireError(ValueError):
-    """The bytes are no message."""
+    """The bytes are not a valid message."""
 
 
 def pack_answers(answers: list[Answer]) -> bytes:
@@ -65,7 +65,7 @@ def pack_inputs(inputs: list[list[dict[str, Any]]]) -> bytes:
 
 
 def unpack_inputs(message: bytes) -> list[list[dict[str, Any]]]:
-    """Decode what `pack_inputs` made."""
+    """Decode the result of `pack_inputs`."""
     tree, rest = _split(message)
     return _InputReader(rest).plain(tree, 0)
 
@@ -84,7 +84,7 @@ def _split(message: Buffer) -> tuple[Any, memoryview]:
 
 
 def unpack_answers(message: Buffer, count: int) -> list[Answer]:
-    """Decode the `count` answers of a message; WireError if it is anything but that."""
+    """Decode the `count` answers of a message; raise WireError if it is anything else."""
     try:
         rows, rest = _split(message)
         reader = _Reader(rest)
@@ -126,7 +126,7 @@ def _answer(row: dict, reader: _Reader) -> Answer:
 def _text(value: Any) -> str:
     if type(value) is not str or len(value) > TEXT:
         raise WireError("text")
-    return value.encode("utf-8", "replace").decode()  # half a surrogate pair could not be written anywhere
+    return value.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be written to a file
 
 
 def _tree(value: Plain | TorchModule, arrays: list[bytes]) -> Any:
@@ -218,7 +218,7 @@ class _Reader:
 
 
 class _InputReader(_Reader):
-    """Reads what the grader wrote: two classes more, which tasks are given as arguments."""
+    """Reads what the grader wrote, with two more classes that tasks get as arguments."""
 
     def plain(self, tree: Any, depth: int) -> Any:
         if type(tree) is list and tree[0] == "module":

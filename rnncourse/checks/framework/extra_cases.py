@@ -1,4 +1,4 @@
-"""Two cases that every task gets besides its own: the first once more, and a batch of one row."""
+"""Two cases that every task gets besides its own: its first case a second time, and a batch of one row."""
 
 import functools
 from collections.abc import Callable
@@ -10,10 +10,10 @@ from torch import Tensor
 from rnncourse.checks.framework.cases import Case, TorchModule, Trait
 
 AGAIN = Trait("the same arguments come a second time", "what your code keeps from one call to the next")
-ONE_ROW = Trait("the batch has one row", "what happens to an axis of size 1, in a `squeeze` say")
+ONE_ROW = Trait("the batch has one row", "what happens to an axis of size 1, for example in a `squeeze`")
 
 
-def completed(cases: Callable[[int], list[Case]]) -> Callable[[int], list[Case]]:
+def with_extra_cases(cases: Callable[[int], list[Case]]) -> Callable[[int], list[Case]]:
     """Add the two cases to those of a task."""
 
     @functools.wraps(cases)
@@ -26,14 +26,14 @@ def completed(cases: Callable[[int], list[Case]]) -> Callable[[int], list[Case]]
 
 
 def _of_one_row(cases: list[Case]) -> list[Case]:
-    """The first case whose batch can be told by its size from all other axes, cut to one row; or none."""
+    """Return the first case whose batch size differs from all other axes, cut to one row; or nothing."""
     for case in cases:
         B = case.sizes.get("B", 1)
         others = [size for letter, size in case.sizes.items() if letter != "B"]
         H, L = case.sizes.get("H", 0), case.sizes.get("L", 1)
         if B > 2 and B not in (*others, 2 * H, 3 * H, 4 * H, 2 * L):
             if "batch_sizes" in case.arguments:
-                continue  # of a packed batch, which is in all its tensors at once
+                continue  # a packed batch runs through all of its tensors at once
             arguments = {name: _one_row(value, B) for name, value in case.arguments.items()}
             if "batch_size" in arguments:
                 arguments["batch_size"] = 1
@@ -50,6 +50,6 @@ def _one_row(value: Any, B: int) -> Any:
     if isinstance(value, TorchModule) or not isinstance(value, list | tuple):
         return value
     if len(value) == B and not any(isinstance(item, Tensor) for item in value):
-        return value[:1]  # lengths, say
+        return value[:1]  # lengths, for example
     items = [_one_row(item, B) for item in value]
     return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)

@@ -7,7 +7,7 @@ from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from rnncourse.plots.drawing import set_alt
+from rnncourse.plots.drawing import color_bar, set_alt
 from rnncourse.plots.sizes import check_size
 
 
@@ -40,8 +40,8 @@ def truncation_grid(gradients: ArrayLike, K: int, window: bool = False, ax: Axes
     low, high = max(positive.min(), 1e-8 * positive.max()), 1.01 * positive.max()
     drawn = np.ma.masked_where(~kept, np.maximum(norms, low))
     image = ax.imshow(drawn, cmap="viridis", norm=LogNorm(low, high), interpolation="nearest", gid="kept")
-    label = r"$\|$ part of $\partial L_s / \partial W$ from step $t\,\|$"
-    ax.figure.colorbar(image, ax=ax, label=label)
+    label = "part of\n" + r"$\|\partial L_s / \partial W\|$"
+    color_bar(image, ax, label)
     steps = f"{K} step{'s' if K > 1 else ''}"
     how = f"each loss looks back over {steps}" if window else f"chunks of {steps}"
     said = f"{kept.sum()} of {below.sum()} terms kept, relative error {error:.2g}"

@@ -1,4 +1,4 @@
-"""Submissions for the tests of grading: the solution of set 06, with one thing changed."""
+"""Sample submissions for the tests of grading: the solution of exercise 06 with one change."""
 
 import copy
 from pathlib import Path
@@ -27,7 +27,7 @@ def marks(cell):
 
 
 def solved():
-    """The solution, to be changed."""
+    """Return a copy of the solution that a test can change."""
     return copy.deepcopy(_SOLVED)
 
 
@@ -40,7 +40,7 @@ def code(source):
 
 
 def answered(**sources):
-    """The answers to these tasks are others."""
+    """Return the solution with other answers to the named tasks."""
     notebook = solved()
     for cell in notebook.cells:
         if marks(cell).get("solution") and marks(cell)["grade_id"] in sources:
@@ -50,13 +50,13 @@ def answered(**sources):
 
 
 def replaced(old, new):
-    """`new` stands wherever `old` stood. Neither has quotes or line ends: a file escapes those."""
+    """Return the solution with `new` for `old`, which contain no quotes or line ends (JSON escapes those)."""
     assert old.encode() in PERFECT
     return PERFECT.replace(old.encode(), new.encode())
 
 
 def with_cell(source, before="gates"):
-    """One more cell before that task's answer; before=None: at the end."""
+    """Return the solution with one more cell before that task's answer; at the end if `before` is None."""
     notebook = solved()
     ids = [marks(cell).get("grade_id") for cell in notebook.cells]
     at = len(ids) if before is None else ids.index(before)

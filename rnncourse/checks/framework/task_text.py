@@ -1,4 +1,4 @@
-"""What a task returns and what its points are for, as they are written in a set: in words."""
+"""Read the words in which a set states what a task returns and what its points are for."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ SINGLE = re.compile(r"(?P<name>.+) (?P<kind>shape|whole|flag|number)(?: to (?P<t
 POINTS = re.compile(r"(?P<words>.+?) (?P<points>\d+)(?: = (?P<parts>.+?))?(?: where (?P<where>.+))?")
 
 
-def parts_in_words(task_name: str, text: str) -> Iterator[AnyPart]:
-    """Read the results: `h (B H), mask (T B) bool, dx (T B I) to 1e-4`. Raises NotationError."""
+def read_parts(task_name: str, text: str) -> Iterator[AnyPart]:
+    """Read the results: `h (B H), mask (T B) bool, dx (T B I) to 1e-4`. Raise NotationError."""
     kinds: dict[str, Callable[[str], AnyPart]] = {"shape": Shape, "whole": Whole, "flag": Flag}
     for words in re.split(r",\s+(?![^(]*\))", text.strip()):
         if found := TENSOR.fullmatch(words):
@@ -32,10 +32,10 @@ def parts_in_words(task_name: str, text: str) -> Iterator[AnyPart]:
             raise NotationError(f"{task_name}: expected a result such as `h (B H)`, got `{words}`.")
 
 
-def criteria_in_words(
+def read_criteria(
     task_name: str, text: str, parts: list[str], cases: Callable[[int], list[Case]]
 ) -> Iterator[Criterion]:
-    """Read what points are for: `h 2; c in a batch 1 = c where there is a batch`. Raises NotationError."""
+    """Read what points are for: `h 2; c in a batch 1 = c where there is a batch`. Raise NotationError."""
     for words in filter(None, map(str.strip, re.split(r"[;\n]", text))):
         found = POINTS.fullmatch(words)
         if not found:
@@ -52,5 +52,5 @@ def criteria_in_words(
 def _trait(task_name: str, name: str, cases: Callable[[int], list[Case]]) -> Trait:
     traits = {trait.name: trait for case in cases(0) for trait in case.traits}
     if name not in traits:
-        raise NotationError(f"{task_name}: in no case `{name}`; there are: {'; '.join(sorted(traits))}.")
+        raise NotationError(f"{task_name}: no case has `{name}`; there are: {'; '.join(sorted(traits))}.")
     return traits[name]

@@ -8,13 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 from torch import Tensor
-from torch.nn import Module
 
-from rnncourse.plots.drawing import CODE, INK, Point, Style, arrow, box, canvas, set_alt
-from rnncourse.plots.grid import Grid, cell_name
-from rnncourse.plots.sizes import check_size, spec_of
+from rnncourse.plots.drawing import Point, Style, set_alt
 from rnncourse.plots.style import COLOURS
-from rnncourse.shapes import input_axes, named, output_axes, state_axes
 
 
 def unrolled_loop(T: int, B: int, I: int, H: int, num_layers: int = 2, ax: Axes | None = None) -> Axes:
@@ -183,73 +179,4 @@ def unrolling(
     ax.set_axis_off()
     states = ", ".join(f"h_{s} = {h[s]:.4g}" for s in range(t + 1))
     set_alt(ax, f"A recurrence after {t} of {T} steps; its states so far: {states}")
-    return ax
-
-
-def unrolled(module: Module, T: int, B: int, ax: Axes | None = None) -> Axes:
-    """Draw a layer unrolled over T steps of a batch of B, the shape of each tensor on its arrow: the Axes.
-
-    module: RNN, LSTM or GRU, torch.nn's or rnncourse's. A box is one cell; h and c go along time, only h goes
-    up. With two directions a frame joins both: what goes up from it is forward h and backward h side by
-    side. Below and above stand input and output with their axes, batch_first or not; left and right the
-    entries of the states that go in and come out. T up to 6 keeps the shapes readable. Raises TypeError for
-    what is no layer or no int, ValueError for a size below 1.
-    """
-    spec, T, B = spec_of(module), check_size("T", T), check_size("B", B)
-    L, D, w, H = spec.L, spec.D, spec.h_size, spec.hidden_size
-    across = min(1.8, 7.2 / (T + 0.62))
-    grid = Grid(L, D, T, across, 0.38 * across, high=0.56, between=0.16, above=0.62)
-    apart = 0.06 * (D - 1)  # from a cell to its frame
-    bottom, top = grid.bottom(0) - 0.85, grid.top(L - 1) + 0.85
-    ends = -across + grid.wide / 2, T * across - grid.wide / 2  # of the first and the last arrow of time
-    batch = (("B", B),)
-    axes = {
-        "input": named(input_axes(spec, batch, T)),
-        "output": named(output_axes(spec, batch, T)),
-    }
-    title = f"{spec.title} unrolled over {T} step{'s' if T > 1 else ''}; " + ", ".join(
-        f"{state}_0 and {state}_n {named(state_axes(spec, state, batch))}" for state in spec.states
-    )
-    into, up = f"({B}, {module.input_size})", f"({B}, {D}*{w}={D * w})" if D == 2 else f"({B}, {w})"
-    along = {"h": f"h ({B}, {w})", "c": f"c ({B}, {H})"}
-    alt = f"{title}; input {axes['input']}, output {axes['output']}. Into layer 0 goes {into}, up from each "
-    alt += f"layer {up}, along time "
-    alt += " and ".join(along[state] for state in spec.states) + "."
-    limits = (ends[0] - 1.5, max(ends[1] + 0.65, ends[0] + 4.5)), (bottom - 0.3, top + 0.3)
-    ax = canvas(ax, *limits, title, alt)
-    words: Style = {"fontsize": 7.5, "color": INK}
-
-    for name, letter, y in (("input", "x", bottom), ("output", "output", top)):
-        middle, width = (T - 1) * across / 2, (T - 1) * across + grid.wide + 0.5
-        box(ax, middle, y, width, 0.4, name, facecolor="none", linestyle="--")
-        label: Style = {"ha": "right", "va": "center", "fontsize": 8.5, "color": INK}
-        ax.text(-grid.wide / 2 - 0.35, y, f"{name}\n{axes[name]}", **label)
-        for t in range(T):
-            index = f":, {t}" if spec.batch_first else t
-            ax.text(t * across, y, f"{letter}[{index}]", **(CODE | {"fontsize": 8}))
-    for layer in range(L + 1):
-        for t in range(T):
-            start = (t * across, grid.top(layer - 1) + apart if layer else bottom + 0.2)
-            end = (t * across, grid.bottom(layer) - apart if layer < L else top - 0.2)
-            arrow(ax, start, end, COLOURS["h" if layer else "x"], 1.6)
-            ax.text(start[0] + 0.06, (start[1] + end[1]) / 2, up if layer else into, va="center", **words)
-    for layer, d, t in grid.cells():
-        grid.frame(ax, layer, t)
-        box(ax, *grid.at((layer, d, t)), grid.wide, grid.high, cell_name((layer, d, t)))
-    for layer, d in ((layer, d) for layer in range(L) for d in range(D)):
-        y, k = grid.y(layer, d), layer * D + d
-        for t in range(T + 1):  # the arrow to the left of cell t, and of what comes after the last
-            near, far = t * across - grid.wide / 2, (t - 1) * across + grid.wide / 2
-            for state in spec.states:
-                side = 0 if len(spec.states) == 1 else 0.09 if state == "h" else -0.09
-                start, end = ((near, y + side), (far, y + side)) if d else ((far, y + side), (near, y + side))
-                arrow(ax, start, end, COLOURS[state], 1.4)
-                place = ((near + far) / 2, y + side + (0.03 if side >= 0 else -0.04))
-                va = "bottom" if side >= 0 else "top"
-                ax.text(*place, along[state], ha="center", va=va, **words)
-        first, last = (f"{'{0}'}_0[{k}]", f"{'{0}'}_n[{k}]")[:: -1 if d else 1]
-        for x, ha, text in ((ends[0] - 0.05, "right", first), (ends[1] + 0.05, "left", last)):
-            names = "\n".join(text.format(state) for state in spec.states)
-            ax.text(x, y, names, **(CODE | {"ha": ha, "fontsize": 8}))
-    grid.label_rows(ax, ends[0] - 0.6)
     return ax

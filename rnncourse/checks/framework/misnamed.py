@@ -1,4 +1,4 @@
-"""An answer that stands under another name: told where the one that is asked for is not written yet."""
+"""Find an answer that was written under another name while the task's own function is still a stub."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any, Protocol
 from rnncourse.checks.framework.plain import kinds
 from rnncourse.checks.framework.verdict import Verdict
 
-MOST = 8  # candidates that are tried
+MOST = 8  # the number of candidates that are tried
 
 
 class Judged(Protocol):
-    """What can judge a learner's object: a check."""
+    """Anything that can judge a learner's object: a check."""
 
     def verdict(self, learner: Any, seed: int = 0) -> Verdict: ...
 
 
-def written_elsewhere(check: Judged, stub: Any, names: Mapping[str, Any]) -> str:
+def find_misnamed(check: Judged, stub: Any, names: Mapping[str, Any]) -> str:
     """Return the name of the notebook's own function or class that does what the stub should, or "".
 
-    It takes what the stub takes, under the same names, so nothing is called that was not meant to be.
+    Only candidates with the stub's parameter names are tried, so nothing unrelated is called.
     """
     kind = types.FunctionType if types.FunctionType in kinds(stub) else type
     if kind not in kinds(stub) or stub.__module__ != names.get("__name__"):

@@ -1,0 +1,30 @@
+"""Lines of the source of a model's classes that no call leads to: where an attribute is set."""
+
+import inspect
+import re
+
+from rnncourse.auditing.subject import Subject
+from rnncourse.auditing.tape import Place
+
+
+def place_of(s: Subject, name: str) -> Place | None:
+    """The line `self.name = …` in the source of the module's class, if it can be read."""
+    path = re.sub(r"\[.*", "", name)
+    owner, _, attribute = path.rpartition(".")
+    module = s.probe.modules.get(owner)
+    if module is None or not attribute:
+        return None
+    for part in (type(module), type(module).__init__):  # a class outside of sys.modules is read by its method
+        try:
+            lines, start = inspect.getsourcelines(part)
+            file = inspect.getsourcefile(part) or ""
+            break
+        except (OSError, TypeError):
+            continue
+    else:
+        return None
+    own = re.escape(attribute)
+    sets = re.compile(rf"self\.{own}\b[^=\n]*=(?!=)|self\.{own}\.append|register_\w+\(\s*[\"']{own}[\"']")
+    found = [(start + k, line.strip()) for k, line in enumerate(lines) if sets.search(line)]
+    inside = [pair for pair in found if "None" not in pair[1]] or found
+    return Place(file, *inside[-1]) if inside else None

@@ -1,0 +1,41 @@
+"""The lessons' own figures: each is drawn in one lesson, from numbers of its own, not from a user's model.
+
+A lesson reaches them as it does the others, `plots.unrolling(...)`; `rnncourse.plots` does not list them.
+Each takes and returns what those of `rnncourse.plots` do, and sets `figure.alt`.
+"""
+
+from rnncourse.plots.cells import gru_cell, lstm_cell, rnn_cell
+from rnncourse.plots.lessons.axes import cube_slices, who_is_where
+from rnncourse.plots.lessons.dependencies import dependency_grid
+from rnncourse.plots.lessons.graph import two_steps
+from rnncourse.plots.lessons.jacobians import jacobian_norms, norm_against_distance
+from rnncourse.plots.lessons.loops import loop_step, unrolled_loop, unrolling
+from rnncourse.plots.lessons.overview import LESSONS, arrangements, lesson_map
+from rnncourse.plots.lessons.speed import matmuls, time_ratios
+from rnncourse.plots.lessons.states import state_paths
+from rnncourse.plots.lessons.tagging import confusion_matrix, tag_heat_map
+from rnncourse.plots.lessons.truncation import truncation_grid
+
+__all__ = [
+    "LESSONS",
+    "arrangements",
+    "confusion_matrix",
+    "cube_slices",
+    "dependency_grid",
+    "gru_cell",
+    "jacobian_norms",
+    "lesson_map",
+    "loop_step",
+    "lstm_cell",
+    "matmuls",
+    "norm_against_distance",
+    "rnn_cell",
+    "state_paths",
+    "tag_heat_map",
+    "time_ratios",
+    "truncation_grid",
+    "two_steps",
+    "unrolled_loop",
+    "unrolling",
+    "who_is_where",
+]
