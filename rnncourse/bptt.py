@@ -225,7 +225,7 @@ def library(tensor: Tensor) -> Any:
 
 
 def tanh(a: Array, out: Array) -> None:
-    """Write tanh(a) to `out`. NumPy's is several times quicker than torch's."""
+    """Write the tanh of a to `out`. NumPy's is several times quicker than torch's."""
     (torch if isinstance(a, Tensor) else np).tanh(a, out=out)
 
 
@@ -265,7 +265,7 @@ def times_one_minus_(value: Tensor, y: Tensor) -> None:
 # - dih_n (N, H), which in a GRU replaces the last block of the latter, otherwise None;
 # - the gradients of the states;
 # - the gradients of the weights that only this cell has.
-# It treats a part of the steps as a shorter sequence, whose final states are the next part's initial states.
+# It treats a part of the steps as a shorter sequence, whose final states are the next part's initial ones.
 
 Results = tuple[Tensor, list[Tensor], list[Tensor | None]]
 Gradients = tuple[Tensor, Tensor | None, list[Tensor], dict[str, Tensor]]

@@ -26,7 +26,8 @@ Next = TypeVar("Next", covariant=True)
 class CellCall(Protocol[HX, Next]):
     """The types that `cell(input, hx)` takes and returns, which nn.Module leaves open to type checkers."""
 
-    def __call__(self, input: Tensor, hx: HX | None = None) -> Next: ...
+    def __call__(self, input: Tensor, hx: HX | None = None) -> Next:
+        """Compute the next state from one step's input and the state before it."""
 
 
 class _Cell(nn.Module):

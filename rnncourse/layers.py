@@ -41,7 +41,8 @@ Last = TypeVar("Last", covariant=True)
 class LayerCall(Protocol[HX, Last]):
     """The types that `layer(input, hx)` takes and returns, which nn.Module leaves open to type checkers."""
 
-    def __call__(self, input: Input, hx: HX | None = None) -> tuple[Input, Last]: ...
+    def __call__(self, input: Input, hx: HX | None = None) -> tuple[Input, Last]:
+        """Compute the output and the final state from an input and the initial state."""
 
 
 def unroll(
