@@ -47,10 +47,10 @@ KNOWN_FAILURES = {  # the words of venv or pip: what they mean
 }
 
 USAGE = """\
-python course.py lab        open the course in JupyterLab, with its options if you like: --no-browser --port 8899
+python course.py lab        open the course in JupyterLab; you can add its options: --no-browser --port 8899
 python course.py reset 13   restore the original exercise 13; what you wrote is saved in work/old
 python course.py progress   show which exercises are done
-python course.py test       run all tests, lessons included, with pytest's options if you like: -k lstm
+python course.py test       run all tests, lessons included; you can add pytest's options: -k lstm
 
 The first time, a command installs what the course needs into the folder .venv, beside course.py. You read
 and write in the folder work, which lab creates. To undo the installation, delete .venv."""

@@ -1,1 +1,1 @@
-"""The learner's own copy of the course, and the JupyterLab settings with which `python course.py lab` opens it."""
+"""The learner's own copy of the course, and JupyterLab's settings for `python course.py lab`."""
