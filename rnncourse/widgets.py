@@ -128,7 +128,7 @@ def gate_sliders() -> ipywidgets.VBox:
             max=limit,
             step=0.1,
             description=label,
-            style={"handle_color": plots.COLOURS[name[-1]]},
+            style={"handle_color": plots.COLORS[name[-1]]},
         )
         for name, value, limit, label in (
             ("c", 2.0, 4.0, "c before"),
@@ -288,8 +288,7 @@ def shape_explorer() -> ipywidgets.VBox:
 
 
 def _input(module: Any, form: str, T: int, B: int) -> Tensor | PackedSequence:
-    """Return zeros that the module accepts; packed rows are each a step shorter than the last.
-    """
+    """Return zeros that the module accepts; packed rows are each a step shorter than the last."""
     I = module.input_size
     if not is_layer(module):
         return torch.zeros(I) if form == "unbatched" else torch.zeros(B, I)
@@ -312,7 +311,7 @@ def _changes(changed: list[str], gone: list[str]) -> str:
 
 def _marked(table: str, names: list[str]) -> str:
     """Return the HTML of an explanation with a bar beside the rows of these names; each row is one line."""
-    bar = f"<tr style='box-shadow:inset 5px 0 {plots.COLOURS['o']};background:rgba(230,159,0,0.2)'>"
+    bar = f"<tr style='box-shadow:inset 5px 0 {plots.COLORS['o']};background:rgba(230,159,0,0.2)'>"
     mine = tuple(f"<code>{name}</code>" for name in names)
     return "\n".join(
         line.replace("<tr>", bar, 1)
