@@ -258,9 +258,9 @@ def times_one_minus_(value: Tensor, y: Tensor) -> None:
 
 
 # The cells. Each forward function returns the output (N, ·), the final states (B, ·) and, with `keep`, what
-# else the backward pass needs. Each backward function takes the states before each row's step (N, ·), all that
-# forward returned, and the gradients of the results. If it is given dh_all (N, ·), it writes each step's dh_t
-# there, for tracing. It returns
+# else the backward pass needs. Each backward function takes the states before each row's step (N, ·), the
+# results of forward, and their gradients. If it is given dh_all (N, ·), it writes each step's dh_t there, for
+# tracing. It returns
 # - da (N, G*H), the gradient of W_hh h + b_hh and also of W_ih x_t + b_ih;
 # - dih_n (N, H), which in a GRU replaces the last block of the latter, otherwise None;
 # - the gradients of the states;

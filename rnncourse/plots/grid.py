@@ -20,13 +20,14 @@ class Grid:
     L: int
     D: int
     T: int
-    across: float  # from a time step to the next
-    wide: float  # a cell
+    across: float  # the distance between two time steps
+    wide: float  # the size of a cell
     high: float = 0.6
-    between: float = 0.1  # two directions
-    above: float = 0.35  # a layer
+    between: float = 0.1  # the space between two directions
+    above: float = 0.35  # the space above a layer
 
     def y(self, layer: int, d: int) -> float:
+        """Return the height of the centres of a layer's cells in one direction."""
         return layer * (self.D * (self.high + self.between) + self.above) + d * (self.high + self.between)
 
     def at(self, cell: Cell) -> tuple[float, float]:
@@ -35,12 +36,15 @@ class Grid:
         return t * self.across, self.y(layer, d)
 
     def bottom(self, layer: int) -> float:
+        """Return the lower edge of a layer."""
         return self.y(layer, 0) - self.high / 2
 
     def top(self, layer: int) -> float:
+        """Return the upper edge of a layer."""
         return self.y(layer, self.D - 1) + self.high / 2
 
     def cells(self) -> list[Cell]:
+        """Return all cells: layer by layer, direction by direction, step by step."""
         return [(k, d, t) for k in range(self.L) for d in range(self.D) for t in range(self.T)]
 
     def frame(self, ax: Axes, layer: int, t: int) -> None:
@@ -58,6 +62,7 @@ class Grid:
         arrow(ax, (far, y), (near, y), color, width)
 
     def label_rows(self, ax: Axes, x: float) -> None:
+        """Write the layer, and with two directions the direction, left of each row, up to x."""
         for layer in range(self.L):
             for d in range(self.D):
                 direction = f"\n{('forward →', '← backward')[d]}" if self.D == 2 else ""
