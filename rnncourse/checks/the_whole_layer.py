@@ -63,7 +63,7 @@ two before the loop | The biases are added, not multiplied: how many matmuls com
 nothing hoisted | This is the count of the step-by-step loop. | hoisted => 100
 one step's result | This is the part of one step. The hoisted matmul computes it for all.
     first_result => (20, 160)
-one gate's result | These are the columns of one gate. How many rows has weight_ih?
+one gate's result | These are the columns of one gate. How many rows does weight_ih have?
     first_result => (1000, 40)
 result turned round | Rows are steps and sequences, columns are the output. | first_result => (160, 1000)
 what goes in | This is the shape of the matmul's input. What is the shape of its result?
