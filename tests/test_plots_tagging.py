@@ -43,7 +43,7 @@ def test_tag_text_shows_each_piece_with_its_tag_in_a_color_of_its_own():
     before = shown.value
     assert before.count("<br>") == 3
     assert "&lt;word&gt;" in before
-    short, long = plots.COLOURS["i"], plots.COLOURS["f"]
+    short, long = plots.COLORS["i"], plots.COLORS["f"]
     assert (before.count(f"solid {short}"), before.count(f"solid {long}")) == (2, 1)
     box.value = "another word"  # the color of a tag stays
     assert (shown.value.count(f"solid {short}"), shown.value.count(f"solid {long}")) == (0, 2)

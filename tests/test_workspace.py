@@ -97,7 +97,7 @@ def test_what_was_only_run_is_renewed_and_its_outputs_are_kept(course):
     course.exercise("def g(): ...")
     (said,) = course.renew()
     assert said == (
-        "exercises/13_packing.ipynb has changed in the course and is renewed. Yours, with its outputs, is in"
+        "exercises/13_packing.ipynb has changed in the course and was updated. Yours, with its outputs, is in"
         " old/exercises/13_packing (2026-03-01).ipynb."
     )
     assert ran in course.everything()
@@ -110,7 +110,7 @@ def test_what_was_written_stays_and_the_new_one_is_laid_beside_once(course):
     course.exercise("def g(): ...")
     (said,) = course.renew()
     assert said == (
-        "exercises/13_packing.ipynb has changed in the course. Yours, in which you have written, stays;"
+        "exercises/13_packing.ipynb has changed in the course. Yours stays, because you have written in it;"
         " the new one is 13_packing (new, 2026-03-01).ipynb."
     )
     assert "return 1" in course.mine.read_text()
@@ -136,11 +136,11 @@ def test_reset_gives_an_exercise_back_and_keeps_the_old(course):
         course.mine.write_text(notebook(f"mine {n}"))
         said = Workspace(course.root, DAY).reset("13")
         assert said.startswith(
-            "exercises/13_packing.ipynb is as it was given out. What you had written is in old/"
+            "exercises/13_packing.ipynb is the original again. What you had written is in old/"
         )
         assert "def f" in course.mine.read_text()
     assert {notebook(f"mine {n}") for n in range(3)} <= course.everything()
-    assert Workspace(course.root, DAY).reset("13") == "exercises/13_packing.ipynb is as it was given out."
+    assert Workspace(course.root, DAY).reset("13") == "exercises/13_packing.ipynb is the original."
     assert Workspace(course.root, DAY).reset("7") == "There is no exercise 7. There are: 13."
 
 
@@ -154,10 +154,10 @@ def test_of_two_exercises_of_a_lesson_the_one_named_is_reset(course):
     other.write_text(notebook("mine, too"))
     reset = Workspace(course.root, DAY).reset
     assert reset("13") == "Lesson 13 has more than one exercise. Name one of them: 13_masking, 13_packing."
-    assert reset("masking").startswith("exercises/13_masking.ipynb is as it was given out.")
+    assert reset("masking").startswith("exercises/13_masking.ipynb is the original again.")
     assert "def g" in other.read_text()
     assert course.mine.read_text() == notebook("mine")
-    assert reset("13_packing").startswith("exercises/13_packing.ipynb is as it was given out.")
+    assert reset("13_packing").startswith("exercises/13_packing.ipynb is the original again.")
 
 
 class Killed(BaseException):
