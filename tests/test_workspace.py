@@ -66,7 +66,18 @@ class Course:
 
 
 @pytest.fixture
-def course(tmp_path):
+def home(tmp_path_factory, monkeypatch):
+    """The home of the machine's user, where progress was saved before it came into the copy."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    (home / ".rnncourse").mkdir()
+    (home / ".rnncourse" / "progress.json").write_text('{"06": {"gates": [4, 4]}}')
+    return home
+
+
+@pytest.fixture
+def course(tmp_path, home):
     return Course(tmp_path)
 
 
@@ -160,6 +171,49 @@ def test_of_two_exercises_of_a_lesson_the_one_named_is_reset(course):
     assert reset("13_packing").startswith("exercises/13_packing.ipynb is as it was given out.")
 
 
+def test_progress_of_an_older_copy_comes_into_it_and_a_new_copy_begins_with_none(course, home):
+    before, mine = home / ".rnncourse" / "progress.json", course.root / "work" / "progress.json"
+    course.renew()
+    assert not mine.exists()
+    course.renew()  # from now on it is a copy that was there
+    assert mine.read_text() == before.read_text()
+    mine.write_text("{}")
+    course.renew()
+    assert mine.read_text() == "{}"
+    assert "gates" in before.read_text()
+
+
+def test_sliders_of_a_saved_page_become_a_sentence(course):
+    course.renew()
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "VBox(…)"}
+    slider = {"output_type": "display_data", "data": view, "metadata": {}}
+    course.my_lesson.write_text(notebook("x = 1", "y = 2", outputs=[slider, OUTPUT]))
+    sources = [cell["source"] for cell in json.loads(course.my_lesson.read_text())["cells"]]
+    course.renew()
+    cells = json.loads(course.my_lesson.read_text())["cells"]
+    assert [cell["source"] for cell in cells] == sources
+    for cell in cells:
+        assert [output.get("data") for output in cell["outputs"]] == [
+            {"text/plain": workspace.RUN_AGAIN},
+            None,
+        ]
+        assert cell["outputs"][1] == OUTPUT
+
+
+def test_a_document_comes_with_its_pictures_and_without_dead_links(course):
+    (course.root / "README.md").write_text(
+        "![a](docs/a.png) [e](exercises/13_packing/packing.ipynb) [l](notebooks/13_packing.ipynb)"
+        " [d](docs/design.md) [w](https://pytorch.org)"
+    )
+    course.lesson("[](../README.md)")
+    course.renew()
+    assert (course.root / "work" / "README.md").read_text() == (
+        "![a](docs/a.png) [e](exercises/13_packing.ipynb) [l](notebooks/13_packing.ipynb)"
+        " d [w](https://pytorch.org)"
+    )
+    assert (course.root / "work" / "docs" / "a.png").read_bytes() == b"png"
+
+
 class Killed(BaseException):
     """In place of a kill: whatever would run next does not."""
 
@@ -221,3 +275,6 @@ def test_the_copy_of_the_real_course_has_no_output_and_no_dead_link(tmp_path):
             for link in workspace.re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", "".join(cell["source"])):
                 if (cell["cell_type"] == "markdown" and "/" in link) or link.endswith(".ipynb"):
                     assert (page.parent / link).exists(), f"{page.name}: {link}"
+    for document in (tmp_path / "work").rglob("*.md"):
+        for link in workspace.re.findall(r"\]\((?!https?:|#)([^)#\s]+)", document.read_text()):
+            assert (document.parent / link).exists(), f"{document.name}: {link}"

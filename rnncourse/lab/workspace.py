@@ -9,6 +9,7 @@ deleted: what is replaced goes to work/old/, and what was changed stays where it
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import json
@@ -21,9 +22,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 GIVEN = ".given.json"  # of each page, the digest of what was given out last
+PROGRESS = "progress.json"  # which tasks are done: `rnncourse.progress` reads and writes it
 TO_AN_EXERCISE = re.compile(r"(?:\.\./exercises/|\.\./)(\d\d_\w+)/\w+\.ipynb")
 TO_A_LESSON = re.compile(r"\.\./\.\./(notebooks/\w+\.ipynb)")
 TO_A_FILE = re.compile(r"\]\(\.\./((?!notebooks/|exercises/)[\w./-]+)\)")
+LINK = re.compile(r"(!?)\[([^]]*)\]\((?!https?:|#)([^)\s]+)\)")  # to a file of the course
+SLIDERS = "application/vnd.jupyter.widget-view+json"
+RUN_AGAIN = "The sliders need a running kernel: run this cell again, and those above it."
 
 KEPT = "{page} has changed in the course. Yours, in which you have written, stays; the new one is {new}."
 RENEWED = "{page} has changed in the course and is renewed. Yours, with its outputs, is in {old}."
@@ -44,12 +49,17 @@ class Workspace:
     def renew(self) -> list[str]:
         """Bring the copy up to date. Return a sentence for each page that the learner has to know of."""
         given = self._given()
+        if given:
+            self._adopt_progress()
         said: list[str] = []
         for page, text in self._pages():
             said += self._renew(page, text, given)
             given[page] = _digest(text)
+            _drop_dead_sliders(self.work / page)
         for name in {found for _, text in self._pages() for found in TO_A_FILE.findall(text)}:
-            if (self.root / name).is_file():
+            if name.endswith(".md") and (self.root / name).is_file():
+                _write(self.work / name, self._readable(self.root / name).encode())
+            elif (self.root / name).is_file():
                 _write(self.work / name, (self.root / name).read_bytes())
         _write(self.work / GIVEN, json.dumps(given, indent=1).encode())
         return said
@@ -106,6 +116,28 @@ class Workspace:
             text = TO_A_LESSON.sub(r"../\1", _cleared(exercise))
             yield f"exercises/{exercise.parent.name}.ipynb", TO_AN_EXERCISE.sub(r"\1.ipynb", text)
 
+    def _readable(self, document: Path) -> str:
+        """The text of a document in the copy, which gets its pictures: no link leads to what is not there."""
+
+        def adapted(link: re.Match[str]) -> str:
+            picture, words, target = link.groups()
+            file = document.parent / target
+            if picture and file.is_file():
+                _write(self.work / file.relative_to(self.root), file.read_bytes())
+                return link[0]
+            page = re.sub(r"(exercises/\d\d_\w+)/\w+\.ipynb$", r"\1.ipynb", target)
+            there = (self.work / document.parent.relative_to(self.root) / page).is_file()
+            return f"[{words}]({page})" if there else words
+
+        return LINK.sub(adapted, document.read_text(encoding="utf-8"))
+
+    def _adopt_progress(self) -> None:
+        """Copy the progress into a copy made when it was saved for the machine's user; that file stays."""
+        mine = self.work / PROGRESS
+        with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: there is no home
+            if not mine.exists():
+                _write(mine, (Path.home() / ".rnncourse" / PROGRESS).read_bytes())
+
     def _given(self) -> dict[str, str]:
         try:
             return dict(json.loads((self.work / GIVEN).read_text(encoding="utf-8")))
@@ -132,6 +164,21 @@ def _cleared(notebook: Path) -> str:
         if cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+def _drop_dead_sliders(page: Path) -> None:
+    """Put a sentence in the place of sliders that a saved page cannot show: their kernel has ended."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        text = page.read_text(encoding="utf-8")
+        if SLIDERS not in text:
+            return
+        content = json.loads(text)
+        shown = [output for cell in content["cells"] for output in cell.get("outputs", [])]
+        for output in shown:
+            if SLIDERS in output.get("data", {}):
+                output["data"] = {"text/plain": RUN_AGAIN}
+        content["metadata"].pop("widgets", None)
+        _write(page, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())
 
 
 def _digest(text: str) -> str:
