@@ -23,6 +23,7 @@ from pathlib import Path
 
 GIVEN = ".given.json"  # of each page, the digest of what was given out last
 PROGRESS = "progress.json"  # which tasks are done: `rnncourse.progress` reads and writes it
+EXERCISE = "exercise_"  # before its name: a tab must say whether it has the lesson or the exercise
 TO_AN_EXERCISE = re.compile(r"(?:\.\./exercises/|\.\./)(\d\d_\w+)/\w+\.ipynb")
 TO_A_LESSON = re.compile(r"\.\./\.\./(notebooks/\w+\.ipynb)")
 TO_A_FILE = re.compile(r"\]\(\.\./((?!notebooks/|exercises/)[\w./-]+)\)")
@@ -51,6 +52,7 @@ class Workspace:
         given = self._given()
         if given:
             self._adopt_progress()
+            self._adopt_names(given)
         said: list[str] = []
         for page, text in self._pages():
             said += self._renew(page, text, given)
@@ -70,7 +72,9 @@ class Workspace:
         number: that of its lesson, or the exercise's name, as 16_silent_bugs, if the lesson has several.
         """
         pages = {
-            Path(page).stem: (page, text) for page, text in self._pages() if page.startswith("exercises")
+            Path(page).stem.removeprefix(EXERCISE): (page, text)
+            for page, text in self._pages()
+            if page.startswith("exercises")
         }
         named = [name for name in pages if number in (name, name[3:]) or number.zfill(2) == name[:2]]
         if not named:
@@ -111,10 +115,14 @@ class Workspace:
     def _pages(self) -> Iterator[tuple[str, str]]:
         """Each lesson and exercise: its place in the copy, and its text as it is given out."""
         for lesson in sorted(self.root.glob("notebooks/[0-9][0-9]_*.ipynb")):
-            yield f"notebooks/{lesson.name}", TO_AN_EXERCISE.sub(r"../exercises/\1.ipynb", _cleared(lesson))
+            yield (
+                f"notebooks/{lesson.name}",
+                TO_AN_EXERCISE.sub(rf"../exercises/{EXERCISE}\1.ipynb", _cleared(lesson)),
+            )
         for exercise in sorted(self.root.glob("exercises/[0-9][0-9]_*/*.ipynb")):
             text = TO_A_LESSON.sub(r"../\1", _cleared(exercise))
-            yield f"exercises/{exercise.parent.name}.ipynb", TO_AN_EXERCISE.sub(r"\1.ipynb", text)
+            page = f"exercises/{EXERCISE}{exercise.parent.name}.ipynb"
+            yield page, TO_AN_EXERCISE.sub(rf"{EXERCISE}\1.ipynb", text)
 
     def _readable(self, document: Path) -> str:
         """The text of a document in the copy, which gets its pictures: no link leads to what is not there."""
@@ -125,7 +133,7 @@ class Workspace:
             if picture and file.is_file():
                 _write(self.work / file.relative_to(self.root), file.read_bytes())
                 return link[0]
-            page = re.sub(r"(exercises/\d\d_\w+)/\w+\.ipynb$", r"\1.ipynb", target)
+            page = re.sub(r"exercises/(\d\d_\w+)/\w+\.ipynb$", rf"exercises/{EXERCISE}\1.ipynb", target)
             there = (self.work / document.parent.relative_to(self.root) / page).is_file()
             return f"[{words}]({page})" if there else words
 
@@ -137,6 +145,15 @@ class Workspace:
         with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: there is no home
             if not mine.exists():
                 _write(mine, (Path.home() / ".rnncourse" / PROGRESS).read_bytes())
+
+    def _adopt_names(self, given: dict[str, str]) -> None:
+        """Rename the exercises of a copy in which they are still called as their lessons are."""
+        for page in {page for page, _ in self._pages() if page.startswith("exercises")}:
+            before = page.replace(EXERCISE, "", 1)
+            if (self.work / before).is_file() and not (self.work / page).exists():
+                os.rename(self.work / before, self.work / page)
+                if before in given:
+                    given[page] = given.pop(before)
 
     def _given(self) -> dict[str, str]:
         try:

@@ -111,7 +111,8 @@ class Progress:
                 tasks.append(f"<span title='{words}'>{mark} <code>{html.escape(task)}</code></span>")
                 earned, total = earned + (points or 0), total + of
             title = _link(f"{lesson} {name.replace('_', ' ')}", f"notebooks/{lesson}_{name}.ipynb")
-            places = f"exercises/{lesson}_{name}.ipynb", f"exercises/{lesson}_{name}/{name}.ipynb"
+            # In the learner's copy, and in the course.
+            places = f"exercises/exercise_{lesson}_{name}.ipynb", f"exercises/{lesson}_{name}/{name}.ipynb"
             cells = title, _link(f"exercise {lesson}", *places), ", ".join(tasks), f"{earned} of {total}"
             body += "<tr>" + "".join(f"<td style='text-align:left'>{cell}</td>" for cell in cells) + "</tr>"
         heads = "lesson", "exercise", "tasks", "points"
