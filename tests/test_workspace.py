@@ -110,8 +110,8 @@ def test_what_was_only_run_is_renewed_and_its_outputs_are_kept(course):
     course.exercise("def g(): ...")
     (said,) = course.renew()
     assert said == (
-        "exercises/exercise_13_packing.ipynb has changed in the course and is renewed. Yours, with its outputs,"
-        " is in old/exercises/exercise_13_packing (2026-03-01).ipynb."
+        "exercises/exercise_13_packing.ipynb has changed in the course and is renewed. Yours, with its"
+        " outputs, is in old/exercises/exercise_13_packing (2026-03-01).ipynb."
     )
     assert ran in course.everything()
     assert "def g" in course.mine.read_text()
