@@ -284,7 +284,11 @@ def shape_explorer() -> ipywidgets.VBox:
 
     _draw_on_change(update, (kind, form, *arguments.values(), *lengths.values()))
     columns = ([kind, *sizes.values()], [*flags.values()], [form, *lengths.values()])
-    return ipywidgets.VBox([ipywidgets.HBox([ipywidgets.VBox(column) for column in columns]), table])
+    controls = ipywidgets.HBox(
+        [ipywidgets.VBox(column) for column in columns],
+        layout={"flex_flow": "row wrap"},  # a column that does not fit goes below, not over the edge
+    )
+    return ipywidgets.VBox([controls, table])
 
 
 def _input(module: Any, form: str, T: int, B: int) -> Tensor | PackedSequence:
