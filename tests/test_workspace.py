@@ -167,7 +167,7 @@ def test_of_two_exercises_of_a_lesson_the_one_named_is_reset(course):
     other.write_text(notebook("mine, too"))
     reset = Workspace(course.root, DAY).reset
     assert reset("13") == "Lesson 13 has more than one exercise. Name one of them: 13_masking, 13_packing."
-    assert reset("masking").startswith("exercises/13_masking.ipynb is the original again.")
+    assert reset("masking").startswith("exercises/exercise_13_masking.ipynb is the original again.")
     assert "def g" in other.read_text()
     assert course.mine.read_text() == notebook("mine")
     assert reset("exercise_13_packing").startswith(

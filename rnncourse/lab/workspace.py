@@ -131,7 +131,7 @@ class Workspace:
             yield page, TO_AN_EXERCISE.sub(rf"{EXERCISE}\1.ipynb", text)
 
     def _readable(self, document: Path) -> str:
-        """Return a document's text for the copy, with its pictures copied and without links to missing files."""
+        """Copy a document's pictures and return its text without links to files that the copy lacks."""
 
         def adapted(link: re.Match[str]) -> str:
             picture, words, target = link.groups()
