@@ -24,6 +24,7 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 WORKSPACE = ROOT / "rnncourse" / "lab" / "workspace.py"
 STAMP = VENV / "course-stamp.txt"
+PROGRESS = ROOT / "work" / "progress.json"  # which tasks are done; rnncourse reads and writes it
 PYTORCH_INDEX = "https://download.pytorch.org/whl/"  # /cpu has builds without CUDA, /cu130 builds with it
 COMMANDS = {
     # -y: Ctrl-C stops JupyterLab without a question. It opens the first lesson; links lead on from there.
@@ -223,6 +224,7 @@ def environment():
     outside = ("PYTHONHOME", "PYTHONPATH")  # they would bring in packages from outside .venv
     variables = {name: value for name, value in os.environ.items() if name not in outside}
     path = f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    variables.setdefault("RNNCOURSE_PROGRESS", str(PROGRESS))
     pip = {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     return {**variables, **pip, "VIRTUAL_ENV": str(VENV), "PATH": path, "JUPYTER_PREFER_ENV_PATH": "1"}
 

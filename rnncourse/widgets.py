@@ -181,8 +181,9 @@ def unrolling(x: Iterable[float]) -> ipywidgets.VBox:
 def time_slider(d: Direction, b: int = 0, unit: int = 0) -> ipywidgets.VBox:
     """Show one unit of a trace step by step: its gates and states over time, and its cell with their values.
 
-    Controls: the unit and the step t. The figures are those of `plots.gates_over_time` and
-    `plots.cell_diagram`; below each is its description in words.
+    Controls: the unit and the step t. The figures are those of `plots.cell_diagram` and
+    `plots.gates_over_time`; below both is their description in words. Controls and figures together are low
+    enough for a laptop's screen, so all of them are in view while t moves.
 
     Args:
         d: one layer in one direction of a call that `rnncourse.trace` recorded.
@@ -192,14 +193,16 @@ def time_slider(d: Direction, b: int = 0, unit: int = 0) -> ipywidgets.VBox:
     units = (d.c_0 if d.mode == "LSTM" else d.h_0).shape[-1]
     chosen = ipywidgets.IntSlider(value=unit, min=0, max=units - 1, description="unit")
     step = ipywidgets.IntSlider(value=0, min=0, max=row_length(d, b) - 1, description="t")
-    lines, cell = _Drawing(width="900px"), _Drawing(width="960px")
+    cell, lines = _Drawing(width="720px"), _Drawing(width="720px")
 
     def redraw(_: object = None) -> None:
-        lines.show(plots.gates_over_time(d, b, unit=chosen.value, t=step.value))
         cell.show(plots.cell_diagram(d, step.value, b, chosen.value))
+        low = Figure(figsize=(9.0, 2.6), layout="constrained")
+        lines.show(plots.gates_over_time(d, b, unit=chosen.value, t=step.value, figure=low))
 
     _draw_on_change(redraw, (chosen, step))
-    return ipywidgets.VBox([chosen, step, *lines, *cell])
+    controls = ipywidgets.HBox([chosen, step])
+    return ipywidgets.VBox([controls, cell.picture, lines.picture, cell.words, lines.words])
 
 
 def spectral_radius(steps: int = 40) -> ipywidgets.VBox:
@@ -284,7 +287,11 @@ def shape_explorer() -> ipywidgets.VBox:
 
     _draw_on_change(update, (kind, form, *arguments.values(), *lengths.values()))
     columns = ([kind, *sizes.values()], [*flags.values()], [form, *lengths.values()])
-    return ipywidgets.VBox([ipywidgets.HBox([ipywidgets.VBox(column) for column in columns]), table])
+    controls = ipywidgets.HBox(
+        [ipywidgets.VBox(column) for column in columns],
+        layout={"flex_flow": "row wrap"},  # a column that does not fit goes below, not over the edge
+    )
+    return ipywidgets.VBox([controls, table])
 
 
 def _input(module: Any, form: str, T: int, B: int) -> Tensor | PackedSequence:

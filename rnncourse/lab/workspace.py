@@ -10,6 +10,7 @@ is.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import json
@@ -22,9 +23,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 GIVEN = ".given.json"  # for each page, the digest of the version that was given out last
+PROGRESS = "progress.json"  # which tasks are done: `rnncourse.progress` reads and writes it
+EXERCISE = "exercise_"  # before its name: a tab must say whether it has the lesson or the exercise
 TO_AN_EXERCISE = re.compile(r"(?:\.\./exercises/|\.\./)(\d\d_\w+)/\w+\.ipynb")
 TO_A_LESSON = re.compile(r"\.\./\.\./(notebooks/\w+\.ipynb)")
 TO_A_FILE = re.compile(r"\]\(\.\./((?!notebooks/|exercises/)[\w./-]+)\)")
+LINK = re.compile(r"(!?)\[([^]]*)\]\((?!https?:|#)([^)\s]+)\)")  # to a file of the course
+SLIDERS = "application/vnd.jupyter.widget-view+json"
+RUN_AGAIN = "The sliders need a running kernel: run this cell again, and those above it."
 
 KEPT = "{page} has changed in the course. Yours stays, because you have written in it; the new one is {new}."
 RENEWED = "{page} has changed in the course and was updated. Yours, with its outputs, is in {old}."
@@ -45,12 +51,18 @@ class Workspace:
     def renew(self) -> list[str]:
         """Update the copy and return a sentence for each page that the learner should know about."""
         given = self._given()
+        if given:
+            self._adopt_progress()
+            self._adopt_names(given)
         said: list[str] = []
         for page, text in self._pages():
             said += self._renew(page, text, given)
             given[page] = _digest(text)
+            _drop_dead_sliders(self.work / page)
         for name in {found for _, text in self._pages() for found in TO_A_FILE.findall(text)}:
-            if (self.root / name).is_file():
+            if name.endswith(".md") and (self.root / name).is_file():
+                _write(self.work / name, self._readable(self.root / name).encode())
+            elif (self.root / name).is_file():
                 _write(self.work / name, (self.root / name).read_bytes())
         _write(self.work / GIVEN, json.dumps(given, indent=1).encode())
         return said
@@ -66,7 +78,9 @@ class Workspace:
             A sentence that says what was done.
         """
         pages = {
-            Path(page).stem: (page, text) for page, text in self._pages() if page.startswith("exercises")
+            Path(page).stem.removeprefix(EXERCISE): (page, text)
+            for page, text in self._pages()
+            if page.startswith("exercises")
         }
         named = [name for name in pages if number in (name, name[3:]) or number.zfill(2) == name[:2]]
         if not named:
@@ -107,10 +121,45 @@ class Workspace:
     def _pages(self) -> Iterator[tuple[str, str]]:
         """Yield each lesson and exercise: its path in the copy, and its text as it is given out."""
         for lesson in sorted(self.root.glob("notebooks/[0-9][0-9]_*.ipynb")):
-            yield f"notebooks/{lesson.name}", TO_AN_EXERCISE.sub(r"../exercises/\1.ipynb", _cleared(lesson))
+            yield (
+                f"notebooks/{lesson.name}",
+                TO_AN_EXERCISE.sub(rf"../exercises/{EXERCISE}\1.ipynb", _cleared(lesson)),
+            )
         for exercise in sorted(self.root.glob("exercises/[0-9][0-9]_*/*.ipynb")):
             text = TO_A_LESSON.sub(r"../\1", _cleared(exercise))
-            yield f"exercises/{exercise.parent.name}.ipynb", TO_AN_EXERCISE.sub(r"\1.ipynb", text)
+            page = f"exercises/{EXERCISE}{exercise.parent.name}.ipynb"
+            yield page, TO_AN_EXERCISE.sub(rf"{EXERCISE}\1.ipynb", text)
+
+    def _readable(self, document: Path) -> str:
+        """Copy a document's pictures and return its text without links to files that the copy lacks."""
+
+        def adapted(link: re.Match[str]) -> str:
+            picture, words, target = link.groups()
+            file = document.parent / target
+            if picture and file.is_file():
+                _write(self.work / file.relative_to(self.root), file.read_bytes())
+                return link[0]
+            page = re.sub(r"exercises/(\d\d_\w+)/\w+\.ipynb$", rf"exercises/{EXERCISE}\1.ipynb", target)
+            there = (self.work / document.parent.relative_to(self.root) / page).is_file()
+            return f"[{words}]({page})" if there else words
+
+        return LINK.sub(adapted, document.read_text(encoding="utf-8"))
+
+    def _adopt_progress(self) -> None:
+        """Copy the progress into a copy made when it was saved for the machine's user; that file stays."""
+        mine = self.work / PROGRESS
+        with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: there is no home
+            if not mine.exists():
+                _write(mine, (Path.home() / ".rnncourse" / PROGRESS).read_bytes())
+
+    def _adopt_names(self, given: dict[str, str]) -> None:
+        """Rename the exercises of a copy in which they are still called as their lessons are."""
+        for page in {page for page, _ in self._pages() if page.startswith("exercises")}:
+            before = page.replace(EXERCISE, "", 1)
+            if (self.work / before).is_file() and not (self.work / page).exists():
+                os.rename(self.work / before, self.work / page)
+                if before in given:
+                    given[page] = given.pop(before)
 
     def _given(self) -> dict[str, str]:
         try:
@@ -138,6 +187,21 @@ def _cleared(notebook: Path) -> str:
         if cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+def _drop_dead_sliders(page: Path) -> None:
+    """Put a sentence in the place of sliders that a saved page cannot show: their kernel has ended."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        text = page.read_text(encoding="utf-8")
+        if SLIDERS not in text:
+            return
+        content = json.loads(text)
+        shown = [output for cell in content["cells"] for output in cell.get("outputs", [])]
+        for output in shown:
+            if SLIDERS in output.get("data", {}):
+                output["data"] = {"text/plain": RUN_AGAIN}
+        content["metadata"].pop("widgets", None)
+        _write(page, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())
 
 
 def _digest(text: str) -> str:
