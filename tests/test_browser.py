@@ -273,7 +273,7 @@ def test_unsolved_exercise_runs_to_its_end_with_a_verdict_for_each_task(opened):
     cells = code_cells(nbformat.read(ROOT / path, as_version=4))
     tasks = [n for n, cell in enumerate(cells) if cell.metadata.get("nbgrader", {}).get("grade")]
     assert tasks
-    with opened("exercises/06_lstm_gates.ipynb") as page:
+    with opened("exercises/exercise_06_lstm_gates.ipynb") as page:
         assert page.get_by_text("news", exact=False).count() == 0  # no pop-up before the first cell
         assert page.get_by_role("button", name="Validate").count() == 0  # nbgrader's, for teachers
         shown = run_all(page)
