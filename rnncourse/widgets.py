@@ -456,3 +456,28 @@ def matmuls() -> ipywidgets.VBox:
 
     _draw_on_change(redraw, sizes.values())
     return ipywidgets.VBox([*sizes.values(), *drawing])
+
+
+def tag_text(tag: Callable[[str], Iterable[tuple[str, str]]], text: str) -> ipywidgets.VBox:
+    """Type a text and see its pieces, each above its tag; a tag always has the same color.
+
+    tag: returns the pieces of a text in their order, each with its tag. text: what stands there at first.
+    """
+    box = ipywidgets.Text(value=text, description="text", continuous_update=False, layout={"width": "95%"})
+    tagged = ipywidgets.HTML()
+    colors: dict[str, str] = {}
+    palette = itertools.cycle(plots.COLOURS[name] for name in "ifgohrx")
+
+    def redraw(_: object = None) -> None:
+        pieces = []
+        for piece, name in tag(box.value) if box.value.strip() else ():
+            color = colors[name] = colors.get(name) or next(palette)
+            pieces.append(
+                f'<span style="display:inline-block; margin:0 3px 6px 0; border-bottom:4px solid {color}">'
+                f'<span style="font-family:monospace; white-space:pre">{html.escape(piece)}</span><br>'
+                f'<span style="font-size:75%">{html.escape(name)}</span></span>'
+            )
+        tagged.value = "".join(pieces)
+
+    _draw_on_change(redraw, (box,))
+    return ipywidgets.VBox([box, tagged])

@@ -41,3 +41,18 @@ def test_tracing():
     names = ["plain hook, outputs alone", 'trace(model, names=["h"])', "trace(model)"]
     assert set(by_way) >= {*names}
     assert re.search(r"^a loop, as it is +[\d.]+ +[\d.]+$", done.stdout, re.MULTILINE)
+
+
+def test_lesson_20_prints_the_baselines_that_the_lesson_shows():
+    """Each row but the nets', which train for one epoch here; their numbers depend on the processor."""
+    command = [sys.executable, BENCHMARKS / "lesson_20.py", "--seeds", "1", "--epochs", "1"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lesson = json.loads((BENCHMARKS.parent / "notebooks" / "20_forecasting.ipynb").read_text("utf-8"))
+    [cell] = [cell for cell in lesson["cells"] if cell["id"] == "worth-table"]
+    shown = "".join(cell["source"]).splitlines()
+    header, *rows = done.stdout.splitlines()
+    assert header in shown
+    for row in rows:
+        assert any(line.startswith(row[:39]) for line in shown), row
+    assert len(rows) == 5

@@ -128,7 +128,7 @@ AGAINST_TORCH = {  # file: what is wrong: the right text, the wrong text
 
 BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test that sees it
     "grading/intake/archives.py": {
-        "a zip may lead out of its folder": (
+        "a path in a zip may leave its folder": (
             'if ".." in parts or parts[0]',
             "if parts[0]",
             "grading/test_submissions.py::test_evil_zips_of_one_student[folder-climbs]",
@@ -137,16 +137,16 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "        if len(data) > MOST_BYTES:\n",
             "        if len(data) > 2**40:\n",
             "grading/test_submissions.py::test_zip_bombs_are_invalid_when_read"
-            "[in the zip-by what it unpacks to]",
+            "[in the zip-by its unpacked size]",
         ),
     },
     "grading/intake/submissions.py": {
-        "two students of one name are one": (
+        "two students with one name are merged": (
             "len(numbers[upload.export, upload.student]) > 1 and upload.number",
             "False",
             "grading/test_submissions.py::test_layouts[Moodle, one name twice-folder]",
         ),
-        "a folder inside speaks for another student": (
+        "a folder inside counts as another student's": (
             "Upload(file, names.owner(parts[0]), parts[1:], export=export, folder=folder)",
             "Upload(file, names.owner(parts[-2]), parts[1:], export=export, folder=folder)",
             "grading/test_submissions.py::test_forged_names[folder-folders outside]",
@@ -156,12 +156,12 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "taken, *left = sorted(work, key=newest_last)",
             "grading/test_submissions.py::test_newest_is_graded_in_other_layouts[folder]",
         ),
-        "Canvas's uploads are in the order of letters": (
+        "Canvas's uploads are sorted as text": (
             'int(lms.get("order") or 0)',
             'lms.get("order") or ""',
             "grading/test_submissions.py::test_canvas_newest_upload_is_graded",
         ),
-        "nothing handed in is invalid": (
+        "a missing submission is invalid": (
             'Submission(student, name, state="missing"',
             'Submission(student, name, state="invalid"',
             "grading/test_submissions.py::test_a_student_with_nothing_is_missing",
@@ -173,12 +173,12 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
         ),
     },
     "grading/report/store.py": {
-        "what was not judged is 0": (
+        "a task that was not judged gets 0": (
             '"" if cell is None else cell',
             "0 if cell is None else cell",
             "grading/test_results.py::test_ungraded_is_never_0",
         ),
-        "another notebook's result is taken": (
+        "another notebook's result is reused": (
             "if result is not None and result.digest == digest",
             "if result is not None",
             "grading/test_results.py::test_result_with_another_digest_is_not_found",
@@ -190,7 +190,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
         ),
     },
     "grading/report/writing.py": {
-        "half a file stays": (
+        "half a file is left": (
             'temporary = path.with_name(f".{path.name}.tmp")',
             "temporary = path",
             "grading/test_results.py::test_interrupted_write_leaves_the_old_file",
@@ -209,12 +209,12 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "found.append((k, _text(cell)))",
             "grading/test_submitted_notebook.py::test_edited_check_is_restored_from_the_source",
         ),
-        "a check that was taken out is not made up for": (
+        "a deleted check is not restored": (
             "if source.is_locked(k) and k not in seen:",
             "if source.is_locked(k) and k in seen:",
             "grading/test_submitted_notebook.py::test_deleted_check_follows_its_answer[2]",
         ),
-        "a check waits though a cell changes what it reads": (
+        "a check waits although a cell changes what it reads": (
             "bound & read",
             "bound & reads",
             "grading/test_submitted_notebook.py::test_a_check_does_not_wait_for_a_cell_that_changes_its_answer",
@@ -226,31 +226,31 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "name = safe_name(result.assignment)",
             "grading/test_pages.py::test_links_lead_to_the_most_detailed_page",
         ),
-        "what was not judged counts as lost": (
+        "a task that was not judged counts as lost": (
             "sum(total for _, total in judged)",
             "sum(task.total for task in result.tasks)",
             "grading/test_pages.py::test_unjudged_task_is_named_and_is_not_0",
         ),
-        "an input is carried out in an error's message": (
+        "an input leaks through an error's message": (
             "_withheld(task.text) if task.verdict in QUOTING else task.text",
             "task.text",
             "grading/test_pages.py::test_nothing_of_the_cases_is_in_the_feedback",
         ),
     },
     "grading/report/pages.py": {
-        "words are markup": (
+        "text is not escaped": (
             "else part\n",
             "else Markup(part)\n",
             "grading/test_pages.py::test_forged_names_and_words_are_escaped",
         ),
-        "a bar is a hundredth as long": (
+        "a bar has a hundredth of its length": (
             "round(100 * part / whole, 1)",
             "round(part / whole, 1)",
             "grading/test_pages.py::test_a_bar_is_as_long_as_its_share",
         ),
     },
     "grading/report/summary.py": {
-        "who was not judged lowers the mean": (
+        "students who were not judged lower the mean": (
             "sum(count for points, count in self.points.items() if points is not None)",
             "sum(count for points, count in self.points.items())",
             "grading/test_pages.py::test_the_summary_counts",

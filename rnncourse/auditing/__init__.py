@@ -12,8 +12,10 @@ outputs.py    the outputs' axes
 subject.py    what all checks share
 criterion.py  the loss by itself: which outputs and which steps it compares
 blame.py      which call is to blame
+views.py      views that tear steps apart
 ended.py      where looking ahead should have ended
 alone.py      the first call that gives a row another result without the batch
+masks.py      a padding mask the wrong way round
 source.py     lines that no call leads to: where an attribute is set
 checks/       one module for each check
 report.py     the findings, and what follows from what

@@ -19,13 +19,20 @@ def first_unlike(s: Subject, row: int) -> Call | None:
     calls, alone = s.base.tape.calls, run.tape.calls
     if [call.name for call in calls] != [call.name for call in alone]:
         return None
-    relevant = Story(calls, []).relevant([s.base.outputs[k] for k in s.numeric])
+    outputs = [s.base.outputs[k] for k in s.numeric]
+    relevant = Story(calls, []).relevant(outputs)
+    read = {t.untyped_storage().data_ptr() for t in outputs}  # what nothing reads, an h_n say, may differ
+    read |= {t.untyped_storage().data_ptr() for c in calls for t in c.args}
     for i, (call, other) in enumerate(zip(calls, alone, strict=True)):
         if i not in relevant or len(call.before) != len(other.before) or len(call.after) != len(other.after):
             continue
         pairs = zip(call.before, other.before, strict=True)
         given = [_alike(a, b, s.B, fewer) for a, b in pairs]
-        results = [_alike(a, b, s.B, fewer) for a, b in zip(call.after, other.after, strict=True)]
+        results = [
+            _alike(a, b, s.B, fewer)
+            for a, b, made in zip(call.after, other.after, call.results, strict=True)
+            if made.untyped_storage().data_ptr() in read
+        ]
         if False in results and False not in given and True in given:
             return call
     return None
@@ -42,7 +49,7 @@ def _alike(whole: Tensor, alone: Tensor, B: int, fewer: int) -> bool | None:
     for axis, (a, b) in enumerate(zip(whole.shape, alone.shape, strict=True)):
         if a == B and b == 1 and rows is None:
             rows = axis
-        elif a - b == fewer and b > 0:
+        elif 0 < b < a and a - b <= fewer:  # after a stride, fewer steps less
             whole = whole.narrow(axis, 0, b)
         elif a != b:
             return None

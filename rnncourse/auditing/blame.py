@@ -5,7 +5,7 @@ blinded by a mask's -1e9. From a bad output the walk goes back, call by call, th
 call whose result is bad while none of its arguments is.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -106,6 +106,8 @@ def _storage(tensor: Tensor) -> int:
     except (RuntimeError, NotImplementedError):
         return id(tensor)
 
+
+VIEWS = {"view", "reshape", "flatten", "unflatten", "view_as", "reshape_as", "_unsafe_view"}
 
 # ---- rows
 
@@ -212,52 +214,3 @@ def first_ahead(story: Story, output: Tensor, s: int, sizes: Sequence[int]) -> i
         if at is None:
             return i
     return None
-
-
-# ---- views
-
-VIEWS = {"view", "reshape", "flatten", "unflatten", "view_as", "reshape_as", "_unsafe_view"}
-
-
-def axis_of_steps(late: Tensor, T: int) -> int | None:
-    """The one axis of T entries along which the late entries are the last ones, if there is one alone."""
-    found = []
-    for axis in range(late.dim()):
-        if late.shape[axis] != T:
-            continue
-        along = late.movedim(axis, 0).reshape(T, -1).any(1)
-        if bool(along.any()) and not bool(along.all()) and bool((along[1:] >= along[:-1]).all()):
-            found.append(axis)
-    return found[0] if len(found) == 1 else None
-
-
-def torn_views(story: Story, T: int) -> Iterator[int]:
-    """The views after which a step's entries lie in several steps, and a step holds those of several."""
-    for i, call in enumerate(story.base):
-        if call.name not in VIEWS or not call.args or call.function is None:
-            continue
-        late = story.before(i, 0)[0]
-        axis = axis_of_steps(late, T)
-        if axis is None or T < 2:
-            continue
-        label = torch.arange(T).reshape([-1 if k == axis else 1 for k in range(late.dim())])
-        label = label.expand(late.shape).contiguous()
-        try:
-            moved = call.function(label, *call.given[1:], **call.options)
-        except Exception:  # a view to another dtype, say
-            continue
-        if isinstance(moved, Tensor) and _torn(moved, T):
-            yield i
-
-
-def _torn(label: Tensor, T: int) -> bool:
-    fits = False
-    for axis in range(label.dim()):
-        flat = label.movedim(axis, 0).reshape(label.shape[axis], -1)
-        low, high = flat.min(1).values, flat.max(1).values
-        one_each = bool((low == high).all())  # each index holds entries of one step
-        apart = bool((low[1:] > high[:-1]).all())  # each step's entries lie at one index
-        if label.shape[axis] == T and not one_each:
-            continue
-        fits = fits or one_each or (apart and label.shape[axis] > 1)
-    return not fits

@@ -96,6 +96,14 @@ def other_values(value: Tensor, part: Tensor) -> Tensor:
     return torch.where(part < 0, part, known[(place + 1) % len(known)])
 
 
+def loss_takes(s: Subject, target: Any) -> bool:
+    """Whether the loss can be computed with this target: not with a class or an action that is none."""
+    try:
+        return bool(torch.isfinite(s.probe.loss_of(s.base.returned, target)[0]).all())
+    except Exception:  # whatever a loss raises
+        return False
+
+
 def moved_along(axis: int, first: list[Tensor | None], second: list[Tensor | None], size: int) -> Tensor:
     """The rows (axis 0) or steps (axis 1) whose gradient is another one, of outputs that have `size` of them.
 

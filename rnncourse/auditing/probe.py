@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from rnncourse.auditing.evidence import is_flags
 from rnncourse.auditing.inputs import Inputs, Leaf
 from rnncourse.auditing.tape import Place, Tape, spread_of, where_from
 from rnncourse.auditing.tape import copy as copy_of
 from rnncourse.auditing.tokens import flat
-from rnncourse.auditing.trees import tensors_in
+from rnncourse.auditing.trees import replace_leaves, tensors_in
 from rnncourse.auditing.untouched import Saved, generators_restored, seed_all
 from rnncourse.spec import Cell, Recurrent
 
@@ -71,6 +72,7 @@ class Probe:
             if isinstance(module, Recurrent) and not isinstance(module, torch.jit.ScriptModule)
         }
         self.embedded: set[int] = set()  # leaves whose tokens reach an embedding
+        self.target_given: Any = None  # the copy that the loss was given last
 
     def run(
         self,
@@ -138,10 +140,11 @@ class Probe:
         """Return the loss of what the model returned, and the tape of its calls."""
         assert self.loss is not None
         tape = Tape(self.names, record)
+        self.target_given = replace_leaves(target, lambda path, value: copied(value))
         seed_all(0)
         with tape, torch.enable_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            loss = self.loss(returned) if target is None else self.loss(returned, target)
+            loss = self.loss(returned) if target is None else self.loss(returned, self.target_given)
         if isinstance(loss, tuple):
             loss = loss[0]
         return loss, tape
@@ -175,7 +178,9 @@ class Probe:
                     built[number] = built[number] + scale * self.noise(number, leaf) * spread(leaf, mask)
                 elif exchange or number not in self.embedded:
                     built[number] = torch.where(spread(leaf, mask).bool(), others(leaf), built[number])
-            if taps and leaf.disturbed and leaf.floating:
+            # a mask of floats has none: models compute with it in place, which a graph would not let pass
+            learns = leaf.disturbed and leaf.floating and (leaf is inputs.main or not is_flags(leaf.value))
+            if taps and learns:
                 zero = torch.zeros_like(built[number], requires_grad=True)
                 built[number] = built[number] + zero
                 zeros.append((number, None, zero))
@@ -282,9 +287,12 @@ def _recurrent(
     )
 
 
-def _leaves(args: Any, kwargs: Any) -> list[Any]:
-    from rnncourse.auditing.trees import replace_leaves
+def copied(value: Any) -> Any:
+    """A tensor's copy, so that nothing done in place reaches the caller's."""
+    return value.detach().clone() if isinstance(value, Tensor) else value
 
+
+def _leaves(args: Any, kwargs: Any) -> list[Any]:
     found: list[Any] = []
     replace_leaves((args, kwargs), lambda path, value: found.append(value))
     return found

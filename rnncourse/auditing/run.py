@@ -13,6 +13,7 @@ from rnncourse.auditing.checks import (
     arguments,
     carried,
     chance,
+    clipped,
     cut,
     finite,
     future,
@@ -28,10 +29,12 @@ from rnncourse.auditing.checks import (
     place,
     recurrent,
     rows,
+    shared,
     softmax,
     starts,
     steps,
     targets,
+    written,
 )
 from rnncourse.auditing.probe import Probe
 from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
@@ -57,9 +60,12 @@ ALL: tuple[ModuleType, ...] = (
     gates,
     softmax,
     losses,
+    clipped,
+    written,
     loss_padding,
     loss_pairs,
     targets,
+    shared,
     parameters,
 )
 FIRST: ModuleType = finite
@@ -90,9 +96,11 @@ def first_subject(
         for axis in range(main.value.dim() - 1, 0, -1):
             if axis in (main.batch, main.time) or main.value.shape[axis] < 2:
                 continue
-            other = settle(
-                model, call, args, kwargs, target, lengths, starts, first if batch is None else batch, axis
-            )
+            told_batch = first if batch is None else batch
+            try:
+                other = settle(model, call, args, kwargs, target, lengths, starts, told_batch, axis)
+            except ValueError:  # lengths or starts that do not fit this axis
+                continue
             second, again = _first_run(model, call, other, loss, most)
             found, more, fits, fewer_again = layouts_of(second, again)
             if fits:

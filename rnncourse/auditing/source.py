@@ -14,10 +14,14 @@ def place_of(s: Subject, name: str) -> Place | None:
     module = s.probe.modules.get(owner)
     if module is None or not attribute:
         return None
-    try:
-        lines, start = inspect.getsourcelines(type(module))
-        file = inspect.getsourcefile(type(module)) or ""
-    except (OSError, TypeError):
+    for part in (type(module), type(module).__init__):  # a class outside of sys.modules is read by its method
+        try:
+            lines, start = inspect.getsourcelines(part)
+            file = inspect.getsourcefile(part) or ""
+            break
+        except (OSError, TypeError):
+            continue
+    else:
         return None
     own = re.escape(attribute)
     sets = re.compile(rf"self\.{own}\b[^=\n]*=(?!=)|self\.{own}\.append|register_\w+\(\s*[\"']{own}[\"']")

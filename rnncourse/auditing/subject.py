@@ -152,6 +152,20 @@ class Subject:
         """The outputs with a step for each step of the main input."""
         return [k for k in self.timed if self.layouts[k].T == self.T and self.owners[k] == self.main_number]
 
+    def late_by(self, k: int) -> int | None:
+        """How many of the first input steps output k has no step for, as after a burn-in; None if unknown.
+
+        Steps from two cuts on are disturbed: the output steps that change begin as much earlier.
+        """
+        T = self.layouts[k].T or 0
+        if T == self.T or not 1 < T < self.T or self.owners[k] != self.main_number:
+            return 0 if k in self.in_step else None
+        found = set()
+        for cut in sorted({self.T - T // 2, self.T - 1}):
+            changed = (self.effect(self.nudged(cut, late=True), k) > 0).any(0).nonzero()
+            found.add(cut - int(changed[0]) if len(changed) else -1)
+        return self.T - T if found == {self.T - T} else None
+
     # ---- runs
 
     @cached_property

@@ -39,7 +39,7 @@ OUT_OF_MEMORY = ("MemoryError", "can't allocate memory", "not enough memory", "b
 def ungraded(
     student: str, assignment: Assignment, state: str, reason: str, notebook: bytes | None = None
 ) -> Result:
-    """Return the result of a submission none of whose tasks could be judged."""
+    """Return the result of a submission of which no task could be judged."""
     tasks = tuple(_unjudged(check, state) for check in assignment.checks.values())
     digest = assignment.digest(notebook)
     return Result(student, assignment.name, state, reason, None, assignment.total, tasks, digest)

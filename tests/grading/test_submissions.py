@@ -74,7 +74,7 @@ def handed_in(path, only=None):
     found = find_submissions(path, SETS, only)
     keys = [(one.student, one.assignment) for one in found]
     assert len(set(keys)) == len(keys)
-    assert all(bool(one.state) == bool(one.reason) == (one.place is None) for one in found)
+    assert all(bool(one.state) == bool(one.reason) == (one.location is None) for one in found)
     assert all(re.fullmatch(r"[^\n]+\.", one.reason) for one in found if one.state)
     return {key: one.state or one.read() for key, one in zip(keys, found, strict=True)}
 

@@ -72,14 +72,13 @@ def _flags(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:
 
 
 def _others(leaf: Leaf) -> Iterator[Any]:
-    """Other values: flags with some entries exchanged, then all; lengths that belong to other rows."""
+    """Other values: flags with some entries exchanged, then all; lengths of other rows, and shorter ones."""
     value = leaf.value
     if leaf.role == "lengths":
         if not isinstance(value, Tensor):
             yield [max(value)] * len(value)
             return
-        changed = value.roll(1)
-        yield changed if not changed.equal(value) else (value - 1).clamp(min=1)
+        yield from (other for other in (value.roll(1), (value - 1).clamp(min=1)) if not other.equal(value))
         return
     flags = value if value.dtype == torch.bool else value != 0
     for share in (0.2, 0.5, 1.0):

@@ -1,8 +1,10 @@
 """A layer or cell that is called for one step at a time, every time from the same state."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from rnncourse.auditing.probe import RecurrentCall
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
@@ -22,7 +24,24 @@ def run(s: Subject) -> Iterator[Finding]:
         if len(several) < FEWEST:
             continue
         s.made("state not carried")
-        if s.has("state dropped", "starts ignored", "reset too early") or not _alike(several):
+        if s.has("state dropped", "starts ignored", "reset too early"):
+            continue
+        lost = _lost_part(several)
+        if lost is not None:
+            kind, (other, part) = type(several[0].module).__name__, lost
+            yield Finding(
+                "state not carried",
+                WRONG,
+                f"{kind} {name!r} is called {len(several)} times for one step each, every time with the same "
+                f"{part}, while {other} is carried from call to call: the {part} that it returns is dropped.",
+                several[1].place,
+                name,
+                numbers={"calls": float(len(several))},
+                lesson="09",
+                by="Called",
+            )
+            return
+        if not _alike(several):
             continue
         if all(torch.equal(call.given, several[0].given) for call in several):
             continue
@@ -51,6 +70,47 @@ def one_step(call: RecurrentCall) -> bool:
         return True
     time = 1 if getattr(call.module, "batch_first", False) else 0
     return call.input.dim() == 3 and call.input.shape[time] == 1
+
+
+def _lost_part(calls: list[RecurrentCall]) -> tuple[str, str] | None:
+    """Which part of an LSTM's state hangs on the call before, and which is the first one at each call."""
+    if any(len(call.state) != 2 or len(call.ends) != 2 for call in calls):
+        return None
+    same = [all(_begins_alike(calls[0].state_values[k], c.state_values[k]) for c in calls) for k in (0, 1)]
+    if same.count(True) != 1:
+        return None
+    lost, other = same.index(True), same.index(False)
+    first, second, *_ = calls
+    carried = second.state[other]
+    by_value = _begins_alike(first.ends[other].detach(), carried.detach())
+    if not by_value and not _hangs_on(carried, first.ends):
+        return None
+    return "hc"[other], "hc"[lost]
+
+
+def _begins_alike(first: Tensor, later: Tensor) -> bool:
+    """Whether a state is the first one, or its first rows: a batch may shrink as its rows end."""
+    rows = first.dim() - 2
+    if first.dim() != later.dim() or later.shape[rows] > first.shape[rows]:
+        return False
+    part = first.narrow(rows, 0, later.shape[rows])
+    return part.shape == later.shape and torch.equal(part, later)
+
+
+def _hangs_on(tensor: Tensor, ends: list[Tensor]) -> bool:
+    """Whether the graph of a tensor contains what made one of these."""
+    made = {end.grad_fn for end in ends if end.grad_fn is not None}
+    seen: set[Any] = set()
+    waiting: list[Any] = [tensor.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        if node in made:
+            return True
+        seen.add(node)
+        waiting += [parent for parent, _ in node.next_functions]
+    return False
 
 
 def _alike(calls: list[RecurrentCall]) -> bool:

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
 from rnncourse.auditing import blame
 from rnncourse.auditing.ended import where_ahead_ends
+from rnncourse.auditing.inputs import Leaf
 from rnncourse.auditing.report import FACT, WRONG, Finding
 from rnncourse.auditing.subject import Subject
 
@@ -34,6 +36,8 @@ def run(s: Subject) -> Iterator[Finding]:
                 if worst is None or float(early.max()) > worst[0]:
                     worst = float(early.max()), k, cut, row
     s.options["reads future"] = worst is not None
+    if worst is None and s.causal:
+        yield from _through_integers(s, leaf, outputs)
     if worst is None or s.causal is False:
         return
     effect_size, k, cut, row = worst
@@ -48,6 +52,10 @@ def run(s: Subject) -> Iterator[Finding]:
     sizes = {T, s.layouts[k].T or T}
     at = blame.first_ahead(story, s.base.outputs[k], cut, sorted(sizes)) if story else None
     call, by = (None, "") if story is None or at is None else where_ahead_ends(story, at, sorted(sizes))
+    if story and at is not None and call is story.base[at] and call.name == "embedding":
+        chosen = story.producer(call.args[0], at)  # of a loop, one step's tokens
+        call = call if chosen is None else story.base[chosen[0]]
+        by = f"First by {call.name}"
     later = [s.effect(s.nudged(c, late=True, leaf=number), k)[:, c:] for c in cuts]
     own = max((float(effect.max()) for effect in later if effect.numel()), default=0.0)
     ahead = _how_far(s, k, leaf)
@@ -65,6 +73,77 @@ def run(s: Subject) -> Iterator[Finding]:
         lesson="12",
         by=by,
     )
+
+
+def _through_integers(s: Subject, number: int, outputs: list[int]) -> Iterator[Finding]:
+    """Other tokens from a step on: what is computed of integers before, or beside, an embedding.
+
+    The usual disturbance is added where tokens are embedded, and numbers made of them stay as they are.
+    """
+    T = s.inputs.leaves[number].T
+    cut = T // 2
+    values = {
+        n: other_tokens(leaf, cut, s.real if leaf.T == s.T else None)
+        for n, leaf in enumerate(s.inputs.leaves)
+        if leaf.role == "sequence" and not leaf.floating and not leaf.packed and leaf.T == T
+        if n == number or number == s.main_number
+    }
+    values = {n: v for n, v in values.items() if not torch.equal(v, s.inputs.leaves[n].value)}
+    if not values:
+        return
+    try:
+        run = s.probe.run(values=values, record=True)
+    except Exception as error:  # tokens that the model refuses
+        s.skip(f"the future through integers (other tokens raise {type(error).__name__})")
+        return
+    for k in outputs:
+        effect = s.effect(run, k)
+        early, later = effect[:, :cut], effect[:, cut:]
+        if float(early.max()) <= s.tolerance(k) or not bool(torch.isfinite(effect).all()):
+            continue
+        sizes = sorted({T, s.layouts[k].T or T})
+        story = s.story(run)
+        at = blame.first_ahead(story, s.base.outputs[k], cut, sizes) if story else None
+        call, by = (None, "") if story is None or at is None else where_ahead_ends(story, at, sizes)
+        size, own = float(early.max()), float(later.max()) if later.numel() else 0.0
+        why = s.options.get("why causal", "causal=True was said")
+        yield Finding(
+            "future read",
+            WRONG,
+            f"With other tokens from step {cut} on, the outputs before it change ({size:.2g}; from it on "
+            f"{own:.2g}): they read numbers that are computed from later tokens, but {why}.",
+            call.place if call else None,
+            call.module if call else "",
+            row=s.number(int(early.amax(1).argmax())),
+            step=cut - 1,
+            numbers={"unlawful": size, "lawful": own},
+            lesson="12",
+            by=by,
+        )
+        return
+
+
+def other_tokens(leaf: Leaf, cut: int, real: Tensor | None) -> Tensor:
+    """The leaf with other tokens from step `cut` on, none of them padding, and where none was."""
+    assert leaf.batch is not None
+    assert leaf.time is not None
+    value: Tensor = leaf.value.detach().clone()
+    rows = value.movedim((leaf.batch, leaf.time), (0, 1)).flatten(2) if value.dim() > 2 else (
+        value.movedim((leaf.batch, leaf.time), (0, 1))[..., None])  # fmt: skip
+    late = (torch.arange(leaf.T) >= cut).to(value.device).expand(rows.shape[:2])
+    late = late if real is None else late & real.to(value.device)
+    for feature in rows.unbind(2):
+        ends = feature[feature[:, -1] == feature[:, -2], -1]  # that rows end on it twice looks like padding
+        padding = {0, int(leaf.pad), *ends.tolist()}
+        known = torch.tensor([v for v in feature.unique().tolist() if v not in padding])
+        if len(known) < 2:
+            continue
+        known = known.to(feature)
+        place = torch.searchsorted(known, feature.contiguous()).clamp(max=len(known) - 1)
+        other = known[(place + 1) % len(known)]
+        chosen = late & torch.isin(feature, known)
+        feature.copy_(torch.where(chosen, other, feature))
+    return value
 
 
 def causal_leaf(s: Subject) -> int:

@@ -1,11 +1,11 @@
-"""Of a stacked layer's h_n, the state of a lower layer is read, and the last layer not at all."""
+"""Of a stacked layer's h_n, the state of a lower layer is read, and that of the last layer not at all."""
 
 from collections.abc import Iterator
 
 from torch import Tensor
 
 from rnncourse.auditing.probe import RecurrentCall
-from rnncourse.auditing.report import WRONG, Finding
+from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Place
 
@@ -32,8 +32,6 @@ def run(s: Subject) -> Iterator[Finding]:
         call = s.graph.recurrent[number]
         s.made("last layer unread")
         output, *ends = (next(found) for _ in wanted[number])
-        if _any(output):
-            continue
         directions = 2 if getattr(call.module, "bidirectional", False) else 1
         found_ends = [g for g in ends if g is not None]
         last = any(_any(g[-directions:]) for g in found_ends)
@@ -44,11 +42,13 @@ def run(s: Subject) -> Iterator[Finding]:
         place, by = _read_at(s, number, call)
         kind, name = type(call.module).__name__, call.name
         layers = getattr(call.module, "num_layers", 1)
+        told = "its last layer is never read." if not _any(output) else (
+            "the last layer's state never, though its output is read. Is this meant?")  # fmt: skip
         yield Finding(
             "last layer unread",
-            WRONG,
+            QUESTION if _any(output) else WRONG,
             f"Of {kind} {name!r}, {layers} layers, the outputs read the state of layer {read // directions} "
-            "alone, and its last layer is never read. h_n has the layers along axis 0, the last at the end.",
+            f"alone, and {told} h_n has the layers along axis 0, the last at the end.",
             place,
             name,
             numbers={"layer": float(read // directions)},
@@ -67,15 +67,7 @@ def _read_at(s: Subject, number: int, call: RecurrentCall) -> tuple[Place | None
     if number < len(s.base.recurrent):
         states = {end.untyped_storage().data_ptr() for end in s.base.recurrent[number].ends}
         for later in s.base.tape.calls:
-            if later.name not in (
-                "__getitem__",
-                "select",
-                "narrow",
-                "unbind",
-                "index_select",
-                "split",
-                "chunk",
-            ):
+            if later.name not in PARTS:
                 continue
             if later.args and later.args[0].untyped_storage().data_ptr() in states:
                 return later.place, f"Read by {later.name}"

@@ -46,12 +46,12 @@ def _unread(s: Subject, target: Any) -> Iterator[Finding]:
     if goal is None or not isinstance(target, Tensor):
         return
     other = criterion.other_values(target, target)
-    if other.equal(target):
+    if not criterion.loss_takes(s, other):  # values that some entries may not have: those of other rows
+        other = target if goal.batch is None else target.roll(1, goal.batch)
+    if other.equal(target) or not criterion.loss_takes(s, other):
+        s.skip("whether the loss reads the target (it takes no other one)", "unread by the loss")
         return
-    try:
-        loss = float(s.probe.loss_of(s.base.returned, other)[0].detach())
-    except Exception:  # a target that the loss does not take
-        return
+    loss = float(s.probe.loss_of(s.base.returned, other)[0].detach())
     s.made("unread by the loss")
     first, second = criterion.gradients(s, target), criterion.gradients(s, other)
     alike = all(
@@ -115,7 +115,8 @@ def _pairs(s: Subject, target: Any) -> Iterator[Finding]:
     for row, other in changed:
         try:
             second = criterion.gradients(s, other)
-        except Exception:  # a target that the loss does not take
+        except Exception as error:  # a target that the loss does not take
+            s.skip(f"which target meets which output (the loss raises {type(error).__name__})", *KINDS[1:])
             return
         if second is None:
             return
@@ -153,6 +154,8 @@ def _other_target(s: Subject, value: Tensor, batch: int | None) -> list[tuple[in
         other = value.clone()
         part = other.select(batch, row)
         part.copy_(criterion.other_values(value, part))
+        if not criterion.loss_takes(s, other):
+            part.copy_(value.select(batch, (row + 1) % s.B))
         if not other.equal(value):
             found.append((row, other))
     return found or None

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from rnncourse.auditing import criterion
-from rnncourse.auditing.blame import Story, torn_views
-from rnncourse.auditing.report import WRONG, Finding
+from rnncourse.auditing.blame import Story
+from rnncourse.auditing.report import FACT, WRONG, Finding
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Call, Place, Tape
+from rnncourse.auditing.views import torn_views
 
 KINDS = ("probabilities", "shapes broadcast")
 
@@ -23,6 +24,7 @@ def run(s: Subject) -> Iterator[Finding]:
     target = criterion.target_of(s)
     try:
         loss, tape = s.probe.loss_of(s.base.returned, target, record=True)
+        given = s.probe.target_given
     except Exception as error:
         s.skip(f"the loss (it raises {type(error).__name__}: {_first_line(error)})", *KINDS)
         return
@@ -35,6 +37,9 @@ def run(s: Subject) -> Iterator[Finding]:
         yield Finding("not finite", WRONG, f"The loss is {float(loss.detach())}.", _last_place(tape.calls))
         return
     s.loss = loss, tape
+    s.options["target given"] = given
+    of = f"of {s.B} rows " if s.B > 1 else ""
+    yield Finding("loss", FACT, f"The loss {of}was computed: {float(loss.detach()):.4g}.")
     yield from _torn(s, target, tape)
 
 
@@ -167,7 +172,8 @@ def _torn(s: Subject, target: Any, tape: Tape) -> Iterator[Finding]:
                 story = Story.of(tape, [other])
             except Exception:  # outputs that can't be replaced, or that the loss does not take
                 return
-            call = next((story.base[i] for i in torn_views(story, T)), None) if story else None
+            torn = torn_views([(cut, story)], T)[0] if story else []
+            call = story.base[torn[0]] if story and torn else None
             if call is not None:
                 yield Finding(
                     "steps torn",

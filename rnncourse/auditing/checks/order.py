@@ -4,12 +4,19 @@ from collections.abc import Iterator
 
 import torch
 
+from rnncourse.auditing.blame import Story
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Call
+from rnncourse.auditing.views import begin
 from rnncourse.spec import Layer
 
 KINDS = ("steps reversed", "time as features")
+# Calls that put entries of the same index together.
+JOINS = {
+    "add", "__add__", "__radd__", "add_", "__iadd__", "sub", "__sub__", "mul", "__mul__", "cat", "concat",
+    "stack", "where", "lerp", "maximum", "minimum",
+}  # fmt: skip
 
 
 def run(s: Subject) -> Iterator[Finding]:
@@ -47,6 +54,50 @@ def run(s: Subject) -> Iterator[Finding]:
                 by="Called",
             )
             return
+    yield from _reversed_branch(s, story, cut)
+
+
+def _reversed_branch(s: Subject, late: Story, cut: int) -> Iterator[Finding]:
+    """A branch that went over the reversed steps, put together with one that did not, index by index.
+
+    Its entry i has read the last i steps. So steps before the cut reach its entries from T - cut on alone;
+    turned back they would reach the first ones.
+    """
+    if not s.base.recurrent:
+        return
+    s.made("steps reversed")
+    relevant = late.relevant([s.base.outputs[k] for k in s.numeric])
+    both = [(i, *at) for i in sorted(relevant) if (at := _all_along(late, i, s.T, cut)) is not None]
+    early = s.story(s.nudged(cut, late=False, record=True)) if both else None
+    for i, k, axis in both if early else ():
+        assert early is not None
+        call = early.base[i]
+        if begin(early.before(i, k)[0], axis) in (s.T - cut, s.T - cut + 1):
+            yield Finding(
+                "steps reversed",
+                WRONG,
+                f"{call.name} puts together two branches, one over the steps and one over the reversed "
+                f"steps, which is not reversed back: its entry t stands for step {s.T} - 1 - t.",
+                call.place,
+                call.module,
+                lesson="12",
+                by=f"Put together by {call.name}",
+            )
+            return
+
+
+def _all_along(late: Story, i: int, T: int, cut: int) -> tuple[int, int] | None:
+    """Which argument of a call changes as a whole while another changes late alone; and the axis of steps."""
+    call = late.base[i]
+    if call.name not in JOINS or len(call.args) < 2:
+        return None
+    masks = [late.before(i, k)[0] for k in range(len(call.args))]
+    axis = next((a for a in range(masks[0].dim()) if masks[0].shape[a] == T), None)
+    if axis is None or any(mask.dim() <= axis or mask.shape[axis] != T for mask in masks):
+        return None
+    begins = [begin(mask, axis) for mask in masks]
+    whole = next((k for k, first in enumerate(begins) if first in (0, 1)), None)
+    return (whole, axis) if whole is not None and {cut, cut + 1} & set(begins) else None
 
 
 def _as_features(call: Call, shape: tuple[int, ...]) -> Finding:

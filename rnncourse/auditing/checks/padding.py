@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from rnncourse.auditing.alone import first_unlike
+from rnncourse.auditing.masks import inverted_mask
 from rnncourse.auditing.probe import Run
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
@@ -56,7 +57,11 @@ def run(s: Subject) -> Iterator[Finding]:
     call, by = _first(s, other, real) if noisy and other is not None else None, "First by"
     size, row, step, _ = by_value if noisy and by_value is not None else found  # type: ignore[misc]
     if not noisy and not s.has("rows reordered", "batch mixed"):
-        call, by = first_unlike(s, row), "The first difference is made by"
+        other_row = alone[1] if alone is not None and alone[0] > alone[3] else row
+        call = first_unlike(s, row) or first_unlike(s, other_row)
+        by = "The first difference is made by"
+    inverted = inverted_mask(s)
+    call, by = (inverted, "Masked by") if inverted else (call, by)
     length, row = int(s.inputs.lengths[row]), s.number(row)
     if noisy:
         text = f"Outputs at real steps read padded inputs: row {row}, length {length}, changes by {size:.2g}"
@@ -67,7 +72,8 @@ def run(s: Subject) -> Iterator[Finding]:
     yield Finding(
         "padding read",
         WRONG,
-        f"{text} (their size {lawful:.2g}).{_unread_lengths(s)}",
+        f"{text} (their size {lawful:.2g}).{_unread_lengths(s)}"
+        + (" The mask is the wrong way round: it hides the real steps." if inverted else ""),
         call.place if call else None,
         call.module if call else "",
         row=row,

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rnncourse.auditing import criterion
 from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
 from rnncourse.auditing.source import place_of
 from rnncourse.auditing.subject import Subject
@@ -47,6 +48,7 @@ def run(s: Subject) -> Iterator[Finding]:
         )  # fmt: skip
         return
     missing = [name for name, gradient in found.items() if gradient is None]
+    missing = _unread_by_loss(s, run_, missing, learning)
     zero = [name for name, gradient in found.items() if gradient is not None and not bool(gradient.any())]
     yield from _missing(s, run_, missing, learning)
     yield from _zero(s, zero, found)
@@ -67,6 +69,18 @@ def _trained(s: Subject) -> tuple[Any, Tensor | None]:
         except Exception:
             return found, None
     return found, total if total is not None and total.requires_grad else None
+
+
+def _unread_by_loss(s: Subject, run_: Any, missing: list[str], learning: Mapping[str, Tensor]) -> list[str]:
+    """Of the parameters that no output hangs on, those that the loss has no gradient for: a CRF's has."""
+    if not missing or s.probe.loss is None:
+        return missing
+    try:
+        loss, _ = s.probe.loss_of(run_.returned, criterion.target_of(s))
+        found = s.probe.gradients(loss, [learning[name] for name in missing], keep=True)
+    except Exception:  # a loss that does not take these outputs, or that has no gradient
+        return missing
+    return [name for name, gradient in zip(missing, found, strict=True) if gradient is None]
 
 
 # ---- not registered
@@ -173,6 +187,7 @@ def _nan_source(s: Subject, total: Tensor) -> tuple[Any, str]:
 def _missing(s: Subject, run: Any, missing: list[str], learning: Mapping[str, Tensor]) -> Iterator[Finding]:
     if not missing:
         return
+    or_loss = "" if s.loss is None else ", nor from the loss"
     recorded = [arg for call in s.base.tape.calls if call.with_graph for arg in call.args]
     frozen = {id(arg) for call in s.base.tape.calls if not call.with_graph for arg in call.args}
     recurrent = {call.module: call.with_graph for call in s.base.tape.calls if call.function is None}
@@ -203,7 +218,7 @@ def _missing(s: Subject, run: Any, missing: list[str], learning: Mapping[str, Te
             yield Finding(
                 "parameter without gradient" if told else "gradient cut",
                 WRONG,
-                f"{len(names)} {them} no gradient from any output: {', '.join(names[:3])}"
+                f"{len(names)} {them} no gradient from any output{or_loss}: {', '.join(names[:3])}"
                 + (f" and {len(names) - 3} more" if len(names) > 3 else "")
                 + f". Values pass {call.name}, the gradient does not.",
                 call.place,
@@ -218,7 +233,7 @@ def _missing(s: Subject, run: Any, missing: list[str], learning: Mapping[str, Te
             yield Finding(
                 "parameter without gradient",
                 level,
-                f"{len(names)} {them} no gradient from any output: {shown} ({why})."
+                f"{len(names)} {them} no gradient from any output{or_loss}: {shown} ({why})."
                 + (" Is this meant?" if level == QUESTION else ""),
                 module=names[0].rpartition(".")[0],
                 numbers={"count": float(len(names))},

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from rnncourse.auditing.checks.carried import one_step
-from rnncourse.auditing.probe import RecurrentCall
+from rnncourse.auditing.probe import RecurrentCall, Run
 from rnncourse.auditing.report import WRONG, Finding
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Call, Place
@@ -19,9 +19,12 @@ def run(s: Subject) -> Iterator[Finding]:
     if starts is None:
         s.skip("episode starts (give starts=)", *KINDS)
         return
-    outputs = s.in_step
+    outputs = s.in_step or [k for k in s.timed if s.late_by(k) is not None]
     if not outputs:
-        s.skip("episode starts (no output has a step for each step of the input)", *KINDS)
+        s.skip(
+            "episode starts (no output has a step for each of the input's, or for each of the last ones)",
+            *KINDS,
+        )
         return
     inner = [(int(r), int(t) + 1) for r, t in starts[:, 1:].nonzero()]
     if not inner:
@@ -31,6 +34,12 @@ def run(s: Subject) -> Iterator[Finding]:
     yield from _ignored(s, starts, outputs, inner)
     if not s.has("starts ignored"):
         yield from _early(s, starts, outputs, inner)
+
+
+def _effect(s: Subject, run: Run, k: int) -> Tensor:
+    """How much output k differs, by the steps of the input: 0 at those of a burn-in, which it has not."""
+    effect = s.effect(run, k)
+    return torch.cat([effect.new_zeros(s.B, s.T - effect.shape[1]), effect], 1)
 
 
 def _ignored(
@@ -47,7 +56,7 @@ def _ignored(
             before[row, :step] = True
         nudged = s.disturb(s.steps(before))
         for k in outputs:
-            effect = s.effect(nudged, k)
+            effect = _effect(s, nudged, k)
             reads = effect > s.tolerance(k)
             lawful = float((effect * before).max())
             for row, step in chosen.items():
@@ -155,7 +164,7 @@ def _lost_elsewhere(s: Subject, starts: Tensor, outputs: list[int]) -> tuple[int
         return None
     nudged = s.disturb(s.steps(before))
     for row, step in chosen.items():
-        if any(float(s.effect(nudged, k)[row, step]) > 0 for k in outputs):
+        if any(float(_effect(s, nudged, k)[row, step]) > 0 for k in outputs):
             return None
     return next(iter(chosen.items()))
 
@@ -187,8 +196,8 @@ def _early(s: Subject, starts: Tensor, outputs: list[int], inner: list[tuple[int
             return
         nudged = s.disturb(s.steps(before))
         for row, (step, what) in chosen.items():
-            size = max(float(s.effect(nudged, k)[row, step]) for k in outputs)
-            own = max(float(s.effect(nudged, k)[row, step - 1]) for k in outputs)
+            size = max(float(_effect(s, nudged, k)[row, step]) for k in outputs)
+            own = max(float(_effect(s, nudged, k)[row, step - 1]) for k in outputs)
             if size == 0.0 and own > 0.0 and _remembers(s, outputs):
                 others = [s.number(r) for r in range(s.B) if r != row and bool(starts[r, step])]
                 if others:
@@ -211,7 +220,7 @@ def _early(s: Subject, starts: Tensor, outputs: list[int], inner: list[tuple[int
 
 def _remembers(s: Subject, outputs: list[int]) -> bool:
     return any(
-        float(s.effect(s.nudged(cut, late=False), k)[:, cut:].max()) > 0
+        float(_effect(s, s.nudged(cut, late=False), k)[:, cut:].max()) > 0
         for cut in range(1, s.T)
         for k in outputs
     )

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import torch
 
-from rnncourse.auditing import blame
 from rnncourse.auditing.checks.carried import one_step
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
+from rnncourse.auditing.views import torn_views
 from rnncourse.spec import Cell
 
 CHOOSING = {"max", "amax", "max_pool1d", "adaptive_max_pool1d", "topk", "argmax", "median", "where"}
@@ -28,33 +28,31 @@ def run(s: Subject) -> Iterator[Finding]:
 
 
 def _torn(s: Subject) -> Iterator[Finding]:
-    blamed: set[int] = set()
-    cuts = sorted({1, s.T // 2, s.T - 1})
-    for cut in cuts:
-        nudged = s.nudged(cut, late=True, record=True)
-        story = s.story(nudged)
+    stories = []
+    for cut in sorted({1, s.T // 2, s.T - 1}):
+        story = s.story(s.nudged(cut, late=True, record=True))
         if story is None:
             return
-        if any(call.name in blame.VIEWS for call in story.base):
-            s.made("steps torn")
-        found = set(blame.torn_views(story, s.T))
-        if found:
-            blamed = found & story.relevant([s.base.outputs[k] for k in s.numeric])
-        if blamed:
-            call = story.base[min(blamed)]
-            shapes = f"{tuple(call.before[0].shape)} to {tuple(call.after[0].shape)}"
-            yield Finding(
-                "steps torn",
-                WRONG,
-                f"A step's values are torn apart: from {shapes} each step gets entries of several. To "
-                "exchange axes, transpose; view only cuts what lies in memory anew.",
-                call.place,
-                call.module,
-                numbers={"T": float(s.T)},
-                lesson="03",
-                by=f"Torn by {call.name}",
-            )
-            return
+        stories.append((cut, story))
+    torn, seen = torn_views(stories, s.T)
+    if seen:
+        s.made("steps torn")
+    story = stories[0][1]
+    blamed = set(torn) & story.relevant([s.base.outputs[k] for k in s.numeric]) if torn else set()
+    if blamed:
+        call = story.base[min(blamed)]
+        shapes = f"{tuple(call.before[0].shape)} to {tuple(call.after[0].shape)}"
+        yield Finding(
+            "steps torn",
+            WRONG,
+            f"A step's values are torn apart: from {shapes} each step gets entries of several. To "
+            "exchange axes, transpose; view only cuts what lies in memory anew.",
+            call.place,
+            call.module,
+            numbers={"T": float(s.T)},
+            lesson="03",
+            by=f"Torn by {call.name}",
+        )
 
 
 def _dropped(s: Subject) -> Iterator[Finding]:

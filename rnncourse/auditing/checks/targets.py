@@ -30,12 +30,15 @@ def shifts(leaf: Leaf, target: Leaf, lengths: Tensor | None) -> list[int]:
         same = (
             (a == b) if not a.is_floating_point() else torch.isclose(a, b.to(a.dtype), rtol=1e-5, atol=1e-7)
         )
-        same = same.reshape(*same.shape[:2], -1).all(2)
+        missing = a != a  # NaN: not observed
+        same = (same | missing).reshape(*same.shape[:2], -1).all(2)
         counts = torch.ones_like(same)
         if lengths is not None and G >= T - 1:
             counts = torch.arange(start, stop)[None, :] + max(shift, 0) < lengths[:, None]
         ignored = (
-            (a.reshape(*a.shape[:2], -1) < 0).all(2) if not a.is_floating_point() else torch.zeros_like(same)
+            (a.reshape(*a.shape[:2], -1) < 0).all(2)
+            if not a.is_floating_point()
+            else missing.reshape(*a.shape[:2], -1).all(2)
         )
         counts = counts & ~ignored
         if int(counts.sum()) >= 3 and bool(same[counts].all()) and len(a[counts].unique()) > 1:

@@ -21,8 +21,9 @@ from torch.overrides import TorchFunctionMode
 FRAMEWORK = str(pathlib.Path(__file__).parent)
 CHECKS = str(pathlib.Path(__file__).parents[1]) + os.sep
 LIBRARY = str(pathlib.Path(__file__).parents[2]) + os.sep
-# What runs a learner's code, and rnncourse.__getattr__, which pickle calls as it searches all modules.
-OURS = FRAMEWORK, LIBRARY + "grading" + os.sep, LIBRARY + "__init__.py"
+# What runs a learner's code, and the modules' __getattr__, which pickle calls as it searches all modules.
+GETATTR = tuple(os.path.join(LIBRARY, *folder, "__init__.py") for folder in ([], ["plots"]))
+OURS = FRAMEWORK, LIBRARY + "grading" + os.sep, *GETATTR
 begins = str.startswith
 NOT_THEIRS = (LIBRARY, *(sysconfig.get_path(name) + os.sep for name in ("stdlib", "purelib")))
 

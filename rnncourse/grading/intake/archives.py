@@ -96,7 +96,7 @@ class File:
 
     parts: tuple[str, ...]
     kind: str
-    place: Location
+    location: Location
     when: tuple[int, ...] = ()
     problem: str = ""
 
@@ -122,19 +122,19 @@ def list_files(path: Path) -> list[File]:
 
 def list_zip(file: File) -> list[File]:
     """Return the files of a student's zip, with paths inside it; raise UserError if it cannot be listed."""
-    data = file.place.read()
+    data = file.location.read()
     if data.count(ENTRY) > MOST_ENTRIES_INSIDE:
         raise UserError(f"the zip contains more than {MOST_ENTRIES_INSIDE} files")
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except (OSError, *DAMAGED) as error:
         raise UserError(f"the file is damaged or not a zip ({_words(error)})") from None
-    found = list(_in_zip(archive, file.place))
+    found = list(_in_zip(archive, file.location))
     return sorted(found, key=sort_key)
 
 
 def sort_key(file: File) -> tuple:
-    return file.parts, file.place.path, file.place.entries
+    return file.parts, file.location.path, file.location.entries
 
 
 def _in_folder(top: Path) -> Iterator[File]:
@@ -191,7 +191,7 @@ def _in_zip_file(path: Path) -> list[File]:
         ) from None
 
 
-def _in_zip(archive: zipfile.ZipFile, place: Location) -> Iterator[File]:
+def _in_zip(archive: zipfile.ZipFile, location: Location) -> Iterator[File]:
     encoding = _encoding(archive)
     for k, info in enumerate(archive.infolist()):
         path = _safe_parts(info, encoding)
@@ -199,9 +199,9 @@ def _in_zip(archive: zipfile.ZipFile, place: Location) -> Iterator[File]:
         if not parts:
             continue
         if parts != path:
-            yield File(parts, "folder", place)  # the parent folder may contain nothing else
+            yield File(parts, "folder", location)  # the parent folder may contain nothing else
             continue
-        entry = Location(place.path, (*place.entries, (k, info.orig_filename)))
+        entry = Location(location.path, (*location.entries, (k, info.orig_filename)))
         kind = "folder" if info.is_dir() or (_is_link(info) and "." not in parts[-1]) else _kind(parts[-1])
         yield File(parts, kind, entry, info.date_time, "" if info.is_dir() else _problem(info))
 

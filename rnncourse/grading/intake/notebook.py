@@ -111,7 +111,7 @@ def _converted(document: dict) -> dict:
 
 
 def steps(cells: list[dict], source: Source) -> list[str | int]:
-    """Return, in the order of running, the text of each cell, or the number of a check in the source."""
+    """Return what is run, in order: the text of a cell, or the number of one of the source's checks."""
     found: list[tuple[int | None, str | int]] = []
     seen: set[int] = set()
     for cell in cells:

@@ -73,7 +73,7 @@ NO_OWNER = "does not say whose it is: expected a name such as ana.ipynb, or a fo
 class Submission:
     """One student's notebook for one assignment, or the reason why there is none.
 
-    place: the file's location, for read() in this process or another. where: the file's path, for people.
+    location: where the file is, for read() in this process or another. where: its path, for people.
     state: "", "missing" or "invalid"; reason: a sentence about that state. remarks: sentences, for example
     which of several files is graded. helpers: the Python and data files beside the notebook, by name. number:
     the LMS's number of the student or participant. handed_in: the time of submission, if nbgrader or an LMS
@@ -82,7 +82,7 @@ class Submission:
 
     student: str
     assignment: str
-    place: Location | None = None
+    location: Location | None = None
     where: str = ""
     state: str = ""
     reason: str = ""
@@ -96,18 +96,18 @@ class Submission:
         """Return the helpers that can be read, up to MOST_HELPER_BYTES in all."""
         found: dict[str, bytes] = {}
         left = MOST_HELPER_BYTES
-        for name, place in self.helpers:
+        for name, location in self.helpers:
             with suppress(UserError):
-                data = place.read()
+                data = location.read()
                 if len(data) <= left:
                     found[name], left = data, left - len(data)
         return found
 
     def read(self) -> bytes:
         """Return the notebook's file; raise UserError with the reason if it cannot be read."""
-        if self.place is None:
+        if self.location is None:
             raise UserError(self.reason)
-        return self.place.read()
+        return self.location.read()
 
 
 @dataclass(frozen=True)
@@ -237,7 +237,7 @@ class AssignmentNames:
         return self.student(folder) or folder if self.split(folder)[0] else folder
 
     def own(self, upload: Upload) -> str | None:
-        """Return the assignment that the file's own name names, or None."""
+        """Return the assignment named in the file's own name, or None."""
         return self.split(_stem(upload.name))[0]
 
     def is_copy(self, upload: Upload) -> bool:
@@ -407,7 +407,7 @@ def _submission(
     return Submission(
         student,
         name,
-        taken.file.place,
+        taken.file.location,
         where,
         remarks=tuple(remarks),
         helpers=tuple(helpers.items()),
@@ -419,12 +419,12 @@ def _submission(
 
 def _handed_in(taken: Upload) -> str:
     """Return the time of submission from nbgrader's timestamp.txt or an LMS's zip; "" if neither has it."""
-    place = taken.file.place
-    if taken.number and place.entries and taken.file.when:
+    location = taken.file.location
+    if taken.number and location.entries and taken.file.when:
         return "{:04}-{:02}-{:02} {:02}:{:02}".format(*taken.file.when)
-    if not place.entries:
+    if not location.entries:
         with suppress(OSError, ValueError):
-            stamp = (Path(place.path).parent / "timestamp.txt").read_bytes()[:100].decode().strip()
+            stamp = (Path(location.path).parent / "timestamp.txt").read_bytes()[:100].decode().strip()
             return printable_name(stamp) if stamp else ""
     return ""
 
@@ -440,7 +440,7 @@ def _helpers(taken: Upload, uploads: list[Upload]) -> tuple[dict[str, Location],
         if each.name.endswith(".py") and each.name[:-3] in SHADOWED:
             shadows.append(each)
         elif len(helpers) < MOST_HELPERS:
-            helpers[each.name] = each.file.place
+            helpers[each.name] = each.file.location
     return helpers, shadows
 
 
@@ -478,8 +478,8 @@ def _is_tail(words: str) -> bool:
 
 def _where(upload: Upload) -> str:
     """Return the path on disk, followed by the path in the zip."""
-    place = upload.file.place
-    return printable_name(" › ".join([place.path, *(name for _, name in place.entries)]))
+    location = upload.file.location
+    return printable_name(" › ".join([location.path, *(name for _, name in location.entries)]))
 
 
 def _quoted(upload: Upload) -> str:

@@ -17,10 +17,10 @@ from rnncourse.grading.report.feedback import not_judged, verdict
 from rnncourse.grading.report.result import STATES, Result, TaskResult
 
 
-def autograded(assignment: Assignment, handed_in: bytes | None, result: Result) -> NotebookNode:
+def autograded(assignment: Assignment, submitted: bytes | None, result: Result) -> NotebookNode:
     """Return a valid notebook, whatever was submitted. The student's extra cells stay in their places."""
     notebook = nbformat.reads(assignment.notebook.decode(), as_version=4)
-    answers, own = _answers(assignment, handed_in)
+    answers, own = _answers(assignment, submitted)
     tasks = {task.grade_id: task for task in result.tasks}
     woven, k = list(own.get(-1, ())), -1
     if result.state != "graded":
@@ -43,7 +43,7 @@ def autograded(assignment: Assignment, handed_in: bytes | None, result: Result) 
 
 
 def _answers(
-    assignment: Assignment, handed_in: bytes | None
+    assignment: Assignment, submitted: bytes | None
 ) -> tuple[dict[int, str], dict[int, list[NotebookNode]]]:
     """Return the sources of the exercise's cells, and the student's extra cells.
 
@@ -51,7 +51,7 @@ def _answers(
     comes first if it is -1.
     """
     try:
-        cells = read(handed_in) if handed_in is not None else []
+        cells = read(submitted) if submitted is not None else []
     except NotebookError:
         cells = []
     answers: dict[int, str] = {}

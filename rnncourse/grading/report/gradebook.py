@@ -48,7 +48,7 @@ def record(
     gradebook: Path,
     assignment: Assignment,
     results: Iterable[Result],
-    handed_in: Callable[[str], bytes | None],
+    read_notebook: Callable[[str], bytes | None],
 ) -> None:
     """Record the results of one assignment, and write the notebooks that formgrader shows.
 
@@ -56,7 +56,7 @@ def record(
         gradebook: the database, created if it does not exist. The notebooks go into autograded/ beside it.
         assignment: the assignment that the results belong to.
         results: the results to record.
-        handed_in: returns the contents of a student's notebook file, or None.
+        read_notebook: returns the contents of a student's notebook file, or None.
 
     Raises:
         GradebookError: the gradebook's own assignment has other tasks or points, or it cannot be written.
@@ -71,7 +71,7 @@ def record(
                 for result in batch:
                     _record(book, course, assignment.stem, result)
             for result in batch:
-                _show(course, assignment, result, handed_in)
+                _show(course, assignment, result, read_notebook)
 
 
 @contextmanager
@@ -146,7 +146,10 @@ def _record(book: Gradebook, course: CourseDirectory, stem: str, result: Result)
 
 
 def _show(
-    course: CourseDirectory, assignment: Assignment, result: Result, handed_in: Callable[[str], bytes | None]
+    course: CourseDirectory,
+    assignment: Assignment,
+    result: Result,
+    read_notebook: Callable[[str], bytes | None],
 ) -> None:
     """Write the notebook where formgrader looks for it, if the student's name can be a folder name."""
     student = _id(result)
@@ -161,7 +164,7 @@ def _show(
         log.warning("%r is not a folder name: formgrader has the scores, but shows no notebook.", student)
         return
     folder = Path(course.format_path(course.autograded_directory, student, assignment.name))
-    notebook = autograded(assignment, handed_in(result.student), result)
+    notebook = autograded(assignment, read_notebook(result.student), result)
     with atomic_write(folder / f"{assignment.stem}.ipynb") as file:
         file.write(to_utf8(nbformat.writes(notebook)))
 

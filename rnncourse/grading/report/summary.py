@@ -15,7 +15,7 @@ from rnncourse.grading.report.pages import write_page
 from rnncourse.grading.report.result import STATES, Result, TaskResult
 from rnncourse.grading.report.store import ResultStore
 
-# How the summary calls verdicts that name no mistake.
+# What the summary calls verdicts that name no mistake.
 UNNAMED = {
     "not written": "not written yet",
     "close": "nearly right",

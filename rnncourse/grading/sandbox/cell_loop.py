@@ -12,7 +12,7 @@ grader's objects.
 # whether the cell continued.
 CELLS = """
 LACKING = (OSError, ImportError, EOFError)
-WORDS = ("is not open to code that is graded", "CUDA", "NVIDIA")
+WORDS = ("is not available to graded code", "CUDA", "NVIDIA")
 PLAIN = ("%%time", "%%capture", "%%prun")
 lost = set()
 now = [0]

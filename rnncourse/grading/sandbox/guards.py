@@ -89,7 +89,7 @@ def forbid_recordings() -> None:
     """Forbid recordings of torch's recurrent operations: torch.jit.trace or a mode would save their parts."""
 
     def deny(*arguments, **named):
-        raise RuntimeError("torch's recurrent operations can't be recorded in code that is graded.")
+        raise RuntimeError("torch's recurrent operations cannot be recorded in graded code.")
 
     for name in ("Tracer", "PythonTLSSnapshot"):
         table = torch._C._dispatch_library("IMPL", "aten", name, "grading")
@@ -107,7 +107,7 @@ def operation_lock() -> Callable[[tuple[str, ...]], None]:
 
     def deny(*arguments, **named):
         raise ForbiddenCallError(
-            "this calls torch's own recurrent operation: that is the thing to build here."
+            "this calls torch's own recurrent operation: that is what you should build here."
         )
 
     STAND_INS[id(deny.__code__)] = "torch's own recurrent operation"
@@ -144,7 +144,7 @@ def audit_hook() -> Callable[[str, tuple], None]:
                     room, frame = room - 1, frame.f_back
                 if room == 0:
                     raise RecursionError("maximum recursion depth exceeded")
-                raise RuntimeError(f"{event} is not open to code that is graded")
+                raise RuntimeError(f"{event} is not available to graded code")
 
     return hook
 

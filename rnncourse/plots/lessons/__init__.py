@@ -13,11 +13,13 @@ from rnncourse.plots.lessons.loops import loop_step, unrolled_loop, unrolling
 from rnncourse.plots.lessons.overview import LESSONS, arrangements, lesson_map
 from rnncourse.plots.lessons.speed import matmuls, time_ratios
 from rnncourse.plots.lessons.states import state_paths
+from rnncourse.plots.lessons.tagging import confusion_matrix, tag_heat_map
 from rnncourse.plots.lessons.truncation import truncation_grid
 
 __all__ = [
     "LESSONS",
     "arrangements",
+    "confusion_matrix",
     "cube_slices",
     "dependency_grid",
     "gru_cell",
@@ -29,6 +31,7 @@ __all__ = [
     "norm_against_distance",
     "rnn_cell",
     "state_paths",
+    "tag_heat_map",
     "time_ratios",
     "truncation_grid",
     "two_steps",

@@ -1,0 +1,27 @@
+"""A padding mask that is applied the wrong way round, told from its values."""
+
+import torch
+from torch import Tensor
+
+from rnncourse.auditing.subject import Subject
+from rnncourse.auditing.tape import Call
+
+HIDES = -1e3  # a score that a mask sets below this gets no weight
+
+
+def inverted_mask(s: Subject) -> Call | None:
+    """The call that hides the real steps of all rows from a softmax, and leaves the padded ones."""
+    if s.real is None or bool(s.real.all()):
+        return None
+    for call in s.base.tape.calls:
+        if call.name not in ("masked_fill", "masked_fill_") or len(call.given) < 3:
+            continue
+        fill = call.given[2]
+        if isinstance(fill, int | float) and fill < HIDES and _lies_as(call.before[1], s.real):
+            return call
+    return None
+
+
+def _lies_as(mask: Tensor, real: Tensor) -> bool:
+    flags = mask.squeeze().cpu()
+    return mask.dtype == torch.bool and any(torch.equal(flags, way) for way in (real, real.t()))

@@ -1,0 +1,82 @@
+"""Views that tear steps apart: by the axis of a view's argument along which late steps lie at the end."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from rnncourse.auditing.blame import VIEWS, Story
+from rnncourse.auditing.tape import Call
+
+
+def torn_views(stories: Sequence[tuple[int, Story]], T: int) -> tuple[list[int], bool]:
+    """The views after which a step's entries lie in several steps, and a step holds those of several.
+
+    stories: by the step from which on the inputs are disturbed. Also returned is whether there was a view
+    whose argument has an axis of steps: without one, nothing could be found.
+    """
+    found, seen = [], False
+    for i, call in enumerate(stories[0][1].base if stories else []):
+        if call.name not in VIEWS or not call.args or call.function is None:
+            continue
+        late = [story.before(i, 0)[0] for _, story in stories]
+        axis = next((a for mask in late if (a := axis_of_steps(mask, T)) is not None), None)
+        if axis is None:  # fewer steps, as after a convolution with a stride
+            axis = _axis_that_moves(late)
+        if axis is None or late[0].shape[axis] < 2:
+            continue
+        moved = _moved(call, late[0].shape, axis)
+        if moved is None:
+            continue
+        seen = True
+        if _torn(moved, late[0].shape[axis]):
+            found.append(i)
+    return found, seen
+
+
+def axis_of_steps(late: Tensor, T: int) -> int | None:
+    """The one axis of T entries along which the late entries are the last ones, if there is one alone."""
+    found = [a for a in range(late.dim()) if late.shape[a] == T and 0 < (begin(late, a) or 0) < T]
+    return found[0] if len(found) == 1 else None
+
+
+def _axis_that_moves(late: Sequence[Tensor]) -> int | None:
+    """The one axis along which the late entries are the last ones, and fewer the later the disturbance."""
+    found = []
+    for axis in range(late[0].dim()):
+        begins = [begin(mask, axis) for mask in late]
+        known = [begin for begin in begins if begin is not None]
+        if len(known) == len(late) and known == sorted(known) and len(set(known)) > 1:
+            found.append(axis)
+    return found[0] if len(found) == 1 else None
+
+
+def begin(late: Tensor, axis: int) -> int | None:
+    """The index from which on all entries along an axis are late; None if they are not the last ones."""
+    along = late.movedim(axis, 0).reshape(late.shape[axis], -1).any(1)
+    if not bool((along[1:] >= along[:-1]).all()):
+        return None
+    return late.shape[axis] - int(along.sum())
+
+
+def _moved(call: Call, shape: torch.Size, axis: int) -> Tensor | None:
+    """Each entry's step after the view."""
+    label = torch.arange(shape[axis]).reshape([-1 if k == axis else 1 for k in range(len(shape))])
+    try:
+        moved = call.function(label.expand(shape).contiguous(), *call.given[1:], **call.options)
+    except Exception:  # a view to another dtype, say
+        return None
+    return moved if isinstance(moved, Tensor) else None
+
+
+def _torn(label: Tensor, T: int) -> bool:
+    fits = False
+    for axis in range(label.dim()):
+        flat = label.movedim(axis, 0).reshape(label.shape[axis], -1)
+        low, high = flat.min(1).values, flat.max(1).values
+        one_each = bool((low == high).all())  # each index holds entries of one step
+        apart = bool((low[1:] > high[:-1]).all())  # each step's entries lie at one index
+        if label.shape[axis] == T and not one_each:
+            continue
+        fits = fits or one_each or (apart and label.shape[axis] > 1)
+    return not fits
