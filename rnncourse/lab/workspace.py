@@ -190,7 +190,7 @@ def _cleared(notebook: Path) -> str:
 
 
 def _drop_dead_sliders(page: Path) -> None:
-    """Put a sentence in the place of sliders that a saved page cannot show: their kernel has ended."""
+    """Replace the sliders that a saved page cannot show, since their kernel has ended, with a sentence."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         text = page.read_text(encoding="utf-8")
         if SLIDERS not in text:
