@@ -170,9 +170,7 @@ def test_of_two_exercises_of_a_lesson_the_one_named_is_reset(course):
     assert reset("masking").startswith("exercises/exercise_13_masking.ipynb is the original again.")
     assert "def g" in other.read_text()
     assert course.mine.read_text() == notebook("mine")
-    assert reset("13_packing").startswith(
-        "exercises/exercise_13_packing.ipynb is the original again."
-    )
+    assert reset("13_packing").startswith("exercises/exercise_13_packing.ipynb is the original again.")
 
 
 class Killed(BaseException):

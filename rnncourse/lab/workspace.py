@@ -190,7 +190,7 @@ def _cleared(notebook: Path) -> str:
 
 
 def _drop_dead_sliders(page: Path) -> None:
-    """Replace the sliders that a saved page cannot show, because their kernel has ended, by a sentence."""
+    """Replace the sliders that a saved page cannot show, since their kernel has ended, with a sentence."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         text = page.read_text(encoding="utf-8")
         if SLIDERS not in text:
