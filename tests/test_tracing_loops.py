@@ -76,7 +76,8 @@ def test_time_slider_draws_the_state_that_the_step_read():
     mask[2] = 0
     with torch.no_grad(), trace(cell) as t:
         masked_loop(cell, rows(T, B, I), mask)
-    *_, step, _, _, _, words = widgets.time_slider(t, b=1).children
+    controls, _, _, words, _ = widgets.time_slider(t, b=1).children
+    _, step = controls.children
     step.value = 2
     assert "c goes from 0.00 to" in words.value
     assert abs(t.c[1, 1, 0]) > 0.01  # so that the state before would have been another number

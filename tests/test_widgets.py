@@ -1,6 +1,7 @@
 """A control moved changes the numbers that the figure draws."""
 
 import re
+import struct
 
 import matplotlib
 
@@ -102,9 +103,9 @@ def test_time_slider_shows_the_step_and_the_unit_of_its_sliders(kind):
     with torch.no_grad(), trace(layer) as t:
         output, _ = layer(packed)
     h, _ = torch.nn.utils.rnn.pad_packed_sequence(output)
-    assert widgets.time_slider(t.layer(0).forward, b=2, unit=3).children[0].value == 3
-    box = widgets.time_slider(t.layer(0).forward, b=2)
-    unit, step, lines, about_lines, cell, about_cell = box.children
+    assert widgets.time_slider(t.layer(0).forward, b=2, unit=3).children[0].children[0].value == 3
+    controls, cell, lines, about_cell, about_lines = widgets.time_slider(t.layer(0).forward, b=2).children
+    unit, step = controls.children
     assert (unit.max, step.max) == (4, 3)  # H - 1; row 2 has 4 steps
     pictures = {bytes(lines.value), bytes(cell.value)}
     for unit.value, step.value in [(0, 2), (4, 2), (4, 3)]:
@@ -116,6 +117,19 @@ def test_time_slider_shows_the_step_and_the_unit_of_its_sliders(kind):
             assert shown == pytest.approx(h[step.value, 2, unit.value].item(), abs=0.0051)
     assert len(pictures) == 8
     assert matplotlib.pyplot.get_fignums() == []
+
+
+def test_time_slider_fits_a_laptop():
+    """On a screen of 1366 x 768 JupyterLab leaves 650 pixels for a cell's output, below its bars."""
+    lstm = torch.nn.LSTM(2, 3)
+    with torch.no_grad(), trace(lstm) as t:
+        lstm(torch.randn(6, 2))
+    _, *pictures = widgets.time_slider(t.layer(0).forward).children[:3]
+    height = 40  # the controls, in one row
+    for picture in pictures:
+        width, pixels = struct.unpack(">II", bytes(picture.value)[16:24])  # of the PNG
+        height += pixels * int(picture.layout.width.removesuffix("px")) / width
+    assert height < 650
 
 
 def test_spectral_radius_draws_the_jacobian_of_a_net_with_the_radius_of_its_slider(monkeypatch):

@@ -259,7 +259,12 @@ turn_z = CHECKS.task(
     returns="weight_ih (3H I), weight_hh (3H H), bias_ih (3H), bias_hh (3H)",
     points="the weights 1 = weight_ih, weight_hh, arguments; the biases 1 = bias_ih, bias_hh, arguments",
     cases=_turn_z_cases,
-    example=PENCIL_WEIGHTS,
+    example={  # no zero: every number that changes is seen to change
+        "weight_ih": rows([1.0, 2.0], [3.0, -4.0], [5.0, 6.0]),
+        "weight_hh": rows([7.0], [8.0], [9.0]),
+        "bias_ih": row(0.1, 0.2, 0.3),
+        "bias_hh": row(0.4, -0.5, 0.6),
+    },
 )
 
 

@@ -32,8 +32,8 @@ class Memory(Part):
 def memory(function, arguments):
     """Return c after each step, (T), of a unit with the returned weights that reads x, (T, I), from zeros.
 
-    Within 0.1 of a whole number it is that number, otherwise it is cut to halves: whether a learner takes 15
-    or 20 as "large" makes no difference.
+    Within 0.1 of a whole number it is that number, otherwise it is cut to halves, towards 0: whether a
+    learner takes 15 or 20 as "large" makes no difference.
     """
     x = arguments["x"]
     returned = function()
@@ -74,8 +74,8 @@ def memory(function, arguments):
         h = o * math.tanh(c)
         found.append(c)
     c = torch.tensor(found, dtype=torch.float64)
-    whole = c.round()
-    return torch.where((c - whole).abs() < 0.1, whole, (2 * c + 0.3).floor() / 2) + 0.0
+    whole, halves = c.round(), (2 * c.abs() + 0.2).floor() / 2
+    return torch.where((c - whole).abs() < 0.1, whole, c.sign() * halves) + 0.0
 
 
 def unit(i: tuple, f: tuple, g: tuple, o: tuple) -> tuple[list, list, list]:
