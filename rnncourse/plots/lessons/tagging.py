@@ -1,4 +1,4 @@
-"""What a tagger thinks of each step, and which tags it takes for which."""
+"""Draw what a tagger predicts at each step, and which tags it confuses."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,9 @@ from rnncourse.plots.drawing import set_alt
 def tag_heat_map(
     probabilities: Tensor, symbols: Sequence[str], tags: Sequence[str], ax: Axes | None = None
 ) -> Axes:
-    """Draw the probability of each tag, downwards, at each step, to the right. Return the Axes.
+    """Draw the probability of each tag (down) at each step (across), and return the Axes.
 
-    probabilities (T, C); the T symbols name the steps, the C tags the rows.
+    `probabilities` is (T, C); the T symbols name the steps, the C tags the rows.
     """
     if probabilities.shape != (len(symbols), len(tags)):
         expected = (len(symbols), len(tags))
@@ -32,10 +32,10 @@ def tag_heat_map(
 
 
 def confusion_matrix(counts: Tensor, tags: Sequence[str], ax: Axes | None = None) -> Axes:
-    """Draw how often each tag, downwards, was taken for each, to the right. Return the Axes.
+    """Draw how often each tag (down) was predicted as each other (across), and return the Axes.
 
-    counts (C, C): counts[k, j] steps of tag k were taken for tag j. Each row is divided by its sum; shares
-    of 1 % and more are written out.
+    `counts` is (C, C): counts[k, j] steps of tag k were predicted as tag j. Each row is divided by its sum;
+    shares of 1 % and more are written out.
     """
     if counts.shape != (len(tags), len(tags)):
         raise ValueError(f"counts: expected (C, C), C={len(tags)}, got {tuple(counts.shape)}.")
