@@ -173,6 +173,63 @@ def test_of_two_exercises_of_a_lesson_the_one_named_is_reset(course):
     assert reset("13_packing").startswith("exercises/exercise_13_packing.ipynb is the original again.")
 
 
+def test_progress_of_an_older_copy_comes_into_it_and_a_new_copy_begins_with_none(course, home):
+    before, mine = home / ".rnncourse" / "progress.json", course.root / "work" / "progress.json"
+    for _ in range(2):  # on the second day, too
+        course.renew()
+        assert mine.read_text() == "{}"
+    mine.unlink()  # as in a copy that an earlier version made
+    course.renew()
+    assert mine.read_text() == before.read_text()
+    mine.write_text("{}")
+    course.renew()
+    assert mine.read_text() == "{}"
+    assert "gates" in before.read_text()
+
+
+def test_sliders_of_a_saved_page_become_a_sentence(course):
+    course.renew()
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "VBox(…)"}
+    slider = {"output_type": "display_data", "data": view, "metadata": {}}
+    course.my_lesson.write_text(notebook("x = 1", "y = 2", outputs=[slider, OUTPUT]))
+    sources = [cell["source"] for cell in json.loads(course.my_lesson.read_text())["cells"]]
+    course.renew()
+    cells = json.loads(course.my_lesson.read_text())["cells"]
+    assert [cell["source"] for cell in cells] == sources
+    for cell in cells:
+        assert [output.get("data") for output in cell["outputs"]] == [
+            {"text/plain": workspace.RUN_AGAIN},
+            None,
+        ]
+        assert cell["outputs"][1] == OUTPUT
+
+
+def test_a_document_comes_with_its_pictures_and_without_dead_links(course):
+    (course.root / "README.md").write_text(
+        "![a](docs/a.png) [e](exercises/13_packing/packing.ipynb) [l](notebooks/13_packing.ipynb)"
+        " [d](docs/design.md) [w](https://pytorch.org)"
+    )
+    course.lesson("[](../README.md)")
+    course.renew()
+    assert (course.root / "work" / "README.md").read_text() == (
+        "![a](docs/a.png) [e](exercises/exercise_13_packing.ipynb) [l](notebooks/13_packing.ipynb)"
+        " d [w](https://pytorch.org)"
+    )
+    assert (course.root / "work" / "docs" / "a.png").read_bytes() == b"png"
+
+
+def test_an_exercise_with_its_lessons_name_is_renamed_with_what_was_written_in_it(course):
+    course.renew()
+    given, before = course.root / "work" / workspace.GIVEN, course.mine.with_name("13_packing.ipynb")
+    course.mine.rename(before)
+    given.write_text(given.read_text().replace("exercise_13", "13"))
+    before.write_text(notebook("mine"))
+    assert course.renew() == []
+    assert course.mine.read_text() == notebook("mine")
+    assert not before.exists()
+    assert course.renew() == []
+
+
 class Killed(BaseException):
     """In place of a kill: whatever would run next does not."""
 

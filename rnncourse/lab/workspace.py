@@ -51,9 +51,8 @@ class Workspace:
     def renew(self) -> list[str]:
         """Update the copy and return a sentence for each page that the learner should know about."""
         given = self._given()
-        if given:
-            self._adopt_progress()
-            self._adopt_names(given)
+        self._begin_progress(new=not given)
+        self._adopt_names(given)
         said: list[str] = []
         for page, text in self._pages():
             said += self._renew(page, text, given)
@@ -145,12 +144,12 @@ class Workspace:
 
         return LINK.sub(adapted, document.read_text(encoding="utf-8"))
 
-    def _adopt_progress(self) -> None:
-        """Copy the progress into a copy made when it was saved for the machine's user; that file stays."""
+    def _begin_progress(self, new: bool) -> None:
+        """Start a new copy without progress; copy into an older one what the home folder has."""
         mine = self.work / PROGRESS
         with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: there is no home
             if not mine.exists():
-                _write(mine, (Path.home() / ".rnncourse" / PROGRESS).read_bytes())
+                _write(mine, b"{}" if new else (Path.home() / ".rnncourse" / PROGRESS).read_bytes())
 
     def _adopt_names(self, given: dict[str, str]) -> None:
         """Rename the exercises of a copy in which they are still called as their lessons are."""
