@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Set up and start the course: `python course.py lab` opens it, `python course.py test` tests it.
 
-`reset` and `progress` are for learners: USAGE says what they do.
+`reset` and `progress` are for learners: USAGE explains them.
 
-This file needs nothing but Python; it installs what the course needs into .venv, beside itself. Its grammar
-is that of Python 3.6, so that an old Python can read it and say that it is too old.
+This file needs nothing but Python; it installs what the course needs into .venv beside it. Its grammar is
+that of Python 3.6, so that an old Python can read it and say that it is too old.
 """
 
 import hashlib
@@ -24,6 +24,7 @@ BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 WORKSPACE = ROOT / "rnncourse" / "lab" / "workspace.py"
 STAMP = VENV / "course-stamp.txt"
+PROGRESS = ROOT / "work" / "progress.json"  # which tasks are done; rnncourse reads and writes it
 PYTORCH_INDEX = "https://download.pytorch.org/whl/"  # /cpu has builds without CUDA, /cu130 builds with it
 COMMANDS = {
     # -y: Ctrl-C stops JupyterLab without a question. It opens the first lesson; links lead on from there.
@@ -39,7 +40,7 @@ COMMANDS = {
     "reset": [str(WORKSPACE), "reset"],
     "progress": ["-c", "import rnncourse; print(rnncourse.progress())"],
 }
-KNOWN_FAILURES = {  # what venv or pip says: what it means
+KNOWN_FAILURES = {  # the words of venv or pip: what they mean
     "No space left on device|not enough space on the disk": "the disk is full",
     "connection broken by": "the package index was not reached (offline? a proxy without HTTPS_PROXY?)",
     "distribution found for torch": "there is no PyTorch for this Python and this machine; see pytorch.org",
@@ -47,16 +48,16 @@ KNOWN_FAILURES = {  # what venv or pip says: what it means
 }
 
 USAGE = """\
-python course.py lab        open the course in JupyterLab; further words go to it: --no-browser --port 8899
-python course.py reset 13   give exercise 13 back as it was; what you wrote is kept in work/old
+python course.py lab        open the course in JupyterLab; you can add its options: --no-browser --port 8899
+python course.py reset 13   restore the original exercise 13; what you wrote is saved in work/old
 python course.py progress   show which exercises are done
-python course.py test       run all tests, lessons included; further words go to pytest: -k lstm
+python course.py test       run all tests, lessons included; you can add pytest's options: -k lstm
 
 The first time, a command installs what the course needs into the folder .venv, beside course.py. You read
-and write in the folder work, which lab makes. To undo the installation, delete .venv."""
+and write in the folder work, which lab creates. To undo the installation, delete .venv."""
 FIRST_START = """\
 First start: installing PyTorch, JupyterLab and what they need into .venv, about {gigabytes} GB on the disk.
-This takes some minutes, once, and needs the network."""
+This takes some minutes, only this once, and needs the network."""
 CPU = f"""\
 No NVIDIA driver was found, so PyTorch comes without CUDA. If you want CUDA (3 GB more to download), press
 Ctrl-C, set PIP_EXTRA_INDEX_URL={PYTORCH_INDEX}cu130 and start again."""
@@ -64,7 +65,7 @@ CUDA = f"""\
 An NVIDIA driver was found, so PyTorch comes with CUDA (3 GB to download). If you don't want CUDA, press
 Ctrl-C, set PIP_EXTRA_INDEX_URL={PYTORCH_INDEX}cpu and start again."""
 NO_CPU = """\
-PyTorch without CUDA could not be installed from its own index. pip now uses the index that it is set to;
+PyTorch without CUDA could not be installed from its own index. pip now uses the index that you configured;
 PyTorch from PyPI comes with CUDA (3 GB to download, 6 GB on the disk)."""
 TRY_AGAIN = "Fix that and run the same command again."
 
@@ -74,6 +75,7 @@ class InstallationError(Exception):
 
 
 def main(words):
+    """Run the command that the words name, after preparing .venv."""
     if sys.version_info[:2] < OLDEST_PYTHON:
         newer = "py -3" if os.name == "nt" else "python{}.{}".format(*OLDEST_PYTHON)
         message = "This is Python {}.{}; the course needs {}.{} or newer (python.org): {} course.py lab"
@@ -98,7 +100,7 @@ def main(words):
 
 
 def prepare():
-    """Make .venv, rebuild it or bring it up to date; do nothing if it is as it should be."""
+    """Create .venv, rebuild it or bring it up to date; do nothing if it is already right."""
     wanted, found = wanted_stamp(), read_stamp()
     usable = found[:2] == wanted[:2] and venv_starts()
     if usable and found == wanted:
@@ -118,12 +120,13 @@ def prepare():
 
 
 def wanted_stamp():
-    """Return a line each for Python, the folder (scripts in .venv hold its path) and what is required."""
+    """Return a line each for Python, the folder (scripts in .venv contain its path) and the requirements."""
     needs = (ROOT / "pyproject.toml").read_bytes() + (ROOT / "constraints.txt").read_bytes()
     return ["Python {}.{}".format(*sys.version_info), str(ROOT), hashlib.sha256(needs).hexdigest()]
 
 
 def read_stamp():
+    """Return the lines of .venv's stamp, or none if there is no .venv; exit if it is not ours."""
     if STAMP.is_file():
         return STAMP.read_text(encoding="utf-8").splitlines()
     if VENV.is_dir() and os.listdir(VENV):
@@ -132,11 +135,12 @@ def read_stamp():
 
 
 def write_stamp(lines):
+    """Write these lines to .venv's stamp."""
     STAMP.write_text("\n".join(lines), encoding="utf-8")
 
 
 def venv_starts():
-    """Return whether the Python of .venv runs: the one it was made from may have been removed."""
+    """Return whether the Python of .venv runs: the Python that it was made from may have been removed."""
     try:
         return subprocess.run([PYTHON, "-I", "-S", "-c", ""], stderr=subprocess.DEVNULL).returncode == 0
     except OSError:
@@ -144,7 +148,7 @@ def venv_starts():
 
 
 def pytorch_build():
-    """Return "CPU" or "CUDA", or None where PyPI has no CUDA builds or the user has named an index."""
+    """Return "CPU" or "CUDA", or None if PyPI has no CUDA builds or the user has chosen an index."""
     if not sys.platform.startswith("linux") or "PIP_EXTRA_INDEX_URL" in os.environ:
         return None
     has_driver = shutil.which("nvidia-smi") or os.path.exists("/proc/driver/nvidia/version")
@@ -152,7 +156,7 @@ def pytorch_build():
 
 
 def announce():
-    """Say what will be installed, or why it can't be."""
+    """Print what will be installed, or exit with the reason why it cannot be."""
     try:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401
@@ -169,6 +173,7 @@ def announce():
 
 
 def make_venv():
+    """Create an empty .venv with a stamp that says that it is unfinished."""
     if os.path.lexists(VENV):
         shutil.rmtree(VENV)
     VENV.mkdir()
@@ -177,6 +182,7 @@ def make_venv():
 
 
 def install():
+    """Install PyTorch, in the build for this machine, and the course with all that it needs."""
     pip = [PYTHON, "-m", "pip", "install", "--prefer-binary", "--constraint", "constraints.txt"]
     if pytorch_build() == "CPU":
         # The index is for torch alone: where it can't be reached, pip would retry for each of 130 packages.
@@ -214,16 +220,17 @@ def run(step, command):
 
 
 def environment():
-    """Return an activated .venv's variables: nbgrader, for one, calls other programs by their bare names."""
+    """Return the variables of an activated .venv; nbgrader calls other programs by their bare names."""
     outside = ("PYTHONHOME", "PYTHONPATH")  # they would bring in packages from outside .venv
     variables = {name: value for name, value in os.environ.items() if name not in outside}
     path = f"{BIN}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    variables.setdefault("RNNCOURSE_PROGRESS", str(PROGRESS))
     pip = {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     return {**variables, **pip, "VIRTUAL_ENV": str(VENV), "PATH": path, "JUPYTER_PREFER_ENV_PATH": "1"}
 
 
 def exec_in_venv(arguments):
-    """Become the program that is started: Ctrl-C, signals and the exit code are then its own."""
+    """Replace this process with the program, so that Ctrl-C, signals and the exit code are the program's."""
     sys.stdout.flush()
     os.chdir(ROOT)
     if os.name == "nt":  # no process can become another one: wait for it, and leave Ctrl-C to it

@@ -1,10 +1,10 @@
-"""What an audit costs: passes over the test's families of models, and seconds for a large LSTM.
+"""Measure what an audit costs: passes over the test's families of models, and seconds for a large LSTM.
 
     python benchmarks/audit.py [--threads 1] [--rounds 3]
     python benchmarks/audit.py --picture docs/audit.png
 
-With --picture it draws README's picture and nothing else. Seconds are processor seconds of this process, the
-least of the rounds.
+With --picture it only draws README's picture. Seconds are processor seconds of this process, the minimum over
+the rounds.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""How fast the layers are beside torch.nn's: one process, alternating, ratios of medians.
+"""Compare the speed of the layers with torch.nn's: one process, alternating, ratios of medians.
 
     python benchmarks/layers.py [--threads 1 2] [--rounds 15] [--out FOLDER]
 
-For each kind and size (T, B, I, H): `train` is forward and backward of one batch, `infer` forward without
+For each kind and size (T, B, I, H): `train` is forward and backward of one batch, `infer` is forward without
 gradients. `plain` is the library's own loop over steps.py. The peers opacus, keras (on torch) and labml_nn
-are measured where they are installed. A ratio below 1 is faster than torch.nn. Prints tables; writes
+are measured if they are installed. A ratio below 1 is faster than torch.nn. It prints tables and writes
 layers.json and layers.png into FOLDER.
 """
 
@@ -45,7 +45,7 @@ def torchs(kind: str, *sizes: int, **options) -> nn.Module:
 
 
 def plain(kind: str, *sizes: int, **options) -> nn.Module:
-    """Ours, without the derivative by hand."""
+    """Return our layer without the derivative by hand."""
     layer = ours(kind, *sizes, **options)
     forward = layer.forward
 
@@ -107,7 +107,7 @@ def infer(layer: nn.Module, x: torch.Tensor) -> None:
 
 
 def alternate(calls: dict[str, Callable[[], None]], rounds: int) -> dict[str, float]:
-    """The median of each call's seconds: all called in turn, `rounds` times after one to warm up."""
+    """Return the median time of each call: all are called in turn, `rounds` times after one to warm up."""
     seconds = {name: [] for name in calls}
     for round in range(rounds + 1):
         for name, call in calls.items():
@@ -119,7 +119,7 @@ def alternate(calls: dict[str, Callable[[], None]], rounds: int) -> dict[str, fl
 
 
 def measure(kind: str, size: tuple[int, ...], rounds: int, makers: dict[str, Callable], **options) -> dict:
-    """{"train": {name: seconds}, "infer": {name: seconds}} for one kind and size."""
+    """Return {"train": {name: seconds}, "infer": {name: seconds}} for one kind and size."""
     T, B, I, H = size
     x = torch.randn(T, B, I)
     layers = {name: make(kind, I, H, **options) for name, make in makers.items()}
@@ -134,7 +134,7 @@ def measure(kind: str, size: tuple[int, ...], rounds: int, makers: dict[str, Cal
 
 
 def packed_against_padded(kind: str, rounds: int) -> float:
-    """Seconds of training on lengths 1 … T packed, over those on T steps padded; same batch."""
+    """Return the training time of lengths 1 … T packed, over that of the same batch padded to T steps."""
     T, B, I, H = 64, 64, 64, 128
     layer, x = ours(kind, I, H), torch.randn(T, B, I)
     packed = pack_padded_sequence(x, torch.arange(T, 0, -1))
@@ -144,7 +144,7 @@ def packed_against_padded(kind: str, rounds: int) -> float:
 
 
 def peak_memory(name: str, kind: str) -> float:
-    """Megabytes that one training step adds to the peak of a fresh process."""
+    """Return the megabytes that one training step adds to the peak of a fresh process."""
     command = [sys.executable, __file__, "--peak", name, kind]
     return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
@@ -160,7 +160,7 @@ def print_peak(name: str, kind: str) -> None:
 
 
 def high_water() -> int:
-    """The most memory that this process has held, in kB: Linux's own account of it."""
+    """Return the peak memory of this process in kB, as Linux accounts it."""
     status = Path("/proc/self/status").read_text()
     return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1])
 
@@ -217,7 +217,7 @@ def ratios(row: dict) -> dict[str, float]:
 
 
 def print_rows(rows: list[dict]) -> None:
-    """For each contestant one line: the ratios by size, and their geometric mean."""
+    """Print a line for each contestant: the ratios by size, and their geometric mean."""
     first = rows[0]
     for name in ratios(first):
         values = [ratios(row)[name] for row in rows]
@@ -227,7 +227,7 @@ def print_rows(rows: list[dict]) -> None:
 
 
 def draw(rows: list[dict], path: Path) -> None:
-    """Ours over torch.nn's, one layer, for each kind and size."""
+    """Draw ours over torch.nn's, one layer, for each kind and size."""
     import matplotlib.pyplot as plt
 
     threads = sorted({row["threads"] for row in rows})

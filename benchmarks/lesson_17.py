@@ -2,7 +2,7 @@
 
     python benchmarks/lesson_17.py [--seeds 10] [--only characters words addresses]
 
-Prints a line for each seed as soon as it is there. All ten take about 15 minutes of one core.
+Prints a line for each seed as soon as it is there. All ten take about ten minutes of one core.
 """
 
 import argparse

@@ -1,10 +1,11 @@
-"""Where one step of our LSTM spends its time, beside torch.nn.LSTM's whole step.
+"""Show where one step of our LSTM spends its time, beside the whole step of torch.nn.LSTM.
 
     python benchmarks/lstm_step.py [--threads 1]
 
-Each operation of bptt.lstm_forward's loop is timed alone, on arrays of one step's size, and so is a step of
-each layer: T steps without gradients, each of one number, over T. Beside our matmul stands the one that
-torch.nn.LSTM has, which no public function gives: oneDNN's, the weight reordered beforehand. In microseconds.
+Each operation in the loop of bptt.lstm_forward is timed alone, on arrays of the size of one step. So is a
+step of each layer: T steps without gradients, each with an input of one number, divided by T. Beside our
+matmul is the one inside torch.nn.LSTM, which no public function offers: oneDNN's, with the weight reordered
+beforehand. Times are in microseconds.
 """
 
 import argparse
@@ -20,13 +21,13 @@ STEPS = 200
 
 
 def microseconds(statement, names: dict, number: int = 500) -> float:
-    """The quickest of nine. On one thread the processor's time, which other programs lengthen less."""
+    """Return the shortest of nine times: on one thread processor time, which other programs affect less."""
     timer = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     return min(timeit.repeat(statement, globals=names, number=number, repeat=9, timer=timer)) / number * 1e6
 
 
 def operations(B: int, H: int) -> dict[str, float]:
-    """The operations of inference on an x_t of one number, in the loop's order."""
+    """Return the operations of inference on an x_t of one number, in the order of the loop."""
     c, new, h_t, x_t = (np.random.rand(B, width).astype(np.float32) for width in (H, H, H, 1))
     h = torch.rand(B, H)
     if B == 1:
@@ -50,14 +51,14 @@ def operations(B: int, H: int) -> dict[str, float]:
 
 
 def onednn_matmul(B: int, H: int) -> float:
-    """W_hh h by operators that torch keeps for its own compiler."""
+    """Return a function that computes W_hh h with operators that torch keeps for its own compiler."""
     h, own = torch.rand(B, H), torch.ops.mkldnn
     weight = own._reorder_linear_weight(torch.rand(4 * H, H), B)
     return microseconds(lambda: own._linear_pointwise(h, weight, None, "none", [], ""), {})
 
 
 def whole_step(module: torch.nn.Module, B: int, H: int) -> float:
-    """A layer's time a step. The input is one number, so nearly all of it is the state's."""
+    """Return a layer's time for one step. The input is one number, so nearly all of it is for the state."""
     layer, x = module(1, H), torch.rand(STEPS, B, 1)
     with torch.no_grad():
         return microseconds(lambda: layer(x), {}, number=3) / STEPS

@@ -1,12 +1,12 @@
-"""What tracing costs: a training step of torch.nn.LSTM as it is, watched by others' means, and traced.
+"""Measure what tracing costs: a training step of torch.nn.LSTM alone, with other tools, and traced.
 
     python benchmarks/tracing.py [--threads 1] [--rounds 5] [--small]
 
-The step is forward, loss and backward. The plain hook keeps what a model's own hook can see of the module,
-its outputs and their gradients; so does torchlens, where it is installed. To show gates, torchlens needs the
-layer as a loop of single operations: the second table has one layer in one direction, so written. Seconds
-are the median of rounds in which all ways take turns; memory is the most that the process came to hold
-during one step more than before it, each way in a process of its own.
+The step is forward, loss and backward. The plain hook saves what a model's own hook can see of the module:
+its outputs and their gradients; so does torchlens, if it is installed. To show gates, torchlens needs the
+layer as a loop of single operations: the second table has one layer in one direction, written that way.
+Seconds are the median of rounds in which all ways take turns. Memory is how much the peak of the process grew
+during one step; each way runs in a process of its own.
 """
 
 import argparse
@@ -86,7 +86,7 @@ def traced_h_alone(model: nn.Module, x: Tensor) -> object:
     return t
 
 
-# By table: the layer, its input, how much smaller both are with --small, and the ways.
+# By table: the layer, its input, the factor by which --small shrinks both, and the ways.
 WAYS: dict[str, Step] = {
     "as it is": as_it_is,
     "plain hook, outputs alone": with_plain_hook,
@@ -127,7 +127,7 @@ def seconds(ways: dict[str, Step], model: nn.Module, x: Tensor, rounds: int) -> 
 
 
 def peak(way: str, options: argparse.Namespace) -> float:
-    """MiB that one step adds to the most that a process held: measured in a process of its own."""
+    """Return the MiB that one step adds to the peak of a process, measured in a process of its own."""
     command = [sys.executable, __file__, "--peak", way, "--threads", str(options.threads)]
     done = subprocess.run(
         command + ["--small"] * options.small, stdout=subprocess.PIPE, text=True, check=True
@@ -146,7 +146,7 @@ def peak_here(way: str, small: bool) -> float:
 
 
 def high_water() -> int:
-    """The most memory that this process has held, in kB: Linux's own account of it."""
+    """Return the peak memory of this process in kB, as Linux accounts it."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 

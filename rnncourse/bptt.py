@@ -1,25 +1,28 @@
-"""The loop over time with its backward pass derived by hand: what makes layers.py fast.
+"""Run one layer and direction over time, with a backward pass derived by hand: this makes layers.py fast.
 
 If you read it for the first time, begin with the section "The cells": rnn_forward and rnn_backward, then the
-LSTM's and the GRU's. Skip all above it, which connects the loops to autograd and cuts a batch into steps, and
-the LSTM's `joined` branches, which compute the same `a` in less memory.
+LSTM and the GRU. Skip everything above it, which connects the loops to autograd and cuts a batch into steps,
+and skip the LSTM's `joined` branches, which compute the same `a` in less memory.
 
-`fold` gives, for one layer and direction, the numbers of a plain loop over the functions of steps.py. Four
-ideas make it quick:
+For one layer and direction, `fold` computes the same numbers as a plain loop over the functions of steps.py.
+Four ideas make it quick:
 
-- The input's part of each pre-activation, W_ih x_t + b_ih, reads no state: one matmul makes it for all steps.
-- The loop works in place. The state lies in one buffer of B rows, and a step works on the first b_t of them,
-  those of the sequences that have a step at t. The others wait for their first step, or keep their last.
-- The gradient of a pre-activation is a factor, known before the backward pass, times the gradient of the
-  state: da_t = factor_t * dh_t. The factors of many steps are made at once; the loop has one matmul a step.
-- The backward pass goes in parts of many steps, the last ones first. Of each part, da is used up at once: one
-  matmul adds the part's rows to the gradient of a weight. So a part stays in the cache; no full da exists.
+- The input's part of each pre-activation, W_ih x_t + b_ih, does not depend on the state: one matmul computes
+  it for all steps.
+- The loop works in place. The state is one buffer of B rows, and step t works on the first b_t of them, those
+  of the sequences that have a step t. The others wait for their first step or keep their last state.
+- The gradient of a pre-activation is the gradient of the state times a factor known before the backward pass:
+  da_t = factor_t * dh_t. The factors of many steps are computed at once; the loop has one matmul a step.
+- The backward pass works through the steps in parts, the last part first. It uses the da of a part at once:
+  one matmul adds the part's rows to the gradient of a weight. So a part stays in the cache, and the whole da
+  never exists.
 
-The derivatives are those of reference.py, where each stands under its formula. Shapes as in layers.py:
-x (N, I), output (N, H), states (B, H), one step's rows (b_t, ·); N is the number of rows of all steps.
+The derivatives are those of reference.py, where each stands under its formula. Shapes are as in layers.py: x
+(N, I), output (N, H), states (B, H), the rows of one step (b_t, ·); N is the number of rows of all steps.
 
-In the loops v[t] is step t's view of v's memory, (b_t, ·). Matmuls and σ are torch's, on views named v_mm;
-all else is NumPy's where it can be: on arrays as small as one step's, its calls cost a third of torch's.
+In the loops, v[t] is step t's view of the memory of v, (b_t, ·). Matmuls and σ are torch's and work on views
+named v_mm. Everything else is NumPy's where possible: on arrays as small as those of one step, a call of
+NumPy costs a third of a call of torch.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,24 +37,33 @@ from torch import Tensor
 from torch.autograd import Function, forward_ad
 from torch.nn.functional import linear
 
-CACHED = 2**18  # numbers of one array at a time, so that those of ten arrays stay in a processor's cache
-Array = Any  # one step's rows, a NumPy array or a tensor: the loops use what both have
+# numbers of an array in one part of the backward pass: ten such arrays fit a processor's cache
+CACHED = 2**18
+Array = Any  # the rows of one step, a NumPy array or a tensor: the loops use what both have
 Values = TypeVar("Values", Tensor, np.ndarray)
 State = Sequence[Tensor]  # (h,) or (h, c)
-Weights = Mapping[str, Tensor]  # by the names of a step's arguments; of bias and projection, what there is
-# x, sizes, reverse, state, weights -> output, the final states
+Weights = Mapping[str, Tensor]  # by the names of a step's arguments; biases and projection only if they exist
+# (x, sizes, reverse, state, weights) -> (output, final states)
 Plain = Callable[[Tensor, Sequence[int], bool, State, Weights], tuple[Tensor, State]]
 
 
 def fold(
     mode: str, plain: Plain, x: Tensor, sizes: Sequence[int], reverse: bool, state: State, weights: Weights
 ) -> tuple[Tensor, State]:
-    """One layer and direction over all steps: output (N, H) and the final states, (B, ·) each.
+    """Run one layer and direction over all steps.
 
-    mode: torch.nn's name for the cell. x (N, I) lies step after step, sizes[t] rows for step t; with
-    `reverse`, time runs from the last step to the first.
-    `plain(x, sizes, reverse, state, weights)` gives the same without a derivative by hand. It takes over
-    where `serves` says no, and where the gradient of a gradient is asked for.
+    Args:
+        mode: torch.nn's name for the cell: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU".
+        plain: computes the same, `plain(x, sizes, reverse, state, weights)`, without a derivative by hand. It
+            takes over where `serves` says no, and where the gradient of a gradient is needed.
+        x: the input (N, I), step after step: sizes[t] rows for step t.
+        sizes: the number of rows of each step.
+        reverse: whether time runs from the last step to the first.
+        state: the initial states, (B, ·) each.
+        weights: the weights by the names of the step function's arguments.
+
+    Returns:
+        The output (N, H) and the final states, (B, ·) each.
     """
     inputs = (x, *state, *weights.values())
     if not serves(inputs):
@@ -63,10 +75,11 @@ def fold(
 
 
 def serves(inputs: Sequence[Tensor]) -> bool:
-    """Whether the derivative by hand serves: not where torch itself must see, or change, each operation.
+    """Return whether the derivative by hand can be used: not where torch must see or change each operation.
 
-    That is while torch.compile, torch.export or torch.jit.trace record, under torch.func's transforms,
-    forward mode and autocast, for complex numbers, tensors without memory, and classes not torch's own.
+    That is the case while torch.compile, torch.export or torch.jit.trace record; under torch.func's
+    transforms, forward mode and autocast; and for complex numbers, tensors without memory, and subclasses of
+    Tensor.
     """
     if inputs[0].is_meta:
         return False
@@ -79,7 +92,7 @@ def serves(inputs: Sequence[Tensor]) -> bool:
 
 @dataclass
 class _Call:
-    """One call of `fold`: all that is not a tensor, and how the flat inputs of _Fold are to be read."""
+    """One call of `fold`: everything except its tensors, and how to read the flat inputs of _Fold."""
 
     forward: Callable[..., "Results"]
     backward: Callable[..., "Gradients"]
@@ -90,16 +103,16 @@ class _Call:
     keep: bool
 
     def read(self, inputs: Sequence[Tensor]) -> tuple[Tensor, State, Weights]:
-        """x, state, weights from (x, *state, *weights)."""
+        """Return x, state and weights from the flat (x, *state, *weights)."""
         x, *rest = inputs
         return x, rest[: self.states], dict(zip(self.names, rest[self.states :], strict=True))
 
 
 class _Fold(Function):
-    """What torch's autograd sees: inputs (x, *state, *weights), outputs (output, *end)."""
+    """The operation that torch's autograd sees: inputs (x, *state, *weights), outputs (output, *end)."""
 
     @staticmethod
-    @np.errstate(all="ignore")  # torch says nothing of an overflow or a nan either
+    @np.errstate(all="ignore")  # torch does not warn of an overflow or a nan either
     def forward(ctx: Any, call: _Call, *inputs: Tensor) -> tuple[Tensor, ...]:
         output, end, kept = call.forward(call.steps, call.keep, *call.read(inputs))
         if call.keep:
@@ -113,7 +126,7 @@ class _Fold(Function):
         call, needed, saved = ctx.call, ctx.needs_input_grad[1:], ctx.saved_tensors
         inputs, (output, *kept) = saved[: len(needed)], saved[len(needed) :]
         x, state, weights = call.read(inputs)
-        if torch.is_grad_enabled():  # create_graph=True: the gradient itself will be differentiated
+        if torch.is_grad_enabled():  # create_graph=True: the gradient itself is to be differentiated
             again, end = call.plain(x, call.steps.sizes, call.steps.reverse, state, weights)
             wanted = [v for v, need in zip(inputs, needed, strict=True) if need]
             found = iter(torch.autograd.grad((again, *end), wanted, (doutput, *dend), create_graph=True))
@@ -121,7 +134,7 @@ class _Fold(Function):
         dx = torch.empty_like(x) if needed[0] else None
         dweights: dict[str, Tensor] = {}
         for rows, part in call.steps.parts(output.size(1)):
-            after = zip(state, (output, *kept[1:]), strict=False)  # h_t, and c_t, which is an LSTM's kept[1]
+            after = zip(state, (output, *kept[1:]), strict=False)  # h_t and, of an LSTM, c_t: its kept[1]
             h, *_ = before = [call.steps.before(v_0, v, rows) for v_0, v in after]
             values = [v[rows] for v in (output, *kept, doutput)]
             da, dih_n, dend, more = call.backward(part, before, weights, values, dend)
@@ -141,7 +154,7 @@ class _Fold(Function):
 
 
 def add_product(sums: dict[str, Tensor], name: str, a: Tensor, b: Tensor) -> None:
-    """sums[name] += a b. The first product begins the sum: to fill a sum with zeros costs time."""
+    """Add the product a b to sums[name]; the first one starts the sum, since filling it with 0 takes time."""
     if name in sums:
         sums[name].addmm_(a, b)
     else:
@@ -158,20 +171,20 @@ class Steps:
         self.forward, self.backward = (time[::-1], time) if reverse else (time, time[::-1])
 
     def rows(self, values: Values) -> list[Values]:
-        """For each step its own rows, (b_t, ·), of values (N, ·)."""
+        """Return for each step its own rows, (b_t, ·), of values (N, ·)."""
         if isinstance(values, Tensor):
             return list(values.split(self.sizes))
-        if self.dense:  # the same views, quicker made
+        if self.dense:  # the same views, made more quickly
             return list(values.reshape(len(self.sizes), self.sizes[0], *values.shape[1:]))
         return [values[end - b : end] for end, b in zip(accumulate(self.sizes), self.sizes, strict=True)]
 
     def running(self, state: Values, axis: int = 0) -> list[Values]:
-        """For each step the rows, (b_t, ·), of a state (B, ·) that it works on. They lie on this axis."""
+        """Return for each step the rows, (b_t, ·), of a state (B, ·) that it works on, along this axis."""
         leading = {b: state.swapaxes(0, axis)[:b].swapaxes(0, axis) for b in set(self.sizes)}
         return [leading[b] for b in self.sizes]
 
     def parts(self, width: int) -> Iterator[tuple[slice, "Steps"]]:
-        """The way back in parts whose rows (·, width) fit a processor's cache: their rows, their steps."""
+        """Yield the rows and the steps of each part of the backward pass; a part fits a processor's cache."""
         length = max(1, CACHED // max(1, width * self.sizes[0]))  # steps in a part
         ends = [0, *accumulate(self.sizes)]
         for start in range(0, len(self.backward), length):
@@ -180,7 +193,7 @@ class Steps:
             yield slice(ends[first], ends[last + 1]), Steps(self.sizes[first : last + 1], self.reverse)
 
     def before(self, start: Tensor, states: Tensor, rows: slice = slice(None)) -> Tensor:
-        """The state before each row's step, (·, ·), for these rows of `states`, (N, ·), with start (B, ·)."""
+        """Return the state before each row's step, for these rows of `states`, (N, ·); `start` is (B, ·)."""
         begin, end, _ = rows.indices(len(states))
         if self.dense:
             shift = self.sizes[0] if self.reverse else -self.sizes[0]
@@ -190,7 +203,7 @@ class Steps:
             return torch.cat([known, start] if self.reverse else [start, known])
         sizes = np.array(self.sizes)
         row, t = np.arange(begin, end), np.repeat(np.arange(len(sizes)), sizes)[rows]
-        sequence = row - (np.cumsum(sizes) - sizes)[t]  # a row's place in its step
+        sequence = row - (np.cumsum(sizes) - sizes)[t]  # the position of a row in its step
         if self.reverse:
             first, earlier = sequence >= np.append(sizes, 0)[t + 1], row + sizes[t]
         else:
@@ -201,33 +214,33 @@ class Steps:
 
 
 def in_place(tensor: Tensor) -> Array:
-    """The tensor's memory as a NumPy array where there can be one, else the tensor itself."""
+    """Return the tensor's memory as a NumPy array if possible, otherwise the tensor itself."""
     numpy_can = tensor.device.type == "cpu" and tensor.dtype in (torch.float32, torch.float64)
     return tensor.numpy() if numpy_can else tensor
 
 
 def library(tensor: Tensor) -> Any:
-    """NumPy where `in_place` gives an array, else torch: both have `tanh` and `multiply` with an `out`."""
+    """Return NumPy if `in_place` gives an array, otherwise torch; both have `tanh` and `multiply`."""
     return torch if isinstance(in_place(tensor), Tensor) else np
 
 
 def tanh(a: Array, out: Array) -> None:
-    """out = tanh(a). NumPy's is several times quicker than torch's."""
+    """Write the tanh of a to `out`. NumPy's is several times quicker than torch's."""
     (torch if isinstance(a, Tensor) else np).tanh(a, out=out)
 
 
 def relu(a: Array, out: Array) -> None:
-    """out = max(0, a)."""
+    """Write max(0, a) to `out`."""
     torch.clamp(a, min=0, out=out) if isinstance(a, Tensor) else np.maximum(a, 0, out=out)
 
 
 def copy_of(state: Tensor) -> Tensor:
-    """A copy of a state (B, ·), to be changed in place."""
+    """Return a copy of a state (B, ·), to be changed in place."""
     return state.detach().clone(memory_format=torch.contiguous_format)
 
 
 def input_part(x: Tensor, weights: Weights, both_biases: bool = True) -> Tensor:
-    """W_ih x + b_ih, with `both_biases` + b_hh, for all steps at once, (N, G*H)."""
+    """Return W_ih x + b_ih, and with `both_biases` + b_hh, for all steps at once, (N, G*H)."""
     bias = weights.get("bias_ih")
     if both_biases and bias is not None:
         bias = bias + weights["bias_hh"]
@@ -235,21 +248,24 @@ def input_part(x: Tensor, weights: Weights, both_biases: bool = True) -> Tensor:
 
 
 def one_minus_square(y: Tensor) -> Tensor:
-    """1 - y², which is tanh'(a) where y = tanh(a)."""
+    """Return 1 - y², which is tanh'(a) if y = tanh(a)."""
     return torch.addcmul(y.new_ones(()), y, y, value=-1)
 
 
 def times_one_minus_(value: Tensor, y: Tensor) -> None:
-    """value = value * (1 - y). Where value = v * y and y = σ(a), that is v * σ'(a)."""
+    """Multiply value by 1 - y in place. If value = v * y and y = σ(a), the result is v * σ'(a)."""
     value.addcmul_(value, y, value=-1)
 
 
-# The cells. Forward gives the output (N, ·), the final states (B, ·) and, if it is to `keep` it, what else
-# the backward pass needs. Backward is given the states before each row's step (N, ·), all of forward's, and
-# the gradients of its results; with dh_all (N, ·) it leaves each step's dh_t there, for tracing. It gives
-# da (N, G*H), the gradient of W_hh h + b_hh and of W_ih x_t + b_ih alike; dih_n (N, H), which stands in for
-# the last block of the latter in a GRU, else None; the states' gradients; and those of weights that only
-# this cell has. To it, a part of the steps is a shorter sequence, whose final states are the next part's.
+# The cells. Each forward function returns the output (N, ·), the final states (B, ·) and, with `keep`, what
+# else the backward pass needs. Each backward function takes the states before each row's step (N, ·), the
+# results of forward, and their gradients. If it is given dh_all (N, ·), it writes each step's dh_t there, for
+# tracing. It returns
+# - da (N, G*H), the gradient of W_hh h + b_hh and also of W_ih x_t + b_ih;
+# - dih_n (N, H), which in a GRU replaces the last block of the latter, otherwise None;
+# - the gradients of the states;
+# - the gradients of the weights that only this cell has.
+# It treats a part of the steps as a shorter sequence, whose final states are the next part's initial ones.
 
 Results = tuple[Tensor, list[Tensor], list[Tensor | None]]
 Gradients = tuple[Tensor, Tensor | None, list[Tensor], dict[str, Tensor]]
@@ -258,6 +274,7 @@ Gradients = tuple[Tensor, Tensor | None, list[Tensor], dict[str, Tensor]]
 def rnn_forward(
     steps: Steps, keep: bool, x: Tensor, state: State, weights: Weights, phi: Callable[..., None]
 ) -> Results:
+    """Run a simple RNN over all steps; φ writes φ(a) to its argument `out`."""
     h_n, W_hh = copy_of(state[0]), weights["weight_hh"].t()
     output = input_part(x, weights)  # (N, H): first a, then h_t
     a_mm, h_mm = steps.rows(output), steps.running(h_n)
@@ -281,6 +298,7 @@ def rnn_backward(
     *,
     dphi: Callable[[Tensor], Tensor],
 ) -> Gradients:
+    """Return the gradients of `rnn_forward`; dphi(h_t) is φ'(a)."""
     (output, doutput), W_hh, dh_0 = values, weights["weight_hh"], copy_of(dend[0])
     dact = dphi(output)  # (N, H): first the factor, φ'(a), then da
     da_mm, dh_mm = steps.rows(dact), steps.running(dh_0)
@@ -299,12 +317,13 @@ def rnn_backward(
 
 
 def lstm_forward(steps: Steps, keep: bool, x: Tensor, state: State, weights: Weights) -> Results:
+    """Run an LSTM, with or without a projection, over all steps."""
     (h_n, c_n), W_hr, xp = map(copy_of, state), weights.get("weight_hr"), library(x)
     (B, P), H, (N, I) = h_n.shape, c_n.size(1), x.shape
     output = x.new_empty(N, P)  # (N, H) or (N, P): h_t
     shown = output if W_hr is None else x.new_empty(N, H)  # (N, H): q = o * tanh(c_t), which W_hr projects
     cells = x.new_empty(N, H) if keep else None  # (N, H): c_t
-    # One matmul over [x_t, h, 1] needs no (N, 4H), but a copy of the weights: not for one row, or few in all.
+    # One matmul over [x_t, h, 1] needs no (N, 4H) but a copy of the weights: not for one row, or for few.
     joined = not keep and B > 1 and N > I + P
     if joined:
         xh, W = side_by_side(x, h_n, weights)
@@ -327,7 +346,7 @@ def lstm_forward(steps: Steps, keep: bool, x: Tensor, state: State, weights: Wei
             torch.bmm(xh_mm[t], W, out=a_mm[t])
         else:
             a_mm[t].addmm_(h_mm[t], W)
-        # g = tanh(a_g);  i, f, o = σ(a_i), σ(a_f), σ(a_o): one call over all four blocks is quicker than two
+        # g = tanh(a_g);  i, f, o = σ(a_i), σ(a_f), σ(a_o). One call over all four blocks is quicker than two.
         xp.tanh(g[t], out=new[t])
         a_mm[t].sigmoid_()
         if keep:
@@ -336,7 +355,7 @@ def lstm_forward(steps: Steps, keep: bool, x: Tensor, state: State, weights: Wei
         new[t] *= i[t]
         c[t] *= f[t]
         c[t] += new[t]
-        # q = o * tanh(c_t), which is h_t, or is projected to it
+        # q = o * tanh(c_t), which is h_t or is projected to h_t
         xp.tanh(c[t], out=new[t])
         xp.multiply(o[t], new[t], out=q[t])
         if W_hr is not None:
@@ -349,9 +368,10 @@ def lstm_forward(steps: Steps, keep: bool, x: Tensor, state: State, weights: Wei
 
 
 def side_by_side(x: Tensor, h_0: Tensor, weights: Weights) -> tuple[Tensor, Tensor]:
-    """[x_t, h, 1] of one step, (B, I+P+1), with room for x_t; [W_ih, W_hh, b]ᵀ of each gate, (4, I+P+1, H).
+    """Return [x_t, h, 1] of one step, (B, I+P+1), and [W_ih, W_hh, b]ᵀ of each gate, (4, I+P+1, H).
 
-    One torch.bmm of the two gives all gates, each contiguous. With two threads, each takes two gates.
+    x_t has room in it, to be filled at each step. One torch.bmm of the two gives all gates, each of them
+    contiguous. With two threads, each computes two gates.
     """
     W_ih, W_hh, bias = weights["weight_ih"], weights["weight_hh"], weights.get("bias_ih")
     b = x.new_zeros(len(W_ih)) if bias is None else bias + weights["bias_hh"]
@@ -362,6 +382,7 @@ def side_by_side(x: Tensor, h_0: Tensor, weights: Weights) -> tuple[Tensor, Tens
 def lstm_backward(
     steps: Steps, before: State, weights: Weights, values: State, dend: State, dh_all: Tensor | None = None
 ) -> Gradients:
+    """Return the gradients of `lstm_forward`."""
     (output, gates, cells, shown, doutput), (dh_0, dc_0) = values, map(copy_of, dend)
     W_hh, W_hr, xp = weights["weight_hh"], weights.get("weight_hr"), library(output)
     dq_0 = dh_0 if W_hr is None else torch.empty_like(dc_0)  # (B, H)
@@ -399,7 +420,7 @@ def lstm_backward(
 
 
 def lstm_factors(gates: Tensor, q: Tensor, c_t: Tensor, c: Tensor, da: Tensor, to_c: Tensor) -> None:
-    """The factors of many rows: those of da into da, (·, 4H), that of dq in dc_t into to_c, (·, H)."""
+    """Compute the factors of many rows: da gets those of da, (·, 4H), to_c that of dq in dc_t, (·, H)."""
     (i, _, g, o), (da_i, da_f, da_g, da_o) = gates.chunk(4, dim=1), da.chunk(4, dim=1)
     # σ'(a) = σ (1 - σ), for i, f and o
     torch.addcmul(gates, gates, gates, value=-1, out=da)
@@ -415,6 +436,7 @@ def lstm_factors(gates: Tensor, q: Tensor, c_t: Tensor, c: Tensor, da: Tensor, t
 
 
 def gru_forward(steps: Steps, keep: bool, x: Tensor, state: State, weights: Weights) -> Results:
+    """Run a GRU over all steps."""
     h_n, xp = copy_of(state[0]), library(x)
     B, H = h_n.shape
     W_hh = weights["weight_hh"].unflatten(0, (3, H)).mT  # (3, H, H): each gate's
@@ -454,6 +476,7 @@ def gru_forward(steps: Steps, keep: bool, x: Tensor, state: State, weights: Weig
 def gru_backward(
     steps: Steps, before: State, weights: Weights, values: State, dend: State, dh_all: Tensor | None = None
 ) -> Gradients:
+    """Return the gradients of `gru_forward`."""
     (_, gates, from_h, doutput), (h,), W_hh = values, before, weights["weight_hh"]
     dh_0, (r, z, n) = copy_of(dend[0]), gates.chunk(3, dim=1)
     # ih_n = (1 - z) * (1 - n²)

@@ -1,4 +1,4 @@
-"""RNNCell, LSTMCell, GRUCell: parameters and one step. The loop over time is the caller's."""
+"""RNNCell, LSTMCell, GRUCell: parameters and one step. The caller writes the loop over time."""
 
 import math
 import numbers
@@ -24,13 +24,14 @@ Next = TypeVar("Next", covariant=True)
 
 
 class CellCall(Protocol[HX, Next]):
-    """What `cell(input, hx)` takes and returns. For type checkers: to them, nn.Module's call is open."""
+    """The types that `cell(input, hx)` takes and returns, which nn.Module leaves open to type checkers."""
 
-    def __call__(self, input: Tensor, hx: HX | None = None) -> Next: ...
+    def __call__(self, input: Tensor, hx: HX | None = None) -> Next:
+        """Compute the next state from one step's input and the state before it."""
 
 
 class _Cell(nn.Module):
-    """What the three cells share: parameters with torch.nn's names, shapes and initialisation."""
+    """The common base of the three cells: parameters with torch.nn's names, shapes and initialisation."""
 
     gates: int  # blocks of H rows in each weight
     has_cell_state = False
@@ -63,10 +64,11 @@ class _Cell(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw every parameter anew from U(-1/√H, 1/√H), as torch.nn does."""
+        """Draw all parameters again from U(-1/√H, 1/√H), as torch.nn does."""
         init_uniform(self, self.hidden_size)
 
     def extra_repr(self) -> str:
+        """Return the arguments that the repr shows, as torch.nn's cells show them."""
         return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias is True else f", bias={self.bias}")
 
     def _weights(self) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
@@ -79,11 +81,20 @@ class _Cell(nn.Module):
 class RNNCell(_Cell):
     """One step of the simple (Elman) RNN, drop-in for torch.nn.RNNCell.
 
-    Parameters: weight_ih (H, I), weight_hh (H, H), bias_ih (H), bias_hh (H); biases None with bias=False.
-    Called with input (B, I) or (I) and hx (B, H) or (H), zeros if None; returns the next h, shaped like hx.
-    Raises what torch.nn.RNNCell raises: ValueError for a wrong number of axes, RuntimeError for wrong sizes,
-    dtypes, devices and an unknown nonlinearity (here at construction), AttributeError for what is no tensor.
-    Equations: rnncourse.steps.rnn_step.
+    Parameters: weight_ih (H, I), weight_hh (H, H), bias_ih (H), bias_hh (H); the biases are None with
+    bias=False. Equations: rnncourse.steps.rnn_step.
+
+    Args:
+        input_size: I, the width of the input.
+        hidden_size: H, the width of the state.
+        bias: whether there are biases.
+        nonlinearity: "tanh" or "relu".
+        device: where the parameters are created, as in torch.nn.
+        dtype: their floating-point type, as in torch.nn.
+
+    Raises:
+        RuntimeError: a size is negative, or the nonlinearity is unknown.
+        TypeError: a size is not an int.
     """
 
     gates = 1
@@ -104,12 +115,27 @@ class RNNCell(_Cell):
         self.nonlinearity = nonlinearity
 
     def extra_repr(self) -> str:
+        """Return the arguments that the repr shows, as torch.nn.RNNCell shows them."""
         return super().extra_repr() + (
             "" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}"
         )
 
     @one_state_argument
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
+        """Compute the next state.
+
+        Args:
+            input: (B, I) or (I), of the parameters' dtype.
+            hx: the state h, (B, H) or (H); zeros if None.
+
+        Returns:
+            The next h, (B, H) or (H).
+
+        Raises:
+            ValueError: a tensor has the wrong number of axes.
+            RuntimeError: a size, dtype or device does not fit.
+            AttributeError: an argument is not a tensor. These are the classes that torch.nn.RNNCell raises.
+        """
         check_cell(self, input, hx)
         h = self._zeros(input) if hx is None else hx
         return rnn_step(input, h, *self._weights(), nonlinearity=self.nonlinearity)
@@ -118,12 +144,19 @@ class RNNCell(_Cell):
 class LSTMCell(_Cell):
     """One step of the LSTM, drop-in for torch.nn.LSTMCell.
 
-    Parameters: weight_ih (4H, I), weight_hh (4H, H), bias_ih (4H), bias_hh (4H), gates in the order
-    i, f, g, o; biases None with bias=False.
-    Called with input (B, I) or (I) and hx = (h, c), each (B, H) or (H), zeros if None; returns the next
-    LSTMState(h, c). Raises what torch.nn.LSTMCell raises: ValueError for a wrong number of axes, RuntimeError
-    for wrong sizes, dtypes and devices, TypeError or AttributeError for what is no pair of tensors.
-    Equations: rnncourse.steps.lstm_step.
+    Parameters: weight_ih (4H, I), weight_hh (4H, H), bias_ih (4H), bias_hh (4H), with the gates in the order
+    i, f, g, o; the biases are None with bias=False. Equations: rnncourse.steps.lstm_step.
+
+    Args:
+        input_size: I, the width of the input.
+        hidden_size: H, the width of each state.
+        bias: whether there are biases.
+        device: where the parameters are created, as in torch.nn.
+        dtype: their floating-point type, as in torch.nn.
+
+    Raises:
+        RuntimeError: a size is negative.
+        TypeError: a size is not an int.
     """
 
     gates = 4
@@ -132,6 +165,21 @@ class LSTMCell(_Cell):
 
     @one_state_argument
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> LSTMState:
+        """Compute the next states.
+
+        Args:
+            input: (B, I) or (I), of the parameters' dtype.
+            hx: the pair (h, c), each (B, H) or (H); zeros if None.
+
+        Returns:
+            The next LSTMState(h, c), each (B, H) or (H).
+
+        Raises:
+            ValueError: a tensor has the wrong number of axes.
+            RuntimeError: a size, dtype or device does not fit.
+            TypeError or AttributeError: hx is not a pair of tensors. These are the classes that
+                torch.nn.LSTMCell raises.
+        """
         check_cell(self, input, hx)
         state = (self._zeros(input), self._zeros(input)) if hx is None else hx
         return lstm_step(input, state, *self._weights())
@@ -140,12 +188,19 @@ class LSTMCell(_Cell):
 class GRUCell(_Cell):
     """One step of the GRU, drop-in for torch.nn.GRUCell.
 
-    Parameters: weight_ih (3H, I), weight_hh (3H, H), bias_ih (3H), bias_hh (3H), gates in the order r, z, n;
-    biases None with bias=False.
-    Called with input (B, I) or (I) and hx (B, H) or (H), zeros if None; returns the next h, shaped like hx.
-    Raises what torch.nn.GRUCell raises: ValueError for a wrong number of axes, RuntimeError for wrong sizes,
-    dtypes and devices, AttributeError for what is no tensor.
-    Equations: rnncourse.steps.gru_step.
+    Parameters: weight_ih (3H, I), weight_hh (3H, H), bias_ih (3H), bias_hh (3H), with the gates in the order
+    r, z, n; the biases are None with bias=False. Equations: rnncourse.steps.gru_step.
+
+    Args:
+        input_size: I, the width of the input.
+        hidden_size: H, the width of the state.
+        bias: whether there are biases.
+        device: where the parameters are created, as in torch.nn.
+        dtype: their floating-point type, as in torch.nn.
+
+    Raises:
+        RuntimeError: a size is negative.
+        TypeError: a size is not an int.
     """
 
     gates = 3
@@ -153,6 +208,20 @@ class GRUCell(_Cell):
 
     @one_state_argument
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
+        """Compute the next state.
+
+        Args:
+            input: (B, I) or (I), of the parameters' dtype.
+            hx: the state h, (B, H) or (H); zeros if None.
+
+        Returns:
+            The next h, (B, H) or (H).
+
+        Raises:
+            ValueError: a tensor has the wrong number of axes.
+            RuntimeError: a size, dtype or device does not fit.
+            AttributeError: an argument is not a tensor. These are the classes that torch.nn.GRUCell raises.
+        """
         check_cell(self, input, hx)
         h = self._zeros(input) if hx is None else hx
         return gru_step(input, h, *self._weights())

@@ -1,21 +1,22 @@
-"""A layer's weights in the form of Keras, ONNX and flax, and back: NumPy arrays, none of those needed.
+"""Convert a layer's weights to the layout of Keras, ONNX and flax, and back, as NumPy arrays.
 
-What differs from torch.nn: the order of the gates, whether matrices are transposed, and the biases, of which
-Keras and flax mostly have one where torch has two. Only their sum counts there; converted back it is all in
-bias_ih, and bias_hh is zero. The candidate of a GRU needs both, since r multiplies the one from the state.
+None of these packages needs to be installed. They differ from torch.nn in the order of the gates, in whether
+matrices are transposed, and in the biases: Keras and flax mostly have one where torch has two. Only the sum
+of the two counts there, so a weight that is converted back has all of it in bias_ih, and bias_hh is zero. A
+GRU's candidate needs both, since r multiplies the one that belongs to the state.
 
 | | LSTM | GRU | matrices | biases |
 |---|---|---|---|---|
 | torch.nn | i f g o | r z n | (G*H, I) | bias_ih, bias_hh |
-| Keras | i f g o | z r n | (I, G*H) | one; of a GRU with reset_after=True two rows |
+| Keras | i f g o | z r n | (I, G*H) | one; for a GRU with reset_after=True two rows |
 | ONNX | i o f g | z r n | (D, G*H, I) | bias_ih and bias_hh, one after the other |
-| flax.linen | a matrix for each gate, by its name | the same | (I, H) | one for each gate; of a GRU's n two |
+| flax.linen | one matrix for each gate, by name | the same | (I, H) | one for each gate; two for a GRU's n |
 
 A GRU's reset gate acts after the matmul here: that is reset_after=True in Keras (its default),
 linear_before_reset=1 in ONNX, and what flax's GRUCell does. flax's LSTM carries (c, h), not (h, c).
 
-`layer` is an RNN, LSTM or GRU of torch.nn or rnncourse, or a cell of theirs; k is the index of the layer in
-it, `reverse` its backward direction.
+In every function, `layer` is an RNN, LSTM or GRU of torch.nn or rnncourse, or one of their cells; k is the
+index of the layer in it, and `reverse` selects its backward direction.
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,9 +40,16 @@ ORDERS = {
 
 
 def to_keras(layer: nn.Module, k: int = 0, reverse: bool = False) -> list[Array]:
-    """Return what `set_weights` of keras.layers.LSTM, GRU or SimpleRNN takes: kernel, recurrent kernel, bias.
+    """Return the arguments of `set_weights` of keras.layers.LSTM, GRU or SimpleRNN.
 
-    (I, G*H), (H, G*H) and (G*H); of a GRU the bias is (2, 3*H). Without biases the last is left out.
+    Args:
+        layer: the module to read.
+        k: which of its layers.
+        reverse: whether to read the backward direction.
+
+    Returns:
+        The kernel (I, G*H), the recurrent kernel (H, G*H) and the bias (G*H), for a GRU (2, 3*H). Without
+        biases the last one is left out.
     """
     weights = {name: _reordered(w, "torch", "keras", layer) for name, w in _read(layer, k, reverse).items()}
     found = [weights["weight_ih"].T, weights["weight_hh"].T]
@@ -52,7 +60,11 @@ def to_keras(layer: nn.Module, k: int = 0, reverse: bool = False) -> list[Array]
 
 
 def from_keras(layer: nn.Module, weights: Sequence[Array], k: int = 0, reverse: bool = False) -> None:
-    """Copy what `get_weights` of a Keras layer returned into one layer and direction."""
+    """Copy the result of a Keras layer's `get_weights` into one layer and direction.
+
+    Raises:
+        ValueError: the GRU has reset_after=False, a shape does not fit, or `layer` has no biases.
+    """
     kernel, recurrent, *bias = weights
     found = {"weight_ih": kernel.T, "weight_hh": recurrent.T}
     if bias:
@@ -133,12 +145,12 @@ def _one_bias(bias: Array) -> Weights:
 
 
 def _gates(layer: nn.Module) -> int:
-    """How many blocks of H rows a weight has."""
+    """Return the number of blocks of H rows in a weight."""
     return Spec.of(layer, "layer").gates
 
 
 def _checked(layer: nn.Module, k: int, reverse: bool) -> tuple[Spec, str]:
-    """What the layer is, and how the names of the weights asked for end."""
+    """Return what the layer is, and the ending of the names of the requested weights."""
     spec = Spec.of(layer, "layer")
     if spec.proj_size:
         raise ValueError("layer: it has proj_size, which none of Keras, ONNX's LSTM and flax has.")
@@ -172,7 +184,7 @@ def _write(layer: nn.Module, weights: Weights, k: int, reverse: bool) -> None:
 
 
 def _reordered(weight: Array, before: str, after: str, layer: nn.Module) -> Array:
-    """The blocks of rows, (G*H, ·) or (G*H), from one order of gates to another."""
+    """Move the blocks of rows, (G*H, ·) or (G*H), from one order of gates to another."""
     gates = _gates(layer)
     if gates == 1:
         return weight

@@ -1,6 +1,6 @@
-"""What the optional parts need, and the sentence for what is not installed.
+"""Check what the optional parts need, and say how to install what is missing.
 
-The library itself needs torch and numpy alone. A part that needs more calls `require` before its own imports.
+The library itself needs only torch and numpy. A part that needs more calls `require` before its own imports.
 """
 
 from importlib.util import find_spec
@@ -13,8 +13,14 @@ class MissingExtraError(ModuleNotFoundError):
 def require(what: str, *modules: str, extra: str) -> None:
     """Check that modules are installed, without importing them.
 
-    what: who needs them, with the verb: "plots need". extra: the extra of pyproject.toml that brings them.
-    Raises MissingExtraError with a sentence such as: plots need matplotlib: pip install "rnncourse[plots]"
+    Args:
+        what: who needs them, with the verb: "plots need".
+        *modules: the names of the modules.
+        extra: the extra of pyproject.toml that installs them.
+
+    Raises:
+        MissingExtraError: a module is missing. The message is a sentence such as: plots need matplotlib: pip
+            install "rnncourse[plots]"
     """
     missing = [name for name in modules if find_spec(name) is None]
     if missing:

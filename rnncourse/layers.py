@@ -1,10 +1,10 @@
-"""RNN, LSTM, GRU: a step folded over time, in each direction, layer upon layer.
+"""RNN, LSTM, GRU: a step repeated over time, in each direction, layer upon layer.
 
-Inside, every batch is packed: a time step is a run of rows, and the runs' lengths are the batch sizes. A
-dense batch is the case in which all are equal: padded, packed, unbatched and reversed input share one loop.
+Inside, every batch is packed: a time step is a run of rows, and the lengths of the runs are the batch sizes.
+In a dense batch all of them are equal. So padded, packed, unbatched and reversed input share one loop.
 
-Shapes as in torch.nn: T time, B batch, I input, H hidden, P projection, L layers, D directions, S = L*D, and
-N the number of rows in all: T*B for a dense batch, the sum of the lengths for a packed one.
+Shapes are as in torch.nn: T time, B batch, I input, H hidden, P projection, L layers, D directions, S = L*D.
+N is the total number of rows: T*B for a dense batch, the sum of the lengths for a packed one.
 """
 
 import numbers
@@ -31,17 +31,18 @@ from rnncourse.shapes import (
 )
 from rnncourse.steps import NONLINEARITIES, LSTMState, gru_step, lstm_step, rnn_step
 
-State = Sequence[Tensor]  # (h,) or (h, c): what one time step hands to the next
-Input = TypeVar("Input", Tensor, PackedSequence)  # a layer's output is packed where its input was
+State = Sequence[Tensor]  # (h,) or (h, c): what one time step passes to the next
+Input = TypeVar("Input", Tensor, PackedSequence)  # a layer's output is packed if its input is
 
 HX = TypeVar("HX", contravariant=True)
 Last = TypeVar("Last", covariant=True)
 
 
 class LayerCall(Protocol[HX, Last]):
-    """What `layer(input, hx)` takes and returns. For type checkers: to them, nn.Module's call is open."""
+    """The types that `layer(input, hx)` takes and returns, which nn.Module leaves open to type checkers."""
 
-    def __call__(self, input: Input, hx: HX | None = None) -> tuple[Input, Last]: ...
+    def __call__(self, input: Input, hx: HX | None = None) -> tuple[Input, Last]:
+        """Compute the output and the final state from an input and the initial state."""
 
 
 def unroll(
@@ -52,12 +53,22 @@ def unroll(
     hx: State,
     weights: Weights,
 ) -> tuple[Tensor, State]:
-    """The plain loop of one layer and direction: `step` folded over the time steps of x (N, I).
+    """Run one layer and direction over time: the plain loop, which calls `step` at each time step.
 
-    batch_sizes[t] rows of x belong to step t; the longest sequences come first, so a step works on the first
-    rows of the states, (B, ·) each. Where the runs get shorter, the last rows' sequences have ended: their
-    state is final. Where they get longer (time running backward), sequences begin, from their own rows of hx.
-    Returns the output, h after each step, (N, H), and the final states, (B, ·) each.
+    Where a step has fewer rows than the one before, the sequences of the last rows have ended, and their
+    state is final. Where it has more (time running backward), sequences begin, each from its own row of hx.
+
+    Args:
+        step: computes one time step, (x_t, state, weights) -> state.
+        x: the input (N, I), step after step.
+        batch_sizes: batch_sizes[t] rows of x belong to step t. The longest sequences come first, so a step
+            works on the first rows of the states.
+        reverse: whether time runs backward.
+        hx: the initial states, (B, ·) each.
+        weights: the weights, which are passed to `step`.
+
+    Returns:
+        The output, h after each step, (N, H), and the final states, (B, ·) each.
     """
     order = -1 if reverse else 1
     xs = x.split(batch_sizes)[::order]
@@ -79,7 +90,7 @@ def unroll(
 
 
 class _Layer(nn.Module):
-    """What the three layers share: parameters with torch.nn's names; time, direction, depth, packing."""
+    """The common base of the three layers: parameters, time, direction, depth, packing."""
 
     gates: int  # blocks of H rows in each weight
     has_cell_state = False
@@ -126,11 +137,11 @@ class _Layer(nn.Module):
         raise NotImplementedError
 
     def reset_parameters(self) -> None:
-        """Draw every parameter anew from U(-1/√H, 1/√H), as torch.nn does."""
+        """Draw all parameters again from U(-1/√H, 1/√H), as torch.nn does."""
         init_uniform(self, self.hidden_size)
 
     def flatten_parameters(self) -> None:
-        """Do nothing: here because torch's layers have it, to lay their weights out for cuDNN."""
+        """Do nothing: torch's layers lay their weights out for cuDNN here."""
 
     @property
     def all_weights(self) -> list[list[nn.Parameter]]:
@@ -138,6 +149,7 @@ class _Layer(nn.Module):
         return [list(self._weights(suffix).values()) for endings in suffixes(self) for suffix in endings]
 
     def extra_repr(self) -> str:
+        """Return the arguments that the repr shows, as torch.nn's layers show them."""
         shown = f"{self.input_size}, {self.hidden_size}"
         for name, default in _SHOWN_UNLESS.items():
             if getattr(self, name) != default:
@@ -145,7 +157,7 @@ class _Layer(nn.Module):
         return shown
 
     def _over_time(self, input: Input, hx: State | None) -> tuple[Input, State]:
-        """The input in whatever form as rows, through all layers, and back to its form."""
+        """Turn an input of any form into rows, run them through all layers, and turn the output back."""
         if isinstance(input, PackedSequence):
             data, batch_sizes, sorted_indices, unsorted_indices = input
             hx = None if hx is None else _reorder(hx, sorted_indices)
@@ -163,7 +175,16 @@ class _Layer(nn.Module):
         return output.transpose(0, 1) if self.batch_first else output, state
 
     def _run(self, rows: Tensor, batch_sizes: list[int], hx: State | None) -> tuple[Tensor, State]:
-        """All layers and directions: rows (N, I) and states (S, B, ·) in, (N, D*H) and (S, B, ·) out."""
+        """Run all layers and directions.
+
+        Args:
+            rows: the input, (N, I).
+            batch_sizes: the number of rows of each time step.
+            hx: the initial states, (S, B, ·) each; zeros if None.
+
+        Returns:
+            The output (N, D*H) and the final states, (S, B, ·) each.
+        """
         if hx is None:
             S = self.num_layers * (2 if self.bidirectional else 1)
             widths = (self.proj_size or self.hidden_size, self.hidden_size)  # of h and c
@@ -180,16 +201,17 @@ class _Layer(nn.Module):
                 hs, end = fold(self.mode, loop, rows, batch_sizes, bool(reverse), next(starts), weights)
                 directions.append(hs)  # (N, H), in the input's order of time
                 ends.append(end)
-            # A copy even of one direction: the caller may change it in place, the way back needs its own.
+            # This copies even one direction: the caller may change the output in place, and the
+            # backward pass needs the original.
             rows = torch.cat(directions, dim=-1)  # (N, D*H)
         return rows, [torch.stack(parts) for parts in zip(*ends, strict=True)]
 
     def _step(self, x_t: Tensor, state: State, weights: Weights) -> State:
-        """One step of one layer and direction: x_t (b_t, ·) and states (b_t, ·) in, states out."""
+        """Compute one step of one layer and direction: x_t (b_t, ·) and states (b_t, ·) in, states out."""
         raise NotImplementedError
 
     def _weights(self, suffix: str) -> dict[str, nn.Parameter]:
-        """The weights of one layer and direction, by the names of its step's arguments."""
+        """Return the weights of one layer and direction, by the names of the step's arguments."""
         shapes = parameter_shapes(self.gates, self.input_size, self.hidden_size, self.bias, self.proj_size)
         return {name: getattr(self, name + suffix) for name, _ in shapes}
 
@@ -197,14 +219,26 @@ class _Layer(nn.Module):
 class RNN(_Layer):
     """The simple (Elman) RNN over whole sequences, drop-in for torch.nn.RNN.
 
-    Parameters, for each layer k (and with `_reverse` for each backward direction): weight_ih_lk (H, I), from
-    k = 1 on (H, D*H); weight_hh_lk (H, H); with bias, bias_ih_lk and bias_hh_lk (H). `nonlinearity` is
-    "tanh" or "relu"; `dropout` acts in training, between layers, never after the last.
-    Called with input (T, B, I), with batch_first (B, T, I), unbatched (T, I), or packed, and hx (L*D, B, H),
-    unbatched (L*D, H), zeros if None. Returns output, (T, B, D*H), laid out as the input, and h_n, like hx.
-    Raises what torch.nn.RNN raises: for options TypeError and ValueError; for calls ValueError for a wrong
-    number of input axes or input dtype, RuntimeError for sizes and devices, AttributeError for no tensor.
-    Equations: rnncourse.steps.rnn_step.
+    Parameters for each layer k (with the ending `_reverse` for the backward direction): weight_ih_lk (H, I),
+    from k = 1 on (H, D*H); weight_hh_lk (H, H); with bias, bias_ih_lk and bias_hh_lk (H). Equations:
+    rnncourse.steps.rnn_step.
+
+    Args:
+        input_size: I, the width of the input.
+        hidden_size: H, the width of the state.
+        num_layers: L, the number of layers.
+        nonlinearity: "tanh" or "relu".
+        bias: whether there are biases.
+        batch_first: whether input and output are (B, T, ·) instead of (T, B, ·); the states never change.
+        dropout: the probability of dropout in training, between layers, never after the last.
+        bidirectional: whether each layer also runs backward in time (D = 2).
+        device: where the parameters are created, as in torch.nn.
+        dtype: their floating-point type, as in torch.nn.
+        proj_size: refused; only an LSTM has a projection.
+
+    Raises:
+        TypeError: an option has the wrong type.
+        ValueError: an option has a wrong value. Both are the classes that torch.nn.RNN raises.
     """
 
     gates = 1
@@ -235,10 +269,25 @@ class RNN(_Layer):
 
     @property
     def mode(self) -> str:
+        """torch's name for the kind: "RNN_TANH" or "RNN_RELU"."""
         return f"RNN_{self.nonlinearity.upper()}"
 
     @one_state_argument
     def forward(self, input: Input, hx: Tensor | None = None) -> tuple[Input, Tensor]:
+        """Run the layer over all time steps.
+
+        Args:
+            input: (T, B, I), with batch_first (B, T, I), unbatched (T, I), or a PackedSequence.
+            hx: the initial state h_0, (L*D, B, H), unbatched (L*D, H); zeros if None.
+
+        Returns:
+            The output, (T, B, D*H), laid out as the input, and h_n, shaped like h_0.
+
+        Raises:
+            ValueError: the input has the wrong number of axes or the wrong dtype.
+            RuntimeError: a size, a device or the dtype of the state does not fit.
+            AttributeError: an argument is not a tensor. These are the classes that torch.nn.RNN raises.
+        """
         check_layer(self, input, hx)
         output, (h_n,) = self._over_time(input, None if hx is None else (hx,))
         return output, h_n
@@ -251,17 +300,26 @@ class RNN(_Layer):
 class LSTM(_Layer):
     """The LSTM over whole sequences, drop-in for torch.nn.LSTM.
 
-    Parameters, for each layer k (and with `_reverse` for each backward direction): weight_ih_lk (4H, I), from
-    k = 1 on (4H, D*H); weight_hh_lk (4H, H); with bias, bias_ih_lk and bias_hh_lk (4H); gates in the order
-    i, f, g, o. With proj_size P > 0 also weight_hr_lk (P, H), and h is P wide everywhere, c still H.
-    `dropout` acts in training, between layers, never after the last.
-    Called with input (T, B, I), with batch_first (B, T, I), unbatched (T, I), or packed, and hx = (h_0, c_0),
-    (L*D, B, H) each, unbatched (L*D, H), zeros if None. Returns output, (T, B, D*H), laid out as the input,
-    and LSTMState(h_n, c_n), shaped as hx.
-    Raises what torch.nn.LSTM raises: for options TypeError and ValueError; for calls ValueError for a wrong
-    number of input axes or input dtype, RuntimeError for sizes and devices, AttributeError, IndexError or
-    TypeError for what is no tensor or no pair of tensors.
-    Equations: rnncourse.steps.lstm_step.
+    Parameters for each layer k (with the ending `_reverse` for the backward direction): weight_ih_lk (4H, I),
+    from k = 1 on (4H, D*H); weight_hh_lk (4H, H); with bias, bias_ih_lk and bias_hh_lk (4H). The gates are in
+    the order i, f, g, o. With proj_size P > 0 there is also weight_hr_lk (P, H), and h is P wide everywhere,
+    while c is still H wide. Equations: rnncourse.steps.lstm_step.
+
+    Args:
+        input_size: I, the width of the input.
+        hidden_size: H, the width of the states.
+        num_layers: L, the number of layers.
+        bias: whether there are biases.
+        batch_first: whether input and output are (B, T, ·) instead of (T, B, ·); the states never change.
+        dropout: the probability of dropout in training, between layers, never after the last.
+        bidirectional: whether each layer also runs backward in time (D = 2).
+        proj_size: P, the width to which h is projected; 0 for no projection.
+        device: where the parameters are created, as in torch.nn.
+        dtype: their floating-point type, as in torch.nn.
+
+    Raises:
+        TypeError: an option has the wrong type.
+        ValueError: an option has a wrong value. Both are the classes that torch.nn.LSTM raises.
     """
 
     mode = "LSTM"
@@ -271,6 +329,22 @@ class LSTM(_Layer):
 
     @one_state_argument
     def forward(self, input: Input, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Input, LSTMState]:
+        """Run the layer over all time steps.
+
+        Args:
+            input: (T, B, I), with batch_first (B, T, I), unbatched (T, I), or a PackedSequence.
+            hx: the initial states (h_0, c_0), (L*D, B, H) each, unbatched (L*D, H); zeros if None. With
+                proj_size h_0 is P wide.
+
+        Returns:
+            The output, (T, B, D*H), laid out as the input, and LSTMState(h_n, c_n), shaped like hx.
+
+        Raises:
+            ValueError: the input has the wrong number of axes or the wrong dtype.
+            RuntimeError: a size, a device or the dtype of a state does not fit.
+            AttributeError, IndexError or TypeError: the input is not a tensor, or hx is not a pair of
+                tensors. These are the classes that torch.nn.LSTM raises.
+        """
         check_layer(self, input, hx)
         output, (h_n, c_n) = self._over_time(input, hx)
         return output, LSTMState(h_n, c_n)
@@ -283,14 +357,25 @@ class LSTM(_Layer):
 class GRU(_Layer):
     """The GRU over whole sequences, drop-in for torch.nn.GRU.
 
-    Parameters, for each layer k (and with `_reverse` for each backward direction): weight_ih_lk (3H, I), from
-    k = 1 on (3H, D*H); weight_hh_lk (3H, H); with bias, bias_ih_lk and bias_hh_lk (3H); gates in the order
-    r, z, n. `dropout` acts in training, between layers, never after the last.
-    Called with input (T, B, I), with batch_first (B, T, I), unbatched (T, I), or packed, and hx (L*D, B, H),
-    unbatched (L*D, H), zeros if None. Returns output, (T, B, D*H), laid out as the input, and h_n, like hx.
-    Raises what torch.nn.GRU raises: for options TypeError and ValueError; for calls ValueError for a wrong
-    number of input axes or input dtype, RuntimeError for sizes and devices, AttributeError for no tensor.
-    Equations: rnncourse.steps.gru_step.
+    Parameters for each layer k (with the ending `_reverse` for the backward direction): weight_ih_lk (3H, I),
+    from k = 1 on (3H, D*H); weight_hh_lk (3H, H); with bias, bias_ih_lk and bias_hh_lk (3H). The gates are in
+    the order r, z, n. Equations: rnncourse.steps.gru_step.
+
+    Args:
+        input_size: I, the width of the input.
+        hidden_size: H, the width of the state.
+        num_layers: L, the number of layers.
+        bias: whether there are biases.
+        batch_first: whether input and output are (B, T, ·) instead of (T, B, ·); the states never change.
+        dropout: the probability of dropout in training, between layers, never after the last.
+        bidirectional: whether each layer also runs backward in time (D = 2).
+        device: where the parameters are created, as in torch.nn.
+        dtype: their floating-point type, as in torch.nn.
+        proj_size: refused; only an LSTM has a projection.
+
+    Raises:
+        TypeError: an option has the wrong type.
+        ValueError: an option has a wrong value. Both are the classes that torch.nn.GRU raises.
     """
 
     mode = "GRU"
@@ -318,6 +403,20 @@ class GRU(_Layer):
 
     @one_state_argument
     def forward(self, input: Input, hx: Tensor | None = None) -> tuple[Input, Tensor]:
+        """Run the layer over all time steps.
+
+        Args:
+            input: (T, B, I), with batch_first (B, T, I), unbatched (T, I), or a PackedSequence.
+            hx: the initial state h_0, (L*D, B, H), unbatched (L*D, H); zeros if None.
+
+        Returns:
+            The output, (T, B, D*H), laid out as the input, and h_n, shaped like h_0.
+
+        Raises:
+            ValueError: the input has the wrong number of axes or the wrong dtype.
+            RuntimeError: a size, a device or the dtype of the state does not fit.
+            AttributeError: an argument is not a tensor. These are the classes that torch.nn.GRU raises.
+        """
         check_layer(self, input, hx)
         output, (h_n,) = self._over_time(input, None if hx is None else (hx,))
         return output, h_n
@@ -327,7 +426,7 @@ class GRU(_Layer):
         return (gru_step(x_t, h, **weights),)
 
 
-# What a layer's repr shows beside its two sizes, where it differs from these, in torch's order.
+# A layer's repr shows these options, in torch's order, if they differ from their defaults.
 _SHOWN_UNLESS = {
     "proj_size": 0,
     "num_layers": 1,
@@ -339,7 +438,7 @@ _SHOWN_UNLESS = {
 
 
 def _reorder(state: State, indices: Tensor | None) -> State:
-    """The states' (S, B, ·) batch rows in the order of `indices`, (B); as they are where there are none."""
+    """Put the batch rows of the states, (S, B, ·), in the order of `indices`, (B), if there are any."""
     return state if indices is None else [s.index_select(1, indices) for s in state]
 
 

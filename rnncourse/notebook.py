@@ -1,4 +1,4 @@
-"""What a lesson's first cell does, in one visible call. Importing rnncourse changes nothing global."""
+"""Do what a lesson's first cell needs, in one visible call. Importing rnncourse changes nothing global."""
 
 import base64
 import html
@@ -24,36 +24,36 @@ from rnncourse.plots import STYLE
 def setup(seed: int = 0) -> None:
     """Make a notebook's numbers and figures the same each time it runs from the top.
 
-    Seeds Python's, NumPy's and torch's generators with `seed`; gives torch one thread (nets as small as the
-    course's run faster so, and threads change a sum's last digits); sets the course's figure style. In
-    JupyterLab, gives each figure its alt text.
+    It seeds Python's, NumPy's and torch's generators, gives torch one thread (nets as small as the course's
+    run faster that way, and threads change the last digits of a sum), and sets the course's figure style. In
+    JupyterLab, it gives each figure its alt text.
     """
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     plt.style.use(STYLE)
-    if "JPY_SESSION_NAME" in os.environ:  # a kernel of a Jupyter server: somebody reads the page
+    if "JPY_SESSION_NAME" in os.environ:  # the kernel of a Jupyter server: somebody reads the page
         setattr(Figure, "_repr_html_", image_with_alt)  # noqa: B010 (to mypy, methods are constants)
 
 
 def image_with_alt(figure: Figure) -> str:
-    """Return the figure as an HTML image with alt text: what `rnncourse.plots` said of it, or where to look.
+    """Return the figure as an HTML image, with what `rnncourse.plots` says of it as alt text.
 
-    JupyterLab prefers it to the PNG, whose renderer takes no alt text, whatever the output's metadata say.
+    JupyterLab prefers HTML to the PNG, whose renderer ignores alt text, whatever the output's metadata say.
     """
     picture = io.BytesIO()
-    figure.savefig(picture, format="png", bbox_inches="tight")  # as the PNG is made
+    figure.savefig(picture, format="png", bbox_inches="tight")  # as IPython makes the PNG
     words = vars(figure).get("alt", "A figure. The text below it says what it shows.")
     source = base64.b64encode(picture.getvalue()).decode()
     return f'<img alt="{html.escape(words)}" src="data:image/png;base64,{source}">'
 
 
 def check_environment() -> None:
-    """Print a line that begins with OK for each of two checks: the packages' versions, and the library.
+    """Check the packages' versions and the library, and print a line that begins with OK for each.
 
     Raises:
-        RuntimeError: a package's version is not one that the course is made for.
+        RuntimeError: the course does not support the installed version of a package.
         AssertionError: rnncourse.LSTM does not return the numbers of torch.nn.LSTM.
     """
     extras = [{"extra": "plots"}, {"extra": "notebook"}]

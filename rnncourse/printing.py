@@ -1,12 +1,13 @@
-"""Text that sys.stdout can show, whatever its encoding.
+"""Make text that sys.stdout can show, whatever its encoding.
 
-Output redirected on Windows is often cp1252, in a bare container ascii: neither has ✓, and print would raise.
+Redirected output on Windows is often cp1252, and in a bare container ASCII. Neither has ✓, so print would
+raise.
 """
 
 import codecs
 import sys
 
-# What is printed for a sign that the encoding lacks. Any other character is escaped, as on sys.stderr.
+# Printed instead of a sign that the encoding lacks. Any other character is escaped, as on sys.stderr.
 ASCII = {
     "✓": "OK",
     "✗": "X",
@@ -45,7 +46,7 @@ def printable(text: str) -> str:
 
 
 def _in_ascii(error: UnicodeError) -> tuple[str, int]:
-    """A handler for `encode`: the text for what cannot be encoded, and where to go on."""
+    """Handle an error of `encode`: return the replacement text and where to go on."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     signs = error.object[error.start : error.end]

@@ -1,22 +1,22 @@
-"""Forward and backward of each cell by hand, in NumPy, to be read beside the derivations.
+"""Compute the forward and backward pass of each cell by hand, in NumPy, to be read beside the derivations.
 
-The forward functions are those of `steps.py`. Each backward goes through its forward from the last line to
-the first, and gives each name v of the forward its gradient, dv = ∂loss/∂v, an array of v's shape. Three
-rules are enough:
+The forward functions are those of `steps.py`. Each backward function goes through its forward function from
+the last line to the first and computes, for each name v, the gradient dv = ∂loss/∂v, an array of v's shape.
+Three rules are enough:
 
 - The chain rule: if y = φ(v), then dv = dy * φ'(v). Here φ' can always be written with y itself:
-  σ' = y (1 - y), tanh' = 1 - y², and relu' = 1 where y > 0, else 0.
-- A name that is read more than once gets the sum of what its readers send back. So it is with h and c (read
-  by the gates, the loss and the next step) and with the weights (read by every step).
-- The rule of the linear map y = W v + b: `linear_backward`, derived once and used by all.
+  σ' = y (1 - y), tanh' = 1 - y², and relu' = 1 where y > 0, otherwise 0.
+- If a name is read more than once, its gradient is the sum of what its readers send back. This holds for h
+  and c (read by the gates, the loss and the next step) and for the weights (read by every step).
+- The rule of the linear map y = W v + b: `linear_backward`, derived once and used everywhere.
 
-Shapes: T time, B batch, I input, H hidden. A step takes x_t (B, I) and states (B, H), or a single row,
-x_t (I) and states (H); all arrays are float64. h and c are the states before the step, h_t and c_t those
-after it, for t = 1 ... T, so h_0 is the state that a sequence is given. The formulas speak of one row, as a
-column vector; the code holds a batch of rows, so W v becomes `v @ W.T`, and Σ_B is the sum over the batch.
-`*` multiplies element by element, σ is the logistic sigmoid. Weights have torch.nn's layout: the gates'
-blocks of H rows in the order i, f, g, o (LSTM) or r, z, n (GRU). Left out: the LSTM's projection, `weight_hr`
-in `steps.py`.
+Shapes: T time, B batch, I input, H hidden. A step takes x_t (B, I) and states (B, H), or a single row, x_t
+(I) and states (H); all arrays are float64. h and c are the states before the step, h_t and c_t those after
+it, for t = 1 ... T, so h_0 is the initial state of a sequence. The formulas describe one row, as a column
+vector; the code holds a batch of rows, so W v becomes `v @ W.T`, and Σ_B is the sum over the batch. `*` is
+the elementwise product, σ the logistic sigmoid. Weights have torch.nn's layout: the gates' blocks of H rows
+are in the order i, f, g, o (LSTM) or r, z, n (GRU). The LSTM's projection, `weight_hr` in `steps.py`, is left
+out.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ Weights = tuple[Array, Array, Array, Array]  # weight_ih, weight_hh, bias_ih, bi
 
 
 class RNNStep(NamedTuple):
-    """What an RNN's step keeps for its backward."""
+    """The values of an RNN's step that its backward pass needs."""
 
     x_t: Array  # (B, I)
     h: Array  # (B, H), as h_t
@@ -39,10 +39,10 @@ class RNNStep(NamedTuple):
 
 
 class LSTMStep(NamedTuple):
-    """What an LSTM's step keeps for its backward."""
+    """The values of an LSTM's step that its backward pass needs."""
 
     x_t: Array  # (B, I)
-    h: Array  # (B, H), as all that follow
+    h: Array  # (B, H), like all arrays below
     c: Array
     i: Array
     f: Array
@@ -52,10 +52,10 @@ class LSTMStep(NamedTuple):
 
 
 class GRUStep(NamedTuple):
-    """What a GRU's step keeps for its backward."""
+    """The values of a GRU's step that its backward pass needs."""
 
     x_t: Array  # (B, I)
-    h: Array  # (B, H), as all arrays that follow
+    h: Array  # (B, H), like all arrays below
     r: Array
     z: Array
     hh_n: Array
@@ -64,7 +64,7 @@ class GRUStep(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """What the backward of an RNN's or a GRU's step returns: each has the shape of its name without the d."""
+    """The gradients of an RNN's or a GRU's step: each has the shape of its name without the d."""
 
     dx_t: Array
     dh: Array
@@ -75,7 +75,7 @@ class Gradients(NamedTuple):
 
 
 class LSTMGradients(NamedTuple):
-    """What the backward of an LSTM's step returns: each has the shape of its name without the d."""
+    """The gradients of an LSTM's step: each has the shape of its name without the d."""
 
     dx_t: Array
     dh: Array
@@ -87,10 +87,10 @@ class LSTMGradients(NamedTuple):
 
 
 class SequenceGradients(NamedTuple):
-    """What the backward of a whole sequence returns: each has the shape of its name without the d."""
+    """The gradients of a whole sequence: each has the shape of its name without the d."""
 
     dx: Array  # (T, B, I)
-    dstate: tuple[Array, ...]  # (dh_0,), an LSTM's (dh_0, dc_0)
+    dstate: tuple[Array, ...]  # (dh_0,), for an LSTM (dh_0, dc_0)
     dweight_ih: Array
     dweight_hh: Array
     dbias_ih: Array
@@ -105,17 +105,17 @@ NONLINEARITIES: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Arra
 
 
 def sigmoid(a: Array) -> Array:
-    """σ(a) = 1 / (1 + exp(-a)), in the form that cannot overflow."""
+    """Return σ(a) = 1 / (1 + exp(-a)), computed in a form that cannot overflow."""
     return (1 + np.tanh(a / 2)) / 2
 
 
 def linear(v: Array, weight: Array, bias: Array) -> Array:
-    """y = W v + b, (B, M) or (M). v (B, N) or (N), weight (M, N), bias (M)."""
+    """Return y = W v + b, (B, M) or (M), from v (B, N) or (N), weight (M, N) and bias (M)."""
     return v @ weight.T + bias
 
 
 def linear_backward(dy: Array, v: Array, weight: Array) -> tuple[Array, Array, Array]:
-    """dv, dweight and dbias, shaped like v, weight and bias, from dy (B, M) or (M)."""
+    """Return dv, dweight and dbias, shaped like v, weight and bias, from dy (B, M) or (M)."""
     rows_dy, rows_v = np.atleast_2d(dy), np.atleast_2d(v)  # (B, M), (B, N): a single row is a batch of one
     # dv = Wᵀ dy, because y_m = Σ_n W_mn v_n + b_m gives dv_n = Σ_m dy_m W_mn
     dv = dy @ weight
@@ -135,11 +135,24 @@ def rnn_step(
     bias_hh: Array,
     nonlinearity: str = "tanh",
 ) -> tuple[Array, RNNStep]:
-    """One step of the simple RNN: h_t (B, H) or (H), and what the backward needs.
+    """Compute one step of the simple RNN.
 
-    x_t (B, I) or (I), h (B, H) or (H), weight_ih (H, I), weight_hh (H, H), biases (H).
-    `nonlinearity` is "tanh" or "relu"; another raises KeyError.
     Source: Elman 1990, "Finding structure in time", in torch.nn.RNN's notation (two biases).
+
+    Args:
+        x_t: the input of this step, (B, I) or (I).
+        h: the state before it, (B, H) or (H).
+        weight_ih: (H, I).
+        weight_hh: (H, H).
+        bias_ih: (H).
+        bias_hh: (H).
+        nonlinearity: "tanh" or "relu".
+
+    Returns:
+        h_t, (B, H) or (H), and what the backward pass needs.
+
+    Raises:
+        KeyError: the nonlinearity is neither of the two.
     """
     phi, _ = NONLINEARITIES[nonlinearity]
     # a = W_ih x_t + b_ih + W_hh h + b_hh
@@ -150,7 +163,14 @@ def rnn_step(
 
 
 def rnn_step_backward(dh_t: Array, step: RNNStep, weight_ih: Array, weight_hh: Array) -> Gradients:
-    """The gradients of one RNN step's arguments. dh_t, (B, H) or (H), is all that h_t's readers send back."""
+    """Return the gradients of one RNN step with respect to its arguments.
+
+    Args:
+        dh_t: the sum of what the readers of h_t send back, (B, H) or (H).
+        step: what `rnn_step` returned beside h_t.
+        weight_ih: (H, I).
+        weight_hh: (H, H).
+    """
     x_t, h, h_t, nonlinearity = step
     _, phi_prime = NONLINEARITIES[nonlinearity]
     # da = dh_t * φ'(a), which is dh_t * (1 - h_t²) for tanh
@@ -165,12 +185,23 @@ def rnn_step_backward(dh_t: Array, step: RNNStep, weight_ih: Array, weight_hh: A
 def lstm_step(
     x_t: Array, h: Array, c: Array, weight_ih: Array, weight_hh: Array, bias_ih: Array, bias_hh: Array
 ) -> tuple[Array, Array, LSTMStep]:
-    """One step of the LSTM: h_t and c_t, each (B, H) or (H), and what the backward needs.
+    """Compute one step of the LSTM.
 
-    x_t (B, I) or (I), h and c (B, H) or (H), weight_ih (4H, I), weight_hh (4H, H), biases (4H).
-    Source: Hochreiter & Schmidhuber 1997, "Long short-term memory", with the forget gate of Gers,
-    Schmidhuber & Cummins 2000, "Learning to forget". Both papers train with a truncated gradient; the
-    backward below is the full one, first used by Graves & Schmidhuber 2005.
+    Source: Hochreiter & Schmidhuber 1997, "Long short-term memory", with the forget gate of Gers, Schmidhuber
+    & Cummins 2000, "Learning to forget". Both papers train with a truncated gradient; the backward pass below
+    is the full one, first used by Graves & Schmidhuber 2005.
+
+    Args:
+        x_t: the input of this step, (B, I) or (I).
+        h: the state h before it, (B, H) or (H).
+        c: the state c before it, (B, H) or (H).
+        weight_ih: (4H, I).
+        weight_hh: (4H, H).
+        bias_ih: (4H).
+        bias_hh: (4H).
+
+    Returns:
+        h_t and c_t, (B, H) or (H) each, and what the backward pass needs.
     """
     # a_k = W_ik x_t + b_ik + W_hk h + b_hk  for the four gates k = i, f, g, o
     a = linear(x_t, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)  # (B, 4H)
@@ -193,10 +224,15 @@ def lstm_step(
 def lstm_step_backward(
     dh_t: Array, dc_t: Array, step: LSTMStep, weight_ih: Array, weight_hh: Array
 ) -> LSTMGradients:
-    """The gradients of one LSTM step's arguments.
+    """Return the gradients of one LSTM step with respect to its arguments.
 
-    dh_t, (B, H) or (H), is all that h_t's readers send back. dc_t, of the same shape, is what the next step
-    sends back to c_t; c_t's other reader is h_t, and that share is added here.
+    Args:
+        dh_t: the sum of what the readers of h_t send back, (B, H) or (H).
+        dc_t: what the next step sends back to c_t, of the same shape. The other reader of c_t is h_t; its
+            share is added here.
+        step: what `lstm_step` returned beside h_t and c_t.
+        weight_ih: (4H, I).
+        weight_hh: (4H, H).
     """
     x_t, h, c, i, f, g, o, c_t = step
     # do = dh_t * ∂h_t/∂o = dh_t * tanh(c_t)
@@ -207,7 +243,7 @@ def lstm_step_backward(
     dg = dc_t * i
     # di = dc_t * ∂c_t/∂i = dc_t * g
     di = dc_t * g
-    # dc = dc_t * ∂c_t/∂c = dc_t * f: on this way back there is no weight and no squashing, only f
+    # dc = dc_t * ∂c_t/∂c = dc_t * f: on this path back there is no weight and no squashing, only f
     dc = dc_t * f
     # df = dc_t * ∂c_t/∂f = dc_t * c
     df = dc_t * c
@@ -236,13 +272,23 @@ def gru_step(
     bias_hh: Array,
     reset_after: bool = True,
 ) -> tuple[Array, GRUStep]:
-    """One step of the GRU: h_t (B, H) or (H), and what the backward needs.
+    """Compute one step of the GRU.
 
-    x_t (B, I) or (I), h (B, H) or (H), weight_ih (3H, I), weight_hh (3H, H), biases (3H).
-    `reset_after` (Keras's name for it) says where the reset gate acts on what the candidate n reads of h:
-    True, as in torch.nn.GRU, after the matmul, on its result: r * (W_hn h + b_hn);
-    False, as in the paper, before the matmul, on the state: W_hn (r * h) + b_hn.
     Source: Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder" (without biases).
+
+    Args:
+        x_t: the input of this step, (B, I) or (I).
+        h: the state before it, (B, H) or (H).
+        weight_ih: (3H, I).
+        weight_hh: (3H, H).
+        bias_ih: (3H).
+        bias_hh: (3H).
+        reset_after: where the reset gate acts (the name is Keras's). True, as in torch.nn.GRU: after the
+            matmul, on its result, r * (W_hn h + b_hn). False, as in the paper: before the matmul, on the
+            state, W_hn (r * h) + b_hn.
+
+    Returns:
+        h_t, (B, H) or (H), and what the backward pass needs.
     """
     two_H = 2 * h.shape[-1]  # the first 2H rows of weight_hh are W_hr and W_hz, the last H are W_hn
     # ih_k = W_ik x_t + b_ik, from the input, for k = r, z, n
@@ -269,7 +315,14 @@ def gru_step(
 
 
 def gru_step_backward(dh_t: Array, step: GRUStep, weight_ih: Array, weight_hh: Array) -> Gradients:
-    """The gradients of one GRU step's arguments. dh_t, (B, H) or (H), is all that h_t's readers send back."""
+    """Return the gradients of one GRU step with respect to its arguments.
+
+    Args:
+        dh_t: the sum of what the readers of h_t send back, (B, H) or (H).
+        step: what `gru_step` returned beside h_t.
+        weight_ih: (3H, I).
+        weight_hh: (3H, H).
+    """
     x_t, h, r, z, hh_n, n, reset_after = step
     two_H = 2 * h.shape[-1]
     # dh = dh_t * z + … + …: h is read here, by the candidate n, and by the gates r and z
@@ -315,13 +368,21 @@ def gru_step_backward(dh_t: Array, step: GRUStep, weight_ih: Array, weight_hh: A
 def sequence(
     step: Callable[..., Any], weights: Weights, x: Array, *state: Array, **options: Any
 ) -> tuple[Array, tuple[Array, ...], list[Any]]:
-    """A cell over a whole sequence: output (T, B, H), the last state, and what each step keeps.
+    """Run a cell over a whole sequence.
 
         output, (h_n,), steps = sequence(rnn_step, weights, x, h_0, nonlinearity="relu")
         output, (h_n, c_n), steps = sequence(lstm_step, weights, x, h_0, c_0)
 
-    weights (weight_ih, weight_hh, bias_ih, bias_hh); x (T, B, I) with T ≥ 1 and states (B, H), or unbatched,
-    x (T, I) and states (H), which gives output (T, H). The options go to each step.
+    Args:
+        step: rnn_step, lstm_step or gru_step.
+        weights: weight_ih, weight_hh, bias_ih, bias_hh.
+        x: the input (T, B, I) with T ≥ 1, or unbatched (T, I).
+        *state: the initial states, (B, H) each, unbatched (H).
+        **options: passed to each step.
+
+    Returns:
+        The output (T, B, H), unbatched (T, H), the last state, and what each step saved for the backward
+        pass.
     """
     output, steps = [], []
     for x_t in x:
@@ -335,13 +396,19 @@ def sequence(
 def sequence_backward(
     step_backward: Callable[..., Any], weights: Weights, steps: list[Any], doutput: Array, *dstate: Array
 ) -> SequenceGradients:
-    """Backpropagation through time: the gradients of all that `sequence` was given.
+    """Backpropagate through time: return the gradients with respect to all arguments of `sequence`.
 
         sequence_backward(rnn_step_backward, weights, steps, doutput, dh_n)
         sequence_backward(lstm_step_backward, weights, steps, doutput, dh_n, dc_n)
 
-    doutput (T, B, H), dh_n and dc_n (B, H): the gradients of what `sequence` returned, zeros where the loss
-    does not read it. Source: Werbos 1990, "Backpropagation through time: what it does and how to do it".
+    Source: Werbos 1990, "Backpropagation through time: what it does and how to do it".
+
+    Args:
+        step_backward: the backward function of the step.
+        weights: the weights that `sequence` was called with.
+        steps: what `sequence` returned as its third result.
+        doutput: the gradient of the output, (T, B, H); zeros where the loss does not read it.
+        *dstate: the gradients of the last state, dh_n and for an LSTM dc_n, (B, H) each.
     """
     weight_ih, weight_hh, *_ = weights
     each = []  # the gradients of step T, of step T - 1, ..., of step 1
@@ -350,7 +417,7 @@ def sequence_backward(
         # dh_t = dh_t (from step t + 1; at t = T, dh_n) + doutput_t (from the loss at step t)
         dh_t = dh_t + doutput_t
         each.append(step_backward(dh_t, *dc_t, kept, weight_ih, weight_hh))
-        # the step's dh, and an LSTM's dc, are what step t - 1 gets from this one
+        # dh, and for an LSTM dc, are what this step sends back to step t - 1
         _, *dstate, _, _, _, _ = each[-1]
     return SequenceGradients(
         dx=np.stack([d.dx_t for d in reversed(each)]),

@@ -1,9 +1,9 @@
-"""The shape contract of cells and layers, stated once: the axes of each tensor, a sentence for what misfits.
+"""The shape contract of cells and layers, stated once: the axes of each tensor, and what a misfit is told.
 
-A sentence names the argument, what was expected (axes by name and size), what came, and the likely slip.
-The class of each error is the one that torch.nn raises for the same input (torch 2.13), so code that
-catches torch's errors keeps working. Axes: T time, B batch, I input, H hidden, P projection,
-S = L*D layers times directions.
+An error is one sentence. It names the argument, what was expected (axes by name and size), what was given,
+and the likely slip. Its class is the one that torch.nn raises for the same input (torch 2.13), so code that
+catches torch's errors keeps working. Axes: T time, B batch, I input, H hidden, P projection, S = L*D layers
+times directions.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,87 +17,108 @@ from torch.nn.utils.rnn import PackedSequence
 Axis = tuple[str, int | None]  # an axis by name and size; None where the size is the caller's choice
 Axes = tuple[Axis, ...]
 SizedAxes = tuple[tuple[str, int], ...]  # axes whose sizes are all known
-BATCH: Axes = (("B", None),)  # a batch of any size; () is no batch
+BATCH: Axes = (("B", None),)  # a batch of any size; () means without a batch
 Size = TypeVar("Size", bound=int | None)
 KINDS = {1: "RNN", 3: "GRU", 4: "LSTM"}  # by the number of gates, blocks of H rows in each weight
 GATES = {1: "", 3: "rzn", 4: "ifgo"}  # by that number: the gates' letters, in the order of the blocks
-SIGMOID = frozenset("rzifo")  # those of the gates that a sigmoid makes: they are from 0 to 1
+SIGMOID = frozenset("rzifo")  # the gates that are a sigmoid, and so lie between 0 and 1
 
 
 class Recurrent(Protocol):
-    """What this module reads of a cell or a layer, or of the Spec of one."""
+    """The attributes that this module reads of a cell or a layer, or of the Spec of one."""
 
     @property
-    def input_size(self) -> int: ...
+    def input_size(self) -> int:
+        """I, the width of the input."""
+
     @property
-    def hidden_size(self) -> int: ...
+    def hidden_size(self) -> int:
+        """H, the width of the state."""
+
     @property
-    def bias(self) -> bool: ...
+    def bias(self) -> bool:
+        """Whether there are biases."""
+
     @property
-    def gates(self) -> int: ...
+    def gates(self) -> int:
+        """The number of blocks of H rows in each weight."""
+
     @property
-    def has_cell_state(self) -> bool: ...
+    def has_cell_state(self) -> bool:
+        """Whether there is a c beside h, as in an LSTM."""
 
 
 class Cell(Recurrent, Protocol):
-    """What takes one time step."""
+    """A module that takes one time step."""
 
     @property
-    def weight_ih(self) -> Tensor: ...
+    def weight_ih(self) -> Tensor:
+        """The weight that is applied to the input."""
 
 
 class Layer(Recurrent, Protocol):
-    """What goes over all time steps."""
+    """A module that runs over all time steps."""
 
     @property
-    def num_layers(self) -> int: ...
+    def num_layers(self) -> int:
+        """L, the number of layers."""
+
     @property
-    def batch_first(self) -> bool: ...
+    def batch_first(self) -> bool:
+        """Whether the batch is the first axis of input and output."""
+
     @property
-    def dropout(self) -> float: ...
+    def dropout(self) -> float:
+        """The probability of dropout between layers."""
+
     @property
-    def bidirectional(self) -> bool: ...
+    def bidirectional(self) -> bool:
+        """Whether each layer also runs backward in time."""
+
     @property
-    def proj_size(self) -> int: ...
+    def proj_size(self) -> int:
+        """P, the width of a projected h; 0 without a projection."""
+
     @property
-    def weight_ih_l0(self) -> Tensor: ...
+    def weight_ih_l0(self) -> Tensor:
+        """The weight that the first layer applies to the input."""
 
 
 def named(axes: Axes) -> str:
-    """The axes as a reader sees them: (T, B, I=10)."""
+    """Return the axes as a reader sees them: (T, B, I=10)."""
     return "(" + ", ".join(name if size is None else f"{name}={size}" for name, size in axes) + ")"
 
 
 def sizes(axes: tuple[tuple[str, Size], ...]) -> tuple[Size, ...]:
-    """The axes as a shape: their sizes alone."""
+    """Return the axes as a shape: only their sizes."""
     return tuple(size for _, size in axes)
 
 
 def is_layer(module: object) -> TypeGuard[Layer]:
-    """Whether a recurrent module, or the Spec of one, goes over all time steps; a cell takes one."""
+    """Return whether a recurrent module, or the Spec of one, runs over all time steps; a cell takes one."""
     return hasattr(module, "num_layers") and not getattr(module, "is_cell", False)
 
 
 def suffixes(layer: Layer) -> list[list[str]]:
-    """How the parameters' names end, for each layer and its directions: [["_l0", "_l0_reverse"], …]."""
+    """Return how the names of the parameters end, by layer and direction: [["_l0", "_l0_reverse"], …]."""
     directions = ("", "_reverse") if layer.bidirectional else ("",)
     return [[f"_l{k}{direction}" for direction in directions] for k in range(layer.num_layers)]
 
 
 def input_axes(module: Recurrent, batch: Axes = BATCH, T: int | None = None) -> Axes:
-    """What goes in: (T, B, I), with batch_first (B, T, I); a cell's has no time."""
+    """Return the axes of the input: (T, B, I), with batch_first (B, T, I), of a cell (B, I)."""
     return (*_leading_axes(module, batch, T), ("I", module.input_size))
 
 
 def output_axes(layer: Layer, batch: Axes = BATCH, T: int | None = None) -> Axes:
-    """A layer's output: laid out as its input, D*H wide, with a projection D*P."""
+    """Return the axes of a layer's output: laid out as its input, D*H wide, with a projection D*P."""
     return (*_leading_axes(layer, batch, T), joined_axis(layer))
 
 
 def state_axes(
     module: Recurrent, name: str, batch: tuple[tuple[str, Size], ...]
 ) -> tuple[tuple[str, Size | int], ...]:
-    """One state, before the first step or after the last: (L*D, B, H), a cell's (B, H); `name`: h_0, c_n …"""
+    """Return the axes of one state, `name` h_0, c_n …: (L*D, B, H) of a layer, (B, H) of a cell."""
     P = getattr(module, "proj_size", 0)
     width = ("P", P) if P and name.startswith("h") else ("H", module.hidden_size)
     rows = (("L*D", sum(map(len, suffixes(module)))),) if is_layer(module) else ()
@@ -105,19 +126,19 @@ def state_axes(
 
 
 def joined_axis(layer: Layer) -> tuple[str, int]:
-    """The last axis of a layer's output, and of what its next layer reads: all directions side by side."""
+    """Return the last axis of a layer's output, which the next layer reads: all directions side by side."""
     D = 2 if layer.bidirectional else 1
     return ("D*P", D * layer.proj_size) if layer.proj_size else ("D*H", D * layer.hidden_size)
 
 
 def parameter_axes(module: Recurrent) -> Iterator[tuple[str, SizedAxes]]:
-    """Every parameter of a cell or layer in torch's order: its full name, its axes."""
+    """Yield each parameter of a cell or layer in torch's order: its full name and its axes."""
     sized = (module.gates, module.hidden_size, module.bias)
     if not is_layer(module):
         yield from _parameter_axes(("I", module.input_size), *sized)
         return
     for k, endings in enumerate(suffixes(module)):
-        # From the second layer on, the input is the output below: both directions side by side.
+        # From the second layer on, the input is the output of the layer below: all directions side by side.
         width = joined_axis(module) if k else ("I", module.input_size)
         for ending in endings:
             for name, axes in _parameter_axes(width, *sized, module.proj_size):
@@ -127,7 +148,7 @@ def parameter_axes(module: Recurrent) -> Iterator[tuple[str, SizedAxes]]:
 def parameter_shapes(
     gates: int, input_size: int, hidden_size: int, bias: bool, proj_size: int = 0
 ) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """The parameters of one cell (one layer and direction) in torch's order: name, shape."""
+    """Yield the parameters of one cell (one layer and direction) in torch's order: name and shape."""
     for name, axes in _parameter_axes(("I", input_size), gates, hidden_size, bias, proj_size):
         yield name, sizes(axes)
 
@@ -153,11 +174,17 @@ def _parameter_axes(
 
 
 def check_cell(cell: Cell, input: object, hx: object) -> None:
-    """Raise, in one sentence, if `cell(input, hx)` can't be computed.
+    """Raise an error of one sentence if `cell(input, hx)` cannot be computed.
 
-    input: (B, I) or (I). hx: None, or for each state a tensor (B, H) or (H).
-    Raises ValueError for a wrong number of axes, AttributeError or TypeError for what is no tensor or no
-    pair of tensors, RuntimeError for sizes, dtypes and devices.
+    Args:
+        cell: the cell, or the Spec of one.
+        input: (B, I) or (I).
+        hx: None, or a tensor (B, H) or (H) for each state.
+
+    Raises:
+        ValueError: a tensor has the wrong number of axes.
+        AttributeError or TypeError: an argument is not a tensor or not a pair of tensors.
+        RuntimeError: a size, dtype or device does not fit.
     """
     expected = f"{named(input_axes(cell))} or, without a batch, {named(input_axes(cell, ()))}"
     input = _tensor("input", input, expected)
@@ -185,15 +212,20 @@ def check_cell(cell: Cell, input: object, hx: object) -> None:
 
 
 def check_layer(layer: Layer, input: object, hx: object) -> None:
-    """Raise, in one sentence, if `layer(input, hx)` can't be computed.
+    """Raise an error of one sentence if `layer(input, hx)` cannot be computed.
 
-    input: (T, B, I), or (B, T, I) with batch_first, or (T, I), or a PackedSequence of (T_b, I) sequences.
-    hx: None, or for each state a tensor (S, B, H), without a batch (S, H); h is P wide with proj_size.
-    Raises ValueError for a wrong number of input axes and a wrong input dtype, AttributeError, TypeError or
-    IndexError for what is no tensor or no pair of tensors, RuntimeError for sizes, state dtypes and devices.
+    Args:
+        layer: the layer, or the Spec of one.
+        input: (T, B, I), with batch_first (B, T, I), unbatched (T, I), or a PackedSequence of (T_b, I).
+        hx: None, or a tensor (S, B, H) for each state, unbatched (S, H); h is P wide with proj_size.
+
+    Raises:
+        ValueError: the input has the wrong number of axes or the wrong dtype.
+        AttributeError, TypeError or IndexError: an argument is not a tensor or not a pair of tensors.
+        RuntimeError: a size, a device or the dtype of a state does not fit.
     """
     packed = input if isinstance(input, PackedSequence) else None
-    # torch leaves an LSTM's packed input to its kernels, which raise other classes than its own checks.
+    # torch leaves an LSTM's packed input to its kernels, which raise other classes than its checks do.
     unchecked = packed is not None and layer.has_cell_state
     if packed is None:
         batch = _check_dense(layer, input)  # (B) or ()
@@ -218,7 +250,7 @@ Result = TypeVar("Result")
 def one_state_argument(
     forward: Callable[Concatenate[Module, Arguments], Result],
 ) -> Callable[Concatenate[Module, Arguments], Result]:
-    """Decorate forward(self, input, hx=None): a sentence for the states given one by one, (input, h, c)."""
+    """Decorate forward(self, input, hx=None), to explain states that are passed one by one, (input, h, c)."""
 
     @wraps(forward)
     def checked(self: Module, /, *arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
@@ -235,7 +267,7 @@ def one_state_argument(
 
 
 def _check_packed(layer: Layer, input: PackedSequence) -> tuple[int, ...]:
-    """Check a packed input's data (N, I); return its batch size, (B)."""
+    """Check a packed input's data (N, I) and return its batch size, (B)."""
     data = input.data
     if data.dim() != 2 or data.size(-1) != layer.input_size:
         I = ("I", layer.input_size)
@@ -247,7 +279,7 @@ def _check_packed(layer: Layer, input: PackedSequence) -> tuple[int, ...]:
 
 
 def _check_dense(layer: Layer, input: object) -> tuple[int, ...]:
-    """Check an input (T, B, I), (B, T, I) or (T, I); return its batch size, (B) or ()."""
+    """Check an input (T, B, I), (B, T, I) or (T, I) and return its batch size, (B) or ()."""
     I = layer.input_size
     unbatched, batched = named(input_axes(layer, ())), named(input_axes(layer))
     input = _tensor("input", input, f"{batched} or a PackedSequence")
@@ -295,18 +327,19 @@ def _feature_map_slip(layer: Layer, input: Tensor) -> str:
 
 
 def shape_of(tensor: Tensor) -> str:
+    """Return the tensor's shape as a message shows it: (3, 5, 30)."""
     return str(tuple(tensor.shape))
 
 
 def kind_of(value: object) -> str:
-    """The value's type, in a reader's words: None, list, Tensor, numpy.ndarray."""
+    """Return the value's type as a message names it: None, list, Tensor, numpy.ndarray."""
     kind = type(value)
     home = "" if kind.__module__ in ("builtins", "torch") else f"{kind.__module__}."
     return "None" if value is None else home + kind.__name__
 
 
 def _tensor(name: str, value: object, expected: str) -> Tensor:
-    """The value, if it is a tensor; else raise."""
+    """Return the value if it is a tensor, otherwise raise."""
     if isinstance(value, Tensor) and not value.is_nested:
         return value
     slip = ""
@@ -325,7 +358,7 @@ def _tensor(name: str, value: object, expected: str) -> Tensor:
 
 
 def _check_like(name: str, tensor: Tensor, weight: Tensor, dtype_error: type[Exception]) -> None:
-    """The tensor must have the weights' device and dtype; autocast takes care of all dtypes but float64."""
+    """Check that the tensor has the weights' device and dtype; autocast converts all but float64."""
     if tensor.device != weight.device:
         raise RuntimeError(
             f"{name}: expected it on {weight.device}, where the weights are, got it on {tensor.device}."
@@ -346,7 +379,7 @@ def _check_like(name: str, tensor: Tensor, weight: Tensor, dtype_error: type[Exc
 def _named_states(
     module: Recurrent, hx: object, packed: PackedSequence | None = None
 ) -> Iterator[tuple[str, Tensor]]:
-    """(name, tensor) for each state in hx: h_0 and c_0 for an LSTM, h_0 alone else; none if hx is None."""
+    """Yield (name, tensor) for each state in hx: h_0 and, for an LSTM, c_0; nothing if hx is None."""
     if hx is None:
         return
     if not module.has_cell_state:
@@ -370,12 +403,15 @@ def _named_states(
 
 
 def _torch_indexes(module: Recurrent, packed: PackedSequence | None) -> bool:
-    """Whether torch takes hx[0] and hx[1] of an LSTM's hx unseen: its layers mostly do, its cells don't."""
+    """Return whether torch takes hx[0] and hx[1] of an LSTM's hx without a check.
+
+    Most of its layers do, its cells do not.
+    """
     return is_layer(module) and (packed is None or packed.sorted_indices is not None)
 
 
 def _error_for_no_pair(module: Recurrent, hx: object, packed: PackedSequence | None) -> type[Exception]:
-    """What torch raises where an LSTM's hx is no pair: what its first use of hx happens to raise."""
+    """Return the error that torch raises if an LSTM's hx is not a pair: what its first use of hx raises."""
     if not _torch_indexes(module, packed) and packed is not None:
         return TypeError
     if not isinstance(hx, Tensor):

@@ -1,6 +1,7 @@
-"""Which recurrent module is this? Its kind, options and weights' names, torch.nn's and ours alike.
+"""Find out which recurrent module this is: its kind, options and weights' names, torch.nn's and ours alike.
 
-A Spec has the attributes that shapes.py reads of our own modules, so its axes and checks serve torch's too.
+A Spec has the attributes that shapes.py reads from our own modules, so its axes and checks work for torch's
+too.
 """
 
 from dataclasses import dataclass
@@ -26,10 +27,10 @@ Place = tuple[int, bool]  # a layer's index, and whether it runs backward in tim
 
 @dataclass(frozen=True)
 class Spec:
-    """What a recurrent module is. A cell has one layer in one direction, in which it takes one step.
+    """The description of a recurrent module. A cell counts as one layer in one direction that takes one step.
 
-    The options are the module's own, as they are when the Spec is made: also where torch.nn takes one that
-    it should refuse.
+    The options are those of the module when the Spec is made, even where torch.nn accepts one that it should
+    refuse.
     """
 
     module: nn.Module
@@ -43,11 +44,11 @@ class Spec:
     dropout: float
     bidirectional: bool
     proj_size: int
-    nonlinearity: str  # of an RNN "tanh" or "relu", otherwise ""
+    nonlinearity: str  # "tanh" or "relu" for an RNN, otherwise ""
 
     @classmethod
     def find(cls, module: object) -> "Spec | None":
-        """The Spec of a module, None of anything else."""
+        """Return the Spec of a module, or None for anything else."""
         kind = next((kind for kind, classes in CLASSES.items() if isinstance(module, classes)), None)
         if kind is None:
             return None
@@ -69,7 +70,7 @@ class Spec:
 
     @classmethod
     def of(cls, module: object, argument: str) -> "Spec":
-        """The Spec of a module; for anything else a TypeError, which names the argument."""
+        """Return the Spec of a module; for anything else raise a TypeError that names the argument."""
         found = cls.find(module)
         if found is None:
             got = f"the class {module.__name__}" if isinstance(module, type) else type(module).__name__
@@ -88,7 +89,7 @@ class Spec:
 
     @property
     def letters(self) -> str:
-        """The gates' letters, in the order of their blocks; none of an RNN."""
+        """The gates' letters in the order of their blocks; an RNN has none."""
         return GATES[self.gates]
 
     @property
@@ -98,19 +99,22 @@ class Spec:
 
     @property
     def has_cell_state(self) -> bool:
+        """Whether the module has a cell state c, as only an LSTM has."""
         return self.kind == "LSTM"
 
     @property
     def L(self) -> int:
+        """The number of layers."""
         return self.num_layers
 
     @property
     def D(self) -> int:
+        """The number of directions."""
         return 2 if self.bidirectional else 1
 
     @property
     def h_size(self) -> int:
-        """How wide h is: P with a projection, otherwise H."""
+        """The width of h: P with a projection, otherwise H."""
         return self.proj_size or self.hidden_size
 
     @property
@@ -119,7 +123,7 @@ class Spec:
         return [(layer, reverse) for layer in range(self.L) for reverse in (False, True)[: self.D]]
 
     def suffix(self, place: Place) -> str:
-        """How the names of the weights of one layer and direction end."""
+        """Return the ending of the weights' names in one layer and direction."""
         layer, reverse = place
         return "" if self.is_cell else f"_l{layer}" + "_reverse" * reverse
 
@@ -134,21 +138,23 @@ class Spec:
         """The module as its repr shows it."""
         return f"{type(self.module).__name__}({self.module.extra_repr()})"
 
-    # What the checks of shapes.py read, to compare dtypes and devices: a layer's first weight, a cell's.
+    # The checks of shapes.py read one weight, to compare dtypes and devices.
 
     @property
     def weight_ih_l0(self) -> Tensor:
+        """The first weight of a layer."""
         return stored(self.module, "weight_ih_l0")
 
     @property
     def weight_ih(self) -> Tensor:
+        """The first weight of a cell."""
         return stored(self.module, "weight_ih")
 
 
 def stored(module: nn.Module, name: str) -> Tensor:
-    """A weight; of one that is computed at each reading, the first tensor that it is computed from.
+    """Return a weight; of a parametrized one, the first tensor from which it is computed.
 
-    To compute it could change it: spectral_norm in training takes a step at each reading.
+    Computing it could change it: in training, spectral_norm takes a step at each access.
     """
     parametrized = getattr(module, "parametrizations", {})
     if name not in parametrized:

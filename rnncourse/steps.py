@@ -1,9 +1,9 @@
 """One time step of each recurrent cell: the equations, each above the line that computes it.
 
-Shapes: T time, B batch, I input, H hidden, P projection. Every step works on a batch, x_t (B, I) and
-state (B, H), and on a single row, x_t (I) and state (H). Weights have torch.nn's layout: the gates' blocks
-of H rows stacked in one matrix, in the order i, f, g, o (LSTM) or r, z, n (GRU), so one matmul serves
-all gates. `σ` is the logistic sigmoid, `*` the product element by element.
+Shapes: T time, B batch, I input, H hidden, P projection. Every step works on a batch, x_t (B, I) and state
+(B, H), and on a single row, x_t (I) and state (H). Weights have torch.nn's layout: the gates' blocks of H
+rows are stacked in one matrix, in the order i, f, g, o (LSTM) or r, z, n (GRU), so one matmul serves all
+gates. `σ` is the logistic sigmoid, `*` the elementwise product.
 """
 
 from typing import NamedTuple
@@ -16,10 +16,11 @@ NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu}
 
 
 class LSTMState(NamedTuple):
-    """The two states of an LSTM. It unpacks like torch's tuple, `h, c = state`, and reads as words.
+    """The two states of an LSTM. It unpacks like torch's tuple, `h, c = state`, and has names.
 
-    h: what the cell shows, o * tanh(c), in (-1, 1) where there is no projection.
-    c: what the cell remembers, not bounded.
+    Attributes:
+        h: what the cell shows, o * tanh(c), which is in (-1, 1) if there is no projection.
+        c: what the cell remembers; it has no bounds.
     """
 
     h: Tensor
@@ -35,11 +36,24 @@ def rnn_step(
     bias_hh: Tensor | None = None,
     nonlinearity: str = "tanh",
 ) -> Tensor:
-    """One step of the simple (Elman) RNN: the next h, (B, H) or (H).
+    """Compute one step of the simple (Elman) RNN.
 
-    x_t (B, I) or (I), h (B, H) or (H), weight_ih (H, I), weight_hh (H, H), biases (H).
-    `nonlinearity` is "tanh" or "relu"; another raises KeyError.
     Source: Elman 1990, "Finding structure in time", in torch.nn.RNN's notation (two biases).
+
+    Args:
+        x_t: the input of this step, (B, I) or (I).
+        h: the state before it, (B, H) or (H).
+        weight_ih: (H, I).
+        weight_hh: (H, H).
+        bias_ih: (H), or None.
+        bias_hh: (H), or None.
+        nonlinearity: "tanh" or "relu".
+
+    Returns:
+        The next h, (B, H) or (H).
+
+    Raises:
+        KeyError: the nonlinearity is neither of the two.
     """
     # a = W_ih x_t + b_ih + W_hh h + b_hh
     a = linear(x_t, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)
@@ -56,12 +70,22 @@ def lstm_step(
     bias_hh: Tensor | None = None,
     weight_hr: Tensor | None = None,
 ) -> LSTMState:
-    """One step of the LSTM: the next LSTMState(h, c), each (B, H) or (H).
+    """Compute one step of the LSTM.
 
-    x_t (B, I) or (I), state = (h, c) of (B, H) or (H), weight_ih (4H, I), weight_hh (4H, H), biases (4H).
-    With weight_hr (P, H) the new h is projected to (B, P), and weight_hh is (4H, P).
-    Source: Hochreiter & Schmidhuber 1997, "Long short-term memory", with the forget gate of Gers,
-    Schmidhuber & Cummins 2000, "Learning to forget"; the projection is Sak, Senior & Beaufays 2014.
+    Source: Hochreiter & Schmidhuber 1997, "Long short-term memory", with the forget gate of Gers, Schmidhuber
+    & Cummins 2000, "Learning to forget"; the projection is that of Sak, Senior & Beaufays 2014.
+
+    Args:
+        x_t: the input of this step, (B, I) or (I).
+        state: the pair (h, c) before it, each (B, H) or (H); with a projection h is (B, P) or (P).
+        weight_ih: (4H, I).
+        weight_hh: (4H, H), with a projection (4H, P).
+        bias_ih: (4H), or None.
+        bias_hh: (4H), or None.
+        weight_hr: the projection (P, H), or None.
+
+    Returns:
+        The next LSTMState(h, c), with the shapes of `state`.
     """
     h, c = state
     # a_k = W_ik x_t + b_ik + W_hk h + b_hk  for the four gates k = i, f, g, o
@@ -93,11 +117,21 @@ def gru_step(
     bias_ih: Tensor | None = None,
     bias_hh: Tensor | None = None,
 ) -> Tensor:
-    """One step of the GRU: the next h, (B, H) or (H).
+    """Compute one step of the GRU.
 
-    x_t (B, I) or (I), h (B, H) or (H), weight_ih (3H, I), weight_hh (3H, H), biases (3H).
     Source: Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder", as torch.nn.GRU
-    computes it: the reset gate acts after the hidden matmul (the paper: before it).
+    computes it: the reset gate acts after the hidden matmul, in the paper before it.
+
+    Args:
+        x_t: the input of this step, (B, I) or (I).
+        h: the state before it, (B, H) or (H).
+        weight_ih: (3H, I).
+        weight_hh: (3H, H).
+        bias_ih: (3H), or None.
+        bias_hh: (3H), or None.
+
+    Returns:
+        The next h, (B, H) or (H).
     """
     # ih_k = W_ik x_t + b_ik, from the input, for k = r, z, n
     ih_r, ih_z, ih_n = linear(x_t, weight_ih, bias_ih).chunk(3, dim=-1)  # (B, H) each

@@ -33,7 +33,7 @@ class History:
     interrupted: bool = False
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw both losses against the epoch and mark the best epoch. Return the Axes."""
+        """Draw both losses against the epoch, mark the best epoch, and return the Axes."""
         ax = plt.subplots(figsize=(5, 3))[1] if ax is None else ax
         epochs = range(1, len(self.train) + 1)
         ax.plot(epochs, self.train, label="training")
@@ -146,7 +146,7 @@ def _validate(model: nn.Module, batches: Iterable[Any], loss: Callable[[nn.Modul
 
 
 def _save(state: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint so that the file is always whole: the old one or the new one."""
+    """Write a checkpoint so that the file is always complete: the old one or the new one."""
     fresh = path.with_name(f"{path.name}.new")
     torch.save(state, fresh)
     os.replace(fresh, path)

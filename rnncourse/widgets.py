@@ -1,6 +1,6 @@
-"""The course's interactive figures: one function each, a few controls and the figure that they redraw.
+"""The course's interactive figures: a function each, which returns a few controls and the figure they redraw.
 
-Each draws into a PNG of its own: no figure stays open, and nothing flickers. They need a live kernel.
+Each draws into a PNG of its own, so no figure stays open and nothing flickers. They need a live kernel.
 """
 
 import html
@@ -34,7 +34,7 @@ from rnncourse.tracing import Direction
 
 
 class _Drawing:
-    """A figure as a picture, and below it what it shows in words (its `alt`), for who can't see it."""
+    """A figure as a picture, and below it its description (`alt`), for those who cannot see it."""
 
     def __init__(self, width: str = "auto") -> None:
         self.picture = ipywidgets.Image(format="png", layout={"width": width, "max_width": "100%"})
@@ -44,6 +44,7 @@ class _Drawing:
         return iter((self.picture, self.words))
 
     def show(self, drawn: Axes | Figure) -> None:
+        """Show what is drawn in this figure, and close it."""
         figure = figure_of(drawn) if isinstance(drawn, Axes) else drawn
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png")
@@ -52,21 +53,24 @@ class _Drawing:
         plt.close(figure)
 
     def refuse(self, why: str) -> None:
-        """A sentence in the place of the picture."""
+        """Show a sentence instead of the picture."""
         self.picture.layout.display, self.words.value = "none", f"<p>✗ {html.escape(why)}</p>"
 
 
 def _draw_on_change(redraw: Callable[..., None], controls: Iterable[ipywidgets.Widget]) -> None:
-    """Draw now, and anew whenever the value of a control changes."""
+    """Draw now, and again whenever the value of a control changes."""
     for control in controls:
         control.observe(redraw, names="value")
     redraw()
 
 
 def state_paths(steps: int = 40) -> ipywidgets.VBox:
-    """The state of a two-unit cell without input, from four starts, with W_hh a scaled rotation.
+    """Show the state of a two-unit cell without input, from four starts, with W_hh a scaled rotation.
 
     Controls: scale and angle of W_hh, and the nonlinearity. The figure is that of `plots.state_paths`.
+
+    Args:
+        steps: how many steps to draw.
     """
     scale = ipywidgets.FloatSlider(value=0.9, min=0.0, max=2.0, step=0.05, description="scale")
     angle = ipywidgets.IntSlider(value=30, min=-180, max=180, step=5, description="angle (°)")
@@ -93,10 +97,14 @@ def state_paths(steps: int = 40) -> ipywidgets.VBox:
 
 
 def step_debugger(x: Tensor, h: Tensor, c: Tensor) -> ipywidgets.VBox:
-    """The loop over an LSTMCell, stopped after the step that a slider picks.
+    """Show the loop over an LSTMCell, stopped after the step that a slider selects.
 
-    x (T, I) holds the inputs of one sequence; h and c, (T + 1, H) each, its states, row 0 before the first
-    step. The figure is that of `plots.loop_step`.
+    The figure is that of `plots.loop_step`.
+
+    Args:
+        x: the inputs of one sequence, (T, I).
+        h: its states h, (T + 1, H); row 0 is before the first step.
+        c: its states c, (T + 1, H).
     """
     step = ipywidgets.IntSlider(value=0, min=0, max=len(x) - 1, description="t")
     drawing = _Drawing()
@@ -109,7 +117,7 @@ def step_debugger(x: Tensor, h: Tensor, c: Tensor) -> ipywidgets.VBox:
 
 
 def gate_sliders() -> ipywidgets.VBox:
-    """One unit of an LSTM in one step, its memory and its four pre-activations on sliders.
+    """Show one unit of an LSTM in one step, with its memory and its four pre-activations on sliders.
 
     The figure is that of `plots.lstm_cell`; each slider has its gate's colour.
     """
@@ -120,7 +128,7 @@ def gate_sliders() -> ipywidgets.VBox:
             max=limit,
             step=0.1,
             description=label,
-            style={"handle_color": plots.COLOURS[name[-1]]},
+            style={"handle_color": plots.COLORS[name[-1]]},
         )
         for name, value, limit, label in (
             ("c", 2.0, 4.0, "c before"),
@@ -141,10 +149,13 @@ def gate_sliders() -> ipywidgets.VBox:
 
 
 def unrolling(x: Iterable[float]) -> ipywidgets.VBox:
-    """The recurrence h = u h + x, or its tanh, over the inputs x (T), stopped where a slider says.
+    """Show the recurrence h = u h + x, or its tanh, stopped where a slider says.
 
     Controls: the step (with a button that plays it from 0 to T), the weight u of the old state, and the
     squashing. The figure is that of `plots.unrolling`.
+
+    Args:
+        x: the inputs, (T).
     """
     x = [float(value) for value in x]
     step = ipywidgets.IntSlider(value=0, min=0, max=len(x), description="steps done")
@@ -168,12 +179,16 @@ def unrolling(x: Iterable[float]) -> ipywidgets.VBox:
 
 
 def time_slider(d: Direction, b: int = 0, unit: int = 0) -> ipywidgets.VBox:
-    """One unit of a trace, step by step: its gates and states over time, and its cell with the numbers there.
+    """Show one unit of a trace step by step: its gates and states over time, and its cell with their values.
 
-    d is one layer in one direction of a call that `rnncourse.trace` recorded, b the row of the batch, unit
-    the unit that it opens on. Controls: the unit and the step t. The figures are those of
-    `plots.cell_diagram` and `plots.gates_over_time`; what they show stands in words below both. Controls and
-    figures together are low enough for a laptop's screen, so that all of them are in view while t moves.
+    Controls: the unit and the step t. The figures are those of `plots.cell_diagram` and
+    `plots.gates_over_time`; below both is their description in words. Controls and figures together are low
+    enough for a laptop's screen, so all of them are in view while t moves.
+
+    Args:
+        d: one layer in one direction of a call that `rnncourse.trace` recorded.
+        b: the row of the batch.
+        unit: the unit to show first.
     """
     units = (d.c_0 if d.mode == "LSTM" else d.h_0).shape[-1]
     chosen = ipywidgets.IntSlider(value=unit, min=0, max=units - 1, description="unit")
@@ -191,10 +206,13 @@ def time_slider(d: Direction, b: int = 0, unit: int = 0) -> ipywidgets.VBox:
 
 
 def spectral_radius(steps: int = 40) -> ipywidgets.VBox:
-    """How far a gradient reaches in a simple RNN of 16 units, by the spectral radius ρ of W_hh.
+    """Show how far a gradient reaches in a simple RNN of 16 units, by the spectral radius ρ of W_hh.
 
     Controls: ρ, and the size of the inputs, which drives tanh into saturation. The figure is that of
     `plots.norm_against_distance`, for tanh, relu and no nonlinearity with the same weights and inputs.
+
+    Args:
+        steps: how many steps back to look.
     """
     random = torch.Generator().manual_seed(0)
     weight_hh = torch.randn(16, 16, generator=random, dtype=torch.float64)
@@ -210,25 +228,25 @@ def spectral_radius(steps: int = 40) -> ipywidgets.VBox:
             for kind in ("linear", "tanh", "relu")
         }
         ax = lessons.norm_against_distance(norms, rho.value)
-        ax.set_ylim(1e-12, 1e12)  # always the same, so that the lines move and not the axis
+        ax.set_ylim(1e-12, 1e12)  # fixed, so that the lines move and not the axis
         drawing.show(ax)
 
     _draw_on_change(redraw, (rho, size))
     return ipywidgets.VBox([rho, size, *drawing])
 
 
-# What shape_explorer offers: the classes, and each argument with the value that it opens with; of sizes also
-# the largest.
+# The classes that shape_explorer offers, and each argument with its first value; sizes also have a largest.
 _CLASSES = {cls.__name__: cls for cls in (LSTM, GRU, RNN, LSTMCell, GRUCell, RNNCell)}
 _SIZES = {"input_size": (10, 64), "hidden_size": (20, 64), "num_layers": (2, 4), "proj_size": (0, 63)}
 _FLAGS = {"bias": True, "batch_first": False, "bidirectional": False}
 
 
 def shape_explorer() -> ipywidgets.VBox:
-    """Every shape of a recurrent module, its call and its parameters; change an argument, see what follows.
+    """Show every shape of a recurrent module, its call and its parameters, for arguments that you choose.
 
     Controls: the class, its arguments, and the input: batched, unbatched or packed, T steps, B rows. The
-    table is that of `rnncourse.explain`; the rows that the last change changed are marked and named above it.
+    table is that of `rnncourse.explain`; the rows that the last change affected are marked, and named above
+    it.
     """
     kind = ipywidgets.Dropdown(options=list(_CLASSES), description="class")
     sizes = {
@@ -269,11 +287,15 @@ def shape_explorer() -> ipywidgets.VBox:
 
     _draw_on_change(update, (kind, form, *arguments.values(), *lengths.values()))
     columns = ([kind, *sizes.values()], [*flags.values()], [form, *lengths.values()])
-    return ipywidgets.VBox([ipywidgets.HBox([ipywidgets.VBox(column) for column in columns]), table])
+    controls = ipywidgets.HBox(
+        [ipywidgets.VBox(column) for column in columns],
+        layout={"flex_flow": "row wrap"},  # a column that does not fit goes below, not over the edge
+    )
+    return ipywidgets.VBox([controls, table])
 
 
 def _input(module: Any, form: str, T: int, B: int) -> Tensor | PackedSequence:
-    """Zeros that the module takes: batched, unbatched, or packed (each row a step shorter than the last)."""
+    """Return zeros that the module accepts; packed rows are each a step shorter than the last."""
     I = module.input_size
     if not is_layer(module):
         return torch.zeros(I) if form == "unbatched" else torch.zeros(B, I)
@@ -285,7 +307,7 @@ def _input(module: Any, form: str, T: int, B: int) -> Tensor | PackedSequence:
 
 
 def _changes(changed: list[str], gone: list[str]) -> str:
-    """What has just changed, in words: a mark alone would not reach everyone."""
+    """Say in words what has just changed, since not everyone can see a mark."""
     lines = [
         f"<b>{word}:</b> {', '.join(names)}"
         for word, names in (("Changed", changed), ("Gone", gone))
@@ -295,8 +317,8 @@ def _changes(changed: list[str], gone: list[str]) -> str:
 
 
 def _marked(table: str, names: list[str]) -> str:
-    """The HTML of an explanation with a bar beside the rows of these names; it has a line for each row."""
-    bar = f"<tr style='box-shadow:inset 5px 0 {plots.COLOURS['o']};background:rgba(230,159,0,0.2)'>"
+    """Return the HTML of an explanation with a bar beside the rows of these names; each row is one line."""
+    bar = f"<tr style='box-shadow:inset 5px 0 {plots.COLORS['o']};background:rgba(230,159,0,0.2)'>"
     mine = tuple(f"<code>{name}</code>" for name in names)
     return "\n".join(
         line.replace("<tr>", bar, 1)
@@ -309,8 +331,13 @@ def _marked(table: str, names: list[str]) -> str:
 def index_grid(module: nn.Module, T: int = 5, lengths: Iterable[int] | None = None) -> ipywidgets.VBox:
     """Choose an entry of output, h_n or c_n, and see which cells of the computation it reads.
 
-    module is a layer, T the number of steps, lengths those of a packed batch. Controls: which of the tensors,
-    and its index. The figure is that of `plots.index_grid`; the sentence below it says how the entry is made.
+    Controls: which of the tensors, and its index. The figure is that of `plots.index_grid`; the sentence
+    below it says how the entry is computed.
+
+    Args:
+        module: a layer.
+        T: the number of steps.
+        lengths: the lengths of a packed batch, (B).
     """
     spec = spec_of(module)
     rows = spec.L * spec.D
@@ -324,7 +351,7 @@ def index_grid(module: nn.Module, T: int = 5, lengths: Iterable[int] | None = No
         drawing.show(ax)
 
     def choose(_: object) -> None:
-        index.unobserve(redraw, names="value")  # the new options set the index too: drawn once, below
+        index.unobserve(redraw, names="value")  # new options set the index too, but draw only once, below
         index.options = range(names[name.value])
         index.value = 0
         index.observe(redraw, names="value")
@@ -336,10 +363,14 @@ def index_grid(module: nn.Module, T: int = 5, lengths: Iterable[int] | None = No
 
 
 def dependency_grid(num_layers: int = 3, T: int = 6) -> ipywidgets.VBox:
-    """Choose a layer and a step of a stack, and see which states and inputs its output is made from.
+    """Choose a layer and a step of a stack, and see which states and inputs its output depends on.
 
     Controls: the layer, the step t, both directions or one, and whether dropout is shown. The figure is that
-    of `plots.dependency_grid`; the sentence below it counts.
+    of `plots.dependency_grid`; the sentence below it counts them.
+
+    Args:
+        num_layers: the number of layers.
+        T: the number of steps.
     """
     layer = ipywidgets.IntSlider(value=num_layers - 1, min=0, max=num_layers - 1, description="layer")
     step = ipywidgets.IntSlider(value=T // 2, min=0, max=T - 1, description="t")
@@ -357,10 +388,13 @@ def dependency_grid(num_layers: int = 3, T: int = 6) -> ipywidgets.VBox:
 
 
 def truncation(nets: Mapping[str, Tensor]) -> ipywidgets.VBox:
-    """Where the way back through time is cut: which terms of the gradient are kept, and the error.
+    """Show which terms of the gradient truncated backpropagation through time keeps, and the error it makes.
 
-    nets: by name, the gradients (T, T, P) that `plots.truncation_grid` draws. Controls: the net, the number K
-    of steps, and how it cuts: into chunks of K steps, or K steps back from each loss.
+    Controls: the net, the number K of steps, and how it is truncated: into chunks of K steps, or K steps back
+    from each loss.
+
+    Args:
+        nets: by name, the gradients (T, T, P) that `plots.truncation_grid` draws.
     """
     T = min(len(gradients) for gradients in nets.values())
     net = ipywidgets.ToggleButtons(options=list(nets), description="net")
@@ -377,10 +411,14 @@ def truncation(nets: Mapping[str, Tensor]) -> ipywidgets.VBox:
 
 
 def batch_sizes(lengths: Iterable[int], most: int = 8) -> ipywidgets.VBox:
-    """The lengths of a batch on sliders, from 1 to `most`, and how torch packs it.
+    """Show how torch packs a batch whose lengths are on sliders.
 
-    Controls: a slider for each of the lengths, and enforce_sorted, which refuses lengths that rise. The
-    figure is that of `plots.batch_sizes`.
+    Controls: a slider for each length, and enforce_sorted, which refuses lengths that increase. The figure is
+    that of `plots.batch_sizes`.
+
+    Args:
+        lengths: the first lengths, (B).
+        most: the largest length.
     """
     sliders = [
         ipywidgets.IntSlider(value=int(length), min=1, max=most, description=f"sequence {b}")
@@ -401,7 +439,7 @@ def batch_sizes(lengths: Iterable[int], most: int = 8) -> ipywidgets.VBox:
 
 
 def parameter_map() -> ipywidgets.VBox:
-    """Every parameter of a layer to scale, and their count; change an argument, see what follows.
+    """Show every parameter of a layer to scale, and their count, for arguments that you choose.
 
     Controls: the class, its sizes, both directions, the biases. The figure is that of `plots.parameter_map`.
     """
@@ -425,7 +463,7 @@ def parameter_map() -> ipywidgets.VBox:
         sizes["proj_size"].disabled = kind.value != "LSTM"
         options = {name: control.value for name, control in (sizes | flags).items() if not control.disabled}
         try:
-            module = _CLASSES[kind.value](**options, device="meta")  # draws nothing from torch's generator
+            module = _CLASSES[kind.value](**options, device="meta")  # uses no random number of torch's
         except ValueError as error:
             drawing.refuse(str(error))
             return
@@ -442,7 +480,7 @@ def parameter_map() -> ipywidgets.VBox:
 def matmuls() -> ipywidgets.VBox:
     """Choose T, B, I and H, and see how the LSTM's work is cut into matmuls, step by step and hoisted.
 
-    The figure is that of `plots.matmuls`; the sentence below it counts.
+    The figure is that of `plots.matmuls`; the sentence below it counts the operations.
     """
     sizes = {
         name: ipywidgets.IntSlider(value=value, min=1, max=most, description=name)
@@ -466,7 +504,7 @@ def tag_text(tag: Callable[[str], Iterable[tuple[str, str]]], text: str) -> ipyw
     box = ipywidgets.Text(value=text, description="text", continuous_update=False, layout={"width": "95%"})
     tagged = ipywidgets.HTML()
     colors: dict[str, str] = {}
-    palette = itertools.cycle(plots.COLOURS[name] for name in "ifgohrx")
+    palette = itertools.cycle(plots.COLORS[name] for name in "ifgohrx")
 
     def redraw(_: object = None) -> None:
         pieces = []

@@ -31,7 +31,7 @@ sys.exit(told["code"] if told["if"] in sys.argv else 0)
 # pytest and jupyterlab tell what they were started with, and end with a code of their own.
 STUB_PROGRAM = """
 import json, os, sys
-told = {name: os.environ.get(name) for name in ("PATH", "VIRTUAL_ENV", "PYTHONPATH")}
+told = {name: os.environ.get(name) for name in ("PATH", "VIRTUAL_ENV", "PYTHONPATH", "RNNCOURSE_PROGRESS")}
 print(json.dumps({"words": sys.argv[1:], "folder": os.getcwd(), **told}))
 sys.exit(7)
 """
@@ -382,6 +382,14 @@ def test_program_gets_its_words_the_venv_and_the_last_say(folder):
     assert Path(got["PATH"].split(os.pathsep)[0]).parent == folder.path / ".venv"
     assert Path(got["folder"]) == folder.path
     assert got["PYTHONPATH"] is None
+    assert got["RNNCOURSE_PROGRESS"] == "off"  # as these tests have it
+
+
+def test_progress_is_saved_in_the_learners_copy_unless_a_variable_says_where(course, folder, monkeypatch):
+    monkeypatch.delenv("RNNCOURSE_PROGRESS")
+    assert Path(course.environment()["RNNCOURSE_PROGRESS"]) == folder.path / "work" / "progress.json"
+    monkeypatch.setenv("RNNCOURSE_PROGRESS", "elsewhere.json")
+    assert course.environment()["RNNCOURSE_PROGRESS"] == "elsewhere.json"
 
 
 # ---- a Python that is too old

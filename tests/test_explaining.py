@@ -172,7 +172,7 @@ def test_example_in_full():
         "  the sequences.\n"
         "· output has every step of the last layer, h_n the last step of every layer and\n"
         "  direction.\n"
-        "· A call returns a tuple, output and h_n: nn.Sequential would hand on all of it."
+        "· A call returns a tuple, output and h_n: nn.Sequential would pass on all of it."
     )
 
 
@@ -805,8 +805,8 @@ def test_claim_sequential_takes_a_layer():
         model(x)
     told = explain(model, x)
     assert "explain(model[0])" in told.problem
-    assert "nn.Sequential hands on all that a layer returns, (output, state)" in told.problem
-    assert any("nn.Sequential would hand on all of it" in note for note in explain(nn.LSTM(I, H)).notes)
+    assert "nn.Sequential passes on all that a layer returns, (output, state)" in told.problem
+    assert any("nn.Sequential would pass on all of it" in note for note in explain(nn.LSTM(I, H)).notes)
 
 
 def test_claim_a_cell_takes_a_sequence():

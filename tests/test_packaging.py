@@ -221,7 +221,7 @@ SENTENCES = {
     "rnncourse.data.digits()": f"MissingExtraError: {DIGITS}",
     "import rnncourse.plots": f"MissingExtraError: {PLOTS}",
     "from rnncourse import plots": f"MissingExtraError: {PLOTS}",
-    "from rnncourse.plots.style import COLOURS": f"MissingExtraError: {PLOTS}",
+    "from rnncourse.plots.style import COLORS": f"MissingExtraError: {PLOTS}",
     "from rnncourse import widgets": f"MissingExtraError: {WIDGETS}",
     "from rnncourse.notebook import setup": f"MissingExtraError: {SETUP}",
     "import rnncourse.grading.classroom": f"MissingExtraError: {GRADING}",

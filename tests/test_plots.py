@@ -32,7 +32,7 @@ def test_lesson_map_fills_the_boxes_of_the_written_lessons_and_joins_each_to_its
     filled = [
         int(text.get_text()[:2])
         for text in ax.texts
-        if text.get_bbox_patch().get_facecolor() == matplotlib.colors.to_rgba(plots.COLOURS["r"])
+        if text.get_bbox_patch().get_facecolor() == matplotlib.colors.to_rgba(plots.COLORS["r"])
     ]
     assert filled == [2, 6]
     place = {int(text.get_text()[:2]): text.get_position() for text in ax.texts}
@@ -72,13 +72,13 @@ def test_contrast_is_that_of_wcag():
     assert contrast("#767676", "#FFFFFF") == pytest.approx(4.54, abs=0.005)  # the lightest grey for text
 
 
-@pytest.mark.parametrize("name", plots.COLOURS)
+@pytest.mark.parametrize("name", plots.COLORS)
 def test_letters_on_a_colour_and_lines_of_a_colour_can_be_seen(name):
-    letters = {"black": "#000000", "white": "#FFFFFF"}[ink(plots.COLOURS[name])]
-    assert contrast(letters, plots.COLOURS[name]) >= 4.5
-    assert contrast(plots.LINE_COLOURS[name], "#FFFFFF") >= 3
-    if contrast(plots.COLOURS[name], "#FFFFFF") >= 3:
-        assert plots.LINE_COLOURS[name] == plots.COLOURS[name]
+    letters = {"black": "#000000", "white": "#FFFFFF"}[ink(plots.COLORS[name])]
+    assert contrast(letters, plots.COLORS[name]) >= 4.5
+    assert contrast(plots.LINE_COLORS[name], "#FFFFFF") >= 3
+    if contrast(plots.COLORS[name], "#FFFFFF") >= 3:
+        assert plots.LINE_COLORS[name] == plots.COLORS[name]
 
 
 def test_arrangements_draws_an_arrow_for_each_input_and_each_answer_that_it_names():

@@ -77,15 +77,15 @@ def test_who_is_where_writes_and_colours_each_entry():
     tables = {"as it is": x, "viewed": x.view(B, T, 2)}
     (ax,) = plots.who_is_where(tables).axes
     cells = {text.get_gid(): text.get_text() for text in ax.texts if text.get_gid()}
-    colours = {patch.get_gid(): patch.get_facecolor() for patch in ax.patches}
-    assert cells.keys() == colours.keys()
+    colors = {patch.get_gid(): patch.get_facecolor() for patch in ax.patches}
+    assert cells.keys() == colors.keys()
     assert len(cells) == 2 * T * B
     by_sequence = {}
     for name, table in tables.items():
         for r, row in enumerate(table.tolist()):
             for k, (b, t) in enumerate(row):
                 assert cells[f"{name} {r},{k}"] == f"{b},{t}"
-                by_sequence.setdefault(b, set()).add(colours[f"{name} {r},{k}"])
+                by_sequence.setdefault(b, set()).add(colors[f"{name} {r},{k}"])
     assert [len(found) for found in by_sequence.values()] == [1] * B
     assert len(set.union(*by_sequence.values())) == B
     assert "viewed has the rows 0,0 1,0 2,0 0,1 / 1,1" in ax.figure.alt

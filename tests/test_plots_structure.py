@@ -22,7 +22,7 @@ import rnncourse
 from rnncourse import plots
 
 B, I, H, P = 3, 5, 7, 4
-BLUE, RED, ORANGE = (to_rgb(plots.COLOURS[name]) for name in "ifo")
+BLUE, RED, ORANGE = (to_rgb(plots.COLORS[name]) for name in "ifo")
 
 LAYERS = {
     "LSTM": lambda: nn.LSTM(I, H),
@@ -64,12 +64,12 @@ def ground(patch):
     return pytest.approx(patch.get_facecolor()[:3])
 
 
-def coloured(ax, *colours):
+def coloured(ax, *colors):
     """The cells and inputs of a grid that are filled with one of these colours: layer, direction, t."""
     found = set()
     for gid, patch in patches(ax).items():
         match = re.fullmatch(r"layer (\d+) (\w+) t=(\d+)", gid)
-        if match and any(ground(patch) == colour for colour in colours):
+        if match and any(ground(patch) == color for color in colors):
             found.add((int(match[1]), ("forward", "backward").index(match[2]), int(match[3])))
     return found
 
@@ -108,7 +108,7 @@ def drawn_rows(ax, name, H):
     top = max(patch.get_y() + patch.get_height() for patch in slices.values())
     rows = {}
     for gate, patch in slices.items():
-        assert ground(patch) == to_rgb(plots.COLOURS[gate])
+        assert ground(patch) == to_rgb(plots.COLORS[gate])
         start = (top - patch.get_y() - patch.get_height()) / patch.get_height() * H
         rows[gate] = slice(round(start), round(start) + H)
     return rows

@@ -23,14 +23,14 @@ def test_tag_heat_map_shows_each_steps_probabilities():
 
 
 def test_confusion_matrix_divides_each_row_by_its_sum():
-    counts = torch.tensor([[6, 2, 0], [1, 3, 0], [0, 0, 0]])  # the third tag does not occur
+    counts = torch.tensor([[6, 2, 0], [1, 1, 0], [0, 0, 0]])  # the third tag does not occur
     ax = plots.confusion_matrix(counts, ["noun", "verb", "adverb"])
-    shares = torch.tensor([[0.75, 0.25, 0], [0.25, 0.75, 0], [0, 0, 0]])
+    shares = torch.tensor([[0.75, 0.25, 0], [0.5, 0.5, 0], [0, 0, 0]])
     assert torch.equal(torch.as_tensor(ax.images[0].get_array()), shares)
     written = {text.get_position(): text.get_text() for text in ax.texts}
-    assert written == {(0, 0): ".75", (1, 0): ".25", (0, 1): ".25", (1, 1): ".75"}
+    assert written == {(0, 0): ".75", (1, 0): ".25", (0, 1): ".50", (1, 1): ".50"}
     assert (ax.get_ylabel(), ax.get_xlabel()) == ("right", "predicted")
-    assert "noun 0.75, verb 0.75, adverb 0.00" in alt_of(ax)
+    assert "noun 0.75, verb 0.50, adverb 0.00" in alt_of(ax)
     with pytest.raises(ValueError, match=r"counts: expected \(C, C\), C=2, got \(3, 3\)"):
         plots.confusion_matrix(counts, ["noun", "verb"])
 
@@ -43,7 +43,7 @@ def test_tag_text_shows_each_piece_with_its_tag_in_a_color_of_its_own():
     before = shown.value
     assert before.count("<br>") == 3
     assert "&lt;word&gt;" in before
-    short, long = plots.COLOURS["i"], plots.COLOURS["f"]
+    short, long = plots.COLORS["i"], plots.COLORS["f"]
     assert (before.count(f"solid {short}"), before.count(f"solid {long}")) == (2, 1)
     box.value = "another word"  # the color of a tag stays
     assert (shown.value.count(f"solid {short}"), shown.value.count(f"solid {long}")) == (0, 2)

@@ -54,7 +54,7 @@ class Course:
 
     @property
     def mine(self):
-        return self.root / "work" / "exercises" / "13_packing.ipynb"
+        return self.root / "work" / "exercises" / "exercise_13_packing.ipynb"
 
     @property
     def my_lesson(self):
@@ -66,7 +66,18 @@ class Course:
 
 
 @pytest.fixture
-def course(tmp_path):
+def home(tmp_path_factory, monkeypatch):
+    """The home of the machine's user, where progress was saved before it came into the copy."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    (home / ".rnncourse").mkdir()
+    (home / ".rnncourse" / "progress.json").write_text('{"06": {"gates": [4, 4]}}')
+    return home
+
+
+@pytest.fixture
+def course(tmp_path, home):
     return Course(tmp_path)
 
 
@@ -74,10 +85,10 @@ def test_lessons_come_without_their_answers_and_links_lead_on(course):
     assert course.renew() == []
     cells = json.loads(course.my_lesson.read_text())["cells"]
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in cells)
-    assert "(../exercises/13_packing.ipynb)" in cells[-1]["source"]
+    assert "(../exercises/exercise_13_packing.ipynb)" in cells[-1]["source"]
     assert (course.root / "work" / "docs" / "a.png").read_bytes() == b"png"
     assert "(../notebooks/13_packing.ipynb)" in course.mine.read_text()
-    assert "(12_b.ipynb)" in course.mine.read_text()
+    assert "(exercise_12_b.ipynb)" in course.mine.read_text()
 
 
 def test_what_was_not_changed_is_renewed(course):
@@ -90,15 +101,17 @@ def test_what_was_not_changed_is_renewed(course):
 
 def test_what_was_only_run_is_renewed_and_its_outputs_are_kept(course):
     course.renew()
-    ran = notebook("def f(): ...", "[](../notebooks/13_packing.ipynb) [](12_b.ipynb)", outputs=[OUTPUT])
+    ran = notebook(
+        "def f(): ...", "[](../notebooks/13_packing.ipynb) [](exercise_12_b.ipynb)", outputs=[OUTPUT]
+    )
     course.mine.write_text(ran)
     assert course.renew() == []  # nothing new in the course: nothing happens
     assert course.mine.read_text() == ran
     course.exercise("def g(): ...")
     (said,) = course.renew()
     assert said == (
-        "exercises/13_packing.ipynb has changed in the course and is renewed. Yours, with its outputs, is in"
-        " old/exercises/13_packing (2026-03-01).ipynb."
+        "exercises/exercise_13_packing.ipynb has changed in the course and was updated. Yours, with its"
+        " outputs, is in old/exercises/exercise_13_packing (2026-03-01).ipynb."
     )
     assert ran in course.everything()
     assert "def g" in course.mine.read_text()
@@ -110,11 +123,11 @@ def test_what_was_written_stays_and_the_new_one_is_laid_beside_once(course):
     course.exercise("def g(): ...")
     (said,) = course.renew()
     assert said == (
-        "exercises/13_packing.ipynb has changed in the course. Yours, in which you have written, stays;"
-        " the new one is 13_packing (new, 2026-03-01).ipynb."
+        "exercises/exercise_13_packing.ipynb has changed in the course. Yours stays, because you have written"
+        " in it; the new one is exercise_13_packing (new, 2026-03-01).ipynb."
     )
     assert "return 1" in course.mine.read_text()
-    assert "def g" in course.mine.with_name("13_packing (new, 2026-03-01).ipynb").read_text()
+    assert "def g" in course.mine.with_name("exercise_13_packing (new, 2026-03-01).ipynb").read_text()
     assert course.renew(datetime.date(2026, 3, 2)) == []
 
 
@@ -136,11 +149,11 @@ def test_reset_gives_an_exercise_back_and_keeps_the_old(course):
         course.mine.write_text(notebook(f"mine {n}"))
         said = Workspace(course.root, DAY).reset("13")
         assert said.startswith(
-            "exercises/13_packing.ipynb is as it was given out. What you had written is in old/"
+            "exercises/exercise_13_packing.ipynb is the original again. What you had written is in old/"
         )
         assert "def f" in course.mine.read_text()
     assert {notebook(f"mine {n}") for n in range(3)} <= course.everything()
-    assert Workspace(course.root, DAY).reset("13") == "exercises/13_packing.ipynb is as it was given out."
+    assert Workspace(course.root, DAY).reset("13") == "exercises/exercise_13_packing.ipynb is the original."
     assert Workspace(course.root, DAY).reset("7") == "There is no exercise 7. There are: 13."
 
 
@@ -149,15 +162,17 @@ def test_of_two_exercises_of_a_lesson_the_one_named_is_reset(course):
     folder.mkdir()
     (folder / "masking.ipynb").write_text(notebook("def g(): ..."))
     course.renew()
-    other = course.root / "work" / "exercises" / "13_masking.ipynb"
+    other = course.root / "work" / "exercises" / "exercise_13_masking.ipynb"
     course.mine.write_text(notebook("mine"))
     other.write_text(notebook("mine, too"))
     reset = Workspace(course.root, DAY).reset
     assert reset("13") == "Lesson 13 has more than one exercise. Name one of them: 13_masking, 13_packing."
-    assert reset("masking").startswith("exercises/13_masking.ipynb is as it was given out.")
+    assert reset("masking").startswith("exercises/exercise_13_masking.ipynb is the original again.")
     assert "def g" in other.read_text()
     assert course.mine.read_text() == notebook("mine")
-    assert reset("13_packing").startswith("exercises/13_packing.ipynb is as it was given out.")
+    assert reset("13_packing").startswith(
+        "exercises/exercise_13_packing.ipynb is the original again."
+    )
 
 
 class Killed(BaseException):
@@ -169,7 +184,7 @@ class Killed(BaseException):
 def test_killed_at_any_step_nothing_is_lost_and_the_next_start_ends_it(course, monkeypatch, step, written):
     course.renew()
     own = notebook("mine") if written else notebook(
-        "def f(): ...", "[](../notebooks/13_packing.ipynb) [](12_b.ipynb)", outputs=[OUTPUT]
+        "def f(): ...", "[](../notebooks/13_packing.ipynb) [](exercise_12_b.ipynb)", outputs=[OUTPUT]
     )  # fmt: skip
     course.mine.write_text(own)
     course.lesson("x = 2")
@@ -221,3 +236,6 @@ def test_the_copy_of_the_real_course_has_no_output_and_no_dead_link(tmp_path):
             for link in workspace.re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", "".join(cell["source"])):
                 if (cell["cell_type"] == "markdown" and "/" in link) or link.endswith(".ipynb"):
                     assert (page.parent / link).exists(), f"{page.name}: {link}"
+    for document in (tmp_path / "work").rglob("*.md"):
+        for link in workspace.re.findall(r"\]\((?!https?:|#)([^)#\s]+)", document.read_text()):
+            assert (document.parent / link).exists(), f"{document.name}: {link}"

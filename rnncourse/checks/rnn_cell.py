@@ -55,13 +55,14 @@ def _step_cases(seed: int, *traits: Trait, **more: str) -> list[Case]:
     return batches + zeros + [case(None, 5, 4), case(None, 3, 6, H_ZERO)]
 
 
+# Two units and no zeros: with one unit weight_hh would be its own transpose.
 PENCIL = {
-    "x_t": row(1.0, 2.0),
-    "h": row(0.5),
-    "weight_ih": rows([0.5, -1.0]),
-    "weight_hh": rows([0.8]),
-    "bias_ih": row(0.1),
-    "bias_hh": row(0.2),
+    "x_t": row(1.0, 2.0, -1.0),
+    "h": row(0.5, 1.0),
+    "weight_ih": rows([0.5, -1.0, 0.5], [1.0, 0.5, 1.0]),
+    "weight_hh": rows([0.8, 0.4], [-0.2, 0.6]),
+    "bias_ih": row(0.1, 0.3),
+    "bias_hh": row(0.2, -0.1),
 }
 
 # Also for rnn_step, whose truth has the same line.
@@ -276,12 +277,12 @@ unroll = CHECKS.task(
     cases=_unroll_cases,
     explain=explain.unroll,
     example={
-        "x": rows([[1.0]], [[0.0]], [[0.0]]),
-        "h_0": rows([0.0]),
-        "weight_ih": rows([1.0]),
-        "weight_hh": rows([0.5]),
-        "bias_ih": row(0.0),
-        "bias_hh": row(0.0),
+        "x": rows([[1.0]], [[-1.0]], [[2.0]]),
+        "h_0": rows([0.5, -1.0]),
+        "weight_ih": rows([1.0], [-0.5]),
+        "weight_hh": rows([0.5, 0.3], [-0.2, 0.4]),
+        "bias_ih": row(0.1, -0.1),
+        "bias_hh": row(0.2, 0.3),
     },
 )
 
@@ -336,7 +337,11 @@ next_state = CHECKS.task(
     """,
     cases=_cell_cases,
     explain=explain.rnn_step,
-    example={"cell": _cell(random_numbers(2, 0.6), 2, 1), "x_t": rows([1.0, 2.0]), "h": rows([0.5])},
+    example={
+        "cell": _cell(random_numbers(2, 0.6), 3, 2),
+        "x_t": rows([1.0, 2.0, -1.0]),
+        "h": rows([0.5, 1.0]),
+    },
 )
 
 

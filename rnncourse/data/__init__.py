@@ -1,8 +1,8 @@
 """The data sets of lessons 17 to 21, all offline: shipped, made here, or installed with another package.
 
-Each loader's docstring says where the data comes from, its licence and its size. Each returns `Splits`, three
-torch Datasets: `train, valid, test = digits()`, or as DataLoaders `digits().loaders(64)`. Batches have the
-batch first. A series comes whole; `windows` makes Splits of it.
+Each loader's docstring names its source, licence and size. Each returns `Splits`, three torch Datasets,
+`train, valid, test = digits()`, or as DataLoaders `digits().loaders(64)`. The batch is the first axis. A time
+series is returned whole; `windows` makes Splits of it.
 """
 
 from rnncourse.data.images import digits, digits_1d, mnist

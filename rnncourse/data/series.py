@@ -25,9 +25,11 @@ class Scale(NamedTuple):
     std: float
 
     def apply(self, values: Tensor) -> Tensor:
+        """Return the values in standard deviations from the mean."""
         return (values - self.mean) / self.std
 
     def undo(self, values: Tensor) -> Tensor:
+        """Return scaled values in their own unit."""
         return values * self.std + self.mean
 
 
@@ -44,7 +46,7 @@ def co2() -> Series:
     """Load the weekly carbon dioxide at Mauna Loa from March 1958 to December 2001, in ppm: 2,284 values.
 
     Source: Keeling and Whorf, Scripps Institution of Oceanography, by way of statsmodels. Licence: public
-    domain. 59 weeks have no measurement; there the last measured value stands, because a value in between
+    domain. 59 weeks have no measurement; they repeat the last measured value, because an interpolated value
     would know the future.
     """
     times: list[float] = []
@@ -69,9 +71,17 @@ def windows(values: Tensor, context: int, horizon: int = 1) -> tuple[Splits, Sca
     """Cut a series into what is known and what follows; the last fifth of the time is the test.
 
     Item i of a part is (x, y): x (context, 1) holds the values before a moment, y (horizon) those after it.
-    The targets of validation (a tenth of the time) and test lie in their own period entirely; their x may
-    reach back into an earlier one, as a forecaster's does. All values are scaled by the mean and deviation of
-    the training period alone.
+    The targets of validation (a tenth of the time) and of the test lie entirely in their own period; their x
+    may reach back into an earlier one, as a forecaster's does. All values are scaled by the mean and standard
+    deviation of the training period alone.
+
+    Args:
+        values: the series, (N).
+        context: how many values before the moment are known.
+        horizon: how many values after it are the target.
+
+    Returns:
+        The splits, and the scale to undo.
 
     Raises:
         ValueError: the training period is too short for one window.

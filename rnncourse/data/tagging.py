@@ -26,10 +26,10 @@ def python_characters(length: int = 256) -> Splits:
 
     Source: 28 modules of the Python that runs this, so no file is shipped. Licence: PSF License Version 2.
     Size: about 900,000 characters. The labels are exact; they come from `tokenize`. The text depends on
-    Python's version: no number computed from it can be stored.
+    Python's version, so no number computed from it can be stored.
 
-    Each item is a piece of a module of `length` characters at most. A piece begins at the start of a line and
-    never inside a string, so its classes follow from the piece alone. Where a string runs past `length`
+    Each item is a piece of a module of at most `length` characters. A piece begins at the start of a line and
+    never inside a string, so its classes follow from the piece alone. If a string runs past `length`
     characters, the rest of it is left out. Split by module.
     """
     train, valid, test = (list(_pieces(names.split(), length)) for names in (_TRAIN, _VALID, _TEST))
@@ -42,7 +42,7 @@ def sentences() -> Splits:
     Source: written and tagged for this course, rich in words that are ambiguous (saw, book, can, that, light,
     run). The 1,461 words whose spelling has two tags somewhere were tagged twice; three differed and were
     settled, see `files/files.json`. Licence: BSD-3-Clause. Size: 706 sentences, 4,639 words and punctuation
-    marks, 15 tags. Split by sentence; none repeats.
+    marks, 15 tags. Split by sentence; no sentence repeats.
     """
     return _words("sentences.txt")
 
@@ -50,10 +50,10 @@ def sentences() -> Splits:
 def addresses() -> Splits:
     """Load addresses in the United States whose words were labelled by people (street name, place, ...).
 
-    Source: `training/labeled.xml` of the package usaddress 0.5.16. Licence: MIT, the notice is in
-    `files/addresses.LICENSE`. Size: 1,398 addresses, 27 tags. Addresses with a Recipient (a person, it may
-    be) or NotAddress are left out, and repetitions. Split by address; about 30 % of the test's words never
-    occur in training.
+    Source: `training/labeled.xml` of the package usaddress 0.5.16. Licence: MIT; the notice is in
+    `files/addresses.LICENSE`. Size: 1,398 addresses, 27 tags. Repetitions are left out, and so are addresses
+    with a Recipient (possibly a person) or NotAddress. Split by address; about 30 % of the words in the test
+    never occur in training.
     """
     return _words("addresses.txt")
 
@@ -71,7 +71,7 @@ def _encoded(
     tags: Iterable[str],
     at_least: int = 1,
 ) -> Splits:
-    """Number the symbols of the training part, and the tags: which tags there are is known beforehand."""
+    """Encode the symbols of the training part, and the tags, which are all known beforehand."""
     inputs, targets = Vocabulary.of_inputs((x for x, _ in train), at_least), Vocabulary(tags)
     return Splits(*(Sequences(part, inputs, targets) for part in (train, valid, test)))
 

@@ -10,7 +10,7 @@ from rnncourse.data.sequences import Splits, Vocabulary, read
 
 
 class Text(Dataset[tuple[Tensor, Tensor]]):
-    """A text in windows without a gap between them. Item i is x and y, (length) each; y[t] follows x[t]."""
+    """A text in windows without gaps. Item i is x and y, (length) each; y[t] is the character after x[t]."""
 
     def __init__(self, text: str, vocabulary: Vocabulary, length: int) -> None:
         self.text, self.vocabulary, self.length = text, vocabulary, length
@@ -39,8 +39,8 @@ def sonnets(length: int = 128) -> Splits:
     """Load Shakespeare's 154 Sonnets.
 
     Source: `sonnets_gut.txt` of the package shakespeare 0.6 (Project Gutenberg's text). Licence: public
-    domain. Size: 94,653 characters. A blank line ends a sonnet; the numerals are left out. Split by
-    sonnet: the last fifteen are the test, the fifteen before them validation.
+    domain. Size: 94,653 characters. A blank line ends a sonnet; the numerals are left out. Split by sonnet:
+    the last fifteen are the test, the fifteen before them the validation.
     """
     return _split(read("sonnets.txt").split("\n\n"), length)
 
@@ -49,9 +49,8 @@ def python_topics(length: int = 128) -> Splits:
     """Load the help texts of Python's language reference, `pydoc_data.topics`.
 
     Source: the Python that runs this, so no file is shipped. Licence: PSF License Version 2. Size: about
-    380,000 characters. The text depends on Python's version: no number computed from it can be stored. A
-    paragraph that occurs in several topics is left in the first only. Split by topic, in the alphabet's
-    order.
+    380,000 characters. The text depends on Python's version, so no number computed from it can be stored. A
+    paragraph that occurs in several topics is kept only in the first. Split by topic, in alphabetical order.
     """
     from pydoc_data.topics import topics
 

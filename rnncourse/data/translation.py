@@ -1,4 +1,4 @@
-"""Lesson 21: dates as people of thirteen languages write them, and as ISO 8601 does."""
+"""Lesson 21: dates as they are written in thirteen languages, and in ISO 8601."""
 
 import random
 from datetime import date
@@ -15,8 +15,8 @@ def dates(count: int = 12000, seed: int = 0) -> Splits:
     """Make pairs of a written date and the same date in ISO 8601: "Tuesday, 3 March 2026" and "2026-03-03".
 
     Source: written by the package Babel from the Unicode CLDR, 13 locales and 5 formats; the days, from 1900
-    to 2099, are drawn here. Licence: BSD-3-Clause (Babel), Unicode License (CLDR). Size: `count` pairs or
-    some fewer, of which a tenth each is for validation and for the test. Month names vary with Babel's
+    to 2099, are drawn here. Licence: BSD-3-Clause (Babel), Unicode License (CLDR). Size: `count` pairs or a
+    few less, of which one tenth is for validation and one for the test. Month names vary with Babel's
     version, so store no number computed from them. The same seed gives the same days. Split by day: no day,
     and so no string, is in two parts.
 
@@ -33,7 +33,7 @@ def dates(count: int = 12000, seed: int = 0) -> Splits:
         day = date.fromordinal(draw.randint(date(1900, 1, 1).toordinal(), date(2099, 12, 31).toordinal()))
         written = format_date(day, draw.choice(FORMATS), draw.choice(LOCALES))
         part = known.setdefault(day, (*(0,) * 8, 1, 2)[n % 10])
-        if meanings.setdefault(written, day) == day:  # what could be read as two days is left to the first
+        if meanings.setdefault(written, day) == day:  # a string that fits two days belongs to the first
             parts[part].append((written, [*day.isoformat(), END]))
     inputs = Vocabulary.of_inputs(text for text, _ in parts[0])
     targets = Vocabulary("-0123456789", reserved=(START, END))

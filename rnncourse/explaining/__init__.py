@@ -1,13 +1,13 @@
-"""The shapes of a recurrent module in one table, axis by axis; what is wrong with a call, and what may be.
+"""Show the shapes of a recurrent module in one table, axis by axis, and say what is wrong with a call.
 
-The axes and the sentences are those of shapes.py, by which cells and layers check their own calls.
+The axes and the sentences are those of shapes.py, with which cells and layers check their own calls.
 
-    call.py     how a call is laid out: every tensor's axes, as far as they are known
-    table.py    a row and a word for each tensor, and the notes below
-    slips.py    what no error can say: a call that computes something, though perhaps not what was meant
-    numbers.py  the same, seen from the numbers: nan, padding, states that no cell can have left
+    call.py     the layout of a call: the axes of every tensor, as far as they are known
+    table.py    a row and a note for each tensor, and the notes below the table
+    slips.py    what no error can say: a call that runs, though perhaps not as it was meant
+    numbers.py  the same for the numbers: nan, padding, states that no cell can have computed
     view.py     the explanation as text and as HTML
-    failing.py  `with explain():`, the sentence as a note on the exception that a call raises
+    failing.py  `with explain():`, which adds the sentence as a note to the exception of a call
 """
 
 from collections.abc import Callable
@@ -34,24 +34,25 @@ def explain() -> Explaining: ...
 @overload
 def explain(module: object, input: object = None, hx: object = None, *more: object) -> Explanation: ...
 def explain(*arguments: Any, **named: Any) -> Explaining | Explanation:
-    """Say what shapes a recurrent module takes, returns and holds; of a call, also what is wrong or may be.
+    """Say what shapes a recurrent module takes, returns and holds, and what is or may be wrong with a call.
 
         explain(torch.nn.LSTM(10, 20, num_layers=2), x, (h_0, c_0))
 
-        with explain():      # a recurrent layer's call that raises in here gets the sentence as a note
+        with explain():      # if a recurrent layer's call raises in here, the exception gets a note
             model(x)
 
+    It calls no module and never raises: the problem is part of the explanation. It is the sentence that
+    rnncourse's own modules raise, even where torch.nn's raise another one or, for a few calls, none.
+
     Args:
-        module: an RNN, LSTM, GRU, RNNCell, LSTMCell or GRUCell, of torch.nn or of rnncourse.
-        input: what it is or would be called with, right or wrong; without one, T and B stay letters.
-        hx: the state that it is or would be called with.
-        more: nothing; here so that explain(lstm, x, h, c) can say what is wrong with lstm(x, h, c).
+        *arguments: the module, an RNN, LSTM, GRU, RNNCell, LSTMCell or GRUCell of torch.nn or of rnncourse;
+            then the input and the state hx of a call, right or wrong. Without an input, T and B stay letters.
+            More arguments are allowed, so that explain(lstm, x, h, c) can say what is wrong with lstm(x, h,
+            c).
+        **named: the same by name: module, input, hx.
 
     Returns:
-        An Explanation; without any argument, what stands after `with`.
-
-    Calls no module and never raises: the problem stands in the explanation. It is the sentence that
-    rnncourse's own modules raise, also where torch.nn's raise another or, for a few calls, none.
+        An Explanation or, without any argument, an Explaining for `with`.
     """
     if not arguments and not named:
         return Explaining(explanation)
@@ -59,7 +60,7 @@ def explain(*arguments: Any, **named: Any) -> Explaining | Explanation:
 
 
 def explanation(module: object, input: object = None, hx: object = None, *more: object) -> Explanation:
-    """Return what `explain` says of one module or call."""
+    """Return what `explain` says about one module or call."""
     spec = Spec.find(module)
     if spec is None:
         return Explanation(problem=not_recurrent(module, input))
@@ -89,14 +90,14 @@ def explanation(module: object, input: object = None, hx: object = None, *more: 
 
 
 def _check_options(spec: Spec) -> None:
-    """Raise what our constructor raises: torch's takes bidirectional=1, to fail when it is called."""
+    """Raise what our constructor raises: torch's accepts bidirectional=1, to fail when it is called."""
     if not spec.is_cell:
         sized = (spec.input_size, spec.hidden_size, spec.num_layers)
         check_options(*sized, spec.bias, spec.batch_first, spec.dropout, spec.bidirectional, spec.proj_size)
 
 
 def _refusal(check: Callable[..., None], *arguments: object) -> str:
-    """The sentence with which the check refuses, or ""."""
+    """Return the sentence with which the check refuses, or ""."""
     try:
         check(*arguments)
     except Exception as error:  # of whatever class: it is explained, not raised

@@ -1,4 +1,4 @@
-"""How a call of a recurrent module is laid out: the axes of all that goes in and comes out."""
+"""Describe the layout of a recurrent module's call: the axes of all its arguments and results."""
 
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
@@ -16,10 +16,12 @@ from rnncourse.spec import Spec
 
 
 class Call:
-    """One call, or with input=None any call on a batch, whose sizes are then unknown.
+    """The layout of one call or, with input=None, of any call on a batch, whose sizes are then unknown.
 
-    batch: (("B", B),), or () without one. T: the number of time steps. N: the rows of a packed input's data.
-    Unknown, or not there: None.
+    Attributes:
+        batch: (("B", B),), or () without a batch.
+        T: the number of time steps, None if unknown.
+        N: the rows of a packed input's data, None if it is not packed.
     """
 
     def __init__(self, spec: Spec, input: Tensor | PackedSequence | None = None) -> None:
@@ -40,14 +42,17 @@ class Call:
 
     @property
     def B(self) -> int | None:
+        """The size of the batch; None if it is unknown or there is no batch."""
         return self.batch[0][1] if self.batch else None
 
     @property
     def states_in(self) -> dict[str, Axes]:
+        """The axes of the initial states by name."""
         return self._states("_0")
 
     @property
     def states_out(self) -> dict[str, Axes]:
+        """The axes of the final states by name."""
         return self._states("_1" if self.spec.is_cell else "_n")
 
     def _states(self, ending: str) -> dict[str, Axes]:
@@ -56,20 +61,21 @@ class Call:
 
     @property
     def input_axes(self) -> Axes:
-        """The input's axes; a packed one's are its data's."""
+        """The axes of the input, or of a packed input's data."""
         if self.N is not None:
             return (("N", self.N), ("I", self.spec.input_size))
         return input_axes(self.spec, self.batch, self.T)
 
     @property
     def output_axes(self) -> Axes:
+        """The axes of the output, or of a packed output's data."""
         if self.N is not None:
             return (("N", self.N), joined_axis(self.spec))
         return output_axes(self.spec, self.batch, self.T)
 
     @property
     def code(self) -> str:
-        """The call as it is written: output, (h_n, c_n) = lstm(input, (h_0, c_0))."""
+        """The call as code: output, (h_n, c_n) = lstm(input, (h_0, c_0))."""
         before, after = ", ".join(self.states_in), ", ".join(self.states_out)
         if self.spec.has_cell_state:
             before = f"({before})"
@@ -80,7 +86,7 @@ class Call:
         return f"output, {after} = {self.spec.kind.lower()}(input, {before})"
 
     def reading(self, state_given: bool) -> str:
-        """The call in a sentence: how its numbers are read."""
+        """Return a sentence that says how the numbers of the call are read."""
         I, by = self.spec.input_size, ""
         steps = "one step" if self.T == 1 else f"{self.T} steps"
         if self.spec.is_cell:
@@ -98,7 +104,7 @@ class Call:
 
     @property
     def legend(self) -> str:
-        """The letters of the axes: time T, batch B, input I=10 …"""
+        """The letters of the axes, such as: time T, batch B, input I=10."""
         spec = self.spec
         words: dict[str, Axis] = {"I": ("input", spec.input_size), "H": ("hidden", spec.hidden_size)}
         if not spec.is_cell:

@@ -1,4 +1,4 @@
-"""`with explain():`, and the note that a failing call of a recurrent module gets."""
+"""`with explain():`, which adds a note to the exception of a recurrent module's call."""
 
 import sys
 from collections.abc import Callable
@@ -16,9 +16,9 @@ BEGINNING = "rnncourse.explain: "
 
 
 class Explaining:
-    """What `explain()` returns: within it, a recurrent module's call that raises is explained.
+    """The result of `explain()`: in its `with` block, recurrent modules' calls that raise are explained.
 
-    The exception stays the one that was raised; the sentence is added to it as a note (PEP 678), with the
+    The exception stays the one that was raised. The sentence is added to it as a note (PEP 678), with the
     module's name in the model. Calls that work cost next to nothing.
     """
 
@@ -37,7 +37,7 @@ class Explaining:
     def _after(self, module: nn.Module, args: tuple[Any, ...], result: object) -> None:
         error = sys.exception() if result is None else None
         if error is not None and Spec.find(module):
-            # Of a call that raised, torch gives a global hook no arguments by name: its own frame has them.
+            # After a call that raised, torch passes no keyword arguments to a global hook: read its frame.
             kwargs = sys._getframe(1).f_locals.get("kwargs") or {}
             add_note(error, module, _name(module), self._explanation, args, kwargs)
 
@@ -55,15 +55,21 @@ def add_note(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> None:
-    """Add to the error of a call, module(*args, **kwargs), what `explain` says of it.
+    """Add to the error of a call, module(*args, **kwargs), what `explain` says about it.
 
-    name: the module's qualified name in the model, "" of the model itself.
+    Args:
+        error: the exception that the call raised.
+        module: the module that was called.
+        name: the module's qualified name in the model, "" for the model itself.
+        explanation: returns what `explain` says.
+        args: the positional arguments of the call.
+        kwargs: the keyword arguments of the call.
     """
     if any(note.startswith(BEGINNING) for note in getattr(error, "__notes__", ())):
         return
     try:
         told = explanation(module, *args, **kwargs)
-    except TypeError:  # arguments by names that no recurrent module has
+    except TypeError:  # keyword arguments that no recurrent module has
         return
     if not told.problem:
         return
@@ -73,7 +79,7 @@ def add_note(
 
 
 def _name(module: nn.Module) -> str:
-    """The module's name in the outermost model whose call is running: the callers' frames hold it."""
+    """Return the module's name in the outermost model whose call is running, from the callers' frames."""
     name, frame = "", sys._getframe()
     while frame := frame.f_back:  # type: ignore[assignment]  # None ends the loop
         outer = frame.f_locals.get("self")

@@ -1,4 +1,4 @@
-"""What the numbers of a call say: nan, padding that was not packed, states that no cell can have left."""
+"""Say what the numbers of a call show: nan, padding that was not packed, states that no cell can compute."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from rnncourse.spec import stored
 
 
 def doubtful_numbers(call: Call, input: object, hx: object) -> Iterator[str]:
-    """Yield a sentence for each doubt; input and states fit."""
+    """Yield a sentence for each doubt about a call whose input and states fit."""
     states = hx if isinstance(hx, tuple | list) else () if hx is None else (hx,)
     named: dict[str, object] = {"input": input.data if isinstance(input, PackedSequence) else input}
     named |= dict(zip(("h_0", "c_0"), states, strict=False))
@@ -33,7 +33,7 @@ def doubtful_numbers(call: Call, input: object, hx: object) -> Iterator[str]:
 
 
 def _readable(named: dict[str, object]) -> dict[str, Tensor]:
-    """The tensors whose numbers can be looked at."""
+    """Return the tensors whose numbers can be read."""
     return {name: value for name, value in named.items() if isinstance(value, Tensor) and _has_numbers(value)}
 
 
@@ -81,12 +81,12 @@ def _states(call: Call, tensors: dict[str, Tensor]) -> Iterator[str]:
 
 
 def _padding(call: Call, input: Tensor) -> Iterator[str]:
-    """Rows that end in steps of zeros, at different steps: they look padded."""
+    """Say so if rows end in steps of zeros, at different steps: they look padded."""
     rows = input if call.spec.batch_first else input.transpose(0, 1)  # (B, T, I)
     filled = (rows != 0).any(-1)
     T = rows.size(1)
     steps = torch.arange(1, T + 1, device=rows.device)
-    lengths = (filled * steps).amax(1)  # 0 of a row without a number
+    lengths = (filled * steps).amax(1)  # 0 for a row of zeros
     short = (lengths > 0) & (lengths < T)
     if short.any() and len(lengths.unique()) > 1:
         b = int(short.nonzero()[0])

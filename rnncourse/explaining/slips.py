@@ -1,4 +1,4 @@
-"""What no error can say: calls in which a slip goes unnoticed, and things that are no recurrent module."""
+"""Say what no error can say: slips that go unnoticed, and objects that are not recurrent modules."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ READ_AS = {
 
 
 def unnoticed(call: Call, hx: object) -> Iterator[str]:
-    """A sentence for each slip that this call, whose input and states fit, may hide."""
+    """Yield a sentence for each slip that this call, whose input and states fit, may hide."""
     spec = call.spec
     yield from _equal_sizes(call, hx)
     yield from _mixing_view(hx)
@@ -41,7 +41,7 @@ def unnoticed(call: Call, hx: object) -> Iterator[str]:
         lengths = (call.B, call.T) if spec.batch_first else (call.T, call.B)
         long = lengths.index(max(lengths))
         lopsided = max(lengths) >= LOPSIDED * min(lengths) > 0
-        few_and_long = spec.batch_first and long == 1  # as the layer was told
+        few_and_long = spec.batch_first and long == 1  # what batch_first promises
         if lopsided and call.B > 1 and not few_and_long:
             yield (
                 f"input: axis {long} is {lengths[long]} long and axis {1 - long} only {lengths[1 - long]}. "
@@ -51,13 +51,13 @@ def unnoticed(call: Call, hx: object) -> Iterator[str]:
             )
 
 
-LOPSIDED = 10  # from this ratio of the first two axes on, a call without a state asks which is time
+LOPSIDED = 10  # from this ratio of the first two axes on, a call without a state is asked which is time
 
 
 def _equal_sizes(call: Call, hx: object) -> Iterator[str]:
-    """For each tensor whose first two axes have one size: exchanged, they still fit."""
+    """Yield a sentence for each tensor that still fits if its first two axes are exchanged."""
     spec = call.spec
-    axes_in = input_axes(spec, call.batch, call.T)  # of a packed input as it was before
+    axes_in = input_axes(spec, call.batch, call.T)  # for a packed input, those before packing
     equal = {size for _, size in (*axes_in, ("H", spec.hidden_size))}
     if len(equal) == 1 and equal != {1}:
         *letters, last = [name for name, _ in axes_in] + ["H"]
@@ -82,12 +82,12 @@ def _equal_sizes(call: Call, hx: object) -> Iterator[str]:
 
 
 def _features_as_long(call: Call, hx: object, axes_in: Axes) -> Iterator[str]:
-    """Of a batch of images, rows as steps: where the features are as many as the steps or the sequences."""
+    """Warn of images, read row by row, with as many features as steps or sequences."""
     if len(axes_in) != 3 or call.N is not None or hx is not None:
         return
     (first, size), (second, middle), (_, I) = axes_in
     if size == middle or I == 1:
-        return  # told already, or one number a step
+        return  # already reported, or one number for each step
     if middle == I and second == "B":
         yield (
             f"input: B and I are both {I}, as in {size} images of {I} rows. With batch_first=False axis 0 is "
@@ -103,7 +103,7 @@ def _features_as_long(call: Call, hx: object, axes_in: Axes) -> Iterator[str]:
 
 
 def _mixing_view(hx: object) -> Iterator[str]:
-    """A state made by h.view(L, B, 2*H) of a bidirectional layer's (2*L, B, H): it fits, and mixes rows."""
+    """Warn of a state that h.view(L, B, 2*H) made from a bidirectional layer's (2*L, B, H): it mixes rows."""
     for name, state in zip(("h_0", "c_0"), hx if isinstance(hx, tuple | list) else (hx,), strict=False):
         base = state._base if isinstance(state, Tensor) else None
         if base is None or base.dim() != 3 or state.dim() != 3 or not state.is_contiguous():
@@ -128,7 +128,7 @@ def _reading(call: Call, names: str, first: str, second: str) -> str:
 
 
 def not_recurrent(module: object, input: object = None) -> str:
-    """The sentence for a `module` that is no recurrent one."""
+    """Return the sentence for a `module` that is not a recurrent one."""
     expected = "module: expected an RNN, LSTM or GRU, or a cell of these, of torch.nn or rnncourse, got"
     if isinstance(module, type):
         slip = f" Make one first: {module.__name__}(…)." if issubclass(module, nn.Module) else ""
@@ -156,10 +156,10 @@ def _what_it_holds(model: nn.Module) -> str:
     slip = f" It holds {'one' if len(found) == 1 else 'some'}: {calls}{more}."
     chains = (list(part) for part in model.modules() if isinstance(part, nn.Sequential))
     if any(Spec.find(part) and is_layer(part) for chain in chains for part in chain[:-1]):
-        slip += " nn.Sequential hands on all that a layer returns, (output, state), not output alone."
+        slip += " nn.Sequential passes on all that a layer returns, (output, state), not output alone."
     return slip
 
 
 def path(name: str) -> str:
-    """A submodule's qualified name as code: encoder.0.rnn is model.encoder[0].rnn."""
+    """Return a submodule's qualified name as code: encoder.0.rnn is model.encoder[0].rnn."""
     return "model" + "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in name.split("."))

@@ -1,4 +1,4 @@
-"""What the table says of each tensor, and the notes below it."""
+"""The rows of an explanation's table, and the notes below it."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,7 +23,7 @@ from rnncourse.spec import Spec
 
 
 def rows_by_heading(call: Call, input: object = None, hx: object = None) -> dict[str, list[Row]]:
-    """Return by heading a row for each tensor; input and hx, right or wrong, are shown beside the shapes."""
+    """Return a row for each tensor by heading; input and hx, right or wrong, are shown beside the shapes."""
     parameters = "parameters"
     if call.spec.letters:
         parameters += f"; rows of weight_ih, weight_hh and the biases: {_gate_rows(call.spec)}"
@@ -35,6 +35,7 @@ def rows_by_heading(call: Call, input: object = None, hx: object = None) -> dict
 
 
 def notes(call: Call) -> Iterator[str]:
+    """Yield the notes below the table."""
     return _layer_notes(call) if not call.spec.is_cell else _cell_notes(call)
 
 
@@ -67,7 +68,7 @@ def _rows_out(call: Call) -> list[Row]:
 
 
 def _given(value: object) -> str:
-    """What was given, as the table shows it."""
+    """Return what was passed, as the table shows it."""
     if value is None:
         return ""
     if isinstance(value, PackedSequence):
@@ -97,7 +98,7 @@ def _output_note(spec: Spec) -> str:
 
 
 def _row_names(spec: Spec) -> str:
-    """Which layer and direction each row of a state is."""
+    """Return which layer and direction each row of a state belongs to."""
     directions = (" forward", " backward") if spec.bidirectional else ("",)
     names = [f"{k}{direction}" for k in range(spec.num_layers) for direction in directions]
     if len(names) == 1:
@@ -159,7 +160,7 @@ def _layer_notes(call: Call) -> Iterator[str]:
     if spec.proj_size:
         yield "proj_size narrows h, and so output, to P; c stays H wide."
     state = "the pair (h_n, c_n)" if spec.has_cell_state else "h_n"
-    yield f"A call returns a tuple, output and {state}: nn.Sequential would hand on all of it."
+    yield f"A call returns a tuple, output and {state}: nn.Sequential would pass on all of it."
 
 
 def _cell_notes(call: Call) -> Iterator[str]:

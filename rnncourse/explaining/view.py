@@ -1,4 +1,4 @@
-"""An explanation as plain text, and as HTML for a notebook."""
+"""Show an explanation as plain text, and as HTML for a notebook."""
 
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -7,15 +7,15 @@ from textwrap import TextWrapper
 from rnncourse.printing import printable
 from rnncourse.shapes import Axes, named
 
-# A message is marked by a coloured edge, never by coloured text: readable on a light page and on a dark one.
+# A coloured edge marks a message, never coloured text: it is readable on light and dark pages.
 EDGES = {"✗": "#d9622b", "!": "#c98f00", "→": "#2e7dae"}
-WIDTH = 80  # of the text, as of a terminal
+WIDTH = 80  # characters in a line of text, as in a terminal
 LEFT = "style='text-align:left'"  # JupyterLab would align a table's cells to the right
 
 
 @dataclass(frozen=True)
 class Row:
-    """One tensor: its name, its axes as in shapes.py, what was given for it, a word on what it is."""
+    """One tensor: its name, its axes as in shapes.py, what was passed for it, and a note."""
 
     name: str
     axes: Axes
@@ -25,11 +25,17 @@ class Row:
 
 @dataclass(frozen=True, repr=False)
 class Explanation:
-    """What `explain` found: prints as text, shows as a table in a notebook.
+    """The result of `explain`: prints as text, and shows as a table in a notebook.
 
-    problem: the sentence of the error, "" if there is none. warnings: on slips that would raise nothing.
-    reading: how a call that fits is read. table: by heading, a Row for each tensor; explanation["h_0"] is one
-    of them.
+    Attributes:
+        title: the module as its repr shows it.
+        legend: the letters of the axes.
+        problem: the sentence of the error, "" if there is none.
+        warnings: sentences on slips that raise no error.
+        reading: a sentence that says how a call that fits is read.
+        code: the call as code.
+        table: a Row for each tensor by heading; explanation["h_0"] returns one of them.
+        notes: the sentences below the table.
     """
 
     title: str = ""
@@ -53,7 +59,7 @@ class Explanation:
 
     @property
     def messages(self) -> list[tuple[str, str]]:
-        """A mark and a sentence each: ✗ wrong, → how it is read, ! perhaps not what was meant."""
+        """Pairs of a mark and a sentence: ✗ wrong, → how it is read, ! perhaps not what was meant."""
         marked = [("✗", self.problem), ("→", self.reading), *(("!", warning) for warning in self.warnings)]
         return [(mark, text) for mark, text in marked if text]
 
@@ -109,7 +115,7 @@ def _cells(row: Row) -> tuple[str, str, str, str]:
 
 
 def _gathered(rows: list[Row]) -> list[Row]:
-    """The rows; of parameters that differ in layer and direction alone, and have the same axes, one row."""
+    """Return the rows, joining parameters with the same axes that differ only in layer and direction."""
     gathered: dict[object, list[Row]] = {}
     for row in rows:
         stem, _, layer = row.name.partition("_l")
@@ -128,8 +134,8 @@ def _with_the_others(first: Row, *others: Row) -> Row:
 
 
 def _wrapped(start: str, text: str) -> list[str]:
-    """Lines of at most WIDTH signs; what goes on below starts where the text did, if there is room."""
-    start, text = printable(start), printable(text)  # first, since in ASCII some signs are longer
+    """Wrap a text to lines of at most WIDTH characters, indented like its start if there is room."""
+    start, text = printable(start), printable(text)  # first, since some signs are longer in ASCII
     indent = " " * len(start) if len(start) <= WIDTH - 24 else " " * 6
     if len(start) > WIDTH - 24 and len(start) + len(text) > WIDTH:
         return [start.rstrip(), *_wrapped(indent, text)]

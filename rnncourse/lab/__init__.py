@@ -1,1 +1,1 @@
-"""What `python course.py lab` opens: the learner's own copy of the course, and JupyterLab set up for it."""
+"""The learner's own copy of the course, and JupyterLab's settings for `python course.py lab`."""

@@ -1,14 +1,16 @@
-"""The learner's own copy of the course, in work/: the lessons without their outputs, and the exercises.
+"""Manage the learner's copy of the course, in work/: the lessons without their outputs, and the exercises.
 
-Git keeps the originals and never sees the copy. So a lesson's answers are not open below its questions, and
-no update of the course meets a file that somebody is working in. Nothing of the learner's is overwritten or
-deleted: what is replaced goes to work/old/, and what was changed stays where it is.
+Git tracks the originals and never sees the copy. So the answers are not visible below a lesson's questions,
+and an update of the course never conflicts with a file that somebody is working in. Nothing that the learner
+wrote is overwritten or deleted: what is replaced is moved to work/old/, and what was changed stays where it
+is.
 
-`course.py` runs this file by its path, with nothing but Python's standard library: no import waits for torch.
+`course.py` runs this file by its path, with only Python's standard library, so it need not wait for torch.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import json
@@ -20,18 +22,23 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-GIVEN = ".given.json"  # of each page, the digest of what was given out last
+GIVEN = ".given.json"  # for each page, the digest of the version that was given out last
+PROGRESS = "progress.json"  # which tasks are done: `rnncourse.progress` reads and writes it
+EXERCISE = "exercise_"  # before its name: a tab must say whether it has the lesson or the exercise
 TO_AN_EXERCISE = re.compile(r"(?:\.\./exercises/|\.\./)(\d\d_\w+)/\w+\.ipynb")
 TO_A_LESSON = re.compile(r"\.\./\.\./(notebooks/\w+\.ipynb)")
-TO_A_FILE = re.compile(r"\]\(\.\./((?!notebooks/|exercises/)[\w./-]+)\)")
+TO_A_FILE = re.compile(r"\]\(\.\./((?!notebooks/|exercises/)[\w./-]+)(?:#[\w-]+)?\)")
+LINK = re.compile(r"(!?)\[([^]]*)\]\((?!https?:|#)([^)\s]+)\)")  # to a file of the course
+SLIDERS = "application/vnd.jupyter.widget-view+json"
+RUN_AGAIN = "The sliders need a running kernel: run this cell again, and those above it."
 
-KEPT = "{page} has changed in the course. Yours, in which you have written, stays; the new one is {new}."
-RENEWED = "{page} has changed in the course and is renewed. Yours, with its outputs, is in {old}."
-UNREADABLE = "{page} cannot be read as a notebook, so it was moved to {old}, and a new one is in its place."
-RESET = "{page} is as it was given out. What you had written is in {old}."
+KEPT = "{page} has changed in the course. Yours stays, because you have written in it; the new one is {new}."
+RENEWED = "{page} has changed in the course and was updated. Yours, with its outputs, is in {old}."
+UNREADABLE = "{page} cannot be read as a notebook, so it was moved to {old} and replaced with a new one."
+RESET = "{page} is the original again. What you had written is in {old}."
 NO_EXERCISE = "There is no exercise {number}. There are: {numbers}."
 SEVERAL = "Lesson {number} has more than one exercise. Name one of them: {names}."
-AS_GIVEN = "{page} is as it was given out."
+AS_GIVEN = "{page} is the original."
 
 
 class Workspace:
@@ -42,25 +49,38 @@ class Workspace:
         self.today = today or datetime.date.today()
 
     def renew(self) -> list[str]:
-        """Bring the copy up to date. Return a sentence for each page that the learner has to know of."""
+        """Update the copy and return a sentence for each page that the learner should know about."""
         given = self._given()
+        if given:
+            self._adopt_progress()
+            self._adopt_names(given)
         said: list[str] = []
         for page, text in self._pages():
             said += self._renew(page, text, given)
             given[page] = _digest(text)
+            _drop_dead_sliders(self.work / page)
         for name in {found for _, text in self._pages() for found in TO_A_FILE.findall(text)}:
-            if (self.root / name).is_file():
+            if name.endswith(".md") and (self.root / name).is_file():
+                _write(self.work / name, self._readable(self.root / name).encode())
+            elif (self.root / name).is_file():
                 _write(self.work / name, (self.root / name).read_bytes())
         _write(self.work / GIVEN, json.dumps(given, indent=1).encode())
         return said
 
     def reset(self, number: str) -> str:
-        """Give an exercise back as it was given out; what the learner wrote goes to work/old/.
+        """Restore the original of an exercise and move what the learner wrote to work/old/.
 
-        number: that of its lesson, or the exercise's name, as 16_silent_bugs, if the lesson has several.
+        Args:
+            number: the number of its lesson or, if the lesson has several exercises, the exercise's name,
+                such as 16_silent_bugs.
+
+        Returns:
+            A sentence that says what was done.
         """
         pages = {
-            Path(page).stem: (page, text) for page, text in self._pages() if page.startswith("exercises")
+            Path(page).stem.removeprefix(EXERCISE): (page, text)
+            for page, text in self._pages()
+            if page.startswith("exercises")
         }
         named = [name for name in pages if number in (name, name[3:]) or number.zfill(2) == name[:2]]
         if not named:
@@ -83,7 +103,7 @@ class Workspace:
             _write(mine, text.encode())
             return
         found = _digest_of(mine)
-        if found == _digest(text):  # whatever cells have been run since
+        if found == _digest(text):  # whichever cells have been run since
             return
         if found is None:
             old = self._set_aside(page)
@@ -99,12 +119,47 @@ class Workspace:
             yield KEPT.format(page=page, new=new.name)
 
     def _pages(self) -> Iterator[tuple[str, str]]:
-        """Each lesson and exercise: its place in the copy, and its text as it is given out."""
+        """Yield each lesson and exercise: its path in the copy, and its text as it is given out."""
         for lesson in sorted(self.root.glob("notebooks/[0-9][0-9]_*.ipynb")):
-            yield f"notebooks/{lesson.name}", TO_AN_EXERCISE.sub(r"../exercises/\1.ipynb", _cleared(lesson))
+            yield (
+                f"notebooks/{lesson.name}",
+                TO_AN_EXERCISE.sub(rf"../exercises/{EXERCISE}\1.ipynb", _cleared(lesson)),
+            )
         for exercise in sorted(self.root.glob("exercises/[0-9][0-9]_*/*.ipynb")):
             text = TO_A_LESSON.sub(r"../\1", _cleared(exercise))
-            yield f"exercises/{exercise.parent.name}.ipynb", TO_AN_EXERCISE.sub(r"\1.ipynb", text)
+            page = f"exercises/{EXERCISE}{exercise.parent.name}.ipynb"
+            yield page, TO_AN_EXERCISE.sub(rf"{EXERCISE}\1.ipynb", text)
+
+    def _readable(self, document: Path) -> str:
+        """Copy a document's pictures and return its text without links to files that the copy lacks."""
+
+        def adapted(link: re.Match[str]) -> str:
+            picture, words, target = link.groups()
+            file = document.parent / target
+            if picture and file.is_file():
+                _write(self.work / file.relative_to(self.root), file.read_bytes())
+                return link[0]
+            page = re.sub(r"exercises/(\d\d_\w+)/\w+\.ipynb$", rf"exercises/{EXERCISE}\1.ipynb", target)
+            there = (self.work / document.parent.relative_to(self.root) / page).is_file()
+            return f"[{words}]({page})" if there else words
+
+        return LINK.sub(adapted, document.read_text(encoding="utf-8"))
+
+    def _adopt_progress(self) -> None:
+        """Copy the progress into a copy made when it was saved for the machine's user; that file stays."""
+        mine = self.work / PROGRESS
+        with contextlib.suppress(OSError, RuntimeError):  # RuntimeError: there is no home
+            if not mine.exists():
+                _write(mine, (Path.home() / ".rnncourse" / PROGRESS).read_bytes())
+
+    def _adopt_names(self, given: dict[str, str]) -> None:
+        """Rename the exercises of a copy in which they are still called as their lessons are."""
+        for page in {page for page, _ in self._pages() if page.startswith("exercises")}:
+            before = page.replace(EXERCISE, "", 1)
+            if (self.work / before).is_file() and not (self.work / page).exists():
+                os.rename(self.work / before, self.work / page)
+                if before in given:
+                    given[page] = given.pop(before)
 
     def _given(self) -> dict[str, str]:
         try:
@@ -113,7 +168,7 @@ class Workspace:
             return {}
 
     def _set_aside(self, page: str) -> str:
-        """Move a page of the learner's to work/old/, under a name that is free, and return where it is."""
+        """Copy one of the learner's pages to work/old/, under a free name, and return where it is."""
         at = Path("old") / page
         stem, n = f"{at.stem} ({self.today})", 1
         place = self.work / at.with_name(f"{stem}.ipynb")
@@ -126,7 +181,7 @@ class Workspace:
 
 
 def _cleared(notebook: Path) -> str:
-    """The notebook's text without outputs and execution counts."""
+    """Return the notebook's text without outputs and execution counts."""
     content = json.loads(notebook.read_text(encoding="utf-8"))
     for cell in content["cells"]:
         if cell["cell_type"] == "code":
@@ -134,8 +189,23 @@ def _cleared(notebook: Path) -> str:
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 
+def _drop_dead_sliders(page: Path) -> None:
+    """Put a sentence in the place of sliders that a saved page cannot show: their kernel has ended."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        text = page.read_text(encoding="utf-8")
+        if SLIDERS not in text:
+            return
+        content = json.loads(text)
+        shown = [output for cell in content["cells"] for output in cell.get("outputs", [])]
+        for output in shown:
+            if SLIDERS in output.get("data", {}):
+                output["data"] = {"text/plain": RUN_AGAIN}
+        content["metadata"].pop("widgets", None)
+        _write(page, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())
+
+
 def _digest(text: str) -> str:
-    """What a learner can change of a notebook: the sources of its cells, in their order."""
+    """Return a digest of what a learner can change in a notebook: the sources of its cells, in order."""
     cells = json.loads(text)["cells"]
     sources = [(cell["cell_type"], "".join(cell["source"])) for cell in cells]
     return hashlib.sha256(json.dumps(sources).encode()).hexdigest()
@@ -154,7 +224,7 @@ def _was_run(notebook: Path) -> bool:
 
 
 def _write(file: Path, content: bytes) -> None:
-    """Write in one step: killed at any moment, there is the old file or the new one, whole."""
+    """Write in one step: a killed process leaves a complete file, either the old one or the new one."""
     if file.exists() and file.read_bytes() == content:
         return
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -170,7 +240,7 @@ def _write(file: Path, content: bytes) -> None:
 
 
 def main(words: list[str]) -> None:
-    """`renew`, or `reset 13 14`, in the course of the working directory."""
+    """Run the command, `renew` or `reset 13 14`, for the course in the working directory."""
     workspace = Workspace(Path.cwd())
     command, *numbers = words
     said = workspace.renew()

@@ -1,7 +1,7 @@
 """Figures of your own model, one function each. Each takes and returns an Axes or a Figure.
 
-Each sets `figure.alt` on the Figure that it draws in: one sentence with the numbers, for who can't see them.
-Where several share a Figure, the last one's sentence stands.
+Each sets `figure.alt` on its Figure: one sentence with the numbers, for those who cannot see them. If several
+are drawn in one Figure, it is the sentence of the last one.
 """
 
 import importlib
@@ -16,12 +16,12 @@ from rnncourse.plots.indices import index_grid
 from rnncourse.plots.over_time import unrolled
 from rnncourse.plots.packing import batch_sizes
 from rnncourse.plots.structure import parameter_map
-from rnncourse.plots.style import COLOURS, LINE_COLOURS, STYLE
+from rnncourse.plots.style import COLORS, LINE_COLORS, STYLE
 from rnncourse.plots.traces import c_against_h, cell_diagram, gates_over_time
 
 __all__ = [
-    "COLOURS",
-    "LINE_COLOURS",
+    "COLORS",
+    "LINE_COLORS",
     "STYLE",
     "batch_sizes",
     "c_against_h",
@@ -37,7 +37,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Return one of the lessons' own figures, which lessons call as plots.name, and which are not listed."""
+    """Return one of the lessons' own figures, which are called plots.name but not listed here."""
     lessons = importlib.import_module("rnncourse.plots.lessons")
     if name in lessons.__all__:
         return getattr(lessons, name)

@@ -1,4 +1,4 @@
-"""Which output step of a model reads which input step, from an audit."""
+"""Draw which output step of a model reads which input step, from an audit."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,12 +13,19 @@ NOTHING = "#E4E4E4"
 
 
 def dependence(report: Audit, ax: Axes | None = None) -> Axes:
-    """Draw which output step reads which input step: the Axes.
+    """Draw which output step reads which input step, and return the Axes.
 
-    report: what `rnncourse.audit` returned. Row t and column s hold the norm of the gradient of output t with
-    respect to input s, on a log scale over eight powers of ten; where it is 0 the cell is grey. Left of the
-    diagonal an output reads the past, right of it the future. The title counts both.
-    Raises TypeError for something that is not a report, ValueError if the outputs have no gradient.
+    Row t and column s show the norm of the gradient of output t with respect to input s, on a log scale over
+    eight powers of ten; where it is 0 the cell is grey. Left of the diagonal an output reads the past, right
+    of it the future. The title counts both.
+
+    Args:
+        report: the result of `rnncourse.audit`.
+        ax: the Axes to draw in; a new one if None.
+
+    Raises:
+        TypeError: `report` is not a report.
+        ValueError: the outputs have no gradient.
     """
     if not isinstance(report, Audit):
         raise TypeError(f"report: expected what rnncourse.audit returned, got {type(report).__name__}.")

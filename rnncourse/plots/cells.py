@@ -1,4 +1,4 @@
-"""One step of an LSTM, GRU or RNN cell as a diagram with its numbers."""
+"""Draw one step of an LSTM, GRU or RNN cell as a diagram with its numbers."""
 
 import math
 from itertools import pairwise
@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Rectangle
 
 from rnncourse.plots.drawing import Point, Style, set_alt
-from rnncourse.plots.style import COLOURS, LINE_COLOURS
+from rnncourse.plots.style import COLORS, LINE_COLORS
 
 
 def lstm_cell(
@@ -22,12 +22,19 @@ def lstm_cell(
     *,
     projected: bool = False,
 ) -> Axes:
-    """Draw one unit of an LSTM in one step, each number at its place: the Axes.
+    """Draw one unit of an LSTM in one step, each number at its place, and return the Axes.
 
-    a_i, a_f, a_g, a_o are the four pre-activations and c the memory before the step, five floats. A gauge is
-    filled from 0 to its gate's value: i, f, o between 0 and 1, g between -1 and 1. The further a number is
-    from 0, the thicker the line that carries it (beyond 2 no thicker). `projected` says that a projection
-    follows, so that what comes out is called q and not yet h.
+    A gauge is filled from 0 to its gate's value: i, f, o between 0 and 1, g between -1 and 1. The further a
+    number is from 0, the thicker the line that carries it, up to 2.
+
+    Args:
+        a_i: the pre-activation of the input gate.
+        a_f: that of the forget gate.
+        a_g: that of the new content.
+        a_o: that of the output gate.
+        c: the memory before the step.
+        ax: the Axes to draw in; a new one if None.
+        projected: whether a projection follows, so that the result is called q instead of h.
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(9.6, 5.2), layout="constrained")
@@ -81,11 +88,17 @@ def lstm_cell(
 
 
 def gru_cell(a_r: float, a_z: float, ih_n: float, hh_n: float, h: float, ax: Axes | None = None) -> Axes:
-    """Draw one unit of a GRU in one step, each number at its place: the Axes.
+    """Draw one unit of a GRU in one step, each number at its place, and return the Axes.
 
-    Five floats, named as in `rnncourse.steps.gru_step`: a_r and a_z are the gates' pre-activations, ih_n and
-    hh_n the two parts of the candidate's, from the input and from the state; h is the state before the step.
-    Gauges and lines as in `lstm_cell`.
+    The names are those of `rnncourse.steps.gru_step`, the gauges and lines those of `lstm_cell`.
+
+    Args:
+        a_r: the pre-activation of the reset gate.
+        a_z: that of the update gate.
+        ih_n: the input's part of the candidate's pre-activation.
+        hh_n: the state's part of it.
+        h: the state before the step.
+        ax: the Axes to draw in; a new one if None.
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(9.6, 5.2), layout="constrained")
@@ -143,11 +156,15 @@ def gru_cell(a_r: float, a_z: float, ih_n: float, hh_n: float, h: float, ax: Axe
 
 
 def rnn_cell(a: float, h: float, ax: Axes | None = None, *, nonlinearity: str = "tanh") -> Axes:
-    """Draw one unit of a simple RNN in one step, each number at its place: the Axes.
+    """Draw one unit of a simple RNN in one step, each number at its place, and return the Axes.
 
-    a is the pre-activation, W_ih x_t + b_ih + W_hh h + b_hh, and h the unit's state before the step, two
-    floats; `nonlinearity` is "tanh" or "relu". Gauge and lines as in `lstm_cell`; relu's gauge reaches as far
-    as its value where that is above 1.
+    Gauge and lines are those of `lstm_cell`; relu's gauge is as high as its value if that is above 1.
+
+    Args:
+        a: the pre-activation, W_ih x_t + b_ih + W_hh h + b_hh.
+        h: the unit's state before the step.
+        ax: the Axes to draw in; a new one if None.
+        nonlinearity: "tanh" or "relu".
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(9.6, 2.9), layout="constrained")
@@ -180,9 +197,9 @@ def _sigmoid(a: float) -> float:
 
 
 def _line(ax: Axes, value: float, name: str, *points: Point) -> None:
-    """The arrow through the points that carries `value`, in the colour of `name`."""
+    """Draw the arrow through the points that carries `value`, in the colour of `name`."""
     style = {
-        "color": LINE_COLOURS[name],
+        "color": LINE_COLORS[name],
         "linewidth": 1 + 2.5 * min(abs(value), 2),
         "shrinkA": 0,
         "shrinkB": 0,
@@ -198,42 +215,42 @@ def _line(ax: Axes, value: float, name: str, *points: Point) -> None:
 
 
 def _node(ax: Axes, x: float, y: float, sign: str) -> None:
-    """An operation on two numbers: a circle."""
+    """Draw an operation on two numbers: a circle."""
     ax.add_patch(Circle((x, y), 0.26, facecolor="white", edgecolor="#333333", linewidth=1.5, zorder=3))
     ax.text(x, y, sign, ha="center", va="center_baseline", fontsize=14, zorder=4)
 
 
 def _function(ax: Axes, x: float, y: float, words: str) -> None:
-    """A function of one number: a box."""
+    """Draw a function of one number: a box."""
     box = {"facecolor": "white", "edgecolor": "#333333"}
     ax.text(x, y, words, ha="center", va="center", bbox=box, zorder=3)
 
 
 def _state(ax: Axes, x: float, y: float, name: str, label: str, value: float) -> None:
-    """A state with its number, in a round box of its colour."""
+    """Draw a state with its number, in a round box of its colour."""
     style = {
         "boxstyle": "round,pad=0.4",
         "facecolor": "white",
-        "edgecolor": COLOURS[name],
+        "edgecolor": COLORS[name],
         "linewidth": 2.5,
     }
     ax.text(x, y, f"{label}\n{value:z.2f}", ha="center", va="center", fontsize=12, bbox=style, zorder=3)
 
 
 def _note(ax: Axes, x: float, y: float, words: str) -> None:
-    """Where a line leads that leaves the picture."""
+    """Write where a line that leaves the picture leads."""
     ax.text(x, y, words, va="center", fontsize=9, color="#555555")
 
 
 def _gauge(
     ax: Axes, x: float, name: str, value: float, formula: str, low: float = 0, high: float = 1
 ) -> None:
-    """A gauge filled from 0 to `value`, 1.6 high, its foot at y = 1.6; below it the number, the formula."""
+    """Draw a gauge from y = 1.6 to 3.2, filled from 0 to `value`, with number and formula below it."""
     unit = 1.6 / (high - low)
     zero = 1.6 - low * unit
     frame: Style = {"facecolor": "#F2F2F2", "edgecolor": "#555555"}
     ax.add_patch(Rectangle((x - 0.35, 1.6), 0.7, 1.6, **frame))
-    ax.add_patch(Rectangle((x - 0.35, zero), 0.7, unit * value, color=COLOURS[name], linewidth=0, gid=name))
+    ax.add_patch(Rectangle((x - 0.35, zero), 0.7, unit * value, color=COLORS[name], linewidth=0, gid=name))
     ax.plot([x - 0.35, x + 0.35], [zero, zero], color="#333333", linewidth=1)
     for tick in sorted({low, 0, high}):
         height = zero + unit * tick
@@ -243,7 +260,7 @@ def _gauge(
 
 
 def _sums(ax: Axes, left: float, right: float, words: str, y: float = 0.12) -> None:
-    """The matmuls that every gate's pre-activation comes from: a grey bar."""
+    """Draw the matmuls that give every gate's pre-activation: a grey bar."""
     ax.add_patch(
         Rectangle((left, y - 0.22), right - left, 0.44, facecolor="#E6E6E6", edgecolor="#555555", zorder=2)
     )

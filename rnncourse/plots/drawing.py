@@ -1,4 +1,4 @@
-"""What the figures share: their alt text; boxes, arrows and colours; an Axes with a title and alt text."""
+"""Shared by the figures: alt text; boxes, arrows and colours; an Axes with a title and alt text."""
 
 import textwrap
 from typing import Any
@@ -19,7 +19,7 @@ CODE: Style = {"family": "monospace", "ha": "center", "va": "center", "color": I
 
 
 def set_alt(drawn: Axes | FigureBase, sentence: str) -> None:
-    """Set `figure.alt`, a name of ours, on the figure that is drawn in."""
+    """Set `figure.alt`, an attribute of ours, on the figure that contains the drawing."""
     figure = drawn.figure if isinstance(drawn, Axes) else drawn
     vars(figure)["alt"] = sentence
 
@@ -31,33 +31,33 @@ def alt_of(drawn: Axes | FigureBase) -> str:
 
 
 def figure_of(ax: Axes) -> Figure:
-    """Return the Figure of an Axes that is in no SubFigure."""
+    """Return the Figure of an Axes that is not in a SubFigure."""
     assert isinstance(ax.figure, Figure)
     return ax.figure
 
 
-def tint(colour: str, share: float) -> tuple[float, ...]:
-    """The colour mixed with white: `share` of it."""
-    return tuple(1 - share * (1 - part) for part in to_rgb(colour))
+def tint(color: str, share: float) -> tuple[float, ...]:
+    """Mix a colour with white; `share` is the colour's share."""
+    return tuple(1 - share * (1 - part) for part in to_rgb(color))
 
 
 def color_bar(image: ScalarMappable, ax: Axes, label: str, **style: Any) -> None:
-    """A colour bar beside the Axes, with its label above it, upright."""
+    """Draw a colour bar beside the Axes, with its label upright above it."""
     bar = ax.figure.colorbar(image, ax=ax, **style)
-    # A text, since the layout leaves no room for the width of a title.
+    # A text, since the layout leaves no room for a title as wide as this.
     bar.ax.text(0, 1.03, label, transform=bar.ax.transAxes, fontsize="medium")
 
 
-def ink(colour: str) -> str:
-    """Black or white, whichever has the higher contrast with the colour: it is at least 4.5."""
-    colour = to_hex(colour)
-    return "white" if contrast(colour, "#FFFFFF") > contrast(colour, "#000000") else "black"
+def ink(color: str) -> str:
+    """Return black or white, whichever has the higher contrast with the colour: at least 4.5."""
+    color = to_hex(color)
+    return "white" if contrast(color, "#FFFFFF") > contrast(color, "#000000") else "black"
 
 
 def canvas(ax: Axes | None, xlim: Point, ylim: Point, title: str, alt: str) -> Axes:
-    """An Axes without frame for a drawing in these limits, with title and alt text.
+    """Return an Axes without a frame for a drawing in these limits, with title and alt text.
 
-    ax: the Axes to use, or None for a new figure in which one unit of the drawing is one inch.
+    If `ax` is None, it is in a new figure in which one unit of the drawing is one inch.
     """
     width, height = xlim[1] - xlim[0], ylim[1] - ylim[0]
     title = textwrap.fill(title, int(12.5 * width))
@@ -76,22 +76,22 @@ def canvas(ax: Axes | None, xlim: Point, ylim: Point, title: str, alt: str) -> A
 def box(
     ax: Axes, x: float, y: float, width: float, height: float, gid: str | None = None, **style: Any
 ) -> None:
-    """A rounded box around its centre (x, y)."""
+    """Draw a rounded box around its centre (x, y)."""
     style = Style(facecolor="#F2F2F2", edgecolor=GREY, linewidth=1) | style
     shape = f"round,pad=0,rounding_size={min(0.08, height / 4)}"
     ax.add_patch(FancyBboxPatch((x - width / 2, y - height / 2), width, height, shape, gid=gid, **style))
 
 
 def arrow(
-    ax: Axes, start: Point, end: Point, colour: str = GREY, width: float = 1.2, zorder: float = 2
+    ax: Axes, start: Point, end: Point, color: str = GREY, width: float = 1.2, zorder: float = 2
 ) -> None:
-    """An arrow from the point `start` to the point `end`; with a zorder below 1 it runs behind the boxes."""
+    """Draw an arrow from `start` to `end`; with a zorder below 1 it runs behind the boxes."""
     line: Style = {"arrowstyle": "-|>", "mutation_scale": 9, "shrinkA": 0, "shrinkB": 0}
-    ax.annotate("", end, start, arrowprops=line | {"color": colour, "linewidth": width}, zorder=zorder)
+    ax.annotate("", end, start, arrowprops=line | {"color": color, "linewidth": width}, zorder=zorder)
 
 
 def fitting(code: str, wide: float, high: float) -> float:
-    """The largest font size, up to 8.5, at which these lines of code fit into a box of so many inches."""
+    """Return the largest font size, up to 8.5, at which these lines of code fit into a box, in inches."""
     lines = code.splitlines() or [""]
-    longest = max(1, *map(len, lines))  # in DejaVu Sans Mono a letter is 0.602 of the size wide
+    longest = max(1, *map(len, lines))  # a letter of DejaVu Sans Mono is 0.602 times the size wide
     return min(8.5, 72 * wide / (0.602 * longest), 72 * (high - 0.04) / (1.36 * len(lines)))

@@ -1,4 +1,4 @@
-"""How a gradient shrinks or grows on its way back through time: the numbers, and their figures."""
+"""Compute and draw how a gradient shrinks or grows in the backward pass through time."""
 
 from collections.abc import Callable
 from itertools import cycle
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import Module
 
 from rnncourse.plots.drawing import color_bar, set_alt
-from rnncourse.plots.style import LINE_COLOURS
+from rnncourse.plots.style import LINE_COLORS
 from rnncourse.spec import Spec
 from rnncourse.steps import gru_step, lstm_step, rnn_step
 from rnncourse.tracing import Direction, Trace
@@ -25,25 +25,31 @@ Step = Callable[[Tensor, State], State]
 Loss = Callable[[Tensor, int], Tensor]
 
 # Lines that stand for no gate: colours that everybody can tell apart, and dashes where there is no colour.
-LINES = [*zip((LINE_COLOURS[name] for name in "ifgohr"), ("-", "--", "-.", ":", "-", "--"), strict=True)]
+LINES = [*zip((LINE_COLORS[name] for name in "ifgohr"), ("-", "--", "-.", ":", "-", "--"), strict=True)]
 
 
 def gradient_norms(layer: Module, x: Tensor, state: str = "h", loss: Loss | None = None) -> Tensor:
-    """|d loss_s / d h_t| for each loss step s and each step t, (T, T): row s, column t, nan where t > s.
+    """Return |d loss_s / d h_t| for each loss step s and step t, (T, T): row s, column t, nan where t > s.
 
-    layer: an RNN, LSTM or GRU, torch.nn's or rnncourse's, with one layer in one direction. x: its input
-    (T, B, I), with batch_first (B, T, I), or (T, I); the state before it is zeros. loss(h_s, s) is the scalar
-    loss of step s, from h_s (B, H); if None, the sum of h_s, as in `output.sum().backward()`, so the diagonal
-    is the same at each step. state="c" gives |d loss_s / d c_t|, the way through h_t included. The norm is
-    over batch and units. T backward passes through a plain loop over `rnncourse.steps`.
-    Raises TypeError for another module, ValueError for more layers or directions, or for a state not there.
+    The norm is over batch and units. It takes T backward passes through a plain loop over `rnncourse.steps`.
+
+    Args:
+        layer: an RNN, LSTM or GRU of torch.nn or rnncourse with one layer in one direction.
+        x: its input, (T, B, I), with batch_first (B, T, I), or (T, I); the initial state is zeros.
+        loss: loss(h_s, s) returns the scalar loss of step s from h_s (B, H). If None, it is the sum of h_s,
+            as in `output.sum().backward()`, so the diagonal is the same at each step.
+        state: "h", or "c" for |d loss_s / d c_t|, which includes the path through h_t.
+
+    Raises:
+        TypeError: the module is not such a layer.
+        ValueError: it has more layers or directions, or no such state.
     """
     step, first = _unfolded(layer, x, state)
     x = x.unsqueeze(1) if x.dim() == 2 else x.transpose(0, 1) if layer.batch_first else x  # (T, B, I)
     T, B, _ = x.shape
     loss = loss or (lambda h_s, s: h_s.sum())
     with torch.enable_grad():
-        # Leaves that ask for a gradient, so that the graph is there for frozen layers too.
+        # Leaves that require a gradient, so that there is a graph even if the layer is frozen.
         states = [tuple(x.new_zeros(B, width).requires_grad_() for width in first)]
         for x_t in x.detach():
             states.append(step(x_t, states[-1]))
@@ -69,13 +75,14 @@ def gradient_over_time(
     loss: Loss | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw how large the gradient of the loss is at each step: the Axes.
+    """Draw how large the gradient of the loss is at each step, and return the Axes.
 
-    Of a trace, |d loss / d h_t| against t on a log axis, a line for each module, layer and direction that it
-    holds; the loss is the one that the traced block called backward on. Of a layer and its input x, a heat
-    map of |d loss_s / d h_t|, how much the loss of step s changes with the state of step t: t to the right,
-    s down; above the diagonal there is nothing, since no loss depends on a later state. Exact zeros are grey.
-    The other arguments are those of `gradient_norms`, which gives the heat map's numbers.
+    For a trace, this is |d loss / d h_t| against t on a log axis, with a line for each module, layer and
+    direction; the loss is the one whose backward pass ran in the traced block. For a layer and its input x,
+    it is a heat map of |d loss_s / d h_t|: how much the loss of step s changes with the state of step t, with
+    t to the right and s down. Above the diagonal there is nothing, since no loss depends on a later state.
+    Exact zeros are grey. The other arguments are those of `gradient_norms`, which computes the heat map's
+    numbers.
     """
     if isinstance(layer, Direction):
         return _traced_gradients(layer, state, ax)
@@ -89,11 +96,11 @@ def gradient_over_time(
     if ax is None:
         _, ax = plt.subplots(figsize=(6.0, 4.6), layout="constrained")
     low, high = positive.min(), positive.max()
-    if high < 1.01 * low:  # a scale needs two ends
+    if high < 1.01 * low:  # a scale needs two different ends
         low, high = low / 10, high * 10
     drawn = np.where(norms == 0, low / 10, norms)  # below the scale
-    colours = plt.get_cmap("viridis").with_extremes(under="#BBBBBB")
-    image = ax.imshow(drawn, cmap=colours, norm=LogNorm(low, high), interpolation="nearest", gid="norms")
+    colors = plt.get_cmap("viridis").with_extremes(under="#BBBBBB")
+    image = ax.imshow(drawn, cmap=colors, norm=LogNorm(low, high), interpolation="nearest", gid="norms")
     label = rf"$\|\partial\, \mathrm{{loss}}_s / \partial\, {state}_t\|$"
     color_bar(image, ax, label, extend="min" if (norms == 0).any() else "neither")
     ax.set(xlabel="t, step of the state", ylabel="s, step of the loss")
@@ -114,14 +121,14 @@ def _traced_gradients(trace: Direction, state: str, ax: Axes | None) -> Axes:
     if not directions:
         if not found:
             raise ValueError("gradient_over_time: no recurrent module was called inside the traced block.")
-        found[0].grad[state]  # raises, and says why there is no gradient
+        found[0].grad[state]  # raises an error that says why there is no gradient
     if ax is None:
         _, ax = plt.subplots(figsize=(8.0, 3.8), layout="constrained")
     ends = []
-    for d, (colour, dash) in zip(directions, cycle(LINES)):
+    for d, (color, dash) in zip(directions, cycle(LINES)):
         norms = d.gradient_norm(state).cpu().double().numpy()
         drawn = np.where(norms > 0, norms, np.nan)  # a log axis has no 0
-        ax.plot(drawn, color=colour, linestyle=dash, marker="." if len(norms) <= 60 else None, label=d.where)
+        ax.plot(drawn, color=color, linestyle=dash, marker="." if len(norms) <= 60 else None, label=d.where)
         ends.append(f"{d.where}: {norms[0]:.3g} at step 0, {norms[-1]:.3g} at step {len(norms) - 1}")
     ax.set(yscale="log", xlabel="t", ylabel=rf"$\|\partial\, \mathrm{{loss}} / \partial\, {state}_t\|$")
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -131,7 +138,7 @@ def _traced_gradients(trace: Direction, state: str, ax: Axes | None) -> Axes:
 
 
 def _unfolded(layer: Any, x: Tensor, state: str) -> tuple[Step, tuple[int, ...]]:
-    """One step of the layer, (x_t, state) -> state with the layer's own weights, and its states' widths."""
+    """Return a step of the layer, (x_t, state) -> state, and the widths of its states."""
     spec = Spec.find(layer)
     if spec is None or spec.is_cell:
         raise TypeError(f"layer: expected an RNN, LSTM or GRU, got {type(layer).__name__}.")

@@ -1,4 +1,4 @@
-"""Which cell of the computation each entry of output, h_n and c_n reads."""
+"""Draw which cell of the computation each entry of output, h_n and c_n reads."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from torch.nn import Module
 from rnncourse.plots.drawing import CODE, GREY, INK, PALE, arrow, box, canvas, fitting, tint
 from rnncourse.plots.grid import Cell, Grid, cell_name
 from rnncourse.plots.sizes import DIRECTIONS, check_index, check_lengths, check_size, spec_of
-from rnncourse.plots.style import COLOURS
+from rnncourse.plots.style import COLORS
 from rnncourse.shapes import named, output_axes
 from rnncourse.spec import Spec
 
@@ -21,18 +21,27 @@ def index_grid(
     lengths: Iterable[int] | Tensor | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw which cell of the computation each entry of output, h_n and c_n reads: the Axes.
+    """Draw which cell of the computation each entry of output, h_n and c_n reads, and return the Axes.
 
-    module: a layer, RNN, LSTM or GRU. A box is one cell: a layer and direction at one of T steps. In it stand
-    the entries that hold its h (c_n: its c), as Python indexes them. pick, ("h_n", k), ("c_n", k) or
-    ("output", t), marks the cells that one entry reads and, paler, the steps that led there; title and
-    `figure.alt` say it. lengths, B ints up to T: a packed batch, each row of which ends at its own length;
-    output is then what pad_packed_sequence makes of it. T up to 7 keeps the boxes readable.
-    Raises TypeError for what is no layer or no int, ValueError for what is out of range.
+    A box is one cell: a layer and direction at one of T steps. It contains the entries that hold its h (for
+    c_n its c), as Python indexes them. The title and `figure.alt` say the same in words.
+
+    Args:
+        module: a layer, RNN, LSTM or GRU.
+        T: the number of steps; up to 7 keep the boxes readable.
+        pick: ("h_n", k), ("c_n", k) or ("output", t), to mark the cells that one entry reads and, paler, the
+            steps that led there.
+        lengths: B ints up to T, for a packed batch in which each row ends at its own length. `output` is then
+            the result of pad_packed_sequence.
+        ax: the Axes to draw in; a new one if None.
+
+    Raises:
+        TypeError: an argument is not a layer or not an int.
+        ValueError: an argument is out of range.
     """
     spec, T = spec_of(module), check_size("T", T)
     lengths = None if lengths is None else check_lengths(lengths, T)
-    last = max(lengths or [T])  # from this step on no row runs
+    last = max(lengths or [T])  # from this step on, no row runs
     across = min(1.6, 7.2 / T)
     grid = Grid(spec.L, spec.D, T, across, across - 0.16)
     entries = {cell: _entries(spec, T, lengths, cell) for cell in grid.cells()}
@@ -47,10 +56,10 @@ def index_grid(
         runs, states = t < last, any(text[0] in "hc" for text in texts)
         pale = not runs or (pick is not None and cell not in sources | path)
         if pick is None and runs:
-            ground = tint(COLOURS["r"], 0.35) if cell[0] == spec.L - 1 else "#F2F2F2"
+            ground = tint(COLORS["r"], 0.35) if cell[0] == spec.L - 1 else "#F2F2F2"
         else:
-            ground = COLOURS["o"] if cell in sources else tint(COLOURS["o"], 0.3) if cell in path else "white"
-        edge = COLOURS["h"] if states else PALE if pale else GREY
+            ground = COLORS["o"] if cell in sources else tint(COLORS["o"], 0.3) if cell in path else "white"
+        edge = COLORS["h"] if states else PALE if pale else GREY
         x, y = grid.at(cell)
         style = {"facecolor": ground, "edgecolor": edge, "linewidth": 2.5 if states else 1}
         box(ax, x, y, grid.wide, grid.high, cell_name(cell), **style)
@@ -76,14 +85,14 @@ def index_grid(
 
 
 def _entries(spec: Spec, T: int, lengths: list[int] | None, cell: Cell) -> list[str]:
-    """The entries of output, h_n and c_n that hold the state of this cell, as Python indexes them."""
+    """Return the entries of output, h_n and c_n that hold the state of this cell, as Python indexes them."""
     layer, d, t = cell
     ends = [T] if lengths is None else lengths
     running = [b for b, length in enumerate(ends) if t < length]
     ending = [b for b, length in enumerate(ends) if t == (0 if d else length - 1)]
 
     def rows(chosen: list[int]) -> str:
-        """An index into the batch axis: all, one, or several of its rows."""
+        """Return an index into the batch axis: all of its rows, one, or several."""
         return ":" if len(chosen) == len(ends) else str(chosen[0] if len(chosen) == 1 else chosen)
 
     texts = []
@@ -102,7 +111,7 @@ def _entries(spec: Spec, T: int, lengths: list[int] | None, cell: Cell) -> list[
 def _picked(
     spec: Spec, T: int, lengths: list[int] | None, pick: tuple[str, int] | None
 ) -> tuple[set[Cell], set[Cell], str]:
-    """The cells that the picked entry reads, the steps in their rows before them, and the sentence."""
+    """Return the cells that the picked entry reads, the steps before them in their rows, and the sentence."""
     ends, top = lengths or [T], spec.L - 1
     if pick is None:
         end = "its row's last step" if len(set(ends)) > 1 else f"t = {ends[0] - 1}"
@@ -131,7 +140,7 @@ def _picked(
 
 
 def _say_state(spec: Spec, ends: list[int], name: str, k: int) -> str:
-    """How h_n[k] or c_n[k] was made, and whether output holds it too."""
+    """Say how h_n[k] or c_n[k] was computed, and whether output holds it too."""
     layer, d = divmod(k, spec.D)
     row = f"layer {layer}, {DIRECTIONS[d]}," if spec.D == 2 else f"layer {layer}"
     last = max(ends) - 1
@@ -156,7 +165,7 @@ def _say_state(spec: Spec, ends: list[int], name: str, k: int) -> str:
 
 
 def _say_output(spec: Spec, ends: list[int], t: int) -> str:
-    """How output at step t was made."""
+    """Say how output at step t was computed."""
     index, last, top = f":, {t}" if spec.batch_first else str(t), max(ends) - 1, spec.L - 1
     ended = [b for b, end in enumerate(ends) if end <= t]
     if len(ended) == len(ends):
@@ -177,7 +186,7 @@ def _say_output(spec: Spec, ends: list[int], t: int) -> str:
 
 
 def _source(layer: int) -> str:
-    """Whose steps a layer reads: the layer's below, each of which may have seen all of the input."""
+    """Say whose steps a layer reads: the layer's below, each of which may depend on the whole input."""
     return f"layer {layer - 1}'s " if layer else ""
 
 
@@ -192,7 +201,7 @@ def _list(numbers: Iterable[int]) -> str:
 def _draw_output(
     ax: Axes, grid: Grid, spec: Spec, last: int, pick: tuple[str, int] | None, sources: set[Cell]
 ) -> None:
-    """Above the grid the tensor output, a box for each step, in it a half for each direction."""
+    """Draw the tensor output above the grid: a box for each step, with a half for each direction."""
     top, T = grid.top(grid.L - 1), grid.T
     y, part = top + 0.55, grid.wide / grid.D
     text = "output\n" + ",\n".join(named(output_axes(spec, T=T)).rsplit(",", 1))
@@ -203,9 +212,9 @@ def _draw_output(
         for d in range(grid.D):
             x = t * grid.across + (d - (grid.D - 1) / 2) * part
             cell = (grid.L - 1, d, t)
-            ground = "white" if t >= last else tint(COLOURS["r"], 0.35)
+            ground = "white" if t >= last else tint(COLORS["r"], 0.35)
             if pick is not None:
-                ground = COLOURS["o"] if picked and cell in sources else "white"
+                ground = COLORS["o"] if picked and cell in sources else "white"
             box(
                 ax,
                 x,
@@ -232,7 +241,7 @@ def _draw_states(
     pick: tuple[str, int] | None,
     x: float,
 ) -> None:
-    """Beside the grid h_n and c_n, whose rows are its rows: a box for each, with the step that it reads."""
+    """Draw h_n and c_n beside the grid, row by row: a box for each, with the step that it reads."""
     for layer in range(grid.L):
         for d in range(grid.D):
             k = layer * grid.D + d
@@ -240,11 +249,11 @@ def _draw_states(
             picked, states = False, spec.states
             if pick is not None and pick[0] != "output" and pick[1] % (grid.L * grid.D) == k:
                 picked, states = True, pick[0][0]  # h or c
-            ground = COLOURS["o"] if picked else "white"
+            ground = COLORS["o"] if picked else "white"
             names = [f"{state}_n[{k}]" for state in states]
             style = {
                 "facecolor": ground,
-                "edgecolor": COLOURS["h"],
+                "edgecolor": COLORS["h"],
                 "linewidth": 2.5 if pick is None or picked else 1,
             }
             box(ax, x, grid.y(layer, d), 1.15, grid.high, f"states {k}", **style)

@@ -1,4 +1,4 @@
-"""A layer unrolled over its time steps, with the shape of each tensor."""
+"""Draw a layer unrolled over its time steps, with the shape of each tensor."""
 
 from matplotlib.axes import Axes
 from torch.nn import Module
@@ -6,18 +6,26 @@ from torch.nn import Module
 from rnncourse.plots.drawing import CODE, INK, Style, arrow, box, canvas
 from rnncourse.plots.grid import Grid, cell_name
 from rnncourse.plots.sizes import check_size, spec_of
-from rnncourse.plots.style import COLOURS
+from rnncourse.plots.style import COLORS
 from rnncourse.shapes import input_axes, named, output_axes, state_axes
 
 
 def unrolled(module: Module, T: int, B: int, ax: Axes | None = None) -> Axes:
-    """Draw a layer unrolled over T steps of a batch of B, the shape of each tensor on its arrow: the Axes.
+    """Draw a layer unrolled over T steps, the shape of each tensor on its arrow, and return the Axes.
 
-    module: RNN, LSTM or GRU, torch.nn's or rnncourse's. A box is one cell; h and c go along time, only h goes
-    up. With two directions a frame joins both: what goes up from it is forward h and backward h side by
-    side. Below and above stand input and output with their axes, batch_first or not; left and right the
-    entries of the states that go in and come out. T up to 6 keeps the shapes readable. Raises TypeError for
-    what is no layer or no int, ValueError for a size below 1.
+    A box is one cell; h and c go along time, and only h goes up. With two directions, a frame joins both:
+    forward h and backward h go up from it side by side. Input and output are below and above, with their
+    axes, batch_first or not; the entries of the initial and final states are on the left and right.
+
+    Args:
+        module: an RNN, LSTM or GRU of torch.nn or rnncourse.
+        T: the number of steps; up to 6 keep the shapes readable.
+        B: the size of the batch.
+        ax: the Axes to draw in; a new one if None.
+
+    Raises:
+        TypeError: an argument is not a layer or not an int.
+        ValueError: a size is below 1.
     """
     spec, T, B = spec_of(module), check_size("T", T), check_size("B", B)
     L, D, w, H = spec.L, spec.D, spec.h_size, spec.hidden_size
@@ -55,19 +63,19 @@ def unrolled(module: Module, T: int, B: int, ax: Axes | None = None) -> Axes:
         for t in range(T):
             start = (t * across, grid.top(layer - 1) + apart if layer else bottom + 0.2)
             end = (t * across, grid.bottom(layer) - apart if layer < L else top - 0.2)
-            arrow(ax, start, end, COLOURS["h" if layer else "x"], 1.6)
+            arrow(ax, start, end, COLORS["h" if layer else "x"], 1.6)
             ax.text(start[0] + 0.06, (start[1] + end[1]) / 2, up if layer else into, va="center", **words)
     for layer, d, t in grid.cells():
         grid.frame(ax, layer, t)
         box(ax, *grid.at((layer, d, t)), grid.wide, grid.high, cell_name((layer, d, t)))
     for layer, d in ((layer, d) for layer in range(L) for d in range(D)):
         y, k = grid.y(layer, d), layer * D + d
-        for t in range(T + 1):  # the arrow to the left of cell t, and of what comes after the last
+        for t in range(T + 1):  # the arrow to the left of cell t, and the one after the last cell
             near, far = t * across - grid.wide / 2, (t - 1) * across + grid.wide / 2
             for state in spec.states:
                 side = 0 if len(spec.states) == 1 else 0.09 if state == "h" else -0.09
                 start, end = ((near, y + side), (far, y + side)) if d else ((far, y + side), (near, y + side))
-                arrow(ax, start, end, COLOURS[state], 1.4)
+                arrow(ax, start, end, COLORS[state], 1.4)
                 place = ((near + far) / 2, y + side + (0.03 if side >= 0 else -0.04))
                 va = "bottom" if side >= 0 else "top"
                 ax.text(*place, along[state], ha="center", va=va, **words)

@@ -1,4 +1,4 @@
-"""A batch of sequences of different lengths, packed: the staircase of a PackedSequence."""
+"""Draw a batch of sequences of different lengths, packed: the staircase of a PackedSequence."""
 
 from collections.abc import Iterable
 
@@ -9,22 +9,29 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from rnncourse.plots.drawing import CODE, GREY, INK, PALE, Style, arrow, box, canvas, ink
 from rnncourse.plots.sizes import check_lengths
-from rnncourse.plots.style import COLOURS
+from rnncourse.plots.style import COLORS
 
-# One for each sequence; with more than seven they begin again: the cells bear the sequence's number too.
-_SEQUENCES = [COLOURS[name] for name in ("i", "o", "g", "h", "r", "f", "x")]
-_SIDE = 0.42  # of a cell, in inches
+# One for each sequence. With more than seven they repeat; the cells show the sequence's number too.
+_SEQUENCES = [COLORS[name] for name in ("i", "o", "g", "h", "r", "f", "x")]
+_SIDE = 0.42  # the side of a cell, in inches
 
 
 def batch_sizes(lengths: Iterable[int] | Tensor, enforce_sorted: bool = True, ax: Axes | None = None) -> Axes:
-    """Draw how torch packs a batch of these lengths: the padded batch, the staircase, the data: the Axes.
+    """Draw how torch packs a batch: the padded batch, the staircase and the data. Return the Axes.
 
-    lengths: B ints, one for each sequence. A cell "b,t" is step t of sequence b. Left the batch as it was
-    given; beside it the rows sorted by length, under each column its batch size; below them the rows of
-    `data` in their order, column by column. Without enforce_sorted the indices that sort and bring back the
-    original order are written out. All of it is read from pack_padded_sequence. Up to 10 steps are readable.
-    Raises TypeError for lengths that are no ints; ValueError for one below 1, and, with enforce_sorted, for
-    lengths that rise.
+    A cell "b,t" is step t of sequence b. On the left is the batch as it was passed; beside it the rows sorted
+    by length, with the batch size under each column; below them the rows of `data` in their order, column by
+    column. Without enforce_sorted, the indices that sort the batch and restore its order are written out.
+    Everything is read from pack_padded_sequence. Up to 10 steps are readable.
+
+    Args:
+        lengths: B ints, one for each sequence.
+        enforce_sorted: as in pack_padded_sequence.
+        ax: the Axes to draw in; a new one if None.
+
+    Raises:
+        TypeError: a length is not an int.
+        ValueError: a length is below 1 or, with enforce_sorted, the lengths increase.
     """
     lengths = check_lengths(lengths)
     if enforce_sorted and lengths != sorted(lengths, reverse=True):
@@ -41,7 +48,7 @@ def batch_sizes(lengths: Iterable[int] | Tensor, enforce_sorted: bool = True, ax
     back = range(B) if packed.unsorted_indices is None else packed.unsorted_indices.tolist()
 
     across = min(_SIDE, 3.6 / T)
-    middle, per_line = max(T * across + 1.3, 2.9), 20  # where the staircase begins; rows of data on a line
+    middle, per_line = max(T * across + 1.3, 2.9), 20  # the left end of the staircase; rows of data in a line
     lines = -(-len(data) // per_line)
     width = max(middle + T * across + 1.3, 1.05 + _SIDE * min(len(data), per_line), 6.5)
     floor = -B * _SIDE - 0.95  # the first line of data
@@ -55,10 +62,10 @@ def batch_sizes(lengths: Iterable[int] | Tensor, enforce_sorted: bool = True, ax
     words: Style = {"fontsize": 8.5, "color": INK, "va": "center"}
 
     def cell(x: float, y: float, wide: float, b: int, t: int, gid: str) -> None:
-        colour = _SEQUENCES[b % len(_SEQUENCES)]
-        box(ax, x, y, wide, _SIDE, gid, facecolor=colour, edgecolor="white")
+        color = _SEQUENCES[b % len(_SEQUENCES)]
+        box(ax, x, y, wide, _SIDE, gid, facecolor=color, edgecolor="white")
         size = min(9, 72 * wide / (0.65 * len(f"{b},{t}")))
-        ax.text(x, y, f"{b},{t}", gid=gid, **(CODE | {"color": ink(colour), "fontsize": size}))
+        ax.text(x, y, f"{b},{t}", gid=gid, **(CODE | {"color": ink(color), "fontsize": size}))
 
     ax.text(0, 0.45, f"padded, (B={B}, T={T}, …): a row a sequence", **words)
     ax.text(middle, 0.45, "the longest first", **words)

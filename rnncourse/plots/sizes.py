@@ -1,7 +1,7 @@
-"""The checks of what a caller gives to a figure: a recurrent module, sizes, indices, lengths.
+"""Check the arguments of figures: a recurrent module, sizes, indices, lengths.
 
-A TypeError (no recurrent module, no int) or a ValueError (a size below 1, an index out of range) says in one
-sentence what is wrong.
+A TypeError (not a recurrent module, not an int) or a ValueError (a size below 1, an index out of range) says
+in one sentence what is wrong.
 """
 
 import numbers
@@ -15,7 +15,7 @@ DIRECTIONS = ("forward", "backward")
 
 
 def spec_of(module: object, cells: bool = False) -> Spec:
-    """The Spec of a layer, with `cells` of a cell too; a TypeError for anything else."""
+    """Return the Spec of a layer or, with `cells`, of a cell; raise a TypeError for anything else."""
     spec = Spec.find(module)
     if spec is None or (spec.is_cell and not cells):
         raise TypeError(_not_recurrent(module, cells))
@@ -37,7 +37,7 @@ def _not_recurrent(module: object, cells: bool) -> str:
 
 
 def check_size(name: str, value: int) -> int:
-    """The value as an int of at least 1."""
+    """Return the value as an int of at least 1."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name}: expected an int, got {value!r}.")
     if value < 1:
@@ -46,7 +46,7 @@ def check_size(name: str, value: int) -> int:
 
 
 def check_index(name: str, value: int, size: int) -> int:
-    """The value as an index from 0 to size - 1; negative ones count from the end, as in Python."""
+    """Return the value as an index from 0 to size - 1; negative ones count from the end, as in Python."""
     if isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(f"{name}: expected an int, got {value!r}.")
     if not -size <= value < size:
@@ -55,7 +55,7 @@ def check_index(name: str, value: int, size: int) -> int:
 
 
 def check_lengths(lengths: Iterable[int] | Tensor, T: int | None = None) -> list[int]:
-    """The lengths, a sequence or tensor (B,), as ints of at least 1, and at most T where it is given."""
+    """Return the lengths, a sequence or tensor (B,), as ints of at least 1 and, if T is given, at most T."""
     given = lengths.tolist() if hasattr(lengths, "tolist") else lengths
     if not isinstance(given, Iterable) or isinstance(given, str):
         raise TypeError(f"lengths: expected one int for each row of the batch, got {given!r}.")

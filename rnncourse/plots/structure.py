@@ -1,4 +1,4 @@
-"""The parameters of a recurrent module, drawn to scale."""
+"""Draw the parameters of a recurrent module to scale."""
 
 import math
 import textwrap
@@ -9,30 +9,34 @@ from torch.nn import Module
 
 from rnncourse.plots.drawing import GREY, INK, Style, canvas, ink
 from rnncourse.plots.sizes import DIRECTIONS, spec_of
-from rnncourse.plots.style import COLOURS
+from rnncourse.plots.style import COLORS
 from rnncourse.shapes import SizedAxes, named, parameter_axes
 from rnncourse.shapes import sizes as shape
 from rnncourse.spec import Spec
 
 Parameter = tuple[str, SizedAxes]
 
-# In inches, as is one unit of the drawing: the least side of a rectangle, the space between two directions,
-# the most that all directions take.
+# In inches (one unit of the drawing): the least side of a rectangle, the space between two directions, the
+# largest width of all directions together.
 _THIN, _GAP, _WIDTH = 0.07, 0.3, 9.4
 
 
 def parameter_map(module: Module, ax: Axes | None = None) -> Axes:
-    """Draw every parameter of a layer or cell as a rectangle to scale, its gates' slices coloured: the Axes.
+    """Draw every parameter of a layer or cell as a rectangle to scale, and return the Axes.
 
-    A row for each layer, the first at the bottom, a column for each direction. Under each parameter: name,
-    axes by name and size, count. A gate's slice is H rows, from the top in torch's order: i, f, g, o or
-    r, z, n. What would be too thin to see, as a bias mostly is, is drawn wider. A dashed line divides the
-    columns that read the forward h of the layer below from those that read the backward.
-    Raises TypeError for what is neither layer nor cell, ValueError for a hidden_size of 0.
+    There is a row for each layer, the first at the bottom, and a column for each direction. Under each
+    parameter are its name, its axes by name and size, and its count. Each gate has a slice of H rows in its
+    colour, from the top in torch's order: i, f, g, o or r, z, n. A rectangle that would be too thin to see,
+    as a bias mostly is, is drawn wider. A dashed line separates the columns that read the forward h of the
+    layer below from those that read the backward h.
+
+    Raises:
+        TypeError: the module is neither a layer nor a cell.
+        ValueError: its hidden_size is 0.
     """
     net = spec_of(module, cells=True)
     parameters = list(parameter_axes(net))
-    each = len(parameters) // (net.L * net.D)  # of a layer and direction
+    each = len(parameters) // (net.L * net.D)  # parameters in one layer and direction
     blocks = [parameters[start : start + each] for start in range(0, len(parameters), each)]
     scale, slots = _scale(net, blocks)
     high = max(_sides(axes, scale)[1] for _, axes in parameters)
@@ -67,14 +71,14 @@ def _count(parameters: list[Parameter]) -> int:
 
 
 def _sides(axes: SizedAxes, scale: float) -> tuple[float, float]:
-    """A parameter's width and height in inches: columns (a bias has one) and rows."""
+    """Return a parameter's width and height in inches: its columns (a bias has one) and rows."""
     rows, columns = (*shape(axes), 1)[:2]
     return max(scale * columns, _THIN), max(scale * rows, _THIN)
 
 
 def _scale(net: Spec, blocks: list[list[Parameter]]) -> tuple[float, list[float]]:
-    """Inches for one row or column, and each parameter's width with its label, so that all directions fit."""
-    least = 1.1 if net.D == 1 else 0.93  # for the label
+    """Return the inches of a row or column, and each parameter's width with its label, so that all fit."""
+    least = 1.1 if net.D == 1 else 0.93  # the width of a label
     scale = max(1.2, 3.0 / net.L**0.5) / max(shape(axes)[0] for block in blocks for _, axes in block)
     while True:
         slots = [
@@ -89,16 +93,16 @@ def _scale(net: Spec, blocks: list[list[Parameter]]) -> tuple[float, list[float]
 def _slices(
     ax: Axes, name: str, left: float, top: float, wide: float, tall: float, gates: str, halved: bool
 ) -> None:
-    """A parameter's rectangle, a slice for each gate, its letter inside or, for want of room, beside."""
+    """Draw a parameter's rectangle: a slice for each gate, its letter inside or, without room, beside it."""
     each = tall / (len(gates) or 1)
     for k, gate in enumerate(gates or "h"):
-        bottom, colour = top - (k + 1) * each, COLOURS[gate]
+        bottom, color = top - (k + 1) * each, COLORS[gate]
         gid = f"{name} {gate}" if gates else name
-        style: Style = {"facecolor": colour, "edgecolor": "white", "linewidth": 0.6}
+        style: Style = {"facecolor": color, "edgecolor": "white", "linewidth": 0.6}
         ax.add_patch(Rectangle((left, bottom), wide, each, gid=gid, **style))
         if gates and each > 0.12:
             inside = wide > 0.2 and not halved
-            x, letter = (left + wide / 2, ink(colour)) if inside else (left + wide + 0.09, INK)
+            x, letter = (left + wide / 2, ink(color)) if inside else (left + wide + 0.09, INK)
             ax.text(x, bottom + each / 2, gate, ha="center", va="center_baseline", fontsize=9, color=letter)
     if halved:
         half = [left + wide / 2] * 2
@@ -106,7 +110,7 @@ def _slices(
 
 
 def _label(name: str, axes: SizedAxes) -> str:
-    """Under a parameter: its name, broken before the layer's number, its axes, its count."""
+    """Write a parameter's name, axes and count under it; the name is broken before the layer's number."""
     stem, _, suffix = name.partition("_l")
     sized = named(axes)
     sized = sized if len(sized) < 12 else sized.replace(", ", ",\n ")

@@ -1,13 +1,14 @@
 """One colour for each gate and state everywhere, and matplotlib's settings for every notebook.
 
-The colours are those of Okabe & Ito 2008, "Color universal design", which readers with any of the usual
-colour blindnesses can tell apart. Figures have a white ground of their own: they read in a dark theme too.
+The colours are those of Okabe & Ito 2008, "Color universal design", which readers with any common form of
+colour blindness can distinguish. Figures have a white background of their own, so they are readable in a dark
+theme too.
 """
 
 from typing import Any
 
 # Gates that do the same work share a colour: z keeps the old state as f does, n is the new content as g is.
-COLOURS = {
+COLORS = {
     "i": "#0072B2",
     "f": "#D55E00",
     "g": "#009E73",
@@ -24,8 +25,8 @@ COLOURS = {
 def contrast(one: str, other: str) -> float:
     """Return the contrast of two colours, "#RRGGBB" each, by WCAG 2: from 1 to 21, black on white."""
 
-    def luminance(colour: str) -> float:
-        parts = (int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5))
+    def luminance(color: str) -> float:
+        parts = (int(color[k : k + 2], 16) / 255 for k in (1, 3, 5))
         linear = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
         return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
@@ -33,9 +34,9 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def for_line(colour: str) -> str:
-    """Darken a colour until a thin line of it is seen well on white: to a contrast of 3."""
-    parts = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
+def for_line(color: str) -> str:
+    """Darken a colour until a thin line of it is easy to see on white: to a contrast of 3."""
+    parts = [int(color[k : k + 2], 16) for k in (1, 3, 5)]
     for share in range(100, 0, -1):
         darker = "#" + "".join(f"{round(part * share / 100):02X}" for part in parts)
         if contrast(darker, "#FFFFFF") >= 3:
@@ -43,8 +44,8 @@ def for_line(colour: str) -> str:
     return darker
 
 
-# The same colours for thin lines on white: two are darker. Fills keep the first ones.
-LINE_COLOURS = {name: for_line(colour) for name, colour in COLOURS.items()}
+# The same colours for thin lines on white; two are darker. Fills use the ones above.
+LINE_COLORS = {name: for_line(color) for name, color in COLORS.items()}
 
 # matplotlib's rcParams for every notebook: figures at most 1000 pixels wide.
 STYLE: dict[str, Any] = {

@@ -1,9 +1,9 @@
-"""What happened inside a layer: figures drawn from a trace, one row of the batch in one direction at a time.
+"""Draw what happened inside a layer from a trace, one row of the batch in one direction at a time.
 
-Each takes `d`, one layer in one direction of a call that `rnncourse.trace` recorded: a DirectionTrace, or
-what holds one alone, such as the trace of a model with one such call. b is the row of the batch. Steps that
-a packed row does not have stay empty. Raises IndexError for a row, a unit or a step that is not there,
-AttributeError where d holds several directions, layers or calls, TypeError where it is no trace.
+Each figure takes `d`, one layer in one direction of a call that `rnncourse.trace` recorded: a DirectionTrace,
+or an object that contains only one, such as the trace of a model with one such call. b is the row of the
+batch. Steps that a packed row does not have stay empty. Each raises IndexError if there is no such row, unit
+or step, AttributeError if d contains several directions, layers or calls, and TypeError if it is not a trace.
 """
 
 import matplotlib.pyplot as plt
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from rnncourse.plots.cells import gru_cell, lstm_cell, rnn_cell
 from rnncourse.plots.drawing import Style, alt_of, set_alt
-from rnncourse.plots.style import COLOURS, LINE_COLOURS
+from rnncourse.plots.style import COLORS, LINE_COLORS
 from rnncourse.shapes import SIGMOID
 from rnncourse.tracing import Direction
 from rnncourse.tracing.equations import GATES
@@ -25,7 +25,7 @@ from rnncourse.tracing.table import in_words
 Array = NDArray[np.float64]
 
 SHOWN = {mode: (*gates, *("c", "q") * (mode == "LSTM"), "h") for mode, gates in GATES.items()}
-DASHES = {"f": "--", "z": "--", "o": ":", "g": "--", "n": "--"}  # so that lines differ without colours too
+DASHES = {"f": "--", "z": "--", "o": ":", "g": "--", "n": "--"}  # so that lines differ even without colours
 WORDS = {
     "LSTM": "an LSTM",
     "GRU": "a GRU",
@@ -38,12 +38,13 @@ WORDS = {
 def gates_over_time(
     d: Direction, b: int = 0, unit: int | None = None, t: int | None = None, figure: Figure | None = None
 ) -> Figure:
-    """Draw every gate and state over time: the Figure.
+    """Draw every gate and state over time, and return the Figure.
 
-    Without `unit` one heat map for each value, units down, time to the right. Gates run from 0 to 1 and g, n
-    from -1 to 1 on the same two scales everywhere; c and h are symmetric about 0 and reach as far as they
-    must, h at least to 1. With `unit` the lines of this one unit; where there is a projection, h has other
-    units, so q, what the projection reads, stands for it. t marks a step. Dotted lines are resets.
+    Without `unit`, there is a heat map for each value, with units down and time to the right. Gates range
+    from 0 to 1, and g and n from -1 to 1, on the same two scales everywhere; the scales of c and h are
+    symmetric about 0 and as wide as their numbers need, for h at least to 1. With `unit`, there are lines of
+    this one unit; if there is a projection, h has other units, so q, which the projection reads, replaces it.
+    t marks a step. Dotted lines are resets.
     """
     _check_direction(d)
     values = {name: _row(d, name, b) for name in _shown(d)}  # (T, H) each
@@ -83,11 +84,11 @@ def gates_over_time(
 
 
 def c_against_h(d: Direction, b: int = 0, unit: int = 0, figure: Figure | None = None) -> Figure:
-    """Draw what one unit of an LSTM remembers, c, beside what it shows, h = o * tanh(c): the Figure.
+    """Draw what one unit of an LSTM remembers, c, beside what it shows, h = o * tanh(c). Return the Figure.
 
-    Left both over time; right c across and h up, a dot for each step, dark dots early, bright dots late. h
-    lies between 0 and tanh(c), the curve, and so between -1 and 1, the dashed lines; c has no bound. Where
-    there is a projection, o * tanh(c) is q, drawn in h's place.
+    On the left are both over time; on the right c is across and h up, with a dot for each step, from dark to
+    bright. h lies between 0 and tanh(c), the curve, and so between -1 and 1, the dashed lines; c has no
+    bounds. If there is a projection, o * tanh(c) is q, which is drawn instead of h.
     """
     _check_direction(d)
     if d.mode != "LSTM":
@@ -101,10 +102,10 @@ def c_against_h(d: Direction, b: int = 0, unit: int = 0, figure: Figure | None =
     for name, values in (("c", c), ("h", h)):
         label = shown if name == "h" else "c"
         dash = "-" if name == "c" else "--"
-        left.plot(values, marker=".", color=LINE_COLOURS[name], linestyle=dash, label=label)
+        left.plot(values, marker=".", color=LINE_COLORS[name], linestyle=dash, label=label)
     _time_axis(left, len(c))
     left.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, fontsize="small")
-    bound: Style = {"color": COLOURS["x"], "linewidth": 1, "linestyle": (0, (4, 3)), "zorder": 0}
+    bound: Style = {"color": COLORS["x"], "linewidth": 1, "linestyle": (0, (4, 3)), "zorder": 0}
     for ax in (left, right):
         ax.axhline(1, **bound)
         ax.axhline(-1, **bound)
@@ -126,10 +127,10 @@ def c_against_h(d: Direction, b: int = 0, unit: int = 0, figure: Figure | None =
 
 
 def cell_diagram(d: Direction, t: int, b: int = 0, unit: int = 0, ax: Axes | None = None) -> Axes:
-    """Draw step t of one unit as its cell's diagram, with the numbers that were computed there: the Axes.
+    """Draw step t of one unit as a diagram of its cell, with the numbers that were computed. Return the Axes.
 
-    The figure is `lstm_cell`, `gru_cell` or `rnn_cell`, as the trace's mode asks. The state before the step
-    is the one that it read, `h_prev` or `c_prev`.
+    The figure is `lstm_cell`, `gru_cell` or `rnn_cell`, depending on the trace's mode. The state before the
+    step is the one that it read, `h_prev` or `c_prev`.
     """
     _check_direction(d)
     if d.mode == "OWN":
@@ -170,14 +171,14 @@ def _heat_maps(figure: Figure, mode: str, values: dict[str, Array]) -> None:
     axes = figure.subplots(len(values), 1, sharex=True, squeeze=False)[:, 0]
     for ax, (name, array) in zip(axes, values.items(), strict=True):
         low, high = _range(mode, name, array)
-        colours = "viridis" if low == 0 else "RdBu_r"
+        colors = "viridis" if low == 0 else "RdBu_r"
         image = ax.imshow(
-            array.T, aspect="auto", cmap=colours, vmin=low, vmax=high, interpolation="nearest", gid=name
+            array.T, aspect="auto", cmap=colors, vmin=low, vmax=high, interpolation="nearest", gid=name
         )
-        ax.patch.set(hatch="////", edgecolor="#CCCCCC")  # seen where there is no number
+        ax.patch.set(hatch="////", edgecolor="#CCCCCC")  # visible where there is no number
         ax.yaxis.set_major_locator(MaxNLocator(nbins=3, integer=True, min_n_ticks=1))
         ax.set_ylabel(name, rotation=0, fontsize="large", fontweight="bold", labelpad=14, va="center")
-        ax.spines["left"].set(color=_colour(name), linewidth=6)
+        ax.spines["left"].set(color=_color(name), linewidth=6)
         bar = figure.colorbar(image, ax=ax, aspect=8, pad=0.01, ticks=[low, (low + high) / 2, high])
         bar.ax.set_yticklabels([f"{tick:.3g}" for tick in (low, (low + high) / 2, high)], fontsize="small")
         bar.outline.set_visible(False)
@@ -193,7 +194,7 @@ def _lines(figure: Figure, mode: str, values: dict[str, Array]) -> None:
     for ax, names in zip(axes, panels, strict=True):
         for name in names:
             line: Style = {
-                "color": _colour(name),
+                "color": _color(name),
                 "linestyle": DASHES.get(name, "-"),
                 "marker": ".",
                 "gid": name,
@@ -215,7 +216,7 @@ def _time_axis(ax: Axes, T: int) -> None:
 
 
 def _range(mode: str, name: str, array: Array) -> tuple[float, float]:
-    """The honest range of a value: its bounds where it has some, as far as its numbers where it has none."""
+    """Return the range of a value: its bounds if it has any, otherwise as far as its numbers reach."""
     largest = _largest(array)
     if name in SIGMOID:
         return 0.0, 1.0
@@ -228,7 +229,7 @@ def _range(mode: str, name: str, array: Array) -> tuple[float, float]:
 
 
 def _largest(array: Array) -> float:
-    """The largest absolute value; nan and inf, of padding or of a run that blew up, do not count."""
+    """Return the largest absolute value, without nan and inf (from padding or from a run that blew up)."""
     return float(abs(array[np.isfinite(array)]).max(initial=0.0))
 
 
@@ -237,21 +238,21 @@ def _from_to(array: Array) -> str:
     return f"from {finite.min():z.2f} to {finite.max():z.2f}" if finite.size else "without a finite number"
 
 
-def _colour(name: str) -> str:
-    return COLOURS["h" if name == "q" else name]
+def _color(name: str) -> str:
+    return COLORS["h" if name == "q" else name]
 
 
 def _check_direction(d: object) -> None:
-    """A direction, or what may hold one alone; where it holds several, its attributes raise and say so."""
+    """Check for a direction or what may contain one; if it contains several, its attributes raise."""
     if not isinstance(d, Direction):
         what = "t.layer(0).forward of `with trace(model) as t:`"
         raise TypeError(f"d: expected one direction of a trace, as {what}, got {type(d).__name__}.")
 
 
 def _shown(d: Direction) -> list[str]:
-    """The names of the gates and states that the trace saved."""
-    if d.mode == "OWN":  # what all its values are, nobody said: those that a figure has a color for
-        return [name for name in d.names if name in COLOURS and name != "x"]
+    """Return the names of the gates and states that the trace saved."""
+    if d.mode == "OWN":  # its other values are unknown: show those that have a colour
+        return [name for name in d.names if name in COLORS and name != "x"]
     names = [name for name in SHOWN[d.mode] if name in d.names]
     if not names:
         every = " ".join(SHOWN[d.mode])
@@ -260,7 +261,7 @@ def _shown(d: Direction) -> list[str]:
 
 
 def _row(d: Direction, name: str, b: int) -> Array:
-    """One row of the batch of a value: (T, width) in NumPy's float64."""
+    """Return one row of the batch of a value: (T, width) in NumPy's float64."""
     values: Tensor = getattr(d, name)
     values = values.unsqueeze(1) if values.dim() == 2 else values  # unbatched: a batch of one
     _check_index("b", b, values.shape[1], f"the batch has {values.shape[1]} rows")
@@ -273,18 +274,18 @@ def _numbers(values: Tensor) -> Array:
 
 
 def row_length(d: Direction, b: int = 0) -> int:
-    """How many steps row b has: T, or for packed input its own length."""
+    """Return the number of steps of row b: T or, for packed input, its own length."""
     T = len(_row(d, d.names[0], b))
     return T if d.lengths is None else int(d.lengths[b])
 
 
 def _resets(d: Direction, b: int) -> list[int]:
-    """The steps of row b that did not read the state which the call before them returned."""
+    """Return the steps of row b that did not read the state that the call before them returned."""
     return [step for step, *row in d.resets.nonzero().tolist() if row in ([], [b])]
 
 
 def steps_in_words(steps: list[int]) -> str:
-    """Return "step 2", "steps 2 and 4", and of more than six the first six and how many there are."""
+    """Return "step 2" or "steps 2 and 4"; if there are more than six, the first six and how many more."""
     shown = (
         in_words(steps[:6])
         if len(steps) <= 6
@@ -294,7 +295,7 @@ def steps_in_words(steps: list[int]) -> str:
 
 
 def _title(d: Direction, b: int) -> str:
-    """Module, layer and direction, and of a batch the row."""
+    """Return module, layer and direction and, for a batch, the row."""
     return d.where + f", row {b}" * (d.h_0.dim() > 1)
 
 

@@ -1,20 +1,20 @@
-"""See inside a recurrent layer: every gate, state and gradient of any call, torch.nn's layers included.
+"""See inside a recurrent layer: every gate, state and gradient of any call, of torch.nn's layers too.
 
-`trace` is the way in. The modules, ground floor first:
+`trace` is the entry point. The modules, from the bottom up:
 
-    equations.py   one step's values by name
-    layout.py      how a call's tensors lie
+    equations.py   the values of one step, by name
+    layout.py      how the tensors of a call are laid out
     whole.py       a layer and direction, all steps at once
-    recompute.py   a call once more, by these
-    compare.py     how far that is from what the module gave
-    gradients.py   what the values' gradients are
-    aside.py       what recording leaves as it was
+    recompute.py   computes a call again, with these
+    compare.py     the difference from what the module returned
+    gradients.py   the gradients of the values
+    aside.py       keeps recording from changing anything else
     record.py      hooks on the modules, and a Call for each of their calls
-    joining.py     several calls, one after the other in time, as one sequence
-    values.py      the names under which a reader finds tensors
-    view.py        what a reader holds of a module, a layer, a direction
+    joining.py     joins several calls, one after the other in time, into one sequence
+    values.py      the names under which the tensors are found
+    view.py        the traces of a module, a layer, a direction
     block.py       `with trace(model) as t:`, and t
-    statistics.py, health.py, table.py   the same in numbers and in tables
+    statistics.py, health.py, table.py   the same as numbers and as tables
 """
 
 from rnncourse.tracing.block import Trace, trace

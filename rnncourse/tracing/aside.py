@@ -1,4 +1,4 @@
-"""What recording a call must leave as it was: autograd, the random generators, autocast."""
+"""Keep what recording a call must not change: autograd, the random generators, autocast."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from rnncourse.spec import Recurrent
 
 @contextmanager
 def aside(module: Recurrent) -> Iterator[None]:
-    """In here autograd records nothing, no inference tensor is made, and no random generator moves on."""
+    """Run a block in which autograd records nothing, tensors are normal, and no random generator moves."""
     states = random_states(module)
     try:
         with torch.inference_mode(False), torch.no_grad():
@@ -22,7 +22,7 @@ def aside(module: Recurrent) -> Iterator[None]:
 
 
 def random_states(module: Recurrent) -> dict[torch.device, Tensor]:
-    """Return the random generators' states: the CPU's, and those of the accelerators the module is on."""
+    """Return the states of the random generators of the CPU and of the accelerators that the module is on."""
     devices = {parameter.device for parameter in module.parameters()}
     others = {device for device in devices if device.type not in ("cpu", "meta")}
     states = {device: torch.get_device_module(device).get_rng_state(device) for device in others}
@@ -30,6 +30,7 @@ def random_states(module: Recurrent) -> dict[torch.device, Tensor]:
 
 
 def set_random_states(states: dict[torch.device, Tensor]) -> None:
+    """Restore the states that `random_states` returned."""
     for device, state in states.items():
         if device.type == "cpu":
             torch.set_rng_state(state)
@@ -38,7 +39,7 @@ def set_random_states(states: dict[torch.device, Tensor]) -> None:
 
 
 def autocast(device: str) -> dict[str, Any]:
-    """The present autocast, as the arguments that bring it back."""
+    """Return the current autocast state as the arguments that restore it."""
     return {
         "device_type": device,
         "dtype": torch.get_autocast_dtype(device),
@@ -47,4 +48,5 @@ def autocast(device: str) -> dict[str, Any]:
 
 
 def in_backward() -> bool:
+    """Return whether a backward pass is running."""
     return torch._C._current_graph_task_id() != -1

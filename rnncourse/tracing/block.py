@@ -1,4 +1,4 @@
-"""`with trace(model) as t:`, the block in which calls are recorded, and `t`, where they are read."""
+"""`with trace(model) as t:`, the block in which calls are recorded, and `t`, from which they are read."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -26,43 +26,57 @@ def trace(
     set: Edits = NONE,
     steps: Mapping[str, Callable[..., Values]] | None = None,
 ) -> "Trace":
-    """See every gate and state of the recurrent modules in a model, torch.nn's or ours:
+    """Record every gate and state of the recurrent modules in a model, torch.nn's or ours.
 
         with trace(model) as t:
             loss_function(model(x), y).backward()
         t["encoder"].layer(0).forward.f       # (T, B, H): the forget gate
         t["encoder"].layer(0).forward.grad.f  # d loss / d f, the same shape
 
-    module: any nn.Module that has RNN, LSTM, GRU or their cells inside, or is one. layers: the indices of
-    the layers to save; names: the names of the values to save ("f", "c" …); all if None.
-    set: run with other values, {"encoder.f": 1.0}: the module's name, a dot, the value's name (of the traced
-    module itself "f" alone), and a number, a tensor that expands to (B, H), or a function of the value. What
-    reads the value reads the one set, in each layer, direction and step, and so do the model's outputs.
-    steps: cells of your own, by their names in the model: {"cell": step}. step(cell, x, h), or with two
-    states step(cell, x, h, c), returns the values of one step as a dict, h (and c) among them:
+    The model is not changed: neither its outputs, its gradients and its parameters, nor the random numbers
+    that are drawn after it. Each call is computed again by the cell's equations, and `max_error` is the
+    largest difference from what the module returned; a warning reports it if it is more than rounding.
+    Outside the block, tracing costs nothing.
+
+    A cell of your own is traced with a function that computes one step and returns its values as a dict, h
+    (and c) among them:
 
         def step(cell, x, h):
             z = torch.sigmoid(cell.gate(torch.cat((x, h), -1)))
             return {"z": z, "h": (1 - z) * h + z * torch.tanh(cell.new(x))}
 
-    Returns a Trace; its names and shapes are those of LayerTrace and DirectionTrace. Nothing of the model
-    changes: not its outputs, its gradients, its parameters, nor the random numbers drawn after it.
+    Args:
+        module: any nn.Module that is or contains an RNN, LSTM, GRU or one of their cells.
+        layers: the indices of the layers to save; all if None.
+        names: the names of the values to save ("f", "c" …); all if None.
+        set: values to replace, such as {"encoder.f": 1.0}. The key is the module's name, a dot and the
+            value's name (only "f" for the traced module itself); the new value is a number, a tensor that
+            expands to (B, H), or a function of the value. Whatever reads the value reads the new one, in each
+            layer, direction and step, and so do the model's outputs.
+        steps: the step functions of your own cells by their names in the model: {"cell": step}. They are
+            called step(cell, x, h), or step(cell, x, h, c) if there are two states.
 
-    Each call is computed again by the cell's equations, and `max_error` says how far that is from what the
-    module gave; beyond rounding, a warning says it. While nothing is traced, nothing costs anything.
-    Raises TypeError for what is no module, or one that can't be seen into (torch.jit's, torch.compile's,
-    quantized), ValueError for one without recurrent modules, and for layers and names that none of them has.
+    Returns:
+        A Trace. LayerTrace and DirectionTrace list its names and shapes.
+
+    Raises:
+        TypeError: `module` is not a module, or tracing cannot look inside it (torch.jit, torch.compile,
+            quantized).
+        ValueError: there is no recurrent module, or none of them has such a layer or value.
     """
     return Trace(module, layers, names, set, steps)
 
 
 class Trace(ModuleTrace):
-    """The calls recorded in a block, read after it.
+    """The calls recorded in a block, to be read after it.
 
-    t["encoder"]: the one call of the module of that name, a LayerTrace ("" is the traced module itself); of a
-    cell all its calls, one time step each, a CellTrace. t["encoder", k]: call k of several. modules: the
-    names. nbytes: the memory that the values take. If one module alone was called, and once, that call's
-    attributes are reached from t: `t.f`, `t.layer(0)`.
+    t["encoder"] is the call of the module with that name, a LayerTrace; "" is the traced module itself. For a
+    cell it is a CellTrace of all its calls, one time step each. t["encoder", k] is call k of several. If only
+    one module was called, and once, t has the attributes of that call: `t.f`, `t.layer(0)`.
+
+    Attributes:
+        modules: the names of the recurrent modules.
+        nbytes: the memory that the values take.
     """
 
     def __init__(
@@ -97,7 +111,7 @@ class Trace(ModuleTrace):
                 if wanted_layers is None or k in wanted_layers or k - plan.num_layers in wanted_layers
             ]
             values = [value for value in plan.names if wanted_names is None or value in wanted_names]
-            if name in own:  # its first call tells which of them it has
+            if name in own:  # its first call shows which of them it has
                 values = sorted(wanted_names or ())
             if inner not in by_module:
                 by_module[inner] = Watched(inner, name, plan, saved if values or name in own else (), values)
@@ -127,7 +141,7 @@ class Trace(ModuleTrace):
         return sorted({*super().__dir__(), *(dir(self[only.name]) if only else ())})
 
     def directions(self) -> list[DirectionTrace]:
-        """Return each layer and direction of all modules that were called, those of several calls joined."""
+        """Return each layer and direction of all modules that were called, with several calls joined."""
         self._check_read()
         called = [
             watched
@@ -137,21 +151,22 @@ class Trace(ModuleTrace):
         return [d for watched in called for d in directions_of(self[watched.name])]
 
     def scalars(self) -> dict[str, float]:
-        """Return all directions' scalars, "encoder, layer 0, reverse/f above 0.95" and so on."""
+        """Return the scalars of all directions: "encoder, layer 0, reverse/f above 0.95" and so on."""
         return {f"{d.where}/{name}": value for d in self.directions() for name, value in d.scalars().items()}
 
     @property
     def health(self) -> Health:
-        """Which gates stand open or shut, which units are dead, where the gradient goes: a table."""
+        """A table of open and closed gates, dead units and gradients."""
         return Health(self.directions())
 
     @property
     def modules(self) -> list[str]:
-        """The names of the recurrent modules; one that the model has under two names has both here."""
+        """The names of the recurrent modules; a module with two names in the model has both here."""
         return list(self._watched)
 
     @property
     def nbytes(self) -> int:
+        """The memory that the values take, in bytes."""
         return sum(call.nbytes for watched in self._recorder.watched for call in watched.calls)
 
     def __getitem__(self, key: str | tuple[str, int]) -> ModuleTrace:  # type: ignore[override]
@@ -196,7 +211,7 @@ class Trace(ModuleTrace):
         raise AttributeError(f"t.{name}: more than one call was recorded. Say which, as in {say}")
 
     def _only(self) -> Watched | None:
-        """Return the one module that was called, if its calls are one loop; its attributes are here too."""
+        """Return the only module that was called, if its calls form one loop: its attributes are t's too."""
         called = [watched for watched in self._recorder.watched if watched.calls]
         return called[0] if len(called) == 1 and follow_each_other(called[0].calls) else None
 
@@ -245,7 +260,7 @@ class Trace(ModuleTrace):
 
 
 def _own_cells(module: nn.Module, steps: Mapping[str, object]) -> dict[str, Any]:
-    """The cells for which the user gave a step, by name."""
+    """Return the cells for which the user passed a step, by name."""
     inside = dict(module.named_modules(remove_duplicate=False)) if isinstance(module, nn.Module) else {}
     for name, step in steps.items():
         if name not in inside:
@@ -258,7 +273,7 @@ def _own_cells(module: nn.Module, steps: Mapping[str, object]) -> dict[str, Any]
 
 
 def _find(module: nn.Module, own: dict[str, Any]) -> tuple[dict[str, Recurrent], dict[str, str]]:
-    """The recurrent modules by name, and by name, why others can't be seen into."""
+    """Return the recurrent modules by name, and the reasons why others cannot be traced, by name."""
     if isinstance(module, type):
         raise TypeError(f"module: expected a module, got the class {module.__name__}: build one first.")
     if not isinstance(module, nn.Module):
@@ -321,7 +336,7 @@ def _wanted_names(names: object, plans: dict[str, Plan]) -> set[str] | None:
     if not wanted:
         raise TypeError(f"names: expected a list of values' names, such as ['h'], got {names!r}.")
     there = {WORDS[plan.mode]: plan.names for plan in plans.values()}
-    own = any(plan.mode == "OWN" for plan in plans.values())  # it may have a value of any name
+    own = any(plan.mode == "OWN" for plan in plans.values())  # such a cell may have a value of any name
     for name in wanted:
         if not own and not any(name in values for values in there.values()):
             have = "; ".join(f"{kind} has {', '.join(values)}" for kind, values in there.items())

@@ -1,11 +1,11 @@
-"""One time step of each cell as in steps.py, but giving every value by its name, not the new state alone.
+"""Compute one time step of each cell as in steps.py, but return every value by its name.
 
 A letter is a gate or state, `a_i` a gate's pre-activation, `q` the h that a projection reads, `hh_n` the
-state's part of the GRU's candidate. Shapes as in steps.py: (b_t, H) each, but x (b_t, I), and h (b_t, P)
-where there is a projection.
+state's part of the GRU's candidate. Shapes are as in steps.py: (b_t, H) each, except x (b_t, I) and, with a
+projection, h (b_t, P).
 
-The equations stand twice: steps.py is the page on which they are read, here each value has a name and may be
-set. The tests hold the two together, to the last bit.
+The equations are written twice: steps.py is the page on which they are read; here each value has a name and
+can be set. The tests compare the two, to the last bit.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ from torch.nn.functional import linear
 from rnncourse import shapes
 from rnncourse.steps import NONLINEARITIES
 
-# By mode, torch's name for the kind of cell; "OWN" is a cell whose step the user gave.
+# By mode, torch's name for the kind of cell; "OWN" is a cell whose step the user passed.
 GATES = {"LSTM": shapes.GATES[4], "GRU": shapes.GATES[3], "RNN_TANH": "", "RNN_RELU": "", "OWN": ""}
 WORDS = {
     "LSTM": "an LSTM",
@@ -30,13 +30,13 @@ WORDS = {
 INITIAL = ("h_0", "c_0")
 
 Values = dict[str, Tensor]
-# By a value's name what `trace(..., set=...)` puts in its place: a number, a tensor, a function of the value
+# By a value's name, what `trace(..., set=...)` replaces it with: a number, a tensor, a function of the value
 Edits = Mapping[str, float | Tensor | Callable[[Tensor], Tensor]]
 NONE: Edits = {}
 
 
 class Editable(Values):
-    """A step's values by name; one that is to be set is what it is set to, for all that reads it after."""
+    """The values of a step by name. If a value is to be set, every later reader gets what it is set to."""
 
     def __init__(self, edits: Edits, values: Values) -> None:
         super().__init__(values)
@@ -49,7 +49,7 @@ class Editable(Values):
         elif new is not None:
             value = torch.as_tensor(new, dtype=value.dtype, device=value.device).expand_as(value).clone()
             if torch.is_grad_enabled():
-                value.requires_grad_()  # so that it has a gradient to be traced
+                value.requires_grad_()  # so that its gradient can be traced
         super().__setitem__(name, value)
 
 
@@ -63,7 +63,7 @@ def rnn_values(
     nonlinearity: str = "tanh",
     edits: Edits = NONE,
 ) -> Values:
-    """What rnn_step computes, named: x a h."""
+    """Compute what rnn_step computes, by name: x a h."""
     v = Editable(edits, {"x": x})
     v["a"] = linear(x, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)
     v["h"] = NONLINEARITIES[nonlinearity](v["a"])
@@ -81,7 +81,7 @@ def lstm_values(
     weight_hr: Tensor | None = None,
     edits: Edits = NONE,
 ) -> Values:
-    """What lstm_step computes, named: x a_i a_f a_g a_o i f g o c h, and q before h with a projection."""
+    """Compute what lstm_step computes, by name: x a_i a_f a_g a_o i f g o c h, and q with a projection."""
     a = linear(x, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)  # (b_t, 4H)
     v = Editable(edits, {"x": x})
     v["a_i"], v["a_f"], v["a_g"], v["a_o"] = a.chunk(4, dim=-1)
@@ -105,7 +105,7 @@ def gru_values(
     bias_hh: Tensor | None = None,
     edits: Edits = NONE,
 ) -> Values:
-    """What gru_step computes, named: x a_r a_z r z hh_n a_n n h."""
+    """Compute what gru_step computes, by name: x a_r a_z r z hh_n a_n n h."""
     ih_r, ih_z, ih_n = linear(x, weight_ih, bias_ih).chunk(3, dim=-1)
     hh_r, hh_z, hh_n = linear(h, weight_hh, bias_hh).chunk(3, dim=-1)
     v = Editable(edits, {"x": x})
@@ -126,7 +126,7 @@ EQUATIONS: dict[str, Callable[..., Values]] = {
 
 
 def names_of(mode: str, projected: bool = False) -> tuple[str, ...]:
-    """The names of a step's values, about in the order in which they are computed."""
+    """Return the names of a step's values, roughly in the order in which they are computed."""
     gates = GATES[mode]
     rest = {"LSTM": ("c", *["q"] * projected), "GRU": ("hh_n",)}.get(mode, ())
     return ("x", *(f"a_{gate}" for gate in gates), *(() if gates else ("a",)), *gates, *rest, "h")

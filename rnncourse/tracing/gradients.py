@@ -1,4 +1,4 @@
-"""The gradient of every value of a call, from the gradients that reached what the call returned."""
+"""Compute the gradient of every value of a call from the gradients that reached its results."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,19 +21,20 @@ Result = TypeVar("Result", Tensor, Tensor | None)
 
 @dataclass
 class Replay:
-    """What it takes to compute a call again under autograd, and the gradients that reached its results."""
+    """The data to compute a call again under autograd, and the gradients that reached its results."""
 
-    inputs: Inputs  # copies: the user or an optimizer may change the originals before the block ends
+    # Copies: the user or an optimizer may change the originals before the block ends.
+    inputs: Inputs
     autocast: dict[str, Any]  # torch.autocast's arguments
     results: int
     arrived: dict[int, Tensor] = field(default_factory=dict)  # by result, the sum over all backward passes
-    ran: dict[Place, whole.Ran] = field(default_factory=dict)  # the loops, where they were saved
-    h_reads_c: bool = False  # of a cell: whether what arrives at c comes in part through h
+    ran: dict[Place, whole.LayerRun] = field(default_factory=dict)  # the loops, if they were saved
+    h_reads_c: bool = False  # of a cell: whether the gradient that arrives at c includes the part through h
     handles: list[RemovableHandle] = field(default_factory=list)
 
     @classmethod
     def of(cls, plan: Plan, inputs: Inputs, autocast: dict[str, Any], results: Sequence[Tensor]) -> "Replay":
-        """A replay of the call with these results, which begins to listen for their gradients."""
+        """Return a replay of the call with these results, and start listening for their gradients."""
         replay = cls(inputs, autocast, len(results))
         if plan.is_cell and plan.has_cell_state:
             h, c = results
@@ -48,6 +49,7 @@ class Replay:
         self.arrived[k] = self.arrived[k] + gradient if k in self.arrived else gradient.clone()
 
     def stop_listening(self) -> None:
+        """Remove the hooks on the results."""
         for handle in self.handles:
             handle.remove()
 
@@ -55,10 +57,10 @@ class Replay:
 def gradients(
     plan: Plan, layout: Layout, replay: Replay, places: Sequence[Place], names: Sequence[str]
 ) -> dict[Place, Values]:
-    """d loss / d value, for the values of these names and for h_0 and c_0, laid out as the values are.
+    """Return d loss / d value for the values of these names and for h_0 and c_0, laid out as the values are.
 
-    The call is recomputed under autograd, and its graph is gone when this returns. Of an x that two
-    directions read, each direction has its own part.
+    The call is recomputed under autograd, and its graph is freed when this returns. If two directions read
+    the same x, each has its own part of the gradient.
     """
     if not places:
         return {}
@@ -78,8 +80,9 @@ def gradients(
         again = recompute(plan, layout, inputs, {layer for layer, _ in places}, plan.names, step_by_step=True)
         dh, dc = arrived if replay.h_reads_c else (None, None)
         if dh is not None and dc is not None:
-            # Where a cell is made of torch's single operations, h = o * tanh(c) reads the very c that it
-            # returns, and c's gradient has that part in it already. Its own comes back through h below.
+            # If a cell is built from torch's single operations, h = o * tanh(c) reads the same c that it
+            # returns, so the gradient of c already includes that part. Subtract it: the recomputation
+            # below sends it through h again.
             h, c = (again.steps[places[0]][0][name] for name in ("h", "c"))
             (through_h,) = torch.autograd.grad(h, c, dh.squeeze(0), retain_graph=True)
             arrived[1] = dc - through_h
@@ -101,7 +104,7 @@ def gradients(
 def _all_steps_at_once(
     plan: Plan, layout: Layout, replay: Replay, places: Sequence[Place], names: Sequence[str]
 ) -> dict[Place, Values]:
-    """What `gradients` gives, by the backward pass of bptt.py: one layer and direction after the other."""
+    """Compute what `gradients` returns with bptt.py's backward pass, one layer and direction at a time."""
     inputs, rows, ran = replay.inputs, replay.inputs.rows, replay.ran
     for layer in range(plan.num_layers if not ran else 0):
         if layer in inputs.masks:
@@ -143,12 +146,12 @@ def _all_steps_at_once(
 
 
 def results_of(plan: Plan, outputs: Outputs) -> list[Tensor]:
-    """What a recomputed call returns: of a layer output, h_n, c_n, of a cell h, c; rows and states packed."""
+    """Return the results of a recomputed call: of a layer output, h_n, c_n, of a cell h, c; all packed."""
     return outputs.final if plan.is_cell else [outputs.rows, *outputs.final]
 
 
 def packed(plan: Plan, layout: Layout, results: Sequence[Result]) -> list[Result]:
-    """The module's own results, or their gradients, laid out as `results_of` gives them."""
+    """Return the module's own results, or their gradients, laid out as `results_of` returns them."""
     forms: list[Callable[[Tensor], Tensor]] = [layout.states] * len(results)
     if not plan.is_cell:
         forms[0] = layout.rows
@@ -156,9 +159,9 @@ def packed(plan: Plan, layout: Layout, results: Sequence[Result]) -> list[Result
 
 
 def _reads(node: Node | None, other: Node | None) -> bool:
-    """Whether `other`, a node of autograd's graph, lies shortly below `node`, as c does below h."""
+    """Return whether `other`, a node of autograd's graph, is a few levels below `node`, as c is below h."""
     level = {node}
-    for _ in range(4):  # in h = o * tanh(c) two below; autocast may put a cast between
+    for _ in range(4):  # in h = o * tanh(c) two levels; autocast may insert a cast
         level = {below for above in level if above for below, _ in above.next_functions}
         if other in level:
             return other is not None

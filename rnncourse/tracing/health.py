@@ -1,4 +1,4 @@
-"""Is a layer alive: gates that stand open or shut, units that never change, gradients, nan."""
+"""Check whether a layer is alive: gates that stay open or closed, units that never change, gradients, nan."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ SHUT, OPEN = 0.05, 0.95
 
 
 def scalars(d: "Direction") -> dict[str, float]:
-    """Return the numbers that `Direction.scalars` names."""
+    """Return the numbers that `Direction.scalars` describes."""
     found: dict[str, float] = {}
     for name in d.names:
         if name in SIGMOID:
@@ -43,7 +43,7 @@ def _share(there: Tensor) -> float:
 
 
 class Health(Tabled):
-    """A line for each layer and direction: `print(t.health)`. Its numbers: `t.scalars()`."""
+    """A table with a line for each layer and direction: `print(t.health)`. Its numbers: `t.scalars()`."""
 
     def __init__(self, directions: Sequence["Direction"]) -> None:
         self._directions = directions

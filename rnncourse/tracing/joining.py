@@ -1,7 +1,7 @@
-"""Several calls, one after the other in time, as one sequence: a loop over a cell, or over a layer.
+"""Join several calls, one after the other in time, into one sequence: a loop over a cell, or over a layer.
 
-A place is one layer in one direction. Each value is (T, B, ·) over all calls, or (T, ·) without a batch.
-Where the batch gets smaller from call to call, the rows that have ended are nan.
+A place is one layer in one direction. Each value is (T, B, ·) over all calls, or (T, ·) without a batch. If
+the batch shrinks from call to call, the rows that have ended are nan.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from rnncourse.tracing.record import Call
 
 
 def follow_each_other(calls: Sequence[Call]) -> bool:
-    """Whether the calls are a loop over time, of a cell, or of a layer step by step or in chunks."""
+    """Return whether the calls are a loop over time: of a cell, or of a layer step by step or in chunks."""
     if len(calls) == 1 or calls[0].plan.is_cell:
         return True
     if any(call.layout.packed or call.layout.batch_first != calls[0].layout.batch_first for call in calls):
@@ -26,7 +26,7 @@ def follow_each_other(calls: Sequence[Call]) -> bool:
 
 
 def check_rows(name: str, calls: Sequence[Call]) -> None:
-    """Raise LookupError where the batch gets larger: whose row is whose can't be known then."""
+    """Raise LookupError if the batch grows: then nobody can know which row continues which."""
     sizes = [call.layout.batch_sizes[0] for call in calls]
     for k, (before, after) in enumerate(pairwise(sizes), start=1):
         if after > before or calls[k].layout.unbatched != calls[0].layout.unbatched:
@@ -38,14 +38,14 @@ def check_rows(name: str, calls: Sequence[Call]) -> None:
 
 
 def values_over(calls: Sequence[Call], place: Place) -> Values:
-    """The saved values, by name."""
+    """Return the saved values by name."""
     return _over_time(calls, [call.values[place] for call in calls])
 
 
 def gradients_over(calls: Sequence[Call], place: Place) -> Values:
-    """The values' gradients by name, and those of the first initial states; none if no gradient came.
+    """Return the gradients of the values and of the first initial states by name; none if no gradient came.
 
-    A call that no gradient reached, among others that one did, has zeros.
+    If gradients reached only some of the calls, those of the others are zeros.
     """
     if not any(call.gradients for call in calls):
         return {}
@@ -56,21 +56,21 @@ def gradients_over(calls: Sequence[Call], place: Place) -> Values:
 
 
 def mask_over(calls: Sequence[Call], layer: int) -> Tensor | None:
-    """What dropout multiplied onto the input of this layer; None if a call had no dropout there."""
+    """Return the mask by which dropout multiplied this layer's input; None if a call had no dropout."""
     if not all(layer in call.masks for call in calls):
         return None
     return _joined([call.masks[layer] for call in calls], calls[0].layout.unbatched)
 
 
 def read_by_each_step(calls: Sequence[Call], place: Place, state: str) -> Tensor:
-    """The h, or the c, that each step read: the one after the step before it, at first the initial one."""
+    """Return the h or c that each step read: that of the step before, and for the first the initial one."""
     parts = []
     for call in calls:
         after, initial = call.values[place][state], call.initial[place]["hc".index(state)].unsqueeze(0)
         reverse, lengths = place[1], call.layout.lengths
         before = torch.cat([after[1:], initial] if reverse else [initial, after[:-1]])
         for b, length in enumerate([] if lengths is None else lengths.tolist()):
-            before[length:, b] = torch.nan  # steps that the row does not have
+            before[length:, b] = torch.nan  # the row does not have these steps
             if reverse:
                 before[length - 1, b] = initial[0, b]
         parts.append(before)
@@ -78,7 +78,7 @@ def read_by_each_step(calls: Sequence[Call], place: Place, state: str) -> Tensor
 
 
 def resets(calls: Sequence[Call], place: Place) -> Tensor:
-    """Where a step did not read the state that the call before it returned: bool, (T, B) or (T)."""
+    """Return where a step did not read the state that the call before it returned: bool, (T, B) or (T)."""
     plan, unbatched, B = calls[0].plan, calls[0].layout.unbatched, calls[0].layout.batch_sizes[0]
     row, parts = plan.places.index(place), []
     for k, call in enumerate(calls):
@@ -95,7 +95,7 @@ def resets(calls: Sequence[Call], place: Place) -> Tensor:
 
 
 def lengths_of(calls: Sequence[Call]) -> Tensor | None:
-    """Of packed input, or of calls on fewer and fewer rows, the number of steps of each row, (B)."""
+    """Return the number of steps of each row, (B), for packed input or a shrinking batch; otherwise None."""
     if len(calls) == 1:
         return calls[0].layout.lengths
     sizes = [(call.layout.batch_sizes[0], len(call.layout.batch_sizes)) for call in calls]
@@ -105,7 +105,7 @@ def lengths_of(calls: Sequence[Call]) -> Tensor | None:
 
 
 def output_over(calls: Sequence[Call]) -> Tensor | PackedSequence:
-    """The outputs of a layer's calls, laid out as each of them."""
+    """Return the outputs of a layer's calls as one, laid out as each of them is."""
     outputs = [call.output for call in calls if call.output is not None]
     if isinstance(outputs[0], PackedSequence) or len(outputs) == 1:
         return outputs[0]
@@ -116,7 +116,7 @@ def output_over(calls: Sequence[Call]) -> Tensor | PackedSequence:
 
 
 def largest(errors: Iterable[float]) -> float:
-    """The largest, or nan if one of them is: max would lose it."""
+    """Return the largest error, or nan if one of them is nan, which max would lose."""
     found = list(errors)
     return next((error for error in found if error != error), max(found))
 
@@ -127,13 +127,13 @@ def _over_time(calls: Sequence[Call], by_call: Sequence[Values]) -> Values:
 
 
 def _zeros(call: Call, place: Place) -> Values:
-    """A zero for each value and initial state."""
+    """Return zeros for each value and initial state."""
     values = call.values[place] | dict(zip(INITIAL, call.initial[place], strict=False))
     return {name: torch.zeros_like(value) for name, value in values.items()}
 
 
 def _joined(parts: Sequence[Tensor], unbatched: bool) -> Tensor:
-    """(T_k, b_k, ·) of each call, unbatched (T_k, ·): (T, B, ·), nan where b_k is smaller than B."""
+    """Join (T_k, b_k, ·) of each call, unbatched (T_k, ·), to (T, B, ·), with nan where b_k < B."""
     if len(parts) == 1:
         return parts[0]
     if unbatched or parts[0].shape[1] == parts[-1].shape[1]:

@@ -1,4 +1,4 @@
-"""How the tensors of one call lie: from the caller's axes to packed rows, and from steps to (T, B, ·)."""
+"""Convert the tensors of one call: from the caller's axes to packed rows, and from steps to (T, B, ·)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from rnncourse.spec import Cell, Recurrent
 
 @dataclass(frozen=True)
 class Layout:
-    """How the tensors of one call lie: from the caller's axes to packed rows, and from steps to (T, B, ·)."""
+    """The layout of one call's tensors: the caller's axes, packed rows (N, ·), and values (T, B, ·)."""
 
     batch_sizes: tuple[int, ...]
     batch_first: bool = False
@@ -24,6 +24,7 @@ class Layout:
 
     @classmethod
     def of(cls, module: Recurrent, input: Tensor | PackedSequence, is_cell: bool) -> "Layout":
+        """Return the layout of a call with this input."""
         if isinstance(input, PackedSequence):
             sizes = tuple(input.batch_sizes.tolist())
             return cls(sizes, False, False, False, True, input.sorted_indices, input.unsorted_indices)
@@ -37,7 +38,7 @@ class Layout:
         return cls((B,) * T, batch_first=module.batch_first)
 
     def rows(self, sequence: Tensor | PackedSequence) -> Tensor:
-        """A layer's input or output, or a cell's, as rows (N, ·)."""
+        """Return the input or output of a layer or a cell as rows (N, ·)."""
         if isinstance(sequence, PackedSequence):
             return sequence.data
         if self.packed:
@@ -49,7 +50,7 @@ class Layout:
         return (sequence.transpose(0, 1) if self.batch_first else sequence).flatten(0, 1)
 
     def states(self, state: Tensor) -> Tensor:
-        """A state as the caller has it, as (S, B, ·) with the longest sequence first."""
+        """Return the caller's state as (S, B, ·) with the longest sequence first."""
         if self.unbatched:
             state = state.unsqueeze(-2)
         if self.is_cell:
@@ -57,9 +58,9 @@ class Layout:
         return state if self.sorted_indices is None else state.index_select(1, self.sorted_indices)
 
     def over_time(self, steps: Sequence[Tensor]) -> Tensor:
-        """One value's steps, (b_t, ·) each, as (T, B, ·) in the caller's order of the batch, or (T, ·).
+        """Stack the steps of a value, (b_t, ·) each, to (T, B, ·) in the caller's batch order, or (T, ·).
 
-        Where a sequence has no step any more, it is nan.
+        After the end of a sequence, the values are nan.
         """
         B = self.batch_sizes[0]
         if self.batch_sizes[-1] == B:
@@ -71,7 +72,7 @@ class Layout:
         return self._as_called(values, 1)
 
     def as_called(self, rows: Tensor, template: Tensor | PackedSequence) -> Tensor | PackedSequence:
-        """A layer's output, rows (N, ·), in the form of its input, the template; a cell's h alike."""
+        """Return a layer's output or a cell's h, rows (N, ·), in the form of its input, the template."""
         if isinstance(template, PackedSequence):
             return PackedSequence(rows, *template[1:])
         if self.unbatched:
@@ -80,7 +81,7 @@ class Layout:
         return output.transpose(0, 1) if self.batch_first else output
 
     def state_as_called(self, state: Tensor) -> Tensor:
-        """A state (S, B, ·) as the caller has it."""
+        """Return a state (S, B, ·) in the caller's layout."""
         if self.unsorted_indices is not None:
             state = state.index_select(1, self.unsorted_indices)
         if self.unbatched:
@@ -88,13 +89,13 @@ class Layout:
         return state.squeeze(0) if self.is_cell else state
 
     def rows_over_time(self, rows: Tensor) -> Tensor:
-        """One value's rows, (N, ·), as `over_time` lays its steps out; where it can, in the same memory."""
+        """Lay the rows of one value, (N, ·), out as `over_time` does, in the same memory if possible."""
         if self.batch_sizes[-1] != self.batch_sizes[0]:
             return self.over_time(rows.split(self.batch_sizes))
         return self._as_called(rows.unflatten(0, (len(self.batch_sizes), self.batch_sizes[0])), 1)
 
     def initial_as_called(self, state: Tensor) -> Tensor:
-        """One layer and direction's state, (B, ·), in the caller's order; of an unbatched call, (·)."""
+        """Return the state of one layer and direction, (B, ·), in the caller's order; unbatched, (·)."""
         return self._as_called(state.clone(), 0)
 
     def _as_called(self, values: Tensor, batch: int) -> Tensor:
@@ -104,7 +105,7 @@ class Layout:
 
     @property
     def lengths(self) -> Tensor | None:
-        """Of a packed call, each sequence's number of steps, (B), in the caller's order."""
+        """For a packed call, each sequence's number of steps, (B), in the caller's order; otherwise None."""
         if not self.packed:
             return None
         sizes = torch.tensor(self.batch_sizes)

@@ -1,7 +1,7 @@
-"""A recurrent module's call once more, step by step: what its fused kernel computes and does not show.
+"""Compute a recurrent module's call again, step by step: what its fused kernel computes and does not show.
 
-As in layers.py every batch is packed: rows (N, ·) of all steps, batch_sizes[t] of them for step t, states
-(B, ·) with the longest sequence first. A cell's call is a layer's over one step.
+As in layers.py every batch is packed: rows (N, ·) of all steps, batch_sizes[t] of them for step t, and states
+(B, ·) with the longest sequence first. A cell's call is a layer's call of one step.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -23,29 +23,32 @@ Weights = dict[Place, dict[str, Tensor]]  # by the names of a step's arguments
 
 @dataclass(frozen=True)
 class Plan:
-    """What is needed of a recurrent module to compute its calls again."""
+    """What must be known of a recurrent module to compute its calls again."""
 
-    mode: str  # "LSTM", "GRU", "RNN_TANH", "RNN_RELU"; "OWN" of a cell whose step the user gave
+    mode: str  # "LSTM", "GRU", "RNN_TANH", "RNN_RELU"; "OWN" for a cell whose step the user passed
     is_cell: bool = False
     num_layers: int = 1
     bidirectional: bool = False
     projected: bool = False
     edits: Edits = field(default_factory=dict)  # what trace was asked to set
-    step: Callable[..., Values] | None = None  # of an "OWN" cell: x, *state -> values by name
-    own_names: tuple[str, ...] = ()  # those values' names, known after the first call
+    step: Callable[..., Values] | None = None  # for an "OWN" cell: (x, *state) -> values by name
+    own_names: tuple[str, ...] = ()  # the names of these values, known after the first call
     two_states: bool = False  # whether its state is (h, c)
 
     @classmethod
     def of(cls, module: Recurrent) -> "Plan":
+        """Return the plan of a recurrent module of torch.nn or ours."""
         spec = Spec.of(module, "module")
         return cls(spec.mode, spec.is_cell, spec.L, spec.bidirectional, bool(spec.proj_size))
 
     @property
     def has_cell_state(self) -> bool:
+        """Whether the state is a pair (h, c)."""
         return self.mode == "LSTM" or self.two_states
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The names of the values of a step."""
         if self.mode == "OWN":
             return self.own_names
         return names_of(self.mode, self.projected)
@@ -57,12 +60,12 @@ class Plan:
         return [(layer, reverse) for layer in range(self.num_layers) for reverse in directions]
 
     def weights(self, module: Recurrent, computed: Mapping[str, Tensor]) -> Weights:
-        """The module's present weights; those that are computed at each reading are not read again.
+        """Return the current weights, as autograd's leaves; parametrized ones come from `computed`.
 
-        They are autograd's, not detached.
+        They are not computed again, since that could change them.
         """
         if self.step is not None:
-            return {place: {} for place in self.places}  # its step reads its own
+            return {place: {} for place in self.places}  # its step reads the weights itself
         spec = Spec.of(module, "module")
         found = {}
         for place in spec.places:
@@ -74,7 +77,7 @@ class Plan:
         return found
 
     def dropout(self, module: Recurrent) -> float:
-        """The probability with which a call now drops an entry between two layers."""
+        """Return the probability with which a call now drops an entry between two layers."""
         if isinstance(module, Layer) and module.training and self.num_layers > 1:
             return module.dropout
         return 0.0
@@ -82,27 +85,27 @@ class Plan:
 
 @dataclass
 class Inputs:
-    """All that a call depends on. Dropout's masks are among it: drawn once, they serve each recomputation."""
+    """Everything that a call depends on. Dropout masks are drawn once and reused by each recomputation."""
 
     rows: Tensor  # (N, I)
     initial: dict[Place, list[Tensor]]  # h, or h and c, (B, ·) each
     weights: Weights
     drop: float
-    masks: dict[int, Tensor] = field(default_factory=dict)  # for each layer that reads through one, (N, D*H)
+    masks: dict[int, Tensor] = field(default_factory=dict)  # by the layer that reads through it, (N, D*H)
 
 
 @dataclass
 class Outputs:
-    """What a call gives, and on the way gave."""
+    """The results of a call, and the values on the way to them."""
 
     rows: Tensor  # (N, D*H)
     final: list[Tensor]  # h_n, or h_n and c_n, (S, B, ·) each
-    steps: dict[Place, list[Values]] = field(default_factory=dict)  # of a loop of steps: each step's values
-    values: dict[Place, Values] = field(default_factory=dict)  # of all steps at once: (N, ·) each
-    ran: dict[Place, whole.Ran] = field(default_factory=dict)  # if asked for: what the gradients need
+    steps: dict[Place, list[Values]] = field(default_factory=dict)  # step by step: the values of each step
+    values: dict[Place, Values] = field(default_factory=dict)  # all steps at once: (N, ·) each
+    ran: dict[Place, whole.LayerRun] = field(default_factory=dict)  # with `keep`: what the gradients need
 
     def over_time(self, layout: Layout, place: Place) -> Values:
-        """The saved values, by name. Those of each step are let go as they are copied."""
+        """Return the saved values by name. Those of each step are freed as soon as they are copied."""
         if place in self.values:
             return {name: layout.rows_over_time(value) for name, value in self.values[place].items()}
         steps = self.steps[place]
@@ -112,7 +115,7 @@ class Outputs:
 def initial_states(
     plan: Plan, layout: Layout, weights: Weights, rows: Tensor, hx: Any
 ) -> dict[Place, list[Tensor]]:
-    """h, or h and c, before each layer and direction's first step, (B, ·) each: of hx, or zeros."""
+    """Return h, or h and c, before each layer and direction's first step, (B, ·) each: from hx, or zeros."""
     if hx is None:
         widths = {place: state_widths(plan, w) for place, w in weights.items()}
         B = layout.batch_sizes[0]
@@ -122,7 +125,7 @@ def initial_states(
 
 
 def state_widths(plan: Plan, weights: dict[str, Tensor]) -> list[int]:
-    """How wide h is, or h and c: weight_hh reads h, and weight_ih has H rows for each gate."""
+    """Return the widths of h, or of h and c: weight_hh reads h, and weight_ih has H rows for each gate."""
     h = weights["weight_hh"].size(1)
     return [h, weights["weight_ih"].size(0) // 4] if plan.has_cell_state else [h]
 
@@ -136,10 +139,10 @@ def recompute(
     step_by_step: bool = False,
     keep: bool = False,
 ) -> Outputs:
-    """The call once more; of these layers, the values of these names are saved.
+    """Compute the call again, and save the values of these names in these layers.
 
-    All steps at once where whole.py serves, unless `step_by_step`, in which each step has tensors of its own.
-    Dropout's masks that `inputs` lacks are drawn as torch draws them on a CPU, and left there.
+    All steps are computed at once if whole.py can, unless `step_by_step` asks for tensors of each step.
+    Missing dropout masks are drawn as torch draws them on a CPU, and added to `inputs`.
     """
     rows, finals = inputs.rows, list[State]()
     found = Outputs(rows, [])
@@ -173,7 +176,7 @@ def recompute(
 
 
 def _recorder(plan: Plan, names: Collection[str]) -> tuple[Callable[..., State], list[Values]]:
-    """A step for `unroll`, and the list to which it appends each step's values of these names."""
+    """Return a step for `unroll`, and the list to which it appends each step's values of these names."""
     saved: list[Values] = []
 
     def step(x_t: Tensor, state: State, weights: Mapping[str, Tensor]) -> State:

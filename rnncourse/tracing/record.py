@@ -1,7 +1,7 @@
-"""Hooks on the recurrent modules of a model: each call is computed again, and its values are saved.
+"""Record calls with hooks on the recurrent modules of a model: compute each call again and save its values.
 
-A call is recomputed at once, without gradients, for its values. Where a backward pass inside the block
-reaches what it returned, it is recomputed again at the block's end, for the gradients: one call at a time.
+Each call is recomputed at once, without gradients, for its values. If a backward pass inside the block
+reaches its results, it is recomputed again at the end of the block, for the gradients: one call at a time.
 """
 
 import math
@@ -29,22 +29,22 @@ from rnncourse.tracing.gradients import Replay, gradients, packed, results_of
 from rnncourse.tracing.layout import Layout
 from rnncourse.tracing.recompute import Inputs, Plan, Weights, initial_states, recompute
 
-LOOPS = 2**28  # bytes. Up to this much is held to save a second loop for the gradients
-LIMIT = 2**30  # bytes. A block that is about to save more says so first
+LOOPS = 2**28  # bytes to hold at most, so that the gradients need no second loop
+LIMIT = 2**30  # bytes. A block that is about to save more warns first
 FORWARDS = {kind.forward for kind in get_args(Recurrent)}
 
 
 @dataclass
 class Call:
-    """One call: values (T, B, ·), unbatched (T, ·), in the caller's order of the batch."""
+    """One call: values (T, B, ·), unbatched (T, ·), in the caller's batch order."""
 
     plan: Plan
     layout: Layout
     values: dict[Place, Values]
     initial: dict[Place, list[Tensor]]  # h_0, or h_0 and c_0, (B, ·) each
-    masks: dict[int, Tensor]  # dropout's, by the layer that reads through it
-    output: Tensor | PackedSequence | None  # None of a cell
-    final: list[Tensor]  # h_n, or h_n and c_n; of a cell h, or h and c
+    masks: dict[int, Tensor]  # of dropout, by the layer that reads through it
+    output: Tensor | PackedSequence | None  # None for a cell
+    final: list[Tensor]  # h_n, or h_n and c_n; for a cell h, or h and c
     max_error: float
     given: bool  # whether it was called with a state
     replay: Replay | None
@@ -53,6 +53,7 @@ class Call:
 
     @property
     def nbytes(self) -> int:
+        """The memory that all its tensors take, in bytes."""
         output = self.output.data if isinstance(self.output, PackedSequence) else self.output
         held = [output, *self.final, *self.masks.values(), *chain.from_iterable(self.initial.values())]
         for by_place in (self.values, self.gradients or {}):
@@ -62,30 +63,32 @@ class Call:
 
 @dataclass
 class Watched:
-    """A recurrent module under watch, by its first name."""
+    """A recurrent module that is watched, under the first of its names."""
 
     module: Recurrent
     name: str
     plan: Plan
-    layers: Collection[int]  # what to save: of these layers
-    names: Sequence[str]  # the values of these names
+    layers: Collection[int]  # the layers to save
+    names: Sequence[str]  # the names of the values to save
     calls: list[Call] = field(default_factory=list)
     untraced: list[str] = field(default_factory=list)  # why a call could not be traced
-    random: dict[torch.device, Tensor] | None = None  # the generators' states before the present call
+    random: dict[torch.device, Tensor] | None = None  # the generators' states before the current call
     computed: dict[str, Tensor] = field(default_factory=dict)  # parametrized weights, as the call read them
-    weights: Weights | None = None  # copies, shared by the calls that found the same numbers
+    weights: Weights | None = None  # copies, shared by the calls that had the same numbers
     warned: bool = False
 
     @property
     def label(self) -> str:
+        """The module as a message names it."""
         return repr(self.name) if self.name else f"the {type(self.module).__name__}"
 
     @property
     def is_foreign(self) -> bool:
-        """Whether it computes by a forward that is neither torch's nor ours."""
+        """Whether its forward is neither torch's nor ours."""
         return getattr(self.module.forward, "__func__", None) not in FORWARDS
 
     def warn_once(self, message: str) -> None:
+        """Warn, unless this module was warned of before."""
         if not self.warned:
             _warn(message)
         self.warned = True
@@ -97,12 +100,13 @@ class Recorder:
     def __init__(self, watched: Sequence[Watched]) -> None:
         self.watched = watched
         self._handles: list[RemovableHandle] = []
-        self._bytes = 0  # saved so far, about
+        self._bytes = 0  # saved so far, estimated
         self._loops = 0  # bytes that the loops of calls hold until the block ends
 
     def start(self) -> None:
+        """Put hooks on all watched modules."""
         for watched in self.watched:
-            # Our hooks stand next to the call: after all that come before it, before all that come after it.
+            # Our hooks are the ones nearest to the call: the last before it, and the first after it.
             module = watched.module
             self._handles += [
                 module.register_forward_pre_hook(partial(self._before, watched), with_kwargs=True),
@@ -110,15 +114,15 @@ class Recorder:
                     partial(self._after, watched), prepend=True, with_kwargs=True, always_call=True
                 ),
             ]
-            # A weight that is computed at each reading is taken from the call's own reading of it: to read
-            # it again could change it, as spectral_norm does.
+            # A parametrized weight is taken from the call itself: computing it again could change it, as
+            # spectral_norm does.
             for name, parts in getattr(module, "parametrizations", {}).items():
                 self._handles.append(parts.register_forward_hook(partial(_save_computed, watched, name)))
 
     def stop(self, failed: bool, interrupted: bool = False) -> None:
-        """Take all hooks away; then compute the gradients of the backward passes that ran.
+        """Remove all hooks, then compute the gradients of the backward passes that ran.
 
-        Where the block was interrupted, by Ctrl-C say, nothing more is computed.
+        If the block was interrupted, for example by Ctrl-C, nothing more is computed.
         """
         for handle in self._handles:
             handle.remove()
@@ -159,8 +163,8 @@ class Recorder:
     def _after(
         self, watched: Watched, module: Recurrent, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
     ) -> Any:
-        """Record a call. Return what the module is to have returned, if values were set, else None."""
-        if in_backward():  # torch.utils.checkpoint runs a call again on the way back: it is recorded already
+        """Record a call. If values were set, return what the module should have returned, otherwise None."""
+        if in_backward():  # torch.utils.checkpoint calls again in the backward pass: already recorded
             return _edited(watched, *args, **kwargs) if watched.plan.edits else None
         if result is None and (error := sys.exception()) is not None:
             add_note(error, module, watched.name, explanation, args, kwargs)
@@ -259,7 +263,7 @@ class Recorder:
         )
 
     def _learn_names(self, watched: Watched, x: Any, hx: Any) -> None:
-        """Of a cell whose step the user gave: ask the step which values there are."""
+        """Ask the step of the user's own cell which values it has."""
         assert watched.plan.step is not None
         if hx is None:
             raise ValueError("call it with its state, or its step cannot be computed again")
@@ -273,11 +277,11 @@ class Recorder:
         watched.plan = replace(watched.plan, own_names=names, two_states=len(state) == 2)
 
     def _announce(self, watched: Watched, layout: Layout, inputs: Inputs, differentiable: bool) -> None:
-        """Warn before the call with which the block has saved more than LIMIT bytes."""
+        """Warn before the call with which the block saves more than LIMIT bytes."""
         if watched.plan.step is not None:
-            return  # how wide its values are is not known before
+            return  # the widths of its values are not known yet
         plan, T, B = watched.plan, len(layout.batch_sizes), layout.batch_sizes[0]
-        width = 0  # of all that is saved of one step of one sequence
+        width = 0  # the numbers that are saved of one step of one sequence
         for (layer, _), weights in inputs.weights.items():
             H = weights["weight_ih"].size(0) // max(1, len(GATES[plan.mode]))
             widths = {"x": weights["weight_ih"].size(1), "h": weights["weight_hh"].size(1)}
@@ -295,14 +299,14 @@ class Recorder:
 
 
 def _edited(watched: Watched, input: Tensor | PackedSequence, hx: Any = None) -> Any:
-    """What the module returns with the values that were set, under autograd as the module's own would be."""
+    """Return what the module returns with the values that were set, under autograd like the module itself."""
     plan, layout = watched.plan, Layout.of(watched.module, input, watched.plan.is_cell)
     rows, weights = layout.rows(input), plan.weights(watched.module, watched.computed)
     inputs = Inputs(
         rows, initial_states(plan, layout, weights, rows, hx), weights, plan.dropout(watched.module)
     )
     after = random_states(watched.module)
-    if watched.random is not None:  # dropout's masks are those that the module drew
+    if watched.random is not None:  # draw the same dropout masks as the module
         set_random_states(watched.random)
     try:
         again = recompute(plan, layout, inputs, (), ())
@@ -314,7 +318,7 @@ def _edited(watched: Watched, input: Tensor | PackedSequence, hx: Any = None) ->
 
 
 def _results(plan: Plan, layout: Layout, result: Any) -> list[Tensor]:
-    """What a module returned, as a flat list: of a layer output, h_n, c_n, of a cell h, c."""
+    """Return the results of a module as a flat list: of a layer output, h_n, c_n, of a cell h, c."""
     output = []
     if not plan.is_cell:
         first, result = result
@@ -328,7 +332,7 @@ def _results(plan: Plan, layout: Layout, result: Any) -> list[Tensor]:
 
 
 def _copies(watched: Watched, inputs: Inputs) -> Inputs:
-    """The inputs, safe from changes in place. Weights are copied when they have changed, not at each call."""
+    """Copy the inputs, safe from changes in place. Weights are copied only if they have changed."""
     copied = watched.weights
     if copied is None or not all(
         torch.equal(weight, copied[place][name])
@@ -352,12 +356,12 @@ def _likely_cause(watched: Watched) -> str:
 
 
 def _save_computed(watched: Watched, name: str, module: object, args: object, weight: Tensor) -> None:
-    """A hook on a parametrization: the weight that a call reads."""
+    """Save the weight that a call computes: a hook on a parametrization."""
     watched.computed[name] = weight
 
 
 def _warn(message: str) -> None:
-    """Warn at the line that called the model: the nearest that is neither torch's nor ours."""
+    """Warn at the line that called the model: the nearest one that is neither torch's nor ours."""
     level, frame = 1, sys._getframe()
     while frame.f_back and frame.f_globals["__name__"].split(".")[0] in ("torch", "rnncourse", "contextlib"):
         level, frame = level + 1, frame.f_back

@@ -1,4 +1,4 @@
-"""The values in numbers, for tables: how far each reaches, and how many of its numbers are not finite."""
+"""Summarise the values for tables: the range of each, and how many of its numbers are not finite."""
 
 from typing import NamedTuple
 
@@ -17,14 +17,15 @@ class Unusual(NamedTuple):
 
     @property
     def words(self) -> str:
+        """The counts and the first place in words; "" if all numbers are finite."""
         counts = [f"{n} {what}" for n, what in ((self.nan, "nan"), (self.inf, "inf")) if n]
         return f"{', '.join(counts)} from {self.first}" if counts else ""
 
 
 def unusual(value: Tensor, lengths: Tensor | None, reverse: bool = False) -> Unusual:
-    """Count what is not finite in a value (T, B, ·) or (T, ·), the steps after a sequence's end left out.
+    """Count what is not finite in a value (T, B, ·) or (T, ·), without the steps after a sequence's end.
 
-    The first is the one that the direction computed first: in reverse the last t.
+    The first is the one that the direction computed first: in reverse, the last t.
     """
     nan, inf = value.isnan(), value.isinf()
     if lengths is not None:
@@ -41,10 +42,10 @@ def unusual(value: Tensor, lengths: Tensor | None, reverse: bool = False) -> Unu
 def statistics(
     values: Values, lengths: Tensor | None = None, reverse: bool = False
 ) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """A table's header and rows: each value's name, shape and range; if any is not finite, how many are."""
+    """Return a table's header and rows: each value's name, shape and range, and what is not finite."""
     rows, strange = [], []
     for name, value in values.items():
-        numbers = value[value.isfinite()].cpu().double()  # on the CPU: some devices have no float64
+        numbers = value[value.isfinite()].cpu().double()  # the CPU, since some devices have no float64
         found = (numbers.min(), numbers.mean(), numbers.max()) if numbers.numel() else ()
         reach = [f"{number.item():.3g}" for number in found] or ["", "", ""]
         rows.append((name, str(tuple(value.shape)), *reach))
@@ -59,7 +60,7 @@ def statistics(
 
 
 def largest_gradient(gradient: Tensor, lengths: Tensor | None) -> str:
-    """The largest |gradient|; with one that is not finite, how many are."""
+    """Return the largest |gradient| or, if some are not finite, how many."""
     if words := unusual(gradient, lengths).words:
         return words
     numbers = gradient[gradient.isfinite()].abs()

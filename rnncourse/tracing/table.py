@@ -8,11 +8,13 @@ from textwrap import wrap
 
 from rnncourse.printing import printable
 
-WIDTH = 80  # of the text, as of a terminal
+WIDTH = 80  # characters in a line of text, as in a terminal
 
 
 @dataclass
 class Table:
+    """A table with a title."""
+
     title: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -31,7 +33,7 @@ class Table:
         return "\n".join([*wrap(title, WIDTH), *(f"  {line}".rstrip() for line in shown)])
 
     def html(self) -> str:
-        """No colours of its own: it must be readable on a light and on a dark page."""
+        """Return the table as HTML without colours, to be readable on light and dark pages."""
         title = html.escape(self.title)
         if not self.rows:
             return f"<p>{title}</p>"
@@ -46,7 +48,7 @@ class Table:
 
 
 def _fitting(columns: Sequence[Sequence[str]]) -> list[int]:
-    """The columns' widths, the widest of them narrowed until a line has WIDTH signs or words would break."""
+    """Return the columns' widths: the widest shrink until a line fits WIDTH or a word would break."""
     widths = [max(map(len, column)) for column in columns]
     words = [max((len(word) for cell in column for word in cell.split()), default=0) for column in columns]
     for _ in range(sum(widths) + 2 * len(widths) - WIDTH):
@@ -69,13 +71,13 @@ class Tabled:
 
 
 def in_words(names: Sequence[object]) -> str:
-    """'a', 'a and b', 'a, b and c'."""
+    """Return 'a', 'a and b' or 'a, b and c'."""
     *most, last = (str(name) for name in names)
     return f"{', '.join(most)} and {last}" if most else last
 
 
 def in_units(size: float) -> str:
-    """Bytes as a reader says them: 320 B, 1.5 KiB."""
+    """Return a number of bytes in units that are easy to read: 320 B, 1.5 KiB."""
     for unit in ("B", "KiB", "MiB"):
         if size < 1000:
             return f"{size:.3g} {unit}"

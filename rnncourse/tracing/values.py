@@ -1,6 +1,6 @@
-"""What a trace holds, by name: the values of a direction, of a module, and their gradients.
+"""The values of a direction or a module, and their gradients, by name.
 
-Which names there are depends on the cell. Here they are all declared, for type checkers and editors.
+Which names exist depends on the cell. All of them are declared here, for type checkers and editors.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,13 +21,13 @@ EVERY_NAME = {name for mode in GATES for name in (*names_of(mode, projected=True
 
 
 class NamedValues(Tabled):
-    """Tensors by name. Which of them are there depends on the cell, and on what `trace` was asked to save.
+    """Tensors by name. Which of them exist depends on the cell and on what `trace` was asked to save.
 
-    Also a mapping of them: `d["f"]`, `list(d)`, `dict(d)`.
+    It is also a mapping: `d["f"]`, `list(d)`, `dict(d)`.
     """
 
     x: Tensor
-    # the pre-activations: an RNN's, an LSTM's, a GRU's
+    # the pre-activations of an RNN, an LSTM, a GRU
     a: Tensor
     a_i: Tensor
     a_f: Tensor
@@ -70,7 +70,7 @@ class NamedValues(Tabled):
     def __getitem__(self, name: str) -> Tensor:
         try:
             value = getattr(self, name)
-        except AttributeError as error:  # its sentence says what was meant
+        except AttributeError as error:  # its message says what was meant
             raise KeyError(str(error)) from None
         if not isinstance(value, Tensor):
             raise KeyError(f"{name!r} is not a value: read it as .{name}")
@@ -81,10 +81,10 @@ class NamedValues(Tabled):
 
 
 class Gradients(NamedValues):
-    """d loss / d value by the value's name, laid out as the value: `d.grad.f`. Of h_0 and c_0 too.
+    """The gradients d loss / d value by name, laid out as the values, and those of h_0 and c_0: `d.grad.f`.
 
-    The loss is the sum of all that ran backward inside the block. x's gradient is what comes back to it
-    through this layer and direction.
+    The loss is the sum of all losses whose backward pass ran inside the block. The gradient of x is the part
+    that comes back through this layer and direction.
     """
 
     def __init__(
@@ -101,6 +101,7 @@ class Gradients(NamedValues):
         vars(self).update(values)
 
     def keys(self) -> tuple[str, ...]:
+        """Return the names of the values that have a gradient."""
         return self._names
 
     def __getattr__(self, name: str) -> object:
@@ -116,7 +117,7 @@ class Gradients(NamedValues):
 
 
 class Direction(NamedValues):
-    """What can be read of one layer in one direction: from a DirectionTrace, or from what holds only one."""
+    """One layer in one direction, as read from a DirectionTrace or from what contains only one."""
 
     names: tuple[str, ...]
     mode: str
@@ -137,21 +138,23 @@ class Direction(NamedValues):
     def scalars(self) -> dict[str, float]:
         """Return this direction's health in numbers, as a dict for TensorBoard, a data frame or a log file.
 
-        For each gate from 0 to 1 the shares "f below 0.05" and "f above 0.95", of all its numbers; "dead
-        units", the share of units whose h is the same at every step of every row; of a traced backward pass
-        "gradient of h, first step" and "gradient of h, last step", norms over batch and units; "not finite",
-        how many of all numbers are nan or inf. What the trace did not save is left out.
+        Returns:
+            For each gate between 0 and 1, "f below 0.05" and "f above 0.95" are the shares of all its
+            numbers. "dead units" is the share of units whose h is the same at every step of every row.
+            "gradient of h, first step" and "gradient of h, last step" are the norms over batch and units, if
+            a backward pass was traced. "not finite" counts the numbers that are nan or inf. What the trace
+            did not save is left out.
         """
         return scalars(self)
 
     @property
     def nbytes(self) -> int:
-        """The memory that the values take."""
+        """The memory that the values take, in bytes."""
         raise NotImplementedError
 
 
 class ModuleTrace(Direction):
-    """What can be read of one module. A LayerTrace or a CellTrace: their docstrings say what is there."""
+    """What can be read of one module. The docstrings of LayerTrace and CellTrace list it."""
 
     num_layers: int
     bidirectional: bool

@@ -1,4 +1,4 @@
-"""What a trace shows: the calls of a module, its layers, a layer in one direction."""
+"""The traces of a module's calls, of its layers, and of a layer in one direction."""
 
 from collections.abc import Sequence
 from difflib import get_close_matches
@@ -21,19 +21,29 @@ class DirectionTrace(Direction):
     """One layer in one direction over all time steps, of one call or of several, one after the other.
 
     Each value is a tensor under its name, (T, B, ·) in forward time order, whatever batch_first is, or (T, ·)
-    if the input had no batch. Of packed input, the steps behind a sequence's end are nan, and the batch is in
+    if the input has no batch. For packed input, the steps after a sequence's end are nan, and the batch is in
     the order in which it was packed. x is what this layer and direction read, after dropout. The values:
-    LSTM: x a_i a_f a_g a_o i f g o c h, and before h with proj_size q, the h that is projected.
+
+    LSTM: x a_i a_f a_g a_o i f g o c h, and with proj_size q, the h before its projection.
     GRU: x a_r a_z a_n r z n hh_n h.
     RNN: x a h.
 
-    names: the values saved; keys(), iteration and d["f"] have them too. grad: their gradients by the same
-    names. h_0, c_0: the state before the first step (in reverse, the step of the last t), (B, ·). h_prev,
-    c_prev: the state that each step read, (T, B, ·). resets (T, B): True where that is not the state which
-    the call before it returned, since the loop changed it. mask: what dropout multiplied onto the output of
-    the layer below, 0 or 1/(1-p); None without dropout. lengths: of packed input (B,), else None. mode:
-    "LSTM", "GRU", "RNN_TANH" or "RNN_RELU". is_reverse: whether time runs backward. where: module, layer and
-    direction in words. max_error: as in LayerTrace. nbytes. scalars(): its health in numbers.
+    `scalars()` returns its health in numbers.
+
+    Attributes:
+        names: the values that were saved; keys(), iteration and d["f"] use them too.
+        grad: the gradients of the values by the same names.
+        h_0, c_0: the state before the first step (in reverse, the step of the last t), (B, ·).
+        h_prev, c_prev: the state that each step read, (T, B, ·).
+        resets: True where that is not the state that the call before it returned, (T, B).
+        mask: the mask by which dropout multiplied the output of the layer below, 0 or 1/(1-p); None without
+            dropout.
+        lengths: the lengths of packed input, (B), otherwise None.
+        mode: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU".
+        is_reverse: whether time runs backward.
+        where: module, layer and direction in words.
+        max_error: as in LayerTrace.
+        nbytes: the memory that the values take.
     """
 
     def __init__(self, calls: Sequence[Call], place: Place, name: str = "") -> None:
@@ -50,6 +60,7 @@ class DirectionTrace(Direction):
         self.grad = Gradients(gradients, saved, reason, self._lacks, self.lengths, self.is_reverse)
 
     def keys(self) -> tuple[str, ...]:
+        """Return the names of the values that were saved."""
         return self.names
 
     @property
@@ -59,20 +70,21 @@ class DirectionTrace(Direction):
 
     @property
     def nbytes(self) -> int:
+        """The memory that the values take, in bytes."""
         held = [*vars(self).values(), *vars(self.grad).values()]
         return sum(value.nbytes for value in held if isinstance(value, Tensor))
 
     def __getattr__(self, name: str) -> object:
         if name.startswith("_"):
             raise AttributeError(name)
-        if name in ("h_prev", "c_prev") and name[0] in self._plan.names:  # computed: they take no memory
+        if name in ("h_prev", "c_prev") and name[0] in self._plan.names:  # computed, so they take no memory
             if name[0] in self.names:
                 return joining.read_by_each_step(self._calls, self._place, name[0])
             raise AttributeError(f"{name} is read from {name[0]}, and {self._lacks(name[0])}")
         raise AttributeError(self._lacks(name))
 
     def _lacks(self, name: str) -> str:
-        """Why there is nothing under this name, and what may have been meant."""
+        """Say why there is nothing under this name, and what may have been meant."""
         kind, plan = WORDS[self.mode], self._plan
         if name in plan.names:
             return f"{name} was not saved: names={list(self.names)} asked for {', '.join(self.names)} alone."
@@ -109,9 +121,9 @@ class CellTrace(DirectionTrace, ModuleTrace):
 
 
 class LayerDirections(Direction):
-    """One layer of a call: `.forward` and, of a bidirectional one, `.reverse`, a DirectionTrace each.
+    """One layer of a call: `.forward` and, if it is bidirectional, `.reverse`, a DirectionTrace each.
 
-    With one direction alone, that one's attributes are reached from here.
+    If there is only one direction, its attributes are available here.
     """
 
     def __init__(self, index: int, directions: Sequence[DirectionTrace]) -> None:
@@ -121,6 +133,7 @@ class LayerDirections(Direction):
             self.reverse = directions[1]
 
     def keys(self) -> tuple[str, ...]:
+        """Return the names of the values, if there is only one direction."""
         return () if len(self._directions) == 2 else self.forward.keys()
 
     def __dir__(self) -> list[str]:
@@ -138,6 +151,7 @@ class LayerDirections(Direction):
 
     @property
     def nbytes(self) -> int:
+        """The memory that the values take, in bytes."""
         return sum(direction.nbytes for direction in self._directions)
 
     def _table(self) -> Table:
@@ -147,11 +161,19 @@ class LayerDirections(Direction):
 class LayerTrace(ModuleTrace):
     """The call of an RNN, LSTM or GRU, or its calls in a loop, one after the other in time.
 
-    layer(k): layer k, a LayerDirections. output, h_n, and of an LSTM c_n: copies of what the module gave; of
-    several calls output is that of all steps, h_n and c_n are the last call's. lengths: of packed input (B,),
-    else None. max_error: the largest |recomputed - the module's own| in output, h_n and c_n, nan where they
-    have nan. mode, num_layers, bidirectional. nbytes. Of a module with one layer, that layer's attributes are
-    reached from here: `.f`, `.forward`.
+    `layer(k)` returns layer k, a LayerDirections. If the module has one layer, its attributes are available
+    here: `.f`, `.forward`.
+
+    Attributes:
+        output: a copy of what the module returned; for several calls, the output of all steps.
+        h_n, c_n: copies of the final states; for several calls, those of the last.
+        lengths: the lengths of packed input, (B), otherwise None.
+        max_error: the largest |recomputed - the module's own| in output, h_n and c_n; nan where they have
+            nan.
+        mode: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU".
+        num_layers: the number of layers.
+        bidirectional: whether it also runs backward in time.
+        nbytes: the memory that the values take.
     """
 
     def __init__(self, calls: Sequence[Call], name: str = "") -> None:
@@ -170,6 +192,7 @@ class LayerTrace(ModuleTrace):
             )
 
     def keys(self) -> tuple[str, ...]:
+        """Return the names of the values, if there is only one layer and direction."""
         return self._layers[0].keys() if self.num_layers == 1 and self._layers else ()
 
     def __dir__(self) -> list[str]:
@@ -177,10 +200,11 @@ class LayerTrace(ModuleTrace):
 
     @property
     def nbytes(self) -> int:
+        """The memory that the values take, in bytes."""
         return self._nbytes
 
     def layer(self, k: int) -> LayerDirections:
-        """Layer k, from 0 below to num_layers - 1; -1 is the top one."""
+        """Return layer k, from 0 at the bottom to num_layers - 1; -1 is the top one."""
         L = self.num_layers
         if not (isinstance(k, int) and -L <= k < L):
             have = "1 layer, 0" if L == 1 else f"{L} layers, 0 to {L - 1}"
@@ -213,13 +237,13 @@ class LayerTrace(ModuleTrace):
 
 
 def joined_trace(name: str, calls: Sequence[Call]) -> ModuleTrace:
-    """One call or several, one after the other in time, as one trace; LookupError where that can't be."""
+    """Join calls that follow each other in time to one trace; LookupError if that is impossible."""
     joining.check_rows(name, calls)
     return CellTrace(calls, name) if calls[0].plan.is_cell else LayerTrace(calls, name)
 
 
 def directions_of(trace: Direction) -> list[DirectionTrace]:
-    """All the layers and directions that a trace of one module, or of a part of it, holds."""
+    """Return all layers and directions in the trace of one module, or of a part of it."""
     if isinstance(trace, DirectionTrace):
         return [trace]
     if isinstance(trace, LayerDirections):
@@ -229,7 +253,7 @@ def directions_of(trace: Direction) -> list[DirectionTrace]:
 
 
 def _where(plan: Plan, place: Place, name: str) -> str:
-    """The module, or its kind if it is the model itself; of several the layer and the direction."""
+    """Return the module's name or kind and, if there are several, the layer and the direction."""
     layer, reverse = place
     kind = WORDS[plan.mode].partition(" ")[2] + " cell" * (plan.is_cell and plan.mode != "OWN")
     words = [name or kind]

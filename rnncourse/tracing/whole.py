@@ -1,11 +1,11 @@
-"""A layer's call once more, all steps of a direction at once: what makes tracing affordable.
+"""Compute a layer's call again, all steps of a direction at once: this makes tracing affordable.
 
-The loop over time and its backward pass are those of bptt.py, which save the gates and the states. What they
-do not save needs no loop of matmuls: a pre-activation is one matmul over all steps, since each step's state
-is known by then, and the gradient of c is a loop of multiplications. The formulas are those of equations.py,
-and the tests hold all of it against autograd over the plain equations.
+The loop over time and its backward pass are those of bptt.py, which save the gates and the states. The other
+values need no loop of matmuls: a pre-activation is one matmul over all steps, since each step's state is
+known by then, and the gradient of c is a loop of multiplications. The formulas are those of equations.py, and
+the tests compare all of it with autograd over the plain equations.
 
-Rows (N, ·) and states (B, ·) as in recompute.py.
+Rows (N, ·) and states (B, ·) are as in recompute.py.
 """
 
 from collections.abc import Collection, Sequence
@@ -21,8 +21,8 @@ from rnncourse.tracing.equations import GATES, Values
 
 
 @dataclass
-class Ran:
-    """One layer and direction, run: what went in, what came out, and what the loop saved."""
+class LayerRun:
+    """The run of one layer and direction: its inputs, its results, and what the loop saved."""
 
     mode: str
     steps: Steps
@@ -31,18 +31,20 @@ class Ran:
     weights: dict[str, Tensor]
     output: Tensor  # (N, H)
     final: list[Tensor]
-    saved: list[Tensor]  # bptt's: of an LSTM i f g o, c, q; of a GRU r z n, hh_n
+    saved: list[Tensor]  # by bptt.py: i f g o, c, q of an LSTM; r z n, hh_n of a GRU
 
     @property
     def nbytes(self) -> int:
+        """The memory that output and saved values take, in bytes."""
         return sum(tensor.nbytes for tensor in {id(t): t for t in (self.output, *self.saved)}.values())
 
     def linear(self, kind: str, v: Tensor) -> Tensor:
+        """Return W v + b with the weights of this kind, "ih" or "hh"."""
         return linear(v, self.weights[f"weight_{kind}"], self.weights.get(f"bias_{kind}"))
 
 
 def possible(rows: Tensor, initial: Sequence[Tensor], weights: dict[str, Tensor]) -> bool:
-    """Whether bptt.py serves this call: not under autocast, say."""
+    """Return whether bptt.py can compute this call; under autocast, for example, it cannot."""
     return serves((rows, *initial, *weights.values()))
 
 
@@ -54,16 +56,16 @@ def run(
     initial: Sequence[Tensor],
     weights: dict[str, Tensor],
     keep: bool,
-) -> Ran:
-    """Fold one layer and direction over all steps."""
+) -> LayerRun:
+    """Run one layer and direction over all steps."""
     steps = Steps(batch_sizes, reverse)
     with np.errstate(all="ignore"):
         output, final, saved = CELLS[mode][0](steps, keep, rows, initial, weights)
-    return Ran(mode, steps, rows, initial, weights, output, final, [v for v in saved if v is not None])
+    return LayerRun(mode, steps, rows, initial, weights, output, final, [v for v in saved if v is not None])
 
 
-def values(ran: Ran, names: Collection[str]) -> Values:
-    """The values of these names, (N, ·) each, with memory of their own."""
+def values(ran: LayerRun, names: Collection[str]) -> Values:
+    """Return the values of these names, (N, ·) each, in memory of their own."""
     found: Values = {"h": ran.output}
     if "x" in names:
         found["x"] = ran.x.clone()
@@ -88,15 +90,20 @@ def values(ran: Ran, names: Collection[str]) -> Values:
 
 
 def gradients(
-    ran: Ran, doutput: Tensor, dfinal: Sequence[Tensor], names: Collection[str], needs_dx: bool = True
+    ran: LayerRun, doutput: Tensor, dfinal: Sequence[Tensor], names: Collection[str], needs_dx: bool = True
 ) -> tuple[Values, Tensor | None, list[Tensor]]:
-    """The gradients of the values, (N, ·) each, of x, and of the initial states, (B, ·) each.
+    """Return the gradients of the values, (N, ·) each, of x, and of the initial states, (B, ·) each.
 
-    doutput (N, H), dfinal (B, ·) each: the gradients of output and of the final states.
+    Args:
+        ran: the run.
+        doutput: the gradient of the output, (N, H).
+        dfinal: the gradients of the final states, (B, ·) each.
+        names: the names of the values.
+        needs_dx: whether the gradient of x is needed.
     """
     weights, dh = ran.weights, torch.empty_like(ran.output)
     with np.errstate(all="ignore"):
-        after = zip(ran.initial, (ran.output, *ran.saved[1:]), strict=False)  # h, and c, an LSTM's saved[1]
+        after = zip(ran.initial, (ran.output, *ran.saved[1:]), strict=False)  # h and, of an LSTM, c: saved[1]
         h_prev, *_ = before = [ran.steps.before(start, states) for start, states in after]
         own = (ran.output, *ran.saved, doutput)
         da, dih_n, dinitial, _ = CELLS[ran.mode][1](ran.steps, before, weights, own, dfinal, dh)
@@ -131,12 +138,12 @@ def gradients(
 
 
 def _a(mode: str) -> list[str]:
-    """The names of the gates' pre-activations."""
+    """Return the names of the gates' pre-activations."""
     return [f"a_{gate}" for gate in GATES[mode]]
 
 
 def dc_of_each_step(steps: Steps, through_h: Tensor, dc_n: Tensor, f: Tensor) -> Tensor:
-    """Each step's dc_t, (N, H): through h_t, plus f * dc of the step after; at a row's end dc_n."""
+    """Return dc_t of each step, (N, H): the part through h_t plus f * dc of the step after, at last dc_n."""
     dc, dc_t = dc_n.clone(), through_h.clone()
     dc_rows, fs, running = steps.rows(dc_t), steps.rows(f), steps.running(dc)
     for t in steps.backward:

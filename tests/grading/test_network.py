@@ -116,7 +116,10 @@ def test_another_user_can_open_nothing(tmp_path):
     submitted, out = hand_in(tmp_path / "submitted", class_), tmp_path / "results"
     with (tmp_path / "said").open("w") as said:
         process = subprocess.Popen(
-            [*COMMAND, str(submitted), "--out", str(out), "--workers", "2"], cwd=ROOT, stderr=said
+            # A sleeper that gets the sandbox before ana holds it for 3 times --seconds.
+            [*COMMAND, str(submitted), "--out", str(out), "--workers", "2", "--seconds", "10"],
+            cwd=ROOT,
+            stderr=said,
         )
         try:
             while process.poll() is None and not list(out.rglob("ana.json")):

@@ -55,7 +55,7 @@ tag_brackets: read step by step
 """)
 
 
-def trained(embed, lstm, head, x, lengths, y, updates=25):
+def trained(embed, lstm, head, x, lengths, y, updates=40):
     def scores(x, lengths):
         packed = pack_padded_sequence(embed(x), lengths, batch_first=True, enforce_sorted=False)
         return head(pad_packed_sequence(lstm(packed)[0], batch_first=True)[0])

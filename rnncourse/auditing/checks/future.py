@@ -90,6 +90,8 @@ def _through_integers(s: Subject, number: int, outputs: list[int]) -> Iterator[F
     }
     values = {n: v for n, v in values.items() if not torch.equal(v, s.inputs.leaves[n].value)}
     if not values:
+        if not s.inputs.leaves[number].floating:
+            s.skip("the future through integers (there are no other tokens to exchange them for)")
         return
     try:
         run = s.probe.run(values=values, record=True)

@@ -1,7 +1,8 @@
 """Record which tasks are done, in one small file on the learner's own machine. None of it is sent anywhere.
 
-The file is ~/.rnncourse/progress.json, or the path in the variable RNNCOURSE_PROGRESS; "off" saves nothing.
-Nothing is written while nbgrader grades. A file that cannot be read or written never disturbs a check.
+The variable RNNCOURSE_PROGRESS has the file's path; `course.py` sets it to work/progress.json, in the
+learner's copy. Without it, the file is ~/.rnncourse/progress.json; "off" saves nothing. Nothing is written
+while nbgrader grades. A file that cannot be read or written never disturbs a check.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ VARIABLE = "RNNCOURSE_PROGRESS"
 def path() -> pathlib.Path | None:
     """Return where progress is saved; None if it is not saved."""
     chosen = os.environ.get(VARIABLE, "")
-    if chosen.lower() == "off" or (not chosen and "NBGRADER_EXECUTION" in os.environ):
+    if chosen.lower() == "off" or "NBGRADER_EXECUTION" in os.environ:
         return None
     try:
         return pathlib.Path(chosen) if chosen else pathlib.Path.home() / ".rnncourse" / "progress.json"
@@ -110,7 +111,8 @@ class Progress:
                 tasks.append(f"<span title='{words}'>{mark} <code>{html.escape(task)}</code></span>")
                 earned, total = earned + (points or 0), total + of
             title = _link(f"{lesson} {name.replace('_', ' ')}", f"notebooks/{lesson}_{name}.ipynb")
-            places = f"exercises/{lesson}_{name}.ipynb", f"exercises/{lesson}_{name}/{name}.ipynb"
+            # In the learner's copy, and in the course.
+            places = f"exercises/exercise_{lesson}_{name}.ipynb", f"exercises/{lesson}_{name}/{name}.ipynb"
             cells = title, _link(f"exercise {lesson}", *places), ", ".join(tasks), f"{earned} of {total}"
             body += "<tr>" + "".join(f"<td style='text-align:left'>{cell}</td>" for cell in cells) + "</tr>"
         heads = "lesson", "exercise", "tasks", "points"
@@ -139,7 +141,7 @@ def _link(text: str, *places: str) -> str:
 
 
 def progress() -> Progress:
-    """Show which tasks are done on this machine: a table in a notebook, text in a terminal.
+    """Show which tasks are done: a table in a notebook, text in a terminal.
 
     It has the best points of each task so far, as the checks noted them, and what is next.
     """

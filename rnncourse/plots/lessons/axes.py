@@ -1,4 +1,4 @@
-"""The axes of an input: its block of numbers with the axes named, and which sequence stands where."""
+"""Draw the axes of an input: its block of numbers with the axes named, and where each sequence is in it."""
 
 import itertools
 import math
@@ -11,23 +11,25 @@ from torch import Tensor
 
 from rnncourse.plots.drawing import CODE, GREY, INK, Style, box, canvas, figure_of, ink, set_alt, tint
 from rnncourse.plots.sizes import check_index
-from rnncourse.plots.style import COLOURS
+from rnncourse.plots.style import COLORS
 from rnncourse.shapes import named
 
 _SIDE, _DEPTH, _HIGH = 0.5, 0.3, 0.22  # a cube, in inches: its front, and how far its depth goes right and up
-# One for each sequence; with more than seven they begin again: the cells bear the sequence's number too.
-_SEQUENCES = [COLOURS[name] for name in ("i", "o", "g", "h", "r", "f", "x")]
+# One for each sequence. With more than seven they repeat; the cells show the sequence's number too.
+_SEQUENCES = [COLORS[name] for name in ("i", "o", "g", "h", "r", "f", "x")]
 _WORDS = {"T": "one step of every sequence", "B": "one sequence, every step", "I": "one feature, everywhere"}
 
 
 def cube_slices(x: Tensor, t: int, b: int, i: int, batch_first: bool = False) -> Figure:
-    """Draw an input as a block of small cubes, three times, with one index of each axis marked: the Figure.
+    """Draw an input as three blocks of small cubes, with one index of each axis marked. Return the Figure.
 
-    x: (T, B, I), or (B, T, I) with batch_first. Time goes to the right, the batch down, the features back, in
-    both layouts: only the code above a block differs. A block for each axis of x in turn, with the cubes of
-    step t, of sequence b or of feature i marked. The front bears the numbers of feature 0, rounded to whole
-    ones. Up to 6 steps are readable.
-    Raises ValueError for x that has not three axes and for an index out of range.
+    Time goes to the right, the batch down, the features back, in both layouts: only the code above a block
+    differs. There is a block for each axis of x in turn, with the cubes of step t, of sequence b or of
+    feature i marked. The front shows the numbers of feature 0, rounded to whole ones. Up to 6 steps are
+    readable.
+
+    Raises:
+        ValueError: x does not have three axes, or an index is out of range.
     """
     order = "BTI" if batch_first else "TBI"
     if x.dim() != 3:
@@ -55,7 +57,7 @@ def cube_slices(x: Tensor, t: int, b: int, i: int, batch_first: bool = False) ->
 
 
 def _block(ax: Axes, left: float, x: Tensor, axis: str, at: int) -> None:
-    """The cubes of x (T, B, I) from the back, from below, from the left: each hides what is behind it."""
+    """Draw the cubes of x (T, B, I) from back, bottom and left, so that each hides what is behind it."""
     T, B, I = x.shape
     for i, b, t in itertools.product(reversed(range(I)), reversed(range(B)), range(T)):
         marked = {"T": t, "B": b, "I": i}[axis] == at
@@ -63,13 +65,13 @@ def _block(ax: Axes, left: float, x: Tensor, axis: str, at: int) -> None:
         x0, y0 = left + t * _SIDE + i * _DEPTH, (B - 1 - b) * _SIDE + i * _HIGH
         x1, y1 = x0 + _SIDE, y0 + _SIDE
         back_x, back_y = x1 + _DEPTH, y1 + _HIGH
-        faces = (  # each with a share of the mark's colour, and what it has without the mark
+        faces = (  # each with its share of the mark's colour, and its colour without a mark
             ([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], 0.55, "white"),  # front
             ([(x0, y1), (x1, y1), (back_x, back_y), (x0 + _DEPTH, back_y)], 0.75, "#EDEDED"),  # top
             ([(x1, y0), (back_x, y0 + _HIGH), (back_x, back_y), (x1, y1)], 0.9, "#DDDDDD"),  # right side
         )
         for corners, share, plain in faces:
-            face = tint(COLOURS["o"], share) if marked else plain
+            face = tint(COLORS["o"], share) if marked else plain
             ax.add_patch(Polygon(corners, facecolor=face, edgecolor=GREY, linewidth=0.7, gid=gid))
         if i == 0:
             style = CODE | {"fontsize": 9}
@@ -86,10 +88,12 @@ def _axis_names(ax: Axes, left: float, T: int, B: int, I: int) -> None:
 
 
 def who_is_where(tables: Mapping[str, Tensor]) -> Figure:
-    """Draw tables whose entries say which sequence and step they are, a colour for each sequence: the Figure.
+    """Draw tables whose entries say which sequence and step they are. Return the Figure.
 
-    tables: by title, a tensor (rows, columns, 2) of whole numbers; the last axis is (sequence, step). Of an
-    x[t, b] = (b, t), say: x itself, x.transpose(0, 1), x.view(B, T, 2). A cell "b,t" is step t of sequence b.
+    Args:
+        tables: by title, a tensor (rows, columns, 2) of whole numbers; the last axis is (sequence, step). For
+            x[t, b] = (b, t), for example: x itself, x.transpose(0, 1), x.view(B, T, 2). A cell "b,t" is step
+            t of sequence b; each sequence has a colour.
     """
     wide = [max(table.shape[1] * _SIDE, 1.9) + 0.5 for table in tables.values()]
     high = max(table.shape[0] for table in tables.values()) * _SIDE
@@ -101,10 +105,10 @@ def who_is_where(tables: Mapping[str, Tensor]) -> Figure:
         rows = table.tolist()
         for r, row in enumerate(rows):
             for k, (b, t) in enumerate(row):
-                colour, gid = _SEQUENCES[b % len(_SEQUENCES)], f"{name} {r},{k}"
+                color, gid = _SEQUENCES[b % len(_SEQUENCES)], f"{name} {r},{k}"
                 centre = left + (k + 0.5) * _SIDE, -(r + 0.5) * _SIDE
-                box(ax, *centre, _SIDE, _SIDE, gid, facecolor=colour, edgecolor="white")
-                ax.text(*centre, f"{b},{t}", gid=gid, **(CODE | {"color": ink(colour), "fontsize": 10}))
+                box(ax, *centre, _SIDE, _SIDE, gid, facecolor=color, edgecolor="white")
+                ax.text(*centre, f"{b},{t}", gid=gid, **(CODE | {"color": ink(color), "fontsize": 10}))
         said = " / ".join(" ".join(f"{b},{t}" for b, t in row) for row in rows)
         alt.append(f"{name} has the rows {said}")
         left += across

@@ -1,11 +1,11 @@
-"""What a value inside a recurrent layer depends on, over layers and time."""
+"""Draw what a value inside a recurrent layer depends on, over layers and time."""
 
 from matplotlib.axes import Axes
 
 from rnncourse.plots.drawing import CODE, GREY, INK, arrow, box, canvas, ink
 from rnncourse.plots.grid import Cell, Grid, cell_name
 from rnncourse.plots.sizes import check_index, check_size
-from rnncourse.plots.style import COLOURS
+from rnncourse.plots.style import COLORS
 
 
 def dependency_grid(
@@ -16,12 +16,15 @@ def dependency_grid(
     dropout: bool = False,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw what the output of one layer at one step depends on, over layers and time: the Axes.
+    """Draw what the output of one layer at one step depends on, over layers and time. Return the Axes.
 
-    of: (layer, t), by default the last layer at the last step; with `bidirectional` both directions' h there.
-    Coloured are the states h and the inputs x[t] from which it is made, coloured arrows the ways to it.
-    dropout: show where dropout acts, in training: between layers, nowhere else. Raises TypeError or
-    ValueError for a size or index that is no int or out of range.
+    The states h and the inputs x[t] that it depends on are coloured, and so are the arrows that lead to it.
+    `of` is (layer, t), by default the last layer at the last step; with `bidirectional`, both directions' h
+    there. `dropout` shows where dropout acts in training: between layers, nowhere else.
+
+    Raises:
+        TypeError: a size or an index is not an int.
+        ValueError: a size or an index is out of range.
     """
     L, T, D = check_size("num_layers", num_layers), check_size("T", T), 2 if bidirectional else 1
     if of is None:
@@ -47,15 +50,15 @@ def dependency_grid(
     bottom, top = grid.bottom(0) - 0.75, grid.top(L - 1)
     right = (T - 1) * grid.across + 0.55
     ax = canvas(ax, (-1.4, max(right, 4.6)), (bottom - 0.4, top + 0.4), title, title)
-    on, off = COLOURS["i"], "#CCCCCC"
-    for k, s in ((k, s) for k in range(L + 1) for s in range(T)):  # up into layer k; from the last, out
+    on, off = COLORS["i"], "#CCCCCC"
+    for k, s in ((k, s) for k in range(L + 1) for s in range(T)):  # up into layer k, or out of the last one
         x, start = s * grid.across, grid.top(k - 1) + apart if k else bottom + 0.17
         end = grid.bottom(k) - apart if k < L else top + 0.35
         used = any((k, d, s) in cells for d in range(D))
         arrow(ax, (x, start), (x, end), on if used else off, 2 if used else 1)
         if dropout and 0 < k < L:
             words = CODE | {"fontsize": 7.5, "gid": f"dropout {k - 1} t={s}", "color": "black"}
-            frame = {"boxstyle": "round,pad=0.25", "facecolor": COLOURS["o"], "edgecolor": "none"}
+            frame = {"boxstyle": "round,pad=0.25", "facecolor": COLORS["o"], "edgecolor": "none"}
             ax.text(x, (start + end) / 2 - 0.04, "dropout", bbox=frame, **words)
     for k in range(L):
         for s in range(T):
@@ -66,7 +69,7 @@ def dependency_grid(
         ax.text(s * grid.across, bottom, f"x[{s}]", **words)
     for cell in grid.cells():
         used, goal = cell in cells, cell in goals
-        ground = COLOURS["f"] if goal else on if used else "#F2F2F2"
+        ground = COLORS["f"] if goal else on if used else "#F2F2F2"
         x, y = grid.at(cell)
         before = cell[2] + (1 if cell[1] else -1)
         if 0 <= before < T:
@@ -82,7 +85,7 @@ def dependency_grid(
 
 
 def _dependencies(D: int, T: int, layer: int, t: int) -> set[Cell]:
-    """The cells that make the output of a layer at t, its own cells among them."""
+    """Return the cells that the output of a layer at t depends on, with its own cells."""
     found: set[Cell] = set()
     waiting = [(layer, d, t) for d in range(D)]
     while waiting:

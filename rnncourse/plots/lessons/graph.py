@@ -1,4 +1,4 @@
-"""Two steps of an RNN as a graph, with the number of each symbol."""
+"""Draw two steps of an RNN as a graph, with the number of each symbol."""
 
 import math
 
@@ -15,7 +15,7 @@ def two_steps(
     """Draw two steps of an RNN of one unit as a graph, with the number of each symbol.
 
     h_t = tanh(w x_t + u h_(t-1)), with losses (h_t - y_t)² / 2. An arrow means "is read by". With gradients,
-    the derivative of the sum of both losses with respect to each symbol stands below its box.
+    the derivative of the sum of both losses with respect to each symbol is below its box.
     """
     h, a = [h_0], []
     for x_t in x:

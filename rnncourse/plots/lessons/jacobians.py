@@ -1,4 +1,4 @@
-"""How far a gradient reaches in a simple RNN: norms of products of Jacobians."""
+"""Compute and draw how far a gradient reaches in a simple RNN: norms of products of Jacobians."""
 
 from collections.abc import Callable, Mapping
 from itertools import cycle
@@ -15,10 +15,14 @@ from rnncourse.plots.gradients import LINES
 
 
 def jacobian_norms(weight_hh: Tensor, inputs: Tensor, nonlinearity: str = "tanh") -> Tensor:
-    """The largest singular value of dh_k / dh_0 for k = 1 … T, (T), in a simple RNN from h_0 = 0.
+    """Return the largest singular value of dh_k / dh_0 for k = 1 … T, (T), in a simple RNN from h_0 = 0.
 
-    weight_hh (H, H); inputs (T, H), what W_ih x_t + b_ih + b_hh adds at each step; nonlinearity "tanh",
-    "relu" or "linear" (none). dh_k / dh_0 is the product of the steps' Jacobians diag(φ'(a_t)) W_hh.
+    dh_k / dh_0 is the product of the steps' Jacobians diag(φ'(a_t)) W_hh.
+
+    Args:
+        weight_hh: (H, H).
+        inputs: (T, H), the sum W_ih x_t + b_ih + b_hh of each step.
+        nonlinearity: "tanh", "relu" or "linear" (none).
     """
     slopes: dict[str, Callable[[Tensor], Tensor]] = {
         "tanh": lambda a: 1 - torch.tanh(a) ** 2,
@@ -45,10 +49,12 @@ def jacobian_norms(weight_hh: Tensor, inputs: Tensor, nonlinearity: str = "tanh"
 def norm_against_distance(
     norms: Mapping[str, Tensor], rho: float | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Draw how norms change with the distance in steps, on a log axis: the Axes.
+    """Draw how norms change with the distance in steps, on a log axis, and return the Axes.
 
-    norms: a dict from a line's label to its norms at distance 1, 2 …, as `jacobian_norms` gives them. With
-    `rho` also rho to the power of the distance, dotted: a straight line, as the axis is logarithmic.
+    Args:
+        norms: a dict from a line's label to its norms at distance 1, 2 …, as `jacobian_norms` returns them.
+        rho: if given, rho to the power of the distance is drawn too, dotted: a straight line on a log axis.
+        ax: the Axes to draw in; a new one if None.
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(8.0, 3.8), layout="constrained")
@@ -57,8 +63,8 @@ def norm_against_distance(
         power = float(rho) ** np.arange(1, far + 1)
         dotted: Style = {"color": "#777777", "linestyle": (0, (1, 2)), "label": f"{rho:.3g} ** distance"}
         ax.plot(range(1, far + 1), power, **dotted)
-    for (label, values), (colour, dash) in zip(norms.items(), cycle(LINES)):
-        ax.plot(range(1, len(values) + 1), values, color=colour, linestyle=dash, label=label)
+    for (label, values), (color, dash) in zip(norms.items(), cycle(LINES)):
+        ax.plot(range(1, len(values) + 1), values, color=color, linestyle=dash, label=label)
     ax.axhline(1, color="#CCCCCC", linewidth=0.8, zorder=0)
     ax.set(yscale="log", xlabel="distance in steps", ylabel="norm of the Jacobian", xlim=(0, far + 1))
     ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))

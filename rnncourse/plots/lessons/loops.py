@@ -1,4 +1,4 @@
-"""The loop over time: which tensor goes where."""
+"""Draw the loop over time: which tensor goes where."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,18 +10,18 @@ from matplotlib.patches import FancyBboxPatch, Rectangle
 from torch import Tensor
 
 from rnncourse.plots.drawing import Point, Style, set_alt
-from rnncourse.plots.style import COLOURS
+from rnncourse.plots.style import COLORS
 
 
 def unrolled_loop(T: int, B: int, I: int, H: int, num_layers: int = 2, ax: Axes | None = None) -> Axes:
-    """The time loop over stacked LSTM cells, step by step, the shape of each tensor on its arrow: the Axes.
+    """Draw the time loop over stacked LSTM cells, the shape of each tensor on its arrow, and return the Axes.
 
-    The T steps run to the right, the layers upward. A cell reads x[t], (B, I), or the h below it, (B, H), and
+    The T steps go to the right, the layers upward. A cell reads x[t], (B, I), or the h below it, (B, H), and
     its own (h, c) from the step before; only h goes up. T from 2 to 4 keeps the shapes readable.
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(9.5, 1.6 + 1.5 * num_layers), layout="constrained")
-    across, up, width, height = 3.1, 2.0, 1.3, 0.9  # from cell to cell; the size of one
+    across, up, width, height = 3.1, 2.0, 1.3, 0.9  # the distance from cell to cell; the size of a cell
     words: Style = {"va": "center", "color": "#333333"}
     code = words | {"family": "monospace"}
 
@@ -30,7 +30,7 @@ def unrolled_loop(T: int, B: int, I: int, H: int, num_layers: int = 2, ax: Axes 
         ax.add_patch(FancyBboxPatch((x, y), width, height, "round,pad=0,rounding_size=0.1", **style))
 
     def labelled(start: Point, end: Point, name: str, label: str, shift: Point, **text: Any) -> None:
-        line = {"arrowstyle": "-|>", "color": COLOURS[name], "linewidth": 1.8}
+        line = {"arrowstyle": "-|>", "color": COLORS[name], "linewidth": 1.8}
         ax.annotate("", end, start, arrowprops=line)
         middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
         ax.annotate(label, middle, shift, textcoords="offset points", **(words | text))
@@ -53,7 +53,7 @@ def unrolled_loop(T: int, B: int, I: int, H: int, num_layers: int = 2, ax: Axes 
         ax.text(-across + width / 2 - 0.1, layer * up, "zeros", ha="right", **code)
         ax.text(T * across - width / 2 + 0.1, layer * up, f"h_n[{layer}]\nc_n[{layer}]", **code)
     right, top = (T - 1) * across, num_layers * up - height / 2
-    frame(-width / 2, top, right + width, 0.7, facecolor="none", edgecolor=COLOURS["h"], linestyle="--")
+    frame(-width / 2, top, right + width, 0.7, facecolor="none", edgecolor=COLORS["h"], linestyle="--")
     ax.text(right / 2, top + 0.35, f"torch.stack(outputs)  ({T}, {B}, {H})", ha="center", **code)
     ax.set(xlim=(-across + 0.1, right + across + 0.3), ylim=(-1.7, top + 0.8))
     ax.set_axis_off()
@@ -66,16 +66,16 @@ def unrolled_loop(T: int, B: int, I: int, H: int, num_layers: int = 2, ax: Axes 
 
 
 def loop_step(x: Tensor, h: Tensor, c: Tensor, t: int) -> Figure:
-    """The loop over an LSTMCell, stopped after step t of one sequence: what each line made, as a Figure.
+    """Draw the loop over an LSTMCell, stopped after step t: the result of each line. Return the Figure.
 
-    x (T, I) holds the inputs; h and c, (T + 1, H) each, the states, row 0 before the first step.
+    x (T, I) holds the inputs; h and c, (T + 1, H) each, the states, with row 0 before the first step.
     """
     xs, hs, cs = (values.detach().numpy() for values in (x, h, c))
-    limit = max(abs(hs).max(), abs(cs).max())  # inputs beyond it take the last colour
+    limit = max(abs(hs).max(), abs(cs).max())  # inputs beyond it get the last colour
     T, H = len(xs), hs.shape[1]
     loop = "h = c = torch.zeros(H)", "for x_t in x:", "    h, c = cell(x_t, (h, c))", "    outputs.append(h)"
     before = "line 1: the zeros" if t == 0 else f"line 3, at t = {t - 1}"
-    rows = [  # height on the page, name, numbers, which line made them
+    rows = [  # height on the page, name, numbers, the line that computed them
         (0, "x_t", xs[t], f"line 2: x[{t}]"),
         (1.5, "h before", hs[t], before),
         (2.5, "c before", cs[t], before),
@@ -114,12 +114,16 @@ def unrolling(
     cell: str = "cell",
     ax: Axes | None = None,
 ) -> Axes:
-    """A recurrence with one number in its state, rolled up (left) and unrolled over time (right): the Axes.
+    """Draw a recurrence with a state of one number, rolled up and unrolled over time. Return the Axes.
 
-    x (T) holds the inputs; h (T + 1) the states, h[0] before the first step. The run is stopped after t
-    steps, None for all; the steps to come are drawn pale and without numbers. `cell` is written into every
-    box, since it is the same in each. `figure.alt` names the states that are known. The numbers are readable
-    up to T = 5.
+    `figure.alt` names the known states. The numbers are readable up to T = 5.
+
+    Args:
+        x: the inputs, (T).
+        h: the states, (T + 1), h[0] before the first step.
+        t: how many steps have run, None for all. Later steps are drawn pale and without numbers.
+        cell: the text in every box, since it is the same in each.
+        ax: the Axes to draw in; a new one if None.
     """
     x, h = [float(value) for value in x], [float(value) for value in h]
     T = len(x)
@@ -136,26 +140,24 @@ def unrolling(
     pale, ink = "#AAAAAA", "#333333"
     words: Style = {"ha": "center", "fontsize": 9.5}
 
-    def frame(centre: float, colour: str, fill: str, line: float) -> None:
+    def frame(centre: float, color: str, fill: str, line: float) -> None:
         corner = (centre - width / 2, -height / 2)
-        style: Style = {"edgecolor": colour, "facecolor": fill, "linewidth": line}
+        style: Style = {"edgecolor": color, "facecolor": fill, "linewidth": line}
         ax.add_patch(FancyBboxPatch(corner, width, height, "round,pad=0,rounding_size=0.1", **style))
-        ax.text(
-            centre, 0, cell, va="center", color=pale if colour == pale else ink, **words | {"fontsize": 9}
-        )
+        ax.text(centre, 0, cell, va="center", color=pale if color == pale else ink, **words | {"fontsize": 9})
 
-    def line_to(start: Point, end: Point, colour: str) -> None:
-        line = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.8, "shrinkA": 0, "shrinkB": 0}
+    def line_to(start: Point, end: Point, color: str) -> None:
+        line = {"arrowstyle": "-|>", "color": color, "linewidth": 1.8, "shrinkA": 0, "shrinkB": 0}
         ax.annotate("", end, start, arrowprops=line)
 
     known = t > 0
     frame(rolled, ink if known else pale, "#FFF4D6" if known else "white", 2 if known else 1)
-    line_to((rolled, -1.15), (rolled, -height / 2), COLOURS["x"] if known else pale)
+    line_to((rolled, -1.15), (rolled, -height / 2), COLORS["x"] if known else pale)
     ax.text(rolled, -1.45, f"x = {x[t - 1]:.4g}" if known else "x", color=ink if known else pale, **words)
     right, left, over = rolled + width / 2 + 0.35, rolled - width / 2 - 0.35, height / 2 + 0.3
     road = [(rolled + width / 2, 0), (right, 0), (right, over), (left, over), (left, 0)]
-    ax.plot(*zip(*road, strict=True), color=COLOURS["h"], linewidth=1.8, solid_joinstyle="round")
-    line_to((left, 0), (rolled - width / 2, 0), COLOURS["h"])
+    ax.plot(*zip(*road, strict=True), color=COLORS["h"], linewidth=1.8, solid_joinstyle="round")
+    line_to((left, 0), (rolled - width / 2, 0), COLORS["h"])
     ax.text(rolled, over + 0.1, f"h = {h[t]:.4g}", va="bottom", color=ink, **words)
     ax.text((right + width / 2) / 2, 0, "=", ha="center", va="center", fontsize=18, color=ink)
 
@@ -168,11 +170,11 @@ def unrolling(
             "#FFF4D6" if now else "#F2F2F2" if done else "white",
             2 if now else 1,
         )
-        line_to((centre, -1.15), (centre, -height / 2), COLOURS["x"] if done else pale)
+        line_to((centre, -1.15), (centre, -height / 2), COLORS["x"] if done else pale)
         ax.text(centre, -1.45, f"$x_{s}$ = {x[s - 1]:.4g}", color=ink if done else pale, **words)
     for s in range(T + 1):
-        left, colour = s * across + width / 2, COLOURS["h"] if s <= t else pale
-        line_to((left, 0), (left + across - width, 0), colour)
+        left, color = s * across + width / 2, COLORS["h"] if s <= t else pale
+        line_to((left, 0), (left + across - width, 0), color)
         name = f"$h_{s}$\n{h[s]:.4g}" if s <= t else f"$h_{s}$\n"
         ax.text(left + (across - width) / 2, 0.1, name, va="bottom", color=ink if s <= t else pale, **words)
     ax.set(xlim=(rolled - 1.2, (T + 1) * across - width / 2 + 0.25), ylim=(-1.6, 1.4))

@@ -1,4 +1,4 @@
-"""The map of the lessons, and three arrangements of inputs and answers."""
+"""Draw the map of the lessons, and three arrangements of inputs and answers."""
 
 from collections.abc import Collection
 
@@ -6,9 +6,9 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
 from rnncourse.plots.drawing import CODE, GREY, INK, arrow, box, canvas, set_alt
-from rnncourse.plots.style import COLOURS
+from rnncourse.plots.style import COLORS
 
-# The lessons: number: (title, column of the map, numbers of the lessons that it stands on).
+# The lessons: number: (title, column of the map, numbers of the lessons that it builds on).
 LESSONS: dict[int, tuple[str, int, tuple[int, ...]]] = {
     1: ("sequences and state", 1, ()),
     2: ("the RNN cell", 1, (1,)),
@@ -37,10 +37,10 @@ LESSONS: dict[int, tuple[str, int, tuple[int, ...]]] = {
 
 
 def lesson_map(written: Collection[int], ax: Axes | None = None) -> Axes:
-    """Draw what stands on what: a box for each lesson, a line down to each that builds on it.
+    """Draw which lesson builds on which, a box for each and lines between them. Return the Axes.
 
-    written: the numbers of the lessons that are there to be read; their boxes are filled.
-    A lesson lies one row below the lowest that it needs. Returns the Axes.
+    A lesson is one row below the lowest one that it needs. `written` are the numbers of the lessons that
+    exist; their boxes are filled.
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(9.6, 6.6))
@@ -51,8 +51,8 @@ def lesson_map(written: Collection[int], ax: Axes | None = None) -> Axes:
         x, y = places[number]
         for other in needs:
             ax.plot([places[other][0], x], [places[other][1], y], color="#999999", linewidth=1.5, zorder=1)
-        colour = COLOURS["r"] if number in written else "white"
-        frame = {"boxstyle": "round,pad=0.35", "facecolor": colour, "edgecolor": "#555555"}
+        color = COLORS["r"] if number in written else "white"
+        frame = {"boxstyle": "round,pad=0.35", "facecolor": color, "edgecolor": "#555555"}
         ax.text(x, y, f"{number:02d}  {title}", ha="center", va="center", bbox=frame, zorder=2)
     ax.set(xlim=(-0.5, 3.5), ylim=(min(y for _, y in places.values()) - 0.5, 0.5))
     ax.axis("off")
@@ -84,12 +84,12 @@ def arrangements() -> Axes:
             box(ax, x, 1.05, 0.5, 0.4)
             ax.text(x, 1.05, "cell", **CODE, fontsize=8.5)
             if step < 3:
-                arrow(ax, (x + 0.25, 1.05), (x + 0.6, 1.05), COLOURS["h"])
+                arrow(ax, (x + 0.25, 1.05), (x + 0.6, 1.05), COLORS["h"])
             if step in inputs:
-                arrow(ax, (x, 0.35), (x, 0.85), COLOURS["x"])
+                arrow(ax, (x, 0.35), (x, 0.85), COLORS["x"])
                 ax.text(x, 0.2, f"x_{step}", **CODE, fontsize=9)
             if step in answers:
-                arrow(ax, (x, 1.25), (x, 1.75), COLOURS["i"])
+                arrow(ax, (x, 1.25), (x, 1.75), COLORS["i"])
                 ax.text(x, 1.9, f"y_{step}", **CODE, fontsize=9)
         said.append(f"{name} ({example}): inputs at steps {inputs}, answers at steps {answers}")
     set_alt(ax, f"{title}. {'; '.join(said)}.")

@@ -1,4 +1,4 @@
-"""What a recurrent layer's speed hangs on: how its work is cut into matmuls, and seconds side by side."""
+"""Draw what a layer's speed depends on: how its work is cut into matmuls, and times side by side."""
 
 from collections.abc import Mapping
 from itertools import accumulate, cycle
@@ -9,18 +9,21 @@ from matplotlib.axes import Axes
 
 from rnncourse.plots.drawing import set_alt
 from rnncourse.plots.sizes import check_size
-from rnncourse.plots.style import COLOURS, LINE_COLOURS
+from rnncourse.plots.style import COLORS, LINE_COLORS
 
 Size = TypeVar("Size")  # a size's label
 
 
 def matmuls(T: int, B: int, I: int, H: int, ax: Axes | None = None) -> Axes:
-    """Draw the multiply-adds of one LSTM layer's forward pass as two bars of equal length, cut into matmuls.
+    """Draw the multiply-adds of an LSTM layer's forward pass as two bars, cut into matmuls. Return the Axes.
 
     Above, step by step: for each of T steps W_ih x_t, (B, I) by (I, 4H), and W_hh h, (B, H) by (H, 4H).
     Below, hoisted: W_ih x for all steps, (T*B, I) by (I, 4H), then W_hh h step by step. A block is one
-    matmul, as long as its share of the multiply-adds. Returns the Axes. Raises TypeError for a
-    size that is no int, ValueError for one below 1.
+    matmul, as long as its share of the multiply-adds; both bars have the same length.
+
+    Raises:
+        TypeError: a size is not an int.
+        ValueError: a size is below 1.
     """
     T, B, I, H = (check_size(name, value) for name, value in zip("TBIH", (T, B, I, H), strict=True))
     if ax is None:
@@ -35,8 +38,8 @@ def matmuls(T: int, B: int, I: int, H: int, ax: Axes | None = None) -> Axes:
     for y, blocks in enumerate(rows.values()):
         ends = [*accumulate(work / whole for _, work in blocks)]
         spans = [(end - work / whole, work / whole) for end, (_, work) in zip(ends, blocks, strict=True)]
-        colours = [COLOURS[name] for name, _ in blocks]
-        ax.broken_barh(spans, (-y - 0.35, 0.7), facecolors=colours, edgecolor="white", linewidth=0.5)
+        colors = [COLORS[name] for name, _ in blocks]
+        ax.broken_barh(spans, (-y - 0.35, 0.7), facecolors=colors, edgecolor="white", linewidth=0.5)
     ax.set(yticks=[0, -1], yticklabels=rows, xlim=(0, 1), xlabel="share of the multiply-adds")
     share = I / (I + H)
     ax.set_title(
@@ -52,19 +55,23 @@ def matmuls(T: int, B: int, I: int, H: int, ax: Axes | None = None) -> Axes:
 
 
 def time_ratios(seconds: Mapping[str, Mapping[Size, float]], baseline: str, ax: Axes | None = None) -> Axes:
-    """Draw how many times the baseline's seconds each contestant took, at each size.
+    """Draw how many times the baseline's time each contestant took, at each size, and return the Axes.
 
-    seconds: {contestant: {size: seconds}}, a size being any label; the baseline is one of the contestants.
-    The axis is logarithmic: equal factors are equally far apart. Returns the Axes.
+    The axis is logarithmic, so equal factors are equally far apart.
+
+    Args:
+        seconds: {contestant: {size: seconds}}, where a size is any label.
+        baseline: one of the contestants.
+        ax: the Axes to draw in; a new one if None.
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(8.0, 3.2), layout="constrained")
     sizes = list(seconds[baseline])
     said = []
     looks = cycle(zip("cifgoh", "osD^vP", strict=True))  # a colour and a marker for each contestant
-    for (name, by_size), (colour, marker) in zip(seconds.items(), looks, strict=False):
+    for (name, by_size), (color, marker) in zip(seconds.items(), looks, strict=False):
         ratios = [by_size[size] / seconds[baseline][size] for size in sizes]
-        ax.plot(range(len(sizes)), ratios, marker=marker, color=LINE_COLOURS[colour], label=name, linewidth=1)
+        ax.plot(range(len(sizes)), ratios, marker=marker, color=LINE_COLORS[color], label=name, linewidth=1)
         said.append(f"{name}: {', '.join(f'{ratio:.1f}' for ratio in ratios)}")
     ax.set(xticks=range(len(sizes)), xticklabels=sizes, yscale="log", ylabel=f"seconds over {baseline}'s")
     low, high = ax.get_ylim()

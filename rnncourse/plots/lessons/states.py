@@ -1,4 +1,4 @@
-"""The paths of a state of two units."""
+"""Draw the paths of a state of two units."""
 
 import matplotlib.pyplot as plt
 import torch
@@ -6,14 +6,14 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from rnncourse.plots.drawing import set_alt
-from rnncourse.plots.style import COLOURS
+from rnncourse.plots.style import COLORS
 
 
 def state_paths(states: Tensor, ax: Axes | None = None) -> Axes:
-    """Draw how a state of two units moves: one path for each start, dark dots early, bright dots late.
+    """Draw how a state of two units moves: a path for each start, from dark to bright. Return the Axes.
 
-    states: (S + 1, B, 2), the states of B runs from start (open circle) to step S. The dashed square is the
-    range of tanh. Returns the Axes.
+    states (S + 1, B, 2) holds the states of B runs from the start (open circle) to step S. The dashed square
+    is the range of tanh.
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(3.5, 3.5))
@@ -22,7 +22,7 @@ def state_paths(states: Tensor, ax: Axes | None = None) -> Axes:
         ax.plot(path[:, 0], path[:, 1], color="#BBBBBB", linewidth=0.8, zorder=1)
         ax.scatter(path[:, 0], path[:, 1], c=time, cmap="viridis", s=14, zorder=2)
         ax.plot(*path[0], "o", markersize=9, markerfacecolor="none", markeredgecolor="black")
-    ax.plot([-1, 1, 1, -1, -1], [-1, -1, 1, 1, -1], "--", color=COLOURS["x"], linewidth=0.8, zorder=0)
+    ax.plot([-1, 1, 1, -1, -1], [-1, -1, 1, 1, -1], "--", color=COLORS["x"], linewidth=0.8, zorder=0)
     limit = 1.1 * max(1.0, states.abs().max().item())
     ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xlabel="h[0]", ylabel="h[1]")
     lengths = states[-1].norm(dim=-1)

@@ -1,4 +1,4 @@
-"""Which terms of a gradient through time are kept where the way back is cut, and what that costs."""
+"""Draw which terms of a gradient truncated backpropagation through time keeps, and the error it makes."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,12 +12,20 @@ from rnncourse.plots.sizes import check_size
 
 
 def truncation_grid(gradients: ArrayLike, K: int, window: bool = False, ax: Axes | None = None) -> Axes:
-    """Draw the terms of a gradient through time, loss step by weight step, the cut ones grey: the Axes.
+    """Draw the terms of a gradient by loss step and weight step, the dropped ones grey. Return the Axes.
 
-    gradients: (T, T, P), row s, column t: the part of d loss_s / dW that comes from the reading of the P
-    weights at step t, 0 where t > s. Kept are the terms of one chunk, s // K == t // K; with `window` those
-    with s - t < K. The title has the relative error |kept - all| / |all| of the sums over s and t.
-    Raises ValueError for another shape or if all terms are 0, TypeError or ValueError for K not in 1 … T.
+    The title shows the relative error |kept - all| / |all| of the sums over s and t.
+
+    Args:
+        gradients: (T, T, P), row s, column t: the part of d loss_s / dW that comes from the use of the P
+            weights at step t, 0 where t > s.
+        K: the number of steps.
+        window: keep the terms with s - t < K instead of those in one chunk, s // K == t // K.
+        ax: the Axes to draw in; a new one if None.
+
+    Raises:
+        ValueError: the shape is wrong, all terms are 0, or K is not in 1 … T.
+        TypeError: K is not an int.
     """
     terms = np.asarray(gradients, dtype=float)
     if terms.ndim != 3 or terms.shape[0] != terms.shape[1]:
@@ -46,7 +54,7 @@ def truncation_grid(gradients: ArrayLike, K: int, window: bool = False, ax: Axes
     how = f"each loss looks back over {steps}" if window else f"chunks of {steps}"
     said = f"{kept.sum()} of {below.sum()} terms kept, relative error {error:.2g}"
     ax.set(xlabel="t, step at which the weights are read", ylabel="s, step of the loss")
-    ax.set_title(f"{how}:\n{said}", fontsize=10)  # in one line it would be wider than the figure
+    ax.set_title(f"{how}:\n{said}", fontsize=10)  # one line would be wider than the figure
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     set_alt(ax, f"Grid of the terms of a gradient over {T} steps, cut terms grey; {how}: {said}.")

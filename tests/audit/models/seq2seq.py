@@ -9,7 +9,7 @@ BUGS = [
     Bug("h_n view", "batch mixed", ".view(", "timbmg/Sentence-VAE#15"),
     Bug("softmax over batch", "batch mixed", "softmax(", "PetrochukM/PyTorch-NLP#2"),
     Bug("no mask", "padding read", "", "tensorflow/tensorflow#512"),
-    Bug("sees its target", "future read", "self.goal(now)", "alex-matton/causal-transformer-decoder#1"),
+    Bug("sees its target", "future read", "now = trg[:, t + 1]", "alex-matton/causal-transformer-decoder#1"),
     Bug("softmax over queries", "softmax axis", "softmax(", "labmlai/annotated_deep_learning_paper_implementations#282",  # noqa: E501
         "?"),
     Bug("encoder unread", "input unread", "", "bentrevett/pytorch-seq2seq, as told"),
