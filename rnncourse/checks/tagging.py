@@ -325,7 +325,7 @@ _train_epoch_example = {
 wrong = Mistakes("The loop, by hand", _train_epoch).edits("""
 gradients pile up | the gradients of all batches so far pile up: set them to zero before each backward.
     optimizer.zero_grad() =>
-no clipping | the gradients are not clipped before the step. | nn.utils.clip_grad_norm_(parameters, clip) =>
+no clipping | the gradients are not clipped at the given norm before the step. | nn.utils.clip_grad_norm_(parameters, clip) =>
 each parameter by itself | each parameter's gradient is clipped by itself, which changes the direction of the
     step. Clip the norm of all of them together.
     - nn.utils.clip_grad_norm_(parameters, clip)
@@ -335,7 +335,6 @@ clipped by value | each number of the gradient is clipped; clip the norm of all 
     clip_grad_norm_ => clip_grad_value_
 only the LSTM clipped | only the LSTM's gradients are clipped.
     clip_grad_norm_(parameters => clip_grad_norm_(lstm.parameters()
-clipped at 1 | you clip at 1; clip at the given norm. | (parameters, clip) => (parameters, 1.0)
 no packing | the rows are not packed: the backward direction begins in the padding. § The tagger
     - packed = pack_padded_sequence(embed(x), lengths, batch_first=True, enforce_sorted=False)
     - output, _ = pad_packed_sequence(lstm(packed)[0], batch_first=True)
