@@ -325,7 +325,8 @@ _train_epoch_example = {
 wrong = Mistakes("The loop, by hand", _train_epoch).edits("""
 gradients pile up | the gradients of all batches so far pile up: set them to zero before each backward.
     optimizer.zero_grad() =>
-no clipping | the gradients are not clipped at the given norm before the step. | nn.utils.clip_grad_norm_(parameters, clip) =>
+no clipping | the gradients are not clipped at the given norm before the step.
+    nn.utils.clip_grad_norm_(parameters, clip) =>
 each parameter by itself | each parameter's gradient is clipped by itself, which changes the direction of the
     step. Clip the norm of all of them together.
     - nn.utils.clip_grad_norm_(parameters, clip)
