@@ -13,6 +13,7 @@ import pytest
 from sample_submissions import EXERCISE, LSTM_GATES, PERFECT, ROOT
 
 from rnncourse.grading import submission as judging
+from rnncourse.grading.intake import assignment
 from rnncourse.grading.sandbox.client import SandboxClient
 from rnncourse.grading.sandbox.limits import Limits
 from rnncourse.grading.sandbox.walls import missing
@@ -118,7 +119,7 @@ def test_fault_that_appears_later(tmp_path, monkeypatch, name):
 
 
 @pytest.mark.parametrize(
-    ("place", "name"), [(judging, "judge"), (judging, "unpack_answers"), (judging, "pack_inputs")]
+    ("place", "name"), [(judging, "judge"), (judging, "unpack_answers"), (assignment, "pack_inputs")]
 )
 def test_fault_outside_the_students_process(monkeypatch, place, name):
     with SandboxClient([ROOT / "solutions"]) as sandbox:

