@@ -12,7 +12,7 @@ c.CourseDirectory.release_directory = "exercises"
 
 # What a learner finds where the answer goes. The checks take this error to mean "not written yet".
 c.ClearSolutions.code_stub = {
-    "python": '# your code, in the place of these two lines\nraise NotImplementedError("not written yet")'
+    "python": '# your code: replace these two lines\nraise NotImplementedError("not written yet")'
 }
 
 # Cells tagged "explanation" come after a solution, and are not given out with the exercise.

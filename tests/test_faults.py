@@ -106,17 +106,17 @@ AGAINST_TORCH = {  # file: what is wrong: the right text, the wrong text
             "dh[t] += dout[t] * (t == steps.backward[0])\n"
             "        if dh_all is not None:\n            dh_t[t][...] = dh[t]\n        # da = φ'",
         ),
-        "lstm: f left out of the way back": ("dc[t] *= f[t]\n", "pass\n"),
+        "lstm: f left out of the backward pass": ("dc[t] *= f[t]\n", "pass\n"),
         "lstm: c_t where c is due": ("cells, before[1], da", "cells, cells, da"),
         "lstm: σ' without 1 - σ": ("torch.addcmul(gates, gates, gates, value=-1, out=da)", "da.copy_(gates)"),
         "lstm: c's second source left out": ("dc[t] += new[t]\n", "pass\n"),
         "lstm: o's gradient from dc": ("da_o[t] *= dq[t]", "da_o[t] *= dc[t]"),
-        "lstm: projection left out of the way back": (
+        "lstm: projection left out of the backward pass": (
             "torch.mm(dh_mm[t], W_hr, out=dq_mm[t])",
             "dq_mm[t].copy_(dh_mm[t].repeat(1, 9)[:, : dq_mm[t].size(1)])",
         ),
         "lstm: dW_hr from the loss alone": ("dh_all.t().mm(shown)", "doutput.t().mm(shown)"),
-        "gru: z left out of the way back": ("dh[t] *= zs[t]\n", "pass\n"),
+        "gru: z left out of the backward pass": ("dh[t] *= zs[t]\n", "pass\n"),
         "gru: b_hn's gradient without r": ("torch.mul(dih_n, r, out=dhh_n)", "dhh_n.copy_(dih_n)"),
         "gru: h_t where h is due": ("torch.sub(h, n, out=dhh_z)", "torch.sub(values[0], n, out=dhh_z)"),
         "weights: h_t where h is due": ('"weight_hh", da.t(), h)', '"weight_hh", da.t(), output[rows])'),

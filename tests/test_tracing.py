@@ -810,7 +810,7 @@ def test_without_gradients(mode):
 @pytest.mark.parametrize("reentrant", [False, True])
 @pytest.mark.filterwarnings("ignore:None of the inputs")
 def test_checkpoint(reentrant):
-    """The call that is repeated on the way back is not recorded twice."""
+    """The call that is repeated in the backward pass is not recorded twice."""
     layer, x = build("torch", "GRU", num_layers=2, dropout=0.5), random(T, B, I).requires_grad_()
     with trace(layer) as t:
         torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""`trace(model, set=...)`: the model runs with another value in the place of a gate.
+"""`trace(model, set=...)`: the model runs with another value instead of a gate.
 
 The oracle is a loop of the formulas, written out here, with the gate as asked.
 """
