@@ -67,7 +67,7 @@ def _attempt(
     notebook: bytes,
     client: SandboxClient,
     limits: Limits,
-    helpers: Mapping[str, bytes] = NONE,
+    helpers: Mapping[str, bytes],
 ) -> Result:
     try:
         return _graded(student, assignment, notebook, client, limits, helpers)
@@ -84,7 +84,7 @@ def _graded(
     notebook: bytes,
     client: SandboxClient,
     limits: Limits,
-    helpers: Mapping[str, bytes] = NONE,
+    helpers: Mapping[str, bytes],
 ) -> Result:
     begin = time.monotonic()
     try:

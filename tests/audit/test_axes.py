@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from composed import Model
 from torch import nn
 
 import rnncourse
@@ -9,17 +10,6 @@ from rnncourse.auditing.inputs import Inputs, Leaf
 from rnncourse.auditing.outputs import find
 
 B, T, I, H = 5, 7, 3, 4
-
-
-class Model(nn.Module):
-    def __init__(self, forward, **layers):
-        super().__init__()
-        self.compute = forward
-        for name, layer in layers.items():
-            setattr(self, name, layer)
-
-    def forward(self, *inputs):
-        return self.compute(self, *inputs)
 
 
 @pytest.mark.parametrize(

@@ -2,23 +2,13 @@
 
 import pytest
 import torch
+from composed import Model
 from torch import nn
 from torch.nn import functional as F
 
 import rnncourse
 
 B, T, I, H, V = 5, 9, 3, 6, 12
-
-
-class Model(nn.Module):
-    def __init__(self, forward, **layers):
-        super().__init__()
-        self.compute = forward
-        for name, layer in layers.items():
-            setattr(self, name, layer)
-
-    def forward(self, *inputs):
-        return self.compute(self, *inputs)
 
 
 def x(steps=T):

@@ -6,6 +6,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from composed import Model
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -14,17 +15,6 @@ from rnncourse.auditing import Audit, Finding, Place
 from rnncourse.auditing.report import with_causes
 
 B, T, I, H = 6, 7, 3, 4
-
-
-class Model(nn.Module):
-    def __init__(self, forward, **layers):
-        super().__init__()
-        self.compute = forward
-        for name, layer in layers.items():
-            setattr(self, name, layer)
-
-    def forward(self, *inputs, **options):
-        return self.compute(self, *inputs, **options)
 
 
 def gru(**options):

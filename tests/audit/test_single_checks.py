@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from composed import Model
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
@@ -10,17 +11,6 @@ import rnncourse
 
 B, T, I, H = 6, 7, 3, 4
 LENGTHS = torch.tensor([7, 3, 5, 4, 2, 6])
-
-
-class Model(nn.Module):
-    def __init__(self, forward, **layers):
-        super().__init__()
-        self.compute = forward
-        for name, layer in layers.items():
-            setattr(self, name, layer)
-
-    def forward(self, *inputs):
-        return self.compute(self, *inputs)
 
 
 def gru(**options):

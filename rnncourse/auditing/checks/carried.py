@@ -20,7 +20,7 @@ def run(s: Subject) -> Iterator[Finding]:
     for call in s.base.recurrent:
         if one_step(call):
             calls.setdefault(call.name, []).append(call)
-    for name, several in calls.items():
+    for several in calls.values():
         if len(several) < FEWEST:
             continue
         s.made("state not carried")
@@ -28,17 +28,12 @@ def run(s: Subject) -> Iterator[Finding]:
             continue
         lost = _lost_part(several)
         if lost is not None:
-            kind, (other, part) = type(several[0].module).__name__, lost
-            yield Finding(
-                "state not carried",
+            other, part = lost
+            yield _finding(
+                several,
                 WRONG,
-                f"{kind} {name!r} is called {len(several)} times for one step each, every time with the same "
-                f"{part}, while {other} is carried from call to call: the {part} that it returns is dropped.",
-                several[1].place,
-                name,
-                numbers={"calls": float(len(several))},
-                lesson="09",
-                by="Called",
+                f"{_called(several)} every time with the same {part}, while {other} is carried from call to "
+                f"call: the {part} that it returns is dropped.",
             )
             return
         if not _alike(several):
@@ -48,18 +43,31 @@ def run(s: Subject) -> Iterator[Finding]:
         given = bool(several[0].state_values) and any(bool(v.any()) for v in several[0].state_values)
         what = "from the same state" if given else "from a state of zeros"
         doubt = "" if given else " Is this meant?"
-        yield Finding(
-            "state not carried",
+        yield _finding(
+            several,
             WRONG if given else QUESTION,
-            f"{type(several[0].module).__name__} {name!r} is called {len(several)} times for one step each, "
-            f"every time {what}: what it returns as its state does not reach its next call.{doubt}",
-            several[1].place,
-            name,
-            numbers={"calls": float(len(several))},
-            lesson="09",
-            by="Called",
+            f"{_called(several)} every time {what}: what it returns as its state does not reach its next "
+            f"call.{doubt}",
         )
         return
+
+
+def _called(calls: list[RecurrentCall]) -> str:
+    kind, name = type(calls[0].module).__name__, calls[0].name
+    return f"{kind} {name!r} is called {len(calls)} times for one step each,"
+
+
+def _finding(calls: list[RecurrentCall], level: str, sentence: str) -> Finding:
+    return Finding(
+        "state not carried",
+        level,
+        sentence,
+        calls[1].place,
+        calls[0].name,
+        numbers={"calls": float(len(calls))},
+        lesson="09",
+        by="Called",
+    )
 
 
 def one_step(call: RecurrentCall) -> bool:
