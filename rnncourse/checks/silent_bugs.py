@@ -38,14 +38,14 @@ TRUTH = {
 
 wrong = Mistakes(SECTION, TRUTH).edits("""
 # These hints are never shown: they only say what the tests try.
-batch for time taken for a mixing | The layer treats the batch as time. | Forecaster => 'rows mixed'
+batch as time mistaken for mixing | The layer treats the batch as time. | Forecaster => 'rows mixed'
 a loop that sees ahead | Forecaster reads no later step. | Forecaster => 'future read'
-view taken for a change of places | The view mixes the rows. | Classifier => 'rows change places'
-both directions taken for a leak | A classifier may read both ways. | Classifier => 'future read'
-sorting taken for a mixing | Each row of Tagger is whole. | Tagger => 'rows mixed'
-packing taken for a cut | Packing has a gradient. | Rater => 'gradient cut'
-a mask taken for a leak | The padding is read. | Pooler => 'future read'
-the target taken for the future | A later target is not read. | Decoder => 'future read'
+view mistaken for a change of places | The view mixes the rows. | Classifier => 'rows change places'
+both directions mistaken for a leak | A classifier may read both ways. | Classifier => 'future read'
+sorting mistaken for mixing | Each row of Tagger is whole. | Tagger => 'rows mixed'
+packing mistaken for a cut | Packing has a gradient. | Rater => 'gradient cut'
+a mask mistaken for a leak | The padding is read. | Pooler => 'future read'
+the target mistaken for the future | A later target is not read. | Decoder => 'future read'
 """)
 
 diagnosis = CHECKS.chosen("diagnosis", wrong, choices=WORDS, points="all six models 2")
