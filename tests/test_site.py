@@ -109,7 +109,7 @@ class Tab:
     def open(self, name):
         self.page.goto(self.address + name)
         if self.page.locator(".math").count():
-            self.page.wait_for_function("window.MathJax?.startup?.promise")
+            self.page.wait_for_function("window.MathJax?.startup?.promise !== undefined")
             self.page.evaluate("MathJax.startup.promise")
         return self.page
 

@@ -47,7 +47,7 @@ def main(out):
         shutil.rmtree(folder, ignore_errors=True)
     for name in ("api", "static"):
         shutil.copytree(HERE / name, SOURCE / name)
-    shutil.copytree(ROOT / "docs", SOURCE / "docs", ignore=shutil.ignore_patterns("*.md", "site"))
+    shutil.copytree(ROOT / "docs", SOURCE / "docs", ignore=shutil.ignore_patterns("*.md", "*.py", "site"))
     copy_mathjax()
     paths = [path for pattern in PAGES for path in sorted(ROOT.glob(pattern))] + [HERE / "elsewhere.md"]
     with ThreadPoolExecutor(2) as pool:  # each in a process of its own
