@@ -1,7 +1,7 @@
 """Make stored outputs again: `python docs/execute.py`, or only those of some notebooks, given by their paths.
 
-Execute each lesson and solution in its own folder, as a reader would, and store what it shows. What a cell
-tagged nbval-ignore-output shows varies (a time, a widget's id), so what is stored for it stays, and a second run
+Execute each lesson and solution in its own folder, as a reader would, and store what it shows. The output of
+a cell tagged nbval-ignore-output varies (a time, a widget's id): what is stored for it stays. So a second run
 changes nothing.
 """
 
