@@ -8,6 +8,7 @@ from rnncourse.plots.cells import gru_cell, lstm_cell, rnn_cell
 from rnncourse.plots.lessons.axes import cube_slices, who_is_where
 from rnncourse.plots.lessons.dependencies import dependency_grid
 from rnncourse.plots.lessons.graph import two_steps
+from rnncourse.plots.lessons.images import row_by_row
 from rnncourse.plots.lessons.jacobians import jacobian_norms, norm_against_distance
 from rnncourse.plots.lessons.loops import loop_step, unrolled_loop, unrolling
 from rnncourse.plots.lessons.overview import LESSONS, arrangements, lesson_map
@@ -30,6 +31,7 @@ __all__ = [
     "matmuls",
     "norm_against_distance",
     "rnn_cell",
+    "row_by_row",
     "state_paths",
     "tag_heat_map",
     "time_ratios",
