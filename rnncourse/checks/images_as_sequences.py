@@ -37,7 +37,7 @@ rows by view | `time_first` has the right shape, but it mixes images: `view` and
     in the order in which they lie in memory.
     images.transpose(0, 1) => images.reshape(images.shape[1], images.shape[0], images.shape[2])
     look: Write an image's number into each of its pixels, and look at the first step.
-columns by view | `columns` has the right shape, but its steps are no columns: `view` and `reshape` cut the
+columns by view | `columns` has the right shape, but its steps are not columns: `view` and `reshape` cut the
     rows into pieces.
     images.transpose(1, 2) => images.reshape(images.shape[0], images.shape[2], images.shape[1])
 not moved | `time_first` is as the images were: the batch comes first. | images.transpose(0, 1) => images
