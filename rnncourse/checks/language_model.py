@@ -30,22 +30,22 @@ EVEN = Trait("the characters fill the batches exactly", "what you do with charac
 LEFT_OVER = Trait("characters are left over", "what happens at the very end of the text")
 
 
-def _make_streams(text, B, K):
-    n = (len(text) - 1) // (B * K)
-    x, y = text[: n * B * K], text[1 : n * B * K + 1]
-    x, y = (part.view(B, n, K).transpose(0, 1) for part in (x, y))
+def _make_streams(text, R, K):
+    n = (len(text) - 1) // (R * K)
+    x, y = text[: n * R * K], text[1 : n * R * K + 1]
+    x, y = (part.view(R, n, K).transpose(0, 1) for part in (x, y))
     return x, y
 
 
 def _make_streams_cases(seed):
     numbers = torch.Generator().manual_seed(seed)
 
-    def case(N, B, K):
+    def case(N, R, K):
         text = torch.randperm(90, generator=numbers)[:N] + 10  # no character twice, none 0
-        n, left = divmod(N - 1, B * K)
+        n, left = divmod(N - 1, R * K)
         return Case(
-            {"text": text, "B": B, "K": K},
-            {"N": N, "R": B, "K": K, "n": n},
+            {"text": text, "R": R, "K": K},
+            {"N": N, "R": R, "K": K, "n": n},
             frozenset({EVEN if left == 0 else LEFT_OVER}),
         )
 
@@ -54,13 +54,13 @@ def _make_streams_cases(seed):
 
 wrong = Mistakes("Training with a carried state", _make_streams).edits("""
 not shifted | y is x itself: the answer is in the input. The target of a character is the next one.
-    text[1 : n * B * K + 1] => text[: n * B * K]
+    text[1 : n * R * K + 1] => text[: n * R * K]
     § The next character
 shifted twice | y is two steps ahead: a character is skipped.
-    text[1 : n * B * K + 1] => text.roll(-2)[: n * B * K]
+    text[1 : n * R * K + 1] => text.roll(-2)[: n * R * K]
     § The next character
 the character before | y is the character before x, not the one after it.
-    text[1 : n * B * K + 1] => text.roll(1)[: n * B * K]
+    text[1 : n * R * K + 1] => text.roll(1)[: n * R * K]
     § The next character
 x and y exchanged | x and y are exchanged. | return x, y => return y, x
 shifted within a window | the last target of each window is the window's own first character. Its successor
@@ -69,24 +69,24 @@ shifted within a window | the last target of each window is the window's own fir
     § The next character
 shifted within a row | the last target of each row is the row's own first character. Its successor is in the
     text.
-    return x, y => return x, x.transpose(0, 1).reshape(B, n * K).roll(-1, 1).view(B, n, K).transpose(0, 1)
+    return x, y => return x, x.transpose(0, 1).reshape(R, n * K).roll(-1, 1).view(R, n, K).transpose(0, 1)
     § The next character
-windows in their order | each batch holds B neighbouring windows: row b of the next batch does not continue
-    row b.
-    view(B, n, K).transpose(0, 1) => view(n, B, K)
+windows in their order | each batch holds R neighbouring windows: row r of the next batch does not continue
+    row r.
+    view(R, n, K).transpose(0, 1) => view(n, R, K)
     look: Where in the text does row 0 of batch 1 begin?
-every B-th character | each row reads the text with gaps: neighbours in the text are next to each other in
+every R-th character | each row reads the text with gaps: neighbours in the text are next to each other in
     the batch.
-    view(B, n, K).transpose(0, 1) => view(n, K, B).transpose(1, 2)
+    view(R, n, K).transpose(0, 1) => view(n, K, R).transpose(1, 2)
 batches and rows exchanged | the first axis has the rows, the second one the batches. Put the batches first.
     .transpose(0, 1) for => for
-time before the rows | the last two axes are exchanged: each batch is (B, K), and yours is (K, B).
+time before the rows | the last two axes are exchanged: each batch is (R, K), and yours is (K, R).
     .transpose(0, 1) for => .permute(1, 2, 0) for
 a batch too few | there is one batch fewer than the text can fill.
-    (len(text) - 1) // (B * K) => max((len(text) - 1) // (B * K) - 1, 1)
+    (len(text) - 1) // (R * K) => max((len(text) - 1) // (R * K) - 1, 1)
 the beginning left out | you leave out the beginning of the text. What does not fill a batch should be left
     out at the end.
-    text[: n * B * K], text[1 : n * B * K + 1] => text[-n * B * K - 1 : -1], text[-n * B * K :]
+    text[: n * R * K], text[1 : n * R * K + 1] => text[-n * R * K - 1 : -1], text[-n * R * K :]
 the last batch first | the batches run from the end of each row to its beginning.
     return x, y => return x.flip(0), y.flip(0)
 rows upside down | the last stretch of the text is in row 0. | return x, y => return x.flip(1), y.flip(1)
@@ -99,7 +99,7 @@ make_streams = CHECKS.task(
     returns="x (n R K) int, y (n R K) int",
     points="x 1; y 2",
     cases=_make_streams_cases,
-    example={"text": torch.arange(10, 23), "B": 2, "K": 3},
+    example={"text": torch.arange(10, 23), "R": 2, "K": 3},
     agree="streams that continue",
 )
 
@@ -299,8 +299,7 @@ the sum so far | the losses are sums over all batches so far. Return each batch'
 
 @wrong(
     "full gradient",
-    "there is one backward pass at the end, through all batches. Detach the state, and make an update after each "
-    "batch.",
+    "there is one backward pass at the end, through all batches. Detach the state and update after each batch.",
 )
 def _(embed, gru, head, optimizer, batches, clip):
     parameters = [*embed.parameters(), *gru.parameters(), *head.parameters()]

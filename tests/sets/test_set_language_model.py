@@ -12,10 +12,10 @@ from rnncourse.data import Text, Vocabulary
 
 ORACLES = ways("""
 make_streams: place by place
-    n = (len(text) - 1) // (B * K)
-    x, y = torch.empty(n, B, K, dtype=torch.long), torch.empty(n, B, K, dtype=torch.long)
+    n = (len(text) - 1) // (R * K)
+    x, y = torch.empty(n, R, K, dtype=torch.long), torch.empty(n, R, K, dtype=torch.long)
     for i in range(n):
-        for b in range(B):
+        for b in range(R):
             for t in range(K):
                 place = b * n * K + i * K + t
                 x[i, b, t], y[i, b, t] = text[place], text[place + 1]
@@ -150,19 +150,19 @@ def test_what_is_known_of_a_line_is_enough_for_the_threshold():
 
 HONEST = ways("""
 make_streams: unfolded
-    n = (len(text) - 1) // (B * K)
-    both = text[: n * B * K + 1].unfold(0, K + 1, K).view(B, n, K + 1).transpose(0, 1)
+    n = (len(text) - 1) // (R * K)
+    both = text[: n * R * K + 1].unfold(0, K + 1, K).view(R, n, K + 1).transpose(0, 1)
     return both[..., :-1], both[..., 1:]
 make_streams: lists
-    n = (len(text) - 1) // (B * K)
-    starts = [[(b * n + i) * K for b in range(B)] for i in range(n)]
+    n = (len(text) - 1) // (R * K)
+    starts = [[(b * n + i) * K for b in range(R)] for i in range(n)]
     x = torch.stack([torch.stack([text[s : s + K] for s in row]) for row in starts])
     y = torch.stack([torch.stack([text[s + 1 : s + K + 1] for s in row]) for row in starts])
     return x, y
 make_streams: split
-    n = (len(text) - 1) // (B * K)
-    x = torch.stack(text[: n * B * K].view(B, n * K).split(K, dim=1))
-    return x, torch.stack(text[1:][: n * B * K].view(B, n * K).split(K, dim=1))
+    n = (len(text) - 1) // (R * K)
+    x = torch.stack(text[: n * R * K].view(R, n * K).split(K, dim=1))
+    return x, torch.stack(text[1:][: n * R * K].view(R, n * K).split(K, dim=1))
 evaluate: concatenated
     logits, y = torch.cat([z for z, _ in batches]), torch.cat([y for _, y in batches])
     loss = F.cross_entropy(logits, y)
