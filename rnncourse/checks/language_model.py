@@ -299,7 +299,7 @@ the sum so far | the losses are sums over all batches so far. Return each batch'
 
 @wrong(
     "full gradient",
-    "there is one backward pass at the end, through all batches. Detach the state and update after each batch.",
+    "there is one backward pass at the end, through all batches. Detach the state, update after each batch.",
 )
 def _(embed, gru, head, optimizer, batches, clip):
     parameters = [*embed.parameters(), *gru.parameters(), *head.parameters()]
