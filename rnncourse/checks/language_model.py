@@ -258,9 +258,9 @@ summed | the loss is a sum over the characters. Take their mean.
     .transpose(1, 2), y) => .transpose(1, 2), y, reduction="sum")
 summed over time | the loss is summed over the steps and averaged over the rows. Take the mean over both.
     F.cross_entropy( => x.shape[1] * F.cross_entropy(
-the last step only | the loss is that of the last step. With teacher forcing every step has one. § Teacher
-    forcing
+the last step only | the loss is that of the last step. With teacher forcing every step has one.
     .transpose(1, 2), y) => [:, -1], y[:, -1])
+    § Teacher forcing
 in bits | the loss is in bits. Take it in nats, as `F.cross_entropy` returns it. § Bits per character
     F.cross_entropy( => 1.4426950408889634 * F.cross_entropy(
 gradients pile up | the gradients of all batches so far pile up: set them to zero before each backward pass.
