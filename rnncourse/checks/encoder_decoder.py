@@ -442,8 +442,8 @@ one beginning more | you keep one beginning more than `width`. | longer[:width] 
 
 @wrong(
     "each goes on greedily",
-    "after the first step, each beginning is extended by its best symbol alone. One beginning may have several "
-    "good extensions, and another none.",
+    "after the first step, each beginning is extended by its best symbol alone. One may have several good "
+    "extensions, and another none.",
 )
 def _(log_p, start, width):
     beams = sorted(((more, [k]) for k, more in enumerate(log_p[0, start].tolist())), reverse=True)[:width]

@@ -5,8 +5,6 @@ import itertools
 import torch
 import torch.nn.functional as F
 from honest import ways
-from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence, pack_sequence, pad_packed_sequence
 
 from rnncourse.checks import encoder_decoder
 
@@ -98,17 +96,17 @@ def test_greedy_symbols_are_those_of_teacher_forcing_on_them():
 
 HONEST = ways("""
 encode: transposed
-    packed = pack_padded_sequence(x, lengths.cpu(), True, False)
+    packed = nn.utils.rnn.pack_padded_sequence(x, lengths.cpu(), True, False)
     output, h_n = gru(packed)
-    memory = pad_packed_sequence(output, batch_first=True, total_length=x.shape[1])[0]
+    memory = nn.utils.rnn.pad_packed_sequence(output, batch_first=True, total_length=x.shape[1])[0]
     return memory, h_n.transpose(0, 1).flatten(1)
 encode: pack_sequence
     rows = [row[:length] for row, length in zip(x, lengths, strict=True)]
-    output, h_n = gru(pack_sequence(rows, enforce_sorted=False))
-    return pad_packed_sequence(output, batch_first=True)[0], torch.cat(tuple(h_n), -1)
+    output, h_n = gru(nn.utils.rnn.pack_sequence(rows, enforce_sorted=False))
+    return nn.utils.rnn.pad_packed_sequence(output, batch_first=True)[0], torch.cat(tuple(h_n), -1)
 encode: from the memory
-    packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-    memory, _ = pad_packed_sequence(gru(packed)[0], batch_first=True)
+    packed = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    memory, _ = nn.utils.rnn.pad_packed_sequence(gru(packed)[0], batch_first=True)
     H = memory.shape[-1] // 2
     last = memory[torch.arange(len(x)), lengths - 1, :H]
     return memory, torch.cat([last, memory[:, 0, H:]], dim=1)
