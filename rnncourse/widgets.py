@@ -563,3 +563,19 @@ def draw_digit(read: Callable[[Tensor], Tensor], image: Tensor) -> ipywidgets.VB
         cells, layout={"grid_template_columns": f"repeat({W}, 20px)", "grid_gap": "1px"}
     )
     return ipywidgets.VBox([ipywidgets.HBox([grid, drawing.picture]), clear, drawing.words])
+
+
+def draw_text(draw: Callable[[str], Axes | Figure], text: str) -> ipywidgets.VBox:
+    """Type a text and see it drawn.
+
+    draw: draws a text, which is not empty, and returns the Axes. text: what stands there at first.
+    """
+    box = ipywidgets.Text(value=text, description="text", continuous_update=False, layout={"width": "95%"})
+    drawing = _Drawing()
+
+    def redraw(_: object = None) -> None:
+        if box.value.strip():
+            drawing.show(draw(box.value))
+
+    _draw_on_change(redraw, (box,))
+    return ipywidgets.VBox([box, *drawing])
