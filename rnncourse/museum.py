@@ -5,8 +5,8 @@
 museum.md is the one source: lesson 22 has its cells from there, and the page is written from it. An exhibit
 has some words and pieces of code. `claim` defines `claimed`, `refute` computes what is wrong with it,
 `repair` defines `repaired`, and `test` defines `test(answer)`, which raises for the one and not for the
-other. Where they apply, `audit` defines `audited(answer)`, an audit of a model made of it, and `explain` is an
-expression: what `explain` says about the call, or the row of its table that has the truth.
+other. Where they apply, `audit` defines `audited(answer)`, an audit of a model made of it, and `explain` is
+an expression: what `explain` says about the call, or the row of its table that has the truth.
 """
 
 import contextlib

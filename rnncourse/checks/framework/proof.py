@@ -1,0 +1,142 @@
+"""Find and fix: a task that asks for a test, which is judged by what it refuses.
+
+The learner's test is run on pieces of code, one in a case: the repair and other right ways, on which it must
+pass, and wrong ways, which it must refuse, by raising whatever it likes. It earns nothing if it misses one or
+refuses one that is right. A known mistake of such a task is a test that is too weak or too strict.
+
+The pieces come from the bank of the task that asks for the repair: the truth, edits of it that are right as
+well, and its mistakes. A learner's process gets them one by one as text. So in a set, the task that asks for
+the repair must come before the one that asks for the test: a test could save what it is given.
+"""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from rnncourse.checks.framework.answers import Comparison
+from rnncourse.checks.framework.cases import Case
+from rnncourse.checks.framework.language import say, say_count, sentences
+from rnncourse.checks.framework.mistakes import Mistakes
+from rnncourse.checks.framework.notation import NotationError, parse
+from rnncourse.checks.framework.plain import kind_named, type_name
+from rnncourse.checks.framework.use import Problem, use
+from rnncourse.checks.framework.verdict import Finding
+from rnncourse.checks.framework.words import quotable
+
+IMPORTS = """import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+"""
+RETURNS = "it returns {kind}. A test returns nothing; if the code is wrong, it raises. Use `assert`."
+MISSED = "your test passes on code that is wrong: {about}."
+REFUSED = "your test refuses code that is right: {about}. It raises `{error}`."
+IN_ALL = (
+    "Of {count} wrong way it refuses {caught}.",
+    "Of {count} wrong ways it refuses {caught}.",
+)
+# torch imports much for its first comparison; that must not count as the learner's time.
+torch.testing.assert_close(torch.zeros(1), torch.zeros(1))
+
+
+@use("a function")
+def prove(test: Callable, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return whether the learner's test refuses a piece of code, and what it raises.
+
+    arguments: "piece", the text of a function; "name", the function's name; "about", what it is in words;
+    "seed" of the random numbers that the test draws.
+    """
+    names: dict[str, Any] = {"__name__": "piece"}
+    exec(compile(IMPORTS + arguments["piece"], "<piece>", "exec"), names)
+    torch.manual_seed(arguments["seed"])
+    try:
+        returned = test(names[arguments["name"]])
+    except (NotImplementedError, Problem):
+        raise
+    except Exception as error:
+        return {"refuses": True, "error": f"{type_name(error)}: {error}".strip()}
+    if returned is not None:
+        raise Problem(RETURNS, kind=kind_named(type_name(returned)))
+    return {"refuses": False, "error": ""}
+
+
+def pieces(bank: Mistakes, *, right: str, wrong: str) -> Callable[[int], list[Case]]:
+    """Return the cases of a task that asks for a test.
+
+    Args:
+        bank: the bank of the task that asks for the repair.
+        right: other right ways, as edits of the truth, each `name | what it is`, then the changes. The name
+            is what a verdict says.
+        wrong: the names of the mistakes that the test must refuse, separated by semicolons.
+
+    Raises:
+        NotationError: An edit does not fit, or there is no such mistake, or it is not an edit.
+    """
+    frame = inspect.stack()[1]
+    place = f"{frame.filename}, line {frame.lineno}"
+    truth = bank.truth
+    assert callable(truth)
+    source = textwrap.dedent(inspect.getsource(truth))
+    known = {mistake.name: mistake for mistake in bank}
+    texts = [("the repair as it is meant", source)]
+    for entry in parse(right, frame.filename, frame.lineno):
+        texts.append((entry.name, entry.applied_to(source)))
+    for name in map(str.strip, wrong.split(";")):
+        edit = known[name].edit if name in known else None
+        if edit is None:
+            raise NotationError(f"{place}: no edit of the bank is called {name}.")
+        texts.append((name, edit.entry.applied_to(source)))
+
+    def cases(seed: int) -> list[Case]:
+        return [
+            Case(
+                {"piece": text, "name": truth.__name__, "about": about, "seed": 1000 * seed + n},
+                {"piece": n},
+            )
+            for n, (about, text) in enumerate(texts)
+        ]
+
+    return cases
+
+
+def outcome(c: Comparison) -> str:
+    """Say which piece the test misses or wrongly refuses; "" if that can't be said, or in other tasks."""
+    if c.task.use is not prove or c.unreadable is not None:
+        return ""
+    # By what a piece is, so that the case that comes twice counts once.
+    rows = {
+        case.arguments["about"]: (found is not None and found[0], expected[0], answer.returned)
+        for case, found, expected, answer in zip(c.cases, c.found, c.expected, c.answers, strict=True)
+    }
+    refused = [(about, answer) for about, (found, expected, answer) in rows.items() if found and not expected]
+    missed = [about for about, (found, expected, _) in rows.items() if expected and not found]
+    wrong = sum(expected for _, expected, _ in rows.values())
+    said = ""
+    if refused:
+        about, answer = refused[0]
+        error = answer.get("error", "") if isinstance(answer, dict) else ""
+        said = say(REFUSED, about=say(about), error=quotable(str(error)))
+    elif missed:
+        said = say(MISSED, about=say(missed[0]))
+    if not missed:
+        return said
+    return sentences(said, say_count(*IN_ALL, wrong, caught=wrong - len(missed)))
+
+
+def missed_or_refused(c: Comparison) -> Finding | None:
+    """Find a test that misses or refuses a piece, in no way that is known."""
+    said = outcome(c)
+    return Finding("wrong", said) if said else None
+
+
+def praise(c: Comparison) -> str:
+    """Say what a right test did."""
+    expected = {case.arguments["about"]: values[0] for case, values in zip(c.cases, c.expected, strict=True)}
+    wrong = sum(expected.values())
+    words = "it refuses {wrong} wrong ways and passes on {right} right ones."
+    return say(words, wrong=wrong, right=len(expected) - wrong)
