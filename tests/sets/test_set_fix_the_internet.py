@@ -1,4 +1,4 @@
-"""Exercise set 22, fix the internet: the jobs done in other ways, other tests with teeth, the published twelve."""
+"""Exercise set 22, fix the internet: the jobs in other ways, other tests with teeth, the published twelve."""
 
 import inspect
 
@@ -109,7 +109,7 @@ def test_a_published_way_is_a_known_mistake_and_the_test_refuses_it(job, letter,
 
 @pytest.mark.parametrize("job", JOBS)
 def test_the_pieces_are_what_they_are_said_to_be(job, run_number):
-    """The reference test refuses the bank's mistakes, and passes on what the repair's own check finds right."""
+    """The reference test refuses the bank's mistakes and passes on what the repair's check finds right."""
     check, repair = CHECKS[JOBS[job]], CHECKS[job]
     cases = check.cases(run_number)
     mistakes = {mistake.name for mistake in repair.mistakes}
