@@ -282,7 +282,7 @@ def _carry_cases(numbers, B, I, H, T):
 
 
 wrong = Mistakes("h and c are the same thing at different moments", _carry).edits("""
-h is passed on as c | you pass h on in the place where c belongs. | c.detach() => h.detach()
+h is passed on as c | you pass h on where c belongs. | c.detach() => h.detach()
     look: What are the two states, and which of them is the memory?
 detach without keeping its result | the state still has its graph: detach returns a new tensor.
     return output, (h.detach(), c.detach()) => return output, (h, c)
@@ -295,7 +295,7 @@ the state is random | each chunk starts from noise.
 zeros are passed on | you pass zeros on to the next chunk.
     (h.detach(), c.detach()) => (torch.zeros_like(h), torch.zeros_like(c))
 h and c exchanged | h and c are exchanged. | (h.detach(), c.detach()) => (c.detach(), h.detach())
-c is passed on as h | you pass c on in the place where h belongs. | (h.detach(), => (c.detach(),
+c is passed on as h | you pass c on where h belongs. | (h.detach(), => (c.detach(),
 only h is cut | c still has its graph. | c.detach() => c
 only c is cut | h still has its graph. | (h.detach(), => (h,
 the old state is passed on | you pass on the state that came in: the next chunk starts where this one did.

@@ -5,6 +5,7 @@ import inspect
 import pytest
 import torch
 from honest import ways
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence  # noqa: F401 (for HONEST)
 
 from rnncourse.checks import fix_the_internet
 from rnncourse.checks.given import fix_the_internet as given
