@@ -101,7 +101,7 @@ def test_a_published_way_is_a_known_mistake_and_the_test_refuses_it(job, letter,
     way = copied(job, letter)
     verdict = CHECKS[job].verdict(way, run_number)
     assert (verdict.state, verdict.points) in {("mistake", 0), ("mistake", 1)}, str(verdict)
-    wrong = {case.arguments["about"] for case in CHECKS[JOBS[job]].cases(0)}
+    wrong = {case.about for case in CHECKS[JOBS[job]].cases(0)}
     assert verdict.mistake in wrong
     torch.manual_seed(run_number)
     with pytest.raises((AssertionError, TypeError)):
@@ -115,7 +115,7 @@ def test_the_pieces_are_what_they_are_said_to_be(job, run_number):
     cases = check.cases(run_number)
     mistakes = {mistake.name for mistake in repair.mistakes}
     for case, answer in zip(cases, check.evaluate(check.truth, cases), strict=True):
-        about = case.arguments["about"]
+        about = case.about
         assert answer.returned["refuses"] == (about in mistakes), about
         names = dict(vars(fix_the_internet))
         exec(case.arguments["piece"], names)

@@ -5,15 +5,18 @@ pass, and wrong ways, which it must refuse, by raising whatever it likes. It ear
 refuses one that is right. A known mistake of such a task is a test that is too weak or too strict.
 
 The pieces come from the bank of the task that asks for the repair: the truth, edits of it that are right as
-well, and its mistakes. A learner's process gets them one by one as text. So in a set, the task that asks for
-the repair must come before the one that asks for the test: a test could save what it is given.
+well, and its mistakes. A learner's process gets them one by one as text, in an order drawn from the seed, and
+nothing says which of them are right. In a set, the task that asks for the repair must come before the one
+that asks for the test: a test could save what it is given.
 """
 
 from __future__ import annotations
 
 import inspect
+import random
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -44,12 +47,19 @@ IN_ALL = (
 torch.testing.assert_close(torch.zeros(1), torch.zeros(1))
 
 
+@dataclass(frozen=True)
+class Piece(Case):
+    """One piece of code. about: what it is, which a verdict says and the learner's process does not get."""
+
+    about: str = ""
+
+
 @use("a function")
 def prove(test: Callable, arguments: dict[str, Any]) -> dict[str, Any]:
     """Return whether the learner's test refuses a piece of code, and what it raises.
 
-    arguments: "piece", the text of a function; "name", the function's name; "about", what it is in words;
-    "seed" of the random numbers that the test draws.
+    arguments: "piece", the text of a function; "name", the function's name; "seed" of the random numbers that
+    the test draws.
     """
     names: dict[str, Any] = {"__name__": "piece"}
     exec(compile(IMPORTS + arguments["piece"], "<piece>", "exec"), names)
@@ -93,12 +103,10 @@ def pieces(bank: Mistakes, *, right: str, wrong: str) -> Callable[[int], list[Ca
         texts.append((name, edit.entry.applied_to(source)))
 
     def cases(seed: int) -> list[Case]:
+        shuffled = random.Random(seed).sample(texts, len(texts))
         return [
-            Case(
-                {"piece": text, "name": truth.__name__, "about": about, "seed": 1000 * seed + n},
-                {"piece": n},
-            )
-            for n, (about, text) in enumerate(texts)
+            Piece({"piece": text, "name": truth.__name__, "seed": 1000 * seed + n}, {"piece": n}, about=about)
+            for n, (about, text) in enumerate(shuffled)
         ]
 
     return cases
@@ -108,24 +116,30 @@ def outcome(c: Comparison) -> str:
     """Say which piece the test misses or wrongly refuses; "" if that can't be said, or in other tasks."""
     if c.task.use is not prove or c.unreadable is not None:
         return ""
-    # By what a piece is, so that the case that comes twice counts once.
-    rows = {
-        case.arguments["about"]: (found is not None and found[0], expected[0], answer.returned)
-        for case, found, expected, answer in zip(c.cases, c.found, c.expected, c.answers, strict=True)
-    }
-    refused = [(about, answer) for about, (found, expected, answer) in rows.items() if found and not expected]
+    rows = dict(_outcomes(c))
+    refused = [(about, error) for about, (found, expected, error) in rows.items() if found and not expected]
     missed = [about for about, (found, expected, _) in rows.items() if expected and not found]
     wrong = sum(expected for _, expected, _ in rows.values())
     said = ""
     if refused:
-        about, answer = refused[0]
-        error = answer.get("error", "") if isinstance(answer, dict) else ""
-        said = say(REFUSED, about=say(about), error=quotable(str(error)))
+        about, error = refused[0]
+        said = say(REFUSED, about=say(about), error=quotable(error))
     elif missed:
         said = say(MISSED, about=say(missed[0]))
     if not missed:
         return said
     return sentences(said, say_count(*IN_ALL, wrong, caught=wrong - len(missed)))
+
+
+def _outcomes(c: Comparison) -> Iterator[tuple[str, tuple[bool, bool, str]]]:
+    """Yield what each piece is, whether it was refused, whether it should be, and the error.
+
+    One case comes twice.
+    """
+    for case, found, expected, answer in zip(c.cases, c.found, c.expected, c.answers, strict=True):
+        assert isinstance(case, Piece)
+        error = answer.returned.get("error", "") if isinstance(answer.returned, dict) else ""
+        yield case.about, (found is not None and found[0], expected[0], str(error))
 
 
 def missed_or_refused(c: Comparison) -> Finding | None:
@@ -136,7 +150,7 @@ def missed_or_refused(c: Comparison) -> Finding | None:
 
 def praise(c: Comparison) -> str:
     """Say what a right test did."""
-    expected = {case.arguments["about"]: values[0] for case, values in zip(c.cases, c.expected, strict=True)}
-    wrong = sum(expected.values())
+    rows = dict(_outcomes(c))
+    wrong = sum(expected for _, expected, _ in rows.values())
     words = "it refuses {wrong} wrong ways and passes on {right} right ones."
-    return say(words, wrong=wrong, right=len(expected) - wrong)
+    return say(words, wrong=wrong, right=len(rows) - wrong)
