@@ -121,6 +121,8 @@ AGAINST_TORCH = {  # file: what is wrong: the right text, the wrong text
         "gru: h_t where h is due": ("torch.sub(h, n, out=dhh_z)", "torch.sub(values[0], n, out=dhh_z)"),
         "weights: h_t where h is due": ('"weight_hh", da.t(), h)', '"weight_hh", da.t(), output[rows])'),
         "gru: one gradient for both biases": ("if dih_n is not None:", "if False:"),
+    },
+    "rows.py": {
         "packed: earlier rows one off": ("row - sizes[t - 1]", "row - sizes[t]"),
         "packed: all begin from one state": ("np.newaxis], sequence,", "np.newaxis], 0 * sequence,"),
     },
@@ -134,7 +136,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_submissions.py::test_evil_zips_of_one_student[folder-climbs]",
         ),
         "a zip bomb is unpacked": (
-            "        if len(data) > MOST_BYTES:\n",
+            "        if len(data) > MAX_BYTES:\n",
             "        if len(data) > 2**40:\n",
             "grading/test_submissions.py::test_zip_bombs_are_invalid_when_read"
             "[in the zip-by its unpacked size]",
