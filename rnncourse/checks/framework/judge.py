@@ -21,6 +21,7 @@ from rnncourse.checks.framework.layer import LayerCase
 from rnncourse.checks.framework.mistakes import Mistake
 from rnncourse.checks.framework.order import first_not_met
 from rnncourse.checks.framework.parts import TOLERANCE, Part
+from rnncourse.checks.framework.prove import prove
 from rnncourse.checks.framework.task import ARGUMENTS, Criterion
 from rnncourse.checks.framework.use import call
 from rnncourse.checks.framework.verdict import Finding, Verdict
@@ -167,7 +168,7 @@ def _praise(c: Comparison) -> str:
         return say_count("the answer is right.", "all {count} answers are right.", len(c.names))
     if c.scores():
         return c.scores()
-    if c.task.use is proof.prove:
+    if c.task.use is prove:
         return proof.praise(c)
     if not c.tensors:
         return say_count("the case is right.", "all {count} cases are right.", count)
@@ -215,7 +216,7 @@ def _known_mistake(c: Comparison) -> Finding | None:
     mistake = c.mistake()
     if mistake is None:
         return None
-    more = [proof.outcome(c)] if c.task.use is proof.prove else _right_elsewhere(c)
+    more = [proof.outcome(c)] if c.task.use is prove else _right_elsewhere(c)
     return Finding("mistake", sentences(mistake.hint, *more), mistake)
 
 

@@ -1,4 +1,4 @@
-"""Find and fix: a task that asks for a test, which is judged by what it refuses.
+"""Find and fix: a task that asks for a test, which is judged by what it refuses (prove.py runs it).
 
 The learner's test is run on pieces of code, one in a case: the repair and other right ways, on which it must
 pass, and wrong ways, which it must refuse, by raising whatever it likes. It earns nothing if it misses one or
@@ -17,34 +17,22 @@ import random
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
-
-import torch
 
 from rnncourse.checks.framework.answers import Comparison
 from rnncourse.checks.framework.cases import Case
 from rnncourse.checks.framework.language import say, say_count, sentences
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.notation import NotationError, parse
-from rnncourse.checks.framework.plain import kind_named, type_name
-from rnncourse.checks.framework.use import Problem, use
+from rnncourse.checks.framework.prove import prove
 from rnncourse.checks.framework.verdict import Finding
 from rnncourse.checks.framework.words import quotable
 
-IMPORTS = """import torch
-import torch.nn.functional as F
-from torch import nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
-"""
-RETURNS = "it returns {kind}. A test returns nothing; if the code is wrong, it raises. Use `assert`."
 MISSED = "your test passes on code that is wrong: {about}."
 REFUSED = "your test refuses code that is right: {about}. It raises `{error}`."
 IN_ALL = (
     "Of {count} wrong way it refuses {caught}.",
     "Of {count} wrong ways it refuses {caught}.",
 )
-# torch imports much for its first comparison; that must not count as the learner's time.
-torch.testing.assert_close(torch.zeros(1), torch.zeros(1))
 
 
 @dataclass(frozen=True)
@@ -52,27 +40,6 @@ class Piece(Case):
     """One piece of code. about: what it is, which a verdict says and the learner's process does not get."""
 
     about: str = ""
-
-
-@use("a function")
-def prove(test: Callable, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return whether the learner's test refuses a piece of code, and what it raises.
-
-    arguments: "piece", the text of a function; "name", the function's name; "seed" of the random numbers that
-    the test draws.
-    """
-    names: dict[str, Any] = {"__name__": "piece"}
-    exec(compile(IMPORTS + arguments["piece"], "<piece>", "exec"), names)
-    torch.manual_seed(arguments["seed"])
-    try:
-        returned = test(names[arguments["name"]])
-    except (NotImplementedError, Problem):
-        raise
-    except Exception as error:
-        return {"refuses": True, "error": f"{type_name(error)}: {error}".strip()}
-    if returned is not None:
-        raise Problem(RETURNS, kind=kind_named(type_name(returned)))
-    return {"refuses": False, "error": ""}
 
 
 def pieces(bank: Mistakes, *, right: str, wrong: str) -> Callable[[int], list[Case]]:
