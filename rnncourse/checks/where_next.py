@@ -1,4 +1,4 @@
-"""The checks of exercise set 23: the operator, a round of the scan, minGRU, the gradient, which ones, whose mean."""
+"""The checks of exercise set 23: the operator, a round of the scan, minGRU, its gradient, which ones, DDP."""
 
 import torch
 
@@ -87,18 +87,19 @@ a stays | only b is combined; in the next round, a has to cover twice as many st
     a[d:] * a[:-d] => a[d:]
 b without a factor | the two b are added without a factor. | a[d:] * b[:-d] => b[:-d]
 own b lost | the later step's own b is lost. | * b[:-d] + b[d:] => * b[:-d]
-the first steps missing | the first d steps are missing. They have no step d before them, and stay as they are.
+the first steps missing | the first d steps are missing. They have no step d before them and stay as they
+    are.
     torch.cat([a[:d], more_a]), torch.cat([b[:d], more_b]) => more_a, more_b
 the first steps zero | the first d steps of b are 0. They stay as they are. | [b[:d], => [0 * b[:d],
 a of the first steps is 1 | the first d steps of a are 1. They stay as they are. | [a[:d], => [a[:d] ** 0,
 the first steps at the end | the first d steps stand at the end.
-    torch.cat([a[:d], more_a]), torch.cat([b[:d], more_b]) =>
-    torch.cat([more_a, a[:d]]), torch.cat([more_b, b[:d]])
+    [a[:d], more_a] => [more_a, a[:d]]
+    [b[:d], more_b] => [more_b, b[:d]]
 round the end | the first d steps are combined with the last ones: `roll` goes round the end.
     torch.cat([a[:d], more_a]), torch.cat([b[:d], more_b]) => a * a.roll(d, 0), a * b.roll(d, 0) + b
 a and b exchanged | a and b are exchanged.
-    torch.cat([a[:d], more_a]), torch.cat([b[:d], more_b]) =>
-    torch.cat([b[:d], more_b]), torch.cat([a[:d], more_a])
+    - return torch.cat([a[:d], more_a]), torch.cat([b[:d], more_b])
+    + return torch.cat([b[:d], more_b]), torch.cat([a[:d], more_a])
 """)
 
 
@@ -153,15 +154,15 @@ def _min_gru_cases(numbers, T, B, I, H):
 
 
 wrong = Mistakes("minGRU", _min_gru).edits("""
-the paper's z | z and 1 - z are exchanged: this is the paper's convention. Use torch's, in which z keeps the old
-    state.
+the paper's z | z and 1 - z are exchanged: this is the paper's convention. Use torch's, in which z keeps the
+    old state.
     z_t * h + (1 - z_t) * n_t => (1 - z_t) * h + z_t * n_t
-a tanh | n has a tanh, as in the GRU. The minGRU has none. | n = x @ weight_n.T + bias_n =>
-    n = torch.tanh(x @ weight_n.T + bias_n)
+a tanh | n has a tanh, as in the GRU. The minGRU has none.
+    n = x @ weight_n.T + bias_n => n = torch.tanh(x @ weight_n.T + bias_n)
 no sigmoid | z has no sigmoid. | torch.sigmoid(x @ weight_z.T + bias_z) => x @ weight_z.T + bias_z
 tanh for z | z goes through a tanh. A gate is a sigmoid. | torch.sigmoid => torch.tanh
-sigmoid for n | n goes through a sigmoid. It is a value, not a gate. | n = x @ weight_n.T + bias_n =>
-    n = torch.sigmoid(x @ weight_n.T + bias_n)
+sigmoid for n | n goes through a sigmoid. It is a value, not a gate.
+    n = x @ weight_n.T + bias_n => n = torch.sigmoid(x @ weight_n.T + bias_n)
 n at full weight | n is added at full weight. What is kept and what is new share the weight 1.
     (1 - z_t) * n_t => n_t
 the state at full weight | the old state stays at full weight. | z_t * h + => h +
@@ -190,7 +191,8 @@ backwards | time runs backwards: the loop begins with the last step.
     zip(z, n, strict=True) => zip(z.flip(0), n.flip(0), strict=True)
 h_n is the first state | h_n is the state after the first step. Return the last one.
     torch.stack(states), h => torch.stack(states), states[0]
-h_n is h_0 | h_n is h_0. Return the state after the last step. | torch.stack(states), h => torch.stack(states), h_0
+h_n is h_0 | h_n is h_0. Return the state after the last step.
+    torch.stack(states), h => torch.stack(states), h_0
 """)
 
 min_gru = CHECKS.task(
@@ -242,8 +244,8 @@ the factor not moved | h_t receives from step t + 1 with the factor a_t. Which f
     look: Write h_(t+1) with h_t in it.
 nothing received | a step receives nothing from the steps after it: only its own dh.
     g = dh[t] + received => g = dh[t]
-without the factor | what comes from the step after is added without its factor. | received = a[t] * g =>
-    received = g
+without the factor | what comes from the step after is added without its factor.
+    received = a[t] * g => received = g
 forward in time | the loop runs forward. The gradient comes from later steps.
     reversed(range(len(h))) => range(len(h))
     db.insert(0, g) => db.append(g)
@@ -258,13 +260,14 @@ dh_0 without its factor | dh_0 is the gradient of the first state. h_0 is multip
 dh_0 is the sum | dh_0 is the sum of all db. | db, received => db, db.sum(0)
 da from the outputs alone | da is made with dh. It needs the gradient along all paths.
     return db * before => return dh * before
-db with the factor | db has the factor a_t. b_t is added without one. | db.insert(0, g) => db.insert(0, received)
+db with the factor | db has the factor a_t. b_t is added without one.
+    db.insert(0, g) => db.insert(0, received)
 da with the factor | da has the factor a_t itself. | return db * before => return a * db * before
 the last output only | only the last step's dh is used. | g = dh[t] + => g = dh[t] * (t == len(h) - 1) +
 da and db exchanged | da and db are exchanged.
     return db * before, db, received => return db, db * before, received
-wrong sign | all three have the wrong sign. | return db * before, db, received =>
-    return -db * before, -db, -received
+wrong sign | all three have the wrong sign.
+    return db * before, db, received => return -db * before, -db, -received
 """)
 
 scan_backward = CHECKS.task(
@@ -335,8 +338,8 @@ wrong = Mistakes("Whose mean is it?", _rank_loss).edits("""
 its own mean | this is the mean over this rank's own steps. The average of such means weighs every rank alike.
     total * len(counts) / counts.sum() => total / valid.sum()
     look: Which step counts more, one on a rank with 100 valid steps or one on a rank with 10?
-without the number of ranks | you divide by the number of all valid steps. DDP then divides by the number of ranks,
-    once more.
+without the number of ranks | you divide by the number of all valid steps. DDP then divides by the number of
+    ranks, once more.
     total * len(counts) => total
 divided by the ranks | you divide by the number of ranks, and DDP will do so again.
     total * len(counts) => total / len(counts)
@@ -349,7 +352,8 @@ each row first | you average each row first. A step in a short row then counts m
 over rows | you divide by the number of rows. | total * len(counts) / counts.sum() => total / len(losses)
 the sum | this is the sum. What does the joined batch's mean divide it by?
     total * len(counts) / counts.sum() => total
-not divided | you multiply by the number of ranks and do not divide by the number of steps. | / counts.sum() =>
+not divided | you multiply by the number of ranks and do not divide by the number of steps.
+    / counts.sum() =>
 the largest rank | you divide by the steps of the rank that has most of them. | counts.sum() => counts.max()
     total * len(counts) => total
 own count as a factor | the sum is multiplied by this rank's number of steps, not by the number of ranks.
@@ -357,7 +361,8 @@ own count as a factor | the sum is multiplied by this rank's number of steps, no
 its own mean, times ranks | this is the rank's own mean, times the number of ranks.
     / counts.sum() => / valid.sum()
 the ranks twice | the number of ranks is in it twice. | total * len(counts) => total * len(counts) ** 2
-upside down | the ratio is upside down. | total * len(counts) / counts.sum() => counts.sum() / (total * len(counts))
+upside down | the ratio is upside down.
+    total * len(counts) / counts.sum() => counts.sum() / (total * len(counts))
 mean of the losses first | the sum is a mean already. | losses[valid].sum() => losses[valid].mean()
 """)
 
