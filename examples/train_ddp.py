@@ -60,18 +60,16 @@ def draw_batch(step: int, B: int = 16, T: int = 20) -> tuple[Tensor, Tensor, Ten
     return x, (x.cumsum(1) > 0).float(), valid
 
 
-def batch_loss(model: nn.Module, step: int, rank: int, world: int, weighted: bool) -> Tensor:
+def batch_loss(model: nn.Module, step: int, rank: int, world: int) -> Tensor:
     """Return this rank's loss. DDP averages its gradient over the ranks.
 
     The sum of the losses of a rank's own valid steps, times world, over the number of all ranks' valid steps:
-    the average of that over the ranks is the mean over the joined batch. Not `weighted`, it is the mean over
-    the rank's own steps, which gives a short sequence's steps more weight on the rank of the short ones.
+    the average of that over the ranks is the mean over the joined batch. The mean over the rank's own steps
+    would give a step more weight on the rank of the short sequences.
     """
     x, y, valid = (v.tensor_split(world)[rank] for v in draw_batch(step))
     losses = F.binary_cross_entropy_with_logits(model(x), y, reduction="none")
     total, count = losses[valid].sum(), valid.sum()
-    if not weighted:
-        return total / count
     if world > 1:
         dist.all_reduce(count)  # now the number of all ranks
     return total * world / count
@@ -90,7 +88,6 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--checkpoint", type=Path, help="written every 5 steps; a run continues from it")
     parser.add_argument("--out", type=Path, help="write the first gradients and the last weights here")
-    parser.add_argument("--unweighted", action="store_true", help="let each rank take its own mean")
     parser.add_argument("--kill-at", type=int, help="in a first run, the last rank kills itself at this step")
     args = parser.parse_args()
 
@@ -112,7 +109,7 @@ def main() -> None:
         if args.kill_at == step and rank == world - 1 and os.environ.get("TORCHELASTIC_RESTART_COUNT") == "0":
             os.kill(os.getpid(), signal.SIGKILL)  # as if the machine were gone
         optimizer.zero_grad()
-        loss = batch_loss(model, step, rank, world, not args.unweighted)
+        loss = batch_loss(model, step, rank, world)
         loss.backward()
         if first_gradients is None:
             first_gradients = {name: p.grad.clone() for name, p in tagger.named_parameters()}
