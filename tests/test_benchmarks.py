@@ -70,3 +70,18 @@ def test_lesson_19_prints_the_baselines_that_the_lesson_shows():
     assert printed_header == header
     assert row.split()[1:4] == rows[0].split()[1:4]
     assert {tuple(line.split()[1:4]) for line in rows} == {tuple(row.split()[1:4])}
+
+
+def test_scan_prints_times_ratios_and_errors():
+    command = [sys.executable, BENCHMARKS / "scan.py", "--steps", "8", "32", "--rounds", "1", "--units", "4"]
+    done = subprocess.run([*command, "--most", "8"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    _, short, long, last = done.stdout.splitlines()
+    ways = ["loop", "doubling", "pairs", "log space", "nn.GRU"]
+    for line, names in ((short, ways), (long, ways[:3])):
+        found = re.findall(r"([a-zA-Z. ]+?) ([\d.]+) \(([\d.]+)\)", line.partition(" ")[2])
+        assert [name.strip() for name, *_ in found] == names
+        assert found[0][2] == "1.00"
+    found = dict(re.findall(r"(loop|doubling|pairs|log space) (\S+)", last.partition(":")[2]))
+    assert all(float(error) < 1e-4 for error in found.values())
+    assert len(found) == 4
