@@ -71,7 +71,7 @@ def slips(words, allowed=()):
     ]
 
 
-@pytest.mark.parametrize("path", pages())
+@pytest.mark.parametrize("path", list(pages()))
 def test_page_has_no_frequent_slip(path):
     assert slips(text(path), ALLOWED.get(path, ())) == []
 
