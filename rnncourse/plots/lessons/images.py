@@ -17,6 +17,8 @@ def row_by_row(image: Tensor, probabilities: Tensor, figure: Figure | None = Non
     if image.shape[0] != T:
         raise ValueError(f"image: expected (T={T}, W), a row for each step, got {tuple(image.shape)}.")
     figure = plt.figure(figsize=(6.4, 3.4), layout="constrained") if figure is None else figure
+    left: Axes
+    right: Axes
     left, right = figure.subplots(1, 2, width_ratios=[image.shape[1] / T, 1])
     left.imshow(image.numpy(), cmap="Greys", aspect="auto")
     left.set(ylabel="row", xticks=[], title="read from the top")
