@@ -17,7 +17,7 @@ Four ideas make it quick:
   one matmul adds the part's rows to the gradient of a weight. So a part stays in the cache, and the whole da
   never exists.
 
-The derivatives are those of reference.py, where each stands under its formula. Shapes are as in layers.py: x
+The derivatives are those of reference.py, where each is under its formula. Shapes are as in layers.py: x
 (N, I), output (N, H), states (B, H), the rows of one step (b_t, ·); N is the number of rows of all steps.
 
 In the loops, v[t] is step t's view of the memory of v, (b_t, ·). Matmuls and σ are torch's and work on views

@@ -166,7 +166,7 @@ dbias summed over the units | dbias is (B): the sum runs over the units. Each un
     da.sum(axis=0) => da.sum(axis=1)
 dbias one number | dbias is one number: the sum also runs over the units. | axis=0 =>
 dbias with two axes | dbias is (1, H): the summed axis is still there. | axis=0 => axis=0, keepdims=True
-a made anew without biases | the slope uses an a that you recompute without its biases. Which of the given
+a recomputed without biases | the slope uses an a that you recompute without its biases. Which of the given
     numbers has been through the tanh?
     h_t**2 => np.tanh(x_t @ weight_ih.T + h @ weight_hh.T) ** 2
 dweights not summed | each row of the batch has its own weight gradients. But the rows share the weights.

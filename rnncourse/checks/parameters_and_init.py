@@ -158,7 +158,7 @@ def _count_parameters_cases(seed):
     return [*plain, case("LSTM", 3, True, projected=True), case("LSTM", 4, False, bias=False, projected=True)]
 
 
-# Each stands here as it is, and again as it looks in an answer without the projection.
+# Each is used as it is here, and again as it looks in an answer without the projection.
 COUNTS = """
 one bias | you count one bias vector for each cell. torch has two. | 2 if bias => 1 if bias
 biases always | bias=False has no effect on your count. | 2 if bias else 0 => 2
@@ -173,7 +173,7 @@ weight_hh reads both | you count weight_hh too wide with two directions: in time
 one direction counted | you count only one of two directions. | D * (first + => (first +
 directions not at all | you count as if there were one direction. | 2 if bidirectional else 1 => 1
 one layer | you count only one layer. | (first + (L - 1) * upper) => first
-one layer too many | you count one of the upper layers once too often. | (L - 1) => L
+one layer too many | you count one of the upper layers one time too many. | (L - 1) => L
 four gates always | you always count four blocks. How many does a GRU have, and an RNN?
     "RNN": 1, "GRU": 3 => "RNN": 4, "GRU": 4
 the textbook's LSTM | 4H(I + H + 1) for each layer is a textbook LSTM. torch has two biases, layers that

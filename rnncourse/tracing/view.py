@@ -87,7 +87,7 @@ class DirectionTrace(Direction):
         """Say why there is nothing under this name, and what may have been meant."""
         kind, plan = WORDS[self.mode], self._plan
         if name in plan.names:
-            return f"{name} was not saved: names={list(self.names)} asked for {', '.join(self.names)} alone."
+            return f"{name} was not saved: names={list(self.names)} asked only for {', '.join(self.names)}."
         if name == "q" and self.mode == "LSTM":
             return "q is h before its projection, and this LSTM has none: it was made without proj_size."
         if name in EVERY_NAME and self.mode != "OWN":

@@ -387,7 +387,7 @@ r for z in the state's share | the old state is multiplied by r. Which gate mixe
     (1 - z) * n + z * h => (1 - z) * n + r * h
 r writes, z keeps | the candidate is multiplied by r. In a GRU one gate decides on both factors.
     (1 - z) * n + z * h => r * n + z * h
-r turned mixes | r decides on the two factors, and they are exchanged as well. Which gate mixes the two?
+r mixes, reversed | r decides on the two factors, and they are exchanged as well. Which gate mixes the two?
     (1 - z) * n + z * h => r * n + (1 - r) * h
 1 + z | the candidate is multiplied by 1 + z. The two factors should add up to 1.
     (1 - z) * n + z * h => (1 + z) * n + z * h
