@@ -51,8 +51,8 @@ def fold(
 
     Args:
         mode: torch.nn's name for the cell: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU".
-        plain: computes the same, `plain(x, sizes, reverse, state, weights)`, under autograd. It takes over
-            where `serves` says no, and where the gradient of a gradient is needed.
+        plain: computes the same numbers, `plain(x, sizes, reverse, state, weights)`, under autograd. It takes
+            over where `serves` says no, and where the gradient of a gradient is needed.
         x: the input (N, I), step after step: sizes[t] rows for step t.
         sizes: the number of rows of each step.
         reverse: whether time runs from the last step to the first.
@@ -109,7 +109,7 @@ class _Fold(Function):
     """The operation that torch's autograd sees: inputs (x, *state, *weights), outputs (output, *end)."""
 
     @staticmethod
-    @np.errstate(all="ignore")  # torch does not warn of an overflow or a nan either
+    @np.errstate(all="ignore")  # torch does not warn about an overflow or a nan either
     def forward(ctx: Any, call: _Call, *inputs: Tensor) -> tuple[Tensor, ...]:
         output, end, kept = call.forward(call.steps, call.keep, *call.read(inputs))
         if call.keep:

@@ -158,9 +158,9 @@ def _merged_cases(numbers, L, B, H):
 
 
 wrong = Mistakes("The states interleave", _merged).edits("""
-reshaped | the shape is right, but the sequences of the batch are mixed: a row holds numbers of two of them.
+reshaped | the shape is right, but the sequences of the batch are mixed: a row holds numbers from two of them.
     torch.cat([forward, backward], dim=-1) => h_n.reshape(*forward.shape[:2], -1)
-    look: reshape keeps the order of the numbers in memory. Which axes must be neighbours before it?
+    look: reshape keeps the order of the numbers in memory. Which axes must be next to each other before it?
 all forward first | you take the first half of the rows as the forward ones. Which row is layer 0, backward?
     h_n[0::2], h_n[1::2] => h_n.chunk(2)
 backward first | the backward state comes before the forward one.

@@ -138,7 +138,7 @@ no bias | neither bias is added. § Four biases, not three and not six
 """)
 step_mistakes.edits(WEIGHTS_EXCHANGED, section="Equal to torch")
 step_mistakes.edits("""
-every third entry | you treat every third entry as a block. The blocks are H neighbours each. § Equal to torch
+every third entry | you treat every third entry as a block. A block is H consecutive entries. § Equal to torch
     bias_ih).chunk(3, dim=-1) => bias_ih).unflatten(-1, (-1, 3)).unbind(-1)
     bias_hh).chunk(3, dim=-1) => bias_hh).unflatten(-1, (-1, 3)).unbind(-1)
 gates not activated | r and z are the bare sums: they are not squashed.

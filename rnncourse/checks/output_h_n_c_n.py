@@ -338,8 +338,8 @@ directions added | you add the two directions. Return them side by side.
     torch.cat(list(ends), dim=-1) => ends.sum(0)
 directions averaged | you average the two directions. Return them side by side.
     torch.cat(list(ends), dim=-1) => ends.mean(0)
-sequences mixed | with two directions each of your rows holds numbers of two sequences: a view or reshape put
-    them there. § `output.view(seq, batch, D, H)` beside `batch_first=True`
+sequences mixed | with two directions each of your rows holds numbers from two sequences: a view or reshape
+    put them there. § `output.view(seq, batch, D, H)` beside `batch_first=True`
     torch.cat(list(ends), dim=-1) => ends.reshape(ends.shape[1], -1)
 direction kept as an axis | the directions still have an axis of their own. Return (B, D*H).
     torch.cat(list(ends), dim=-1) => ends

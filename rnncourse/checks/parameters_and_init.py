@@ -701,7 +701,8 @@ biases in torch's order | you reorder the weights, but not the biases.
 eight blocks as four | you cut B into four blocks of 2H. It has eight: cut each bias separately.
     torch.cat(biases) => iofc(torch.cat([bias_ih, bias_hh]))
 biases added | you add the biases. ONNX has both, end to end. | torch.cat(biases) => sum(biases)
-the sum and zeros | B has the sum and then zeros: that computes the same, but return both biases as they are.
+the sum and zeros | B has the sum and then zeros: that gives the same results, but return both biases as they
+    are.
     [iofc(bias_ih), iofc(bias_hh)] => [iofc(bias_ih + bias_hh), 0 * bias_hh]
 biases exchanged | in B the state's bias comes first. The input's bias should come first.
     [iofc(bias_ih), iofc(bias_hh)] => [iofc(bias_hh), iofc(bias_ih)]

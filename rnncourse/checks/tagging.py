@@ -232,10 +232,10 @@ at the first character | the tag is at the first character of each word. There t
     - end += 1
     + y[end + 1] = tag
     + end += len(word) + 1
-at every character | each character of a word has the tag; only the last one is asked.
+at every character | each character of a word has the tag; only the last one is asked for.
     y[end] = tag => y[end - len(word) + 1 : end + 1] = tag
-padded with 0 | where nothing is asked, the target is 0; that is a tag. | -100 => 0
-padded with -1 | where nothing is asked, the target is -1; `F.cross_entropy` skips -100. | -100 => -1
+padded with 0 | where no tag is asked for, the target is 0; that is a tag. | -100 => 0
+padded with -1 | where no tag is asked for, the target is -1; `F.cross_entropy` skips -100. | -100 => -1
 no spaces | the spaces between the words are missing.
     " ".join => "".join
     - end += 1
@@ -248,7 +248,7 @@ the last word left out | the last word has no tag.
 the first word left out | the first word has no tag.
     y[end] = tag => y[end] = tag if end + 1 > len(word) else -100
 tags backwards | the tags are in the opposite order. | zip(words, tags => zip(words, tags[::-1]
-at the spaces, too | the space after a word has its tag, too. Nothing is asked there.
+at the spaces, too | the space after a word has its tag, too. None is asked for there.
     y[end] = tag => y[end : end + 2] = tag
 both ends | the first character of a word has its tag, too.
     y[end] = tag => y[end] = y[end - len(word) + 1] = tag

@@ -88,7 +88,7 @@ class Watched:
         return getattr(self.module.forward, "__func__", None) not in FORWARDS
 
     def warn_once(self, message: str) -> None:
-        """Warn, unless this module was warned of before."""
+        """Warn, unless this module has caused a warning before."""
         if not self.warned:
             _warn(message)
         self.warned = True

@@ -121,7 +121,7 @@ class CellTrace(DirectionTrace, ModuleTrace):
 
 
 class LayerDirections(Direction):
-    """One layer of a call: `.forward` and, if it is bidirectional, `.reverse`, a DirectionTrace each.
+    """One layer of a call: `.forward` and, if it is bidirectional, `.reverse`, each a DirectionTrace.
 
     If there is only one direction, its attributes are available here.
     """
