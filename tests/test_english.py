@@ -38,9 +38,7 @@ SLIPS = {  # by what to write instead
 ALLOWED = {  # by file: phrases that look like a slip and are none
 }
 
-NOT_YET = (
-    "README.md",
-)
+NOT_YET = ("README.md",)
 
 
 def pages():

@@ -1,4 +1,4 @@
-"""A padding mask that is applied the wrong way round, recognised by its values."""
+"""An inverted padding mask, recognised by its values."""
 
 import torch
 from torch import Tensor

@@ -85,7 +85,7 @@ repair = partial(
     use=run_and_disturb,
     explain=_explain_reads,
 )
-GIVEN = "as given", "it gives the same results as the given class: no repair shows yet."
+GIVEN = "as given", "it gives the same results as the given class: no repair has an effect yet."
 READS = "rows (B B) bool, steps (T T) bool"
 READS_BY_ROW = "rows (B B) bool, steps (B T) bool"
 
@@ -227,7 +227,7 @@ sorted again | the rows are sorted again instead of put back. Which index undoes
     output[order.argsort()] => output[order]
 sorted by length, upward | you put the rows in the order of their lengths, not back to where they were.
     output[order.argsort()] => output[lengths.argsort()]
-turned round | you reverse the rows instead of putting them back. | output[order.argsort()] => output.flip(0)
+rows reversed | you reverse the rows instead of putting them back. | output[order.argsort()] => output.flip(0)
 steps put back | you reorder the steps, not the rows.
     output[order.argsort()] => output[:, order.argsort()]
 only the lengths sorted | the lengths are sorted, but the rows are not: each row has the length of another.
