@@ -171,7 +171,11 @@ def _unread(s: Subject) -> Iterator[Finding]:
         unread &= ~padded
         if not bool(unread[~padded].all()) or _end_alike(s):
             level, doubt = QUESTION, " If it is padding, pass lengths=."
-    if not bool(unread.any()) or (s.timed and _shifted(s, outputs[0], last)) or _skips_others(s, last):
+    if (
+        not bool(unread.any())
+        or (s.timed and _shifted(s, outputs[0], last))
+        or _skips_others(s, last, unread)
+    ):
         return
     rows = [s.number(row) for row in unread.nonzero().flatten().tolist()]
     which = "any row" if len(rows) == s.B else f"row {rows[0]}"
@@ -187,8 +191,8 @@ def _unread(s: Subject) -> Iterator[Finding]:
     )
 
 
-def _skips_others(s: Subject, last: torch.Tensor) -> bool:
-    """Return whether no row reads some step before the last one either, as in x[:, ::2]."""
+def _skips_others(s: Subject, last: torch.Tensor, unread: torch.Tensor) -> bool:
+    """Return whether each of these rows has unread steps before its last one too, as in x[:, ::2]."""
     total = s.summed(s.graph)
     square = None if total is None else s.entry_gradients(total).get(s.main_number)
     if square is None:
@@ -197,8 +201,8 @@ def _skips_others(s: Subject, last: torch.Tensor) -> bool:
     assert main.batch is not None
     assert main.time is not None
     read = square.cpu().movedim((main.batch, main.time), (0, 1)).reshape(s.B, s.T, -1).any(2)
-    earlier = (torch.arange(s.T) < last[:, None]).any(0)
-    return bool((earlier & ~read.any(0)).any())
+    earlier = torch.arange(s.T) < last[:, None]
+    return bool((earlier & ~read).any(1)[unread].all())
 
 
 def _end_alike(s: Subject) -> bool:
