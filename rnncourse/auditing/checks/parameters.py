@@ -231,6 +231,8 @@ def _missing(s: Subject, run: Any, missing: list[str], learning: Mapping[str, Te
                 by=f"Cut by {call.name}",
             )
         elif names:
+            owner = names[0].rpartition(".")[0]
+            place = place_of(s, owner) or place_of(s, names[0])
             shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
             them = "parameter gets" if len(names) == 1 else "parameters get"
             yield Finding(
@@ -238,9 +240,11 @@ def _missing(s: Subject, run: Any, missing: list[str], learning: Mapping[str, Te
                 level,
                 f"{len(names)} {them} no gradient from any output{or_loss}: {shown} ({why})."
                 + (" Is this intended?" if level == QUESTION else ""),
+                place if level == QUESTION else None,
                 module=names[0].rpartition(".")[0],
                 numbers={"count": float(len(names))},
                 lesson="15",
+                by="It is set",
             )
 
 
