@@ -1,8 +1,8 @@
 """Run one layer and direction over time, with a backward pass derived by hand: this makes layers.py fast.
 
 If you read it for the first time, begin with the section "The cells": rnn_forward and rnn_backward, then the
-LSTM and the GRU. Skip everything above it, which connects the loops to autograd and cuts a batch into steps,
-and skip the LSTM's `joined` branches, which compute the same `a` in less memory.
+LSTM and the GRU. Skip everything above it, which connects the loops to autograd, and skip the LSTM's `joined`
+branches, which compute the same `a` in less memory. rows.py cuts a batch into steps.
 
 For one layer and direction, `fold` computes the same numbers as a plain loop over the functions of steps.py.
 Four ideas make it quick:
@@ -17,7 +17,7 @@ Four ideas make it quick:
   one matmul adds the part's rows to the gradient of a weight. So a part stays in the cache, and the whole da
   never exists.
 
-The derivatives are those of reference.py, where each stands under its formula. Shapes are as in layers.py: x
+The derivatives are those of reference.py, where each is under its formula. Shapes are as in layers.py: x
 (N, I), output (N, H), states (B, H), the rows of one step (b_t, ·); N is the number of rows of all steps.
 
 In the loops, v[t] is step t's view of the memory of v, (b_t, ·). Matmuls and σ are torch's and work on views
@@ -25,11 +25,10 @@ named v_mm. Everything else is NumPy's where possible: on arrays as small as tho
 NumPy costs a third of a call of torch.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import accumulate
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -37,10 +36,8 @@ from torch import Tensor
 from torch.autograd import Function, forward_ad
 from torch.nn.functional import linear
 
-# numbers of an array in one part of the backward pass: ten such arrays fit a processor's cache
-CACHED = 2**18
-Array = Any  # the rows of one step, a NumPy array or a tensor: the loops use what both have
-Values = TypeVar("Values", Tensor, np.ndarray)
+from rnncourse.rows import Array, Steps, copy_of, in_place, library
+
 State = Sequence[Tensor]  # (h,) or (h, c)
 Weights = Mapping[str, Tensor]  # by the names of a step's arguments; biases and projection only if they exist
 # (x, sizes, reverse, state, weights) -> (output, final states)
@@ -54,8 +51,8 @@ def fold(
 
     Args:
         mode: torch.nn's name for the cell: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU".
-        plain: computes the same, `plain(x, sizes, reverse, state, weights)`, under autograd. It takes over
-            where `serves` says no, and where the gradient of a gradient is needed.
+        plain: computes the same numbers, `plain(x, sizes, reverse, state, weights)`, under autograd. It takes
+            over where `serves` says no, and where the gradient of a gradient is needed.
         x: the input (N, I), step after step: sizes[t] rows for step t.
         sizes: the number of rows of each step.
         reverse: whether time runs from the last step to the first.
@@ -112,7 +109,7 @@ class _Fold(Function):
     """The operation that torch's autograd sees: inputs (x, *state, *weights), outputs (output, *end)."""
 
     @staticmethod
-    @np.errstate(all="ignore")  # torch does not warn of an overflow or a nan either
+    @np.errstate(all="ignore")  # torch does not warn about an overflow or a nan either
     def forward(ctx: Any, call: _Call, *inputs: Tensor) -> tuple[Tensor, ...]:
         output, end, kept = call.forward(call.steps, call.keep, *call.read(inputs))
         if call.keep:
@@ -161,69 +158,6 @@ def add_product(sums: dict[str, Tensor], name: str, a: Tensor, b: Tensor) -> Non
         sums[name] = a.mm(b)
 
 
-class Steps:
-    """How rows (N, ·) and states (B, ·) are cut into time steps."""
-
-    def __init__(self, sizes: Sequence[int], reverse: bool) -> None:
-        self.sizes, self.reverse = list(sizes), reverse
-        self.dense = sizes[0] == sizes[-1]
-        time = range(len(sizes))
-        self.forward, self.backward = (time[::-1], time) if reverse else (time, time[::-1])
-
-    def rows(self, values: Values) -> list[Values]:
-        """Return for each step its own rows, (b_t, ·), of values (N, ·)."""
-        if isinstance(values, Tensor):
-            return list(values.split(self.sizes))
-        if self.dense:  # the same views, made more quickly
-            return list(values.reshape(len(self.sizes), self.sizes[0], *values.shape[1:]))
-        return [values[end - b : end] for end, b in zip(accumulate(self.sizes), self.sizes, strict=True)]
-
-    def running(self, state: Values, axis: int = 0) -> list[Values]:
-        """Return for each step the rows, (b_t, ·), of a state (B, ·) that it works on, along this axis."""
-        leading = {b: state.swapaxes(0, axis)[:b].swapaxes(0, axis) for b in set(self.sizes)}
-        return [leading[b] for b in self.sizes]
-
-    def parts(self, width: int) -> Iterator[tuple[slice, "Steps"]]:
-        """Yield the rows and the steps of each part of the backward pass; a part fits a processor's cache."""
-        length = max(1, CACHED // max(1, width * self.sizes[0]))  # steps in a part
-        ends = [0, *accumulate(self.sizes)]
-        for start in range(0, len(self.backward), length):
-            part = self.backward[start : start + length]
-            first, last = sorted((part[0], part[-1]))
-            yield slice(ends[first], ends[last + 1]), Steps(self.sizes[first : last + 1], self.reverse)
-
-    def before(self, start: Tensor, states: Tensor, rows: slice = slice(None)) -> Tensor:
-        """Return the state before each row's step, for these rows of `states`, (N, ·); `start` is (B, ·)."""
-        begin, end, _ = rows.indices(len(states))
-        if self.dense:
-            shift = self.sizes[0] if self.reverse else -self.sizes[0]
-            known = states[max(0, begin + shift) : end + shift]
-            if len(known) == end - begin:
-                return known
-            return torch.cat([known, start] if self.reverse else [start, known])
-        sizes = np.array(self.sizes)
-        row, t = np.arange(begin, end), np.repeat(np.arange(len(sizes)), sizes)[rows]
-        sequence = row - (np.cumsum(sizes) - sizes)[t]  # the position of a row in its step
-        if self.reverse:
-            first, earlier = sequence >= np.append(sizes, 0)[t + 1], row + sizes[t]
-        else:
-            first, earlier = t == 0, row - sizes[t - 1]
-        indices = (first[:, np.newaxis], sequence, np.where(first, 0, earlier))
-        is_first, in_start, in_states = (torch.from_numpy(v).to(start.device) for v in indices)
-        return torch.where(is_first, start.index_select(0, in_start), states.index_select(0, in_states))
-
-
-def in_place(tensor: Tensor) -> Array:
-    """Return the tensor's memory as a NumPy array if possible, otherwise the tensor itself."""
-    numpy_can = tensor.device.type == "cpu" and tensor.dtype in (torch.float32, torch.float64)
-    return tensor.numpy() if numpy_can else tensor
-
-
-def library(tensor: Tensor) -> Any:
-    """Return NumPy if `in_place` gives an array, otherwise torch; both have `tanh` and `multiply`."""
-    return torch if isinstance(in_place(tensor), Tensor) else np
-
-
 def tanh(a: Array, out: Array) -> None:
     """Write the tanh of a to `out`. NumPy's is several times quicker than torch's."""
     (torch if isinstance(a, Tensor) else np).tanh(a, out=out)
@@ -232,11 +166,6 @@ def tanh(a: Array, out: Array) -> None:
 def relu(a: Array, out: Array) -> None:
     """Write max(0, a) to `out`."""
     torch.clamp(a, min=0, out=out) if isinstance(a, Tensor) else np.maximum(a, 0, out=out)
-
-
-def copy_of(state: Tensor) -> Tensor:
-    """Return a copy of a state (B, ·), to be changed in place."""
-    return state.detach().clone(memory_format=torch.contiguous_format)
 
 
 def input_part(x: Tensor, weights: Weights, both_biases: bool = True) -> Tensor:

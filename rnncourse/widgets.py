@@ -1,4 +1,4 @@
-"""The course's interactive figures: a function each, which returns a few controls and the figure they redraw.
+"""The course's interactive figures, each a function that returns a few controls and the figure they redraw.
 
 Each draws into a PNG of its own, so no figure stays open and nothing flickers. They need a live kernel.
 """

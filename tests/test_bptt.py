@@ -11,6 +11,7 @@ from torch import nn
 import rnncourse
 from rnncourse import bptt
 from rnncourse.layers import unroll
+from rnncourse.rows import Steps, in_place
 
 I, H, P, B = 4, 6, 3, 5
 DENSE, PACKED = [B] * 7, [5, 5, 4, 2, 2, 1]
@@ -63,9 +64,10 @@ def with_gradients(results: dict, tensors: dict) -> dict[str, torch.Tensor]:
 def memory(request, monkeypatch):
     """The loops on NumPy's views; on torch's alone, as on a GPU; and in parts of two steps."""
     if request.param == "torch":
-        monkeypatch.setattr(bptt, "in_place", lambda tensor: tensor)
+        for module in ("bptt", "rows"):
+            monkeypatch.setattr(f"rnncourse.{module}.in_place", lambda tensor: tensor)
     if request.param == "small cache":
-        monkeypatch.setattr(bptt, "CACHED", 2 * B * H)
+        monkeypatch.setattr("rnncourse.rows.CACHED", 2 * B * H)
 
 
 @pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
@@ -103,14 +105,14 @@ def test_the_lstm_without_gradients_has_the_gates_of_one_step_alone(sizes, keep,
     weights = {name: value.detach() for name, value in inputs("LSTM", sizes).items()}
     x, *state = (weights.pop(name) for name in ("x", "h_0", "c_0"))
     state = [v[: sizes[0]] for v in state]
-    _, _, (gates, *_) = bptt.lstm_forward(bptt.Steps(sizes, False), keep, x, state, weights)
+    _, _, (gates, *_) = bptt.lstm_forward(Steps(sizes, False), keep, x, state, weights)
     assert gates.shape == shape
 
 
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("sizes", [DENSE, PACKED], ids=["dense", "packed"])
 def test_the_states_before_some_rows_are_those_of_the_whole(sizes, reverse):
-    steps, start, states = bptt.Steps(sizes, reverse), torch.randn(B, H), torch.randn(sum(sizes), H)
+    steps, start, states = Steps(sizes, reverse), torch.randn(B, H), torch.randn(sum(sizes), H)
     whole = steps.before(start, states)
     ends = np.cumsum([0, *sizes])
     for first in range(len(sizes)):
@@ -122,8 +124,8 @@ def test_the_states_before_some_rows_are_those_of_the_whole(sizes, reverse):
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("sizes", [DENSE, PACKED], ids=["dense", "packed"])
 def test_parts_cover_each_row_once_on_the_way_back(sizes, reverse, monkeypatch):
-    monkeypatch.setattr(bptt, "CACHED", 2 * B * H)
-    steps = bptt.Steps(sizes, reverse)
+    monkeypatch.setattr("rnncourse.rows.CACHED", 2 * B * H)
+    steps = Steps(sizes, reverse)
     parts = list(steps.parts(H))
     assert len(parts) == (len(sizes) + 1) // 2
     in_time = sorted(parts, key=lambda part: part[0].start)
@@ -223,8 +225,8 @@ def test_numpy_works_on_a_cpus_floats_in_place():
     """This is what makes the loops quick: without it the numbers are the same."""
     for dtype in (torch.float32, torch.float64):
         tensor = torch.zeros(2, 3, dtype=dtype)
-        bptt.in_place(tensor)[:] = 1
-        assert isinstance(bptt.in_place(tensor), np.ndarray)
+        in_place(tensor)[:] = 1
+        assert isinstance(in_place(tensor), np.ndarray)
         assert torch.equal(tensor, torch.ones_like(tensor))
     for tensor in (torch.zeros(2, dtype=torch.bfloat16), torch.zeros(2, device="meta")):
-        assert bptt.in_place(tensor) is tensor
+        assert in_place(tensor) is tensor

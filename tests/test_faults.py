@@ -121,6 +121,8 @@ AGAINST_TORCH = {  # file: what is wrong: the right text, the wrong text
         "gru: h_t where h is due": ("torch.sub(h, n, out=dhh_z)", "torch.sub(values[0], n, out=dhh_z)"),
         "weights: h_t where h is due": ('"weight_hh", da.t(), h)', '"weight_hh", da.t(), output[rows])'),
         "gru: one gradient for both biases": ("if dih_n is not None:", "if False:"),
+    },
+    "rows.py": {
         "packed: earlier rows one off": ("row - sizes[t - 1]", "row - sizes[t]"),
         "packed: all begin from one state": ("np.newaxis], sequence,", "np.newaxis], 0 * sequence,"),
     },

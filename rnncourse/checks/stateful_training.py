@@ -343,9 +343,11 @@ def _Reader_cases(numbers, T, K, B, I, H, double=False):
 
 
 wrong = Mistakes("Epochs and evaluation", _Reader)
-wrong("as given", "it does the same as the given class: no repair shows yet.", look="Begin with `forward`.")(
-    given.Reader
-)
+wrong(
+    "as given",
+    "it does the same as the given class: no repair has an effect yet.",
+    look="Begin with `forward`.",
+)(given.Reader)
 wrong.edits("""
 c not detached | the last chunk's gradient goes back into the previous chunks: c is carried with its past.
     h.detach(), c.detach() => h.detach(), c § Detach the state

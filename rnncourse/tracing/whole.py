@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
-from rnncourse.bptt import CELLS, Steps, serves
+from rnncourse.bptt import CELLS, serves
+from rnncourse.rows import Steps
 from rnncourse.tracing.equations import GATES, Values
 
 

@@ -185,7 +185,7 @@ class Comparison:
     def trait_of(self, cases: list[int]) -> Trait | None:
         """Return the one trait that exactly these cases have; None if there is none, several, or all have it.
 
-        Whether a batch of one row is among them matters for that trait alone: many wrong answers are right
+        Whether a batch of one row is among them matters only for that trait: many wrong answers are right
         for one row.
         """
         one_row = {n for n, case in enumerate(self.cases) if case.has(ONE_ROW)}

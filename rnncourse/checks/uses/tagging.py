@@ -15,7 +15,7 @@ first_optimizer()
 
 @use("a function")
 def train(function: Callable, arguments: dict[str, Any]) -> tuple[Tensor, Tensor]:
-    """The losses that the function returns, and all weights when it is done, end to end.
+    """Return the losses that the function returns, and all weights afterwards, end to end.
 
     It has no helpers: only its own code may run beside the learner's.
     """
@@ -36,5 +36,5 @@ def train(function: Callable, arguments: dict[str, Any]) -> tuple[Tensor, Tensor
                 numbers.append(float(number.detach() if Tensor in kinds(number) else number))
             losses = torch.tensor(numbers, dtype=torch.float64)
         except (TypeError, ValueError, RuntimeError):
-            raise Problem("what it returns is not a list of numbers, one loss for each batch.") from None
+            raise Problem("it does not return a list of numbers, one loss for each batch.") from None
     return losses, nn.utils.parameters_to_vector(parameters)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import gc
 import warnings
+from pathlib import Path
 
 import torch
 
@@ -16,6 +18,8 @@ from rnncourse.grading.sandbox.guards import forbid_recordings
 from rnncourse.grading.sandbox.runner import hooks_in_child
 from rnncourse.grading.sandbox.wire import pack_answers, pack_inputs, unpack_inputs
 
+HUGE = 2**21  # bytes of a huge page
+MADV_COLLAPSE = 25  # from the kernel's uapi/asm-generic/mman-common.h; the module mmap does not have it
 FIRST_CELL = """
 import torch
 from torch import nn
@@ -73,9 +77,28 @@ def warm_up_optimizers() -> None:
 
 
 def freeze() -> None:
-    """Exclude all present objects from garbage collection, which in each fork would copy their memory."""
+    """Make forks cheap: exclude all present objects from garbage collection, which would copy their memory
+    in each fork, and gather that memory into huge pages.
+    """
     gc.collect()
     gc.freeze()
+    use_huge_pages()
+
+
+def use_huge_pages() -> None:
+    """Gather this process's memory into pages of 2 MiB where the system can.
+
+    A fork copies the table of pages, which makes up most of its cost: with huge pages it is far shorter. A
+    kernel that cannot gather them (Linux before 6.1) refuses, and forks then cost what they cost before.
+    """
+    madvise = ctypes.CDLL(None).madvise
+    madvise.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        addresses, access, _, _, file, *_ = line.split()
+        begin, end = (int(address, 16) for address in addresses.split("-"))
+        begin, end = -(-begin // HUGE) * HUGE, end // HUGE * HUGE  # only whole huge pages
+        if access == "rw-p" and file == "0" and begin < end:
+            madvise(begin, end - begin, MADV_COLLAPSE)
 
 
 def _steps(x: torch.Tensor, weights: dict[str, torch.Tensor]) -> torch.Tensor:
