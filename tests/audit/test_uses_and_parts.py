@@ -63,10 +63,19 @@ class TestAParameter:
         report = self.tied(lambda weight: weight)
         assert not questions(report, "gradient cut"), str(report)
 
-    def test_of_which_only_the_type_and_device_are_read(self):
+    @pytest.mark.parametrize(
+        "start",
+        [
+            lambda weight, rows: weight.data.new_zeros(1, rows, H),
+            lambda weight, rows: weight.new_zeros(1, rows, H),
+            lambda weight, rows: torch.zeros_like(weight[:1])[:, None].expand(1, rows, H),
+        ],
+        ids=["data", "new_zeros", "zeros_like"],
+    )
+    def test_of_which_only_the_type_and_device_are_read(self, start):
         def forward(self, x):
-            start = next(self.parameters()).data.new_zeros(1, len(x), H)
-            return self.gru(x.to(self.gru.bias_hh_l0.data.dtype), start)[0]
+            start_ = start(self.gru.weight_hh_l0, len(x)).contiguous()
+            return self.gru(x.to(self.gru.bias_hh_l0.data.dtype), start_)[0]
 
         report = rnncourse.audit(Model(forward, gru=gru()), x(), batch=0)
         assert not questions(report, "gradient cut"), str(report)

@@ -11,6 +11,8 @@ from rnncourse.auditing.probe import Run
 from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject, feature_weights
 from rnncourse.auditing.tape import Call
+from rnncourse.auditing.tokens import flat
+from rnncourse.auditing.untouched import generators_restored
 
 KINDS = ("no gradient", "gradient cut")
 CHOICES = ("argmax", "argmin", "topk", "argsort", "multinomial")
@@ -279,9 +281,34 @@ def _constant_cuts(story: Story, outputs: list[torch.Tensor]) -> list[tuple[int,
         kept = [r for r in call.results if r.is_floating_point()]
         cut = (kept or leaving) and not any(r.requires_grad for r in kept)
         same = all(torch.equal(a, b) for a, b in zip(call.before, other.before, strict=True))
-        if in_graph and cut and same:
+        if in_graph and cut and same and (leaving or _reads_values(call)):
             found.append((i, call))
     return found
+
+
+def _reads_values(call: Call) -> bool:
+    """Return whether a call's result depends on its arguments' values, unlike `weight.new_zeros(2, 3)`."""
+    if call.function is None or call.writes:
+        return False
+
+    def moved(value: Any) -> Any:
+        return (
+            value.detach() + torch.randn_like(value)
+            if isinstance(value, torch.Tensor) and value.requires_grad
+            else value
+        )
+
+    try:
+        with generators_restored(), torch.no_grad():
+            others = [moved(value) for value in call.given]
+            torch.manual_seed(0)
+            one = call.function(*call.given, **call.options)
+            torch.manual_seed(0)
+            other = call.function(*others, **call.options)
+    except Exception:  # a call that can't be made twice
+        return False
+    pairs = zip(flat(one), flat(other), strict=False)
+    return any(a.shape != b.shape or not torch.equal(a, b) for a, b in pairs)
 
 
 def leaves_of(tensor: torch.Tensor) -> set[int]:
