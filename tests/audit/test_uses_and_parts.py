@@ -143,6 +143,14 @@ class TestAPart:
                 {"gru": gru(), "decoder": gru()},
             ),
             (
+                lambda: (words(), x(9), torch.tensor([6, 2, 4, 5, 3])),
+                lambda self, ids, other, sizes: (
+                    self.gru(self.embed(ids))[1][0]
+                    + (self.lin(other) * (torch.arange(9) < sizes[:, None])[..., None]).sum(1)
+                ),
+                {"gru": gru(H), "embed": nn.Embedding(V, H), "lin": nn.Linear(I, H)},
+            ),
+            (
                 lambda: (words(), F.pad(words(4), (0, 5))),
                 lambda self, ids, other: (
                     self.gru(self.embed(ids))[1][0] + (self.embed(other) * (other > 0)[..., None]).sum(1)
@@ -150,7 +158,15 @@ class TestAPart:
                 {"gru": gru(H), "embed": nn.Embedding(V, H)},
             ),
         ],
-        ids=["a maximum", "a stride", "every second step", "shifted", "forced in train", "padding"],
+        ids=[
+            "a maximum",
+            "a stride",
+            "every second step",
+            "shifted",
+            "forced in train",
+            "its lengths",
+            "padding",
+        ],
     )
     def test_that_is_read_or_may_be_left_out(self, given, forward, layers):
         report = rnncourse.audit(Model(forward, **layers), *given(), batch=0, time=1)

@@ -40,7 +40,7 @@ def run(s: Subject) -> Iterator[Finding]:
             unread = ~read.movedim(axis, 0).reshape(size, -1).any(1)
             least = 1 + (spare if axis == leaf.time or read.dim() > 3 else 0)
             if axis == leaf.time:
-                unread &= _expected(s, leaf)
+                unread &= _expected(s, leaf, unread)
                 least = max(least, 2)  # one step may be left out by a shift
                 if s.has("state dropped", "last step unread"):
                     continue
@@ -76,20 +76,27 @@ def _finding(s: Subject, number: int, leaf: Leaf, axis: int, ranges: list[tuple[
     )
 
 
-def _expected(s: Subject, leaf: Leaf) -> Tensor:
+def _expected(s: Subject, leaf: Leaf, unread: Tensor) -> Tensor:
     """Return the steps, (T,), that some row should read: those that are not padding in all rows."""
     real = s.real if s.real is not None and leaf.T == s.T else ~looks_padded(leaf)
     expected = real.any(0)
+    longest = leaf.T - int(unread.flip(0).int().cumprod(0).sum())  # nothing is read from there on
     for other in s.inputs.leaves:
-        value = other.value
-        if not isinstance(value, Tensor) or other.batch is None:
+        if other.batch is None:
             continue
-        if value.dim() == 1 and not value.is_floating_point() and 0 < int(value.max()) < leaf.T:
-            expected = expected & (torch.arange(leaf.T) < int(value.max()))
+        value = torch.as_tensor(other.value) if _integers(other.value) else other.value
+        if not isinstance(value, Tensor):
+            continue
+        if value.dim() == 1 and not value.is_floating_point() and int(value.max()) == longest:  # its lengths
+            expected = expected & (torch.arange(leaf.T) < longest)
         if other.role == "flags" and other.time is not None and value.dim() == 2 and other.T == leaf.T:
             flags = value.movedim(other.batch, 0).cpu()
             expected = expected & ~((flags == flags[:1]).all(0) & (flags != flags[:, :1]).all(0))
     return expected
+
+
+def _integers(value: object) -> bool:
+    return isinstance(value, list | tuple) and len(value) > 0 and all(type(v) is int for v in value)
 
 
 def _ranges(chosen: Tensor) -> list[tuple[int, int]]:
