@@ -1,4 +1,4 @@
-"""The checks of exercise set 15: shapes, counts and rows, two biases, initial weights, another order."""
+"""The checks of exercise set 15: shapes, counts and rows, two biases, initial weights, a different order."""
 
 import math
 import re

@@ -65,7 +65,7 @@ the beginning left out | you drop what does not fill the rows at the beginning. 
 a step too few | the rows are one step shorter than they could be.
     len(data) // B => max(len(data) // B - 1, 1)
 time backwards | each row runs from its end to its beginning. | .T => .T.flip(0)
-rows in another order | the last stretch of the text is in row 0. | view(B, n).T => view(B, n).flip(0).T
+rows in a different order | the last stretch of the text is in row 0. | view(B, n).T => view(B, n).flip(0).T
 padded | the rows are filled up with zeros. Tokens that do not fill the rows should be dropped.
     len(data) // B => -(-len(data) // B)
     data[: n * B] => F.pad(data, (0, n * B - len(data)))

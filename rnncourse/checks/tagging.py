@@ -432,7 +432,7 @@ three steps at most | the tag is 1 for three steps at most. A window forgets; a 
 exchanged | the tags 0 and 1 are exchanged. | inside.long() => (~inside).long()
 a step late | each tag is a step too late. | inside.long() => inside.long().roll(1, 1)
 backwards | each row's tags run from its last column to its first. | inside.long() => inside.long().flip(1)
-rows in another order | the rows are not in the order of new_x. Were they sorted by length?
+rows in a different order | the rows are not in the order of new_x. Were they sorted by length?
     inside.long() => inside.long().flip(0)
 everything ignored | -100 is a target to be skipped; as a prediction it is never right.
     new_x == 0, -100 => new_x >= 0, -100

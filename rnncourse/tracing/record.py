@@ -281,7 +281,7 @@ class Recorder:
         if watched.plan.step is not None:
             return  # the widths of its values are not known yet
         plan, T, B = watched.plan, len(layout.batch_sizes), layout.batch_sizes[0]
-        width = 0  # the numbers that are saved of one step of one sequence
+        width = 0  # the numbers that are saved for one step of one sequence
         for (layer, _), weights in inputs.weights.items():
             H = weights["weight_ih"].size(0) // max(1, len(GATES[plan.mode]))
             widths = {"x": weights["weight_ih"].size(1), "h": weights["weight_hh"].size(1)}

@@ -145,7 +145,7 @@ class Comparison:
         """Return the first known mistake that gives the learner's part k in every case.
 
         For tensors, skip mistakes that would spoil a part which is right. Where part k has at most two
-        values, the other parts must agree, too: one of two values is easily met by chance.
+        values, the other parts must agree, too: one of two values is easily right by chance.
         """
         tensor = isinstance(self.parts[k], Part)
         few = isinstance(self.parts[k], Flag) or (
