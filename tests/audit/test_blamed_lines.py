@@ -129,6 +129,17 @@ class TestMasks:
         finding = first(self.report(lambda steps, lengths: steps < lengths, fill=1e-9), "padding read")
         assert "masked_fill(~mask, fill)" in finding.where.code
 
+    def test_before_a_mean_over_padding_is_not_blamed(self):
+        def forward(self, x, lengths):
+            padding = torch.arange(x.shape[1]) >= lengths[:, None]
+            h = self.lin(x).masked_fill(padding[..., None], 0.0)
+            return h.mean(1)  # divides by all steps
+
+        report = rnncourse.audit(Model(forward, lin=nn.Linear(I, H)), x(), LENGTHS, lengths=LENGTHS)
+        finding = first(report, "padding read")
+        assert "# divides by all steps" in finding.where.code
+        assert "mask" not in finding.text
+
     def test_that_is_right(self):
         report = self.report(lambda steps, lengths: steps < lengths)
         assert report.ok, str(report)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from rnncourse.auditing.alone import first_unlike
-from rnncourse.auditing.masks import SUMS, inverted_mask, mask_before
+from rnncourse.auditing.masks import APPLY, SUMS, inverted_mask, mask_before
 from rnncourse.auditing.probe import Run
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
@@ -65,7 +65,9 @@ def run(s: Subject) -> Iterator[Finding]:
     made = ""
     if call is not None and not inverted:
         mask, made = mask_before(s, call)
-        if mask is not None and call.name in SUMS:  # its weights were masked before, and are not 0 at padding
+        if call.name not in APPLY and not noisy:  # the masked values may be right, and a mean's divisor wrong
+            made = ""
+        elif mask is not None and call.name in SUMS:  # its weights were masked, and are not 0 at padding
             call, by = mask, "Padding keeps some weight after"
     length, row = int(s.inputs.lengths[row]), s.number(row)
     if noisy:
