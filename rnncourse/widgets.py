@@ -1,4 +1,4 @@
-"""The course's interactive figures: a function each, which returns a few controls and the figure they redraw.
+"""The course's interactive figures, each a function that returns a few controls and the figure they redraw.
 
 Each draws into a PNG of its own, so no figure stays open and nothing flickers. They need a live kernel.
 """
@@ -563,3 +563,19 @@ def draw_digit(read: Callable[[Tensor], Tensor], image: Tensor) -> ipywidgets.VB
         cells, layout={"grid_template_columns": f"repeat({W}, 20px)", "grid_gap": "1px"}
     )
     return ipywidgets.VBox([ipywidgets.HBox([grid, drawing.picture]), clear, drawing.words])
+
+
+def draw_text(draw: Callable[[str], Axes | Figure], text: str) -> ipywidgets.VBox:
+    """Type a text and see it drawn.
+
+    draw: draws a text, which is not empty, and returns the Axes. text: what stands there at first.
+    """
+    box = ipywidgets.Text(value=text, description="text", continuous_update=False, layout={"width": "95%"})
+    drawing = _Drawing()
+
+    def redraw(_: object = None) -> None:
+        if box.value.strip():
+            drawing.show(draw(box.value))
+
+    _draw_on_change(redraw, (box,))
+    return ipywidgets.VBox([box, *drawing])

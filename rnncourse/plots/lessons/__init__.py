@@ -5,6 +5,7 @@ and returns what those of `rnncourse.plots` do, and sets `figure.alt`.
 """
 
 from rnncourse.plots.cells import gru_cell, lstm_cell, rnn_cell
+from rnncourse.plots.lessons.attention import attention_matrix
 from rnncourse.plots.lessons.axes import cube_slices, who_is_where
 from rnncourse.plots.lessons.dependencies import dependency_grid
 from rnncourse.plots.lessons.graph import two_steps
@@ -20,6 +21,7 @@ from rnncourse.plots.lessons.truncation import truncation_grid
 __all__ = [
     "LESSONS",
     "arrangements",
+    "attention_matrix",
     "confusion_matrix",
     "cube_slices",
     "dependency_grid",
