@@ -51,8 +51,8 @@ def fold(
 
     Args:
         mode: torch.nn's name for the cell: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU".
-        plain: computes the same, `plain(x, sizes, reverse, state, weights)`, without a derivative by hand. It
-            takes over where `serves` says no, and where the gradient of a gradient is needed.
+        plain: computes the same, `plain(x, sizes, reverse, state, weights)`, under autograd. It takes over
+            where `serves` says no, and where the gradient of a gradient is needed.
         x: the input (N, I), step after step: sizes[t] rows for step t.
         sizes: the number of rows of each step.
         reverse: whether time runs from the last step to the first.
@@ -72,7 +72,7 @@ def fold(
 
 
 def serves(inputs: Sequence[Tensor]) -> bool:
-    """Return whether the derivative by hand can be used: not where torch must see or change each operation.
+    """Return whether the hand-written derivative can be used: not where torch must see each operation.
 
     That is the case while torch.compile, torch.export or torch.jit.trace record; under torch.func's
     transforms, forward mode and autocast; and for complex numbers, tensors without memory, and subclasses of

@@ -464,7 +464,7 @@ def _layer_state_slip(layer: Layer, input: object, state: Tensor, *expected: int
     if shape == (*batch, S, width):
         return " Are its first two axes exchanged? batch_first moves input and output, never a state."
     if sorted(shape) == sorted((S, *batch, width)):
-        return " Its axes are in another order."
+        return " Its axes are in a different order."
     if layer.proj_size and shape[-1] != width and shape[-1] in (layer.proj_size, layer.hidden_size):
         return " With proj_size, h is P wide and only c is H wide."
     if S == 2 * L and shape == (L, *batch, 2 * width):

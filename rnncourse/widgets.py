@@ -499,7 +499,7 @@ def matmuls() -> ipywidgets.VBox:
 def tag_text(tag: Callable[[str], Iterable[tuple[str, str]]], text: str) -> ipywidgets.VBox:
     """Type a text and see its pieces, each above its tag; a tag always has the same color.
 
-    tag: returns the pieces of a text in their order, each with its tag. text: what stands there at first.
+    tag: returns the pieces of a text in their order, each with its tag. text: the initial text.
     """
     box = ipywidgets.Text(value=text, description="text", continuous_update=False, layout={"width": "95%"})
     tagged = ipywidgets.HTML()

@@ -1,7 +1,6 @@
 """The most frequent slips of English are gone, and stay gone, wherever the text has been cleaned.
 
-This is a short list of patterns with few false hits, not a grammar checker. Pages under a path of NOT_YET are
-not clean yet; remove the path once they are.
+This is a short list of patterns with few false hits, not a grammar checker.
 """
 
 import json
@@ -38,12 +37,6 @@ SLIPS = {  # by what to write instead
 ALLOWED = {  # by file: phrases that look like a slip and are none
 }
 
-NOT_YET = (
-    "docs/audit.md",
-    "notebooks/",
-    "rnncourse/auditing/",
-)
-
 
 def pages():
     """Yield the path of everything that somebody reads: package, lessons, solutions, documents."""
@@ -78,7 +71,7 @@ def slips(words, allowed=()):
     ]
 
 
-@pytest.mark.parametrize("path", [path for path in pages() if not path.startswith(NOT_YET)])
+@pytest.mark.parametrize("path", pages())
 def test_page_has_no_frequent_slip(path):
     assert slips(text(path), ALLOWED.get(path, ())) == []
 

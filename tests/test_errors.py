@@ -770,7 +770,7 @@ def sentences():
     yield (
         lambda: rnn(x, torch.zeros(3, 6, 1)),
         "h_0: expected (L*D=1, B=3, H=6), got (3, 6, 1).",
-        "Its axes are in another order.",
+        "Its axes are in a different order.",
     )
     yield (
         lambda: projected(x, pair_of(h)),

@@ -212,7 +212,7 @@ WRONG = [
         (zeros(B, T, I), twice(B, S, H)),
         "Are its first two axes exchanged?",
     ),
-    Wrong("state's axes", "GRU", TWO_WAY, (x, zeros(H, B, S)), "Its axes are in another order"),
+    Wrong("state's axes", "GRU", TWO_WAY, (x, zeros(H, B, S)), "Its axes are in a different order"),
     # the input is batch first whatever batch_first is
     Wrong(
         "batch_first forgotten",

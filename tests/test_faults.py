@@ -136,7 +136,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "grading/test_submissions.py::test_evil_zips_of_one_student[folder-climbs]",
         ),
         "a zip bomb is unpacked": (
-            "        if len(data) > MOST_BYTES:\n",
+            "        if len(data) > MAX_BYTES:\n",
             "        if len(data) > 2**40:\n",
             "grading/test_submissions.py::test_zip_bombs_are_invalid_when_read"
             "[in the zip-by its unpacked size]",

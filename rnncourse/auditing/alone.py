@@ -1,4 +1,4 @@
-"""A row beside itself alone: the first call that gives it another result without the batch's padding."""
+"""Compare a row in the batch with the same row alone, without the batch's padding."""
 
 import torch
 from torch import Tensor
@@ -9,19 +9,21 @@ from rnncourse.auditing.tape import Call
 
 
 def first_unlike(s: Subject, row: int) -> Call | None:
-    """The first call that is given the same in the batch and alone, and returns something else."""
+    """Return the first call that returns something different in the batch and alone, for the same input."""
     assert s.inputs.lengths is not None
     fewer = s.T - int(s.inputs.lengths[row])
     try:
         run = s.probe.run(inputs=s.inputs.rows([row]).shorter(fewer, all_inputs=False), record=True)
-    except Exception:  # a model that wants its batch or its steps as they are
+    except Exception:  # a model with a fixed batch size or number of steps
         return None
     calls, alone = s.base.tape.calls, run.tape.calls
     if [call.name for call in calls] != [call.name for call in alone]:
         return None
     outputs = [s.base.outputs[k] for k in s.numeric]
     relevant = Story(calls, []).relevant(outputs)
-    read = {t.untyped_storage().data_ptr() for t in outputs}  # what nothing reads, an h_n say, may differ
+    read = {
+        t.untyped_storage().data_ptr() for t in outputs
+    }  # results that nothing reads, such as h_n, may differ
     read |= {t.untyped_storage().data_ptr() for c in calls for t in c.args}
     for i, (call, other) in enumerate(zip(calls, alone, strict=True)):
         if i not in relevant or len(call.before) != len(other.before) or len(call.after) != len(other.after):
@@ -39,9 +41,9 @@ def first_unlike(s: Subject, row: int) -> Call | None:
 
 
 def _alike(whole: Tensor, alone: Tensor, B: int, fewer: int) -> bool | None:
-    """Whether a tensor is the same in both runs at what both have; None if its axes do not say where that is.
+    """Return whether both runs agree on the entries they share; None if the axes do not tell which these are.
 
-    Any row of the batch may be the one: rows that are packed are sorted first.
+    Any row of the batch may be the one to compare with, since packed rows are sorted first.
     """
     if whole.dim() != alone.dim() or whole.dtype != alone.dtype:
         return None
@@ -49,7 +51,7 @@ def _alike(whole: Tensor, alone: Tensor, B: int, fewer: int) -> bool | None:
     for axis, (a, b) in enumerate(zip(whole.shape, alone.shape, strict=True)):
         if a == B and b == 1 and rows is None:
             rows = axis
-        elif 0 < b < a and a - b <= fewer:  # after a stride, fewer steps less
+        elif 0 < b < a and a - b <= fewer:  # after a stride the difference is smaller
             whole = whole.narrow(axis, 0, b)
         elif a != b:
             return None

@@ -1,4 +1,4 @@
-"""Which axis is the batch and which is time, and what each argument is."""
+"""Determine the batch axis, the time axis and the role of each argument."""
 
 import inspect
 from collections.abc import Callable
@@ -15,10 +15,10 @@ from rnncourse.auditing.inputs import Inputs, Leaf, callee, read
 
 @dataclass(frozen=True)
 class Settled:
-    """The inputs with all roles settled, and how sure that is.
+    """The inputs with their roles, and how certain these are.
 
-    confirmed: whether the batch axis was told, or follows from another argument. told: whether an axis was
-    told. notes: what was inferred.
+    confirmed: whether the batch axis was passed, or follows from another argument. told: whether an axis was
+    passed. notes: what was inferred.
     """
 
     inputs: Inputs
@@ -39,7 +39,7 @@ def settle(
     batch: int | None,
     time: int | None,
 ) -> Settled:
-    """Read the arguments of a call. Raises ValueError if none has a batch axis and a time axis."""
+    """Determine the roles of a call's arguments. Raises ValueError if none has a batch and a time axis."""
     leaves, packed_lengths = read(callee(model, call), args, kwargs)
     notes: list[str] = []
     known = packed_lengths if lengths is None else torch.as_tensor(lengths).detach().cpu().long()
@@ -95,7 +95,7 @@ def settle(
 
 
 def chosen_rows(inputs: Inputs, most: int) -> list[int]:
-    """The rows to keep: the shortest and the longest among them, and those in which an episode starts."""
+    """Return the rows to run, among them the shortest, the longest and some in which an episode starts."""
     first: list[int] = []
     if inputs.lengths is not None:
         first += [int(inputs.lengths.argmin()), int(inputs.lengths.argmax())]
@@ -106,12 +106,12 @@ def chosen_rows(inputs: Inputs, most: int) -> list[int]:
     chosen = sorted(order[:most])
     if inputs.lengths is None or len(order) <= most:
         return chosen
-    # Sorted twice by their lengths, rows must not be as before: a model that undoes its sorting wrongly would
-    # look sound on them.
+    # Sorting the rows by length twice must not restore their order, or a model that undoes its sorting
+    # wrongly would look correct.
     shortest, longest = first[:2]  # without the longest, a packed output would be shorter than the batch
     for rows in sorted(combinations(sorted(order[:10]), most), key=lambda rows: shortest not in rows):
-        turn = inputs.lengths[list(rows)].argsort(descending=True, stable=True)
-        if longest in rows and not torch.equal(turn[turn], torch.arange(len(rows))):
+        order_of = inputs.lengths[list(rows)].argsort(descending=True, stable=True)
+        if longest in rows and not torch.equal(order_of[order_of], torch.arange(len(rows))):
             return list(rows)
     return chosen
 
@@ -181,7 +181,7 @@ def _settled_starts(starts: Tensor, B: int, T: int, batch_first: bool) -> Tensor
 
 
 def _padding(leaf: Leaf, lengths: Tensor | None) -> float:
-    """The value that a leaf holds at padded steps."""
+    """Return the value that a leaf has at padded steps."""
     if lengths is None or leaf.time is None or leaf.batch is None or leaf.time > 1 or leaf.batch > 1:
         return 0.0
     rows = leaf.value.transpose(0, 1) if leaf.batch == 1 else leaf.value
@@ -192,7 +192,7 @@ def _padding(leaf: Leaf, lengths: Tensor | None) -> float:
 
 
 def takes(model: Any, call: Callable[..., Any] | None, name: str) -> bool:
-    """Whether the model's forward has a parameter of this name."""
+    """Return whether the model's forward has a parameter of this name."""
     try:
         return name in inspect.signature(callee(model, call)).parameters
     except (TypeError, ValueError):

@@ -1,8 +1,8 @@
-"""Which call is to blame: the tape of a run beside the tapes of runs with something disturbed.
+"""Find the call to blame by comparing the tape of a run with the tapes of disturbed runs.
 
-Everything is compared exactly: on one device the same shapes give the same bits, and a tolerance would be
-blinded by a mask's -1e9. From a bad output the walk goes back, call by call, through bad arguments, to the
-call whose result is bad while none of its arguments is.
+All comparisons are exact: on one device the same shapes give the same bits, and a mask's -1e9 would blind a
+tolerance. The walk starts at a bad output and goes back, call by call, through bad arguments, to the call
+whose result is bad although none of its arguments is.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,13 +18,13 @@ Bad = Callable[[Masks], bool]
 
 
 def differs(a: Tensor, b: Tensor) -> Tensor:
-    """Which entries are not the same; NaN is the same as NaN."""
+    """Return which entries differ; NaN equals NaN."""
     return (a != b) & ~((a != a) & (b != b))
 
 
 @dataclass
 class Story:
-    """The base run's calls, and those of the disturbed runs, one beside the other."""
+    """The calls of the base run and of the disturbed runs, side by side."""
 
     base: list[Call]
     runs: list[list[Call]]
@@ -56,7 +56,7 @@ class Story:
         return found
 
     def producer(self, tensor: Tensor, before: int) -> tuple[int, int] | None:
-        """The last call before this one that made the tensor or wrote into it, and the result's number."""
+        """Return the last earlier call that made the tensor or wrote into it, and which result it was."""
         storage = _storage(tensor)
         for i in range(before - 1, -1, -1):
             call = self.base[i]
@@ -70,7 +70,7 @@ class Story:
         return None
 
     def walk(self, output: Tensor, bad: Bad) -> tuple[int, int] | None:
-        """Return the call to blame for a bad output, and its result's place."""
+        """Return the index of the call to blame for a bad output, and which of its results is bad."""
         at = self.producer(output, len(self.base))
         for _ in range(len(self.base)):
             if at is None:
@@ -89,7 +89,7 @@ class Story:
         return None
 
     def relevant(self, outputs: Sequence[Tensor]) -> set[int]:
-        """The calls from which the outputs are made."""
+        """Return the indices of the calls that the outputs are computed from."""
         live = {_storage(t) for t in outputs}
         found = set()
         for i in range(len(self.base) - 1, -1, -1):
@@ -113,7 +113,7 @@ VIEWS = {"view", "reshape", "flatten", "unflatten", "view_as", "reshape_as", "_u
 
 
 def row_labels(masks: Masks) -> tuple[Tensor, bool]:
-    """Which row each entry depends on, -1 if none; and whether some entry depends on several."""
+    """Return which row each entry depends on, -1 if none, and whether some entry depends on several."""
     count = torch.stack(masks).sum(0)
     label = torch.full_like(masks[0], -1, dtype=torch.long)
     for row, mask in enumerate(masks):
@@ -122,7 +122,7 @@ def row_labels(masks: Masks) -> tuple[Tensor, bool]:
 
 
 def axis_of(label: Tensor) -> int | None:
-    """The axis by whose index alone the labels go; None if they go by several. Entries of -1 fit anything."""
+    """Return the axis whose index determines the labels, or None; entries of -1 fit anything."""
     if label.dim() == 0:
         return 0
     for axis in range(label.dim()):
@@ -135,7 +135,7 @@ def axis_of(label: Tensor) -> int | None:
 
 
 def mixed(masks: Masks) -> bool:
-    """Whether rows are mixed in a tensor: an entry depends on several, or the rows lie along no axis."""
+    """Return whether a tensor mixes rows: an entry depends on several, or no axis holds the rows."""
     if masks[0].dim() == 0:
         return sum(bool(mask) for mask in masks) > 1
     label, several = row_labels(masks)
@@ -143,7 +143,7 @@ def mixed(masks: Masks) -> bool:
 
 
 def row_order(masks: Masks) -> list[int] | None:
-    """The order in which the rows lie in a tensor, if each has one index of one axis."""
+    """Return the order of the rows in a tensor, if each row has one index of one axis."""
     label, several = row_labels(masks)
     if several or label.dim() == 0 or bool((label < 0).all()):
         return None
@@ -155,10 +155,10 @@ def row_order(masks: Masks) -> list[int] | None:
 
 
 def moved_into_another_axis(story: Story, i: int) -> bool:
-    """Whether a view puts the rows on an axis together with a part of the axis of steps before it.
+    """Return whether a view merges the axis of rows with a part of the time axis before it.
 
-    Of (T, B, H) viewed as (B, T, H) with T a multiple of B, each entry still belongs to one row, and the rows
-    still lie along one axis: as 0, 1, 2, 0, 1, 2 …, cut off from the rest of the steps.
+    If (T, B, H) is viewed as (B, T, H) and T is a multiple of B, each entry still belongs to one row, and the
+    rows still lie along one axis, but as 0, 1, 2, 0, 1, 2 …, separated from the rest of the steps.
     """
     call = story.base[i]
     if call.name not in VIEWS or not call.args:
@@ -184,7 +184,7 @@ def moved_into_another_axis(story: Story, i: int) -> bool:
 
 
 def reads_ahead(late: Tensor, s: int, sizes: Sequence[int]) -> bool:
-    """Whether early entries depend on steps from s on, along every axis that may be time."""
+    """Return whether early entries depend on steps from s on, along every axis that may be time."""
     if not bool(late.any()):
         return False
     axes = [axis for axis in range(late.dim()) if late.shape[axis] in sizes]
@@ -192,13 +192,13 @@ def reads_ahead(late: Tensor, s: int, sizes: Sequence[int]) -> bool:
 
 
 def in_time(late: Tensor, s: int, sizes: Sequence[int]) -> bool:
-    """Whether a tensor has an axis of time along which late entries alone depend on late steps."""
+    """Return whether a tensor has a time axis along which only late entries depend on late steps."""
     axes = [axis for axis in range(late.dim()) if late.shape[axis] in sizes]
     return bool(late.any()) and any(not bool(late.narrow(axis, 0, s).any()) for axis in axes)
 
 
 def first_ahead(story: Story, output: Tensor, s: int, sizes: Sequence[int]) -> int | None:
-    """The call through which an output's early steps come to depend on steps from s on."""
+    """Return the index of the call that makes an output's early steps depend on steps from s on."""
     at = story.producer(output, len(story.base))
     for _ in range(len(story.base)):
         if at is None:

@@ -1,4 +1,4 @@
-"""The loss by itself: the outputs are cut off from the model, and gradients say which of them it reads."""
+"""The loss on its own: the outputs are detached from the model, and gradients show which ones it reads."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Call, Tape
 from rnncourse.auditing.trees import replace_leaves
 
-# What compares outputs with a target.
+# Functions that compare outputs with a target.
 COMPARING = {
     "cross_entropy", "nll_loss", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "kl_div", "ctc_loss",
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "gaussian_nll_loss", "poisson_nll_loss",
@@ -24,13 +24,13 @@ def target_of(s: Subject) -> Any:
 
 
 def comparing_call(tape: Tape) -> Call | None:
-    """The call of the user's code that compares, or the last one with a line."""
+    """Return the call in the user's code that compares, or else the last call with a known line."""
     placed = [call for call in tape.calls if call.place]
     return next((call for call in placed if call.name in COMPARING), placed[-1] if placed else None)
 
 
 def _leaves(s: Subject) -> tuple[Any, list[Tensor]] | None:
-    """What the model returned, cut off from the model, its floating tensors leaves of a graph."""
+    """Return what the model returned, detached, with its floating-point tensors as leaves of a new graph."""
     found: list[Tensor] = []
 
     def cut(path: str, value: Any) -> Any:
@@ -50,7 +50,7 @@ def _leaves(s: Subject) -> tuple[Any, list[Tensor]] | None:
 
 
 def gradients(s: Subject, target: Any, move: dict[int, Tensor] | None = None) -> list[Tensor | None] | None:
-    """The gradient of the loss with respect to each output, (B, T, ·), of some outputs moved."""
+    """Return the gradient of the loss with respect to each output, (B, T, ·), after moving some of them."""
     cut = _leaves(s)
     if cut is None:
         return None
@@ -97,7 +97,7 @@ def other_values(value: Tensor, part: Tensor) -> Tensor:
 
 
 def loss_takes(s: Subject, target: Any) -> bool:
-    """Whether the loss can be computed with this target: not with a class or an action that is none."""
+    """Return whether the loss can be computed with this target; it fails for an invalid class or action."""
     try:
         return bool(torch.isfinite(s.probe.loss_of(s.base.returned, target)[0]).all())
     except Exception:  # whatever a loss raises
@@ -105,9 +105,9 @@ def loss_takes(s: Subject, target: Any) -> bool:
 
 
 def moved_along(axis: int, first: list[Tensor | None], second: list[Tensor | None], size: int) -> Tensor:
-    """The rows (axis 0) or steps (axis 1) whose gradient is another one, of outputs that have `size` of them.
+    """Return which rows (axis 0) or steps (axis 1) have a different gradient, in outputs with `size` of them.
 
-    A factor that most have in common, as of a masked mean, does not count.
+    A factor that most of them share, as in a masked mean, does not count.
     """
     moved = torch.zeros(size, dtype=torch.bool)
     for a, b in zip(first, second, strict=True):
@@ -125,10 +125,10 @@ def moved_along(axis: int, first: list[Tensor | None], second: list[Tensor | Non
 
 
 def offset(s: Subject) -> int | None:
-    """By how many steps the target runs ahead of the outputs where the loss compares them; None if unknown.
+    """Return how many steps the target is ahead of the outputs that it is compared with; None if unknown.
 
-    At three steps of the target, each changed alone, the outputs' gradients say which of their steps it is
-    compared with. Without a loss, a target of as many steps as the outputs goes with them step by step.
+    Three steps of the target are changed, one at a time; the outputs' gradients show which output step each
+    is compared with. Without a loss, a target with as many steps as the outputs matches them step by step.
     """
     if "offset" not in s.options:
         s.options["offset"] = _offset(s)
@@ -169,5 +169,5 @@ def _offset(s: Subject) -> int | None:
 
 
 def _probed(s: Subject, T: int) -> Iterator[int]:
-    """Steps of the target: of a short row too, and not the first, which may be a start symbol."""
+    """Yield steps of the target, early ones too for short rows; the first may be a start symbol."""
     yield from sorted({T // 2, T // 3, min(1, T - 1)})

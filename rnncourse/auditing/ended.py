@@ -1,7 +1,7 @@
-"""Where looking ahead should have ended: at a mask of attention's scores, at the cut after a convolution.
+"""Where looking ahead should have stopped: at the mask of attention scores, at the cut after a convolution.
 
-Scores of all pairs of steps look ahead in sound code too, and so does a convolution that pads both ends. What
-is wrong comes after them.
+Correct code looks ahead too, in the scores of all pairs of steps or in a convolution that pads both ends. The
+mistake comes after that.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,14 +19,14 @@ SOFTMAXES = {"softmax", "log_softmax", "sigmoid"}
 
 
 def where_ahead_ends(story: Story, at: int, sizes: Sequence[int]) -> tuple[Call, str]:
-    """Return the call to look at, and how to introduce it, for one through which an output reads ahead."""
+    """Return the call to blame, and how to introduce it, given the call that makes an output read ahead."""
     call = story.base[at]
     if call.name in PRODUCTS and call.after and sum(n in sizes for n in call.after[0].shape) >= 2:
         for later in _of_its_result(story, at):
             if later.name in SOFTMAXES:
                 return later, f"The scores are not masked before {later.name}"
             if _masks(later, sizes):
-                return later, f"The mask in {later.name} lets it pass"
+                return later, f"The mask in {later.name} does not stop it"
     if call.name in PRODUCTS:
         for value, arg in zip(call.before, call.args, strict=True):
             masked = (
@@ -37,7 +37,7 @@ def where_ahead_ends(story: Story, at: int, sizes: Sequence[int]) -> tuple[Call,
     if call.name in CONVOLUTIONS:
         for later in _of_its_result(story, at):
             if later.name in CUTS and later.after and later.after[0].numel() < later.before[0].numel():
-                return later, f"{call.name} pads both ends, and the wrong one is cut off by {later.name}"
+                return later, f"{call.name} pads both ends, and {later.name} cuts off the wrong one"
             if later.name not in ("contiguous", "transpose", "permute", "clone"):
                 break
         return call, f"It pads both ends: {call.name}"
@@ -45,7 +45,7 @@ def where_ahead_ends(story: Story, at: int, sizes: Sequence[int]) -> tuple[Call,
 
 
 def _masked_before(story: Story, weights: Tensor, at: int, sizes: Sequence[int]) -> Call | None:
-    """The mask that weights of steps by steps went through, a few calls back."""
+    """Return the mask that was applied to (T, T) weights a few calls earlier, if there was one."""
     place = story.producer(weights, at)
     for _ in range(6):
         if place is None:
@@ -58,7 +58,7 @@ def _masked_before(story: Story, weights: Tensor, at: int, sizes: Sequence[int])
 
 
 def _of_its_result(story: Story, at: int) -> Iterator[Call]:
-    """The calls after this one that are given what it returned, or what was made of that."""
+    """Yield the later calls that get this call's result, or something computed from it."""
     live = {t.untyped_storage().data_ptr() for t in story.base[at].results}
     for call in story.base[at + 1 :]:
         if any(t.untyped_storage().data_ptr() in live for t in call.args):
@@ -67,7 +67,7 @@ def _of_its_result(story: Story, at: int) -> Iterator[Call]:
 
 
 def _masks(call: Call, sizes: Sequence[int]) -> bool:
-    """Whether a call puts a mask of steps by steps on what it is given."""
+    """Return whether a call applies a mask of steps by steps."""
     for value in call.before:
         if sum(n in sizes for n in value.shape) < 2:
             continue

@@ -1,4 +1,4 @@
-"""What the arguments say of one another: which is the sequence, which axis the batch, how long rows are."""
+"""What the arguments reveal about one another: the sequence, the batch axis, the lengths of the rows."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,9 +11,9 @@ from rnncourse.spec import Cell, Layer
 
 
 def sequence(model: Any, leaves: Sequence[Leaf], target: Any, lengths: Tensor | None) -> Leaf | None:
-    """The argument whose axes are batch and time: the first with two axes, unless these are features (B, F).
+    """Return the argument with batch and time: the first with two axes, unless it is features (B, F).
 
-    That is so if a later argument of the same batch has tokens, or three axes, or the target's steps.
+    It is features if a later argument of the same batch has tokens, or three axes, or the target's steps.
     """
     found = [leaf for leaf in leaves if isinstance(leaf.value, Tensor) and leaf.value.dim() >= 2]
     if not found or found[0].value.dim() > 2 or not found[0].floating:
@@ -33,7 +33,7 @@ def sequence(model: Any, leaves: Sequence[Leaf], target: Any, lengths: Tensor | 
 
 
 def named_lengths(leaves: Sequence[Leaf], main: Leaf, notes: list[str]) -> Tensor | None:
-    """Return the lengths that stand in an argument of that name, with a note."""
+    """Return the lengths from an argument with such a name, and add a note."""
     sizes = set(main.value.shape[:2])
     for leaf in leaves:
         if "len" not in leaf.name.lower() or (isinstance(leaf.value, Tensor) and leaf.value.dim() != 1):
@@ -52,7 +52,7 @@ def named_lengths(leaves: Sequence[Leaf], main: Leaf, notes: list[str]) -> Tenso
 def batch_axis(
     model: Any, leaves: Sequence[Leaf], main: Leaf, lengths: Tensor | None, target: Any
 ) -> int | None:
-    """The batch axis, 0 or 1, as far as another argument's size says it."""
+    """Return the batch axis, 0 or 1, if the size of another argument tells; otherwise None."""
     a, b = main.value.shape[:2]
     if a == b:
         return None
@@ -67,13 +67,13 @@ def batch_axis(
     if isinstance(target, Tensor) and (target.dim() == 1 or (target.dim() == 2 and target.shape[1] == 1)):
         sizes.append(len(target))
     elif isinstance(target, Tensor) and target.dim() >= 2 and target.shape[0] != target.shape[1]:
-        shared = {a, b} & set(target.shape[:2])  # one of two: steps may differ in number, rows do not
+        shared = {a, b} & set(target.shape[:2])  # the target may have more or fewer steps, but not rows
         sizes += shared if len(shared) == 1 else ()
     return next((0 if size == a else 1 for size in sizes if size in (a, b)), None)
 
 
 def is_state(model: Any, value: Tensor) -> bool:
-    """Whether a tensor has the sizes of h_0 or c_0 of a layer inside the model."""
+    """Return whether a tensor has the shape of h_0 or c_0 of a layer inside the model."""
     if value.dim() != 3 or not value.is_floating_point() or not isinstance(model, nn.Module):
         return False
     for module in model.modules():
@@ -87,7 +87,7 @@ def is_state(model: Any, value: Tensor) -> bool:
 
 
 def prefix_mask(leaves: Sequence[Leaf], main: Leaf) -> tuple[int, Tensor] | None:
-    """The batch axis and the lengths by a mask (B, T) or (T, B) whose rows begin with real steps."""
+    """Return the batch axis and the lengths from a mask (B, T) or (T, B) whose rows begin with real steps."""
     for leaf in leaves:
         value = leaf.value
         named = any(word in leaf.name.lower() for word in ("mask", "pad", "valid"))
@@ -106,5 +106,5 @@ def prefix_mask(leaves: Sequence[Leaf], main: Leaf) -> tuple[int, Tensor] | None
 
 
 def is_flags(value: Tensor) -> bool:
-    """Whether it holds nothing but 0 and 1."""
+    """Return whether a tensor holds only 0 and 1."""
     return value.dtype == torch.bool or bool(((value == 0) | (value == 1)).all())

@@ -1,4 +1,4 @@
-"""The arguments of a call, leaf by leaf: their axes, and the same cut or lengthened."""
+"""The arguments of a call, leaf by leaf: their axes, and copies with fewer or more rows and steps."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -16,8 +16,8 @@ from rnncourse.auditing.trees import replace_leaves
 class Leaf:
     """One tensor among the arguments, or one list with an entry for each row.
 
-    role: "sequence" (batch and time axes; is disturbed), "flags" (the same axes, but 0 and 1: a mask, episode
-    starts), "lengths", "row" (a batch axis alone), "square" (T, T), "list" or "other".
+    role: "sequence" (batch and time axes; gets disturbed), "flags" (the same axes, but only 0 and 1: a mask,
+    episode starts), "lengths", "row" (a batch axis, no time axis), "square" (T, T), "list" or "other".
     """
 
     name: str
@@ -45,7 +45,7 @@ class Leaf:
 
     @property
     def disturbed(self) -> bool:
-        """Whether changing its values asks what the model reads: not so of masks, lengths, words."""
+        """Whether changing its values shows what the model reads; not so for masks, lengths, words."""
         if not isinstance(self.value, Tensor) or self.batch is None:
             return False
         return self.role == "sequence" or (self.role == "row" and self.floating)
@@ -62,7 +62,7 @@ class Inputs:
     lengths: Tensor | None = None
     starts: Tensor | None = None  # (B, T)
     B: int = 1
-    ids: tuple[int, ...] = ()  # the rows' numbers in the batch as it was given
+    ids: tuple[int, ...] = ()  # the rows' indices in the batch that the user passed
 
     @property
     def main(self) -> Leaf:
@@ -74,12 +74,12 @@ class Inputs:
         return self.main.T
 
     def every(self, change: Callable[[Leaf], Leaf]) -> "Inputs":
-        """Return the inputs with each leaf, the target's too, changed."""
+        """Return the inputs with every leaf changed, the target's too."""
         target = None if self.target is None else change(self.target)
         return replace(self, leaves=tuple(change(leaf) for leaf in self.leaves), target=target)
 
     def rows(self, chosen: Sequence[int]) -> "Inputs":
-        """Return these rows alone."""
+        """Return the inputs with only these rows."""
         index = torch.tensor(chosen, dtype=torch.long)
 
         def cut(leaf: Leaf) -> Leaf:
@@ -97,7 +97,7 @@ class Inputs:
     def shorter(self, by: int, all_inputs: bool = True) -> "Inputs":
         """Return the inputs without the last `by` steps; the lengths are cut with them.
 
-        all_inputs: also those that have another number of steps than the main one.
+        all_inputs: also cut inputs whose number of steps differs from the main one's.
         """
 
         def cut(leaf: Leaf) -> Leaf:
@@ -117,11 +117,11 @@ class Inputs:
         return replace(self.every(cut), lengths=lengths, starts=starts)
 
     def with_leaf(self, number: int, leaf: Leaf) -> "Inputs":
-        """Return the inputs with another leaf in place of one."""
+        """Return the inputs with one leaf replaced."""
         return replace(self, leaves=(*self.leaves[:number], leaf, *self.leaves[number + 1 :]))
 
     def longer(self, by: int) -> "Inputs":
-        """Return the inputs with `by` more steps of padding, of the value that a leaf's padded steps hold."""
+        """Return the inputs with `by` more padded steps, filled with each leaf's own padding value."""
 
         def add(leaf: Leaf) -> Leaf:
             if leaf.time is None or (leaf is not self.target and leaf.T != self.T):
@@ -134,7 +134,7 @@ class Inputs:
         return self.every(add)
 
     def build(self, values: Sequence[Any] | None = None) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """Return the arguments made of these values, one a leaf; by default of the leaves' own, cloned."""
+        """Return the arguments built from these values, one per leaf; by default from copies of their own."""
         given = iter(values if values is not None else self.values())
         leaves = iter(self.leaves)
 
@@ -153,7 +153,7 @@ class Inputs:
 
 
 def pack(leaf: Leaf, value: Tensor, lengths: Tensor | None) -> PackedSequence:
-    """Return the padded tensor packed again as it came."""
+    """Return the padded tensor, packed as the user passed it."""
     assert lengths is not None
     return pack_padded_sequence(value, lengths.cpu(), batch_first=True, enforce_sorted=leaf.sorted)
 
@@ -161,7 +161,7 @@ def pack(leaf: Leaf, value: Tensor, lengths: Tensor | None) -> PackedSequence:
 def read(
     call: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[list[Leaf], Tensor | None]:
-    """Return the leaves of the arguments, roles not settled, and the lengths of a packed batch among them."""
+    """Return the leaves of the arguments, without roles yet, and the lengths of a packed batch among them."""
     leaves: list[Leaf] = []
     lengths: list[Tensor] = []
 
@@ -181,7 +181,7 @@ def read(
 
 
 def _named(call: Callable[..., object], path: str) -> str:
-    """The name of an argument by its path in (args, kwargs): x, state[0]."""
+    """Return the name of an argument, given its path in (args, kwargs): x, state[0]."""
     if path.startswith("[1]"):
         key, _, rest = path[4:].partition("]")
         return key.strip("'\"") + rest
@@ -198,7 +198,7 @@ def _named(call: Callable[..., object], path: str) -> str:
 
 
 def callee(model: object, call: Callable[..., object] | None) -> Callable[..., object]:
-    """The function whose parameters are named in sentences."""
+    """Return the function whose parameter names appear in messages."""
     if call is not None:
         import functools
 

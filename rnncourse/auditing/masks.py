@@ -1,4 +1,4 @@
-"""A padding mask that is applied the wrong way round, told from its values."""
+"""An inverted padding mask, recognised by its values."""
 
 import torch
 from torch import Tensor
@@ -6,11 +6,11 @@ from torch import Tensor
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Call
 
-HIDES = -1e3  # a score that a mask sets below this gets no weight
+HIDES = -1e3  # a score below this gets no weight in a softmax
 
 
 def inverted_mask(s: Subject) -> Call | None:
-    """The call that hides the real steps of all rows from a softmax, and leaves the padded ones."""
+    """Return the call that hides the real steps of all rows from a softmax instead of the padded ones."""
     if s.real is None or bool(s.real.all()):
         return None
     for call in s.base.tape.calls:

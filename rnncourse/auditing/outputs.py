@@ -1,4 +1,4 @@
-"""What the model returned, laid out as (B, T, ·): its axes are found by taking away a row, and a step."""
+"""The model's outputs as (B, T, ·): their axes are found by removing a row, and a step."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Layout:
-    """The axes of one output: batch, time, or one axis for both, rows or steps first."""
+    """The axes of one output: batch, time, or one axis for both, with rows first or steps first."""
 
     shape: tuple[int, ...]
     batch: int | None = None
@@ -28,7 +28,7 @@ class Layout:
         return None if self.time is None else self.shape[self.time]
 
     def canonical(self, tensor: Tensor) -> Tensor:
-        """Return (B, T, ·); T is 1 without an axis of time, B is 1 without one of rows."""
+        """Return (B, T, ·); T is 1 without a time axis, B is 1 without a batch axis."""
         if tensor.dtype == torch.bool or not (tensor.is_floating_point() or tensor.is_complex()):
             tensor = tensor.to(torch.float64)
         if self.joined is not None:
@@ -56,9 +56,9 @@ def find(
     B: int,
     T: int,
 ) -> Layout:
-    """Return the layout of an output, from its shape with one row less and with one step less.
+    """Return the layout of an output from its shapes with one row less and with one step less.
 
-    Where the model refused either, sizes decide.
+    If the model refused one of these runs, sizes decide.
     """
     axes = range(len(shape))
     by_row = [a for a in axes if row_less and len(row_less) == len(shape) and row_less[a] != shape[a]]

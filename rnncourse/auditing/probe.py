@@ -1,4 +1,4 @@
-"""Runs of the model under control: the same start each time, some inputs disturbed, gradients or not."""
+"""Controlled runs of the model: the same initial state, some inputs disturbed, gradients if needed."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ class RecurrentCall:
     input: Tensor
     packed: bool
     state: list[Tensor]  # hx: h_0, or h_0 and c_0
-    output: Tensor | None  # None of a cell
+    output: Tensor | None  # None for a cell
     ends: list[Tensor]  # h_n, or h_n and c_n
     given: Tensor = field(default_factory=lambda: torch.empty(0))  # the input's values at the call
     state_values: list[Tensor] = field(default_factory=list)
@@ -45,12 +45,12 @@ class Run:
     outputs: list[Tensor]
     tape: Tape
     recurrent: list[RecurrentCall]
-    zeros: list[tuple[int, Tensor | None, Tensor]]  # leaf, origin, what a gradient is asked of
+    zeros: list[tuple[int, Tensor | None, Tensor]]  # leaf, origin, the tensor whose gradient is computed
     given: list[Any] = field(default_factory=list)  # the inputs, leaf by leaf
 
 
 class Probe:
-    """The model under audit, and everything that was asked of it."""
+    """The model under audit, and the means to run it."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class Probe:
         self._call = call or (lambda model, *args, **kwargs: model(*args, **kwargs))
         self.saved = Saved(model)
         self.forwards = self.backwards = 0
-        self.amount = 0.5  # of an input's own spread
+        self.amount = 0.5  # noise, relative to the input's standard deviation
         self.modules = dict(model.named_modules()) if isinstance(model, nn.Module) else {}
         self.names = {id(module): name or type(module).__name__ for name, module in self.modules.items()}
         self.recurrent = {
@@ -72,7 +72,7 @@ class Probe:
             if isinstance(module, Recurrent) and not isinstance(module, torch.jit.ScriptModule)
         }
         self.embedded: set[int] = set()  # leaves whose tokens reach an embedding
-        self.target_given: Any = None  # the copy that the loss was given last
+        self.target_given: Any = None  # the copy that the loss got last
 
     def run(
         self,
@@ -93,9 +93,10 @@ class Probe:
         """Call the model once.
 
         where: the entries to disturb, by leaf. values: other values for some leaves, by number. taps: make
-        the inputs leaves of the graph. record: keep every torch call. hooks: keep the recurrent calls alone.
-        restore: start from the saved state. scale: of the disturbance. exchange: disturb tokens by other
-        tokens, and not by noise where they are embedded. moved: the number of a call whose result is moved.
+        the inputs leaves of the graph. record: save every torch call. hooks: save only the recurrent calls.
+        restore: start from the saved state. scale: scale of the disturbance. exchange: replace tokens by
+        other tokens instead of adding noise to their embeddings. moved: the index of a call whose result
+        is changed.
         """
         inputs = inputs or self.inputs
         if restore:
@@ -125,7 +126,7 @@ class Probe:
             stack.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
             stack.enter_context(torch.enable_grad())
-            if not train:  # cuDNN has no backward pass in eval
+            if not train:  # cuDNN can't run a backward pass in eval
                 stack.enter_context(torch.backends.cudnn.flags(enabled=False))
             if hooks or record:
                 stack.enter_context(self._watched(tape, calls))
@@ -137,7 +138,7 @@ class Probe:
         return Run(returned, list(tensors_in(returned)), tape, calls, zeros, given)
 
     def loss_of(self, returned: Any, target: Any, record: bool = False) -> tuple[Tensor, Tape]:
-        """Return the loss of what the model returned, and the tape of its calls."""
+        """Return the loss for the model's outputs, and the tape of its calls."""
         assert self.loss is not None
         tape = Tape(self.names, record)
         self.target_given = replace_leaves(target, lambda path, value: copied(value))
@@ -156,7 +157,7 @@ class Probe:
             found = torch.autograd.grad(of, wanted, allow_unused=True, retain_graph=keep)
         return list(found)
 
-    # ---- what is disturbed
+    # ---- disturbances
 
     def _values(
         self,
@@ -178,7 +179,7 @@ class Probe:
                     built[number] = built[number] + scale * self.noise(number, leaf) * spread(leaf, mask)
                 elif exchange or number not in self.embedded:
                     built[number] = torch.where(spread(leaf, mask).bool(), others(leaf), built[number])
-            # a mask of floats has none: models compute with it in place, which a graph would not let pass
+            # not a mask of floats: models change it in place, which a leaf of the graph does not allow
             learns = leaf.disturbed and leaf.floating and (leaf is inputs.main or not is_flags(leaf.value))
             if taps and learns:
                 zero = torch.zeros_like(built[number], requires_grad=True)
@@ -187,7 +188,7 @@ class Probe:
         return built, zeros
 
     def noise(self, number: int, leaf: Leaf) -> Tensor:
-        """The same for the same leaf in each run; of a shortened leaf, the part that is left."""
+        """Return noise for a leaf, the same in each run; a shortened leaf gets the part that fits."""
         generator = torch.Generator().manual_seed(1000 + number)
         full = self.inputs.leaves[number].value
         shape = [max(a, b) for a, b in zip(full.shape, leaf.value.shape, strict=True)]
@@ -198,12 +199,14 @@ class Probe:
     def noise_on(
         self, number: int, leaf: Leaf, mask: Tensor, origin: Tensor, output: Tensor, size: float
     ) -> Tensor:
-        """Noise for an embedding's output: of a token the same wherever and whenever it is embedded."""
+        """Return noise for an embedding's output, the same for a token wherever it is embedded."""
         generator = torch.Generator().manual_seed(2000 + number)
         table = torch.randn(leaf.value.numel(), output.shape[-1], generator=generator)
         entries = spread(leaf, mask).reshape(-1, 1)
         table = (table * self.amount * size).to(output) * entries.to(output)
-        table = torch.cat([table, table.new_zeros(1, table.shape[1])])  # the last: no token
+        table = torch.cat(
+            [table, table.new_zeros(1, table.shape[1])]
+        )  # the last row is for entries that are not tokens
         return table[origin]
 
     def _noise_on_embeddings(
@@ -221,7 +224,7 @@ class Probe:
     # ---- the model during a run
 
     def _set_mode(self, train: bool) -> None:
-        """Set eval everywhere; or train, but leave a module in eval that was while the model trained."""
+        """Set eval everywhere, or train except in modules that were in eval inside a model in train mode."""
         whole = not (isinstance(self.model, nn.Module) and self.saved.modes[0])
         for module, mode in zip(self.saved.modules, self.saved.modes, strict=True):
             module.training = train and (mode or whole)
@@ -260,7 +263,7 @@ class Probe:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """In here the model may be run; afterwards everything is as it was."""
+        """Restore the model and the random generators at the end of the block."""
         with generators_restored():
             try:
                 yield
@@ -288,7 +291,7 @@ def _recurrent(
 
 
 def copied(value: Any) -> Any:
-    """A tensor's copy, so that nothing done in place reaches the caller's."""
+    """Return a copy of a tensor, so that in-place changes do not reach the caller's tensor."""
     return value.detach().clone() if isinstance(value, Tensor) else value
 
 
@@ -299,7 +302,7 @@ def _leaves(args: Any, kwargs: Any) -> list[Any]:
 
 
 def spread(leaf: Leaf, mask: Tensor) -> Tensor:
-    """A mask (B, T) or (B,) laid over all axes of the leaf."""
+    """Return a mask (B, T) or (B,) expanded to the shape of the leaf."""
     value = leaf.value
     shape = [1] * value.dim()
     assert leaf.batch is not None
@@ -312,7 +315,7 @@ def spread(leaf: Leaf, mask: Tensor) -> Tensor:
 
 
 def others(leaf: Leaf) -> Tensor:
-    """For each entry another one that the leaf holds."""
+    """Return for each entry another value that occurs in the leaf."""
     value: Tensor = leaf.value
     known = value.unique()
     if len(known) < 2:

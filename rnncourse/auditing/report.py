@@ -1,4 +1,4 @@
-"""What an audit found: findings of three levels, and the report that holds them."""
+"""Findings of three levels, and the report that holds them."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -15,10 +15,10 @@ WRONG, QUESTION, FACT = "✗", "?", "·"
 class Finding:
     """One thing that was found.
 
-    kind: its short name, as `expect` takes it. level: "✗" cannot be meant, "?" may be meant, "·" a fact.
-    where: file, line and code of the call to blame. module, row, step: where it shows. numbers: what was
-    measured, by name; for a dependence `unlawful` and `lawful`. lesson: the lesson that explains it. see: a
-    call that shows more. so: what follows from the same cause.
+    kind: its short name, for `expect`. level: "✗" certainly a bug, "?" may be intended, "·" a fact. where:
+    file, line and code of the call to blame. module, row, step: where it shows. numbers: the measurements, by
+    name; of a dependence `unlawful` and `lawful`. lesson: the lesson that explains it. see: a call that shows
+    more. so: the findings that follow from the same cause.
     """
 
     kind: str
@@ -31,7 +31,7 @@ class Finding:
     numbers: dict[str, float] = field(default_factory=dict)
     lesson: str = ""
     see: str = ""
-    by: str = ""  # how `where` is introduced: "First mixed by view"
+    by: str = ""  # introduces `where`: "First mixed by view"
     so: "tuple[Finding, ...]" = ()
 
     def __str__(self) -> str:
@@ -40,11 +40,11 @@ class Finding:
 
 @dataclass(frozen=True, repr=False)
 class Audit:
-    """The report of an audit: prints as text, shows as HTML in a notebook; `check()` is for a test.
+    """The report of an audit: text when printed, HTML in a notebook; `check()` is for tests.
 
-    findings: all that count, one for each cause. meant: what `expect` named. checked: the kinds of the checks
-    that ran. not_checked: what could not be checked, and why. rows: the batch's rows that were run. cost:
-    forward and backward passes, seconds.
+    findings: all that count, one per cause. meant: the findings named in `expect`. checked: the kinds of the
+    checks that ran. not_checked: what could not be checked, and why. rows: the rows of the batch that were
+    run. cost: forward and backward passes, seconds.
     """
 
     model: str
@@ -58,7 +58,7 @@ class Audit:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was found that cannot be meant."""
+        """Whether no finding is certainly a bug (✗)."""
         return not self.wrong
 
     @property
@@ -77,15 +77,15 @@ class Audit:
     def dependence(self) -> Tensor:
         """How strongly each output step reads each input step: gradient norms (T_out, T_in), over the batch.
 
-        Computed when first read, by one forward and T_out backward passes. Raises ValueError if the outputs
-        have no gradient with respect to the input.
+        Computed when first read, with one forward and T_out backward passes. Raises ValueError
+        if the outputs have no gradient with respect to the input.
         """
         return self._dependence()
 
     def check(self, strict: bool = False) -> None:
         """Raise AssertionError with the report's text if something is wrong (✗).
 
-        strict: also if something is asked (?): what is meant must then be named in `expect`.
+        strict: also raise for a question (?); name intended behaviour in `expect`.
         """
         if not self.ok or (strict and self.questions):
             raise AssertionError(str(self))
@@ -102,7 +102,7 @@ class Audit:
         return view.as_html(self)
 
 
-# By the kind of a cause, the kinds that follow from it. A cause that is found takes them in.
+# For each kind of cause, the kinds that follow from it. They are listed under the cause if it is found.
 READING = (
     "future read",
     "padding read",
@@ -156,7 +156,7 @@ FOLLOWS: dict[str, tuple[str, ...]] = {
 
 
 def with_causes(found: Iterable[Finding]) -> list[Finding]:
-    """Return the findings, each that follows from another one put under it: one cause, one finding."""
+    """Return the findings, with each one that follows from another put under it: one cause, one finding."""
     order = list(FOLLOWS)
     rest = list(found)
     causes = sorted(

@@ -41,7 +41,7 @@ from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject, feature_weights, layouts_of, rows_first
 from rnncourse.auditing.untouched import generators_restored
 
-# In the order in which they run: what one has found, a later one may ask for.
+# In running order: a check may use what earlier ones have found.
 ALL: tuple[ModuleType, ...] = (
     chance,
     memory,
@@ -77,12 +77,12 @@ def first_subject(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     loss: Callable[..., Any] | None,
-    told: tuple[Any, ...],
+    given: tuple[Any, ...],
     causal: bool | None,
     most: int,
 ) -> tuple[Subject, Settled]:
-    """Settle the axes, run the model once, and find out how its outputs are laid out."""
-    target, lengths, starts, batch, time = told
+    """Determine the axes, run the model once, and find the layout of its outputs."""
+    target, lengths, starts, batch, time = given
 
     def settled_with(axis: int | None) -> Settled:
         return settle(model, call, args, kwargs, target, lengths, starts, batch, axis)
@@ -96,9 +96,9 @@ def first_subject(
         for axis in range(main.value.dim() - 1, 0, -1):
             if axis in (main.batch, main.time) or main.value.shape[axis] < 2:
                 continue
-            told_batch = first if batch is None else batch
+            batch_axis = first if batch is None else batch
             try:
-                other = settle(model, call, args, kwargs, target, lengths, starts, told_batch, axis)
+                other = settle(model, call, args, kwargs, target, lengths, starts, batch_axis, axis)
             except ValueError:  # lengths or starts that do not fit this axis
                 continue
             second, again = _first_run(model, call, other, loss, most)
@@ -118,7 +118,7 @@ def first_subject(
 def _first_run(
     model: Any, call: Callable[..., Any] | None, settled: Settled, loss: Any, most: int
 ) -> tuple[Probe, Any]:
-    """Run the model on a few rows, or on all if it refuses fewer, or its loss does."""
+    """Run the model on a few rows, or on all of them if the model or its loss refuses fewer."""
     whole = settled.inputs
     chosen = chosen_rows(whole, max(2, most))
     if len(chosen) < whole.B and not _flattened(settled):
@@ -129,7 +129,7 @@ def _first_run(
                 goal = probe.inputs.target
                 probe.loss_of(base.returned, None if goal is None else goal.value)
             return probe, base
-        except Exception:  # whatever it raises: with all rows it either works or says why
+        except Exception:  # with all rows it either works or raises a clear error
             probe.saved.restore()
     probe = Probe(model, call, whole, loss)
     try:
@@ -140,7 +140,7 @@ def _first_run(
 
 
 def _flattened(settled: Settled) -> bool:
-    """Whether some tensor can't be cut by rows, as a target of B * T entries."""
+    """Return whether some tensor can't be indexed by rows, such as a target of B * T entries."""
     goal = settled.inputs.target
     leaves = [*settled.inputs.leaves, *([goal] if goal is not None else [])]
     return any(
@@ -154,12 +154,16 @@ def _flattened(settled: Settled) -> bool:
 
 
 def run_checks(s: Subject, settled: Settled) -> list[Finding]:
-    """Run the checks one after the other; NaN ends them."""
+    """Run the checks one after the other; stop at NaN."""
     main = s.inputs.main
     if not settled.told:
         usual = (main.batch, main.time) == (0, 1)
         how = (
-            "as other arguments say" if settled.confirmed else "as assumed" if usual else "as the outputs say"
+            "according to other arguments"
+            if settled.confirmed
+            else "as assumed"
+            if usual
+            else "according to the outputs"
         )
         text = f"The batch is axis {main.batch} and time is axis {main.time} of {main.name}, {how}."
         s.found.append(Finding("axes", FACT, text))
@@ -167,7 +171,7 @@ def run_checks(s: Subject, settled: Settled) -> list[Finding]:
         s.found.append(Finding("inferred", FACT, note))
     s.found += FIRST.run(s)
     if s.has("not finite"):
-        s.gaps.append("all else (the outputs are not finite)")
+        s.gaps.append("everything else (the outputs are not finite)")
         return s.found
     if s.B > 1:
         rows_first(s)
@@ -176,11 +180,13 @@ def run_checks(s: Subject, settled: Settled) -> list[Finding]:
         try:
             for finding in check.run(s):
                 s.found.append(finding)
-        except Exception as error:  # of the model, used as it was not meant; the other checks go on
+        except Exception as error:  # the model's own, in an unusual run; the other checks go on
             reason = (str(error).splitlines() or [""])[0][:90]
-            s.skip(f"{', '.join(check.KINDS)} (it raised {type(error).__name__}: {reason})", *check.KINDS)
+            s.skip(
+                f"{', '.join(check.KINDS)} (the model raised {type(error).__name__}: {reason})", *check.KINDS
+            )
             s.checked = [kind for kind in s.checked if kind not in check.KINDS]
-    if s.has("parameter without gradient"):  # what is cut off from the input learns nothing, and should
+    if s.has("parameter without gradient"):  # parts cut off from the input learn nothing
         wrong = any(f.kind == "parameter without gradient" and f.level == WRONG for f in s.found)
         s.found = [
             replace(f, level=WRONG)
@@ -191,20 +197,20 @@ def run_checks(s: Subject, settled: Settled) -> list[Finding]:
     sure = {(f.kind, f.where) for f in s.found if f.level == WRONG and f.where}
     s.found = [f for f in s.found if f.level != QUESTION or (f.kind, f.where) not in sure]
     if s.causal is None:
-        s.skip("whether the future may be read (say causal=)", "future read")
-    _say_what_had_no_object(s)
+        s.skip("whether the future may be read (pass causal=)", "future read")
+    _report_untested(s)
     return s.found
 
 
-def _say_what_had_no_object(s: Subject) -> None:
-    """Say which tests there was nothing for: gates in a model without any, a loss without a target."""
+def _report_untested(s: Subject) -> None:
+    """List the kinds that had nothing to test, such as gates in a model that has none."""
     kinds = [kind for check in (FIRST, *ALL) for kind in check.KINDS]
     rest = [kind for kind in kinds if kind not in s.checked and kind not in s.skipped and not s.has(kind)]
     if rest:
-        s.gaps.append(f"for want of anything to look at: {', '.join(rest)}")
+        s.gaps.append(f"{', '.join(rest)} (nothing to test)")
 
 
-def read_otherwise(
+def swap_axes_if_mixed(
     s: Subject,
     settled: Settled,
     model: Any,
@@ -212,18 +218,18 @@ def read_otherwise(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     loss: Any,
-    told: tuple[Any, ...],
+    given: tuple[Any, ...],
     causal: bool | None,
     most: int,
 ) -> tuple[Subject, Settled] | None:
-    """Where the batch axis is assumed and rows mix along it: the other reading, if under it they do not.
+    """Return the audit with both axes exchanged if rows mix along the assumed batch axis, but not the other.
 
-    What the outputs keep of the two axes is the batch; if they keep both, the other reading is a question.
+    If the outputs have only one of the two axes, it is the batch; if both, the result is a question.
     """
     main = s.inputs.main
     if s.exact or s.B == 1 or main.packed or main.value.dim() < 2 or not s.numeric:
         return None
-    target, lengths, starts, _, _ = told
+    target, lengths, starts, _, _ = given
     kept_batch = any(layout.has_rows for layout in s.layouts)
     kept_time = any(layout.T is not None for layout in s.layouts)
     if kept_batch != kept_time:
@@ -241,7 +247,7 @@ def read_otherwise(
             return None
         mixed = [m for k in other.numeric for m in [other.matrix(k)]]
         limit = max(other.tolerance(k) for k in other.numeric)
-    except Exception:  # a model that does not take its inputs so cut
+    except Exception:  # a model that does not take inputs cut that way
         return None
     other.probe.forwards += s.probe.forwards
     resettled = replace(resettled, told=False, confirmed=False)
@@ -253,9 +259,9 @@ def read_otherwise(
         Finding(
             "batch as time",
             QUESTION,
-            f"The batch is axis {main.time} of {main.name} {tuple(main.value.shape)}, it seems: along axis "
+            f"The batch seems to be axis {main.time} of {main.name} {tuple(main.value.shape)}: along axis "
             f"{main.batch} the entries depend on one another. If your batch is axis {main.batch}, the model "
-            "takes it for time. Say batch= or lengths= to be sure.",
+            "reads it as time. Pass batch= or lengths= to be sure.",
             call_.place if call_ else None,
             call_.name if call_ else "",
             lesson="03",
@@ -275,18 +281,18 @@ def _settle_causal(s: Subject) -> None:
     s.options["shifted leaf"] = number
     if s.causal is None and s.timed:
         s.causal = True
-        s.options["why causal"] = f"the target is {s.inputs.leaves[number].name} one step on"
+        s.options["why causal"] = f"the target is {s.inputs.leaves[number].name} shifted by one step"
 
 
 def dependence_of(s: Subject) -> Tensor:
     if not s.timed and not s.pooled:
-        raise ValueError("dependence: no output has a row for each row of the batch.")
+        raise ValueError("dependence: expected an output with a row for each row of the batch, got none.")
     k = (s.timed or s.pooled)[0]
     with generators_restored():
         s.__dict__.pop("graph", None)
         out = s.graph.outputs[k]
         if not out.requires_grad:
-            raise ValueError("dependence: the outputs have no gradient.")
+            raise ValueError("dependence: expected an output with a gradient, got none.")
         canonical = s.layouts[k].canonical(torch.nan_to_num(out))
         norms = []
         for t in range(canonical.shape[1]):
@@ -294,7 +300,7 @@ def dependence_of(s: Subject) -> Tensor:
             found = s.input_gradients((canonical[:, t] * weight).sum()).get(s.main_number)
             if found is None or found.dim() != 2:
                 raise ValueError(
-                    "dependence: the input has no gradient; is it a token that no nn.Embedding takes?"
+                    "dependence: the input has no gradient. Does it hold tokens that no nn.Embedding gets?"
                 )
             norms.append(found.square().sum(0).sqrt())
         s.__dict__.pop("graph", None)

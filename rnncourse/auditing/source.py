@@ -1,4 +1,4 @@
-"""Lines of the source of a model's classes that no call leads to: where an attribute is set."""
+"""The source line where a model's class sets an attribute, which no call leads to."""
 
 import inspect
 import re
@@ -8,13 +8,16 @@ from rnncourse.auditing.tape import Place
 
 
 def place_of(s: Subject, name: str) -> Place | None:
-    """The line `self.name = …` in the source of the module's class, if it can be read."""
+    """Return the line `self.name = …` in the source of the module's class, if the source is available."""
     path = re.sub(r"\[.*", "", name)
     owner, _, attribute = path.rpartition(".")
     module = s.probe.modules.get(owner)
     if module is None or not attribute:
         return None
-    for part in (type(module), type(module).__init__):  # a class outside of sys.modules is read by its method
+    for part in (
+        type(module),
+        type(module).__init__,
+    ):  # a class outside of sys.modules is found through its method
         try:
             lines, start = inspect.getsourcelines(part)
             file = inspect.getsourcefile(part) or ""

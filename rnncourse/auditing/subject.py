@@ -18,11 +18,11 @@ from rnncourse.auditing.tape import Call, Tape
 
 @dataclass
 class Subject:
-    """What checks ask and what they leave for one another.
+    """The data that the checks read, and the results that they leave for one another.
 
-    exact: whether the batch axis is known; where it is not, what hangs on it is a question. checked: the
-    kinds whose test was made, and could have failed. gaps: what could not be checked, and why; skipped: of
-    which kinds. cuts: the calls that let values pass and no gradient.
+    exact: whether the batch axis is known; if not, findings that depend on it are questions. checked: the
+    kinds that were tested and could have failed. gaps: what could not be checked, and why; skipped: the kinds
+    concerned. cuts: the calls that pass values on but no gradient.
     """
 
     model: Any
@@ -38,9 +38,9 @@ class Subject:
     found: list[Finding] = field(default_factory=list)
     skipped: set[str] = field(default_factory=set)
     cuts: list[Call] = field(default_factory=list)
-    loss: tuple[Tensor, Tape] | None = None  # of the base run, if it is a finite number
+    loss: tuple[Tensor, Tape] | None = None  # the base run's, if it is a finite number
     nudges: dict[Any, Run] = field(default_factory=dict)
-    alone: dict[int, Run] = field(default_factory=dict)  # by leaf, the run in which it alone is disturbed
+    alone: dict[int, Run] = field(default_factory=dict)  # by leaf: the run that disturbs only this leaf
 
     @property
     def inputs(self) -> Inputs:
@@ -55,18 +55,18 @@ class Subject:
         return self.inputs.T
 
     def number(self, row: int) -> int:
-        """The number that a row has in the batch as it was given."""
+        """Return a row's index in the batch that the user passed."""
         return self.inputs.ids[row]
 
     def has(self, *kinds: str) -> bool:
         return any(finding.kind in kinds for finding in self.found)
 
     def made(self, *kinds: str) -> None:
-        """Say that these tests are made, and that they can fail on this model."""
+        """Record that these kinds are tested and can fail on this model."""
         self.checked += [kind for kind in kinds if kind not in self.checked]
 
     def skip(self, reason: str, *kinds: str) -> None:
-        """Say that something was not checked, and why."""
+        """Record that something was not checked, and why."""
         self.gaps.append(reason)
         self.skipped.update(kinds)
 
@@ -79,12 +79,12 @@ class Subject:
 
     @cached_property
     def learns(self) -> bool:
-        """Whether some output is a number, and not a choice, such as argmax gives."""
+        """Whether some output is a number rather than a choice such as argmax returns."""
         return any(out.is_floating_point() for out in self.base.outputs)
 
     @cached_property
     def timed(self) -> list[int]:
-        """Of these, the ones with an axis of time; those with gradients first."""
+        """The numeric outputs with a time axis; those with gradients come first."""
         found = [k for k in self.numeric if self.layouts[k].T is not None]
         return sorted(found, key=lambda k: not self.base.outputs[k].requires_grad)
 
@@ -93,7 +93,7 @@ class Subject:
         return [k for k in self.numeric if self.layouts[k].T is None]
 
     def values(self, run: Run, k: int) -> Tensor:
-        """Output k of a run as (B, T, ·), what a mask makes -inf set to 0."""
+        """Return output k of a run as (B, T, ·), with 0 wherever a mask put -inf."""
         out = run.outputs[k].detach().cpu()
         if out.is_floating_point():
             out = torch.nan_to_num(out, nan=0.0, posinf=0.0, neginf=0.0)
@@ -113,7 +113,7 @@ class Subject:
         return (1e-4 if shapes_change else 1e-5) * self.size(k)
 
     def effect(self, run: Run, k: int, base: Run | None = None) -> Tensor:
-        """How much output k differs from the base run's: (B, T)."""
+        """Return how much output k differs from the base run's: (B, T)."""
         one, other = self.values(run, k), self.values(base or self.base, k)
         if one.shape != other.shape:
             return one.new_full(other.shape[:2], float("inf"))
@@ -123,9 +123,10 @@ class Subject:
 
     @cached_property
     def owners(self) -> dict[int, int]:
-        """By output with an axis of time, the number of the leaf whose steps are its steps.
+        """For each output with a time axis, the number of the leaf that it follows step by step.
 
-        Where several inputs have as many steps, each is shortened alone: a decoder's output follows its own.
+        If several inputs have that many steps, each is shortened separately: a decoder's output follows the
+        decoder's input.
         """
         rivals = [
             number
@@ -140,7 +141,7 @@ class Subject:
             changed = self.inputs.with_leaf(number, leaf.shorter(1))
             try:
                 outputs = self.probe.run(inputs=changed).outputs
-            except Exception:  # inputs that belong together: they are shortened together or not at all
+            except Exception:  # inputs that can only be shortened together
                 continue
             for k in self.timed:
                 if len(outputs) == len(self.base.outputs) and outputs[k].shape != self.base.outputs[k].shape:
@@ -153,9 +154,10 @@ class Subject:
         return [k for k in self.timed if self.layouts[k].T == self.T and self.owners[k] == self.main_number]
 
     def late_by(self, k: int) -> int | None:
-        """How many of the first input steps output k has no step for, as after a burn-in; None if unknown.
+        """Return how many of the first input steps have no step in output k, as after a burn-in.
 
-        Steps from two cuts on are disturbed: the output steps that change begin as much earlier.
+        All steps after a cut are disturbed, for two cuts: the first output step that changes is that many
+        steps earlier. None if unknown.
         """
         T = self.layouts[k].T or 0
         if T == self.T or not 1 < T < self.T or self.owners[k] != self.main_number:
@@ -170,7 +172,7 @@ class Subject:
 
     @cached_property
     def row_runs(self) -> list[Run]:
-        """One run for each row, all that belongs to it disturbed."""
+        """One run for each row, with all data of that row disturbed."""
         return [self.disturb(self.rows([row]), hooks=True) for row in range(self.B)]
 
     def disturb(self, where: Where, **options: Any) -> Run:
@@ -185,7 +187,7 @@ class Subject:
         return where
 
     def steps(self, mask: Tensor, leaf_number: int | None = None) -> Where:
-        """Disturb these steps, (T,) or (B, T), of the main input and all with its steps; or of one leaf."""
+        """Select these steps, (T,) or (B, T), of all inputs with the main input's steps; or of one leaf."""
         mask = mask.expand(self.B, -1) if mask.dim() == 1 else mask
 
         def where(leaf: Leaf) -> Tensor | None:
@@ -196,11 +198,11 @@ class Subject:
         return where
 
     def matrix(self, k: int) -> Tensor:
-        """How much row i of output k depends on row j of the inputs: (B, B)."""
+        """Return how much row i of output k depends on row j of the inputs: (B, B)."""
         return torch.stack([self.effect(run, k).amax(1) for run in self.row_runs], dim=1)
 
     def nudged(self, s: int, late: bool, leaf: int | None = None, record: bool = False) -> Run:
-        """The run in which all steps from s on are disturbed, or with late=False all before s."""
+        """Return the run in which all steps from s on are disturbed, or with late=False, all before s."""
         key = (s, late, leaf)
         if key not in self.nudges or (record and not self.nudges[key].tape.record):
             T = self.T if leaf is None else self.inputs.leaves[leaf].T
@@ -211,7 +213,7 @@ class Subject:
 
     @cached_property
     def row_story(self) -> Story | None:
-        """The base run's calls beside those of one run for each row."""
+        """The base run's calls, and beside them those of one run per row."""
         runs = [self.disturb(self.rows([row]), record=True) for row in range(self.B)]
         return Story.of(self.base.tape, [run.tape for run in runs])
 
@@ -222,12 +224,12 @@ class Subject:
 
     @cached_property
     def weights(self) -> list[Tensor]:
-        """A random weighting of each output, the loss where none is given."""
+        """Random weights for each output: their sum is the loss if none was passed."""
         generator = torch.Generator().manual_seed(7)
         return [torch.randn(out.shape, generator=generator).to(out.device) for out in self.base.outputs]
 
     def summed(self, run: Run, only: Callable[[int], Tensor | None] | None = None) -> Tensor | None:
-        """The weighted sum of all outputs that have a gradient; `only(k)` is a mask (B, T) for output k."""
+        """Return the weighted sum of all outputs with a gradient; `only(k)` is a mask (B, T) for output k."""
         total: Tensor | None = None
         for k, out in enumerate(run.outputs):
             if not out.requires_grad or not out.is_floating_point():
@@ -249,11 +251,11 @@ class Subject:
 
     @cached_property
     def graph(self) -> Run:
-        """A run with all inputs leaves of its graph."""
+        """A run in which all inputs are leaves of the graph."""
         return self.probe.run(taps=True, hooks=True)
 
     def input_gradients(self, of: Tensor, keep: bool = True) -> dict[int, Tensor]:
-        """By leaf the norm of the gradient at each (row, step), (B, T), or (B,) without time."""
+        """Return for each leaf the norm of the gradient at each (row, step): (B, T), or (B,) without time."""
         zeros = self.graph.zeros
         if not zeros:
             return {}
@@ -293,7 +295,7 @@ class Subject:
 
 
 def feature_weights(canonical: Tensor) -> Tensor:
-    """Weights with which an output's features are summed; not all alike, or a softmax's would cancel."""
+    """Return weights for the sum over an output's features; if equal, a softmax's gradients would cancel."""
     return (1 + 0.5 * torch.sin(torch.arange(canonical.shape[2]))).to(canonical)
 
 
@@ -303,7 +305,7 @@ def _axes(leaf: Leaf) -> tuple[int, ...]:
 
 
 def layouts_of(probe: Probe, base: Run) -> tuple[list[Layout], list[str], bool, bool]:
-    """The outputs' layouts, what could not be found out, and whether a step, and a row, less was accepted."""
+    """Return the outputs' layouts, the gaps, and whether the model accepted one step, and one row, less."""
     inputs, gaps = probe.inputs, []
     row_less: Sequence[Tensor | None] = []
     step_less: Sequence[Tensor | None] = []
@@ -311,7 +313,7 @@ def layouts_of(probe: Probe, base: Run) -> tuple[list[Layout], list[str], bool, 
         shorter = inputs.rows(range(inputs.B - 1))
         row_less = _outputs(probe, shorter, len(base.outputs))
         if not row_less:
-            gaps.append("output axes by taking a row away (the model refuses): their sizes decide")
+            gaps.append("the outputs' axes by removing a row (the model refuses, so sizes decide)")
     if inputs.T > 1:
         step_less = _outputs(probe, inputs.shorter(1), len(base.outputs))
     accepted = bool(step_less)
@@ -332,7 +334,7 @@ def _outputs(probe: Probe, inputs: Inputs, count: int) -> list[Tensor]:
 
 
 def rows_first(subject: Subject) -> None:
-    """Find out of outputs with one axis of B * T entries whether they lie rows first or steps first."""
+    """Find out whether outputs with one axis of B * T entries have rows first or steps first."""
     for k, layout in enumerate(subject.layouts):
         if layout.joined is None or layout.T == 1:
             continue

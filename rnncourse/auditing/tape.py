@@ -1,7 +1,7 @@
-"""A record of every torch call of a run, each with the user's file and line; and where tokens are embedded.
+"""Record every torch call of a run with the user's file and line, and find where tokens are embedded.
 
-Tokens have no gradient, and other tokens would move masks that are made of them. So what is disturbed, and
-what has a gradient, is the output of the embedding; tokens.py says which entry is which token.
+Tokens have no gradient, and other tokens would change the masks computed from them. So the output of the
+embedding is disturbed instead, and gets the gradient; tokens.py tells which entry is which token.
 """
 
 import linecache
@@ -20,7 +20,7 @@ from rnncourse.auditing.tokens import Tokens, flat, writes
 
 HERE = str(Path(__file__).parent)
 LIBRARIES = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))
-GIVEN = str(Path(__file__).parents[1] / "checks" / "given")  # models of the exercises: they are to be blamed
+GIVEN = str(Path(__file__).parents[1] / "checks" / "given")  # the exercises' models count as user code
 INSIDE = {"__get__", "__set__", "size", "dim", "shape", "dtype", "device", "requires_grad", "is_nested"}
 
 
@@ -40,8 +40,8 @@ class Place:
 class Call:
     """One call: of a torch function, or of a whole recurrent module.
 
-    before: copies of the tensors that went in, after: of those that came out; a call that writes into its
-    first argument has this argument among its results.
+    before: copies of the arguments' tensors, after: copies of the results'. A call that writes into its first
+    argument has that argument among its results.
     """
 
     name: str
@@ -55,23 +55,23 @@ class Call:
     given: tuple[Any, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
     writes: bool = False
-    with_graph: bool = True  # whether autograd recorded it: not so under no_grad
+    with_graph: bool = True  # whether autograd recorded it; not under no_grad
 
 
 @dataclass
 class Tap:
-    """One call of an embedding with tokens of a leaf: which entry is which token, and what is added."""
+    """An embedding's call with tokens of a leaf: which entry is which token, and the tensor that is added."""
 
     leaf: int
-    origin: Tensor  # the output's leading shape; -1 for an entry that is no token of the leaf
+    origin: Tensor  # the output's leading shape; -1 for entries that are not tokens of the leaf
     zero: Tensor | None  # added to the output: a leaf of the graph, if gradients are wanted
 
 
 class Tape(TorchFunctionMode):
-    """Follows tokens; with `record` it also keeps every call.
+    """Follows tokens; with `record` it also saves every call.
 
-    noise(leaf, origin, output) is added to the output of an embedding, if it returns a tensor. moved: the
-    number of a call to whose result something is added.
+    noise(leaf, origin, output) is added to an embedding's output if it returns a tensor. moved: the index of
+    a call whose result is changed by adding noise.
     """
 
     def __init__(
@@ -83,13 +83,13 @@ class Tape(TorchFunctionMode):
         moved: int | None = None,
     ) -> None:
         super().__init__()
-        self.names = names  # of modules, by id
+        self.names = names  # the modules' names, by id
         self.record, self.with_taps, self.noise, self.moved = record, taps, noise, moved
         self.calls: list[Call] = []
         self.taps: list[Tap] = []
         self.embedded: set[int] = set()
         self.tokens = Tokens()
-        self.held: list[object] = []  # so that no id is used twice
+        self.held: list[object] = []  # kept alive: a freed tensor's id() could be reused
         self.quiet = 0  # inside a recurrent module, which counts as one call
 
     def __torch_function__(
@@ -139,7 +139,7 @@ class Tape(TorchFunctionMode):
         self.calls.append(call)
 
     def _embedded(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> Tensor:
-        """Return what was looked up by tokens with noise, and with a leaf of the graph, added to it."""
+        """Return an embedding's output with noise, and with a leaf of the graph, added."""
         index = _looked_up(name, args, kwargs)
         if index is None or result.shape[: index.dim()] != index.shape:
             return result
@@ -159,7 +159,7 @@ class Tape(TorchFunctionMode):
     def module_called(
         self, name: str, module: str, ins: list[Tensor], before: list[Tensor], results: list[Tensor]
     ) -> None:
-        """Keep a recurrent module's call as one."""
+        """Save a recurrent module's call as a single call."""
         if self.record:
             place, _ = where_from(self.names)
             self.held += [*ins, *results]
@@ -170,7 +170,7 @@ class Tape(TorchFunctionMode):
 
 
 def _moved(result: Any) -> Any:
-    """A call's result with something added that is a tenth of its size; what can't be added to stays."""
+    """Return a call's result plus noise of a tenth of its size; the same result if it is not a number."""
     if isinstance(result, Tensor) and result.is_floating_point():
         noise = torch.randn(result.shape, generator=torch.Generator().manual_seed(11)).to(result)
         return result + 0.1 * spread_of(result) * noise
@@ -182,7 +182,7 @@ def _moved(result: Any) -> Any:
 
 
 def _looked_up(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor | None:
-    """The integer tensor with which rows of a table are looked up, if the call does that."""
+    """Return the integer tensor that looks up rows of a table, if the call does that."""
     if name == "embedding":
         index = args[0] if args else kwargs.get("input")
     elif name == "__getitem__" and isinstance(args[0], Tensor) and args[0].dim() == 2:
@@ -200,19 +200,19 @@ def function_name(func: Any) -> str:
 
 
 def copy(tensor: Tensor) -> Tensor:
-    """The values at this moment; a parameter does not change during a run."""
+    """Return a copy of the current values; a parameter does not change during a run, so it is not copied."""
     tensor_now = tensor.detach()
     return tensor_now if type(tensor) is nn.Parameter else tensor_now.clone()
 
 
 def spread_of(values: Tensor) -> float:
-    """The standard deviation of the finite values; 1 if they do not vary."""
+    """Return the standard deviation of the finite values; 1 if they do not vary."""
     finite = values.detach()[torch.isfinite(values)].float()
     return (float(finite.std()) if finite.numel() > 1 else 0.0) or 1.0
 
 
 def where_from(names: dict[int, str]) -> tuple[Place | None, str]:
-    """The nearest line outside of torch and rnncourse, and the module that is running."""
+    """Return the innermost line outside torch and rnncourse, and the name of the running module."""
     frame = sys._getframe(1)
     while frame.f_back and frame.f_code.co_filename == __file__:
         frame = frame.f_back

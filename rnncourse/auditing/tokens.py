@@ -1,9 +1,9 @@
-"""Where the entries of integer tensors come from: each token of the inputs is followed through a run.
+"""Where the entries of integer tensors come from: the tape follows each token of the inputs through a run.
 
-Each followed tensor has two shadows of its shape. In the first, a token of the inputs is its number; in the
-second, its number plus the count of all tokens. Each call that makes or fills an integer tensor is made with
-the shadows, too. What is a constant is the same in both shadows, so it can't be mistaken for a token, whether
-`full_like`, `pad`, `masked_fill` or an assignment put it there.
+Each followed tensor has two shadows of its shape. In the first, each input token is replaced by its index; in
+the second, by its index plus the number of all tokens. Each call that makes or fills an integer tensor is
+repeated with the shadows. A constant is the same in both shadows, so it can't be mistaken for a token,
+whether `full_like`, `pad`, `masked_fill` or an assignment put it there.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,17 +14,17 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-# Calls that calculate: an entry that keeps its value keeps its origin, any other is a new number.
+# Arithmetic: an entry that keeps its value keeps its origin; any other entry is a new number.
 ARITHMETIC = {
     "add", "sub", "rsub", "mul", "div", "floor_divide", "remainder", "fmod", "clamp", "clamp_min",
     "clamp_max", "clip", "maximum", "minimum", "neg", "abs", "pow", "bitwise_and", "bitwise_or",
 }  # fmt: skip
-# Calls that would draw random numbers, or whose result has no entry of its arguments.
+# Calls that draw random numbers, or whose result contains no entry of their arguments.
 LEFT_OUT = {"randint_like", "argmax", "argmin", "argsort", "sum", "cumsum", "bincount", "one_hot", "nonzero"}
 
 
 def flat(tree: Any) -> Iterator[Tensor]:
-    """Yield the tensors of nested arguments or results, of a packed batch its data."""
+    """Yield the tensors in nested arguments or results; of a packed batch, its data."""
     if isinstance(tree, Tensor):
         yield tree
     elif isinstance(tree, PackedSequence):
@@ -38,7 +38,7 @@ def flat(tree: Any) -> Iterator[Tensor]:
 
 
 def writes(name: str) -> bool:
-    """Whether a call of this name writes into its first argument."""
+    """Return whether a call of this name writes into its first argument."""
     return name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))
 
 
@@ -60,7 +60,7 @@ class Tokens:
         self.begins: dict[int, int] = {}  # by leaf, the number of its first token
         self._leaves: list[tuple[int, Tensor]] = []
         self._shadows: dict[int, Shadows] = {}
-        self._held: list[Tensor] = []  # so that no id is used twice
+        self._held: list[Tensor] = []  # kept alive: a freed tensor's id() could be reused
 
     def __bool__(self) -> bool:
         return bool(self._leaves)
@@ -86,7 +86,7 @@ class Tokens:
         return id(tensor) in self._shadows
 
     def origins(self, tensor: Tensor) -> dict[int, Tensor]:
-        """By leaf, which token of it each entry is, -1 for none; only leaves with a token in it."""
+        """Return by leaf which of its tokens each entry is, -1 for none; omit leaves without a token."""
         shadows = self._shadows.get(id(tensor))
         if shadows is None:
             return {}
@@ -112,7 +112,7 @@ class Tokens:
         ins: list[Tensor],
         result: Any,
     ) -> None:
-        """Follow the tokens of a call's arguments into its results, or into what it writes to."""
+        """Follow the tokens of a call's arguments into its results, or into the tensor it writes to."""
         known = [t for t in ins if id(t) in self._shadows]
         if not known or name in LEFT_OUT:
             return
@@ -144,7 +144,7 @@ class Tokens:
                 self._set(out, Shadows(one.long(), other.long()))
 
     def _begin(self, tensor: Tensor) -> None:
-        """Follow a tensor of constants, and what it is a view of, from now on."""
+        """Follow a tensor of constants, and the tensor it is a view of, from now on."""
         base = tensor._base
         whole = tensor if base is None else base
         if id(whole) not in self._shadows:
@@ -155,7 +155,7 @@ class Tokens:
             self._set(tensor, Shadows(old.first.as_strided(*place), old.second.as_strided(*place)))
 
     def _both(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any] | None:
-        """Make the call with either shadow; None if it can't be."""
+        """Make the call with each shadow; return None if that fails."""
 
         def with_shadow(pick: Callable[[Shadows], Tensor]) -> Any:
             def swap(value: Any) -> Any:
@@ -171,5 +171,5 @@ class Tokens:
 
         try:
             return with_shadow(lambda s: s.first), with_shadow(lambda s: s.second)
-        except Exception:  # whatever the call is, it does not move tokens
+        except Exception:  # such a call does not move tokens
             return None

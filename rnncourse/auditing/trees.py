@@ -1,4 +1,4 @@
-"""Nested arguments and outputs: their tensors in one fixed order, and the same nest with other tensors."""
+"""Nested arguments and outputs: their tensors in a fixed order, and the same structure with other tensors."""
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
@@ -12,14 +12,14 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 
 def is_leaf(value: object) -> bool:
-    """Whether a value is replaced as a whole: a tensor, a packed batch, a list of numbers or words."""
+    """Return whether a value is replaced as a whole: a tensor, a packed batch, a list of numbers or words."""
     if isinstance(value, Tensor | PackedSequence):
         return True
     return isinstance(value, list | tuple) and bool(value) and all(isinstance(v, int | str) for v in value)
 
 
 def replace_leaves(tree: Any, replace: Callable[[str, Any], Any], path: str = "") -> Any:
-    """Return the nest with each leaf replaced by `replace(path, leaf)`; whatever else is in it stays."""
+    """Return the structure with each leaf replaced by `replace(path, leaf)` and everything else unchanged."""
     if is_leaf(tree):
         return replace(path, tree)
     if isinstance(tree, Mapping):
@@ -27,7 +27,7 @@ def replace_leaves(tree: Any, replace: Callable[[str, Any], Any], path: str = ""
         if type(tree) is dict:
             return found
         try:
-            return type(tree)(found)  # type: ignore[call-arg]  # a Mapping says nothing of its constructor
+            return type(tree)(found)  # type: ignore[call-arg]  # a Mapping does not specify its constructor
         except TypeError:
             return found
     if isinstance(tree, list | tuple):
@@ -43,7 +43,7 @@ def replace_leaves(tree: Any, replace: Callable[[str, Any], Any], path: str = ""
 
 
 def tensors_in(tree: object, depth: int = 0) -> Iterator[Tensor]:
-    """Yield the tensors of what a model returned, a packed batch padded, batch first."""
+    """Yield the tensors that a model returned; a packed batch is padded, batch first."""
     if isinstance(tree, PackedSequence):
         yield pad_packed_sequence(tree, batch_first=True)[0]
     elif isinstance(tree, Tensor):

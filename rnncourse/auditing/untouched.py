@@ -1,4 +1,4 @@
-"""The model as it was: what a call may change is saved once, and put back before each call and at the end."""
+"""Restore the model: save what a call may change, and restore it before each call and at the end."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -9,27 +9,27 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-# What nn.Module keeps in __dict__ for itself and no call changes; hooks are restored by whoever registers
-# them.
+# What nn.Module keeps in __dict__ for itself and no call changes. Code that registers hooks
+# removes them itself.
 OWN = {"_parameters", "_buffers", "_modules", "training"}
-MOST = 50_000_000  # parameters: those of a larger model are not copied
+MAX_PARAMETERS = 50_000_000  # the parameters of a larger model are not copied
 
 
 class Saved:
     """The modes, buffers and attributes of all modules inside a model.
 
-    Nothing is copied deeply: a hidden state that an earlier call left behind may hang on a graph.
+    No deep copies: a hidden state left by an earlier call may be part of a graph, which can't be copied.
     """
 
     def __init__(self, model: object) -> None:
         self.modules = list(model.modules()) if isinstance(model, nn.Module) else []
         self.modes = [module.training for module in self.modules]
         self.parameters = [p for module in self.modules for p in module._parameters.values() if p is not None]
-        if not all(map(_is_there, self.parameters)):
+        if not all(map(_has_shape, self.parameters)):
             raise ValueError(
                 "model: a lazy module's parameters have no shape yet. Call the model once first."
             )
-        if sum(p.numel() for p in self.parameters) > MOST:
+        if sum(p.numel() for p in self.parameters) > MAX_PARAMETERS:
             saved = []
         else:
             saved = [(p, p._version, p.detach().clone()) for p in self.parameters]
@@ -67,7 +67,7 @@ class Saved:
                 self._save(item)
 
     def restore(self) -> None:
-        for parameter, version, content in self._saved_parameters:  # a model may change its own in forward
+        for parameter, version, content in self._saved_parameters:  # forward may change them
             if parameter._version != version and not _same(parameter.detach(), content):
                 with torch.no_grad():
                     parameter.data.copy_(content)
@@ -75,7 +75,7 @@ class Saved:
             undo()
 
 
-def _is_there(parameter: Tensor) -> bool:
+def _has_shape(parameter: Tensor) -> bool:
     return not isinstance(parameter, nn.UninitializedParameter)
 
 
@@ -111,7 +111,7 @@ def _tensor(tensor: Tensor) -> Callable[[], None]:
 
 
 def _same(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors agree, NaN for NaN."""
+    """Return whether two tensors are equal; NaN equals NaN."""
     return torch.equal(one, other) or torch.equal(torch.nan_to_num(one), torch.nan_to_num(other))
 
 

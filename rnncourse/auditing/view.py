@@ -75,11 +75,13 @@ def _last_line(report: "Audit") -> str:
     found = {f.kind for f in (*report.findings, *report.meant)}
     found |= {below.kind for f in report.findings for below in f.so}
     quiet = [kind for kind in report.checked if kind not in found]
-    text = f"{len(quiet)} checks found nothing: {', '.join(quiet)}." if quiet else "No check found nothing."
+    text = (
+        f"{len(quiet)} checks found nothing: {', '.join(quiet)}." if quiet else "Every check found something."
+    )
     if report.not_checked:
         text += f" Not checked: {'; '.join(report.not_checked)}."
     passes = f"{report.cost['forward']:.0f} forward, {report.cost['backward']:.0f} backward passes"
-    rows = f"Shapes are those of rows {', '.join(map(str, report.rows))}, which were run"
+    rows = f"The audit ran rows {', '.join(map(str, report.rows))}; shapes above are theirs"
     return f"{text} {rows}; {passes}, {report.cost['seconds']:.2f} s."
 
 

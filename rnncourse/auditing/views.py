@@ -1,4 +1,4 @@
-"""Views that tear steps apart: by the axis of a view's argument along which late steps lie at the end."""
+"""Views that tear steps apart, found from the axis of a view's argument along which late steps come last."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ from rnncourse.auditing.tape import Call
 
 
 def torn_views(stories: Sequence[tuple[int, Story]], T: int) -> tuple[list[int], bool]:
-    """The views after which a step's entries lie in several steps, and a step holds those of several.
+    """Return the views that spread a step's entries over several steps and mix them with others'.
 
-    stories: by the step from which on the inputs are disturbed. Also returned is whether there was a view
-    whose argument has an axis of steps: without one, nothing could be found.
+    stories: each with the step from which on the inputs are disturbed. Also return whether some view's
+    argument had an axis of steps: without one, nothing could be found.
     """
     found, seen = [], False
     for i, call in enumerate(stories[0][1].base if stories else []):
@@ -35,13 +35,13 @@ def torn_views(stories: Sequence[tuple[int, Story]], T: int) -> tuple[list[int],
 
 
 def axis_of_steps(late: Tensor, T: int) -> int | None:
-    """The one axis of T entries along which the late entries are the last ones, if there is one alone."""
+    """Return the only axis of T entries along which the late entries come last; None if there are several."""
     found = [a for a in range(late.dim()) if late.shape[a] == T and 0 < (begin(late, a) or 0) < T]
     return found[0] if len(found) == 1 else None
 
 
 def _axis_that_moves(late: Sequence[Tensor]) -> int | None:
-    """The one axis along which the late entries are the last ones, and fewer the later the disturbance."""
+    """Return the only axis along which late entries come last, and fewer of them if the cut is later."""
     found = []
     for axis in range(late[0].dim()):
         begins = [begin(mask, axis) for mask in late]
@@ -52,7 +52,7 @@ def _axis_that_moves(late: Sequence[Tensor]) -> int | None:
 
 
 def begin(late: Tensor, axis: int) -> int | None:
-    """The index from which on all entries along an axis are late; None if they are not the last ones."""
+    """Return the index from which on all entries along an axis are late; None if they do not come last."""
     along = late.movedim(axis, 0).reshape(late.shape[axis], -1).any(1)
     if not bool((along[1:] >= along[:-1]).all()):
         return None
@@ -60,11 +60,11 @@ def begin(late: Tensor, axis: int) -> int | None:
 
 
 def _moved(call: Call, shape: torch.Size, axis: int) -> Tensor | None:
-    """Each entry's step after the view."""
+    """Return the step of each entry after the view; None if the view can't be repeated."""
     label = torch.arange(shape[axis]).reshape([-1 if k == axis else 1 for k in range(len(shape))])
     try:
         moved = call.function(label.expand(shape).contiguous(), *call.given[1:], **call.options)
-    except Exception:  # a view to another dtype, say
+    except Exception:  # for example a view with another dtype
         return None
     return moved if isinstance(moved, Tensor) else None
 

@@ -77,7 +77,7 @@ one half goes up | Layer 2 reads both halves of layer 1's output. § Both halves
     weight_ih_l2 => (80, 20)
 every layer reads x | Only layer 0 reads the input. What does layer 2 read? § Both halves go up
     weight_ih_l2 => (80, 10)
-turned round | The rows are the output, the columns are the input. § Both halves go up
+transposed | The rows are the output, the columns are the input. § Both halves go up
     weight_ih_l2 => (40, 80)
 one direction in output | This is one half of the output. § Two passes, lined up in time
     output => (7, 4, 20)
@@ -119,7 +119,7 @@ the wrong ends | you take each half where it has just begun.
     output[-1, :, :H], output[0, :, H:] => output[0, :, :H], output[-1, :, H:]
 halves exchanged | both parts are right, but the backward half comes first.
     [forward, backward] => [backward, forward] § Two passes, lined up in time
-halves taken for each other | the first H numbers of a step are its forward half, but you treat them as the
+halves confused | the first H numbers of a step are its forward half, but you treat them as the
     backward half. § Two passes, lined up in time
     output[-1, :, :H], output[0, :, H:] => output[-1, :, H:], output[0, :, :H]
 both ends added | you add the two halves. Concatenate them instead of adding.

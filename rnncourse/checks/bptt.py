@@ -364,7 +364,7 @@ carried part joins after the slope | what the next step sends back is added afte
     parentheses around the sum?
     doutput[t] + dh => doutput[t]
     (1 - h[t + 1] ** 2) => (1 - h[t + 1] ** 2) + dh
-h taken for the output | you read h as if h[t] were the result of step t. h[0] is the initial state: which
+h mistaken for the output | you read h as if h[t] were the result of step t. h[0] is the initial state: which
     step computes h[1]?
     h[t + 1] => h[t]
     @ h[t] => @ h[t - 1]
@@ -507,7 +507,7 @@ forward in time | the loop runs from the first step to the last. | reversed(rang
 o left out | o_t is not used in what h_t sends to its memory. How much of the memory was shown? | * o[t] =>
 slope left out | the slope of the tanh in h_t is left out. § Two steps, one number each
     * (1 - shown**2) =>
-dh taken for dc | c_t receives all of dh_t, as if h_t were c_t: both o_t and the slope are missing.
+dh mistaken for dc | c_t receives all of dh_t, as if h_t were c_t: both o_t and the slope are missing.
     dh[t] * o[t] * (1 - shown**2) => dh[t]
 no square | the slope is 1 - tanh(c_t) in your code. Where tanh(c_t) is near -1 the curve is flat, but your
     slope is 2. § Two steps, one number each

@@ -145,7 +145,7 @@ the last season's end | beyond a season you repeat its last value. Begin the sea
     torch.arange(horizon) % season => torch.arange(horizon).clamp(max=season - 1)
 a step too far back | the season is one step too long. | season - season => season - season - 1
 a step too late | the season is one step too short. | season - season => season - season + 1
-one value for all steps | the value a season ago stands for all steps. Each step has its own.
+one value for all steps | the value of one season ago is used for all steps. Each step has its own.
     x[:, steps] => x[:, [-season]].expand(-1, horizon)
 the first season | the season is taken from the beginning of the window. Take the latest one.
     season - season => season
@@ -201,7 +201,7 @@ the forecast for the oldest | the forecast replaces the oldest value, at the beg
     x[:, 1:], following => following, x[:, 1:]
 the last value again | the last known value enters the window again, not the forecast.
     x[:, 1:], following => x[:, 1:], x[:, -1:]
-turned round | the oldest value comes back as the newest one. The forecast should enter there.
+rotated | the oldest value comes back as the newest one. The forecast should enter there.
     torch.cat([x[:, 1:], following], dim=1) => x.roll(-1, 1)
 zeros enter | a zero enters the window, not the forecast.
     x[:, 1:], following => x[:, 1:], torch.zeros_like(following)
@@ -280,7 +280,7 @@ against each other | the skill divides by how far the forecast is from the last 
     (last - y) => (last - forecast.squeeze(1))
 the last value's error | the error is that of the last value.
     wrong_by * std => (last - y).abs().mean() * std
-in percent | the skill is in percent. A perfect forecast has 1.
+in percent | the skill is in percent. A perfect forecast has a skill of 1.
     1 - wrong_by / (last - y).abs().mean() => 100 * (1 - wrong_by / (last - y).abs().mean())
 the median | this is the median of the errors.
     (forecast.squeeze(1) - y).abs().mean() => (forecast.squeeze(1) - y).abs().median()

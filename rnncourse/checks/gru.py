@@ -138,7 +138,7 @@ no bias | neither bias is added. § Four biases, not three and not six
 """)
 step_mistakes.edits(WEIGHTS_EXCHANGED, section="Equal to torch")
 step_mistakes.edits("""
-every third entry | you take every third entry for a block. The blocks are H neighbours each. § Equal to torch
+every third entry | you treat every third entry as a block. The blocks are H neighbours each. § Equal to torch
     bias_ih).chunk(3, dim=-1) => bias_ih).unflatten(-1, (-1, 3)).unbind(-1)
     bias_hh).chunk(3, dim=-1) => bias_hh).unflatten(-1, (-1, 3)).unbind(-1)
 gates not activated | r and z are the bare sums: they are not squashed.
@@ -312,7 +312,7 @@ z and n exchanged | you swap the wrong blocks. Write both orders down, one below
     [r, z, n] => [n, r, z]
 r and n exchanged | you swap the wrong blocks. Write both orders down, one below the other.
     [r, z, n] => [z, n, r]
-turned round | the blocks are now in the order n, z, r. Write both orders down, one below the other.
+blocks reversed | the blocks are now in the order n, z, r. Write both orders down, one below the other.
     [r, z, n] => [n, z, r]
 moved on by one | the blocks are now in the order r, n, z. torch has r, z, n. | [r, z, n] => [r, n, z]
 """)
@@ -559,7 +559,7 @@ dr: h for hh_n | dr uses h as the other factor. What does r multiply? | dih_n * 
 dr: whole sum | dr uses the whole sum of n as the other factor. r only multiplies one part of it.
     dih_n * hh_n => dih_n * (ih_n + r * hh_n)
 dr: before the tanh | dr is computed from dn, but the tanh's slope lies between. | dih_n * hh_n => dn * hh_n
-one da for both parts | dih and dhh are the same in your code. In n's block r stands between the sum and the
+one da for both parts | dih and dhh are the same in your code. In n's block r comes between the sum and the
     state's part.
     dhh_n = dih_n * r => dhh_n = dih_n
 r on both parts | both parts of n get the factor r. It multiplies only one of them.

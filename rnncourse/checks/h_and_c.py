@@ -452,12 +452,12 @@ TRUTH = {
 }
 
 wrong = Mistakes("A net that remembers", TRUTH).edits("""
-a fading sum taken for a sum | it fades. | unit_0 => 'sum of values'
-a fading sum taken for the last value | it fades slowly. | unit_0 => 'last value'
-a turned unit taken for a latch | the value is not used. | unit_1 => 'value at the pulse'
-a latch taken for a turned unit | look at the value. | unit_3 => 'turned by pulses'
+a fading sum mistaken for a sum | it fades. | unit_0 => 'sum of values'
+a fading sum mistaken for the last value | it fades slowly. | unit_0 => 'last value'
+a toggled unit mistaken for a latch | the value is not used. | unit_1 => 'value at the pulse'
+a latch mistaken for a toggled unit | look at the value. | unit_3 => 'turned by pulses'
 a count read from h | the h of a count soon stops changing. | unit_2 => 'turned by pulses'
-the last value taken for a latch | it needs no pulse. | unit_4 => 'value at the pulse'
+the last value mistaken for a latch | it needs no pulse. | unit_4 => 'value at the pulse'
 """)
 
 units = CHECKS.chosen(

@@ -116,7 +116,7 @@ order g, i, f, o | your numbers are those of gates in the order g, i, f, o. torc
     a_i, a_f, a_g, a_o => a_g, a_i, a_f, a_o § Four gates, one matmul
 order o, f, i, g | your numbers are those of gates in the order o, f, i, g. torch stacks them i, f, g, o.
     a_i, a_f, a_g, a_o => a_o, a_f, a_i, a_g § Four gates, one matmul
-every fourth entry | you take every fourth entry for a gate. The gates are blocks of H neighbouring entries.
+every fourth entry | you treat every fourth entry as a gate. The gates are blocks of H neighbouring entries.
     a.chunk(4, dim=-1) => a.unflatten(-1, (-1, 4)).unbind(-1) § Four gates, one matmul
 sigmoid for g | you apply a sigmoid to g: what range should it have? § The equations
     g = torch.tanh => g = torch.sigmoid

@@ -135,7 +135,7 @@ every other number, batch in front | you split the last axis into every other nu
     output.chunk(2, dim=-1) => output.unflatten(-1, (-1, 2)).unbind(-1)
 halves exchanged | forward and backward are exchanged: which of them comes first?
     return forward, backward => return backward, forward
-backward turned round | your backward half is flipped in time. Which input does output[t] belong to, in both
+backward reversed | your backward half is flipped in time. Which input does output[t] belong to, in both
     halves? § Every index
     return forward, backward => return forward, backward.flip(0)
 cut along the batch | you cut along the batch: each of your results has half of the sequences.
@@ -344,12 +344,12 @@ sequences mixed | with two directions each of your rows holds numbers of two seq
 direction kept as an axis | the directions still have an axis of their own. Return (B, D*H).
     torch.cat(list(ends), dim=-1) => ends
 c for h | for an LSTM you take the c. § `output, h_n = lstm(x)` | state[0] if => state[1] if
-pair taken for h_n | for an LSTM you index the pair (h_n, c_n) as if it were h_n. § `output, h_n = lstm(x)`
+pair mistaken for h_n | for an LSTM you index the pair (h_n, c_n) as if it were h_n. § `output, h_n = lstm(x)`
     state[0] if isinstance(state, tuple) else state => state
 pair indexed like h_n | for an LSTM, whose state is a pair, state[-1] is something different than for the
     others. And with two directions, which one is the last row? § `output, h_n = lstm(x)`
     torch.cat(list(ends), dim=-1) => state[-1]
-batch taken for rows | with batch_first you expect the batch to be the first axis of h_n.
+batch mistaken for rows | with batch_first you expect the batch to be the first axis of h_n.
     ends = h_n[-self.D :] => ends = (h_n.transpose(0, 1) if self.layer.batch_first else h_n)[-self.D :]
     § Does batch_first move the states?
 last step of output | this is output at the last step, where the backward half has made only one step.

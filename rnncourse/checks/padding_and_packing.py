@@ -498,7 +498,7 @@ padding in front | the steps are at the end of each row's total_length: the padd
     len(column), t] => len(column), total_length - len(batch_sizes) + t]
 batch_sizes for lengths | the lengths are batch_sizes themselves. Return a number for each sequence.
     lengths[unsorted_indices] => batch_sizes § From the lengths to batch_sizes
-zeros taken for padding | you do not count steps that are zero. A step may be zero without being padding:
+zeros treated as padding | you do not count steps that are zero. A step may be zero without being padding:
     batch_sizes knows. § From the lengths to batch_sizes
     return => lengths = (padded != 0).any(-1).sum(1); return
 one too many | each length is one too large. § From the lengths to batch_sizes | .sum(1) => .sum(1) + 1

@@ -274,7 +274,7 @@ f first | the input and the forget gate are exchanged in an LSTM. | "ifgo" => "f
 z first | r and z are exchanged in a GRU. | "rzn" => "zrn"
 reverse left out | you return the forward direction's rows, whichever is requested. § Every parameter by name
     "_reverse" if reverse else "" => ""
-reverse turned round | forward and backward are exchanged. § Every parameter by name
+reverse inverted | forward and backward are exchanged. § Every parameter by name
     if reverse => if not reverse
 always layer 0 | you return layer 0's rows, whichever is requested. § Every parameter by name
     _l{layer} => _l0
@@ -565,7 +565,7 @@ r alone | That is r. The gradient of b_in is a factor as well. § Where they can
 one slice | That is σ(1). Both slices are 1, and they are added. § The forget bias | f => 0.7310585786
 the sum itself | That is b_f. Give the gate. § The forget bias | f => 2.0
 tanh for σ | That is tanh. A gate is a sigmoid. § The forget bias | f => 0.9640275801
-σ turned round | That is 1 - f: what is forgotten. § The forget bias | f => 0.119202922
+σ reversed | That is 1 - f: what is forgotten. § The forget bias | f => 0.119202922
 1/(1-f) | After that many steps about 1/e is left. The task asks for one half. § The forget bias
     half_life => 10.0
 half lost in equal parts | Each step takes a tenth of what is left, not of the initial value.

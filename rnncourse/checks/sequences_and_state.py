@@ -49,7 +49,7 @@ def _three_steps():
 
 
 slips = Mistakes("The step as arithmetic", _three_steps).edits("""
-h_0 taken for 0 | This is the result for h_0 = 0. But the state before the first step is given.
+h_0 assumed to be 0 | This is the result for h_0 = 0. But the state before the first step is given.
     h, states = h_0 => h, states = 0.0 § It is a fold
 h_0 at each step | Here the step started from h_0 again. Which state does the previous step pass on?
     u * h => u * h_0 § It is a fold
@@ -107,7 +107,7 @@ tan for tanh | This is tan, the tangent. tanh is a different function that stays
     math.tanh(a) => math.tan(a)
 a sigmoid for tanh | This is a sigmoid of the sum, which is never negative.
     math.tanh(a) => 1 / (1 + math.exp(-a))
-h_0 taken for 0 | This is the result for h_0 = 0. But the state before the first step is given.
+h_0 assumed to be 0 | This is the result for h_0 = 0. But the state before the first step is given.
     h, states = h_0 => h, states = 0.0 § It is a fold
 h_0 at each step | Here the step started from h_0 again. Which state does the previous step pass on?
     u * h => u * h_0 § It is a fold

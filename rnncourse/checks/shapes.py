@@ -352,7 +352,7 @@ batch_first not looked at | input and output are time first even where batch_fir
     (*batch, T) if module.batch_first else (T, *batch) => (T, *batch) § What batch_first moves
 always batch first | input and output are batch first even where batch_first=False. § What batch_first moves
     (*batch, T) if module.batch_first else (T, *batch) => (*batch, T)
-batch_first turned round | you reverse batch_first: True means (B, T, I). § What batch_first moves
+batch_first inverted | you reverse batch_first: True means (B, T, I). § What batch_first moves
     if module.batch_first => if not module.batch_first
 output time first | batch_first moves your input, but not your output. § What batch_first moves
     "output": (*steps, H) => "output": (T, *batch, H)

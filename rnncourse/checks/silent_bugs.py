@@ -38,14 +38,14 @@ TRUTH = {
 
 wrong = Mistakes(SECTION, TRUTH).edits("""
 # These hints are never shown: they only say what the tests try.
-batch for time taken for a mixing | The layer treats the batch as time. | Forecaster => 'rows mixed'
+batch as time mistaken for mixing | The layer treats the batch as time. | Forecaster => 'rows mixed'
 a loop that sees ahead | Forecaster reads no later step. | Forecaster => 'future read'
-view taken for a change of places | The view mixes the rows. | Classifier => 'rows change places'
-both directions taken for a leak | A classifier may read both ways. | Classifier => 'future read'
-sorting taken for a mixing | Each row of Tagger is whole. | Tagger => 'rows mixed'
-packing taken for a cut | Packing has a gradient. | Rater => 'gradient cut'
-a mask taken for a leak | The padding is read. | Pooler => 'future read'
-the target taken for the future | A later target is not read. | Decoder => 'future read'
+view mistaken for a change of places | The view mixes the rows. | Classifier => 'rows change places'
+both directions mistaken for a leak | A classifier may read both ways. | Classifier => 'future read'
+sorting mistaken for mixing | Each row of Tagger is whole. | Tagger => 'rows mixed'
+packing mistaken for a cut | Packing has a gradient. | Rater => 'gradient cut'
+a mask mistaken for a leak | The padding is read. | Pooler => 'future read'
+the target mistaken for the future | A later target is not read. | Decoder => 'future read'
 """)
 
 diagnosis = CHECKS.chosen("diagnosis", wrong, choices=WORDS, points="all six models 2")
@@ -85,7 +85,7 @@ repair = partial(
     use=run_and_disturb,
     explain=_explain_reads,
 )
-GIVEN = "as given", "it gives the same results as the given class: no repair shows yet."
+GIVEN = "as given", "it gives the same results as the given class: no repair has an effect yet."
 READS = "rows (B B) bool, steps (T T) bool"
 READS_BY_ROW = "rows (B B) bool, steps (B T) bool"
 
@@ -227,7 +227,7 @@ sorted again | the rows are sorted again instead of put back. Which index undoes
     output[order.argsort()] => output[order]
 sorted by length, upward | you put the rows in the order of their lengths, not back to where they were.
     output[order.argsort()] => output[lengths.argsort()]
-turned round | you reverse the rows instead of putting them back. | output[order.argsort()] => output.flip(0)
+rows reversed | you reverse the rows instead of putting them back. | output[order.argsort()] => output.flip(0)
 steps put back | you reorder the steps, not the rows.
     output[order.argsort()] => output[:, order.argsort()]
 only the lengths sorted | the lengths are sorted, but the rows are not: each row has the length of another.

@@ -198,9 +198,9 @@ TRUTH = {"P": "fails", "Q": "no past", "R": "grows", "S": "right", "T": "grows"}
 wrong = Mistakes("`retain_graph=True` is the wrong medicine", TRUTH).edits("""
 # These hints are never shown: they only say what the tests try.
 c is forgotten | P only detaches h. | P => 'right'
-no past taken for right | Q detaches at every step. | Q => 'right'
+no past mistaken for right | Q detaches at every step. | Q => 'right'
 the sum of losses | R holds every loss. | R => 'right'
-detach_ taken for a fault | S detaches in place. | S => 'fails'
+detach_ mistaken for a fault | S detaches in place. | S => 'fails'
 retain_graph without steps | T has no optimizer step. | T => 'fails'
 """)
 

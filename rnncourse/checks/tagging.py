@@ -74,7 +74,7 @@ softmax over time | the probabilities sum to 1 over the steps; they must do so o
     log_softmax(-1) => log_softmax(1) § "Expected target size"
 softmax over the batch | the probabilities sum to 1 over the rows; they must do so over the tags.
     log_softmax(-1) => log_softmax(0) § "Expected target size"
-no softmax | the scores themselves are taken for logarithms of probabilities. | .log_softmax(-1) =>
+no softmax | the scores themselves are treated as logarithms of probabilities. | .log_softmax(-1) =>
 no logarithm | this is the mean of the probabilities; the loss is made of their logarithms.
     log_softmax => softmax
 softmax twice | softmax is applied twice. `F.cross_entropy` has one inside; it takes the scores.
@@ -150,7 +150,7 @@ accuracy = CHECKS.task(
 )
 
 
-# ---- Task 3, confusion: how often each tag was taken for each.
+# ---- Task 3, confusion: how often each tag was predicted as each.
 def _confusion(predicted, y, C):
     real = y != -100
     pairs = C * y[real] + predicted[real]
@@ -186,7 +186,7 @@ the first step left out | the first step of every row is left out.
     real = y != -100 => y, predicted = y[:, 1:], predicted[:, 1:]; real = y != -100
 the tag before | the prediction of the step before is compared.
     predicted[real] => predicted.roll(1, 1)[real]
-tags backwards | the last tag stands in the first row and column. | .view(C, C) => .view(C, C).flip(0, 1)
+tags backwards | the last tag is in the first row and column. | .view(C, C) => .view(C, C).flip(0, 1)
 """)
 
 confusion = CHECKS.task(
@@ -247,7 +247,7 @@ the last word left out | the last word has no tag.
     y[end] = tag => y[end] = tag if end + 1 < len(y) else -100
 the first word left out | the first word has no tag.
     y[end] = tag => y[end] = tag if end + 1 > len(word) else -100
-tags backwards | the tags stand in the opposite order. | zip(words, tags => zip(words, tags[::-1]
+tags backwards | the tags are in the opposite order. | zip(words, tags => zip(words, tags[::-1]
 at the spaces, too | the space behind a word has its tag, too. Nothing is asked there.
     y[end] = tag => y[end : end + 2] = tag
 both ends | the first character of a word has its tag, too.
@@ -327,8 +327,8 @@ gradients pile up | the gradients of all batches so far pile up: set them to zer
     optimizer.zero_grad() =>
 no clipping | the gradients are not clipped at the given norm before the step.
     nn.utils.clip_grad_norm_(parameters, clip) =>
-each parameter by itself | each parameter's gradient is clipped by itself, which changes the direction of the
-    step. Clip the norm of all of them together.
+each parameter separately | each parameter's gradient is clipped separately, which changes the direction of
+    the step. Clip the norm of all of them together.
     - nn.utils.clip_grad_norm_(parameters, clip)
     + for p in parameters:
     +     nn.utils.clip_grad_norm_([p], clip)
@@ -430,9 +430,9 @@ the letters alone | both brackets have the tag 0; they belong to the inside.
 three steps at most | the tag is 1 for three steps at most. A window forgets; a state need not.
     opened - closed > 0 => (opened - closed > 0) & (opened - F.pad(opened, (3, 0))[:, :-3] > 0)
 exchanged | the tags 0 and 1 are exchanged. | inside.long() => (~inside).long()
-a step late | each tag stands a step too late. | inside.long() => inside.long().roll(1, 1)
+a step late | each tag is a step too late. | inside.long() => inside.long().roll(1, 1)
 backwards | each row's tags run from its last column to its first. | inside.long() => inside.long().flip(1)
-rows in another order | the rows do not stand in the order of new_x. Were they sorted by length?
+rows in another order | the rows are not in the order of new_x. Were they sorted by length?
     inside.long() => inside.long().flip(0)
 everything ignored | -100 is a target to be skipped; as a prediction it is never right.
     new_x == 0, -100 => new_x >= 0, -100

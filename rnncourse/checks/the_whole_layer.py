@@ -65,7 +65,7 @@ one step's result | This is the part of one step. The hoisted matmul computes it
     first_result => (20, 160)
 one gate's result | These are the columns of one gate. How many rows does weight_ih have?
     first_result => (1000, 40)
-result turned round | Rows are steps and sequences, columns are the output. | first_result => (160, 1000)
+result transposed | Rows are steps and sequences, columns are the output. | first_result => (160, 1000)
 what goes in | This is the shape of the matmul's input. What is the shape of its result?
     first_result => (1000, 30)
 batch forgotten in the result | Each step has a row for each sequence of the batch.
@@ -193,7 +193,7 @@ reverse the other way round | it runs backward where reverse is False, and forwa
 not put back | with reverse, output is in the order in which it was computed, the last step first.
     return torch.stack(output) => return torch.stack(output[::-1] if reverse else output)
     § Layers, directions, dropout
-batch turned round | with reverse, you flip the batch instead of time. § Layers, directions, dropout
+batch reversed | with reverse, you flip the batch instead of time. § Layers, directions, dropout
     steps = range(len(a)) => a, steps, reverse = a.flip(1) if reverse else a, range(len(a)), False
 h_n at the last step | h_n is output[-1]. With reverse, at which step does the loop end?
     (output), h, c => (output), output[-1], c § Layers, directions, dropout
@@ -440,7 +440,7 @@ dx as rows | steps and batch are one axis in dx: reshape it to (T, B, I).
     da @ weight_ih, => rows @ weight_ih,
 dx summed | dx is summed over time. Each x_t is used at only one step.
     da @ weight_ih, => (da @ weight_ih).sum(0),
-dx turned round | dx is in the order of the backward pass. | da @ weight_ih, => (da @ weight_ih).flip(0),
+dx reversed | dx is in the order of the backward pass. | da @ weight_ih, => (da @ weight_ih).flip(0),
 batch and time exchanged | the rows of x and of da are in different orders: you flatten one time first, the
     other batch first.
     x.flatten(0, 1) => x.transpose(0, 1).flatten(0, 1)
@@ -606,7 +606,7 @@ unbatched comes back batched | for a sequence without a batch axis, the results 
     x.squeeze(1), (h_n.squeeze(1), c_n.squeeze(1)) => x, (h_n, c_n)
 unbatched hx ignored | for a sequence without a batch axis, the given states are not used.
     x.unsqueeze(1), hx and tuple(s.unsqueeze(1) for s in hx) => x.unsqueeze(1), None § Other layouts
-unbatched taken for one step | you read (T, I) as one step of a batch of T. It is T steps of one sequence.
+unbatched read as one step | you read (T, I) as one step of a batch of T. It is T steps of one sequence.
     - x, hx = x.unsqueeze(1), hx and tuple(s.unsqueeze(1) for s in hx)
     + x, hx = x.unsqueeze(0), hx and tuple(s.unsqueeze(1).expand(-1, len(x), -1) for s in hx)
     - return x.squeeze(1), (h_n.squeeze(1), c_n.squeeze(1))

@@ -81,7 +81,7 @@ def _product_norms(states, weight_hh):
     return torch.stack(norms)
 
 
-@cases(0.8, "T5 H3; T4 H6; T6 H2; T3 H4; T4 H4")  # T = H: rows taken for columns
+@cases(0.8, "T5 H3; T4 H6; T6 H2; T3 H4; T4 H4")  # T = H: rows read as columns
 def _product_norms_cases(numbers, T, H):
     return {"states": torch.tanh(numbers(T, H)), "weight_hh": numbers(H, H)}
 

@@ -42,7 +42,7 @@ def explain(*arguments: Any, **named: Any) -> Explaining | Explanation:
             model(x)
 
     It calls no module and never raises: the problem is part of the explanation. It is the sentence that
-    rnncourse's own modules raise, even where torch.nn's raise another one or, for a few calls, none.
+    rnncourse's own modules raise, even where torch.nn's raise a different one or, for a few calls, none.
 
     Args:
         *arguments: the module, an RNN, LSTM, GRU, RNNCell, LSTMCell or GRUCell of torch.nn or of rnncourse;

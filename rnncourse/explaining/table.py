@@ -123,10 +123,10 @@ def _layer_notes(call: Call) -> Iterator[str]:
     if call.N is not None:
         yield (
             "Packed: h_n holds each sequence's own last step, in the order in which you packed them. "
-            "batch_first plays no part here: give it to pack_padded_sequence and pad_packed_sequence."
+            "batch_first has no effect here: give it to pack_padded_sequence and pad_packed_sequence."
         )
     elif not call.batch:
-        yield "Without a batch, batch_first plays no part."
+        yield "Without a batch, batch_first has no effect."
     elif spec.batch_first:
         yield f"batch_first moves input and output, never a state: {named(state_axes(spec, 'h_0', BATCH))}."
     else:

@@ -20,7 +20,7 @@ from rnncourse.grading.submission import grade
 
 SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION\n.*?### END SOLUTION[^\n]*", re.DOTALL | re.MULTILINE)
 STUB = r'\1raise NotImplementedError("not written yet")'
-MOST_MISTAKES = 5  # per task: how many are tried until the judge names one
+MAX_MISTAKES = 5  # per task: how many are tried until the judge names one
 
 # A notebook cannot read the exercise sets. This cell contains their code, as if a student had written it.
 BANK = """
@@ -87,7 +87,7 @@ def _prove_mistakes(assignment: Assignment, client: SandboxClient, limits: Limit
                 task.task, f"{task.task} with the mistake `{check.mistakes[k].name}`: {_words(task)}"
             )
             tried[task.task] = k + 1
-            if k + 1 == min(MOST_MISTAKES, len(check.mistakes)):
+            if k + 1 == min(MAX_MISTAKES, len(check.mistakes)):
                 what = "a known mistake that was not named"
                 raise GraderError(
                     f"the self-test of {assignment.name} failed on {what}:"

@@ -32,7 +32,7 @@ from rnncourse.grading.sandbox.wire import unpack_answers
 log = logging.getLogger(__name__)
 
 JUDGING = threading.Lock()  # the checks' own code runs with this process's output redirected
-MOST_SHOWN = 4_000  # characters of an answer
+MAX_SHOWN = 4_000  # characters of an answer
 OUT_OF_MEMORY = ("MemoryError", "can't allocate memory", "not enough memory", "bad_alloc")
 
 
@@ -138,7 +138,7 @@ def _with_carried(tasks: list[TaskResult], assignment: Assignment) -> list[TaskR
 
 def _code(name: str, cells: list[Cell]) -> str:
     cell = answer(name, cells)
-    return cell.source[:MOST_SHOWN].encode("utf-8", "replace").decode() if cell else ""
+    return cell.source[:MAX_SHOWN].encode("utf-8", "replace").decode() if cell else ""
 
 
 def _cut(order: list[str | list[int]], count: int) -> list[str | list[int]]:

@@ -181,7 +181,7 @@ def _say_output(spec: Spec, ends: list[int], t: int) -> str:
     said = f"output[{index}] is the h of layer {top} at t = {t}{'' if spec.D == 2 else ', '}{read}."
     if ended:
         rows = f"Row {ended[0]} has" if len(ended) == 1 else f"Rows {_list(ended)} have"
-        said += f" {rows} ended: padding, 0, stands there."
+        said += f" {rows} ended, so the output there is padding, 0."
     return said
 
 

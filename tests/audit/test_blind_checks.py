@@ -23,7 +23,7 @@ class TestState:
     @pytest.mark.parametrize("lost", ["", "h", "c"])
     @pytest.mark.parametrize("shrinks", [False, True])
     @pytest.mark.parametrize("start", ["zeros", "learnt"])
-    def test_one_half_of_it_is_the_first_one_at_every_step(self, lost, shrinks, start):
+    def test_one_half_of_it_is_the_initial_one_at_every_step(self, lost, shrinks, start):
         def forward(self, x):
             if start == "zeros":
                 h, c = x.new_zeros(len(x), H), x.new_zeros(len(x), H)
@@ -41,7 +41,7 @@ class TestState:
         report = rnncourse.audit(model, x(), expect=("place in batch", "parameter without gradient"), batch=0)
         assert kinds(report) == (["state not carried"] if lost else []), str(report)
         if lost:
-            assert f"every time with the same {lost}" in report.wrong[0].text
+            assert f"each time with the same {lost}" in report.wrong[0].text
             assert "self.cell(x[:n, t]" in report.wrong[0].where.code
         else:
             assert "state not carried" in report.checked
@@ -409,7 +409,7 @@ def test_lengths_that_are_only_counted_are_read():
 
 class TestLines:
     @pytest.mark.parametrize("inverted", [True, False])
-    def test_a_padding_mask_the_wrong_way_round_is_called_so(self, inverted):
+    def test_an_inverted_padding_mask_is_named(self, inverted):
         def forward(self, words):
             real = words != 0
             scores = self.score(self.embed(words)).squeeze(-1)
@@ -422,7 +422,7 @@ class TestLines:
         report = rnncourse.audit(model, words, lengths=lengths)
         assert kinds(report) == (["padding read"] if inverted else []), str(report)
         if inverted:
-            assert "The mask is the wrong way round" in report.wrong[0].text
+            assert "The mask is inverted" in report.wrong[0].text
             assert report.wrong[0].where.code.startswith("hidden = scores.masked_fill(")
 
     @pytest.mark.parametrize("ahead", [0, 1])

@@ -47,11 +47,11 @@ def test_a_bidirectional_layer_reads_ahead():
     assert "10 pairs read ahead, 10 back" in plots.dependence(report).get_title(loc="left")
 
 
-def test_what_can_not_be_drawn_is_said():
+def test_plot_without_a_gradient_raises():
     with pytest.raises(TypeError, match="expected what"):
         plots.dependence(torch.eye(3))
     report = rnncourse.audit(nn.Linear(3, 2), torch.randn(4, T, 3), call=lambda m, x: m(x).detach())
-    with pytest.raises(ValueError, match="no gradient"):
+    with pytest.raises(ValueError, match="an output with a gradient, got none"):
         plots.dependence(report)
 
 

@@ -80,7 +80,7 @@ class TestCuts:
         model = Model(forward, gru=nn.GRU(I, H, batch_first=True), head=nn.Linear(H, 2), skip=nn.Linear(I, 2))
         finding = only(rnncourse.audit(model, x(), batch=0))
         assert finding.kind == "gradient cut"
-        assert "nothing is learnt across steps" in finding.text
+        assert "learns nothing across steps" in finding.text
         assert [below.kind for below in finding.so] == ["parameter without gradient"]
 
     def test_of_an_output_that_has_no_gradient_at_all(self):
@@ -229,9 +229,9 @@ class TestStarts:
         ("how", "kind", "words", "code"),
         [
             ("", None, "", ""),
-            ("h alone", "starts ignored", "is given h of zeros there, but c goes on", "c if self.how"),
+            ("h alone", "starts ignored", "gets zeros for h, but its c is not reset", "c if self.how"),
             ("late", "starts ignored", "the reset comes one step late", "(h, c))"),
-            ("inverted", "starts ignored", "the mask is the wrong way round", "begins[:, t]"),
+            ("inverted", "starts ignored", "the mask is inverted", "begins[:, t]"),
             ("of any row", "reset too early", "starts and row", "begins[:, t]"),
         ],
     )
@@ -289,7 +289,7 @@ class TestAhead:
             rnncourse.audit(Model(forward, conv=nn.Conv1d(I, H, 3, padding=2)), x(), batch=0, causal=True)
         )
         assert finding.where.code == "cut = wide[:, :, 2:]"
-        assert "the wrong one is cut off" in finding.by
+        assert "cuts off the wrong one" in finding.by
 
 
 class TestPadding:
@@ -361,7 +361,7 @@ def test_rows_that_are_sorted_as_tokens_and_not_put_back():
     assert finding.where.code == "chosen = words[order]"
 
 
-def test_an_input_that_is_read_in_train_alone_is_a_fact():
+def test_an_input_that_is_read_only_in_train_is_a_fact():
     def forward(self, source, answer):
         h, outputs, given = self.encoder(source)[1][0], [], source[:, -1]
         for t in range(answer.shape[1]):
@@ -373,6 +373,6 @@ def test_an_input_that_is_read_in_train_alone_is_a_fact():
     layers = {"encoder": nn.GRU(I, H, batch_first=True), "cell": nn.GRUCell(I, H), "head": nn.Linear(H, I)}
     report = rnncourse.audit(Model(forward, **layers), x(), torch.randn(B, 5, I), batch=0)
     assert report.ok, str(report)
-    assert "The outputs depend on argument 1 in train, not in eval." in [
+    assert "The outputs depend on argument 1 in train mode, but not in eval mode." in [
         finding.text for finding in report.facts
     ]

@@ -31,9 +31,9 @@ class TestText:
         text = " ".join(str(report).split())
         assert report.ok
         assert "checks found nothing: not finite, random in eval" in text
-        assert "padding (give lengths=)" in text
+        assert "padding (pass lengths=)" in text
         assert "padding read" not in text  # it did not run
-        assert "Shapes are those of rows 0, 1, 2, 3, which were run;" in text
+        assert "The audit ran rows 0, 1, 2, 3; shapes above are theirs;" in text
         assert report.cost["forward"] > 0
 
     def test_only_what_could_have_failed_found_nothing(self):
@@ -82,7 +82,7 @@ class TestText:
 
     def test_check_raises_with_the_text(self):
         report = rnncourse.audit(gru(), torch.randn(B, T, I), batch=0)
-        with pytest.raises(AssertionError, match="takes the batch for time"):
+        with pytest.raises(AssertionError, match="reads the batch as time"):
             report.check()
         rnncourse.audit(gru(batch_first=True), torch.randn(B, T, I), batch=0).check()
 
@@ -111,7 +111,7 @@ class TestText:
         monkeypatch.setattr("sys.stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
         report = rnncourse.audit(gru(), torch.randn(B, T, I), batch=0)
         str(report).encode(encoding)
-        assert "X GRU 'gru' takes the batch for time" in str(report)
+        assert "X GRU 'gru' reads the batch as time" in str(report)
 
     def test_numbers_are_two(self):
         model = Model(lambda self, x: self.gru(x)[0] - x.mean(), gru=nn.GRU(I, H, batch_first=True))
@@ -227,7 +227,7 @@ class TestInputs:
 
         report = rnncourse.audit(Model(forward, gru=nn.GRU(I, H, batch_first=True)), torch.randn(B, T, I))
         assert report.rows == tuple(range(B))
-        assert "their sizes decide" in " ".join(str(report).split())
+        assert "so sizes decide" in " ".join(str(report).split())
 
     def test_equal_sizes_hide_nothing(self):
         n = 4
@@ -281,7 +281,7 @@ class TestInputs:
         model = Shrinks()
         weight = model.layer.weight.detach().clone()
         report = rnncourse.audit(model, torch.randn(B, T, I), batch=0)
-        assert any("it raised RuntimeError" in gap for gap in report.not_checked)
+        assert any("the model raised RuntimeError" in gap for gap in report.not_checked)
         assert "gradient cut" not in report.checked
         assert "batch mixed" in report.checked
         assert torch.equal(model.layer.weight, weight)

@@ -573,7 +573,7 @@ def test_unknown_assignment_is_refused(tmp_path):
 
 def test_a_zip_with_too_many_entries_is_refused_before_it_is_opened(tmp_path, monkeypatch):
     path = zip_file(tmp_path, {f"s{k}/lstm_gates.ipynb": b"" for k in range(20)})
-    monkeypatch.setattr(archives, "MOST_ENTRIES", 19)
+    monkeypatch.setattr(archives, "MAX_ENTRIES", 19)
     monkeypatch.setattr(zipfile, "ZipFile", None)
     assert "more than 19 files" in refused(path)
 
@@ -652,7 +652,7 @@ BOMBS = {
 @pytest.mark.parametrize("nested", [False, True], ids=["in the zip", "in a zip in the zip"])
 def test_zip_bombs_are_invalid_when_read(tmp_path, bomb, nested, monkeypatch):
     if bomb == "by its size":
-        monkeypatch.setattr(archives, "MOST_BYTES", 2 * 2**20)
+        monkeypatch.setattr(archives, "MAX_BYTES", 2 * 2**20)
     make_bomb, words = BOMBS[bomb]
     data = make_bomb()
     data = zipped({"eve.zip": data}) if nested else data.replace(b"lstm_gates.ipynb", b"eve/0gates.ipynb")

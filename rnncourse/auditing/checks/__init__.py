@@ -1,1 +1,1 @@
-"""The checks, a module each: `KINDS`, the findings it may yield, and `run`, which yields them."""
+"""The checks, one per module: `KINDS` names the findings that `run` may yield."""

@@ -35,12 +35,16 @@ def _input(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:
     run = s.alone[number] = s.disturb(where)
     if not _changes(s, run):
         if _changes_in_train(s, where):
-            yield Finding("read in train", FACT, f"The outputs depend on {leaf.name} in train, not in eval.")
+            yield Finding(
+                "read in train",
+                FACT,
+                f"The outputs depend on {leaf.name} in train mode, but not in eval mode.",
+            )
             return
         yield Finding(
             "input unread",
             WRONG,
-            f"No output depends on {leaf.name}: it may be changed as a whole, and nothing changes.",
+            f"No output depends on {leaf.name}: changing all of its values changes nothing else.",
         )
 
 
@@ -49,7 +53,7 @@ def _flags(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:
     for other in _others(leaf):
         try:
             run = s.probe.run(values={number: other})
-        except Exception:  # a mask or lengths that the model refuses: then it reads them
+        except Exception:  # the model refuses such a mask or lengths, so it reads them
             return
         if _changes(s, run):
             return
@@ -58,7 +62,7 @@ def _flags(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:
         yield Finding(
             "mask unread",
             QUESTION,
-            f"No output depends on {leaf.name}. Is it meant for the loss alone?",
+            f"No output depends on {leaf.name}. Is it needed only for the loss?",
             module=leaf.name,
             lesson="13",
         )
@@ -66,13 +70,13 @@ def _flags(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:
     yield Finding(
         "mask unread",
         QUESTION if "[" in leaf.name else WRONG,  # in a dict it may be there for another model
-        f"{leaf.name} is not applied: True and False may be exchanged in it, and no output changes.",
+        f"{leaf.name} is not applied: if True and False are exchanged in it, no output changes.",
         lesson="13",
     )
 
 
 def _others(leaf: Leaf) -> Iterator[Any]:
-    """Other values: flags with some entries exchanged, then all; lengths of other rows, and shorter ones."""
+    """Yield other values: flags with some or all entries inverted; lengths of other rows, and shorter."""
     value = leaf.value
     if leaf.role == "lengths":
         if not isinstance(value, Tensor):
@@ -87,10 +91,10 @@ def _others(leaf: Leaf) -> Iterator[Any]:
 
 
 def _changes_in_train(s: Subject, where: Where) -> bool:
-    """Whether outputs change in train, as where teacher forcing ends with the training."""
+    """Return whether outputs change in train mode, as they do if teacher forcing is used only in training."""
     try:
         base, other = s.probe.run(train=True), s.probe.run(where, train=True)
-    except Exception:  # a model that does not run in train on so few rows
+    except Exception:  # a model that can't train on so few rows
         return False
     return len(base.outputs) != len(other.outputs) or any(
         a.shape != b.shape or bool((torch.nan_to_num(a.detach()) != torch.nan_to_num(b.detach())).any())

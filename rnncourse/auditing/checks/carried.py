@@ -1,4 +1,4 @@
-"""A layer or cell that is called for one step at a time, every time from the same state."""
+"""A layer or cell that is called once per step, each time with the same state."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,7 @@ from rnncourse.auditing.subject import Subject
 from rnncourse.spec import Cell
 
 KINDS = ("state not carried",)
-FEWEST = 3  # calls
+MIN_CALLS = 3
 
 
 def run(s: Subject) -> Iterator[Finding]:
@@ -21,7 +21,7 @@ def run(s: Subject) -> Iterator[Finding]:
         if one_step(call):
             calls.setdefault(call.name, []).append(call)
     for several in calls.values():
-        if len(several) < FEWEST:
+        if len(several) < MIN_CALLS:
             continue
         s.made("state not carried")
         if s.has("state dropped", "starts ignored", "reset too early"):
@@ -32,7 +32,7 @@ def run(s: Subject) -> Iterator[Finding]:
             yield _finding(
                 several,
                 WRONG,
-                f"{_called(several)} every time with the same {part}, while {other} is carried from call to "
+                f"{_called(several)} each time with the same {part}, while {other} is passed from call to "
                 f"call: the {part} that it returns is dropped.",
             )
             return
@@ -41,12 +41,12 @@ def run(s: Subject) -> Iterator[Finding]:
         if all(torch.equal(call.given, several[0].given) for call in several):
             continue
         given = bool(several[0].state_values) and any(bool(v.any()) for v in several[0].state_values)
-        what = "from the same state" if given else "from a state of zeros"
-        doubt = "" if given else " Is this meant?"
+        what = "with the same state" if given else "with a state of zeros"
+        doubt = "" if given else " Is this intended?"
         yield _finding(
             several,
             WRONG if given else QUESTION,
-            f"{_called(several)} every time {what}: what it returns as its state does not reach its next "
+            f"{_called(several)} each time {what}: the state that it returns does not reach the next "
             f"call.{doubt}",
         )
         return
@@ -71,7 +71,7 @@ def _finding(calls: list[RecurrentCall], level: str, sentence: str) -> Finding:
 
 
 def one_step(call: RecurrentCall) -> bool:
-    """Whether a call goes over one step alone."""
+    """Return whether a call covers only one step."""
     if call.packed:
         return False
     if isinstance(call.module, Cell):
@@ -81,7 +81,7 @@ def one_step(call: RecurrentCall) -> bool:
 
 
 def _lost_part(calls: list[RecurrentCall]) -> tuple[str, str] | None:
-    """Which part of an LSTM's state hangs on the call before, and which is the first one at each call."""
+    """Return which part of an LSTM's state is carried, and which is the initial one in each call."""
     if any(len(call.state) != 2 or len(call.ends) != 2 for call in calls):
         return None
     same = [all(_begins_alike(calls[0].state_values[k], c.state_values[k]) for c in calls) for k in (0, 1)]
@@ -91,13 +91,13 @@ def _lost_part(calls: list[RecurrentCall]) -> tuple[str, str] | None:
     first, second, *_ = calls
     carried = second.state[other]
     by_value = _begins_alike(first.ends[other].detach(), carried.detach())
-    if not by_value and not _hangs_on(carried, first.ends):
+    if not by_value and not _depends_on(carried, first.ends):
         return None
     return "hc"[other], "hc"[lost]
 
 
 def _begins_alike(first: Tensor, later: Tensor) -> bool:
-    """Whether a state is the first one, or its first rows: a batch may shrink as its rows end."""
+    """Return whether a state equals the first one, or its first rows: a batch may shrink as rows end."""
     rows = first.dim() - 2
     if first.dim() != later.dim() or later.shape[rows] > first.shape[rows]:
         return False
@@ -105,8 +105,8 @@ def _begins_alike(first: Tensor, later: Tensor) -> bool:
     return part.shape == later.shape and torch.equal(part, later)
 
 
-def _hangs_on(tensor: Tensor, ends: list[Tensor]) -> bool:
-    """Whether the graph of a tensor contains what made one of these."""
+def _depends_on(tensor: Tensor, ends: list[Tensor]) -> bool:
+    """Return whether one of these tensors is in the graph of a tensor."""
     made = {end.grad_fn for end in ends if end.grad_fn is not None}
     seen: set[Any] = set()
     waiting: list[Any] = [tensor.grad_fn]

@@ -1,4 +1,4 @@
-"""Random numbers in eval: dropout that is never switched off, or noise that is drawn on purpose."""
+"""Random numbers in eval: dropout that is never switched off, or noise drawn on purpose."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ DRAWS = {
     "exponential_", "random_", "xavier_uniform_", "xavier_normal_", "kaiming_uniform_", "kaiming_normal_",
 }  # fmt: skip
 DROPOUTS = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"}
-# Attention drops its weights itself: the place of dropout_p among the arguments.
+# Attention has its own dropout: the position of dropout_p among the arguments.
 ATTENTION = {"scaled_dot_product_attention": 4, "multi_head_attention_forward": 10}
 
 
@@ -47,7 +47,7 @@ def run(s: Subject) -> Iterator[Finding]:
         "random in eval",
         QUESTION,
         f"In eval, another seed changes the outputs by {change:.2g}: random numbers are drawn in each call. "
-        "Is this meant?",
+        "Is this intended?",
         drawn.place if drawn else None,
         drawn.module if drawn else "",
         numbers=numbers,
@@ -60,7 +60,7 @@ def _differ(s: Subject, again: object, k: int) -> bool:
 
 
 def _is_on(call: Call) -> bool:
-    """Whether a call drops something: what comes out of F.dropout is not what went in."""
+    """Return whether a call drops something: the result of F.dropout differs from its input."""
     if call.name in ATTENTION:
         return _share_dropped(call) > 0 and bool(call.options.get("training", True))
     if call.name not in DROPOUTS or not call.before or not call.after:

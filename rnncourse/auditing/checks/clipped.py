@@ -1,4 +1,4 @@
-"""Logits that a ReLU has clipped at 0 before they go into a loss that takes any number."""
+"""Logits that a ReLU has clipped at 0 before a loss that expects any real number."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from rnncourse.auditing.tape import Call
 KINDS = ("logits clipped",)
 TAKE_LOGITS = {"cross_entropy", "binary_cross_entropy_with_logits", "log_softmax"}
 CLIPS = {"relu", "relu_", "relu6"}
-# Calls that move values and leave each as it is.
+# Calls that move values without changing them.
 MOVES = {
     "view", "reshape", "flatten", "unflatten", "transpose", "permute", "movedim", "t", "squeeze", "unsqueeze",
     "contiguous", "clone", "__getitem__", "select", "narrow", "swapaxes", "float", "to",
@@ -32,8 +32,8 @@ def run(s: Subject) -> Iterator[Finding]:
             yield Finding(
                 "logits clipped",
                 WRONG,
-                f"The logits that {taking.name} is given come out of {clip.name}: none can be below 0, and "
-                "those at 0 get no gradient. Give it what the last linear layer returns.",
+                f"The logits for {taking.name} come from {clip.name}: none can be below 0, and those "
+                "at 0 get no gradient. Pass the output of the last linear layer instead.",
                 clip.place or taking.place,
                 clip.module,
                 lesson="05",
@@ -43,7 +43,7 @@ def run(s: Subject) -> Iterator[Finding]:
 
 
 def _clip(story: Story, tensor: Tensor) -> Call | None:
-    """The ReLU out of which a tensor comes, if on the way its values were only moved."""
+    """Return the ReLU that a tensor comes from, if its values were only moved since."""
     before = len(story.base)
     while (at := story.producer(tensor, before)) is not None:
         call = story.base[at[0]]

@@ -1,4 +1,4 @@
-"""Where values go and gradients do not: a graph that is cut between steps, or on a part of the way."""
+"""Values that pass on without a gradient: a graph that is cut between steps, or on some of the paths."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from rnncourse.auditing.tape import Call
 KINDS = ("no gradient", "gradient cut")
 CHOICES = ("argmax", "argmin", "topk", "argsort", "multinomial")
 DRAWS = ("normal", "poisson", "bernoulli", "_sample_dirichlet", "_standard_gamma", "rand", "randn")
-MOST = 4  # cuts that are tried, one forward pass each
+MAX_CUTS = 4  # one forward pass each
 
 
 def run(s: Subject) -> Iterator[Finding]:
@@ -34,7 +34,7 @@ def run(s: Subject) -> Iterator[Finding]:
         yield Finding(
             "no gradient",
             WRONG,
-            "No output has a gradient: nothing can be learnt from them.",
+            "No output has a gradient: the model can't learn from them.",
             call.place if call else None,
             call.module if call else "",
             by=f"Cut by {call.name}" if call else "",
@@ -46,7 +46,7 @@ def run(s: Subject) -> Iterator[Finding]:
 
 
 def _between_steps(s: Subject, call: Call | None) -> Iterator[Finding]:
-    """The last step's gradient at earlier steps, beside what a change there does."""
+    """Compare the last step's gradient at earlier steps with the effect of a change there."""
     ks = [k for k in (s.timed or s.pooled) if s.graph.outputs[k].requires_grad]
     if not ks:
         return
@@ -81,7 +81,7 @@ def _between_steps(s: Subject, call: Call | None) -> Iterator[Finding]:
             "gradient cut",
             WRONG,
             f"The last output depends on earlier steps ({value:.2g}), but has no gradient there "
-            f"(0; at its own step {own:.2g}): nothing is learnt across steps.",
+            f"(0; at its own step {own:.2g}): the model learns nothing across steps.",
             call.place if call else None,
             call.module if call else "",
             numbers={"unlawful": early_norm, "lawful": own, "value": value},
@@ -90,7 +90,7 @@ def _between_steps(s: Subject, call: Call | None) -> Iterator[Finding]:
         )
         return
     of, at_own = "the last output", "its own step"
-    if ks[0] not in s.in_step:  # pooled, or a decoder's: no step of the output is a step of the input
+    if ks[0] not in s.in_step:  # pooled, or a decoder's: its steps are not the input's steps
         of, at_own = "the last output" if s.timed else "the output", f"the last step of {s.inputs.main.name}"
     yield Finding(
         "gradient",
@@ -112,7 +112,7 @@ def _frozen(call: Call | None) -> Finding:
     return Finding(
         "gradient cut",
         QUESTION,
-        "No output has a gradient with respect to the input, though all depend on it. Is what comes first "
+        "No output has a gradient with respect to the input, though all depend on it. Are the first layers "
         "frozen?",
         call.place if call else None,
         call.module if call else "",
@@ -122,37 +122,37 @@ def _frozen(call: Call | None) -> Finding:
 
 
 def _in_part(s: Subject, cuts: list[tuple[int, Call]], recorded: Run) -> Iterator[Finding]:
-    """Move what comes out of a cut, and see whether an output that has a gradient moves with it.
+    """Change the result of a cut, and see whether an output that has a gradient changes with it.
 
-    What keeps a softmax from overflowing may be cut off: moved, it changes nothing.
+    The maximum that keeps a softmax from overflowing may be detached: changing it has no effect.
     """
     tried: set[object] = set()
     for number, call in cuts:
-        if (call.place, call.name) in tried or len(tried) == MOST:
+        if (call.place, call.name) in tried or len(tried) == MAX_CUTS:
             continue
         tried.add((call.place, call.name))
         s.made("gradient cut")
         if call.name in CHOICES:
-            text = f"The outputs read what {call.name} chooses, and no gradient passes a choice."
+            text = f"The outputs depend on a choice by {call.name}, which passes no gradient."
             change = None
         else:
             change = _change(s, number, recorded)
             if change is None:
                 continue
-            what = f"what {call.name} returns, and it has"
+            what = f"the result of {call.name}, which has"
             more = ""
             if call.name in DRAWS:
-                if _told_apart(s, call, recorded):
+                if _source_has_gradient(s, call, recorded):
                     continue
-                what, more = f"what {call.name} draws, and the draw has", " rsample() has one."
+                what, more = f"a draw by {call.name}, which has", " rsample() has one."
             text = (
-                f"The outputs depend on {what} no gradient: moved by a tenth of its size, it moves them by "
-                f"{change:.2g}; what it is made of learns nothing this way.{more}"
+                f"The outputs depend on {what} no gradient: changed by a tenth of its size, it changes them "
+                f"by {change:.2g}; what it is computed from learns nothing this way.{more}"
             )
         yield Finding(
             "gradient cut",
             QUESTION,
-            f"{text} Is this meant?",
+            f"{text} Is this intended?",
             call.place,
             call.module,
             numbers={} if change is None else {"value": change, "gradient": 0.0},
@@ -163,10 +163,10 @@ def _in_part(s: Subject, cuts: list[tuple[int, Call]], recorded: Run) -> Iterato
 
 
 def _change(s: Subject, number: int, recorded: Run) -> float | None:
-    """How much the outputs with a gradient change if a call's result is moved; None if they do not."""
+    """Return how much the outputs with a gradient change with a call's result; None if they do not."""
     try:
         run = s.probe.run(taps=True, record=True, moved=number)
-    except Exception:  # a value that the model refuses
+    except Exception:  # the model refuses such a value
         return None
     worst = 0.0
     for k in s.numeric:
@@ -177,8 +177,8 @@ def _change(s: Subject, number: int, recorded: Run) -> float | None:
     return worst or None
 
 
-def _told_apart(s: Subject, draw: Call, recorded: Run) -> bool:
-    """Whether the outputs have a gradient at what is drawn from, as log_prob of what was drawn has."""
+def _source_has_gradient(s: Subject, draw: Call, recorded: Run) -> bool:
+    """Return whether the outputs have a gradient at the distribution, as log_prob of the drawn value has."""
     memory = {arg.untyped_storage().data_ptr() for arg in draw.args if arg.requires_grad}
     sources = {
         id(result): result
@@ -198,7 +198,7 @@ def _told_apart(s: Subject, draw: Call, recorded: Run) -> bool:
 
 
 def _cuts(story: Story, outputs: list[torch.Tensor]) -> list[tuple[int, Call]]:
-    """The calls that read what hangs on the graph, change with it, and return what does not hang on it."""
+    """Return the calls whose arguments are in the graph and change, and whose changed result is not in it."""
     relevant = story.relevant(outputs)
     found = []
     for i, call in enumerate(story.base):
@@ -217,7 +217,7 @@ def _cuts(story: Story, outputs: list[torch.Tensor]) -> list[tuple[int, Call]]:
         ]
         if not any(moved):
             continue
-        if leaving or call.name in CHOICES:  # small changes need not change a choice
+        if leaving or call.name in CHOICES:  # a small change may leave a choice the same
             found.append((i, call))
             continue
         results = [r for r in call.results if r.dtype != torch.bool]
@@ -232,5 +232,5 @@ def _cuts(story: Story, outputs: list[torch.Tensor]) -> list[tuple[int, Call]]:
 
 
 def _harmless(call: Call) -> bool:
-    """Comparisons, and the numbers that keep a softmax from overflowing."""
+    """Return whether a call is a comparison or a test, through which no gradient is expected."""
     return call.name in ("eq", "ne", "gt", "lt", "ge", "le", "isnan", "isinf", "isfinite", "sign", "__bool__")

@@ -1,4 +1,4 @@
-"""NaN or inf in the outputs: in which row, at which step, and the call in which it begins."""
+"""NaN or inf in the outputs: the row, the step, and the call where it begins."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ KINDS = ("not finite",)
 
 
 def poisoned(tensor: Tensor) -> Tensor:
-    """NaN and +inf. A mask's -inf, and logits that it left at -inf, are meant."""
+    """Return where a tensor is NaN or +inf; a mask's -inf, and logits that it set to -inf, are intended."""
     if not tensor.is_floating_point():
         return torch.zeros_like(tensor, dtype=torch.bool)
     return torch.isnan(tensor) | (tensor == float("inf"))

@@ -1,4 +1,4 @@
-"""Outputs that read inputs of later steps, where they must not."""
+"""Outputs that read later inputs although they must not."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ def run(s: Subject) -> Iterator[Finding]:
     outputs = [k for k in s.timed if (s.layouts[k].T or 0) in (T - 1, T, T + 1) and s.layouts[k].T != 1]
     if not outputs or T < 2:
         if s.causal:
-            s.skip("the future (no output has a step for each step of the input)", *KINDS)
+            s.skip("reading the future (no output has a step for each step of the input)", *KINDS)
         return
     if s.causal:
         s.made("future read")
@@ -43,7 +43,9 @@ def run(s: Subject) -> Iterator[Finding]:
     effect_size, k, cut, row = worst
     if not s.causal:
         yield Finding(
-            "future read", FACT, f"Outputs depend on later inputs ({effect_size:.2g}): they read both ways."
+            "future read",
+            FACT,
+            f"Outputs depend on later inputs ({effect_size:.2g}), not only on earlier ones.",
         )
         return
     number = None if leaf == s.main_number else leaf
@@ -53,13 +55,13 @@ def run(s: Subject) -> Iterator[Finding]:
     at = blame.first_ahead(story, s.base.outputs[k], cut, sorted(sizes)) if story else None
     call, by = (None, "") if story is None or at is None else where_ahead_ends(story, at, sorted(sizes))
     if story and at is not None and call is story.base[at] and call.name == "embedding":
-        chosen = story.producer(call.args[0], at)  # of a loop, one step's tokens
+        chosen = story.producer(call.args[0], at)  # in a loop: one step's tokens
         call = call if chosen is None else story.base[chosen[0]]
         by = f"First by {call.name}"
     later = [s.effect(s.nudged(c, late=True, leaf=number), k)[:, c:] for c in cuts]
     own = max((float(effect.max()) for effect in later if effect.numel()), default=0.0)
     ahead = _how_far(s, k, leaf)
-    why = s.options.get("why causal", "causal=True was said")
+    why = s.options.get("why causal", "you passed causal=True")
     yield Finding(
         "future read",
         WRONG,
@@ -76,9 +78,9 @@ def run(s: Subject) -> Iterator[Finding]:
 
 
 def _through_integers(s: Subject, number: int, outputs: list[int]) -> Iterator[Finding]:
-    """Other tokens from a step on: what is computed of integers before, or beside, an embedding.
+    """Replace tokens from a step on, to find values computed from integers before or beside an embedding.
 
-    The usual disturbance is added where tokens are embedded, and numbers made of them stay as they are.
+    The usual disturbance is added to embeddings, so it does not reach numbers computed from the tokens.
     """
     T = s.inputs.leaves[number].T
     cut = T // 2
@@ -91,12 +93,12 @@ def _through_integers(s: Subject, number: int, outputs: list[int]) -> Iterator[F
     values = {n: v for n, v in values.items() if not torch.equal(v, s.inputs.leaves[n].value)}
     if not values:
         if not s.inputs.leaves[number].floating:
-            s.skip("the future through integers (there are no other tokens to exchange them for)")
+            s.skip("reading the future through integers (there are no other tokens to replace them by)")
         return
     try:
         run = s.probe.run(values=values, record=True)
-    except Exception as error:  # tokens that the model refuses
-        s.skip(f"the future through integers (other tokens raise {type(error).__name__})")
+    except Exception as error:  # the model refuses such tokens
+        s.skip(f"reading the future through integers (other tokens raise {type(error).__name__})")
         return
     for k in outputs:
         effect = s.effect(run, k)
@@ -108,12 +110,12 @@ def _through_integers(s: Subject, number: int, outputs: list[int]) -> Iterator[F
         at = blame.first_ahead(story, s.base.outputs[k], cut, sizes) if story else None
         call, by = (None, "") if story is None or at is None else where_ahead_ends(story, at, sizes)
         size, own = float(early.max()), float(later.max()) if later.numel() else 0.0
-        why = s.options.get("why causal", "causal=True was said")
+        why = s.options.get("why causal", "you passed causal=True")
         yield Finding(
             "future read",
             WRONG,
-            f"With other tokens from step {cut} on, the outputs before it change ({size:.2g}; from it on "
-            f"{own:.2g}): they read numbers that are computed from later tokens, but {why}.",
+            f"With other tokens from step {cut} on, earlier outputs change ({size:.2g}; later ones "
+            f"{own:.2g}): they read numbers computed from later tokens, but {why}.",
             call.place if call else None,
             call.module if call else "",
             row=s.number(int(early.amax(1).argmax())),
@@ -126,7 +128,7 @@ def _through_integers(s: Subject, number: int, outputs: list[int]) -> Iterator[F
 
 
 def other_tokens(leaf: Leaf, cut: int, real: Tensor | None) -> Tensor:
-    """The leaf with other tokens from step `cut` on, none of them padding, and where none was."""
+    """Return the leaf with other tokens from step `cut` on; padding stays, and none is added."""
     assert leaf.batch is not None
     assert leaf.time is not None
     value: Tensor = leaf.value.detach().clone()
@@ -135,7 +137,9 @@ def other_tokens(leaf: Leaf, cut: int, real: Tensor | None) -> Tensor:
     late = (torch.arange(leaf.T) >= cut).to(value.device).expand(rows.shape[:2])
     late = late if real is None else late & real.to(value.device)
     for feature in rows.unbind(2):
-        ends = feature[feature[:, -1] == feature[:, -2], -1]  # that rows end on it twice looks like padding
+        ends = feature[
+            feature[:, -1] == feature[:, -2], -1
+        ]  # a row that ends with the same token twice looks padded
         padding = {0, int(leaf.pad), *ends.tolist()}
         known = torch.tensor([v for v in feature.unique().tolist() if v not in padding])
         if len(known) < 2:
@@ -149,7 +153,7 @@ def other_tokens(leaf: Leaf, cut: int, real: Tensor | None) -> Tensor:
 
 
 def causal_leaf(s: Subject) -> int:
-    """The argument that must not be read ahead: the one that the target is a shift of, or the main one."""
+    """Return the argument that must not be read ahead: the one that the target shifts, or the main one."""
     if "shifted leaf" in s.options:
         return int(s.options["shifted leaf"])
     if s.timed and s.owners[s.timed[0]] != s.main_number:
@@ -179,7 +183,7 @@ def _how_far(s: Subject, k: int, leaf: int) -> str:
 
 
 def last_gradient(s: Subject) -> torch.Tensor | None:
-    """The norm of the gradient of the last output step at each input step, (T,)."""
+    """Return the norm of the last output step's gradient with respect to each input step, (T,)."""
     k = (s.timed or s.pooled or [None])[0]  # type: ignore[list-item]
     if k is None or not s.graph.outputs[k].requires_grad:
         return None

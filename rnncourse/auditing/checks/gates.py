@@ -1,4 +1,4 @@
-"""Gates that are shut or open at nearly every step, and units of a ReLU that never are active."""
+"""Gates that are shut or open at nearly every step, and ReLU units that are never active."""
 
 import warnings
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def _gates(s: Subject) -> Iterator[Finding]:
         share = {
             name: float(((value < NEAR) | (value > 1 - NEAR)).float().mean()) for name, value in whole.items()
         }
-        # f at 1 with i at 0 is a long memory, and may be how it starts; o has no reason to be there
+        # f at 1 with i at 0 is a long memory, perhaps the initial state; o has no reason to saturate
         judged = share.get("o", 0.0) if watched.plan.mode == "LSTM" else min(share.values())
         if max(judged, min(share.values())) > 0.5:
             name, worst = max(share.items(), key=lambda item: item[1])
@@ -69,7 +69,7 @@ def _gates(s: Subject) -> Iterator[Finding]:
 
 
 def _bounded(spec: Spec) -> frozenset[str]:
-    """The values of a module that a sigmoid or, of an RNN, tanh keeps within bounds."""
+    """Return the names of a module's values that a sigmoid, or in an RNN tanh, bounds."""
     if spec.kind == "RNN":
         return frozenset({"h"} if spec.nonlinearity == "tanh" else ())
     return SIGMOID & set(spec.letters)
@@ -95,7 +95,7 @@ def _dead(s: Subject) -> Iterator[Finding]:
                 "dead ReLU",
                 WRONG,
                 f"{100 * dead:.0f} % of the units of a ReLU are 0 in every row at every step: no gradient "
-                "passes them.",
+                "passes through them.",
                 call.place,
                 call.module,
                 numbers={"share": dead},

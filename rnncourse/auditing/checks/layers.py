@@ -1,4 +1,4 @@
-"""Of a stacked layer's h_n, the state of a lower layer is read, and that of the last layer not at all."""
+"""The state of a lower layer is read from a stacked layer's h_n, but the last layer's is not."""
 
 from collections.abc import Iterator
 
@@ -42,13 +42,13 @@ def run(s: Subject) -> Iterator[Finding]:
         place, by = _read_at(s, number, call)
         kind, name = type(call.module).__name__, call.name
         layers = getattr(call.module, "num_layers", 1)
-        told = "its last layer is never read." if not _any(output) else (
-            "the last layer's state never, though its output is read. Is this meant?")  # fmt: skip
+        unread = "never the last layer." if not _any(output) else (
+            "never that of the last layer, though its output is read. Is this intended?")  # fmt: skip
         yield Finding(
             "last layer unread",
             QUESTION if _any(output) else WRONG,
-            f"Of {kind} {name!r}, {layers} layers, the outputs read the state of layer {read // directions} "
-            f"alone, and {told} h_n has the layers along axis 0, the last at the end.",
+            f"The outputs read only the state of layer {read // directions} of {kind} {name!r}, which has "
+            f"{layers} layers, and {unread} h_n has the layers along axis 0, the last one at the end.",
             place,
             name,
             numbers={"layer": float(read // directions)},
@@ -63,7 +63,7 @@ def _any(gradient: Tensor | None) -> bool:
 
 
 def _read_at(s: Subject, number: int, call: RecurrentCall) -> tuple[Place | None, str]:
-    """The first call of the user's code that takes something of the layer's final state."""
+    """Return the first call in the user's code that reads a part of the layer's final state."""
     if number < len(s.base.recurrent):
         states = {end.untyped_storage().data_ptr() for end in s.base.recurrent[number].ends}
         for later in s.base.tape.calls:

@@ -1,4 +1,4 @@
-"""Padded steps that count in the loss."""
+"""Padded steps that contribute to the loss."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,12 +17,12 @@ def run(s: Subject) -> Iterator[Finding]:
 
 
 def _padding(s: Subject, target: Any) -> Iterator[Finding]:
-    """The share of the loss's gradient that lies on padded steps of the outputs."""
+    """Measure the share of the loss's gradient on padded steps of the outputs."""
     if s.real is None or bool(s.real.all()):
         return
     gradients = criterion.gradients(s, target)
     if gradients is None:
-        s.skip("the loss on padding (the outputs can't be cut off from the model)", *KINDS)
+        s.skip("the loss on padding (the outputs can't be detached from the model)", *KINDS)
         return
     if not any(gradient is not None and k in s.in_step for k, gradient in enumerate(gradients)):
         yield from _mean_over_padding(s, target)
@@ -39,8 +39,8 @@ def _padding(s: Subject, target: Any) -> Iterator[Finding]:
         yield Finding(
             "loss on padding",
             WRONG,
-            f"The loss counts padded steps: {100 * share:.0f} % of its gradient lies on them. Mask them, or "
-            "give them a target that is ignored.",
+            f"The loss counts padded steps: {100 * share:.0f} % of its gradient is there. Mask them, or "
+            "give them a target that the loss ignores.",
             *_where(s),
             numbers={"unlawful": on**0.5, "lawful": off**0.5},
             lesson="13",
@@ -69,8 +69,8 @@ def _mean_over_padding(s: Subject, target: Any) -> Iterator[Finding]:
         yield Finding(
             "loss on padding",
             WRONG,
-            f"With two more padded steps the loss goes from {now:.4g} to {more:.4g}: is its mean taken over "
-            "padded steps too?",
+            f"With two more padded steps the loss goes from {now:.4g} to {more:.4g}: does its mean "
+            "include padded steps?",
             *_where(s),
             numbers={"unlawful": more, "lawful": now},
             lesson="13",

@@ -1,4 +1,4 @@
-"""Which row of the target the loss compares with which row of the outputs, and what it does not read."""
+"""Which target row the loss compares with which output row, and what the loss does not read."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +24,7 @@ def run(s: Subject) -> Iterator[Finding]:
 
 
 def _unread(s: Subject, target: Any) -> Iterator[Finding]:
-    """A target, or an input that the outputs read, with which the loss does not change at all."""
+    """Find a target, or an input that the outputs read, on which the loss does not depend."""
     assert s.loss is not None
     now = float(s.loss[0].detach())
     if s.has("random in eval", "dropout in eval", "state kept", "not finite"):
@@ -36,7 +36,7 @@ def _unread(s: Subject, target: Any) -> Iterator[Finding]:
         effect = max(float(s.effect(run, k).max()) for k in range(len(s.base.outputs)))
         try:
             loss = float(s.probe.loss_of(run.returned, target)[0].detach())
-        except Exception:  # outputs that the loss does not take
+        except Exception:  # the loss refuses such outputs
             continue
         s.made("unread by the loss")
         if effect > 0 and loss == now and not _learns_from(s, run, target):
@@ -46,10 +46,12 @@ def _unread(s: Subject, target: Any) -> Iterator[Finding]:
     if goal is None or not isinstance(target, Tensor):
         return
     other = criterion.other_values(target, target)
-    if not criterion.loss_takes(s, other):  # values that some entries may not have: those of other rows
+    if not criterion.loss_takes(
+        s, other
+    ):  # some values are not allowed in some entries: use those of other rows
         other = target if goal.batch is None else target.roll(1, goal.batch)
     if other.equal(target) or not criterion.loss_takes(s, other):
-        s.skip("whether the loss reads the target (it takes no other one)", "unread by the loss")
+        s.skip("whether the loss reads the target (it accepts no other one)", "unread by the loss")
         return
     loss = float(s.probe.loss_of(s.base.returned, other)[0].detach())
     s.made("unread by the loss")
@@ -63,7 +65,7 @@ def _unread(s: Subject, target: Any) -> Iterator[Finding]:
 
 
 def _learns_from(s: Subject, run: Run, target: Any) -> bool:
-    """Whether the loss has a gradient at an output that changes; a large number in it may hide the change."""
+    """Return whether the loss has a gradient at an output that changes; rounding may hide the change."""
     gradients = criterion.gradients(s, target)
     if gradients is None:
         return True
@@ -81,7 +83,7 @@ def _ignores(s: Subject, what: str) -> Finding:
     return Finding(
         "unread by the loss",
         WRONG,
-        f"The loss does not depend on {what}: it is {float(s.loss[0].detach()):.4g} whatever that is.",
+        f"The loss does not depend on {what}: it stays {float(s.loss[0].detach()):.4g} for any values.",
         call.place if call else None,
         numbers={"unlawful": 0.0},
         by=by,
@@ -89,7 +91,7 @@ def _ignores(s: Subject, what: str) -> Finding:
 
 
 def _with_itself(call: Call) -> bool:
-    """Whether the two tensors that a call takes lie in the same memory: a product of z and z.t()."""
+    """Return whether a call's two tensors share their memory, as in a product of z and z.t()."""
     if len(call.args) < 2 or not call.args[0].is_floating_point():
         return False
     one, other = call.args[:2]
@@ -98,7 +100,7 @@ def _with_itself(call: Call) -> bool:
 
 
 def _pairs(s: Subject, target: Any) -> Iterator[Finding]:
-    """Change the target's row 0, and see which rows of the outputs get another gradient."""
+    """Change one row of the target, and see which rows of the outputs get a different gradient."""
     leaf = s.inputs.target
     if s.B < 2 or leaf is None or not isinstance(target, Tensor):
         yield from _coupled(s, target)
@@ -115,7 +117,7 @@ def _pairs(s: Subject, target: Any) -> Iterator[Finding]:
     for row, other in changed:
         try:
             second = criterion.gradients(s, other)
-        except Exception as error:  # a target that the loss does not take
+        except Exception as error:  # the loss refuses such a target
             s.skip(f"which target meets which output (the loss raises {type(error).__name__})", *KINDS[1:])
             return
         if second is None:
@@ -126,7 +128,7 @@ def _pairs(s: Subject, target: Any) -> Iterator[Finding]:
     coupled = list(_coupled(s, target))
     for row, rows in unlike:
         others = [r for r in rows.nonzero().flatten().tolist() if r != row]
-        # a loss that couples all rows moves them all, whichever target changes: that is asked about instead
+        # a loss that couples all rows changes all gradients: "loss couples rows" asks about it
         if others and (not coupled or not bool(rows[row]) or len(others) < s.B - 1):
             assert s.loss is not None
             call = criterion.comparing_call(s.loss[1])
@@ -146,8 +148,8 @@ def _pairs(s: Subject, target: Any) -> Iterator[Finding]:
 
 
 def _other_target(s: Subject, value: Tensor, batch: int | None) -> list[tuple[int, Tensor]] | None:
-    """The target with other values in one row, for the first and the last row."""
-    if batch is None:  # flattened, B * T: its first T entries are row 0's only if rows come first
+    """Return the target with other values in one row, once for the first and once for the last row."""
+    if batch is None:  # flattened to B * T: its first T entries are row 0's only if rows come first
         return _flat_target(s, value)
     found = []
     for row in (0, s.B - 1):
@@ -162,7 +164,7 @@ def _other_target(s: Subject, value: Tensor, batch: int | None) -> list[tuple[in
 
 
 def _flat_target(s: Subject, value: Tensor) -> list[tuple[int, Tensor]] | None:
-    """Of B * T entries: by the order in which the inputs lie, row 0's are the first T, or each B-th."""
+    """Change row 0 of a target of B * T entries: its first T, or every B-th if the inputs are time first."""
     if value.dim() == 0 or value.shape[0] != s.B * s.T:
         return None
     other = value.clone()
@@ -175,7 +177,7 @@ def _flat_target(s: Subject, value: Tensor) -> list[tuple[int, Tensor]] | None:
 
 
 def _coupled(s: Subject, target: Any) -> Iterator[Finding]:
-    """Whether the gradient at one row's outputs depends on another row's outputs."""
+    """Find a row whose gradient depends on another row's outputs."""
     if s.B < 2 or not s.numeric or s.has("target mispaired", "shapes broadcast"):
         return
     first = criterion.gradients(s, target)
@@ -201,7 +203,7 @@ def _coupled(s: Subject, target: Any) -> Iterator[Finding]:
         return
     try:
         second = criterion.gradients(s, target, move)
-    except Exception:  # outputs that the loss does not take
+    except Exception:  # the loss refuses such outputs
         return
     if second is None:
         return
@@ -213,8 +215,8 @@ def _coupled(s: Subject, target: Any) -> Iterator[Finding]:
         yield Finding(
             "loss couples rows",
             QUESTION,
-            f"The gradient of the loss at row {other} depends on the outputs of row {s.number(0)}: rows are "
-            "not simply added up. Is this meant, as in a contrastive loss?",
+            f"The gradient of the loss at row {other} depends on the outputs of row {s.number(0)}: the loss "
+            "is not a sum over rows. Is this intended, as in a contrastive loss?",
             row=other,
         )
 

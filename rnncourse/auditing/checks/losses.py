@@ -1,4 +1,4 @@
-"""What goes into the loss: probabilities, shapes that broadcast, outputs that a view tears apart."""
+"""The arguments of the loss: probabilities, shapes that broadcast, outputs torn apart by a view."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +18,7 @@ KINDS = ("probabilities", "shapes broadcast")
 
 def run(s: Subject) -> Iterator[Finding]:
     if s.probe.loss is None:
-        s.skip("the loss (give loss=)", *KINDS, "loss on padding", "target mispaired", "loss couples rows",
+        s.skip("the loss (pass loss=)", *KINDS, "loss on padding", "target mispaired", "loss couples rows",
                "unread by the loss")  # fmt: skip
         return
     target = criterion.target_of(s)
@@ -29,9 +29,9 @@ def run(s: Subject) -> Iterator[Finding]:
         s.skip(f"the loss (it raises {type(error).__name__}: {_first_line(error)})", *KINDS)
         return
     if not isinstance(loss, Tensor) or (loss.dim() > 0 and loss.numel() > 1):
-        s.skip("the loss (it returns no single number)", *KINDS)
+        s.skip("the loss (it does not return a single number)", *KINDS)
         return
-    yield from _fed(s, tape.calls)
+    yield from _inputs(s, tape.calls)
     yield from _broadcast(s, tape.calls)
     if not bool(torch.isfinite(loss)):
         yield Finding("not finite", WRONG, f"The loss is {float(loss.detach())}.", _last_place(tape.calls))
@@ -51,10 +51,10 @@ def _last_place(calls: list[Call]) -> Any:
     return next((call.place for call in reversed(calls) if call.place), None)
 
 
-# ---- what is fed
+# ---- inputs of the loss
 
 
-def _fed(s: Subject, calls: list[Call]) -> Iterator[Finding]:
+def _inputs(s: Subject, calls: list[Call]) -> Iterator[Finding]:
     for call in calls:
         if not call.before or not call.before[0].is_floating_point():
             continue
@@ -68,7 +68,7 @@ def _fed(s: Subject, calls: list[Call]) -> Iterator[Finding]:
             )
             if likely:
                 yield _probabilities(
-                    s, call, "probabilities", "it takes logits, and applies log_softmax itself"
+                    s, call, "probabilities", "it expects logits, and applies log_softmax itself"
                 )
                 return
         if call.name == "nll_loss" and given.dim() > 1 and given.shape[1] > 1:
@@ -78,16 +78,20 @@ def _fed(s: Subject, calls: list[Call]) -> Iterator[Finding]:
                     torch.allclose(given.sum(1), _one(given), atol=1e-4)
                 )
                 what = "probabilities" if positive else "logits"
-                yield _probabilities(s, call, what, "it takes log-probabilities, what log_softmax gives")
+                yield _probabilities(
+                    s, call, what, "it expects log-probabilities, as log_softmax returns them"
+                )
                 return
         if call.name in ("binary_cross_entropy_with_logits",) and _is_sigmoid(s, call.args[0], calls):
-            yield _probabilities(s, call, "probabilities", "it takes logits, and applies the sigmoid itself")
+            yield _probabilities(
+                s, call, "probabilities", "it expects logits, and applies the sigmoid itself"
+            )
             return
         if call.name == "ctc_loss" and given.dim() == 3:
             mass = torch.logsumexp(given.double(), 2)
             if float(mass.abs().max()) > 1e-3:
                 yield _probabilities(
-                    s, call, "numbers that are no log-probabilities", "it takes what log_softmax gives"
+                    s, call, "numbers that are not log-probabilities", "it expects the result of log_softmax"
                 )
                 return
 
@@ -111,7 +115,7 @@ def _probabilities(s: Subject, call: Call, what: str, why: str) -> Finding:
     )
     place = call.place or (soft.place if soft else None)
     by = f"By {call.name}" if call.place or not soft else f"They come from {soft.name}"
-    return Finding("probabilities", WRONG, f"{call.name} is given {what}: {why}.", place, by=by)
+    return Finding("probabilities", WRONG, f"{call.name} gets {what}: {why}.", place, by=by)
 
 
 def _broadcast(s: Subject, calls: list[Call]) -> Iterator[Finding]:
@@ -134,8 +138,8 @@ def _broadcast(s: Subject, calls: list[Call]) -> Iterator[Finding]:
             yield Finding(
                 "shapes broadcast",
                 WRONG,
-                f"{call.name} gets {tuple(one.shape)} and {tuple(other.shape)}, and compares each entry "
-                f"with every one: {tuple(out)}. Give both the same shape.",
+                f"{call.name} gets {tuple(one.shape)} and {tuple(other.shape)}, and compares every entry "
+                f"with every other: {tuple(out)}. Give both the same shape.",
                 place,
                 numbers={"entries": float(size)},
                 lesson="03",
@@ -145,7 +149,7 @@ def _broadcast(s: Subject, calls: list[Call]) -> Iterator[Finding]:
 
 
 def _made(s: Subject, tensor: Tensor) -> tuple[Place | None, str]:
-    """The line in the model that made an output of these values, where the loss has no line of the user's."""
+    """Return the model's line that made an output of these values, for a loss without a line of its own."""
     for k, out in enumerate(s.base.outputs):
         if out.shape == tensor.shape and torch.equal(out.detach(), tensor):
             at = Story(s.base.tape.calls, []).producer(out, len(s.base.tape.calls))
@@ -155,7 +159,7 @@ def _made(s: Subject, tensor: Tensor) -> tuple[Place | None, str]:
 
 
 def _torn(s: Subject, target: Any, tape: Tape) -> Iterator[Finding]:
-    """A view in the loss that tears a step's outputs apart, as (B, T, C) viewed as (B, C, T)."""
+    """Find a view in the loss that tears a step's outputs apart, such as (B, T, C) viewed as (B, C, T)."""
     if s.has("steps torn"):
         return
     for k in s.timed:
@@ -170,7 +174,7 @@ def _torn(s: Subject, target: Any, tape: Tape) -> Iterator[Finding]:
             try:
                 _, other = s.probe.loss_of(criterion.again(s, others), target, record=True)
                 story = Story.of(tape, [other])
-            except Exception:  # outputs that can't be replaced, or that the loss does not take
+            except Exception:  # outputs that can't be replaced, or that the loss refuses
                 return
             torn = torn_views([(cut, story)], T)[0] if story else []
             call = story.base[torn[0]] if story and torn else None
@@ -178,9 +182,9 @@ def _torn(s: Subject, target: Any, tape: Tape) -> Iterator[Finding]:
                 yield Finding(
                     "steps torn",
                     WRONG,
-                    f"In the loss a step's outputs are torn apart: from {tuple(call.before[0].shape)} to "
-                    f"{tuple(call.after[0].shape)} each step gets entries of several. To exchange axes, "
-                    "transpose.",
+                    f"In the loss, a step's outputs are torn apart: from {tuple(call.before[0].shape)} to "
+                    f"{tuple(call.after[0].shape)} each step gets entries of several steps. To exchange "
+                    "axes, use transpose.",
                     call.place,
                     numbers={"T": float(T)},
                     lesson="03",

@@ -1,4 +1,4 @@
-"""State that outlives a call: with its graph, so that a second backward pass fails or grows; or detached."""
+"""A state that outlives a call, with its graph, so that the next backward fails or grows, or detached."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -37,8 +37,9 @@ def run(s: Subject) -> Iterator[Finding]:
         yield Finding(
             "state kept",
             WRONG,
-            f"{name} keeps its graph from one call to the next: the next call's outputs have gradients with "
-            "respect to it, so backward goes into the last batch, fails, or grows without end. Detach it.",
+            f"{name} keeps its graph from one call to the next: the next call's outputs have a gradient with "
+            "respect to it, so backward reaches into the previous batch, and fails or takes ever longer. "
+            "Detach it.",
             place,
             numbers={"unlawful": change},
             lesson="14",
@@ -50,7 +51,7 @@ def run(s: Subject) -> Iterator[Finding]:
             "state kept",
             QUESTION,
             f"{what} is kept from one call to the next, without its graph: the same call made twice gives "
-            f"outputs that differ by {change:.2g}. Is this meant, and reset where a new sequence begins?",
+            f"outputs that differ by {change:.2g}. Is this intended, and is it reset for each new sequence?",
             place,
             numbers={"unlawful": change},
             lesson="14",
@@ -60,7 +61,7 @@ def run(s: Subject) -> Iterator[Finding]:
 
 
 def _carried(outputs: list[Tensor], left: list[Tensor]) -> Tensor | None:
-    """A tensor left by the first call that the second call's outputs have a gradient with respect to."""
+    """Return a tensor left by the first call that the second call's outputs have a gradient for."""
     total = sum((out.sum() for out in outputs if out.requires_grad), start=torch.zeros(()))
     wanted = [value for value in left if value.requires_grad and value.grad_fn is not None]
     if not wanted or not total.requires_grad:

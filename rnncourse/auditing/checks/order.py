@@ -1,4 +1,4 @@
-"""The steps as a recurrent layer gets them: backward and not put back, or as its features."""
+"""The steps that a recurrent layer gets: reversed without being reversed back, or as its features."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from rnncourse.auditing.views import begin
 from rnncourse.spec import Layer
 
 KINDS = ("steps reversed", "time as features")
-# Calls that put entries of the same index together.
+# Calls that combine entries of the same index.
 JOINS = {
     "add", "__add__", "__radd__", "add_", "__iadd__", "sub", "__sub__", "mul", "__mul__", "cat", "concat",
     "stack", "where", "lerp", "maximum", "minimum",
@@ -22,7 +22,7 @@ JOINS = {
 def run(s: Subject) -> Iterator[Finding]:
     if s.T < 3 or not s.numeric or s.has("batch as time", "batch mixed", "steps torn"):
         return
-    cut = s.T // 2 if s.T % 2 else s.T // 2 - 1  # not the middle: turned round it must look different
+    cut = s.T // 2 if s.T % 2 else s.T // 2 - 1  # not the middle: reversed it must look different
     story = s.story(s.nudged(cut, late=True, record=True))
     if story is None:
         return
@@ -46,8 +46,8 @@ def run(s: Subject) -> Iterator[Finding]:
             yield Finding(
                 "steps reversed",
                 WRONG,
-                f"{call.name} gets the steps in reversed order, and what it gives is not reversed back: the "
-                f"output at step t reads it at its step t, which stands for step {s.T} - 1 - t.",
+                f"{call.name} gets the steps in reversed order, but its output is not reversed back: the "
+                f"model's output at step t reads its entry t, which belongs to step {s.T} - 1 - t.",
                 call.place,
                 call.module,
                 lesson="12",
@@ -58,10 +58,10 @@ def run(s: Subject) -> Iterator[Finding]:
 
 
 def _reversed_branch(s: Subject, late: Story, cut: int) -> Iterator[Finding]:
-    """A branch that went over the reversed steps, put together with one that did not, index by index.
+    """Find a branch over the reversed steps that is combined, index by index, with one in forward order.
 
-    Its entry i has read the last i steps. So steps before the cut reach its entries from T - cut on alone;
-    turned back they would reach the first ones.
+    Its entry i has read the last i steps. So steps before the cut reach only its entries from T - cut on;
+    reversed back they would reach the first ones.
     """
     if not s.base.recurrent:
         return
@@ -76,18 +76,18 @@ def _reversed_branch(s: Subject, late: Story, cut: int) -> Iterator[Finding]:
             yield Finding(
                 "steps reversed",
                 WRONG,
-                f"{call.name} puts together two branches, one over the steps and one over the reversed "
-                f"steps, which is not reversed back: its entry t stands for step {s.T} - 1 - t.",
+                f"{call.name} combines two branches, one over the steps and one over the reversed steps, "
+                f"which is not reversed back: its entry t belongs to step {s.T} - 1 - t.",
                 call.place,
                 call.module,
                 lesson="12",
-                by=f"Put together by {call.name}",
+                by=f"Combined by {call.name}",
             )
             return
 
 
 def _all_along(late: Story, i: int, T: int, cut: int) -> tuple[int, int] | None:
-    """Which argument of a call changes as a whole while another changes late alone; and the axis of steps."""
+    """Return which argument of a call changes at all steps while another changes only late; and the axis."""
     call = late.base[i]
     if call.name not in JOINS or len(call.args) < 2:
         return None
@@ -105,7 +105,7 @@ def _as_features(call: Call, shape: tuple[int, ...]) -> Finding:
         "time as features",
         QUESTION,
         f"{call.name} gets the steps as its features: time is the last axis of its input {shape}. Is this "
-        "meant?",
+        "intended?",
         call.place,
         call.module,
         lesson="03",
@@ -114,7 +114,7 @@ def _as_features(call: Call, shape: tuple[int, ...]) -> Finding:
 
 
 def _read_in_place(s: Subject, number: int) -> bool:
-    """Whether the output at a step reads the layer's output at the step of the same number alone."""
+    """Return whether the output at a step reads only the layer's output at the step with the same number."""
     ks = [k for k in s.timed if s.layouts[k].T == s.T and s.graph.outputs[k].requires_grad]
     if not ks or number >= len(s.graph.recurrent):
         return False

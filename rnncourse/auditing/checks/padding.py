@@ -1,4 +1,4 @@
-"""Padding that reaches outputs at real steps: by other padding, by more of it, by none."""
+"""Padding that reaches outputs at real steps, found with different padding, more of it, and none."""
 
 from collections.abc import Iterator
 
@@ -18,18 +18,18 @@ KINDS = ("padding read",)
 def run(s: Subject) -> Iterator[Finding]:
     real = s.real
     if real is None or s.inputs.lengths is None:
-        s.skip("padding (give lengths=)", *KINDS)
+        s.skip("padding (pass lengths=)", *KINDS)
         return
     if bool(real.all()) or not s.numeric:
         s.skip("padding (no row is shorter than the batch)", *KINDS)
         return
     other = None if s.inputs.main.packed else _disturbed(s, real)
     by_value = None if other is None else _worst(s, other, real, s.base)
-    by_chance = s.has("random in eval", "dropout in eval")  # other shapes draw other numbers
+    by_chance = s.has("random in eval", "dropout in eval")  # other shapes draw different random numbers
     alone = None if by_chance else _alone(s)
     more = None if by_chance or s.inputs.main.packed else _more(s)
     if (other, alone, more) == (None, None, None):
-        s.skip("padding (the model takes it neither changed nor cut off nor longer)", *KINDS)
+        s.skip("padding (the model accepts no changed, shortened or extended padding)", *KINDS)
         return
     s.made("padding read")
     real_effects = [e for e in (alone, more) if e is not None]
@@ -45,8 +45,8 @@ def run(s: Subject) -> Iterator[Finding]:
         yield Finding(
             "padding read",
             QUESTION,
-            f"Outputs at real steps read padded inputs ({by_value[0]:.2g}), though with the padding as it "
-            "is here nothing changes. Is padding always this value?",
+            f"Outputs at real steps read padded inputs ({by_value[0]:.2g}), though this padding's values "
+            "have no effect. Is padding always this value?",
             row=s.number(by_value[1]),
             step=by_value[2],
             numbers={"unlawful": by_value[0]},
@@ -59,7 +59,7 @@ def run(s: Subject) -> Iterator[Finding]:
     if not noisy and not s.has("rows reordered", "batch mixed"):
         other_row = alone[1] if alone is not None and alone[0] > alone[3] else row
         call = first_unlike(s, row) or first_unlike(s, other_row)
-        by = "The first difference is made by"
+        by = "First different result from"
     inverted = inverted_mask(s)
     call, by = (inverted, "Masked by") if inverted else (call, by)
     length, row = int(s.inputs.lengths[row]), s.number(row)
@@ -73,7 +73,7 @@ def run(s: Subject) -> Iterator[Finding]:
         "padding read",
         WRONG,
         f"{text} (their size {lawful:.2g}).{_unread_lengths(s)}"
-        + (" The mask is the wrong way round: it hides the real steps." if inverted else ""),
+        + (" The mask is inverted: it hides the real steps." if inverted else ""),
         call.place if call else None,
         call.module if call else "",
         row=row,
@@ -85,7 +85,7 @@ def run(s: Subject) -> Iterator[Finding]:
 
 
 def _unread_lengths(s: Subject) -> str:
-    """The reason, if the lengths are an argument and change nothing; it then needs no finding of its own."""
+    """Return the reason if the lengths are an unread argument, and remove its separate finding."""
     name = s.options.get("unread lengths")
     if not name:
         return ""
@@ -93,13 +93,13 @@ def _unread_lengths(s: Subject) -> str:
     return f" No output depends on {name}."
 
 
-Effect = tuple[float, int, int, float]  # the largest, its row and step, what is allowed
+Effect = tuple[float, int, int, float]  # the largest effect, its row and step, the tolerance
 
 
 def _disturbed(s: Subject, real: Tensor) -> Run | None:
     try:
         return s.disturb(s.steps(~real))
-    except Exception:  # values that the model refuses
+    except Exception:  # the model refuses such values
         return None
 
 
@@ -132,13 +132,13 @@ def _at_real(real: Tensor, T_out: int) -> Tensor:
 
 
 def _scaled(s: Subject, T_out: int) -> Tensor:
-    """How many of the output's fewer steps read real steps only, about: their share, less one."""
+    """Estimate how many steps of a shorter output read only real steps: their share, less one."""
     assert s.inputs.lengths is not None
     return (s.inputs.lengths * T_out // s.T - 1).clamp(min=0)
 
 
 def _alone(s: Subject) -> Effect | None:
-    """The shortest rows, each alone and cut to its length."""
+    """Compare the shortest rows with the same rows alone, cut to their lengths."""
     assert s.inputs.lengths is not None
     worst: Effect | None = None
     short = [row for row in s.inputs.lengths.argsort().tolist() if 0 < s.inputs.lengths[row] < s.T][:2]
@@ -146,7 +146,7 @@ def _alone(s: Subject) -> Effect | None:
         length = int(s.inputs.lengths[row])
         try:
             run = s.probe.run(inputs=s.inputs.rows([row]).shorter(s.T - length, all_inputs=False))
-        except Exception:  # a model that wants its batch or its steps as they are
+        except Exception:  # a model with a fixed batch size or number of steps
             continue
         if len(run.outputs) != len(s.base.outputs):
             continue
@@ -163,7 +163,7 @@ def _alone(s: Subject) -> Effect | None:
             ]
             if alone.shape[0] != 1:
                 continue
-            # other axes of time may be in it, as in attention: what both have is compared
+            # it may have further time axes, as in attention: compare the entries that both have
             cut = [min(a, b) for a, b in zip(alone.shape, whole.shape, strict=True)]
             if layout.T is not None and s.owners[k] == s.main_number and abs(layout.T - s.T) > 1:
                 at = layout.time if layout.time is not None else 1
@@ -180,7 +180,7 @@ def _alone(s: Subject) -> Effect | None:
 
 
 def _more(s: Subject) -> Effect | None:
-    """Two more padded steps at the end of each row."""
+    """Add two padded steps to the end of each row."""
     assert s.real is not None
     try:
         run = s.probe.run(inputs=s.inputs.longer(2))
@@ -207,7 +207,7 @@ def _more(s: Subject) -> Effect | None:
 
 
 def _makes_a_mask(s: Subject, run: Run | None) -> bool:
-    """Whether a mask is made of the inputs, as `x.abs().sum(-1) != 0`: then other values are not padding."""
+    """Return whether a mask is computed from the inputs' values, as in `x.abs().sum(-1) != 0`."""
     if run is None:
         return False
     story = s.story(s.disturb(s.steps(~s.real), record=True)) if s.real is not None else None
@@ -221,7 +221,7 @@ def _makes_a_mask(s: Subject, run: Run | None) -> bool:
 
 
 def _first(s: Subject, run: Run, real: Tensor) -> Call | None:
-    """The first call whose result at real steps, or without steps, depends on padded ones."""
+    """Return the first call whose result, at real steps or without a time axis, depends on padded steps."""
     story = s.story(s.disturb(s.steps(~real), record=True))
     if story is None:
         return None
@@ -237,14 +237,14 @@ def _first(s: Subject, run: Run, real: Tensor) -> Call | None:
     call = story.base[at[0]] if at else None
     cells = [c for c in story.base if c.function is None]
     if call is not None and call.function is not None and len(cells) == s.T:
-        # of a loop over steps: what is looked up for a step has no axis of steps, and may be padded
+        # in a loop over steps: a step's own values have no time axis, and may be padding
         short = int(real.sum(1).min())
         return cells[short] if short < len(cells) else call
     return call
 
 
 def _only_padded(mask: Tensor, real: Tensor, sizes: tuple[int, int]) -> bool:
-    """Whether, by axes (B, T) or one of B * T, changed entries lie at padded steps alone."""
+    """Return whether only entries at padded steps changed, for axes (B, T) or one axis of B * T."""
     B, T = sizes
     for a in range(mask.dim()):
         if mask.shape[a] == B * T:
@@ -254,7 +254,7 @@ def _only_padded(mask: Tensor, real: Tensor, sizes: tuple[int, int]) -> bool:
         for b in range(mask.dim()):
             if a == b or mask.shape[a] != B:
                 continue
-            more = mask.shape[b] - T  # 1 if a token is put before or behind each row
+            more = mask.shape[b] - T  # 1 if a token is added before or after each row
             if more not in (0, 1):
                 continue
             changed = mask.movedim((a, b), (0, 1)).reshape(B, T + more, -1).any(2)

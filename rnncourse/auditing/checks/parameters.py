@@ -1,4 +1,4 @@
-"""Parameters that do not learn: never registered, no gradient, zero gradient, a start at zero that stays."""
+"""Parameters that do not learn: not registered, no gradient, zero gradient, stuck at an initial zero."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -27,7 +27,9 @@ def run(s: Subject) -> Iterator[Finding]:
     learning = {name: p for name, p in parameters.items() if p.requires_grad}
     frozen = len(parameters) - len(learning)
     if not learning:
-        yield Finding("frozen", QUESTION, "All parameters are frozen: none has requires_grad. Is this meant?")
+        yield Finding(
+            "frozen", QUESTION, "All parameters are frozen: none has requires_grad=True. Is this intended?"
+        )
         return
     if frozen:
         yield _frozen(s, [name for name, p in parameters.items() if not p.requires_grad], len(parameters))
@@ -55,7 +57,7 @@ def run(s: Subject) -> Iterator[Finding]:
 
 
 def _trained(s: Subject) -> tuple[Any, Tensor | None]:
-    """A run in train mode, and its loss: all outputs, weighted at random, and the loss that was given."""
+    """Return a run in train mode, and a random weighting of its outputs, or if that is none, the loss."""
     try:
         found = s.probe.run(train=True)
     except Exception as error:
@@ -72,13 +74,13 @@ def _trained(s: Subject) -> tuple[Any, Tensor | None]:
 
 
 def _unread_by_loss(s: Subject, run_: Any, missing: list[str], learning: Mapping[str, Tensor]) -> list[str]:
-    """Of the parameters that no output hangs on, those that the loss has no gradient for: a CRF's has."""
+    """Return those of the missing parameters that get no gradient from the loss either; a CRF's get one."""
     if not missing or s.probe.loss is None:
         return missing
     try:
         loss, _ = s.probe.loss_of(run_.returned, criterion.target_of(s))
         found = s.probe.gradients(loss, [learning[name] for name in missing], keep=True)
-    except Exception:  # a loss that does not take these outputs, or that has no gradient
+    except Exception:  # the loss refuses these outputs, or has no gradient
         return missing
     return [name for name, gradient in zip(missing, found, strict=True) if gradient is None]
 
@@ -87,7 +89,7 @@ def _unread_by_loss(s: Subject, run_: Any, missing: list[str], learning: Mapping
 
 
 def _unregistered(s: Subject) -> Iterator[Finding]:
-    """Modules and parameters in a plain list, tuple or dict, which model.parameters() does not see."""
+    """Find modules and parameters in a plain list, tuple or dict, which model.parameters() does not see."""
     known = {id(p) for p in s.model.parameters()}
     for name, module in s.probe.modules.items():
         for key, value in vars(module).items():
@@ -106,7 +108,7 @@ def _unregistered(s: Subject) -> Iterator[Finding]:
                     "unregistered",
                     WRONG,
                     f"{path} holds {count} weights in {what}, where model.parameters() does not see them: "
-                    f"no optimizer trains them, no state_dict has them. Use {better}.",
+                    f"no optimizer trains them, and no state_dict saves them. Use {better}.",
                     place_of(s, path),
                     name,
                     numbers={"weights": float(count)},
@@ -131,7 +133,7 @@ def _parameters_in(value: Any, depth: int) -> Iterator[Tensor]:
 
 
 def _foreign(s: Subject, total: Tensor, parameters: Mapping[str, Tensor]) -> Iterator[Finding]:
-    """Leaves of the graph that want a gradient and are no parameters of the model."""
+    """Find leaves of the graph that require a gradient but are not parameters of the model."""
     known = {id(p) for p in parameters.values()}
     seen: set[Any] = set()
     waiting = [total.grad_fn]
@@ -148,8 +150,8 @@ def _foreign(s: Subject, total: Tensor, parameters: Mapping[str, Tensor]) -> Ite
             yield Finding(
                 "unregistered",
                 WRONG,
-                f"A tensor {tuple(leaf.shape)} has a gradient and is no parameter of the model: no "
-                "optimizer trains it. Is it made anew in each call, or kept outside of the model?",
+                f"A tensor {tuple(leaf.shape)} has a gradient but is not a parameter of the model, so no "
+                "optimizer trains it. Is it created in each call, or stored outside the model?",
                 call.place if call else None,
                 call.module if call else "",
                 lesson="15",
@@ -164,7 +166,7 @@ def _is_loose(arg: Tensor, leaf: Tensor, known: set[int]) -> bool:
 
 
 def _nan_source(s: Subject, total: Tensor) -> tuple[Any, str]:
-    """The line of the first function whose gradient has NaN, by autograd's own anomaly mode."""
+    """Return the line of the first function whose gradient has NaN, found with autograd's anomaly mode."""
     recorded = s.probe.run(train=True, record=True)
     again = s.summed(recorded)
     if again is None:
@@ -205,7 +207,7 @@ def _missing(s: Subject, run: Any, missing: list[str], learning: Mapping[str, Te
         (
             WRONG,
             [n for n in missing if id(learning[n]) in used],
-            "they are used, and what they give does not reach an output, or its graph is cut",
+            "they are used, but their results do not reach an output, or the graph is cut",
         ),
         (QUESTION, [n for n in missing if id(learning[n]) in frozen - used], "they run under no_grad"),
         (QUESTION, [n for n in missing if id(learning[n]) not in used | frozen], "no call uses them"),
@@ -214,13 +216,13 @@ def _missing(s: Subject, run: Any, missing: list[str], learning: Mapping[str, Te
             them = "parameter gets" if len(names) == 1 else "parameters get"
             told = any(
                 f.kind == "gradient cut" and f.level == WRONG for f in s.found
-            )  # then this follows from it
+            )  # this finding follows from it
             yield Finding(
                 "parameter without gradient" if told else "gradient cut",
                 WRONG,
                 f"{len(names)} {them} no gradient from any output{or_loss}: {', '.join(names[:3])}"
                 + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-                + f". Values pass {call.name}, the gradient does not.",
+                + f". Values pass through {call.name}, gradients do not.",
                 call.place,
                 names[0].rpartition(".")[0],
                 numbers={"count": float(len(names))},
@@ -234,7 +236,7 @@ def _missing(s: Subject, run: Any, missing: list[str], learning: Mapping[str, Te
                 "parameter without gradient",
                 level,
                 f"{len(names)} {them} no gradient from any output{or_loss}: {shown} ({why})."
-                + (" Is this meant?" if level == QUESTION else ""),
+                + (" Is this intended?" if level == QUESTION else ""),
                 module=names[0].rpartition(".")[0],
                 numbers={"count": float(len(names))},
                 lesson="15",
@@ -242,7 +244,7 @@ def _missing(s: Subject, run: Any, missing: list[str], learning: Mapping[str, Te
 
 
 def _cut_off(s: Subject, parameters: list[Tensor]) -> Call | None:
-    """The call that lets values pass and no gradient, and that hangs on one of these parameters."""
+    """Return the call that passes values but no gradient and depends on one of these parameters."""
     wanted = {id(p) for p in parameters}
     for call in s.cuts:
         if any(arg.requires_grad and wanted & _leaves_of(arg) for arg in call.args):
@@ -251,7 +253,7 @@ def _cut_off(s: Subject, parameters: list[Tensor]) -> Call | None:
 
 
 def _leaves_of(tensor: Tensor) -> set[int]:
-    """The ids of the leaves of the graph that a tensor hangs on."""
+    """Return the ids of the leaves of the graph that a tensor depends on."""
     seen: set[Any] = set()
     waiting, found = [tensor.grad_fn], {id(tensor)}
     while waiting:
@@ -267,7 +269,7 @@ def _leaves_of(tensor: Tensor) -> set[int]:
 
 
 def _frozen(s: Subject, names: list[str], count: int) -> Finding:
-    """Frozen parameters: a fact; of an embedding that other parameters learn with, a question."""
+    """Report frozen parameters: a fact, or a question if only embeddings are frozen."""
     shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     embeddings = [(name, m) for name, m in s.probe.modules.items() if isinstance(m, nn.Embedding)]
     tables = [name for name, m in embeddings if not m.weight.requires_grad]
@@ -278,7 +280,7 @@ def _frozen(s: Subject, names: list[str], count: int) -> Finding:
     return Finding(
         "frozen",
         QUESTION,
-        f"{shown} is frozen. Is this meant? nn.Embedding.from_pretrained freezes by default: say "
+        f"{shown} is frozen. Is this intended? nn.Embedding.from_pretrained freezes by default: pass "
         "freeze=False to train it.",
         place,
         tables[0],
@@ -293,7 +295,9 @@ def _zero(s: Subject, zero: list[str], found: dict[str, Tensor | None]) -> Itera
         return
     if len(zero) < len([g for g in found.values() if g is not None]) and _moves_later(s, zero, found):
         names = ", ".join(zero[:3])
-        yield Finding("zero start", FACT, f"{names}: gradient 0 now, no longer after a step.", lesson="15")
+        yield Finding(
+            "zero start", FACT, f"{names}: the gradient is 0 now, but not after a step.", lesson="15"
+        )
         return
     names = ", ".join(zero[:3]) + (f" and {len(zero) - 3} more" if len(zero) > 3 else "")
     values = dict(s.model.named_parameters())
@@ -306,9 +310,9 @@ def _zero(s: Subject, zero: list[str], found: dict[str, Tensor | None]) -> Itera
     kind = "zero start" if still else (
         "parameter without gradient")  # fmt: skip
     why = (
-        "they start at zero, and nothing moves them"
+        "they start at zero and stay there"
         if kind == "zero start"
-        else "also after a step of all others"
+        else "even after a step of all other parameters"
     )
     yield Finding(
         kind,
@@ -321,7 +325,7 @@ def _zero(s: Subject, zero: list[str], found: dict[str, Tensor | None]) -> Itera
 
 
 def _may_be_zero(s: Subject, name: str) -> bool:
-    """Rows of an embedding that this batch lacks, and W_hh where the state has been zero all along."""
+    """Return whether a zero gradient is normal: W_hh if the state was always zero, a cancelled bias."""
     if "weight_hh" in name or "weight_hr" in name:
         owner = name.rpartition(".")[0]
         return all(
@@ -332,13 +336,13 @@ def _may_be_zero(s: Subject, name: str) -> bool:
         )
     module = s.probe.modules.get(name.rpartition(".")[0])
     if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear) and name.endswith("bias"):
-        # a norm or a softmax after it takes a bias out, up to rounding
+        # a normalisation or softmax after it cancels a bias, up to rounding
         return True
     return isinstance(module, nn.MultiheadAttention) and "bias" in name
 
 
 def _moves_later(s: Subject, zero: list[str], found: dict[str, Tensor | None]) -> bool:
-    """Whether the gradient is not zero after steps along the others' gradients; weights are put back."""
+    """Return whether the gradient becomes nonzero after steps of the other parameters; then restore them."""
     values = {name: p for name, p in s.model.named_parameters() if found.get(name) is not None}
     saved = {name: p.data.clone() for name, p in values.items()}
     try:

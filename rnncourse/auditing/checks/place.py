@@ -1,4 +1,4 @@
-"""A row's output that depends on where in the batch the row stands: positions counted over the wrong axis."""
+"""Outputs that depend on a row's place in the batch: positions counted over the wrong axis."""
 
 from collections.abc import Iterator
 
@@ -21,11 +21,11 @@ def run(s: Subject) -> Iterator[Finding]:
     unknown = any(isinstance(leaf.value, Tensor) and leaf.batch is None for leaf in s.inputs.leaves)
     backward = list(range(s.B))[::-1]
     if unknown or not s.takes_fewer_rows:
-        s.skip("whether a row's place in the batch matters (the batch can't be turned round)", *KINDS)
+        s.skip("whether a row's place in the batch matters (the batch's order can't be reversed)", *KINDS)
         return
     try:
         turned = s.probe.run(inputs=s.inputs.rows(backward))
-    except Exception:  # rows that must come sorted by their length
+    except Exception:  # rows that must be sorted by length
         s.skip("whether a row's place in the batch matters (the model refuses other orders)", *KINDS)
         return
     s.made("place in batch")
@@ -42,8 +42,8 @@ def run(s: Subject) -> Iterator[Finding]:
             yield Finding(
                 "place in batch",
                 WRONG,
-                f"The output of row {s.number(row)} depends on where in the batch the row stands: with the "
-                f"batch turned round it is another by {float(gap.max()):.2g} (its size {s.size(k):.2g}).",
+                f"The output of row {s.number(row)} depends on the row's place in the batch: in a reversed "
+                f"batch it differs by {float(gap.max()):.2g} (its size {s.size(k):.2g}).",
                 call.place if call else None,
                 call.module if call else "",
                 row=s.number(row),
@@ -55,7 +55,7 @@ def run(s: Subject) -> Iterator[Finding]:
 
 
 def _first(s: Subject, k: int, backward: list[int]) -> Call | None:
-    """The first call whose result is not turned round with its arguments."""
+    """Return the first call whose result is not reversed along with its arguments."""
     turned = s.probe.run(inputs=s.inputs.rows(backward), record=True)
     story = Story.of(s.base.tape, [turned.tape])
     if story is None:
@@ -90,7 +90,7 @@ def _is_turned(a: Tensor, b: Tensor, B: int) -> bool:
     for axis in range(a.dim()):
         if a.shape[axis] % B:
             continue
-        for inner in (True, False):  # B * n entries, rows outside or inside
+        for inner in (True, False):  # B * n entries, with rows as the outer or inner axis
             parts = a.unflatten(axis, (B, -1) if inner else (-1, B)).flip(axis if inner else axis + 1)
             if torch.allclose(parts.flatten(axis, axis + 1), b, rtol=1e-4, atol=atol):
                 return True

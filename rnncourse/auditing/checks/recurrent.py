@@ -1,4 +1,4 @@
-"""What goes into a recurrent layer as its state, and what is read of what comes out."""
+"""The states that a recurrent layer gets, and the parts of its results that are read."""
 
 from collections.abc import Iterator
 
@@ -21,7 +21,7 @@ def run(s: Subject) -> Iterator[Finding]:
 
 
 def _exchanged(s: Subject) -> Iterator[Finding]:
-    """By value: a state h_0 that is an earlier c_n, a state c_0 that is an earlier h_n."""
+    """Find by value a state h_0 that is an earlier c_n, or a state c_0 that is an earlier h_n."""
     ends: list[tuple[Tensor, Tensor]] = []
     for call in s.base.recurrent:
         if len(call.ends) == 2:
@@ -37,7 +37,7 @@ def _exchanged(s: Subject) -> Iterator[Finding]:
                     yield Finding(
                         "h and c exchanged",
                         level,
-                        f"{type(call.module).__name__} {call.name!r} is given states that are exchanged: "
+                        f"{type(call.module).__name__} {call.name!r} gets its states exchanged: "
                         f"{what}. The pair is (h, c).",
                         call.place,
                         call.name,
@@ -56,7 +56,7 @@ def _equal(a: Tensor, b: Tensor) -> bool:
 
 
 def _read(s: Subject) -> Iterator[Finding]:
-    """Of each layer's call the gradients at output, h_n, c_n: which of them the outputs are made of."""
+    """Find out from gradients which of output, h_n and c_n of each layer's call the outputs read."""
     graph = s.graph
     total = s.summed(graph)
     if total is None:
@@ -105,8 +105,8 @@ def _directions(s: Subject, call: RecurrentCall, found: dict[int, Tensor | None]
         yield Finding(
             "backward direction",
             WRONG,
-            f"Of the backward direction of {type(call.module).__name__} {call.name!r} the outputs read the "
-            "last step alone, and there it has seen one step. Its final state is at step 0, and in h_n.",
+            f"From the backward direction of {type(call.module).__name__} {call.name!r} the outputs read "
+            "only the last step, where it has seen only one step. Its final state is at step 0 and in h_n.",
             call.place,
             call.name,
             numbers={"T": float(T)},
@@ -116,7 +116,7 @@ def _directions(s: Subject, call: RecurrentCall, found: dict[int, Tensor | None]
 
 
 def _unpacked(read: Tensor, batch_sizes: Tensor) -> tuple[Tensor, Tensor]:
-    """Flags of packed entries as (B, T), the longest row first, and each row's last step."""
+    """Return flags of packed entries as (B, T), the longest row first, and the last step of each row."""
     sizes = batch_sizes.tolist()
     flags = torch.zeros(sizes[0], len(sizes), dtype=torch.bool)
     for t, part in enumerate(read.split(sizes)):
@@ -136,8 +136,8 @@ def _c_alone(s: Subject, call: RecurrentCall, found: dict[int, Tensor | None]) -
         yield Finding(
             "h and c exchanged",
             WRONG,
-            f"Of {type(call.module).__name__} {call.name!r} the outputs read {_read_of(call)}: is c taken "
-            "for h?",
+            f"From {type(call.module).__name__} {call.name!r} the outputs read {_read_of(call)}. Is c "
+            "mistaken for h?",
             call.place,
             call.name,
             lesson="07",
@@ -147,5 +147,5 @@ def _c_alone(s: Subject, call: RecurrentCall, found: dict[int, Tensor | None]) -
 
 def _read_of(call: RecurrentCall) -> str:
     if call.output is None:
-        return "c alone, never h. It returns (h, c)"
-    return "c_n alone, never output or h_n. It returns output, (h_n, c_n)"
+        return "only c, never h. It returns (h, c)"
+    return "only c_n, never output or h_n. It returns output, (h_n, c_n)"

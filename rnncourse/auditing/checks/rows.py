@@ -1,4 +1,4 @@
-"""Rows of a batch that depend on one another in eval, and a recurrent layer that takes the batch for time."""
+"""Rows of a batch that depend on one another in eval, and recurrent layers that read the batch as time."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +17,7 @@ KINDS = ("batch as time", "batch mixed", "rows reordered")
 
 def run(s: Subject) -> Iterator[Finding]:
     if s.B == 1:
-        s.skip("whether rows mix (give a batch of two or more)", *KINDS)
+        s.skip("whether rows mix (pass a batch of two rows or more)", *KINDS)
         return
     if not s.numeric:
         yield from _of_a_number(s)
@@ -33,7 +33,7 @@ def run(s: Subject) -> Iterator[Finding]:
 
 
 def _of_a_number(s: Subject) -> Iterator[Finding]:
-    """A model that returns one number, its loss: rows add up if L(ab) - L(a) - L(b) + L = 0."""
+    """Check a model that returns its loss, a sum over rows if L(ab) - L(a) - L(b) + L = 0."""
     ks = [k for k, out in enumerate(s.base.outputs) if out.numel() == 1 and out.is_floating_point()]
     for k in ks:
         runs = [s.base, *(s.disturb(s.rows(rows)) for rows in ((0,), (1,), (0, 1)))]
@@ -46,7 +46,7 @@ def _of_a_number(s: Subject) -> Iterator[Finding]:
                 "batch mixed",
                 QUESTION,
                 "The number that the model returns is not a sum over rows: two rows changed together move "
-                f"it by {couple:.2g} more or less than each alone ({alone:.2g}). Is this meant, as in a "
+                f"it by {couple:.2g} more or less than each alone ({alone:.2g}). Is this intended, as in a "
                 "contrastive loss?",
                 numbers={"unlawful": couple, "lawful": alone},
                 lesson="03",
@@ -55,17 +55,17 @@ def _of_a_number(s: Subject) -> Iterator[Finding]:
 
 
 def _levels(s: Subject) -> tuple[str, str]:
-    """The level of a finding about axes, and the words for a question."""
+    """Return the level of a finding about axes, and the words for a question."""
     if s.exact:
         return WRONG, ""
     return QUESTION, (
-        f" This holds if the batch is axis {s.inputs.main.batch} of {s.inputs.main.name}, as assumed: say "
+        f" This assumes that the batch is axis {s.inputs.main.batch} of {s.inputs.main.name}: pass "
         "batch= or lengths= to be sure."
     )
 
 
 def _batch_as_time(s: Subject) -> Finding | None:
-    """By the axis of a recurrent layer's input along which the rows lie."""
+    """Compare the axis of a recurrent layer's input that holds the rows with the axis it reads as time."""
     seen: set[str] = set()
     for number, call in enumerate(s.base.recurrent):
         if call.name in seen:  # a loop over steps: its first call tells
@@ -93,8 +93,8 @@ def _batch_as_time(s: Subject) -> Finding | None:
         return Finding(
             "batch as time",
             level,
-            f"{type(call.module).__name__} {call.name!r} takes the batch for time: its input {shape} has "
-            f"the rows along axis {time}, and {reason}.{doubt}",
+            f"{type(call.module).__name__} {call.name!r} reads the batch as time: its input {shape} has "
+            f"the rows along axis {time}, but {reason}.{doubt}",
             call.place,
             call.name,
             numbers={"axis": float(time)},
@@ -106,7 +106,7 @@ def _batch_as_time(s: Subject) -> Finding | None:
 
 
 def _changes(s: Subject, number: int) -> list[Tensor] | None:
-    """Where the input of a recurrent call differs in each row's run."""
+    """Return where the input of a recurrent call differs in each row's run."""
     base = s.base.recurrent[number].given
     found = []
     for run in s.row_runs:
@@ -143,7 +143,7 @@ def _mixed(s: Subject) -> Finding | None:
     if story is not None:
         output = s.base.outputs[k]
         if reordered:
-            call, by = _moved(s, story, output), "They change places in"
+            call, by = _moved(s, story, output), "Reordered by"
         else:
             call = _first_mixed(story, output)
             by = "First mixed by"
@@ -152,7 +152,7 @@ def _mixed(s: Subject) -> Finding | None:
         f"{own_effect:.2g})."
     )
     if reordered:
-        text = f"Row {a} of the output belongs to row {b} of the input: the rows change places."
+        text = f"Row {a} of the output belongs to row {b} of the input: the rows are in a different order."
     finding = Finding(
         "rows reordered" if reordered else "batch mixed",
         level,
@@ -168,10 +168,10 @@ def _mixed(s: Subject) -> Finding | None:
 
 
 def _confirmed(s: Subject, k: int, i: int, j: int) -> bool:
-    """Whether row i of output k changes if nothing but the inputs of row j do.
+    """Return whether row i of output k changes if only the inputs of row j do.
 
-    Tokens were disturbed where they are embedded; here row j gets other tokens. A model that refuses them has
-    not contradicted.
+    Until now, noise was added to embeddings; here row j gets other tokens. If the model refuses them, the
+    finding stands.
     """
     if not s.probe.embedded:
         return True
@@ -199,7 +199,7 @@ def _permutation(matrix: Tensor, limit: float) -> bool:
 
 
 def _moved(s: Subject, story: blame.Story, output: Tensor) -> Call | None:
-    """The last call, of those that the output is made of, after which the rows lie in another order."""
+    """Return the last call, among those the output is computed from, that changes the order of the rows."""
     found = None
     relevant = story.relevant([output])
     for i, call in enumerate(story.base):
@@ -215,7 +215,7 @@ def _moved(s: Subject, story: blame.Story, output: Tensor) -> Call | None:
 
 
 def _tokens_moved(s: Subject, story: blame.Story, relevant: set[int]) -> Call | None:
-    """The last call after which the rows of tokens, not embedded yet, lie in another order."""
+    """Return the last call that changes the order of rows of tokens before they are embedded."""
     found = None
     for i in relevant:
         call = story.base[i]

@@ -1,4 +1,4 @@
-"""One module that stands several times in a list: `[Block()] * n` gives n names and one set of weights."""
+"""One module several times in a list: `[Block()] * n` gives n names to one set of weights."""
 
 from collections.abc import Iterator
 
@@ -27,8 +27,8 @@ def run(s: Subject) -> Iterator[Finding]:
             yield Finding(
                 "module repeated",
                 QUESTION,
-                f"{shown} are one and the same {type(one).__name__}: they share all their weights. Is this "
-                "meant? `[Block()] * n` repeats one module; `[Block() for _ in range(n)]` makes n of them.",
+                f"{shown} are one and the same {type(one).__name__}: they share all their weights. Is "
+                "this intended? `[Block()] * n` repeats one module; `[Block() for _ in range(n)]` makes n.",
                 place_of(s, path),
                 names[0],
                 numbers={"count": float(len(names))},

@@ -1,4 +1,4 @@
-"""A softmax that normalises the wrong axis: of one entry, or another one than is summed over afterwards."""
+"""A softmax that normalises the wrong axis: one with a single entry, or not the one that is summed over."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ KINDS = ("softmax of one", "softmax axis")
 
 def run(s: Subject) -> Iterator[Finding]:
     soft = [c for c in s.base.tape.calls if c.name in ("softmax", "log_softmax") and c.after and c.before]
-    # by line: a decoder's first step may attend to one entry, its later ones to more
+    # by line: a decoder's first step may attend to a single entry, its later ones to more
     sizes: dict[object, set[int]] = {}
     for call in soft:
         axis = _axis(call)
@@ -28,8 +28,8 @@ def run(s: Subject) -> Iterator[Finding]:
         yield Finding(
             "softmax of one",
             WRONG,
-            f"The softmax over axis {axis} of {tuple(call.after[0].shape)} is over one entry, so it always "
-            f"gives {0 if call.name == 'log_softmax' else 1}.",
+            f"The softmax over axis {axis} of {tuple(call.after[0].shape)} is over a single entry, so it is "
+            f"always {0 if call.name == 'log_softmax' else 1}.",
             call.place,
             call.module,
             numbers={"axis": float(axis)},
@@ -47,7 +47,7 @@ def _axis(call: Call) -> int | None:
 
 
 def _summed_over_another(s: Subject, soft: list[Call]) -> Iterator[Finding]:
-    """Weights that go into a matrix product: the axis that it sums over is the one that must sum to 1."""
+    """Check weights in a matrix product: along the axis that it sums over they must sum to 1."""
     calls = s.base.tape.calls
     storages = {call.results[0].untyped_storage().data_ptr(): call for call in soft}
     for call in calls:
@@ -76,9 +76,9 @@ def _summed_over_another(s: Subject, soft: list[Call]) -> Iterator[Finding]:
                 yield Finding(
                     "softmax axis",
                     QUESTION,
-                    f"The weights {tuple(weights.shape)} sum to 1 along axis {other}, but are summed over "
-                    f"along axis {axis}, where they sum to between {float(weights.sum(axis).min()):.2g} and "
-                    f"{float(weights.sum(axis).max()):.2g}. Is the softmax over the wrong axis?",
+                    f"The weights {tuple(weights.shape)} sum to 1 along axis {other}, but the weighted sum "
+                    f"is along axis {axis}, where they sum to between {float(weights.sum(axis).min()):.2g} "
+                    f"and {float(weights.sum(axis).max()):.2g}. Is the softmax over the wrong axis?",
                     source.place,
                     source.module,
                     numbers={"axis": float(other)},

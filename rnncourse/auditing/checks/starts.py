@@ -1,4 +1,4 @@
-"""Where an episode starts, nothing may depend on what was before; elsewhere, memory must go on."""
+"""Outputs must not depend on steps before the start of their episode; otherwise memory must continue."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ KINDS = ("starts ignored", "reset too early")
 def run(s: Subject) -> Iterator[Finding]:
     starts = s.inputs.starts
     if starts is None:
-        s.skip("episode starts (give starts=)", *KINDS)
+        s.skip("episode starts (pass starts=)", *KINDS)
         return
     outputs = s.in_step or [k for k in s.timed if s.late_by(k) is not None]
     if not outputs:
@@ -37,7 +37,7 @@ def run(s: Subject) -> Iterator[Finding]:
 
 
 def _effect(s: Subject, run: Run, k: int) -> Tensor:
-    """How much output k differs, by the steps of the input: 0 at those of a burn-in, which it has not."""
+    """Return how much output k differs at each input step: 0 at those of a burn-in, which have no output."""
     effect = s.effect(run, k)
     return torch.cat([effect.new_zeros(s.B, s.T - effect.shape[1]), effect], 1)
 
@@ -45,7 +45,7 @@ def _effect(s: Subject, run: Run, k: int) -> Tensor:
 def _ignored(
     s: Subject, starts: Tensor, outputs: list[int], inner: list[tuple[int, int]]
 ) -> Iterator[Finding]:
-    """Disturb, in each row at once, what lies before one of its starts."""
+    """Disturb in all rows at once the steps before one of the row's starts."""
     last = dict(inner)
     first: dict[int, int] = {}
     for row, step in inner:
@@ -75,7 +75,7 @@ def _ignored(
                     "starts ignored",
                     WRONG,
                     f"An episode starts at row {s.number(row)}, step {step}, but the output at step "
-                    f"{at} depends on the steps before ({size:.2g}; what is before it {lawful:.2g}){why}",
+                    f"{at} depends on the steps before ({size:.2g}; the outputs before {lawful:.2g}){why}",
                     place,
                     row=s.number(row),
                     step=step,
@@ -89,7 +89,7 @@ def _ignored(
 def _reason(
     s: Subject, starts: Tensor, outputs: list[int], row: int, step: int, late: bool
 ) -> tuple[str, Place | None, str]:
-    """What the numbers say of the reset: the rest of the sentence, and the line to look at."""
+    """Return what the numbers tell about the reset: the rest of the sentence, and the line to look at."""
     call = _call_at(s, step)
     place, by = (call.place, "Called") if call else (None, "")
     lost = _lost_elsewhere(s, starts, outputs)
@@ -97,30 +97,30 @@ def _reason(
         mask = _mask_at(s, step)
         why = (
             f", and row {s.number(lost[0])} forgets at step {lost[1]}, where no episode starts: the mask is "
-            "the wrong way round."
+            "inverted."
         )
         return why, *((mask.place, f"It is read by {mask.name}") if mask else (place, by))
     kept = _kept(call, row)
     if kept:
         return f": {kept}", place, by
     if late:
-        return ", and that output alone: the reset comes one step late.", place, by
+        return ", but no later one does: the reset comes one step late.", place, by
     return ".", place, by
 
 
 def _kept(call: RecurrentCall | None, row: int) -> str:
-    """Which part of an LSTM's state is reset and which is not, by value."""
+    """Return a sentence if the values show that only one part of an LSTM's state is reset."""
     if call is None or len(call.state_values) != 2:
         return ""
     h, c = (bool(v[..., row, :].any()) for v in call.state_values)
     if h == c:
         return ""
     there, gone = ("h", "c") if h else ("c", "h")
-    return f"{type(call.module).__name__} {call.name!r} is given {gone} of zeros there, but {there} goes on."
+    return f"{type(call.module).__name__} {call.name!r} gets zeros for {gone}, but its {there} is not reset."
 
 
 def _call_at(s: Subject, step: int) -> RecurrentCall | None:
-    """The call for this step, of a layer that is called once for each; or the first that goes over all."""
+    """Return the call for this step if a layer is called once per step, or else the first recurrent call."""
     by_name: dict[str, list[RecurrentCall]] = {}
     for call in s.base.recurrent:
         by_name.setdefault(call.name, []).append(call)
@@ -131,7 +131,7 @@ def _call_at(s: Subject, step: int) -> RecurrentCall | None:
 
 
 def _mask_at(s: Subject, step: int) -> Call | None:
-    """The first call that reads the argument with the starts: of this step, or at all."""
+    """Return the first call that reads the starts, at this step if possible."""
     starts, given = s.inputs.starts, None
     for leaf, value in zip(s.inputs.leaves, s.base.given, strict=False):
         if starts is not None and isinstance(value, Tensor) and leaf.role in ("flags", "sequence"):
@@ -152,7 +152,7 @@ def _mask_at(s: Subject, step: int) -> Call | None:
 
 
 def _lost_elsewhere(s: Subject, starts: Tensor, outputs: list[int]) -> tuple[int, int] | None:
-    """A row and a step without a start at which it forgets, if all rows do at the steps that are tried."""
+    """Return a row and a step at which it forgets without a start, if every row forgets at the step tried."""
     chosen: dict[int, int] = {}
     before = torch.zeros(s.B, s.T, dtype=torch.bool)
     for row in range(s.B):
@@ -170,7 +170,7 @@ def _lost_elsewhere(s: Subject, starts: Tensor, outputs: list[int]) -> tuple[int
 
 
 def _early(s: Subject, starts: Tensor, outputs: list[int], inner: list[tuple[int, int]]) -> Iterator[Finding]:
-    """At the step before a start, and where another row starts, memory must still reach back one step."""
+    """Check that memory reaches back one step right before a start, and where only another row starts."""
     places: list[tuple[int, int, str]] = []
     for row, step in inner:
         if step >= 2 and not starts[row, step - 1]:

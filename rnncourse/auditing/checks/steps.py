@@ -1,4 +1,4 @@
-"""Steps that do not hear of earlier ones, steps torn by a view, and a last step that nothing reads."""
+"""Steps that do not depend on earlier ones, steps torn by a view, and a last step that nothing reads."""
 
 from collections.abc import Iterator
 
@@ -45,8 +45,8 @@ def _torn(s: Subject) -> Iterator[Finding]:
         yield Finding(
             "steps torn",
             WRONG,
-            f"A step's values are torn apart: from {shapes} each step gets entries of several. To "
-            "exchange axes, transpose; view only cuts what lies in memory anew.",
+            f"A step's values are torn apart: from {shapes} each step gets entries of several steps. To "
+            "exchange axes, use transpose; view only divides the memory differently.",
             call.place,
             call.module,
             numbers={"T": float(s.T)},
@@ -71,7 +71,7 @@ def _dropped(s: Subject) -> Iterator[Finding]:
             first = (s.T // 2) * T_out // s.T if T_out < s.T else s.T // 2 + max(0, T_out - s.T)
             later = s.effect(nudged, k)[:, first:]
             effects[k] = float(later.max()) if later.numel() else 1.0
-        # what is pooled may still read all
+        # a pooled output may still read all steps
         for k in s.pooled:
             effects[k] = float(s.effect(nudged, k).max()) if s.base.outputs[k].is_floating_point() else 0.0
     else:
@@ -89,17 +89,20 @@ def _dropped(s: Subject) -> Iterator[Finding]:
     runs = _over_steps(s)
     if not runs and len(s.base.recurrent) == 1 and not isinstance(s.base.recurrent[0].module, Cell):
         runs = [0]
-    text = "No output depends on an earlier step: each step is computed by itself."
+    text = "No output depends on an earlier step: each step is computed on its own."
     if not runs:
         yield Finding(
-            "state dropped", QUESTION, f"{text} The model has no recurrent layer. Is this meant?", lesson="01"
+            "state dropped",
+            QUESTION,
+            f"{text} The model has no recurrent layer. Is this intended?",
+            lesson="01",
         )
         return
     call = s.base.recurrent[runs[0]]
     drops = f"{type(call.module).__name__} {call.name!r} is called {len(s.base.recurrent)} times"
     why = f"{drops}: is its state passed on from call to call?" if len(s.base.recurrent) > 1 else ""
     if len(s.base.recurrent) == 1 and one_step(call):
-        why = f"{type(call.module).__name__} {call.name!r} is given one step of {s.T}."
+        why = f"{type(call.module).__name__} {call.name!r} gets only one step of {s.T}."
     yield Finding(
         "state dropped", WRONG, f"{text} {why}".strip(), call.place, call.name, lesson="09", by="Called",
         numbers={"unlawful": 0.0},
@@ -107,7 +110,7 @@ def _dropped(s: Subject) -> Iterator[Finding]:
 
 
 def _reads_some_earlier(s: Subject, outputs: list[int]) -> bool:
-    """Whether, at any cut, an output after it reads a step before it: at one cut, episodes may start."""
+    """Return whether an output after some cut reads a step before it; at a single cut, episodes may start."""
     for cut in range(1, s.T):
         run = s.disturb(s.steps(torch.arange(s.T) < cut))
         for k in outputs:
@@ -119,13 +122,13 @@ def _reads_some_earlier(s: Subject, outputs: list[int]) -> bool:
 
 
 def _reads_last(s: Subject, outputs: list[int]) -> bool:
-    """Whether outputs without time read the inputs at all; if not, another check says it."""
+    """Return whether outputs without a time axis read the inputs at all; if not, another check reports it."""
     nudged = s.disturb(s.steps(torch.ones(s.T, dtype=torch.bool)))
     return any(float(s.effect(nudged, k).max()) > 0 for k in outputs)
 
 
 def _over_steps(s: Subject) -> list[int]:
-    """The recurrent calls that go over the steps of the main input, one call for all or one for each."""
+    """Return the recurrent calls over the main input's steps: one call for all steps, or one for each."""
     cells = [k for k, call in enumerate(s.base.recurrent) if one_step(call)]
     if len(cells) > 1:
         return cells
@@ -141,7 +144,7 @@ def _over_steps(s: Subject) -> list[int]:
 
 
 def _unread(s: Subject) -> Iterator[Finding]:
-    """The last real step, if outputs without time read the steps before and not it."""
+    """Check whether outputs that read the step before the last real step also read that last step."""
     if s.has("state dropped"):
         return
     last = torch.full((s.B,), s.T - 1) if s.real is None else s.real.sum(1) - 1
@@ -152,7 +155,7 @@ def _unread(s: Subject) -> Iterator[Finding]:
     outputs = s.pooled if not s.timed else s.in_step
     if not outputs or (s.timed and s.real is None):
         return
-    if any(call.name in CHOOSING for call in s.base.tape.calls):  # what is chosen may be any step
+    if any(call.name in CHOOSING for call in s.base.tape.calls):  # the choice may be any step
         return
     s.made("last step unread")
     nudged, other = s.disturb(s.steps(at_last)), s.disturb(s.steps(before))
@@ -169,7 +172,7 @@ def _unread(s: Subject) -> Iterator[Finding]:
     yield Finding(
         "last step unread",
         WRONG,
-        f"No output reads the last{real} step of {which}; the step before it moves them by "
+        f"No output reads the last{real} step of {which}; the step before it changes them by "
         f"{float(lawful[unread].max()):.2g}.",
         row=None if len(rows) == s.B else rows[0],
         numbers={"unlawful": 0.0, "lawful": float(lawful[unread].max())},
@@ -178,7 +181,7 @@ def _unread(s: Subject) -> Iterator[Finding]:
 
 
 def _shifted(s: Subject, k: int, last: torch.Tensor) -> bool:
-    """Whether outputs read the inputs up to one step before their own, as a shifting decoder does."""
+    """Return whether outputs read the inputs up to the step before their own, as in a shifting decoder."""
     earlier = torch.arange(s.T) == (last - 1).clamp(min=0)[:, None]
     effect = s.effect(s.disturb(s.steps(earlier)), k)
     rows = torch.arange(s.B)

@@ -1,4 +1,4 @@
-"""A target that is among the inputs: the input itself, or shifted to where the output has read it."""
+"""A target that is among the inputs: the input itself, or shifted to a step that the output has read."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ KINDS = ("target in input",)
 
 
 def shifts(leaf: Leaf, target: Leaf, lengths: Tensor | None) -> list[int]:
-    """By how many steps the target runs ahead of a leaf: target[t] == leaf[t + shift], for most t."""
+    """Return by how many steps the target is ahead of a leaf: target[t] == leaf[t + shift], for most t."""
     mine, goal = _rows(leaf), _rows(target)
     if mine is None or goal is None or mine.shape[0] != goal.shape[0] or mine.shape[2:] != goal.shape[2:]:
         return []
@@ -59,7 +59,7 @@ def _rows(leaf: Leaf) -> Tensor | None:
 
 
 def candidates(s: Subject, target: Leaf) -> list[tuple[int, Leaf, int]]:
-    """The shifts by which the target is found in a leaf, or in one feature of it."""
+    """Return the shifts at which the target is found in a leaf, or in one of its features."""
     found = []
     for number, leaf in enumerate(s.inputs.leaves):
         if leaf.role != "sequence":
@@ -85,7 +85,7 @@ def candidates(s: Subject, target: Leaf) -> list[tuple[int, Leaf, int]]:
 
 
 def shifted_leaf(s: Subject) -> int | None:
-    """The number of the leaf that the targets are one step ahead of; of several, the outputs' own."""
+    """Return the number of the leaf that the target is one step ahead of, preferably the outputs' own."""
     target = s.inputs.target
     ahead = criterion.offset(s)
     if target is None or not isinstance(target.value, Tensor) or target.batch is None or ahead is None:
@@ -106,17 +106,17 @@ def run(s: Subject) -> Iterator[Finding]:
     if s.timed and ahead is None:
         if found:
             s.skip(
-                "whether the target is in the input (which of its steps the loss compares with which output "
-                "can't be told)",
+                "whether the target is in the input (it is unclear which of its steps the loss compares with "
+                "which outputs)",
                 *KINDS,
             )
         return
     s.made("target in input")
     ahead = ahead or 0
     if s.timed:
-        yield from _said(s, found, ahead)
+        yield from _alignment(s, found, ahead)
     if any(shift + ahead == 1 for _, _, shift in found) and (s.timed and s.causal):
-        return  # one step ahead, as it should be: whether it is read is the check of the future
+        return  # one step ahead, as it should be: future.py checks whether it is read
     for number, leaf, shift in found:
         reads = _reads(s, number, leaf, shift + ahead)
         if reads is None:
@@ -126,10 +126,10 @@ def run(s: Subject) -> Iterator[Finding]:
         where = {0: "at the same step"}.get(steps, f"{abs(steps)} step{'s' * (abs(steps) > 1)} " + (
             "later" if steps > 0 else "earlier"))  # fmt: skip
         own = number == s.options.get("causal leaf") and s.options.get("reads future") is False
-        coded = any(call.name in CHOICES for call in s.cuts)  # an autoencoder with a codebook, say
+        coded = any(call.name in CHOICES for call in s.cuts)  # for example an autoencoder with a codebook
         sure = steps != 0 or (own and bool(s.timed) and not coded)
         level = WRONG if sure else QUESTION
-        meant = "" if sure else " Is this meant, as in an autoencoder?"
+        meant = "" if sure else " Is this intended, as in an autoencoder?"
         shifting = ahead or (s.timed and target.value.shape[target.time or 0] != s.layouts[s.timed[0]].T)
         call = _aligned(s) if shifting else None
         yield Finding(
@@ -146,12 +146,14 @@ def run(s: Subject) -> Iterator[Finding]:
         return
 
 
-def _said(s: Subject, found: list[tuple[int, Leaf, int]], ahead: int) -> Iterator[Finding]:
-    """What the loss compares, if the target is a part of the inputs."""
+def _alignment(s: Subject, found: list[tuple[int, Leaf, int]], ahead: int) -> Iterator[Finding]:
+    """State what the loss compares, if the target is a part of the inputs."""
     for _, leaf, shift in found[:1]:
         steps = shift + ahead
         step = "t" if not steps else f"t {'+' if steps > 0 else '-'} {abs(steps)}"
-        compares = "The loss compares the output" if s.loss else "The target is taken to belong to the output"
+        compares = (
+            "The loss compares the output" if s.loss else "The target is assumed to belong to the output"
+        )
         with_ = "with" if s.loss else "and is"
         yield Finding(
             "target",
@@ -162,7 +164,7 @@ def _said(s: Subject, found: list[tuple[int, Leaf, int]], ahead: int) -> Iterato
 
 
 def _aligned(s: Subject) -> Call | None:
-    """The call in the loss that cuts steps off the target or the outputs, to shift one against the other."""
+    """Return the call in the loss that cuts steps off the target or the outputs to align them."""
     if s.loss is None:
         return None
     placed = [call for call in s.loss[1].calls if call.place]
@@ -170,10 +172,10 @@ def _aligned(s: Subject) -> Call | None:
 
 
 def _reads(s: Subject, number: int, leaf: Leaf, steps: int) -> tuple[float, int] | None:
-    """How much an output step reads the input step that is its target, and which; None if none does.
+    """Return how much an output step reads the input step that is its target, and which one, or None.
 
-    A summary of all steps, as a decoder may be given, reads each of them: what counts is that the step that
-    is the target is read more than all later ones together.
+    A summary of all steps, such as a decoder may get, reads each of them. So the target's step must be read
+    more than all later ones together.
     """
     lengths = [(s.layouts[k].T or 0, k) for k in s.timed]
     if not lengths:
@@ -199,7 +201,7 @@ def _reads(s: Subject, number: int, leaf: Leaf, steps: int) -> tuple[float, int]
             if int(later.sum()) < leaf.T // 3:
                 continue
             goes_on = torch.ones(s.B, dtype=torch.bool)
-            if s.real is not None and leaf.T == s.T:  # only rows that have later steps can tell
+            if s.real is not None and leaf.T == s.T:  # only rows with later steps count
                 goes_on = s.real[:, at + 1]
             size = _effect(s, torch.arange(leaf.T) == at, number, k, t, goes_on)
             if size <= 2 * _effect(s, later, number, k, t, goes_on):
@@ -209,6 +211,6 @@ def _reads(s: Subject, number: int, leaf: Leaf, steps: int) -> tuple[float, int]
 
 
 def _effect(s: Subject, mask: Tensor, number: int, k: int, t: int, rows: Tensor | None = None) -> float:
-    """How much output k at step t reads these steps of a leaf, in some rows."""
+    """Return how much output k at step t reads these steps of a leaf, in some rows."""
     effect = s.effect(s.disturb(s.steps(mask, number)), k)[:, t]
     return float(effect.max() if rows is None else (effect * rows).max())

@@ -1,4 +1,4 @@
-"""Arguments that the model changes in place, and targets that the loss does: the caller's tensors."""
+"""Arguments that the model, or a target that the loss, changes in place in the caller's tensors."""
 
 from collections.abc import Iterator, Sequence
 
@@ -11,7 +11,7 @@ from rnncourse.auditing.tape import Call
 from rnncourse.auditing.trees import tensors_in
 
 KINDS = ("input changed",)
-DATA = ("sequence", "flags", "lengths")  # any other argument may be a cache, which is there to be filled
+DATA = ("sequence", "flags", "lengths")  # another argument may be a cache, meant to be filled
 
 
 def run(s: Subject) -> Iterator[Finding]:
@@ -36,8 +36,8 @@ def _finding(who: str, what: str, level: str, call: Call | None) -> Finding:
     return Finding(
         "input changed",
         level,
-        f"{who} changes {what} in place: the caller's own tensor has other values after the "
-        f"call, and so has the next epoch.{'' if level == WRONG else ' Is this meant, as of a cache?'}",
+        f"{who} changes {what} in place: the caller's own tensor has different values after the "
+        f"call, and in the next epoch.{'' if level == WRONG else ' Is this intended, as for a cache?'}",
         call.place if call else None,
         call.module if call else "",
         by=f"Changed by {call.name}" if call else "",
@@ -49,7 +49,7 @@ def _same(one: Tensor, other: Tensor) -> bool:
 
 
 def _writer(calls: Sequence[Call], tensor: Tensor) -> Call | None:
-    """The first call that changes values in the memory of this tensor."""
+    """Return the first call that changes values in the memory of this tensor."""
     memory = tensor.untyped_storage().data_ptr()
     for call in calls:
         if not call.args or call.args[0].untyped_storage().data_ptr() != memory:

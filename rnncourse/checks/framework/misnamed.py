@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from rnncourse.checks.framework.plain import kinds
 from rnncourse.checks.framework.verdict import Verdict
 
-MOST = 8  # the number of candidates that are tried
+MAX_CANDIDATES = 8  # the number of candidates that are tried
 
 
 class Judged(Protocol):
@@ -36,7 +36,7 @@ def find_misnamed(check: Judged, stub: Any, names: Mapping[str, Any]) -> str:
         and thing.__module__ == stub.__module__
         and _parameters(thing) == _parameters(stub) != []
     ]
-    for name in candidates[:MOST]:
+    for name in candidates[:MAX_CANDIDATES]:
         verdict = check.verdict(names[name])
         if verdict.points or verdict.mistake:
             return name

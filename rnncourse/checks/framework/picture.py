@@ -4,7 +4,7 @@ import html
 
 from torch import Tensor
 
-CELL, MOST = 18, 24  # pixels; the most rows or columns that are drawn
+CELL, MAX_SIZE = 18, 24  # pixels; the most rows or columns that are drawn
 POSITIVE, NEGATIVE = "217,98,43", "46,120,178"  # orange and blue: distinct for every kind of colour vision
 
 
@@ -24,7 +24,7 @@ class HeatMaps:
 def drawable(wanted: Tensor, yours: Tensor) -> bool:
     """Return whether both can be drawn: more than one number, at most two long axes, none too long."""
     sizes = [max(size) if size else 0 for size in (_matrix(wanted).shape, _matrix(yours).shape)]
-    return wanted.numel() > 1 and yours.numel() > 0 and max(sizes) <= MOST
+    return wanted.numel() > 1 and yours.numel() > 0 and max(sizes) <= MAX_SIZE
 
 
 def _matrix(tensor: Tensor) -> Tensor:

@@ -25,9 +25,9 @@ from typing import IO
 
 from rnncourse.grading.errors import UserError
 
-MOST_BYTES = 64 * 2**20  # of one notebook, and of one zip in a zip
-MOST_ENTRIES = 500_000  # of a zip
-MOST_ENTRIES_INSIDE = 10_000  # of a zip in a zip
+MAX_BYTES = 64 * 2**20  # of one notebook, and of one zip in a zip
+MAX_ENTRIES = 500_000  # of a zip
+MAX_ENTRIES_INSIDE = 10_000  # of a zip in a zip
 
 NOTEBOOK = re.compile(r"\.ipynb(\.txt|\.json)?$", re.IGNORECASE)  # some browsers add the second ending
 LITTER = {"__macosx", "__pycache__", "thumbs.db", "desktop.ini", "timestamp.txt", "node_modules", "venv"}
@@ -69,7 +69,7 @@ class Location:
     entries: tuple[tuple[int, str], ...] = ()
 
     def read(self) -> bytes:
-        """Return the bytes; raise UserError if there are more than MOST_BYTES, or if they cannot be read."""
+        """Return the bytes; raise UserError if there are more than MAX_BYTES, or if they cannot be read."""
         try:
             if not self.entries:
                 return _read_file(self.path)
@@ -123,8 +123,8 @@ def list_files(path: Path) -> list[File]:
 def list_zip(file: File) -> list[File]:
     """Return the files of a student's zip, with paths inside it; raise UserError if it cannot be listed."""
     data = file.location.read()
-    if data.count(ENTRY) > MOST_ENTRIES_INSIDE:
-        raise UserError(f"the zip contains more than {MOST_ENTRIES_INSIDE} files")
+    if data.count(ENTRY) > MAX_ENTRIES_INSIDE:
+        raise UserError(f"the zip contains more than {MAX_ENTRIES_INSIDE} files")
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
     except (OSError, *DAMAGED) as error:
@@ -174,8 +174,8 @@ def _in_zip_file(path: Path) -> list[File]:
     with path.open("rb") as stream:
         if not zipfile.is_zipfile(stream):
             raise UserError(f"{path} is not a zip: expected a folder or a zip of students' notebooks")
-        if _count(stream) > MOST_ENTRIES:
-            raise UserError(f"{path} contains more than {MOST_ENTRIES} files: grade it in parts")
+        if _count(stream) > MAX_ENTRIES:
+            raise UserError(f"{path} contains more than {MAX_ENTRIES} files: grade it in parts")
     try:
         whole = os.path.abspath(path)  # another process, in another working directory, may read it
         archive = _archive(whole, *_stamp(whole))
@@ -260,7 +260,7 @@ def _read_file(path: str) -> bytes:
         about = os.fstat(handle)
         if not stat.S_ISREG(about.st_mode):
             raise UserError(f"it {NO_FILE}")
-        if about.st_size > MOST_BYTES:
+        if about.st_size > MAX_BYTES:
             raise UserError(_too_big(f"it has {about.st_size / 2**20:.0f} MB,"))
         return _bounded(stream)
 
@@ -280,13 +280,13 @@ def _bounded(stream: IO[bytes]) -> bytes:
     data = bytearray()
     while part := stream.read(2**20):
         data += part
-        if len(data) > MOST_BYTES:
+        if len(data) > MAX_BYTES:
             raise UserError(_too_big("unpacked, it has"))
     return bytes(data)
 
 
 def _too_big(start: str) -> str:
-    return f"{start} more than {MOST_BYTES // 2**20} MB. Does it contain a very long output, or data?"
+    return f"{start} more than {MAX_BYTES // 2**20} MB. Does it contain a very long output, or data?"
 
 
 @functools.lru_cache(maxsize=2)

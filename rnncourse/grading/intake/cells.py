@@ -14,7 +14,7 @@ import symtable
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rnncourse.grading.intake.notebook import LONGEST, symbols
+from rnncourse.grading.intake.notebook import MAX_LENGTH, symbols
 
 WHOLE_CELL = re.compile(r"%%(time|capture|prun)\b.*")  # magics that run the rest of their cell as it is
 MAGIC = re.compile(r"^(\s*)([!%?].*|[\w.]+\?+\s*)$", re.MULTILINE)
@@ -25,7 +25,7 @@ BLOCKS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.L
 
 def statements(source: str) -> list[ast.stmt]:
     """Return a cell's statements, with `pass` for a magic; [] if the cell is not Python."""
-    if len(source) > LONGEST:
+    if len(source) > MAX_LENGTH:
         return []
     source = WHOLE_CELL.sub("", source, count=1)
     if source.lstrip().startswith("%%"):

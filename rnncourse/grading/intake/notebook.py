@@ -15,10 +15,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from rnncourse.grading.errors import NotebookError
-from rnncourse.grading.intake.archives import MOST_BYTES
+from rnncourse.grading.intake.archives import MAX_BYTES
 
-MOST_CELLS = 5_000
-LONGEST = 50_000  # characters; longer cells are not analysed
+MAX_CELLS = 5_000
+MAX_LENGTH = 50_000  # characters; longer cells are not analysed
 SHOWING = {"check", "print", "display", "plt", "setup"}
 UNSEEN = {"exec", "eval", "globals", "locals", "vars", "setattr", "delattr", "get_ipython", "__import__"}
 
@@ -66,8 +66,8 @@ def read(data: bytes) -> list[dict]:
     """Return the cells of a notebook file of any format version; raise NotebookError if it is not one."""
     if not data.strip():
         raise NotebookError("the file is empty")
-    if len(data) > MOST_BYTES:
-        raise NotebookError(f"the file has {len(data) / 2**20:.0f} MB, more than {MOST_BYTES // 2**20} MB")
+    if len(data) > MAX_BYTES:
+        raise NotebookError(f"the file has {len(data) / 2**20:.0f} MB, more than {MAX_BYTES // 2**20} MB")
     try:
         try:
             document = json.loads(data)
@@ -77,8 +77,8 @@ def read(data: bytes) -> list[dict]:
             document = json.loads(data.decode("utf-8-sig"))
         if document.get("nbformat") != 4:
             document = _converted(document)
-        if len(document["cells"]) > MOST_CELLS:
-            raise NotebookError(f"the notebook has {len(document['cells'])} cells, more than {MOST_CELLS}")
+        if len(document["cells"]) > MAX_CELLS:
+            raise NotebookError(f"the notebook has {len(document['cells'])} cells, more than {MAX_CELLS}")
         cells = [dict(cell) for cell in document["cells"]]
         if not all(isinstance(cell.get("cell_type"), str) for cell in cells):
             raise TypeError
@@ -161,7 +161,7 @@ ANYTHING = None  # stands for any names: the text does not tell which
 def names(text: str) -> tuple[set[str] | None, set[str] | None]:
     """Return the names that a cell may change, and those that its functions and checks may read."""
     try:
-        if len(text) > LONGEST:
+        if len(text) > MAX_LENGTH:
             return ANYTHING, ANYTHING
         tree, table = ast.parse(text), symtable.symtable(text, "cell", "exec")
     except (SyntaxError, ValueError, RuntimeError, MemoryError):

@@ -59,13 +59,13 @@ TAIL = re.compile(
     r"(copy|copia|kopie|final|v|version|new|fixed|solved|solution|submission)?\d{0,2}", re.IGNORECASE
 )
 RESERVED = re.compile(r"con|prn|aux|nul|(com|lpt)\d")  # not allowed as file names on Windows
-MOST_ZIPS = 10  # per student
+MAX_ZIPS = 10  # per student
 # Files beside a notebook that it may read or import.
 HELPER = re.compile(r"[A-Za-z_][\w-]*\.(py|csv|tsv|txt|json|npy|npz)")
 SHADOWED = {*sys.stdlib_module_names, "torch", "numpy", "IPython", "matplotlib", "rnncourse", "sitecustomize"}
-MOST_HELPERS, MOST_HELPER_BYTES = 20, 4 * 2**20  # files; bytes in all
-MOST_COPIES = 10  # with names that differ only in a number: more than that belong to a class, not a student
-MOST_LISTED = 5  # files in a sentence
+MAX_HELPERS, MAX_HELPER_BYTES = 20, 4 * 2**20  # files; bytes in all
+MAX_COPIES = 10  # with names that differ only in a number: more than that belong to a class, not a student
+MAX_LISTED = 5  # files in a sentence
 NO_OWNER = "does not say whose it is: expected a name such as ana.ipynb, or a folder for each student"
 
 
@@ -93,9 +93,9 @@ class Submission:
     late: bool = False
 
     def read_helpers(self) -> dict[str, bytes]:
-        """Return the helpers that can be read, up to MOST_HELPER_BYTES in all."""
+        """Return the helpers that can be read, up to MAX_HELPER_BYTES in all."""
         found: dict[str, bytes] = {}
-        left = MOST_HELPER_BYTES
+        left = MAX_HELPER_BYTES
         for name, location in self.helpers:
             with suppress(UserError):
                 data = location.read()
@@ -337,8 +337,8 @@ def _unpacked(uploads: list[Upload]) -> list[Upload]:
             continue
         zips += 1
         try:
-            if zips > MOST_ZIPS:
-                raise UserError(f"there are more than {MOST_ZIPS} zips")
+            if zips > MAX_ZIPS:
+                raise UserError(f"there are more than {MAX_ZIPS} zips")
             for file in _without_most_others(list_zip(upload.file)):
                 if file.kind == "zip":
                     file = replace(file, problem="is a zip inside a zip: expected the notebook itself")
@@ -352,7 +352,7 @@ def _without_most_others(files: list[File]) -> list[File]:
     """Limit the number of files that are not notebooks: they are only listed, and there may be very many."""
     others = [file for file in files if file.kind == "other"]
     others.sort(key=lambda file: HELPER.fullmatch(file.name) is None)
-    return [file for file in files if file.kind != "other"] + others[:MOST_HELPERS]
+    return [file for file in files if file.kind != "other"] + others[:MAX_HELPERS]
 
 
 def _submission(
@@ -379,7 +379,7 @@ def _submission(
         )  # fmt: skip
 
     copies = [h for h in work if not (h.number or h.folder) and len(h.rest) == 1 and names.is_copy(h)]
-    if len(copies) > MOST_COPIES:
+    if len(copies) > MAX_COPIES:
         raise UserError(
             f"{student} contains {len(copies)} notebooks whose names differ only in a number"
             f" ({_list(copies)}): nothing says whose they are. Rename each file to its student's name, such"
@@ -439,7 +439,7 @@ def _helpers(taken: Upload, uploads: list[Upload]) -> tuple[dict[str, Location],
             continue
         if each.name.endswith(".py") and each.name[:-3] in SHADOWED:
             shadows.append(each)
-        elif len(helpers) < MOST_HELPERS:
+        elif len(helpers) < MAX_HELPERS:
             helpers[each.name] = each.file.location
     return helpers, shadows
 
@@ -488,5 +488,5 @@ def _quoted(upload: Upload) -> str:
 
 
 def _list(uploads: list[Upload]) -> str:
-    more = " and more" if len(uploads) > MOST_LISTED else ""
-    return ", ".join(_quoted(one) for one in uploads[:MOST_LISTED]) + more
+    more = " and more" if len(uploads) > MAX_LISTED else ""
+    return ", ".join(_quoted(one) for one in uploads[:MAX_LISTED]) + more

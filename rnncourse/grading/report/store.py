@@ -80,7 +80,9 @@ class ResultStore:
             result = Result.from_json(path.read_text("utf-8"))
             problem = _problem(result)
             if not problem and self.path(result.student, result.assignment) != path:
-                problem = f"it belongs to {result.student}, {result.assignment}, whose file has another name"
+                problem = (
+                    f"it belongs to {result.student}, {result.assignment}, whose file has a different name"
+                )
         except OSError as error:
             problem = error.strerror or str(error)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

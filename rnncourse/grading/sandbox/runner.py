@@ -143,12 +143,12 @@ def run(
             finished.acquire()
     write(up, DONE)
     # All tasks are answered. What a student has replaced can now affect only the report about the cells.
-    stopped = [entry[1:] for entry in errors[:MOST_STOPPED]]
+    stopped = [entry[1:] for entry in errors[:MAX_STOPPED]]
     send(up, json.dumps(stopped).encode("utf-8", "replace"))
     leave(0)
 
 
-MOST_STOPPED = 100
+MAX_STOPPED = 100
 GROUP, DONE, HERE = Group, b"done", b"here"
 
 

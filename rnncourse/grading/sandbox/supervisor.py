@@ -34,11 +34,11 @@ from rnncourse.grading.sandbox.processes import (
 from rnncourse.grading.sandbox.runner import DONE, HERE, Channel, SharedPage, run
 from rnncourse.grading.sandbox.walls import Sandbox
 from rnncourse.grading.sandbox.warm import warm_up_optimizers
-from rnncourse.grading.sandbox.wire import MOST_BYTES
+from rnncourse.grading.sandbox.wire import MAX_BYTES
 
 SLACK = 5.0  # seconds for an answerer beyond the sum of its cases' own limits
-MOST_LEFT_IN_PIPE = 2**20
-MOST_REPORTED = 2**17  # bytes of the report about cells that stopped
+MAX_LEFT_IN_PIPE = 2**20
+MAX_REPORTED = 2**17  # bytes of the report about cells that stopped
 CROWD, LOOK = 2, 0.25  # allowed children (the runner and an answerer); seconds until they are counted again
 
 
@@ -117,7 +117,7 @@ class Supervisor:
         else:
             if self._take(len(DONE), runner, time.monotonic() + left) is not None:
                 report = self._message(runner, time.monotonic() + SLACK)
-                result.stopped = memoryview(report or b"[]")[:MOST_REPORTED]
+                result.stopped = memoryview(report or b"[]")[:MAX_REPORTED]
                 return
         result.end = "timeout" if left <= 0.01 else why_ended(runner)
         if self.page.step[0] == 0:
@@ -161,7 +161,7 @@ class Supervisor:
         """Receive a message; return None if the process ends, time runs out, or the message is too long."""
         head = self._take(8, process, deadline)
         length = int.from_bytes(head, "little") if head else 0
-        message = _apart(length) if 0 < length <= MOST_BYTES else None
+        message = _apart(length) if 0 < length <= MAX_BYTES else None
         return message if message and self._take_into(memoryview(message), process, deadline) else None
 
     def _take(self, length: int, process: Process, deadline: float) -> bytes | None:
@@ -224,13 +224,13 @@ def _read_apart(file: int) -> mmap.mmap:
 
 
 def _drain(file: int) -> None:
-    """Discard what is in a pipe, up to MOST_LEFT_IN_PIPE: a writer without end must not block this process.
+    """Discard what is in a pipe, up to MAX_LEFT_IN_PIPE: a writer without end must not block this process.
 
     The pipe is not made non-blocking, because its other readers share that setting.
     """
     poll = select.poll()
     poll.register(file, select.POLLIN)
-    left = MOST_LEFT_IN_PIPE
+    left = MAX_LEFT_IN_PIPE
     while left > 0 and any(event & select.POLLIN for _, event in poll.poll(0)):
         length = len(os.read(file, 2**16))
         if not length:

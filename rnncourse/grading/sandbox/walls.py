@@ -33,7 +33,7 @@ from rnncourse.grading.sandbox.system import (
 )
 
 MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REC, MS_PRIVATE = 2, 4, 8, 1 << 14, 1 << 18
-MOST_PROCESSES = 128  # processes and threads of the student's own user
+MAX_PROCESSES = 128  # processes and threads of the student's own user
 FOLDER_BYTES, FOLDER_FILES = 256 * 2**20, 10_000  # for the whole private folder
 CAPABILITY_VERSION_3, DAC_READ_SEARCH = 0x20080522, 1 << 2
 
@@ -157,7 +157,7 @@ class Sandbox:
         if not limits.walls:
             return
         if self.counted:
-            resource.setrlimit(resource.RLIMIT_NPROC, (MOST_PROCESSES, MOST_PROCESSES))
+            resource.setrlimit(resource.RLIMIT_NPROC, (MAX_PROCESSES, MAX_PROCESSES))
         if self.uid is not None:
             _become(self.uid)
             die_with_parent()  # the change of user has cleared it

@@ -21,9 +21,9 @@ from rnncourse.checks.framework.plain import Other, Plain
 from rnncourse.grading.sandbox.messages import Buffer
 from rnncourse.steps import LSTMState
 
-MOST_BYTES = 64 * 2**20  # of a message
-MOST_TREE = 8 * 2**20  # of its JSON
-MOST_ITEMS, DEPTH, TEXT = 100_000, 8, 2_000
+MAX_BYTES = 64 * 2**20  # of a message
+MAX_TREE = 8 * 2**20  # of its JSON
+MAX_ITEMS, DEPTH, TEXT = 100_000, 8, 2_000
 
 FLOATS_IN_JSON = {"inf": math.inf, "-inf": -math.inf, "nan": math.nan}
 DTYPES = {str(dtype).removeprefix("torch."): dtype for dtype in (
@@ -78,7 +78,7 @@ def _joined(tree: Any, arrays: list[bytes]) -> bytes:
 def _split(message: Buffer) -> tuple[Any, memoryview]:
     """Return a message's JSON document and the bytes of its arrays."""
     length = int.from_bytes(message[:8], "little")
-    if len(message) > MOST_BYTES or length > min(len(message) - 8, MOST_TREE):
+    if len(message) > MAX_BYTES or length > min(len(message) - 8, MAX_TREE):
         raise WireError("sizes")
     return json.loads(bytes(message[8 : 8 + length])), memoryview(message)[8 + length :]
 
@@ -174,7 +174,7 @@ class _Reader:
 
     def plain(self, tree: Any, depth: int) -> Plain:
         self.items += 1
-        if self.items > MOST_ITEMS or depth > DEPTH:
+        if self.items > MAX_ITEMS or depth > DEPTH:
             raise WireError("too much")
         if tree is None or type(tree) in (bool, float):
             return tree
