@@ -4,13 +4,16 @@ import torch
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from rnncourse.checks.framework.authoring import (
+    Case,
     ExerciseSet,
     Mistakes,
+    Score,
     TorchModule,
     Trait,
     cases,
     random_head,
     random_module,
+    random_numbers,
     rows,
 )
 
@@ -480,4 +483,92 @@ beam_search = CHECKS.task(
     cases=_beam_search_cases,
     example={"log_p": rows([[0.6, 0.4], [0.5, 0.5]], [[0.5, 0.5], [0.9, 0.1]]).log(), "start": 0, "width": 2},
     agree="a search that keeps the best beginnings",
+)
+
+
+# ---- Task 6, backwards: a net of one's own that writes each row backwards.
+def _backwards(x, lengths, y, new_x, new_lengths):
+    written = torch.full((len(new_x), new_x.shape[1] + 1), -100)
+    for row, read, length in zip(written, new_x, new_lengths.tolist(), strict=True):
+        row[:length] = read[:length].flip(0)
+        row[length] = 2
+    return written
+
+
+def _letter_rows(numbers, n, T, V):
+    """n different rows of 3 to T of the letters 3 to V - 1, in a random order, and their lengths."""
+    x = 3 + (1000 * numbers(3 * n, T).abs()).long() % (V - 3)
+    lengths = 3 + (1000 * numbers(3 * n).abs()).long() % (T - 2)
+    x[torch.arange(T) >= lengths[:, None]] = 0
+    x[0, :] = 3  # one row of length T
+    x = x.unique(dim=0)
+    x = x[numbers(len(x)).argsort()[:n]]
+    return x, (x > 0).sum(1)
+
+
+def _backwards_cases(seed):
+    numbers = random_numbers(seed, 1.0)
+
+    def case(R, N, T, V):
+        x, lengths = _letter_rows(numbers, R + N, T, V)
+        y = _backwards(None, None, None, x[:R], lengths[:R])
+        arguments = {"x": x[:R], "lengths": lengths[:R], "y": y, "new_x": x[R:], "new_lengths": lengths[R:]}
+        return Case(arguments, {"R": R, "N": N, "T": T})  # no "B": one row is not enough to learn from
+
+    return [case(400, 200, 6, 8), case(400, 180, 6, 8), case(420, 200, 6, 8)]
+
+
+def _whole_rows(found, y):
+    return ((found == y) | (y == IGNORED)).all(1).double().mean().item()
+
+
+wrong = Mistakes("With attention and without", _backwards).edits("""
+not turned round | the rows are written in the order in which they were read; write them backwards.
+    .flip(0) =>
+the padding turned round as well | the padding of a row is written first; turn round only its real symbols.
+    - row[:length] = read[:length].flip(0)
+    + row[:-1] = read.flip(0)
+no end symbol | a row does not end: its last symbol must be 2. | row[length] = 2 => row[length] = 0
+the end is 1 | 1 is the start symbol, which is only read; a row ends with 2.
+    row[length] = 2 => row[length] = 1
+the start is written | the start symbol is only read; it does not belong to what is written.
+    return written => return torch.cat([torch.ones_like(written[:, :1]), written[:, :-1]], dim=1)
+one symbol early | each symbol is written a step too early: the first one is missing.
+    return written => return written.roll(-1, 1)
+ends too early | the last letter is missing: the end symbol stands in its place.
+    row[length] = 2 => row[length - 1] = 2
+ends too late | the last letter is written twice.
+    row[length] = 2 => row[length] = row[length - 1].clone(); row[min(length + 1, len(row) - 1)] = 2
+the first letter all the time | the same letter is written at every step. Does the decoder read what it wrote?
+    read[:length].flip(0) => read[length - 1]
+the last two exchanged | the first two letters that you write are exchanged.
+    .flip(0) => .flip(0)[[1, 0, *range(2, length)]]
+all rows as long | every row is written as long as the longest one.
+    row[length] = 2 => row[length:-1] = read[0]; row[-1] = 2
+only the end | the end symbol is written at every step. | read[:length].flip(0) => 2
+rows in another order | the rows do not stand in the order of new_x. Were they sorted by length?
+    return written => return written[new_lengths.argsort(descending=True, stable=True)]
+letters counted from 0 | each symbol is lower by 3: the letters are the symbols from 3 on.
+    read[:length].flip(0) => read[:length].flip(0) - 3
+everything ignored | -100 is a target to be skipped; as a symbol it is never right.
+    return written => return torch.full_like(written, -100)
+""")
+
+backwards = CHECKS.task(
+    "backwards",
+    wrong,
+    returns=(
+        Score(
+            "symbols",
+            "N U",
+            "int",
+            measure=_whole_rows,
+            at_least=0.9,
+            baseline="the state at every step instead of attention: about 0.75",
+        ),
+    ),
+    points="all cases 3",
+    cases=_backwards_cases,
+    agree="the rows backwards",
+    seconds=30,
 )

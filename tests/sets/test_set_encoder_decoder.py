@@ -5,6 +5,7 @@ import itertools
 import torch
 import torch.nn.functional as F
 from honest import ways
+from torch import nn
 
 from rnncourse.checks import encoder_decoder
 
@@ -55,7 +56,74 @@ beam_search: all beginnings, pruned
         totals, order = sums.topk(min(width, len(sums)))
         found = torch.cat([found[order // C], (order % C)[:, None]], dim=1)
     return found[:, 1:], totals
+backwards: Python's lists
+    rows = [[k for k in reversed(row) if k] + [2] for row in new_x.tolist()]
+    return torch.tensor([row + [-100] * (new_x.shape[1] + 1 - len(row)) for row in rows])
 """)
+
+
+class Net(nn.Module):
+    """An LSTM reads in both directions, another one writes; `attention`, or the state at every step."""
+
+    def __init__(self, attention):
+        super().__init__()
+        self.attention = attention
+        self.embed, self.embed_written = nn.Embedding(8, 8), nn.Embedding(8, 8)
+        self.encoder = nn.LSTM(8, 16, batch_first=True, bidirectional=True)
+        self.decoder = nn.LSTM(8, 32, batch_first=True)
+        self.query, self.head = nn.Linear(32, 32), nn.Linear(64, 8)
+
+    def encode(self, x, lengths):
+        packed = nn.utils.rnn.pack_padded_sequence(self.embed(x), lengths, True, False)
+        output, state = self.encoder(packed)
+        memory, _ = nn.utils.rnn.pad_packed_sequence(output, batch_first=True, total_length=x.shape[1])
+        return memory, tuple(s.transpose(0, 1).flatten(1)[None] for s in state)
+
+    def decode(self, written, state, memory, lengths, first):
+        output, state = self.decoder(self.embed_written(written), state)
+        context = first.transpose(0, 1).expand_as(output)
+        if self.attention:
+            padding = torch.arange(memory.shape[1]) >= lengths[:, None]
+            e = (self.query(output) @ memory.mT).masked_fill(padding[:, None], -torch.inf)
+            context = e.softmax(-1) @ memory
+        return self.head(torch.cat([output, context], -1)), state
+
+
+def written_backwards(x, lengths, y, new_x, new_lengths, attention=True):
+    torch.manual_seed(0)
+    net = Net(attention)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.02)
+    for _ in range(110):
+        optimizer.zero_grad()
+        memory, state = net.encode(x, lengths)
+        read = F.pad(y.clamp(min=0)[:, :-1], (1, 0), value=1)
+        scores, _ = net.decode(read, state, memory, lengths, state[0])
+        F.cross_entropy(scores.transpose(1, 2), y).backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+    with torch.no_grad():
+        memory, state = net.encode(new_x, new_lengths)
+        first, symbols = state[0], [torch.ones(len(new_x), 1, dtype=torch.long)]
+        for _ in range(new_x.shape[1] + 1):
+            scores, state = net.decode(symbols[-1], state, memory, new_lengths, first)
+            symbols.append(scores.argmax(-1))
+    return torch.cat(symbols[1:], dim=1)
+
+
+def test_without_attention_a_net_does_not_reach_the_threshold():
+    (score,) = encoder_decoder.backwards.parts
+    for seed in range(2):
+        arguments = encoder_decoder.backwards.cases(seed)[0].arguments.values()
+        found = written_backwards(*arguments, attention=False)
+        assert score.measure(found, encoder_decoder.backwards.truth(*arguments)) < score.at_least
+
+
+def test_no_row_of_the_test_is_a_training_row():
+    for case in encoder_decoder.backwards.cases(0):
+        x, _, _, new_x, new_lengths = case.arguments.values()
+        assert not {tuple(row) for row in x.tolist()} & {tuple(row) for row in new_x.tolist()}
+        assert len(new_x) == case.sizes["N"]
+        assert len(new_lengths.unique()) == 4
 
 
 def test_a_beam_that_is_wide_enough_finds_the_best_of_all_sequences():
@@ -158,4 +226,6 @@ beam_search: topk
         row, last = at // sums.shape[1], at % sums.shape[1]
         symbols = last[:, None] if symbols is None else torch.cat([symbols[row], last[:, None]], 1)
     return symbols, totals
+backwards: two LSTMs
+    return written_backwards(x, lengths, y, new_x, new_lengths)
 """)
