@@ -1,8 +1,8 @@
 """Make stored outputs again: `python docs/execute.py`, or only those of some notebooks, given by their paths.
 
-Execute each lesson and solution in its own folder, as a reader would, and store what it shows. The output of
-a cell tagged nbval-ignore-output varies (a time, a widget's id): what is stored for it stays. So a second run
-changes nothing.
+Execute each lesson and solution in its own folder, as a reader would, and store what it shows. What a cell
+tagged nbval-ignore-output shows varies (a time, a widget's id), so what is stored for it stays, and a second
+run changes nothing.
 """
 
 import os
@@ -27,7 +27,7 @@ def execute(path):
     options = {"record_timing": False, "store_widget_state": False, "coalesce_streams": True}
     NotebookClient(notebook, timeout=1800, resources=resources, **options).execute()
     for old, new in zip(before.cells, notebook.cells, strict=True):
-        if VARIES in old.metadata.get("tags", []) and old.get("outputs"):
+        if VARIES in old.metadata.get("tags", []):
             new.outputs = old.outputs
     notebook.metadata = before.metadata
     if notebook != before:

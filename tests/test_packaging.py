@@ -52,7 +52,9 @@ def test_the_wheel_holds_the_package_and_its_metadata(wheel):
     installed = {path.relative_to(wheel) for path in wheel.rglob("*") if path.is_file()}
     sources = {path.relative_to(ROOT) for path in PACKAGE.rglob("*.py")} | {Path("rnncourse", "py.typed")}
     sources |= {path.relative_to(ROOT) for path in PACKAGE.glob("grading/report/templates/*")}
-    sources |= {path.relative_to(ROOT) for path in PACKAGE.glob("data/files/*")}
+    sources |= {path.relative_to(ROOT) for path in PACKAGE.glob("data/files/*")} | {
+        Path("rnncourse", "museum.md")
+    }
     assert {path for path in installed if path.parts[0] != metadata.name} == sources
     said = email.message_from_string((metadata / "METADATA").read_text(encoding="utf-8"))
     assert said["Version"] == rnncourse.__version__
