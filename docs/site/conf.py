@@ -16,7 +16,7 @@ author = PROJECT["authors"][0]["name"]
 project_copyright = author
 language = "en"
 
-SECTIONS = "Args:", "Attributes:", "Raises:", "Returns:"  # of a docstring
+SECTIONS = "Args:", "Attributes:", "Example:", "Raises:", "Returns:"  # of a docstring
 
 extensions = [
     "myst_nb",
