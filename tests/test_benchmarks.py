@@ -56,3 +56,22 @@ def test_lesson_20_prints_the_baselines_that_the_lesson_shows():
     for row in rows:
         assert any(line.startswith(row[:39]) for line in shown), row
     assert len(rows) == 5
+
+
+def test_lesson_21_runs_the_cells_of_the_lesson_with_a_third_net():
+    """Up to the training, which takes a minute for each seed; in a process of its own: setup() is global."""
+    program = """
+import runpy, sys
+names = {}
+for source in runpy.run_path(sys.argv[1])["page"]():
+    exec(source.replace("for lr in (0.01, 0.002)", "for lr in ()"), names)
+    if "nets" in names:
+        break
+scores = [net(names["x"], names["lengths"], names["shifted"](names["y"])) for net in names["nets"].values()]
+assert {tuple(s.shape) for s in scores} == {(*names["y"].shape, names["C"])}
+print(*names["nets"], sep=", ")
+"""
+    command = [sys.executable, "-c", program, BENCHMARKS / "lesson_21.py"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "attention, without, s once"
