@@ -25,6 +25,7 @@ PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 WORKSPACE = ROOT / "rnncourse" / "lab" / "workspace.py"
 STAMP = VENV / "course-stamp.txt"
 PROGRESS = ROOT / "work" / "progress.json"  # which tasks are done; rnncourse reads and writes it
+PIP = [PYTHON, "-m", "pip", "install", "--prefer-binary", "--constraint", "constraints.txt"]
 PYTORCH_INDEX = "https://download.pytorch.org/whl/"  # /cpu has builds without CUDA, /cu130 builds with it
 COMMANDS = {
     # -y: Ctrl-C stops JupyterLab without a question. It opens the first lesson; links lead on from there.
@@ -37,6 +38,7 @@ COMMANDS = {
         "--LabApp.app_settings_dir=" + str(ROOT / "rnncourse" / "lab" / "settings"),
     ],
     "test": ["-m", "pytest"],
+    "site": [str(ROOT / "docs" / "site" / "build.py"), "site"],
     "reset": [str(WORKSPACE), "reset"],
     "progress": ["-c", "import rnncourse; print(rnncourse.progress())"],
 }
@@ -52,6 +54,7 @@ python course.py lab        open the course in JupyterLab; you can add its optio
 python course.py reset 13   restore the original exercise 13; what you wrote is saved in work/old
 python course.py progress   show which exercises are done
 python course.py test       run all tests, lessons included; you can add pytest's options: -k lstm
+python course.py site       build the course's pages into the folder site; open site/index.html
 
 The first time, a command installs what the course needs into the folder .venv, beside course.py. You read
 and write in the folder work, which lab creates. To undo the installation, delete .venv."""
@@ -87,6 +90,8 @@ def main(words):
         sys.exit(f'course.py has no command "{words[0]}".\n\n{USAGE}')
     try:
         prepare()
+        if words[0] == "site":
+            install_extra("docs", "sphinx_book_theme")
     except InstallationError as error:
         sys.exit(f"course.py: {error}. {TRY_AGAIN}")
     except OSError as error:
@@ -183,15 +188,21 @@ def make_venv():
 
 def install():
     """Install PyTorch, in the build for this machine, and the course with all that it needs."""
-    pip = [PYTHON, "-m", "pip", "install", "--prefer-binary", "--constraint", "constraints.txt"]
     if pytorch_build() == "CPU":
         # The index is for torch alone: where it can't be reached, pip would retry for each of 130 packages.
         index = ["--index-url", PYTORCH_INDEX + "cpu", "--retries", "2", "--timeout", "15"]
         try:
-            run("installing PyTorch", [*pip, *index, "--no-deps", "torch"])
+            run("installing PyTorch", [*PIP, *index, "--no-deps", "torch"])
         except InstallationError:
             print(NO_CPU)
-    run("installing", [*pip, "--editable", ".[test]"])
+    run("installing", [*PIP, "--editable", ".[test]"])
+
+
+def install_extra(extra, module):
+    """Install one more of the course's extras if its module is not there yet."""
+    look = "import importlib.util, sys; sys.exit(importlib.util.find_spec(sys.argv[1]) is None)"
+    if subprocess.call([PYTHON, "-c", look, module], env=environment()) != 0:
+        run("installing", [*PIP, "--editable", f".[test,{extra}]"])
 
 
 def run(step, command):

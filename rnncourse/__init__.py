@@ -28,7 +28,7 @@ __all__ = [
 __version__ = "0.1.0"
 
 # Modules that `import rnncourse` makes reachable and does not import: the first use does.
-_ON_FIRST_USE = ("convert", "data", "notebook", "plots", "reference", "training", "widgets")
+_ON_FIRST_USE = ("convert", "data", "notebook", "plots", "reference", "scan", "training", "widgets")
 
 
 def __getattr__(name: str) -> types.ModuleType:

@@ -17,7 +17,7 @@ Four ideas make it quick:
   one matmul adds the part's rows to the gradient of a weight. So a part stays in the cache, and the whole da
   never exists.
 
-The derivatives are those of reference.py, where each stands under its formula. Shapes are as in layers.py: x
+The derivatives are those of reference.py, where each is under its formula. Shapes are as in layers.py: x
 (N, I), output (N, H), states (B, H), the rows of one step (b_t, ·); N is the number of rows of all steps.
 
 In the loops, v[t] is step t's view of the memory of v, (b_t, ·). Matmuls and σ are torch's and work on views
@@ -51,8 +51,8 @@ def fold(
 
     Args:
         mode: torch.nn's name for the cell: "LSTM", "GRU", "RNN_TANH" or "RNN_RELU".
-        plain: computes the same, `plain(x, sizes, reverse, state, weights)`, under autograd. It takes over
-            where `serves` says no, and where the gradient of a gradient is needed.
+        plain: computes the same numbers, `plain(x, sizes, reverse, state, weights)`, under autograd. It takes
+            over where `serves` says no, and where the gradient of a gradient is needed.
         x: the input (N, I), step after step: sizes[t] rows for step t.
         sizes: the number of rows of each step.
         reverse: whether time runs from the last step to the first.
@@ -109,7 +109,7 @@ class _Fold(Function):
     """The operation that torch's autograd sees: inputs (x, *state, *weights), outputs (output, *end)."""
 
     @staticmethod
-    @np.errstate(all="ignore")  # torch does not warn of an overflow or a nan either
+    @np.errstate(all="ignore")  # torch does not warn about an overflow or a nan either
     def forward(ctx: Any, call: _Call, *inputs: Tensor) -> tuple[Tensor, ...]:
         output, end, kept = call.forward(call.steps, call.keep, *call.read(inputs))
         if call.keep:

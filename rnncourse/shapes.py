@@ -1,4 +1,4 @@
-"""The shape contract of cells and layers, stated once: the axes of each tensor, and what a misfit is told.
+"""The shape contract of cells and layers, stated once: each tensor's axes, and the error if they do not fit.
 
 An error is one sentence. It names the argument, what was expected (axes by name and size), what was given,
 and the likely slip. Its class is the one that torch.nn raises for the same input (torch 2.13), so code that
@@ -353,7 +353,7 @@ def _tensor(name: str, value: object, expected: str) -> Tensor:
     elif isinstance(value, tuple):
         slip = " Is it what another layer returned, (output, state)? Pass its first part."
     elif hasattr(value, "__array__") or isinstance(value, list):
-        slip = " torch.as_tensor makes a tensor of it."
+        slip = " torch.as_tensor turns it into a tensor."
     raise AttributeError(f"{name}: expected a tensor {expected}, got {kind_of(value)}.{slip}")
 
 

@@ -89,7 +89,7 @@ def fit(
         if saved["settings"] != settings:
             raise ValueError(
                 f"checkpoint: {checkpoint} was written with {saved['settings']}, this run has {settings}. "
-                "Delete the file to start anew."
+                "Delete the file to start over."
             )
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])

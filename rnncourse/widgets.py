@@ -1,4 +1,4 @@
-"""The course's interactive figures: a function each, which returns a few controls and the figure they redraw.
+"""The course's interactive figures, each a function that returns a few controls and the figure they redraw.
 
 Each draws into a PNG of its own, so no figure stays open and nothing flickers. They need a live kernel.
 """
@@ -519,6 +519,50 @@ def tag_text(tag: Callable[[str], Iterable[tuple[str, str]]], text: str) -> ipyw
 
     _draw_on_change(redraw, (box,))
     return ipywidgets.VBox([box, tagged])
+
+
+def draw_digit(read: Callable[[Tensor], Tensor], image: Tensor) -> ipywidgets.VBox:
+    """Draw an image on a grid of cells, and see what a net says of it after each row.
+
+    A click fills a cell or empties it. The figure is that of `plots.row_by_row`.
+
+    Args:
+        read: returns the probability of each class after each row, (T, C), for an image (T, W) of 0 and 1.
+        image: what is drawn at first.
+    """
+    image = image.clone()
+    T, W = image.shape
+    styles = [ipywidgets.ButtonStyle(button_color=color) for color in ("#E6E6E6", "#000000")]
+    small = ipywidgets.Layout(width="20px", height="20px", margin="0", padding="0")
+    cells = [
+        ipywidgets.Button(layout=small, tooltip=f"row {t}, column {k}") for t in range(T) for k in range(W)
+    ]
+    clear = ipywidgets.Button(description="Clear")
+    drawing = _Drawing(width="560px")
+
+    def redraw() -> None:
+        for cell, value in zip(cells, image.flatten().tolist(), strict=True):
+            cell.style = styles[int(value)]
+        figure = Figure(figsize=(6.4, 3.4), layout="constrained")
+        drawing.show(lessons.row_by_row(image, read(image), figure))
+
+    def flip(cell: ipywidgets.Button) -> None:
+        place = divmod(cells.index(cell), W)
+        image[place] = 1 - image[place]
+        redraw()
+
+    def empty(_: object) -> None:
+        image.zero_()
+        redraw()
+
+    for cell in cells:
+        cell.on_click(flip)
+    clear.on_click(empty)
+    redraw()
+    grid = ipywidgets.GridBox(
+        cells, layout={"grid_template_columns": f"repeat({W}, 20px)", "grid_gap": "1px"}
+    )
+    return ipywidgets.VBox([ipywidgets.HBox([grid, drawing.picture]), clear, drawing.words])
 
 
 def draw_text(draw: Callable[[str], Axes | Figure], text: str) -> ipywidgets.VBox:

@@ -75,3 +75,32 @@ print(*names["nets"], sep=", ")
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "attention, without, s once"
+
+
+def test_lesson_19_prints_the_baselines_that_the_lesson_shows():
+    """The n-grams only: the net trains for one epoch here, and its number depends on the processor."""
+    command = [sys.executable, BENCHMARKS / "lesson_19.py", "--seeds", "1", "--epochs", "1"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    lesson = json.loads((BENCHMARKS.parent / "notebooks" / "19_language_model.ipynb").read_text("utf-8"))
+    [cell] = [cell for cell in lesson["cells"] if cell["id"] == "luck-table"]
+    _, header, *rows = "".join(cell["source"]).splitlines()[:12]
+    printed_header, row = done.stdout.splitlines()
+    assert printed_header == header
+    assert row.split()[1:4] == rows[0].split()[1:4]
+    assert {tuple(line.split()[1:4]) for line in rows} == {tuple(row.split()[1:4])}
+
+
+def test_scan_prints_times_ratios_and_errors():
+    command = [sys.executable, BENCHMARKS / "scan.py", "--steps", "8", "32", "--rounds", "1", "--units", "4"]
+    done = subprocess.run([*command, "--most", "8"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    _, short, long, last = done.stdout.splitlines()
+    ways = ["loop", "doubling", "pairs", "log space", "nn.GRU"]
+    for line, names in ((short, ways), (long, ways[:3])):
+        found = re.findall(r"([a-zA-Z. ]+?) ([\d.]+) \(([\d.]+)\)", line.partition(" ")[2])
+        assert [name.strip() for name, *_ in found] == names
+        assert found[0][2] == "1.00"
+    found = dict(re.findall(r"(loop|doubling|pairs|log space) (\S+)", last.partition(":")[2]))
+    assert all(float(error) < 1e-4 for error in found.values())
+    assert len(found) == 4

@@ -148,7 +148,7 @@ def test_no_mistake_is_named_that_is_wrong_where_the_answer_is_right():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("if bias: => if True:", "with bias=False there are biases all the same."),
+        ("if bias: => if True:", "with bias=False there are still biases."),
         ("if bias: => if bias or self.H:", "it raised AttributeError"),
         (
             "width = 2 * hidden_size if => width = 3 * hidden_size if",

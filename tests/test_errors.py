@@ -604,7 +604,7 @@ def sentences():
     yield (
         lambda: cell([0.0]),
         "input: expected a tensor (B, I=4) or, without a batch, (I=4), got list.",
-        "torch.as_tensor makes a tensor of it.",
+        "torch.as_tensor turns it into a tensor.",
     )
     yield (
         lambda: cell((x, h)),
@@ -657,7 +657,7 @@ def sentences():
     yield (
         lambda: lstm(np.zeros((7, 3, 4))),
         "input: expected a tensor (T, B, I=4) or a PackedSequence, got numpy.ndarray.",
-        "torch.as_tensor makes a tensor of it.",
+        "torch.as_tensor turns it into a tensor.",
     )
     yield (
         lambda: lstm(torch.nested.nested_tensor([x[:2, 0], x[:, 0]], layout=torch.jagged)),

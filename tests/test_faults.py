@@ -308,6 +308,38 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
             "test_explaining.py::test_html_says_what_the_text_says[1_0]",
         ),
     },
+    "scan.py": {
+        "steps are combined in the other order": (
+            "return a_2 * a_1, a_2 * b_1 + b_2",
+            "return a_2 * a_1, a_1 * b_2 + b_1",
+            "test_scan.py::test_combine_is_composition_associative_and_not_commutative",
+        ),
+        "the last step of an odd number is left out": (
+            "middle = slice(3 * s - 1, None, 2 * s)",
+            "middle = slice(3 * s - 1, len(h) - 1, 2 * s)",
+            "test_scan.py::test_states_are_those_of_the_equation[one part-5-scan]",
+        ),
+        "a part begins from zeros": (
+            "carried = h_part[-1:]",
+            "carried = 0 * h_0",
+            "test_scan.py::test_states_are_those_of_the_equation[several parts-31-scan]",
+        ),
+        "a gradient is received with the step's own factor": (
+            "torch.cat([a[1:], torch.zeros_like(a[:1])]).conj()",
+            "a.conj()",
+            "test_scan.py::test_gradients_and_their_gradients[one part-7]",
+        ),
+        "da is made with the state after the step": (
+            "torch.cat([h_0.unsqueeze(0), h])[:-1]",
+            "torch.cat([h_0.unsqueeze(0), h])[1:]",
+            "test_scan.py::test_gradients_are_those_of_the_loop_in_float32",
+        ),
+        "a complex gradient is not conjugated": (
+            "g * before.conj(), g",
+            "g * before, g",
+            "test_scan.py::test_complex_numbers[6]",
+        ),
+    },
     "tracing/equations.py": {
         "i and f have each other's name": (
             'v["i"], v["f"] = torch.sigmoid(v["a_i"])',

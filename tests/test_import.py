@@ -13,7 +13,8 @@ import rnncourse
 
 PACKAGE = Path(rnncourse.__file__).parent
 HEAVY = ["matplotlib", "ipywidgets", "IPython", "sklearn", "pandas", "nbformat", "jupyter_client"]
-ON_FIRST_USE = ["checks", "convert", "data", "notebook", "plots", "reference", "steps", "training", "widgets"]
+ON_FIRST_USE = ["checks", "convert", "data", "notebook", "plots", "reference", "scan", "steps", "training"]
+ON_FIRST_USE += ["widgets"]
 PROBE = """
 import json, random, sys
 import numpy, torch

@@ -14,6 +14,7 @@ import rnncourse.checks
 
 ROOT = Path(__file__).parent.parent
 LESSONS = {int(path.name[:2]): path for path in sorted(ROOT.glob("notebooks/[0-8][0-9]_*.ipynb"))}
+LAST = 23  # its end leads back to the list of lessons
 EXERCISES = sorted(ROOT.glob("solutions/*/*.ipynb"))  # a lesson may have more than one
 DEEPER = "*Going deeper:"  # begins the line under the heading of a section that can be skipped
 TIME = re.compile(
@@ -87,6 +88,8 @@ def test_a_lesson_ends_with_a_link_to_the_next(number):
     [end] = re.findall(r"(?m)^\*\*Next:\*\* .*", read(LESSONS[number]).cells[-1].source)
     if number + 1 in LESSONS:
         assert links(end)[0] == LESSONS[number + 1].name
+    elif number == LAST:
+        assert links(end)[0] == LESSONS[0].name
     else:
         assert not links(end)
         assert f"lesson {number + 1:02}" in end

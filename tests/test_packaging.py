@@ -7,6 +7,8 @@ another finder finds what torch and numpy require, and no other package.
 import email
 import json
 import os
+import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -33,7 +35,7 @@ BUILD = "import sys; from setuptools import build_meta; build_meta.build_wheel(s
 def wheel(tmp_path_factory):
     """The folder with the unpacked wheel; as pip builds it, but without the network."""
     source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     shutil.copytree(PACKAGE, source / "rnncourse", ignore=shutil.ignore_patterns("__pycache__"))
     command = [sys.executable, "-c", BUILD, str(built)]
@@ -50,7 +52,9 @@ def test_the_wheel_holds_the_package_and_its_metadata(wheel):
     installed = {path.relative_to(wheel) for path in wheel.rglob("*") if path.is_file()}
     sources = {path.relative_to(ROOT) for path in PACKAGE.rglob("*.py")} | {Path("rnncourse", "py.typed")}
     sources |= {path.relative_to(ROOT) for path in PACKAGE.glob("grading/report/templates/*")}
-    sources |= {path.relative_to(ROOT) for path in PACKAGE.glob("data/files/*")}
+    sources |= {path.relative_to(ROOT) for path in PACKAGE.glob("data/files/*")} | {
+        Path("rnncourse", "museum.md")
+    }
     assert {path for path in installed if path.parts[0] != metadata.name} == sources
     said = email.message_from_string((metadata / "METADATA").read_text(encoding="utf-8"))
     assert said["Version"] == rnncourse.__version__
@@ -58,6 +62,19 @@ def test_the_wheel_holds_the_package_and_its_metadata(wheel):
     assert {need.name for need in needs if need.marker is None} == {"torch", "numpy"}
     assert "rnncourse = rnncourse.cli:main" in (metadata / "entry_points.txt").read_text(encoding="utf-8")
     assert (metadata / "licenses" / "LICENSE").exists()
+    assert said.get_payload().startswith("# rnncourse\n")
+
+
+def test_links_of_the_readme_lead_somewhere_from_a_package_index():
+    absolute = runpy.run_path(str(ROOT / "setup.py"))["absolute"]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"(!?)\[[^\[\]]*\]\(([^()\s]+)\)", absolute(readme, "https://example.org/course"))
+    assert {url for picture, url in links if picture} >= {
+        "https://example.org/course/raw/main/docs/trace.png"
+    }
+    relative = [url for _, url in links if not url.startswith(("https://", "#"))]
+    assert relative == []
+    assert absolute(readme, "") == readme
 
 
 # ---- beside torch and numpy alone

@@ -30,15 +30,20 @@ EXTRAS = {
 }
 # What is declared though no file imports it.
 RUN = {
+    "axe-playwright-python": "tests/test_site.py reads its script",
     "ipywidgets": "students' notebooks may show some",
     "jupyterlab": "python course.py lab",
     "mypy": "a command",
+    "myst-nb": "an extension of Sphinx",
     "nbval": "pytest's plugin",
     "pre-commit": "a command",
     "pytest-cov": "pytest's plugin",
     "pytest-timeout": "pytest's plugin",
     "pytest-xdist": "pytest's plugin",
     "ruff": "a command",
+    "sphinx": "python course.py site",
+    "sphinx-book-theme": "the site's theme",
+    "sphinx-mathjax-offline": "docs/site/build.py copies its files",
     "setuptools": "builds the wheel in test_packaging.py",
 }
 DISTRIBUTIONS = packages_distributions()

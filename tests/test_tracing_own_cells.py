@@ -117,7 +117,7 @@ def test_a_step_that_is_wrong_is_told():
         return {"h": torch.tanh(cell.new(torch.cat((x, h), dim=-1)))}
 
     with (
-        pytest.warns(UserWarning, match="gave other numbers than its equations"),
+        pytest.warns(UserWarning, match="differs from its equations"),
         trace(cell, steps={"": other}),
     ):
         cell(x, h)

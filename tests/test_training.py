@@ -125,7 +125,7 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
     file = tmp_path / "run.pt"
     fit(Net(), batches(), loss, epochs=1, checkpoint=file)
     with pytest.raises(
-        ValueError, match=r"'seed': 0.* this run has .*'seed': 1.*Delete the file to start anew"
+        ValueError, match=r"'seed': 0.* this run has .*'seed': 1.*Delete the file to start over"
     ):
         fit(Net(), batches(), loss, epochs=2, seed=1, checkpoint=file)
 

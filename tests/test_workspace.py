@@ -279,7 +279,7 @@ def test_it_needs_the_standard_library_alone():
 
 
 def test_the_copy_of_the_real_course_has_no_output_and_no_dead_link(tmp_path):
-    for folder in ("notebooks", "exercises", "docs", "README.md"):
+    for folder in ("notebooks", "exercises", "docs", "examples", "README.md"):
         (tmp_path / folder).symlink_to(ROOT / folder)
     Workspace(tmp_path, DAY).renew()
     pages = list((tmp_path / "work").rglob("*.ipynb"))

@@ -1,6 +1,5 @@
 """Determine the batch axis, the time axis and the role of each argument."""
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -189,11 +188,3 @@ def _padding(leaf: Leaf, lengths: Tensor | None) -> float:
     if int(lengths[row]) >= rows.shape[1]:
         return 0.0
     return float(rows[row, -1].flatten()[0])
-
-
-def takes(model: Any, call: Callable[..., Any] | None, name: str) -> bool:
-    """Return whether the model's forward has a parameter of this name."""
-    try:
-        return name in inspect.signature(callee(model, call)).parameters
-    except (TypeError, ValueError):
-        return False

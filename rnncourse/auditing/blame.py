@@ -154,6 +154,21 @@ def row_order(masks: Masks) -> list[int] | None:
     return order if sorted(order) == list(range(len(masks))) else None
 
 
+def order_along(masks: Masks) -> list[int] | None:
+    """Return the row of each index along the axis of rows, -1 for none; None if there is no such axis."""
+    label, several = row_labels(masks)
+    axis = None if several or label.dim() == 0 or bool((label < 0).all()) else axis_of(label)
+    if axis is None:
+        return None
+    found: list[int] = label.movedim(axis, 0).reshape(label.shape[axis], -1).max(1).values.tolist()
+    return found
+
+
+def unlike(one: list[int], other: list[int]) -> bool:
+    """Return whether two tensors whose indices along some axis belong to these rows do not fit together."""
+    return len(one) == len(other) and any(a != b and min(a, b) >= 0 for a, b in zip(one, other, strict=True))
+
+
 def moved_into_another_axis(story: Story, i: int) -> bool:
     """Return whether a view merges the axis of rows with a part of the time axis before it.
 
@@ -164,6 +179,8 @@ def moved_into_another_axis(story: Story, i: int) -> bool:
     if call.name not in VIEWS or not call.args:
         return False
     before, after = story.before(i, 0), story.after(i, 0)
+    if _flat_rows_exchanged(before, after) or (not mixed(before) and mixed(after)):
+        return True
     order = row_order(before)
     label, several = row_labels(after)
     if order is None or several or label.dim() == 0:
@@ -178,6 +195,19 @@ def moved_into_another_axis(story: Story, i: int) -> bool:
     for size in before[0].shape[:first]:
         outer *= size
     return cyclic and label.shape[axis] != outer * B
+
+
+def _flat_rows_exchanged(before: Masks, after: Masks) -> bool:
+    """Return whether T * B entries are viewed as (B, T), or B * T entries as (T, B)."""
+    order, viewed = order_along(before), order_along(after)
+    B = len(before)
+    if order is None or viewed is None or len(order) % B or len(order) in (B, B * B):
+        return False
+    T = len(order) // B
+    cyclic, blocks = list(range(B)) * T, [row for row in range(B) for _ in range(T)]
+    if order == cyclic:
+        return len(viewed) == T and viewed == [t % B for t in range(T)]
+    return order == blocks and len(viewed) == T and viewed == sorted(viewed)
 
 
 # ---- steps

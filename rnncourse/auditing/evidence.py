@@ -108,3 +108,23 @@ def prefix_mask(leaves: Sequence[Leaf], main: Leaf) -> tuple[int, Tensor] | None
 def is_flags(value: Tensor) -> bool:
     """Return whether a tensor holds only 0 and 1."""
     return value.dtype == torch.bool or bool(((value == 0) | (value == 1)).all())
+
+
+def looks_padded(leaf: Leaf) -> Tensor:
+    """Return which steps, (B, T), may be padding: from there on the row repeats one value.
+
+    A row of which only the last step may be padding ends with 0, with a negative token, or as another row
+    that repeats its last value.
+    """
+    assert leaf.batch is not None
+    assert leaf.time is not None
+    rows = leaf.value.detach().cpu().movedim((leaf.batch, leaf.time), (0, 1))
+    rows = torch.nan_to_num(rows.reshape(*rows.shape[:2], -1).double(), nan=-1e9)
+    last = rows[:, -1:]
+    tail = (rows == last).all(2).flip(1).cumprod(1).flip(1).bool()
+    repeated = tail[:, -2:].all(1) if leaf.T > 1 else tail[:, 0]
+    known = (last == 0).all(2) | (last == leaf.pad).all(2)
+    if not leaf.floating:
+        known |= (last < 0).all(2)
+    known |= ((last == last.transpose(0, 1)).all(2) & repeated).any(1, keepdim=True)
+    return tail & known

@@ -89,6 +89,7 @@ class Probe:
         hooks: bool = False,
         exchange: bool = False,
         moved: int | None = None,
+        fixed: dict[int, Tensor] | None = None,
     ) -> Run:
         """Call the model once.
 
@@ -96,7 +97,7 @@ class Probe:
         the inputs leaves of the graph. record: save every torch call. hooks: save only the recurrent calls.
         restore: start from the saved state. scale: scale of the disturbance. exchange: replace tokens by
         other tokens instead of adding noise to their embeddings. moved: the index of a call whose result
-        is changed.
+        is changed. fixed: results by the indices of their calls, which they replace.
         """
         inputs = inputs or self.inputs
         if restore:
@@ -104,7 +105,7 @@ class Probe:
         self._set_mode(train)
         built, zeros = self._values(inputs, where, values or {}, taps, scale, exchange)
         noise = self._noise_on_embeddings(inputs, where, scale) if where and not exchange else None
-        tape = Tape(self.names, record, taps, noise, moved)
+        tape = Tape(self.names, record, taps, noise, moved, fixed)
         calls: list[RecurrentCall] = []
         args, kwargs = inputs.build(built)
         given = [

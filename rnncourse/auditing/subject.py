@@ -254,31 +254,35 @@ class Subject:
         """A run in which all inputs are leaves of the graph."""
         return self.probe.run(taps=True, hooks=True)
 
-    def input_gradients(self, of: Tensor, keep: bool = True) -> dict[int, Tensor]:
-        """Return for each leaf the norm of the gradient at each (row, step): (B, T), or (B,) without time."""
+    def entry_gradients(self, of: Tensor, keep: bool = True) -> dict[int, Tensor]:
+        """Return for each leaf the squared norm of the gradient at each entry, in its shape."""
         zeros = self.graph.zeros
         if not zeros:
             return {}
         found = self.probe.gradients(of, [zero for _, _, zero in zeros], keep)
         squares: dict[int, Tensor] = {}
         for (number, origin, zero), gradient in zip(zeros, found, strict=True):
-            leaf = self.inputs.leaves[number]
+            value = self.inputs.leaves[number].value
             if gradient is None:
                 gradient = torch.zeros_like(zero)
-            gradient = torch.nan_to_num(gradient.double())
-            if origin is None:
-                moved = gradient.movedim(_axes(leaf), tuple(range(len(_axes(leaf)))))
-                square = moved.reshape(*moved.shape[: len(_axes(leaf))], -1).square().sum(-1)
-            else:
-                flat = gradient.reshape(origin.numel(), -1).square().sum(1)
+            square = torch.nan_to_num(gradient.double()).square()
+            if origin is not None:
+                flat = square.reshape(origin.numel(), -1).sum(1)
                 known = origin.reshape(-1) >= 0
-                sums = flat.new_zeros(leaf.value.numel())
+                sums = flat.new_zeros(value.numel())
                 sums.index_add_(0, origin.reshape(-1)[known], flat[known])
-                shaped = sums.view(leaf.value.shape)
-                moved = shaped.movedim(_axes(leaf), tuple(range(len(_axes(leaf)))))
-                square = moved.reshape(*moved.shape[: len(_axes(leaf))], -1).sum(-1)
+                square = sums.view(value.shape)
             squares[number] = squares.get(number, torch.zeros_like(square)) + square
-        return {number: square.sqrt().cpu() for number, square in squares.items()}
+        return squares
+
+    def input_gradients(self, of: Tensor, keep: bool = True) -> dict[int, Tensor]:
+        """Return for each leaf the norm of the gradient at each (row, step): (B, T), or (B,) without time."""
+        norms = {}
+        for number, square in self.entry_gradients(of, keep).items():
+            axes = _axes(self.inputs.leaves[number])
+            moved = square.movedim(axes, tuple(range(len(axes))))
+            norms[number] = moved.reshape(*moved.shape[: len(axes)], -1).sum(-1).sqrt().cpu()
+        return norms
 
     @cached_property
     def main_number(self) -> int:

@@ -82,9 +82,6 @@ class Tokens:
         self._shadows[id(tensor)] = shadows
         self._held.append(tensor)
 
-    def knows(self, tensor: Tensor) -> bool:
-        return id(tensor) in self._shadows
-
     def origins(self, tensor: Tensor) -> dict[int, Tensor]:
         """Return by leaf which of its tokens each entry is, -1 for none; omit leaves without a token."""
         shadows = self._shadows.get(id(tensor))

@@ -158,9 +158,9 @@ def _merged_cases(numbers, L, B, H):
 
 
 wrong = Mistakes("The states interleave", _merged).edits("""
-reshaped | the shape is right, but the sequences of the batch are mixed: a row holds numbers of two of them.
+reshaped | the shape is right, but the sequences of the batch are mixed: a row holds numbers from two of them.
     torch.cat([forward, backward], dim=-1) => h_n.reshape(*forward.shape[:2], -1)
-    look: reshape keeps the order of the numbers in memory. Which axes must be neighbours before it?
+    look: reshape keeps the order of the numbers in memory. Which axes must be next to each other before it?
 all forward first | you take the first half of the rows as the forward ones. Which row is layer 0, backward?
     h_n[0::2], h_n[1::2] => h_n.chunk(2)
 backward first | the backward state comes before the forward one.
@@ -216,11 +216,11 @@ flipped whole | the padding comes to the front: every sequence is reversed over 
     return reversed_x => return x.flip(1)
 flipped along the batch | you reverse the batch: the sequences change places.
     return reversed_x => return x.flip(0)
-nothing turned | nothing is reversed. | return reversed_x => return x
+nothing reversed | nothing is reversed. | return reversed_x => return x
 padding set to zero | the padding has become zero. Leave it as it is. | x.clone() => x * 0
 features flipped | you reverse the numbers of each step instead of the steps. | flip(0) => flip(1)
 both flipped | you also reverse the numbers of each step. | flip(0) => flip(0, 1)
-padding turned, too | the padding comes after the sequence, but in reverse order.
+padding reversed, too | the padding comes after the sequence, but in reverse order.
     x[b, :n].flip(0) => x[b, :n].flip(0); reversed_x[b, n:] = x[b, n:].flip(0)
 one step too few | the last step of each sequence has stayed where it was. A slice leaves out its end index.
     lengths.tolist() => (lengths - 1).tolist()
@@ -451,13 +451,13 @@ layers | nn.LSTM's weights do not fit a second layer: in yours, each direction r
 states | h_n and c_n are those of one direction of one layer, without an axis for the others.
     (h_n, c_n) => tuple(ahead) § All states come out
 start | the given states are not used. § A state goes in | else hx => else (zeros, zeros)
-bias | with bias=False there are biases all the same. § Without biases | if bias: => if True:
+bias | with bias=False there are still biases. § Without biases | if bias: => if True:
 eval | dropout is also applied in eval. § No dropout in eval | self.dropout, self.training) => self.dropout)
 zeros | all weights of a new layer are zero. What does layer 1 read then, and which gradient does it send
     down?
     § All together
     torch.empty(shape).uniform_(-bound, bound) => torch.zeros(shape)
-    look: nn.LSTM draws its weights. Print the largest of a new layer's, with H = 4 and with H = 100.
+    look: nn.LSTM draws its weights. Print the largest weight of a new layer, with H = 4 and with H = 100.
 """
 faults = list(parse(FAULTS, __file__, 0))
 
@@ -467,7 +467,7 @@ wrong.edits("""
 batch_first ignored | batch_first has no effect. § The axes
     if self.batch_first: => if False:
     if self.batch_first else x => if False else x
-output not turned back | with batch_first, output is still time first: it is not transposed back. § The axes
+output not transposed | with batch_first, output is still time first: it is not transposed back. § The axes
     if self.batch_first else x => if False else x
 states batch first | with batch_first, h_n and c_n come batch first. In a state the batch is the second axis.
     (h_n, c_n) => tuple(s.transpose(0, 1) if self.batch_first else s for s in (h_n, c_n))
@@ -507,7 +507,7 @@ dropout on the output | dropout is also applied after the last layer. § No drop
     - states += [ahead, back]
     + states += [ahead, back]
     + x = F.dropout(x, self.dropout, self.training)
-nothing made larger | in training, what dropout leaves goes up as it is. nn.LSTM preserves the mean of what
+nothing made larger | in training, what dropout keeps is not scaled up. nn.LSTM preserves the mean of what
     goes up. § No dropout in eval
     F.dropout(x, self.dropout, self.training) => x * (torch.rand_like(x) >= self.dropout * self.training)
 divided by zero | in training with dropout=1.0 there is nan: nothing is left, and 1 - p is 0.
@@ -550,7 +550,7 @@ no gradient | the numbers are right, but no gradient flows back from them. § Al
 """)
 wrong(
     "as given",
-    "it gives the same results as the given class: no repair shows yet.",
+    "it gives the same results as the given class: no repair has an effect yet.",
     look="The lesson begins with the axes, because everything else depends on them.",
 )(given.BiLSTM)
 

@@ -52,7 +52,8 @@ dh_1: no slope | You used dh_2 where step 2 sends back da_2: the slope of its ta
 dh_1: slope at h_1 | The slope of step 2 is taken at h_1. Which state is the result of step 2's tanh?
     dh_1 => -0.36
 dh_1: no square | You take the slope as 1 - h. At h = -1, where tanh is flat, that would be 2. | dh_1 => -0.58
-dh_1: from an incomplete dh_2 | It follows from a dh_2 that lacks what step 3 sends back. | dh_1 => -0.5288
+dh_1: from an incomplete dh_2 | You computed it from a dh_2 that lacks what step 3 sends back.
+    dh_1 => -0.5288
 dh_1: carried alone | Its own loss is missing, and it comes from a dh_2 whose own loss is missing, too.
     dh_1 => 0.0288
 du: last step only | This is only the share of step 3. At how many steps is u used? | du => 0.256
@@ -64,7 +65,8 @@ du: dh for da | Each share uses dh. But u enters a, before the tanh. | du => -0.
 du: a mean | This is the mean of the three shares. Do the others count less if u is used once more?
     du => -0.04
 du: sum of da | This is the sum of the three da, as for a bias. What is multiplied by u? | du => 0.36
-du: next step forgotten | Each dh here is only its own loss: nothing was carried back. | du => -0.14304
+du: next step forgotten | Each dh here has only the part from its own loss: nothing was carried back.
+    du => -0.14304
 du: the other sign | The size is right, the sign is not. | du => 0.12
 dh_0: zero | No loss reads h_0, but something else does. What? | dh_0 => 0.0
 dh_0: da_1 | This is da_1. Through what does step 1 read h_0? | dh_0 => -0.32
@@ -72,7 +74,8 @@ dh_0: dh_1 | This is dh_1: it has yet to pass through step 1. | dh_0 => -0.5
 dh_0: no slope | You used dh_1 where step 1 sends back da_1: the slope of its tanh is missing. | dh_0 => -0.25
 dh_0: slope at h_0 | The slope of step 1 is taken at h_0. Which state is the result of step 1's tanh?
     dh_0 => -0.1875
-dh_0: next step forgotten | It follows from a dh_1 that is only its own loss. | dh_0 => -0.2176
+dh_0: next step forgotten | You computed it from a dh_1 that has only the part from its own loss.
+    dh_0 => -0.2176
 """)
 
 by_hand = CHECKS.predicted(
@@ -124,10 +127,10 @@ slope twice | the slope of tanh appears twice. How many tanh does the gradient p
 dh: weight_hh transposed | dh uses weight_hh the other way round; it is square, so no shape error tells you.
     Over which of its axes does the sum run in the backward pass?
     da @ weight_hh => da @ weight_hh.T
-dx_t: weight_ih transposed | you use weight_ih the other way round, which only runs in a square case (I = H).
+dx_t: weight_ih transposed | you use weight_ih the other way round, which runs only where I = H.
     Compare (B, H) and (H, I).
     da @ weight_ih => da @ weight_ih.T
-both weights transposed | you use both weights the other way round, which only runs in a square case (I = H).
+both weights transposed | you use both weights the other way round, which runs only where I = H.
     Over which of their axes does the sum run in the backward pass?
     da @ weight_ih => da @ weight_ih.T
     da @ weight_hh => da @ weight_hh.T
@@ -166,7 +169,7 @@ dbias summed over the units | dbias is (B): the sum runs over the units. Each un
     da.sum(axis=0) => da.sum(axis=1)
 dbias one number | dbias is one number: the sum also runs over the units. | axis=0 =>
 dbias with two axes | dbias is (1, H): the summed axis is still there. | axis=0 => axis=0, keepdims=True
-a made anew without biases | the slope uses an a that you recompute without its biases. Which of the given
+a recomputed without biases | the slope uses an a that you recompute without its biases. Which of the given
     numbers has been through the tanh?
     h_t**2 => np.tanh(x_t @ weight_ih.T + h @ weight_hh.T) ** 2
 dweights not summed | each row of the batch has its own weight gradients. But the rows share the weights.

@@ -138,7 +138,7 @@ no bias | neither bias is added. § Four biases, not three and not six
 """)
 step_mistakes.edits(WEIGHTS_EXCHANGED, section="Equal to torch")
 step_mistakes.edits("""
-every third entry | you treat every third entry as a block. The blocks are H neighbours each. § Equal to torch
+every third entry | you treat every third entry as a block. A block is H consecutive entries. § Equal to torch
     bias_ih).chunk(3, dim=-1) => bias_ih).unflatten(-1, (-1, 3)).unbind(-1)
     bias_hh).chunk(3, dim=-1) => bias_hh).unflatten(-1, (-1, 3)).unbind(-1)
 gates not activated | r and z are the bare sums: they are not squashed.
@@ -306,7 +306,7 @@ biases added up | you add the biases into one, and the other is zero. For n the 
     § Four biases, not three and not six
 one bias twice | bias_hh is the input's bias again. § Four biases, not three and not six
     rzn(bias[1]) => rzn(bias[0])
-z turned | the sign of z's block is changed. But in Keras z keeps, as in torch. § Which way z points
+z negated | the sign of z's block is changed. But in Keras z keeps, as in torch. § Which way z points
     [r, z, n] => [r, -z, n]
 z and n exchanged | you swap the wrong blocks. Write both orders down, one below the other.
     [r, z, n] => [n, r, z]
@@ -572,8 +572,8 @@ both slopes left out | the sigmoid's slope is missing for r and for z.
 sigmoid's slopes as tanh's | 1 - r² and 1 - z² are slopes of a tanh. Gates are results of a sigmoid.
     dr * (r * (1 - r)) => dr * (1 - r**2)
     dz * (z * (1 - z)) => dz * (1 - z**2)
-dh: no direct way | dh lacks the direct path, from the mix, which reads h as well. | dh_t * z + =>
-dh: direct way alone | dh is only the direct path, but gates and candidate read h, too. | + dhh @ weight_hh =>
+dh: no direct path | dh lacks the direct path, from the mix, which reads h as well. | dh_t * z + =>
+dh: direct path only | dh is only the direct path, but gates and candidate read h, too. | + dhh @ weight_hh =>
 dh: 1 - z | the direct path has the factor 1 - z. By what is h multiplied? | dh_t * z => dh_t * (1 - z)
 dh: whole | the direct path has no factor, but h is multiplied by one. | dh_t * z + => dh_t +
 dh from dih | dh is computed from dih. Which of the two belongs to the state's part?

@@ -85,7 +85,7 @@ h instead of c | you pass h twice to the cell. Its state is a pair of two differ
     (x_t, (h, c)) => (x_t, (h, h)) § One tensor instead of (h, c)
 c collected | output holds c of each step. What a step shows is h. § One step, by hand
     append(h) => append(c)
-h made anew from c | after each step you compute h from c. But the cell returns the h that goes with it.
+h recomputed from c | after each step you compute h from c. But the cell returns the h that goes with it.
     - outputs.append(h)
     + h = torch.tanh(c)
     + outputs.append(h)
@@ -370,7 +370,7 @@ one state for all layers | one state goes from layer to layer. Each layer carrie
     cell(x_t, states[layer]) => cell(x_t, states[0] if layer == 0 else (h, c))
 layer 0's state for all | you pass the state of layer 0 to each layer.
     cell(x_t, states[layer]) => cell(x_t, states[0])
-the states from the top down | you hand out the given states from the top down, but states[0] belongs to layer
+the states from the top down | you assign the given states from the top down, but states[0] belongs to layer
     0.
     list(states) => list(states)[::-1]
 the h of the step before goes up | the layer above reads the h that the layer below had before this step: it
@@ -605,9 +605,9 @@ state reset at each step | each step starts from zeros: the state is not passed 
     cell(x_t, (h, c)) => cell(x_t) § The state is reset at each step
 c zero at each step | h is carried on, c is not: each step starts from c = 0. § One step, by hand
     (x_t, (h, c)) => (x_t, (h, torch.zeros_like(c)))
-gradient by the head's weight | this is the gradient of head.weight. Return that of cell.weight_hh.
+gradient of the head's weight | this is the gradient of head.weight. Return that of cell.weight_hh.
     cell.weight_hh) => head.weight) § no_grad or detach
-gradient by weight_ih | this is the gradient of cell.weight_ih. Return that of cell.weight_hh.
+gradient of weight_ih | this is the gradient of cell.weight_ih. Return that of cell.weight_hh.
     cell.weight_hh) => cell.weight_ih) § no_grad or detach
 gradient of the last step | this is the gradient of only the last prediction. Return that of the sum of all.
     § no_grad or detach

@@ -338,15 +338,15 @@ directions added | you add the two directions. Return them side by side.
     torch.cat(list(ends), dim=-1) => ends.sum(0)
 directions averaged | you average the two directions. Return them side by side.
     torch.cat(list(ends), dim=-1) => ends.mean(0)
-sequences mixed | with two directions each of your rows holds numbers of two sequences: a view or reshape put
-    them there. § `output.view(seq, batch, D, H)` beside `batch_first=True`
+sequences mixed | with two directions each of your rows holds numbers from two sequences: a view or reshape
+    put them there. § `output.view(seq, batch, D, H)` beside `batch_first=True`
     torch.cat(list(ends), dim=-1) => ends.reshape(ends.shape[1], -1)
 direction kept as an axis | the directions still have an axis of their own. Return (B, D*H).
     torch.cat(list(ends), dim=-1) => ends
 c for h | for an LSTM you take the c. § `output, h_n = lstm(x)` | state[0] if => state[1] if
 pair mistaken for h_n | for an LSTM you index the pair (h_n, c_n) as if it were h_n. § `output, h_n = lstm(x)`
     state[0] if isinstance(state, tuple) else state => state
-pair indexed like h_n | for an LSTM, whose state is a pair, state[-1] is something different than for the
+pair indexed like h_n | for an LSTM, whose state is a pair, state[-1] is not what it is for the
     others. And with two directions, which one is the last row? § `output, h_n = lstm(x)`
     torch.cat(list(ends), dim=-1) => state[-1]
 batch mistaken for rows | with batch_first you expect the batch to be the first axis of h_n.

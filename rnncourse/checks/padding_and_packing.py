@@ -125,7 +125,7 @@ def _last_valid_cases(numbers, B, T, H, longest, batch_first=False, bidirectiona
 wrong = Mistakes("The last valid output", _last_valid).edits("""
 step T - 1 for all | this is the last step of the tensor, the same for all. In most rows that is padding.
     torch.arange(len(lengths)), lengths - 1 => :, -1 § The last step is not the last
-step T - 1 for all, whole | this is the whole last step of the tensor, the same for all. In most rows that is
+step T - 1 for all, whole | this is the tensor's last step, all rows of it. In most rows that is
     padding. § The last step is not the last
     torch.arange(len(lengths)), lengths - 1 => :, -1
     torch.cat([forward, backward], dim=-1) => last
@@ -162,7 +162,7 @@ always time first | where the batch comes first, you treat its axis as time. | i
 reshaped, not transposed | where time comes first, you reshape the axes instead of exchanging them: a row
     holds steps of several sequences.
     output.transpose(0, 1) => output.reshape(len(lengths), -1, output.shape[-1])
-batch_first the wrong way round | you treat batch_first as its opposite.
+batch_first read as its opposite | you treat batch_first as its opposite.
     if not batch_first => if batch_first
 """)
 
@@ -421,7 +421,7 @@ the same index twice | unsorted_indices is sorted_indices again. One takes a row
     order.argsort() => order
 indices exchanged | sorted_indices and unsorted_indices are exchanged. § Sorted and not
     order, order.argsort() => order.argsort(), order
-back by turning round | unsorted_indices is sorted_indices reversed. It should undo it. § Sorted and not
+back by reversing | unsorted_indices is sorted_indices reversed. It should undo it. § Sorted and not
     order.argsort() => order.flip(0)
 lengths for indices | sorted_indices holds the sorted lengths. It should say which sequence is at each place.
     sizes, order, => sizes, lengths[order], § Sorted and not

@@ -1,4 +1,4 @@
-"""The checks of exercise set 15: shapes, counts and rows, two biases, initial weights, another order."""
+"""The checks of exercise set 15: shapes, counts and rows, two biases, initial weights, a different order."""
 
 import math
 import re
@@ -158,7 +158,7 @@ def _count_parameters_cases(seed):
     return [*plain, case("LSTM", 3, True, projected=True), case("LSTM", 4, False, bias=False, projected=True)]
 
 
-# Each stands here as it is, and again as it looks in an answer without the projection.
+# Each is used as it is here, and again as it looks in an answer without the projection.
 COUNTS = """
 one bias | you count one bias vector for each cell. torch has two. | 2 if bias => 1 if bias
 biases always | bias=False has no effect on your count. | 2 if bias else 0 => 2
@@ -173,7 +173,7 @@ weight_hh reads both | you count weight_hh too wide with two directions: in time
 one direction counted | you count only one of two directions. | D * (first + => (first +
 directions not at all | you count as if there were one direction. | 2 if bidirectional else 1 => 1
 one layer | you count only one layer. | (first + (L - 1) * upper) => first
-one layer too many | you count one of the upper layers once too often. | (L - 1) => L
+one layer too many | you count one of the upper layers one time too many. | (L - 1) => L
 four gates always | you always count four blocks. How many does a GRU have, and an RNN?
     "RNN": 1, "GRU": 3 => "RNN": 4, "GRU": 4
 the textbook's LSTM | 4H(I + H + 1) for each layer is a textbook LSTM. torch has two biases, layers that
@@ -701,7 +701,8 @@ biases in torch's order | you reorder the weights, but not the biases.
 eight blocks as four | you cut B into four blocks of 2H. It has eight: cut each bias separately.
     torch.cat(biases) => iofc(torch.cat([bias_ih, bias_hh]))
 biases added | you add the biases. ONNX has both, end to end. | torch.cat(biases) => sum(biases)
-the sum and zeros | B has the sum and then zeros: that computes the same, but return both biases as they are.
+the sum and zeros | B has the sum and then zeros: that gives the same results, but return both biases as they
+    are.
     [iofc(bias_ih), iofc(bias_hh)] => [iofc(bias_ih + bias_hh), 0 * bias_hh]
 biases exchanged | in B the state's bias comes first. The input's bias should come first.
     [iofc(bias_ih), iofc(bias_hh)] => [iofc(bias_hh), iofc(bias_ih)]

@@ -79,11 +79,11 @@ x left out | the input is not used: your numbers do not depend on x_t.
 weight_hh transposed | you use weight_hh the other way round. It is square, so no shape error tells you. Each
     row of it computes one new unit: on which side of the product, and transposed or not? § One step in NumPy
     (h, weight_hh, => (h, weight_hh.T,
-both weights transposed | you use both weights the other way round, which only runs in a square case (I = H).
+both weights transposed | you use both weights the other way round, which runs only where I = H.
     Each row of a weight computes one new unit: on which side of the product, and transposed or not?
     (x_t, weight_ih, => (x_t, weight_ih.T,
     (h, weight_hh, => (h, weight_hh.T, § One step in NumPy
-weight_ih transposed | you use weight_ih the other way round, which only runs in a square case (I = H).
+weight_ih transposed | you use weight_ih the other way round, which runs only where I = H.
     Compare its shape (H, I) with the input's. § One step in NumPy
     (x_t, weight_ih, => (x_t, weight_ih.T,
 {WEIGHTS_EXCHANGED}

@@ -336,7 +336,7 @@ a pause takes one off | a pause takes one off the count. How many presses in a r
 a pause leaves 1 | after a pause the state is 1, as if that pause were a press. | 0 * h => 0 * h + 1
 press and pause exchanged | press and pause are exchanged: 1 is a press. | if x_t else => if not x_t else
 at two | the alarm comes after two presses. | h != 3 => h != 2
-the alarm starts anew | after the alarm the count starts again.
+the alarm starts again | after the alarm the count starts again.
     if h != 3: => if True:
     h + 1 if => h % 3 + 1 if
 h_0 ignored | the run starts from 0, not from h_0. § It is a fold | h, states = h_0 => h, states = 0 * h_0

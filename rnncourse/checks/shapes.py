@@ -257,7 +257,7 @@ def _arrange_cases(seed):
 
 wrong = Mistakes("Transpose, not view", _arrange).edits("""
 unchanged | you return x as it was. § Three axes, three names | missing = => return x; missing =
-cut anew | the shape is right, but the numbers are not: you reshape them, and no axis is exchanged.
+only reshaped | the shape is right, but the numbers are not: you reshape them, and no axis is exchanged.
     x.permute(order) => x.reshape([x.shape[place] for place in order])
     look: Look at your use of view or reshape.
 the inverse order | you give permute the inverse: where each old axis goes, not where each new one comes from.

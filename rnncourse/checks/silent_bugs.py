@@ -122,9 +122,9 @@ reshaped, then transposed back | you reshape x instead of transposing it: a row 
 transposed, then reshaped back | the layer reads the right axis, but you reshape its output instead of
     transposing it back.
     output.transpose(0, 1) => output.reshape(x.shape[0], x.shape[1], -1)
-not turned back | the layer reads the right axis, but the forecasts come time first.
+not transposed back | the layer reads the right axis, but the forecasts come time first.
     output.transpose(0, 1) => output
-only turned back | the layer still reads the batch as time; you only transpose its output.
+only transposed back | the layer still reads the batch as time; you only transpose its output.
     x.transpose(0, 1) => x
 backward in time | the layer gets the steps in reverse order: it reads the future.
     x.transpose(0, 1) => x.transpose(0, 1).flip(0)

@@ -435,7 +435,8 @@ scaled in evaluation instead | nothing is scaled in training, and in evaluation 
     1 - p. That is an old form of dropout; torch scales in training. § Where dropout goes
     / (1 - p) =>
     return x => return x if training else x * (1 - p)
-functional.dropout of x | you call functional.dropout without `training`: it always drops, anew at each step.
+functional.dropout of x | you call functional.dropout without `training`: it always drops, with a new mask at
+    each step.
     if training: => if False:
     return x => return torch.nn.functional.dropout(x, p)
 """)
@@ -449,7 +450,7 @@ locked_dropout = CHECKS.task(
         x itself in evaluation, dropout in training 1 = evaluation, share_dropped
         scaled 1 = scale, share_dropped
         one mask for all steps 1 = steps_share_it, share_dropped
-        drawn anew for each sequence, unit and call 1 = sequences_share_it, units_share_it, calls_share_it
+        drawn again for each sequence, unit and call 1 = sequences_share_it, units_share_it, calls_share_it
     """,
     cases=_locked_dropout_cases,
     use=described_mask,

@@ -65,7 +65,7 @@ the beginning left out | you drop what does not fill the rows at the beginning. 
 a step too few | the rows are one step shorter than they could be.
     len(data) // B => max(len(data) // B - 1, 1)
 time backwards | each row runs from its end to its beginning. | .T => .T.flip(0)
-rows in another order | the last stretch of the text is in row 0. | view(B, n).T => view(B, n).flip(0).T
+rows in a different order | the last stretch of the text is in row 0. | view(B, n).T => view(B, n).flip(0).T
 padded | the rows are filled up with zeros. Tokens that do not fill the rows should be dropped.
     len(data) // B => -(-len(data) // B)
     data[: n * B] => F.pad(data, (0, n * B - len(data)))
@@ -343,9 +343,11 @@ def _Reader_cases(numbers, T, K, B, I, H, double=False):
 
 
 wrong = Mistakes("Epochs and evaluation", _Reader)
-wrong("as given", "it does the same as the given class: no repair shows yet.", look="Begin with `forward`.")(
-    given.Reader
-)
+wrong(
+    "as given",
+    "it does the same as the given class: no repair has an effect yet.",
+    look="Begin with `forward`.",
+)(given.Reader)
 wrong.edits("""
 c not detached | the last chunk's gradient goes back into the previous chunks: c is carried with its past.
     h.detach(), c.detach() => h.detach(), c § Detach the state

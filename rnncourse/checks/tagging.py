@@ -32,7 +32,7 @@ SQUARE = Trait("there are as many tags as steps", "which axis is which")
 
 
 def _targets(numbers, B, T, C, full=False):
-    """Random tags, padded behind each row's end; the first row is the longest, the last has two steps."""
+    """Random tags, padded after each row's end; the first row is the longest, the last has two steps."""
     y = (1000 * numbers(B, T)).long() % C
     if not full:
         lengths = torch.linspace(T, 2, B).long()
@@ -232,14 +232,14 @@ at the first character | the tag is at the first character of each word. There t
     - end += 1
     + y[end + 1] = tag
     + end += len(word) + 1
-at every character | each character of a word has the tag; only the last one is asked.
+at every character | each character of a word has the tag; only the last one is asked for.
     y[end] = tag => y[end - len(word) + 1 : end + 1] = tag
-padded with 0 | where nothing is asked, the target is 0; that is a tag. | -100 => 0
-padded with -1 | where nothing is asked, the target is -1; `F.cross_entropy` skips -100. | -100 => -1
+padded with 0 | where no tag is asked for, the target is 0; that is a tag. | -100 => 0
+padded with -1 | where no tag is asked for, the target is -1; `F.cross_entropy` skips -100. | -100 => -1
 no spaces | the spaces between the words are missing.
     " ".join => "".join
     - end += 1
-at the space | the tag is at the space behind a word; the last word has none there.
+at the space | the tag is at the space after a word; the last word has none there.
     y[end] = tag => y[min(end + 1, len(y) - 1)] = tag
 a space at the end | there is one target too many: no space follows the last word.
     len(" ".join(words)) => len(" ".join(words)) + 1
@@ -248,7 +248,7 @@ the last word left out | the last word has no tag.
 the first word left out | the first word has no tag.
     y[end] = tag => y[end] = tag if end + 1 > len(word) else -100
 tags backwards | the tags are in the opposite order. | zip(words, tags => zip(words, tags[::-1]
-at the spaces, too | the space behind a word has its tag, too. Nothing is asked there.
+at the spaces, too | the space after a word has its tag, too. None is asked for there.
     y[end] = tag => y[end : end + 2] = tag
 both ends | the first character of a word has its tag, too.
     y[end] = tag => y[end] = y[end - len(word) + 1] = tag
@@ -417,7 +417,7 @@ the commonest tag | every step has the tag 0. That is a baseline, not an answer.
 always inside | every step has the tag 1. | inside.long() => torch.ones_like(new_x)
 brackets only | only the brackets themselves have the tag 1; so have the letters between them.
     (opened - closed > 0) | (new_x == 2) => (new_x == 1) | (new_x == 2)
-never closed | the tag stays 1 behind the closing bracket.
+never closed | the tag stays 1 after the closing bracket.
     (opened - closed > 0) | (new_x == 2) => opened > 0
 from the beginning on | the tag is 1 from the beginning of the row on, not from the opening bracket on.
     (opened - closed > 0) | (new_x == 2) => (closed == 0) | (new_x == 2)
@@ -432,7 +432,7 @@ three steps at most | the tag is 1 for three steps at most. A window forgets; a 
 exchanged | the tags 0 and 1 are exchanged. | inside.long() => (~inside).long()
 a step late | each tag is a step too late. | inside.long() => inside.long().roll(1, 1)
 backwards | each row's tags run from its last column to its first. | inside.long() => inside.long().flip(1)
-rows in another order | the rows are not in the order of new_x. Were they sorted by length?
+rows in a different order | the rows are not in the order of new_x. Were they sorted by length?
     inside.long() => inside.long().flip(0)
 everything ignored | -100 is a target to be skipped; as a prediction it is never right.
     new_x == 0, -100 => new_x >= 0, -100

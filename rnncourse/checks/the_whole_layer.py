@@ -580,7 +580,7 @@ one direction goes up | nn.LSTM's weights do not fit where there are two directi
     halves.
     § Names first
     width = self.D * H if => width = H if
-biases always | with bias=False there are biases all the same. § Names first | if bias: => if True:
+biases always | with bias=False there are still biases. § Names first | if bias: => if True:
 hx ignored | the given states are not used. § The loop | else hx => else (zeros, zeros)
 hx needed | it fails without hx. Which states does nn.LSTM start from? § The loop
     (zeros, zeros) if hx is None else hx => hx
@@ -649,7 +649,7 @@ dropout on the input | dropout is also applied to the input of layer 0. § Layer
     if layer > 0: => if True:
 dropout on the output | dropout is also applied after the last layer. § Layers, directions, dropout
     h_n, c_n = torch => x = F.dropout(x, self.dropout, self.training); h_n, c_n = torch
-nothing made larger | in training, what dropout leaves goes up as it is. nn.LSTM preserves the mean of what
+nothing made larger | in training, what dropout keeps is not scaled up. nn.LSTM preserves the mean of what
     goes up. § Layers, directions, dropout
     F.dropout(x, self.dropout, self.training) => x * (torch.rand_like(x) >= self.dropout * self.training)
 divided by zero | in training with dropout=1.0 there is nan: nothing is left, and 1 - p is 0.
@@ -673,7 +673,7 @@ a mask for each direction | each direction reads a mask of its own. nn.LSTM draw
 zero start | all weights of a new layer are zero. What does layer 1 read then, and which gradient does it send
     down? § Names first
     torch.empty(shape).uniform_(-bound, bound) => torch.zeros(shape)
-    look: nn.LSTM draws its weights. Print the largest of a new layer's, with H = 4 and with H = 100.
+    look: nn.LSTM draws its weights. Print the largest weight of a new layer, with H = 4 and with H = 100.
 biases start at zero | the biases of a new layer are zero. nn.LSTM draws them, too. § Names first
     uniform_(-bound, bound) => uniform_(-bound, bound) * ("bias" not in name)
 range too wide | a new layer has numbers that are larger than nn.LSTM's ever are: these depend on H.

@@ -453,7 +453,7 @@ first output | the gradient is that of the first output. You should measure how 
     output[-1].sum() => output[0].sum()
 mean of absolute values | reach compares means of absolute values: use norms.
     first.norm() / last.norm() => first.abs().mean() / last.abs().mean()
-squares | reach compares the squares of the norms: a root is missing.
+squares | reach compares the squares of the norms: a square root is missing.
     first.norm() / last.norm() => first.square().sum() / last.square().sum()
 first norm alone | reach is only the norm of the first input's gradient. It should be divided by that of the
     last.
@@ -535,7 +535,7 @@ def _memory_road_cases(numbers, T, B, H):
 wrong = Mistakes("What an LSTM solves", _memory_road).edits("""
 from the start | your products start at the first step. But the road from c_k leads on to the end.
     backwards.flip(0) => f.cumprod(0)
-not turned back | the products are right, but in reversed time. | backwards.flip(0) => backwards
+not transposed back | the products are right, but in reversed time. | backwards.flip(0) => backwards
 along the batch | the product runs along the batch. Along which axis does time run?
     f.flip(0).cumprod(0) => f.flip(1).cumprod(1)
     backwards.flip(0) => backwards.flip(1)

@@ -43,7 +43,7 @@ def sunspots() -> Series:
 
 
 def co2() -> Series:
-    """Load the weekly carbon dioxide at Mauna Loa from March 1958 to December 2001, in ppm: 2,284 values.
+    """Load the weekly carbon dioxide level at Mauna Loa, March 1958 to December 2001, in ppm: 2,284 values.
 
     Source: Keeling and Whorf, Scripps Institution of Oceanography, by way of statsmodels. Licence: public
     domain. 59 weeks have no measurement; they repeat the last measured value, because an interpolated value

@@ -309,7 +309,7 @@ def _why_sealed(module: nn.Module) -> str:
         return "is compiled by torch.compile, which fuses its steps: trace the module as it was before."
     recurrent = any(name in kind.__name__ for name in ("LSTM", "GRU", "RNN"))
     if recurrent and kind.__module__.startswith(("torch.ao.nn.quantized", "torch.nn.quantized")):
-        return "is quantized: its weights are whole numbers, its equations others. Trace the model in floats."
+        return "is quantized: its weights are whole numbers, its equations differ. Trace the model in floats."
     return ""
 
 

@@ -88,7 +88,7 @@ class Watched:
         return getattr(self.module.forward, "__func__", None) not in FORWARDS
 
     def warn_once(self, message: str) -> None:
-        """Warn, unless this module was warned of before."""
+        """Warn, unless this module has caused a warning before."""
         if not self.warned:
             _warn(message)
         self.warned = True
@@ -142,7 +142,7 @@ class Recorder:
             elif not replay.arrived:
                 call.without = (
                     "no backward pass inside the block reached this call. Call loss.backward() before the "
-                    "block ends; with torch.utils.checkpoint, say use_reentrant=False."
+                    "block ends; with torch.utils.checkpoint, pass use_reentrant=False."
                 )
             else:
                 names = list(next(iter(call.values.values()), ()))
@@ -234,7 +234,7 @@ class Recorder:
         apart, some_nan = max_error(packed(plan, layout, own), results_of(plan, again))
         if apart > allowed(own, present):
             watched.warn_once(
-                f"trace: {watched.label} gave other numbers than its equations, by up to {apart:.1e}. The "
+                f"trace: {watched.label} differs from its equations by up to {apart:.1e}. The "
                 f"trace holds the equations' own.{_likely_cause(watched)}"
             )
         output: Tensor | PackedSequence | None = None
@@ -281,7 +281,7 @@ class Recorder:
         if watched.plan.step is not None:
             return  # the widths of its values are not known yet
         plan, T, B = watched.plan, len(layout.batch_sizes), layout.batch_sizes[0]
-        width = 0  # the numbers that are saved of one step of one sequence
+        width = 0  # the numbers that are saved for one step of one sequence
         for (layer, _), weights in inputs.weights.items():
             H = weights["weight_ih"].size(0) // max(1, len(GATES[plan.mode]))
             widths = {"x": weights["weight_ih"].size(1), "h": weights["weight_hh"].size(1)}
@@ -352,7 +352,7 @@ def _likely_cause(watched: Watched) -> str:
         return f" {type(watched.module).__name__} has a forward of its own."
     if watched.plan.dropout(watched.module) and next(watched.module.parameters()).is_cuda:
         return " cuDNN's dropout can't be drawn again: trace model.eval(), or on the CPU."
-    return " Are its weights drawn anew at each reading? Over many steps, rounding alone can grow too."
+    return " Are its weights drawn again at each reading? Over many steps, rounding alone can grow too."
 
 
 def _save_computed(watched: Watched, name: str, module: object, args: object, weight: Tensor) -> None:

@@ -87,7 +87,7 @@ class DirectionTrace(Direction):
         """Say why there is nothing under this name, and what may have been meant."""
         kind, plan = WORDS[self.mode], self._plan
         if name in plan.names:
-            return f"{name} was not saved: names={list(self.names)} asked for {', '.join(self.names)} alone."
+            return f"{name} was not saved: names={list(self.names)} asked only for {', '.join(self.names)}."
         if name == "q" and self.mode == "LSTM":
             return "q is h before its projection, and this LSTM has none: it was made without proj_size."
         if name in EVERY_NAME and self.mode != "OWN":
@@ -121,7 +121,7 @@ class CellTrace(DirectionTrace, ModuleTrace):
 
 
 class LayerDirections(Direction):
-    """One layer of a call: `.forward` and, if it is bidirectional, `.reverse`, a DirectionTrace each.
+    """One layer of a call: `.forward` and, if it is bidirectional, `.reverse`, each a DirectionTrace.
 
     If there is only one direction, its attributes are available here.
     """

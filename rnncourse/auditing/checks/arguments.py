@@ -33,8 +33,8 @@ def _input(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:
 
     s.made("input unread")
     run = s.alone[number] = s.disturb(where)
-    if not _changes(s, run):
-        if _changes_in_train(s, where):
+    if not changes(s, run):
+        if changes_in_train(s, where):
             yield Finding(
                 "read in train",
                 FACT,
@@ -55,7 +55,7 @@ def _flags(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:
             run = s.probe.run(values={number: other})
         except Exception:  # the model refuses such a mask or lengths, so it reads them
             return
-        if _changes(s, run):
+        if changes(s, run):
             return
     if leaf.role == "lengths":
         s.options["unread lengths"] = leaf.name
@@ -90,7 +90,7 @@ def _others(leaf: Leaf) -> Iterator[Any]:
         yield (flags ^ chosen.to(flags.device)).to(value.dtype)
 
 
-def _changes_in_train(s: Subject, where: Where) -> bool:
+def changes_in_train(s: Subject, where: Where) -> bool:
     """Return whether outputs change in train mode, as they do if teacher forcing is used only in training."""
     try:
         base, other = s.probe.run(train=True), s.probe.run(where, train=True)
@@ -102,7 +102,7 @@ def _changes_in_train(s: Subject, where: Where) -> bool:
     )
 
 
-def _changes(s: Subject, run: object) -> bool:
+def changes(s: Subject, run: object) -> bool:
     outputs = run.outputs  # type: ignore[attr-defined]
     if len(outputs) != len(s.base.outputs):
         return True

@@ -1,14 +1,18 @@
 """Values that pass on without a gradient: a graph that is cut between steps, or on some of the paths."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
+from torch import nn
 
 from rnncourse.auditing.blame import Story, differs
 from rnncourse.auditing.probe import Run
 from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject, feature_weights
 from rnncourse.auditing.tape import Call
+from rnncourse.auditing.tokens import flat
+from rnncourse.auditing.untouched import generators_restored
 
 KINDS = ("no gradient", "gradient cut")
 CHOICES = ("argmax", "argmin", "topk", "argsort", "multinomial")
@@ -43,6 +47,8 @@ def run(s: Subject) -> Iterator[Finding]:
     yield from _between_steps(s, call)
     if not s.has("gradient cut"):
         yield from _in_part(s, cuts, recorded)
+    if story:
+        yield from _of_parameters(s, story, recorded)
 
 
 def _between_steps(s: Subject, call: Call | None) -> Iterator[Finding]:
@@ -162,6 +168,38 @@ def _in_part(s: Subject, cuts: list[tuple[int, Call]], recorded: Run) -> Iterato
         return
 
 
+def _of_parameters(s: Subject, story: Story, recorded: Run) -> Iterator[Finding]:
+    """Find a parameter that the outputs also read through a detach, .data or no_grad."""
+    if not isinstance(s.model, nn.Module):
+        return
+    names = {id(p): name for name, p in s.model.named_parameters() if p.requires_grad}
+    tried: set[object] = set()
+    for number, call in _constant_cuts(story, recorded.outputs):
+        leaves = set().union(*(leaves_of(arg) for arg in call.args if arg.requires_grad))
+        mine = [name for at, name in names.items() if at in leaves]
+        if not mine or (call.place, call.name) in tried or len(tried) == MAX_CUTS:
+            continue
+        tried.add((call.place, call.name))
+        s.made("gradient cut")
+        change = _change(s, number, recorded)
+        if change is None:
+            continue
+        s.cuts.append(call)
+        yield Finding(
+            "gradient cut",
+            QUESTION,
+            f"The outputs read {mine[0]} through {call.name}, which passes no gradient: changed there by a "
+            f"tenth of its size, it changes them by {change:.2g}, and it learns nothing from this use. Is "
+            "this intended?",
+            call.place,
+            call.module,
+            numbers={"value": change, "gradient": 0.0},
+            lesson="14",
+            by=f"Cut by {call.name}",
+        )
+        return
+
+
 def _change(s: Subject, number: int, recorded: Run) -> float | None:
     """Return how much the outputs with a gradient change with a call's result; None if they do not."""
     try:
@@ -228,6 +266,64 @@ def _cuts(story: Story, outputs: list[torch.Tensor]) -> list[tuple[int, Call]]:
             )
             if changed and not _harmless(call):
                 found.append((i, call))
+    return found
+
+
+def _constant_cuts(story: Story, outputs: list[torch.Tensor]) -> list[tuple[int, Call]]:
+    """Return the calls that take a graph's number and return one without a graph, whatever the inputs are."""
+    relevant = story.relevant(outputs)
+    found = []
+    for i, (call, other) in enumerate(zip(story.base, story.runs[0], strict=True)):
+        leaving = call.name in ("numpy", "item")
+        if (i not in relevant and not leaving) or call.name in CHOICES or _harmless(call):
+            continue
+        in_graph = any(arg.requires_grad for arg in call.args)
+        kept = [r for r in call.results if r.is_floating_point()]
+        cut = (kept or leaving) and not any(r.requires_grad for r in kept)
+        same = all(torch.equal(a, b) for a, b in zip(call.before, other.before, strict=True))
+        if in_graph and cut and same and (leaving or _reads_values(call)):
+            found.append((i, call))
+    return found
+
+
+def _reads_values(call: Call) -> bool:
+    """Return whether a call's result depends on its arguments' values, unlike `weight.new_zeros(2, 3)`."""
+    if call.function is None or call.writes:
+        return False
+
+    def moved(value: Any) -> Any:
+        return (
+            value.detach() + torch.randn_like(value)
+            if isinstance(value, torch.Tensor) and value.requires_grad
+            else value
+        )
+
+    try:
+        with generators_restored(), torch.no_grad():
+            others = [moved(value) for value in call.given]
+            torch.manual_seed(0)
+            one = call.function(*call.given, **call.options)
+            torch.manual_seed(0)
+            other = call.function(*others, **call.options)
+    except Exception:  # a call that can't be made twice
+        return False
+    pairs = zip(flat(one), flat(other), strict=False)
+    return any(a.shape != b.shape or not torch.equal(a, b) for a, b in pairs)
+
+
+def leaves_of(tensor: torch.Tensor) -> set[int]:
+    """Return the ids of the leaves of the graph that a tensor depends on, among them itself."""
+    seen: set[Any] = set()
+    waiting, found = [tensor.grad_fn], {id(tensor)}
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        leaf = getattr(node, "variable", None)
+        if leaf is not None:
+            found.add(id(leaf))
+        waiting += [parent for parent, _ in node.next_functions]
     return found
 
 

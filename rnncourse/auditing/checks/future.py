@@ -180,13 +180,3 @@ def _how_far(s: Subject, k: int, leaf: int) -> str:
         return ""
     steps = int(reach.max()) + 1
     return f"up to {steps} steps " if steps > 1 else "1 step "
-
-
-def last_gradient(s: Subject) -> torch.Tensor | None:
-    """Return the norm of the last output step's gradient with respect to each input step, (T,)."""
-    k = (s.timed or s.pooled or [None])[0]  # type: ignore[list-item]
-    if k is None or not s.graph.outputs[k].requires_grad:
-        return None
-    canonical = s.layouts[k].canonical(torch.nan_to_num(s.graph.outputs[k]))
-    found = s.input_gradients(canonical[:, -1].sum()).get(s.main_number)
-    return None if found is None or found.dim() != 2 else found.square().sum(0).sqrt()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from rnncourse.auditing.alone import first_unlike
-from rnncourse.auditing.masks import inverted_mask
+from rnncourse.auditing.masks import APPLY, SUMS, inverted_mask, mask_before
 from rnncourse.auditing.probe import Run
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
@@ -62,6 +62,13 @@ def run(s: Subject) -> Iterator[Finding]:
         by = "First different result from"
     inverted = inverted_mask(s)
     call, by = (inverted, "Masked by") if inverted else (call, by)
+    made = ""
+    if call is not None and not inverted:
+        mask, made = mask_before(s, call)
+        if call.name not in APPLY and not noisy:  # the masked values may be right, and a mean's divisor wrong
+            made = ""
+        elif mask is not None and call.name in SUMS:  # its weights were masked, and are not 0 at padding
+            call, by = mask, "Padding keeps some weight after"
     length, row = int(s.inputs.lengths[row]), s.number(row)
     if noisy:
         text = f"Outputs at real steps read padded inputs: row {row}, length {length}, changes by {size:.2g}"
@@ -73,7 +80,7 @@ def run(s: Subject) -> Iterator[Finding]:
         "padding read",
         WRONG,
         f"{text} (their size {lawful:.2g}).{_unread_lengths(s)}"
-        + (" The mask is inverted: it hides the real steps." if inverted else ""),
+        + (" The mask is inverted: it hides the real steps." if inverted else made),
         call.place if call else None,
         call.module if call else "",
         row=row,

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from rnncourse.auditing import criterion
+from rnncourse.auditing.checks.cut import leaves_of
 from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
 from rnncourse.auditing.source import place_of
 from rnncourse.auditing.subject import Subject
@@ -230,6 +231,8 @@ def _missing(s: Subject, run: Any, missing: list[str], learning: Mapping[str, Te
                 by=f"Cut by {call.name}",
             )
         elif names:
+            owner = names[0].rpartition(".")[0]
+            place = place_of(s, owner) or place_of(s, names[0])
             shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
             them = "parameter gets" if len(names) == 1 else "parameters get"
             yield Finding(
@@ -237,9 +240,11 @@ def _missing(s: Subject, run: Any, missing: list[str], learning: Mapping[str, Te
                 level,
                 f"{len(names)} {them} no gradient from any output{or_loss}: {shown} ({why})."
                 + (" Is this intended?" if level == QUESTION else ""),
+                place if level == QUESTION else None,
                 module=names[0].rpartition(".")[0],
                 numbers={"count": float(len(names))},
                 lesson="15",
+                by="It is set",
             )
 
 
@@ -247,25 +252,9 @@ def _cut_off(s: Subject, parameters: list[Tensor]) -> Call | None:
     """Return the call that passes values but no gradient and depends on one of these parameters."""
     wanted = {id(p) for p in parameters}
     for call in s.cuts:
-        if any(arg.requires_grad and wanted & _leaves_of(arg) for arg in call.args):
+        if any(arg.requires_grad and wanted & leaves_of(arg) for arg in call.args):
             return call
     return None
-
-
-def _leaves_of(tensor: Tensor) -> set[int]:
-    """Return the ids of the leaves of the graph that a tensor depends on."""
-    seen: set[Any] = set()
-    waiting, found = [tensor.grad_fn], {id(tensor)}
-    while waiting:
-        node = waiting.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        leaf = getattr(node, "variable", None)
-        if leaf is not None:
-            found.add(id(leaf))
-        waiting += [parent for parent, _ in node.next_functions]
-    return found
 
 
 def _frozen(s: Subject, names: list[str], count: int) -> Finding:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from rnncourse.auditing.blame import Story
+from rnncourse.auditing.masks import mask_before
 from rnncourse.auditing.report import WRONG, Finding
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Call
@@ -39,11 +40,12 @@ def run(s: Subject) -> Iterator[Finding]:
         if float(gap.max()) > s.tolerance(k, shapes_change=True):
             row = int(gap.argmax())
             call = _first(s, k, backward)
+            made = "" if call is None else mask_before(s, call)[1]
             yield Finding(
                 "place in batch",
                 WRONG,
                 f"The output of row {s.number(row)} depends on the row's place in the batch: in a reversed "
-                f"batch it differs by {float(gap.max()):.2g} (its size {s.size(k):.2g}).",
+                f"batch it differs by {float(gap.max()):.2g} (its size {s.size(k):.2g}).{made}",
                 call.place if call else None,
                 call.module if call else "",
                 row=s.number(row),

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from rnncourse.auditing.blame import Story
 from rnncourse.auditing.probe import RecurrentCall
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
+from rnncourse.auditing.tape import Call
 from rnncourse.spec import Cell
 
 KINDS = ("h and c exchanged", "backward direction")
@@ -29,30 +31,70 @@ def _exchanged(s: Subject) -> Iterator[Finding]:
         if len(call.state) == 2 and len(call.ends) == 2:
             h, c = call.state_values
             for h_n, c_n in ends:
-                h_is_c, c_is_h = _equal(h, c_n), _equal(c, h_n)
-                if (h_is_c or c_is_h) and not _equal(h_n, c_n):
-                    both = "h_0 is an earlier c_n, and c_0 its h_n" if h_is_c and c_is_h else ""
-                    what = both or ("h_0 is an earlier c_n" if h_is_c else "c_0 is an earlier h_n")
-                    level = WRONG if h_is_c else QUESTION
-                    yield Finding(
-                        "h and c exchanged",
-                        level,
-                        f"{type(call.module).__name__} {call.name!r} gets its states exchanged: "
-                        f"{what}. The pair is (h, c).",
-                        call.place,
-                        call.name,
-                        lesson="07",
-                        see=f"rnncourse.explain(model.{call.name}, x, (h, c))",
-                        by="Called",
-                    )
+                h_is_c, c_is_h = _taken_from(h, c_n), _taken_from(c, h_n)
+                if (h_is_c or c_is_h) and not _taken_from(h_n, c_n):
+                    yield _finding(s, call, h_n, c_n, h_is_c, c_is_h)
                     return
         if len(call.ends) == 2:
             ends.append((call.ends[0].detach(), call.ends[1].detach()))
             ends = ends[-4:]
 
 
-def _equal(a: Tensor, b: Tensor) -> bool:
-    return a.numel() == b.numel() and bool(a.any()) and torch.equal(a.flatten(), b.flatten())
+def _finding(
+    s: Subject, call: RecurrentCall, h_n: Tensor, c_n: Tensor, h_is_c: bool, c_is_h: bool
+) -> Finding:
+    if h_is_c and c_is_h:
+        what = "its states exchanged: h_0 is an earlier c_n, and c_0 its h_n"
+    elif c_is_h and _taken_from(call.state_values[0], h_n):
+        what = "the same h_n twice, as h_0 and as c_0, and the c_n beside it is dropped"
+    else:
+        what = "its states exchanged: " + ("h_0 is an earlier c_n" if h_is_c else "c_0 is an earlier h_n")
+    doubt = "" if h_is_c else " Is this intended?"
+    part = 0 if h_is_c else 1
+    taking = _first_apart(s, call, call.state[part], call.state[1 - part])
+    return Finding(
+        "h and c exchanged",
+        WRONG if h_is_c else QUESTION,
+        f"{type(call.module).__name__} {call.name!r} gets {what}. The pair is (h, c).{doubt}",
+        taking.place if taking else call.place,
+        call.name,
+        lesson="07",
+        see=f"rnncourse.explain(model.{call.name}, x, (h, c))",
+        by=f"Taken by {taking.name}" if taking else "Called",
+    )
+
+
+def _taken_from(state: Tensor, end: Tensor) -> bool:
+    """Return whether a state holds only vectors of this h_n or c_n, in whatever order."""
+    vectors, others = (t.reshape(-1, t.shape[-1]) for t in (state, end))
+    if vectors.shape[1] != others.shape[1] or not bool(vectors.any()):
+        return False
+    return bool((vectors[:, None] == others[None]).all(2).any(1).all())
+
+
+def _first_apart(s: Subject, call: RecurrentCall, state: Tensor, other: Tensor) -> Call | None:
+    """Return the first call on the way to a state that is not on the way to the other state as well."""
+    calls = s.base.tape.calls
+    given = [i for i, c in enumerate(calls) if c.module == call.name and any(a is state for a in c.args)]
+    if not given:
+        return None
+    at = given[0]
+    story = Story(calls, [])
+    mine, shared = _moves(story, state, at), _moves(story, other, at)
+    return next((calls[i] for i in reversed(mine) if i not in shared and calls[i].place), None)
+
+
+def _moves(story: Story, tensor: Tensor, before: int) -> list[int]:
+    """Return the calls, the last one first, that only moved a tensor's values since a layer returned them."""
+    found = []
+    while (at := story.producer(tensor, before)) is not None:
+        before = at[0]
+        call = story.base[before]
+        if call.function is None or not call.args:
+            break
+        found.append(before)
+        tensor = call.args[0]
+    return found
 
 
 def _read(s: Subject) -> Iterator[Finding]:

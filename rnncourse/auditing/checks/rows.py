@@ -13,6 +13,7 @@ from rnncourse.auditing.tape import Call
 from rnncourse.spec import Layer
 
 KINDS = ("batch as time", "batch mixed", "rows reordered")
+LAWFUL = 3  # so often a walk is repeated without mixing that cancels
 
 
 def run(s: Subject) -> Iterator[Finding]:
@@ -145,8 +146,15 @@ def _mixed(s: Subject) -> Finding | None:
         if reordered:
             call, by = _moved(s, story, output), "Reordered by"
         else:
-            call = _first_mixed(story, output)
+            at = _first_mixed(story, output)
+            at, story = _without_lawful(s, k, at, story)
+            call = None if at is None else story.base[at]
             by = "First mixed by"
+            origin = None if at is None else _other_order(story, at)
+            if origin is not None:
+                packed = origin.name == "_pad_packed_sequence"
+                call = origin
+                by = f"Rows in two orders meet; one is {'the packed order, kept' if packed else 'set'} by"
     text = (
         f"Row {a} of the output depends on row {b} of the input ({float(matrix[i, j]):.2g}; row {a} itself "
         f"{own_effect:.2g})."
@@ -182,14 +190,75 @@ def _confirmed(s: Subject, k: int, i: int, j: int) -> bool:
     return float(s.effect(run, k)[i].max()) > s.tolerance(k)
 
 
-def _first_mixed(story: blame.Story, output: Tensor) -> Call | None:
+def _without_lawful(s: Subject, k: int, at: int | None, story: blame.Story) -> tuple[int | None, blame.Story]:
+    """Walk again without mixing that cancels, such as `score - score.max()` before a softmax.
+
+    The mixed number is changed: if no output changes, it is held fixed in all runs, and the walk is repeated.
+    """
+    fixed: dict[int, Tensor] = {}
+    for _ in range(LAWFUL):
+        if at is None:
+            break
+        call = story.base[at]
+        sources = [at, *(p[0] for arg in call.args if (p := story.producer(arg, at)) is not None)]
+        mixing = [i for i in sources if i not in fixed and _reduces(story, i) and _cancels(s, i)]
+        if not mixing:
+            break
+        fixed |= {i: s.base.tape.calls[i].after[0] for i in mixing}
+        runs = [s.probe.run(s.rows([row]), record=True, fixed=fixed).tape for row in range(s.B)]
+        again = blame.Story.of(s.base.tape, runs)
+        if again is None:
+            break
+        story, at = again, _first_mixed(again, s.base.outputs[k])
+    return at, story
+
+
+def _reduces(story: blame.Story, i: int) -> bool:
+    """Return whether a call makes fewer numbers out of many, without an axis of rows."""
+    call = story.base[i]
+    if call.function is None or call.writes or len(call.after) == 0 or not call.before:
+        return False
+    return call.after[0].is_floating_point() and call.after[0].numel() < call.before[0].numel()
+
+
+def _cancels(s: Subject, i: int) -> bool:
+    try:
+        run = s.probe.run(record=True, moved=i)
+    except Exception:  # the model refuses such a value
+        return False
+    return all(float(s.effect(run, k).max()) <= s.tolerance(k) for k in s.numeric)
+
+
+def _other_order(story: blame.Story, at: int) -> Call | None:
+    """Return the call that brought the rows of one argument into an order that is not the other's."""
+    orders = [blame.order_along(story.before(at, k)) for k in range(len(story.base[at].args))]
+    known = [(k, order) for k, order in enumerate(orders) if order is not None]
+    for k, order in known:
+        rows = [row for row in order if row >= 0]
+        if rows == sorted(rows) or not any(blame.unlike(order, other) for _, other in known):
+            continue
+        found, tensor, before = None, story.base[at].args[k], at
+        while (place := story.producer(tensor, before)) is not None:
+            before = place[0]
+            earlier = blame.order_along(story.after(*place))
+            if earlier is None or len(earlier) != len(order) or blame.unlike(earlier, order):
+                break
+            found = story.base[before]
+            if not found.args:
+                break
+            tensor = found.args[0]
+        return found
+    return None
+
+
+def _first_mixed(story: blame.Story, output: Tensor) -> int | None:
     at = story.walk(output, blame.mixed)
     relevant = story.relevant([output])
     views = [i for i in relevant if blame.moved_into_another_axis(story, i)]
     if at is None or not blame.mixed(story.after(*at)):
-        return story.base[max(views)] if views else None
+        return max(views) if views else None
     earlier = [i for i in views if i < at[0]]
-    return story.base[max(earlier)] if earlier else story.base[at[0]]
+    return max(earlier) if earlier else at[0]
 
 
 def _permutation(matrix: Tensor, limit: float) -> bool:

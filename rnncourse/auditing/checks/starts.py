@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from rnncourse.auditing.blame import Story
 from rnncourse.auditing.checks.carried import one_step
 from rnncourse.auditing.probe import RecurrentCall, Run
 from rnncourse.auditing.report import WRONG, Finding
@@ -70,7 +71,9 @@ def _ignored(
                     if t + 1 < s.T
                 )
                 late = late and any(t + 1 < s.T for t in chosen.values())
-                why, place, by = _reason(s, starts, outputs, row, step, late)
+                why, place, by = _through(s, before, outputs, row, step) or _reason(
+                    s, starts, outputs, row, step, late
+                )
                 yield Finding(
                     "starts ignored",
                     WRONG,
@@ -84,6 +87,52 @@ def _ignored(
                     by=by,
                 )
                 return
+
+
+def _through(
+    s: Subject, before: Tensor, outputs: list[int], row: int, step: int
+) -> tuple[str, Place | None, str] | None:
+    """Return the one argument through which an episode depends on the steps before it, if others do not."""
+    leaves = [n for n, leaf in enumerate(s.inputs.leaves) if leaf.role == "sequence" and leaf.T == s.T]
+    if len(leaves) < 2:
+        return None
+    crossing = []
+    for number in leaves:
+        run = s.disturb(s.steps(before, number))
+        if any(bool((_effect(s, run, k)[row, step:] > s.tolerance(k)).any()) for k in outputs):
+            crossing.append(number)
+    if len(crossing) != 1 or crossing[0] == s.main_number:  # the state carries the main input on
+        return None
+    number = crossing[0]
+    tokens = not s.inputs.leaves[number].floating
+    story = s.story(s.disturb(s.steps(before, number), record=True, exchange=tokens))
+    call = None if story is None else _first_across(s, story, outputs, row, step)
+    if call is None:
+        return None
+    return f", through {s.inputs.leaves[number].name} alone.", call.place, f"First by {call.name}"
+
+
+def _first_across(s: Subject, story: Story, outputs: list[int], row: int, step: int) -> Call | None:
+    """Return the first call whose result has other values from this start on, though its arguments do not."""
+    relevant = story.relevant([s.base.outputs[k] for k in outputs])
+    for i, call in enumerate(story.base):
+        if i not in relevant:
+            continue
+        after = [_reaches(story.after(i, j)[0], s, row, step) for j in range(len(call.after))]
+        before = [_reaches(story.before(i, j)[0], s, row, step) for j in range(len(call.before))]
+        if True in after and True not in before:
+            return call
+    return None
+
+
+def _reaches(changed: Tensor, s: Subject, row: int, step: int) -> bool | None:
+    """Return whether entries of the row's episode changed; None without axes of rows and steps."""
+    if changed.dim() < 2:
+        return None
+    for a, b in ((0, 1), (1, 0)):
+        if changed.shape[a] == s.B and changed.shape[b] == s.T:
+            return bool(changed.movedim((a, b), (0, 1))[row, step:].any())
+    return None
 
 
 def _reason(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from rnncourse.auditing.checks.carried import one_step
+from rnncourse.auditing.evidence import looks_padded
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.views import torn_views
@@ -164,20 +165,52 @@ def _unread(s: Subject) -> Iterator[Finding]:
     )  # (B,)
     lawful = torch.stack([s.effect(other, k).amax(1) for k in outputs]).amax(0)
     unread = (read == 0) & (lawful > max(s.tolerance(k) for k in outputs))
-    if not bool(unread.any()) or (s.timed and _shifted(s, outputs[0], last)):
+    level, doubt = WRONG, ""
+    if s.real is None:
+        padded = looks_padded(s.inputs.main)[:, -1]
+        unread &= ~padded
+        if not bool(unread[~padded].all()) or _end_alike(s):
+            level, doubt = QUESTION, " If it is padding, pass lengths=."
+    if (
+        not bool(unread.any())
+        or (s.timed and _shifted(s, outputs[0], last))
+        or _skips_others(s, last, unread)
+    ):
         return
     rows = [s.number(row) for row in unread.nonzero().flatten().tolist()]
     which = "any row" if len(rows) == s.B else f"row {rows[0]}"
     real = " real" if s.real is not None else ""
     yield Finding(
         "last step unread",
-        WRONG,
+        level,
         f"No output reads the last{real} step of {which}; the step before it changes them by "
-        f"{float(lawful[unread].max()):.2g}.",
+        f"{float(lawful[unread].max()):.2g}.{doubt}",
         row=None if len(rows) == s.B else rows[0],
         numbers={"unlawful": 0.0, "lawful": float(lawful[unread].max())},
         lesson="10",
     )
+
+
+def _skips_others(s: Subject, last: torch.Tensor, unread: torch.Tensor) -> bool:
+    """Return whether each of these rows has unread steps before its last one too, as in x[:, ::2]."""
+    total = s.summed(s.graph)
+    square = None if total is None else s.entry_gradients(total).get(s.main_number)
+    if square is None:
+        return False
+    main = s.inputs.main
+    assert main.batch is not None
+    assert main.time is not None
+    read = square.cpu().movedim((main.batch, main.time), (0, 1)).reshape(s.B, s.T, -1).any(2)
+    earlier = torch.arange(s.T) < last[:, None]
+    return bool((earlier & ~read).any(1)[unread].all())
+
+
+def _end_alike(s: Subject) -> bool:
+    """Return whether all rows end with the same token, such as an end of sentence, which may be masked."""
+    main = s.inputs.main
+    assert main.time is not None
+    last = main.value.select(main.time, -1)
+    return s.B > 1 and not main.floating and bool((last == last.flatten()[0]).all())
 
 
 def _shifted(s: Subject, k: int, last: torch.Tensor) -> bool:

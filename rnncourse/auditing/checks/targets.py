@@ -12,7 +12,8 @@ from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Call
 
-KINDS = ("target in input",)
+KINDS = ("target in input", "target skips steps")
+FARTHEST = 4  # steps by which a target of tokens may be ahead of an input
 
 
 def shifts(leaf: Leaf, target: Leaf, lengths: Tensor | None) -> list[int]:
@@ -22,9 +23,9 @@ def shifts(leaf: Leaf, target: Leaf, lengths: Tensor | None) -> list[int]:
         return []
     T, G = mine.shape[1], goal.shape[1]
     found = []
-    for shift in range(-2, max(3, T - G + 3)):
+    for shift in range(-2, max(3 if leaf.floating else FARTHEST + 1, T - G + 3)):
         start, stop = max(0, -shift), min(G, T - shift)
-        if stop - start < min(2, G) or (stop - start < G - 2):
+        if stop - start < min(2, G) or (stop - start < (G - 2 if shift <= 2 else G // 2 + 1)):
             continue
         a, b = goal[:, start:stop], mine[:, start + shift : stop + shift]
         same = (
@@ -115,6 +116,7 @@ def run(s: Subject) -> Iterator[Finding]:
     ahead = ahead or 0
     if s.timed:
         yield from _alignment(s, found, ahead)
+        yield from _skipping(s, found, ahead)
     if any(shift + ahead == 1 for _, _, shift in found) and (s.timed and s.causal):
         return  # one step ahead, as it should be: future.py checks whether it is read
     for number, leaf, shift in found:
@@ -161,6 +163,30 @@ def _alignment(s: Subject, found: list[tuple[int, Leaf, int]], ahead: int) -> It
             f"{compares} at step t {with_} {leaf.name} at step {step}.",
             numbers={"shift": float(steps)},
         )
+
+
+def _skipping(s: Subject, found: list[tuple[int, Leaf, int]], ahead: int) -> Iterator[Finding]:
+    """Find tokens of which each output is compared with the one after the next, by two shifts for one."""
+    if s.causal is False or not (s.causal or s.options.get("reads future") is False):
+        return
+    steps = [shift + ahead for _, leaf, shift in found if not leaf.floating]
+    if not steps:
+        return
+    s.made("target skips steps")
+    if min(steps) < 2:
+        return
+    leaf = next(leaf for _, leaf, shift in found if not leaf.floating and shift + ahead == min(steps))
+    call = _aligned(s) if ahead else None
+    yield Finding(
+        "target skips steps",
+        QUESTION,
+        f"The output at step t is compared with {leaf.name} at step t + {min(steps)}: no output learns to "
+        "predict the next step. Is the target shifted twice?",
+        call.place if call else None,
+        numbers={"shift": float(min(steps))},
+        lesson="16",
+        by=f"Shifted by {call.name}" if call else "",
+    )
 
 
 def _aligned(s: Subject) -> Call | None:

@@ -145,7 +145,7 @@ class Comparison:
         """Return the first known mistake that gives the learner's part k in every case.
 
         For tensors, skip mistakes that would spoil a part which is right. Where part k has at most two
-        values, the other parts must agree, too: one of two values is easily met by chance.
+        values, the other parts must agree, too: one of two values is easily right by chance.
         """
         tensor = isinstance(self.parts[k], Part)
         few = isinstance(self.parts[k], Flag) or (
@@ -185,7 +185,7 @@ class Comparison:
     def trait_of(self, cases: list[int]) -> Trait | None:
         """Return the one trait that exactly these cases have; None if there is none, several, or all have it.
 
-        Whether a batch of one row is among them matters for that trait alone: many wrong answers are right
+        Whether a batch of one row is among them matters only for that trait: many wrong answers are right
         for one row.
         """
         one_row = {n for n, case in enumerate(self.cases) if case.has(ONE_ROW)}

@@ -53,6 +53,8 @@ from rnncourse.checks.framework.loops import (
 from rnncourse.checks.framework.mistakes import Mistakes
 from rnncourse.checks.framework.parts import Flag, Number, Part, Score, Shape, Whole
 from rnncourse.checks.framework.plain import Plain, kinds
+from rnncourse.checks.framework.proof import pieces
+from rnncourse.checks.framework.prove import prove
 from rnncourse.checks.framework.use import Problem, load_and_call, value
 from rnncourse.checks.framework.watch import AUTOGRAD, CLIPPING, PACKING, RECURRENT
 
@@ -103,6 +105,8 @@ __all__ = [
     "layer_case",
     "load_and_call",
     "masked_case",
+    "pieces",
+    "prove",
     "random_cell",
     "random_cells",
     "random_head",

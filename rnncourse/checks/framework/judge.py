@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnncourse.checks.framework import explain, tensors, values
+from rnncourse.checks.framework import explain, proof, tensors, values
 from rnncourse.checks.framework.answers import AnswerKey, Comparison
 from rnncourse.checks.framework.evaluate import Answer, Failure
 from rnncourse.checks.framework.language import listed, say, say_count, sentences
@@ -21,6 +21,7 @@ from rnncourse.checks.framework.layer import LayerCase
 from rnncourse.checks.framework.mistakes import Mistake
 from rnncourse.checks.framework.order import first_not_met
 from rnncourse.checks.framework.parts import TOLERANCE, Part
+from rnncourse.checks.framework.prove import prove
 from rnncourse.checks.framework.task import ARGUMENTS, Criterion
 from rnncourse.checks.framework.use import call
 from rnncourse.checks.framework.verdict import Finding, Verdict
@@ -167,6 +168,8 @@ def _praise(c: Comparison) -> str:
         return say_count("the answer is right.", "all {count} answers are right.", len(c.names))
     if c.scores():
         return c.scores()
+    if c.task.use is prove:
+        return proof.praise(c)
     if not c.tensors:
         return say_count("the case is right.", "all {count} cases are right.", count)
     parts = [part for part in c.parts if isinstance(part, Part)]  # which they all are
@@ -213,7 +216,8 @@ def _known_mistake(c: Comparison) -> Finding | None:
     mistake = c.mistake()
     if mistake is None:
         return None
-    return Finding("mistake", sentences(mistake.hint, *_right_elsewhere(c)), mistake)
+    more = [proof.outcome(c)] if c.task.use is prove else _right_elsewhere(c)
+    return Finding("mistake", sentences(mistake.hint, *more), mistake)
 
 
 def _right_elsewhere(c: Comparison) -> Iterator[str]:
@@ -337,4 +341,4 @@ ON_TENSORS = (
     explain.explained,
     tensors.wrong_place,
 )
-ON_VALUES = (_known_mistake_in_a_part, values.each_wrong)
+ON_VALUES = (proof.missed_or_refused, _known_mistake_in_a_part, values.each_wrong)

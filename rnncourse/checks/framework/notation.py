@@ -37,7 +37,7 @@ SECTION = re.compile(r"(?:^| )§ ([^§]+)$")
 
 
 class NotationError(ValueError):
-    """A mistake's text does not fit. The message says where it stands and why."""
+    """A mistake's text does not fit. The message says where and why."""
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """Judge a layer in the order in which it is built, and report the first criterion that is not met.
 
-The criteria stand in that order. A fault is therefore named by the mistake that shows the same there,
+The criteria are in that order. A fault is therefore named by the mistake that shows the same there,
 whatever else is still missing.
 """
 

@@ -319,7 +319,7 @@ softmax for {gate} | {gate} goes through a softmax, so its units add up to 1. Ea
     {gate} = torch.sigmoid(ih_{gate} + hh_{gate}) => {gate} = (ih_{gate} + hh_{gate}).softmax(-1)
 {gate} squashed twice | {gate} goes through two sigmoids, so it always lies between 0.5 and 0.73.
     torch.sigmoid(ih_{gate} + hh_{gate}) => torch.sigmoid(torch.sigmoid(ih_{gate} + hh_{gate}))
-halves of {gate} squashed apart | the two parts of {gate} go through a sigmoid each and are added afterwards.
+halves of {gate} squashed apart | the two parts of {gate} each go through a sigmoid and are added afterwards.
     What does the equation do first?
     torch.sigmoid(ih_{gate} + hh_{gate}) => (torch.sigmoid(ih_{gate}) + torch.sigmoid(hh_{gate}))
 {gate}: halves multiplied | you multiply the input's part and the state's part of {gate}. How does the
@@ -387,7 +387,7 @@ r for z in the state's share | the old state is multiplied by r. Which gate mixe
     (1 - z) * n + z * h => (1 - z) * n + r * h
 r writes, z keeps | the candidate is multiplied by r. In a GRU one gate decides on both factors.
     (1 - z) * n + z * h => r * n + z * h
-r turned mixes | r decides on the two factors, and they are exchanged as well. Which gate mixes the two?
+r mixes, reversed | r decides on the two factors, and they are exchanged as well. Which gate mixes the two?
     (1 - z) * n + z * h => r * n + (1 - r) * h
 1 + z | the candidate is multiplied by 1 + z. The two factors should add up to 1.
     (1 - z) * n + z * h => (1 + z) * n + z * h
@@ -426,7 +426,7 @@ both gates in n | r and z both multiply the state's part of n. Which gate says h
     ih_n + r * hh_n => ih_n + r * z * hh_n
 n: state's part twice | the state's part of n is added twice, once with r and once without.
     ih_n + r * hh_n => ih_n + hh_n + r * hh_n
-n: parts squashed apart | the two parts of n go through a tanh each and are added afterwards. What does the
+n: parts squashed apart | the two parts of n each go through a tanh and are added afterwards. What does the
     equation do first?
     torch.tanh(ih_n + r * hh_n) => torch.tanh(ih_n) + r * torch.tanh(hh_n)
 n without bias_ih | your n has only one bias: bias_ih is not added.

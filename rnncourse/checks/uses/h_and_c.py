@@ -32,7 +32,7 @@ class Memory(Part):
 def memory(function, arguments):
     """Return c after each step, (T), of a unit with the returned weights that reads x, (T, I), from zeros.
 
-    Within 0.1 of a whole number it is that number, otherwise it is cut to halves, towards 0: whether a
+    Within 0.1 of a whole number it is that number, otherwise it is rounded to a half, towards 0: whether a
     learner takes 15 or 20 as "large" makes no difference.
     """
     x = arguments["x"]

@@ -1,4 +1,4 @@
-"""How the learner's epoch of task 5 is used: with a net, an optimizer, batches. No answer is here."""
+"""How the learner's epoch of sets 17 and 19 is used: with a net, an optimizer, batches. No answer is here."""
 
 import copy
 from collections.abc import Callable
@@ -15,16 +15,17 @@ first_optimizer()
 
 @use("a function")
 def train(function: Callable, arguments: dict[str, Any]) -> tuple[Tensor, Tensor]:
-    """The losses that the function returns, and all weights when it is done, end to end.
+    """Return the losses that the function returns, and all weights afterwards, end to end.
 
     It has no helpers: only its own code may run beside the learner's.
     """
     modules = []
     parameters = []
-    for name in ("embed", "lstm", "head"):
-        module = copy.deepcopy(arguments[name])
-        modules.append(module)
-        parameters += module.parameters()
+    for value in arguments.values():
+        if nn.Module in kinds(value):
+            module = copy.deepcopy(value)
+            modules.append(module)
+            parameters += module.parameters()
     optimizer = torch.optim.SGD(parameters, lr=arguments["lr"])
     losses = function(*modules, optimizer, arguments["batches"], arguments["clip"])
     if losses is None:
@@ -36,5 +37,5 @@ def train(function: Callable, arguments: dict[str, Any]) -> tuple[Tensor, Tensor
                 numbers.append(float(number.detach() if Tensor in kinds(number) else number))
             losses = torch.tensor(numbers, dtype=torch.float64)
         except (TypeError, ValueError, RuntimeError):
-            raise Problem("what it returns is not a list of numbers, one loss for each batch.") from None
+            raise Problem("it does not return a list of numbers, one loss for each batch.") from None
     return losses, nn.utils.parameters_to_vector(parameters)

@@ -143,7 +143,7 @@ def _delimiter(text: str) -> str:
 
 
 def _key(text: str) -> str:
-    """Return letters and digits alone: case, accents and commas differ from file to file."""
+    """Return only letters and digits: case, accents and commas differ from file to file."""
     plain = unicodedata.normalize("NFKD", text).casefold()
     return "".join(c for c in plain if c.isalnum())
 

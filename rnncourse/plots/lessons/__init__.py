@@ -9,6 +9,7 @@ from rnncourse.plots.lessons.attention import attention_matrix
 from rnncourse.plots.lessons.axes import cube_slices, who_is_where
 from rnncourse.plots.lessons.dependencies import dependency_grid
 from rnncourse.plots.lessons.graph import two_steps
+from rnncourse.plots.lessons.images import row_by_row
 from rnncourse.plots.lessons.jacobians import jacobian_norms, norm_against_distance
 from rnncourse.plots.lessons.loops import loop_step, unrolled_loop, unrolling
 from rnncourse.plots.lessons.overview import LESSONS, arrangements, lesson_map
@@ -32,6 +33,7 @@ __all__ = [
     "matmuls",
     "norm_against_distance",
     "rnn_cell",
+    "row_by_row",
     "state_paths",
     "tag_heat_map",
     "time_ratios",

@@ -1,0 +1,42 @@
+"""How a learner's test is used: on one piece of code, which it refuses or not. No answer is here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from rnncourse.checks.framework.plain import kind_named, type_name
+from rnncourse.checks.framework.use import Problem, use
+
+IMPORTS = """import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+"""
+RETURNS = "it returns {kind}. A test returns nothing; if the code is wrong, it raises. Use `assert`."
+
+# torch imports much for its first comparison; that must not count as the learner's time.
+torch.testing.assert_close(torch.zeros(1), torch.zeros(1))
+
+
+@use("a function")
+def prove(test: Callable, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return whether the learner's test refuses a piece of code, and what it raises.
+
+    arguments: "piece", the text of a function; "name", the function's name; "seed" of the random numbers that
+    the test draws.
+    """
+    names: dict[str, Any] = {"__name__": "piece"}
+    exec(compile(IMPORTS + arguments["piece"], "<piece>", "exec"), names)
+    torch.manual_seed(arguments["seed"])
+    try:
+        returned = test(names[arguments["name"]])
+    except (NotImplementedError, Problem):
+        raise
+    except Exception as error:
+        return {"refuses": True, "error": f"{type_name(error)}: {error}".strip()}
+    if returned is not None:
+        raise Problem(RETURNS, kind=kind_named(type_name(returned)))
+    return {"refuses": False, "error": ""}

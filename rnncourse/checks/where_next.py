@@ -1,0 +1,383 @@
+"""The checks of exercise set 23: the operator, a round of the scan, minGRU, its gradient, which ones, DDP."""
+
+import torch
+
+from rnncourse.checks.framework.authoring import (
+    AUTOGRAD,
+    RECURRENT,
+    ExerciseSet,
+    Mistakes,
+    cases,
+    row,
+    rows,
+)
+
+CHECKS = ExerciseSet("23")
+
+
+# ---- Task 1, combine: two steps as one.
+def _combine(a_1, b_1, a_2, b_2):
+    a = a_2 * a_1
+    b = a_2 * b_1 + b_2
+    return a, b
+
+
+@cases(1.0, "B3 H4; B2 H5; B4 H3")
+def _combine_cases(numbers, B, H):
+    return {name: numbers(B, H) for name in ("a_1", "b_1", "a_2", "b_2")}
+
+
+wrong = Mistakes("Two steps are one", _combine).edits("""
+in the other order | this is step 2 before step 1. Which of the two is applied first?
+    a_2 * b_1 + b_2 => a_1 * b_2 + b_1
+    look: Put h into step 1, and the result into step 2.
+b without a factor | you add b_1 and b_2. What does step 2 do with everything that comes before it?
+    a_2 * b_1 + b_2 => b_1 + b_2
+a added | the factors are added. What happens to h in two steps? | a_2 * a_1 => a_2 + a_1
+b_2 multiplied as well | b_2 is multiplied by a_2, too. It is added after the multiplication.
+    a_2 * b_1 + b_2 => a_2 * (b_1 + b_2)
+each by its own factor | each b is multiplied by the factor of its own step.
+    a_2 * b_1 + b_2 => a_1 * b_1 + a_2 * b_2
+b_1 by a_1 | b_1 is multiplied by a_1, which was applied before b_1 was added. | a_2 * b_1 => a_1 * b_1
+b_1 by both factors | b_1 is multiplied by both factors. Which of them comes after it? | a_2 * b_1 => a * b_1
+b_1 lost | b_1 is lost: this is what step 2 adds, alone. | a_2 * b_1 + b_2 => b_2
+b_2 lost | b_2 is lost. | a_2 * b_1 + b_2 => a_2 * b_1
+a_1 lost | the factor is that of step 2 alone. | a_2 * a_1 => a_2
+a_2 lost | the factor is that of step 1 alone. | a_2 * a_1 => a_1
+subtracted | b_2 is subtracted. | + b_2 => - b_2
+a weighted mean | b_2 gets the factor 1 - a_2. In a minGRU that factor is a part of b already. § minGRU
+    + b_2 => + (1 - a_2) * b_2
+multiplied | the two b are multiplied. | a_2 * b_1 + b_2 => a_2 * b_1 * b_2
+exchanged | a and b are exchanged. | return a, b => return b, a
+""")
+
+combine = CHECKS.task(
+    "combine",
+    wrong,
+    returns="a (B H), b (B H)",
+    points="a 1; b 1",
+    cases=_combine_cases,
+    example={"a_1": rows([2.0]), "b_1": rows([1.0]), "a_2": rows([3.0]), "b_2": rows([10.0])},
+    agree="two steps in one",
+)
+
+
+# ---- Task 2, one_round: recursive doubling, from distance d.
+def _one_round(a, b, d):
+    more_a = a[d:] * a[:-d]
+    more_b = a[d:] * b[:-d] + b[d:]
+    return torch.cat([a[:d], more_a]), torch.cat([b[:d], more_b])
+
+
+@cases(1.0, "T7 B3 H2 d=2; T9 B2 H4 d=3; T6 B4 H3 d=1; T11 B5 H2 d=4")
+def _one_round_cases(numbers, T, B, H, d):
+    return {"a": torch.sigmoid(numbers(T, B, H)), "b": numbers(T, B, H), "d": d}
+
+
+wrong = Mistakes("Recursive doubling", _one_round).edits("""
+always the step before | you combine with the step just before. Take the one that is d steps before.
+    more_a = a[d:] => d = 1; more_a = a[d:]
+twice as far | you combine with the step 2d before. | more_a = a[d:] => d = 2 * d; more_a = a[d:]
+exchanged steps | the later step is applied first. | a[d:] * b[:-d] + b[d:] => a[:-d] * b[d:] + b[:-d]
+the new a in b | b is made with the combined a. Only the later step's own a comes after the earlier b.
+    a[d:] * b[:-d] => more_a * b[:-d]
+the earlier a in b | the earlier b is multiplied by its own a. Which a comes after it?
+    a[d:] * b[:-d] => a[:-d] * b[:-d]
+a stays | only b is combined; in the next round, a has to cover twice as many steps, too.
+    a[d:] * a[:-d] => a[d:]
+b without a factor | the two b are added without a factor. | a[d:] * b[:-d] => b[:-d]
+own b lost | the later step's own b is lost. | * b[:-d] + b[d:] => * b[:-d]
+the first steps missing | the first d steps are missing. They have no step d before them and stay as they
+    are.
+    torch.cat([a[:d], more_a]), torch.cat([b[:d], more_b]) => more_a, more_b
+the first steps zero | the first d steps of b are 0. They stay as they are. | [b[:d], => [0 * b[:d],
+a of the first steps is 1 | the first d steps of a are 1. They stay as they are. | [a[:d], => [a[:d] ** 0,
+the first steps at the end | the first d steps stand at the end.
+    [a[:d], more_a] => [more_a, a[:d]]
+    [b[:d], more_b] => [more_b, b[:d]]
+round the end | the first d steps are combined with the last ones: `roll` goes round the end.
+    torch.cat([a[:d], more_a]), torch.cat([b[:d], more_b]) => a * a.roll(d, 0), a * b.roll(d, 0) + b
+a and b exchanged | a and b are exchanged.
+    - return torch.cat([a[:d], more_a]), torch.cat([b[:d], more_b])
+    + return torch.cat([b[:d], more_b]), torch.cat([a[:d], more_a])
+""")
+
+
+@wrong(
+    "in place, from the front",
+    "a step is combined with one that has been combined in this round already. Read the old values only.",
+)
+def _(a, b, d):
+    a, b = a.clone(), b.clone()
+    for t in range(d, len(a)):
+        b[t] = a[t] * b[t - d] + b[t]
+        a[t] = a[t] * a[t - d]
+    return a, b
+
+
+@wrong("forward in time", "you combine each step with the one d steps *after* it.")
+def _(a, b, d):
+    return torch.cat([a[:-d] * a[d:], a[-d:]]), torch.cat([a[d:] * b[:-d] + b[d:], b[-d:]])
+
+
+one_round = CHECKS.task(
+    "one_round",
+    wrong,
+    returns="a (T B H), b (T B H)",
+    points="a 1; b 2",
+    cases=_one_round_cases,
+    example={"a": rows([[2.0]], [[2.0]], [[2.0]]), "b": rows([[1.0]], [[1.0]], [[1.0]]), "d": 1},
+    agree="a round of the scan",
+)
+
+
+# ---- Task 3, min_gru: by a loop or by a scan.
+def _min_gru(x, h_0, weight_z, bias_z, weight_n, bias_n):
+    z = torch.sigmoid(x @ weight_z.T + bias_z)
+    n = x @ weight_n.T + bias_n
+    h, states = h_0, []
+    for z_t, n_t in zip(z, n, strict=True):
+        h = z_t * h + (1 - z_t) * n_t
+        states.append(h)
+    return torch.stack(states), h
+
+
+@cases(0.9, "T5 B3 I2 H4; T4 B2 I5 H3; T6 B4 I3 H2")
+def _min_gru_cases(numbers, T, B, I, H):
+    weights = {
+        "weight_z": numbers(H, I),
+        "bias_z": numbers(H),
+        "weight_n": numbers(H, I),
+        "bias_n": numbers(H),
+    }
+    return {"x": numbers(T, B, I), "h_0": numbers(B, H), **weights}
+
+
+wrong = Mistakes("minGRU", _min_gru).edits("""
+the paper's z | z and 1 - z are exchanged: this is the paper's convention. Use torch's, in which z keeps the
+    old state.
+    z_t * h + (1 - z_t) * n_t => (1 - z_t) * h + z_t * n_t
+a tanh | n has a tanh, as in the GRU. The minGRU has none.
+    n = x @ weight_n.T + bias_n => n = torch.tanh(x @ weight_n.T + bias_n)
+no sigmoid | z has no sigmoid. | torch.sigmoid(x @ weight_z.T + bias_z) => x @ weight_z.T + bias_z
+tanh for z | z goes through a tanh. A gate is a sigmoid. | torch.sigmoid => torch.tanh
+sigmoid for n | n goes through a sigmoid. It is a value, not a gate.
+    n = x @ weight_n.T + bias_n => n = torch.sigmoid(x @ weight_n.T + bias_n)
+n at full weight | n is added at full weight. What is kept and what is new share the weight 1.
+    (1 - z_t) * n_t => n_t
+the state at full weight | the old state stays at full weight. | z_t * h + => h +
+from zeros | the loop begins with zeros, not with h_0. | h, states = h_0, [] => h, states = 0 * h_0, []
+the state does not move on | each step reads h_0. Read the state of the step before.
+    h = z_t * h + => h = z_t * h_0 +
+no bias in z | z is made without its bias. | weight_z.T + bias_z => weight_z.T
+no bias in n | n is made without its bias. | weight_n.T + bias_n => weight_n.T
+weights exchanged | z is made with n's weights, and n with those of z.
+    - z = torch.sigmoid(x @ weight_z.T + bias_z)
+    - n = x @ weight_n.T + bias_n
+    + z = torch.sigmoid(x @ weight_n.T + bias_n)
+    + n = x @ weight_z.T + bias_z
+biases exchanged | the two biases are exchanged.
+    - z = torch.sigmoid(x @ weight_z.T + bias_z)
+    - n = x @ weight_n.T + bias_n
+    + z = torch.sigmoid(x @ weight_z.T + bias_n)
+    + n = x @ weight_n.T + bias_z
+the state before each step | each state is that from before the step: h_0 is the first, and the last one is
+    missing.
+    - h = z_t * h + (1 - z_t) * n_t
+    - states.append(h)
+    + states.append(h)
+    + h = z_t * h + (1 - z_t) * n_t
+backwards | time runs backwards: the loop begins with the last step.
+    zip(z, n, strict=True) => zip(z.flip(0), n.flip(0), strict=True)
+h_n is the first state | h_n is the state after the first step. Return the last one.
+    torch.stack(states), h => torch.stack(states), states[0]
+h_n is h_0 | h_n is h_0. Return the state after the last step.
+    torch.stack(states), h => torch.stack(states), h_0
+""")
+
+min_gru = CHECKS.task(
+    "min_gru",
+    wrong,
+    returns="h (T B H), h_n (B H)",
+    points="all states 2 = h; the state to carry on 1 = h_n",
+    cases=_min_gru_cases,
+    example={
+        "x": rows([[1.0]], [[0.0]]),
+        "h_0": rows([4.0]),
+        "weight_z": rows([0.0]),
+        "bias_z": row(0.0),
+        "weight_n": rows([2.0]),
+        "bias_n": row(0.0),
+    },
+    agree="a minGRU's states",
+)
+
+
+# ---- Task 4, scan_backward: the gradient is a recurrence, too.
+def _scan_backward(a, h_0, h, dh):
+    received = torch.zeros_like(h_0)
+    db = []
+    for t in reversed(range(len(h))):
+        g = dh[t] + received
+        received = a[t] * g
+        db.insert(0, g)
+    db = torch.stack(db)
+    before = torch.cat([h_0[None], h[:-1]])
+    return db * before, db, received
+
+
+@cases(0.9, "T5 B3 H4; T4 B2 H3; T6 B4 H2")
+def _scan_backward_cases(numbers, T, B, H):
+    a, b, h_0 = torch.sigmoid(numbers(T, B, H)), numbers(T, B, H), numbers(B, H)
+    h, states = h_0, []
+    for a_t, b_t in zip(a, b, strict=True):
+        h = a_t * h + b_t
+        states.append(h)
+    return {"a": a, "h_0": h_0, "h": torch.stack(states), "dh": numbers(T, B, H)}
+
+
+wrong = Mistakes("The gradient", _scan_backward).edits("""
+the factor not moved | h_t receives from step t + 1 with the factor a_t. Which factor is h_t multiplied by?
+    g = dh[t] + received => g = dh[t] + a[t] * received
+    received = a[t] * g => received = g
+    return db * before, db, received => return db * before, db, a[0] * received
+    look: Write h_(t+1) with h_t in it.
+nothing received | a step receives nothing from the steps after it: only its own dh.
+    g = dh[t] + received => g = dh[t]
+without the factor | what comes from the step after is added without its factor.
+    received = a[t] * g => received = g
+forward in time | the loop runs forward. The gradient comes from later steps.
+    reversed(range(len(h))) => range(len(h))
+    db.insert(0, g) => db.append(g)
+in reverse | the results begin with the last step. | db.insert(0, g) => db.append(g)
+h_t for h_(t-1) | da is made with the state after the step. a_t multiplies the one before it.
+    torch.cat([h_0[None], h[:-1]]) => h
+h_0 forgotten | the first da is 0, as if h_0 were 0. | [h_0[None], => [0 * h_0[None],
+two steps before | da is made with the state two steps before.
+    torch.cat([h_0[None], h[:-1]]) => torch.cat([h_0[None], h_0[None], h[:-2]])
+dh_0 without its factor | dh_0 is the gradient of the first state. h_0 is multiplied by a once more.
+    db, received => db, g
+dh_0 is the sum | dh_0 is the sum of all db. | db, received => db, db.sum(0)
+da from the outputs alone | da is made with dh. It needs the gradient along all paths.
+    return db * before => return dh * before
+db with the factor | db has the factor a_t. b_t is added without one.
+    db.insert(0, g) => db.insert(0, received)
+da with the factor | da has the factor a_t itself. | return db * before => return a * db * before
+the last output only | only the last step's dh is used. | g = dh[t] + => g = dh[t] * (t == len(h) - 1) +
+da and db exchanged | da and db are exchanged.
+    return db * before, db, received => return db, db * before, received
+wrong sign | all three have the wrong sign.
+    return db * before, db, received => return -db * before, -db, -received
+""")
+
+scan_backward = CHECKS.task(
+    "scan_backward",
+    wrong,
+    returns="da (T B H), db (T B H), dh_0 (B H)",
+    points="db 1; da 1; dh_0 1",
+    cases=_scan_backward_cases,
+    forbid=RECURRENT | AUTOGRAD,
+    example={
+        "a": rows([[2.0]], [[3.0]]),
+        "h_0": rows([1.0]),
+        "h": rows([[2.0]], [[7.0]]),
+        "dh": rows([[0.0]], [[1.0]]),
+    },
+    agree="the gradient of a scan",
+)
+
+
+# ---- Task 5, which: what can be cut up, and why not.
+WORDS = "scan", "matrices", "another operator", "reads the state", "not linear"
+
+TRUTH = {
+    "P": "scan",
+    "Q": "not linear",
+    "R": "reads the state",
+    "S": "matrices",
+    "T": "another operator",
+    "U": "scan",
+}
+
+wrong = Mistakes("What can't be cut up", TRUTH).edits("""
+# These hints are never shown: they only say what the tests try.
+P reads the state | Its gate reads x only. | P => 'reads the state'
+P is not linear | The sigmoid is of x. | P => 'not linear'
+Q is a scan | The state goes through a tanh. | Q => 'scan'
+Q reads the state | Nothing multiplies the state. | Q => 'reads the state'
+R is a scan | Its f reads h. | R => 'scan'
+R is not linear | It is, once f is known. | R => 'not linear'
+S is a scan | It needs two states. | S => 'scan'
+S is not linear | It is linear in both states. | S => 'not linear'
+T is not linear | The maximum is associative. | T => 'not linear'
+T is a scan of sums | The maximum is not a product. | T => 'scan'
+U reads the state | Write it as a factor. | U => 'reads the state'
+U is not linear | There is no square. | U => 'not linear'
+Q and R exchanged | Which one has a function around the state? | Q => 'reads the state'
+    R => 'not linear'
+""")
+
+which = CHECKS.chosen("which", wrong, choices=WORDS, points="all six recurrences 3", forbid=frozenset())
+
+
+# ---- Task 6, rank_loss: a loss whose average over the ranks is the mean over all steps.
+def _rank_loss(losses, valid, counts):
+    total = losses[valid].sum()
+    return total * len(counts) / counts.sum()
+
+
+@cases(1.0, "B3 T5 W2; B4 T6 W3; B2 T7 W4; B5 T4 W2")
+def _rank_loss_cases(numbers, B, T, W):
+    lengths = 1 + (10 * numbers(B).abs()).long() % (T - 1)  # every row has a valid step and a padded one
+    valid = torch.arange(T) < lengths[:, None]
+    others = 3 + (20 * numbers(W - 1).abs()).long() % 17
+    return {"losses": numbers(B, T).abs(), "valid": valid, "counts": torch.cat([valid.sum()[None], others])}
+
+
+wrong = Mistakes("Whose mean is it?", _rank_loss).edits("""
+its own mean | this is the mean over this rank's own steps. The average of such means weighs every rank alike.
+    total * len(counts) / counts.sum() => total / valid.sum()
+    look: Which step counts more, one on a rank with 100 valid steps or one on a rank with 10?
+without the number of ranks | you divide by the number of all valid steps. DDP then divides by the number of
+    ranks, once more.
+    total * len(counts) => total
+divided by the ranks | you divide by the number of ranks, and DDP will do so again.
+    total * len(counts) => total / len(counts)
+padding summed | padded steps are in the sum. | losses[valid].sum() => losses.sum()
+padding only | only padded steps are in the sum. | losses[valid] => losses[~valid]
+padding counted | you divide by the number of this rank's steps, padded ones included.
+    total * len(counts) / counts.sum() => total / losses.numel()
+each row first | you average each row first. A step in a short row then counts more.
+    total * len(counts) / counts.sum() => ((losses * valid).sum(1) / valid.sum(1)).mean()
+over rows | you divide by the number of rows. | total * len(counts) / counts.sum() => total / len(losses)
+the sum | this is the sum. What does the joined batch's mean divide it by?
+    total * len(counts) / counts.sum() => total
+not divided | you multiply by the number of ranks and do not divide by the number of steps.
+    / counts.sum() =>
+the largest rank | you divide by the steps of the rank that has most of them. | counts.sum() => counts.max()
+    total * len(counts) => total
+own count as a factor | the sum is multiplied by this rank's number of steps, not by the number of ranks.
+    total * len(counts) => total * valid.sum()
+its own mean, times ranks | this is the rank's own mean, times the number of ranks.
+    / counts.sum() => / valid.sum()
+the ranks twice | the number of ranks is in it twice. | total * len(counts) => total * len(counts) ** 2
+upside down | the ratio is upside down.
+    total * len(counts) / counts.sum() => counts.sum() / (total * len(counts))
+mean of the losses first | the sum is a mean already. | losses[valid].sum() => losses[valid].mean()
+""")
+
+rank_loss = CHECKS.task(
+    "rank_loss",
+    wrong,
+    returns="loss ()",
+    points="loss 2",
+    cases=_rank_loss_cases,
+    example={
+        "losses": rows([1.0, 2.0, 9.0], [3.0, 9.0, 9.0]),
+        "valid": torch.tensor([[True, True, False], [True, False, False]]),
+        "counts": torch.tensor([3, 1]),
+    },
+    agree="the mean over all ranks",
+)
+
+__all__ = ["CHECKS", *(check.name for check in CHECKS)]
