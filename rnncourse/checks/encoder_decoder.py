@@ -546,7 +546,7 @@ the last two exchanged | the first two letters that you write are exchanged.
 all rows as long | every row is written as long as the longest one.
     row[length] = 2 => row[length:-1] = read[0]; row[-1] = 2
 only the end | the end symbol is written at every step. | read[:length].flip(0) => 2
-rows in another order | the rows are not in the order of new_x. Were they sorted by length?
+sorted rows | the rows are not in the order of new_x. Were they sorted by length?
     return written => return written[new_lengths.argsort(descending=True, stable=True)]
 letters counted from 0 | each symbol is lower by 3: the letters are the symbols from 3 on.
     read[:length].flip(0) => read[:length].flip(0) - 3
