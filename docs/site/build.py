@@ -201,7 +201,7 @@ MOVES = "In JupyterLab, you can also change {controls}."
 
 
 def moving(widget, folder):
-    """Return the HTML of a widget's pictures: with a slider (static/frames.js) if there are several."""
+    """Return the HTML of a widget's pictures: with a slider (static/site.js) if there are several."""
     frames, start = widget["frames"], widget["start"]
     now = frames[start]
     label, moved = html.escape(now["label"]), html.escape(widget["moved"])

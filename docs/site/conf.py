@@ -48,7 +48,7 @@ html_context = {"default_mode": "auto"}  # light or dark, as the reader's system
 html_favicon = "static/icon.svg"
 html_static_path = [str(ROOT / "build" / "site" / "source" / "static")]  # with MathJax and the pictures
 html_css_files = ["site.css"]
-html_js_files = [("frames.js", {"defer": "defer"})]
+html_js_files = [("site.js", {"defer": "defer"})]
 html_copy_source = False
 html_theme_options = {
     "show_toc_level": 2,
