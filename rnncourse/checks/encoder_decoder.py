@@ -523,9 +523,9 @@ def _whole_rows(found, y):
 
 
 wrong = Mistakes("With attention and without", _backwards).edits("""
-not turned round | the rows are written in the order in which they were read; write them backwards.
+not reversed | the rows are written in the order in which they were read; write them backwards.
     .flip(0) =>
-the padding turned round as well | the padding of a row is written first; turn round only its real symbols.
+the padding reversed as well | the padding of a row is written first; reverse only its real symbols.
     - row[:length] = read[:length].flip(0)
     + row[:-1] = read.flip(0)
 no end symbol | a row does not end: its last symbol must be 2. | row[length] = 2 => row[length] = 0
@@ -535,7 +535,7 @@ the start is written | the start symbol is only read; it does not belong to what
     return written => return torch.cat([torch.ones_like(written[:, :1]), written[:, :-1]], dim=1)
 one symbol early | each symbol is written a step too early: the first one is missing.
     return written => return written.roll(-1, 1)
-ends too early | the last letter is missing: the end symbol stands in its place.
+ends too early | the last letter is missing: the end symbol is written instead.
     row[length] = 2 => row[length - 1] = 2
 ends too late | the last letter is written twice.
     row[length] = 2 => row[length] = row[length - 1].clone(); row[min(length + 1, len(row) - 1)] = 2
@@ -546,7 +546,7 @@ the last two exchanged | the first two letters that you write are exchanged.
 all rows as long | every row is written as long as the longest one.
     row[length] = 2 => row[length:-1] = read[0]; row[-1] = 2
 only the end | the end symbol is written at every step. | read[:length].flip(0) => 2
-rows in another order | the rows do not stand in the order of new_x. Were they sorted by length?
+rows in a different order | the rows are not in the order of new_x. Were they sorted by length?
     return written => return written[new_lengths.argsort(descending=True, stable=True)]
 letters counted from 0 | each symbol is lower by 3: the letters are the symbols from 3 on.
     read[:length].flip(0) => read[:length].flip(0) - 3

@@ -383,7 +383,7 @@ the last row | only the last row decides. It is often blank.
     left = strokes.sum(1) => left = strokes[:, -1].long()
 the last three rows | only the last three rows decide. A state can remember the others.
     left = strokes.sum(1) => left = strokes[:, -3:].sum(1)
-images in another order | the answers are not in the order of new_x.
+images in a different order | the answers are not in the order of new_x.
     (left != 1).long() => (left != 1).long().flip(0)
 one image late | each answer stands one image too late. | (left != 1).long() => (left != 1).long().roll(1)
 numbers of strokes | this is a number of strokes, not a class. | (left != 1).long() => left
