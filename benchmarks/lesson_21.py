@@ -46,21 +46,27 @@ def without_assertions(source: str) -> str:
     return "\n".join(line for line in source.splitlines() if not line.startswith("assert "))
 
 
+def page() -> list[str]:
+    """Return the sources of the lesson's cells that train and measure, with a third net."""
+    notebook = json.loads(LESSON.read_text(encoding="utf-8"))
+    sources = {cell["id"]: "".join(cell["source"]) for cell in notebook["cells"]}
+    two = '"without": Translator}.items():\n    torch.manual_seed(SEED)\n    nets'
+    assert two in sources["train-run"]
+    three = two.replace("}", ', "s once": Once}')
+    sources["train-run"] = ONCE + sources["train-run"].replace(two, three)
+    return [without_assertions(sources[name]) for name in PAGE]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--first", type=int, default=0)
     options = parser.parse_args()
-    notebook = json.loads(LESSON.read_text(encoding="utf-8"))
-    sources = {cell["id"]: "".join(cell["source"]) for cell in notebook["cells"]}
-    third = '"without": Translator}.items():\n    torch.manual_seed(SEED)\n    nets'
-    assert third in sources["train-run"]
-    sources["train-run"] = ONCE + sources["train-run"].replace(third, third.replace("}", ', "s once": Once}'))
     print("seed  attention  s at every step  s once  digits: attention  without")
     for seed in range(options.first, options.first + options.seeds):
         names: dict[str, object] = {"print": lambda *_, **__: None}
-        for name in PAGE:
-            exec(without_assertions(sources[name]).replace("SEED = 0", f"SEED = {seed}"), names)
+        for source in page():
+            exec(source.replace("SEED = 0", f"SEED = {seed}"), names)
         dates = eval("[hit.mean().item() for hit in whole.values()]", names)
         digits = eval(DIGITS, names)
         print(seed, *(f"{value:.3f}" for value in (*dates, *digits)), flush=True)

@@ -568,7 +568,7 @@ def draw_digit(read: Callable[[Tensor], Tensor], image: Tensor) -> ipywidgets.VB
 def draw_text(draw: Callable[[str], Axes | Figure], text: str) -> ipywidgets.VBox:
     """Type a text and see it drawn.
 
-    draw: draws a text, which is not empty, and returns the Axes. text: the initial text.
+    draw: draws a text, which is not empty, and returns the Axes. text: the first one.
     """
     box = ipywidgets.Text(value=text, description="text", continuous_update=False, layout={"width": "95%"})
     drawing = _Drawing()

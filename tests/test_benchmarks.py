@@ -58,6 +58,25 @@ def test_lesson_20_prints_the_baselines_that_the_lesson_shows():
     assert len(rows) == 5
 
 
+def test_lesson_21_runs_the_cells_of_the_lesson_with_a_third_net():
+    """Up to the training, which takes a minute for each seed; in a process of its own: setup() is global."""
+    program = """
+import runpy, sys
+names = {}
+for source in runpy.run_path(sys.argv[1])["page"]():
+    exec(source.replace("for lr in (0.01, 0.002)", "for lr in ()"), names)
+    if "nets" in names:
+        break
+scores = [net(names["x"], names["lengths"], names["shifted"](names["y"])) for net in names["nets"].values()]
+assert {tuple(s.shape) for s in scores} == {(*names["y"].shape, names["C"])}
+print(*names["nets"], sep=", ")
+"""
+    command = [sys.executable, "-c", program, BENCHMARKS / "lesson_21.py"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "attention, without, s once"
+
+
 def test_lesson_19_prints_the_baselines_that_the_lesson_shows():
     """The n-grams only: the net trains for one epoch here, and its number depends on the processor."""
     command = [sys.executable, BENCHMARKS / "lesson_19.py", "--seeds", "1", "--epochs", "1"]

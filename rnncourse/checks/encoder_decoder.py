@@ -369,8 +369,8 @@ one step short | the last symbol is missing. | range(steps) => range(steps - 1)
 the least probable | you take the symbol with the lowest score. | argmax => argmin
 the second best | you take the symbol with the second-highest score.
     head(output).argmax(-1) => head(output).topk(2).indices[..., 1]
-the state's largest unit | you take the largest of the decoder's units for a symbol; `head` makes scores of
-    them.
+the state's largest unit | you read the number of the decoder's largest unit as a symbol; `head` gives the
+    scores.
     head(output).argmax(-1) => output[..., : head.out_features].argmax(-1)
 one symbol for all rows | all rows get the symbol with the highest score in the whole batch.
     head(output).argmax(-1) => head(output).amax(0, keepdim=True).argmax(-1).expand(len(done), 1)
@@ -535,7 +535,7 @@ the start is written | the start symbol is only read; it does not belong to what
     return written => return torch.cat([torch.ones_like(written[:, :1]), written[:, :-1]], dim=1)
 one symbol early | each symbol is written a step too early: the first one is missing.
     return written => return written.roll(-1, 1)
-ends too early | the last letter is missing: the end symbol is written instead.
+ends too early | the last letter is missing: the end symbol is written there.
     row[length] = 2 => row[length - 1] = 2
 ends too late | the last letter is written twice.
     row[length] = 2 => row[length] = row[length - 1].clone(); row[min(length + 1, len(row) - 1)] = 2
@@ -546,7 +546,7 @@ the last two exchanged | the first two letters that you write are exchanged.
 all rows as long | every row is written as long as the longest one.
     row[length] = 2 => row[length:-1] = read[0]; row[-1] = 2
 only the end | the end symbol is written at every step. | read[:length].flip(0) => 2
-rows in a different order | the rows are not in the order of new_x. Were they sorted by length?
+sorted rows | the rows are not in the order of new_x. Were they sorted by length?
     return written => return written[new_lengths.argsort(descending=True, stable=True)]
 letters counted from 0 | each symbol is lower by 3: the letters are the symbols from 3 on.
     read[:length].flip(0) => read[:length].flip(0) - 3
