@@ -7,7 +7,8 @@
 
 The LSTM says at each step whether the sum of the numbers so far is above 0. Sequences have different lengths.
 The loss is the mean over all valid steps of the batch, whichever process has them. With --checkpoint, an
-interrupted run continues from the last checkpoint, for example after torchrun --max-restarts has restarted it.
+interrupted run continues from the last checkpoint, for example after a restart by
+torchrun --max-restarts.
 """
 
 import argparse

@@ -292,7 +292,8 @@ def _carry_cases(numbers, B, I, H, T):
 wrong = Mistakes("h and c are the same thing at different moments", _carry).edits("""
 h is passed on as c | you pass h where c belongs. | c.detach() => h.detach()
     look: What are the two states, and which of them is the memory?
-detach without keeping its result | the state still has its graph. `detach` alone changes nothing: it returns a new tensor.
+detach without keeping its result | the state still has its graph. `detach` alone changes nothing: it returns
+    a new tensor.
     return output, (h.detach(), c.detach()) => return output, (h, c)
     look: What does `detach` return, and what happens to it?
 the state is not used | each chunk starts from zeros: the state is not used. | lstm(x, state) => lstm(x)
@@ -306,7 +307,8 @@ h and c exchanged | h and c are exchanged. | (h.detach(), c.detach()) => (c.deta
 c is passed on as h | you pass c where h belongs. | (h.detach(), => (c.detach(),
 only h is cut | c still has its graph. | c.detach() => c
 only c is cut | h still has its graph. | (h.detach(), => (h,
-the old state is passed on | you return the state that was passed in: the next chunk starts where this one did.
+the old state is passed on | you return the state that was passed in: the next chunk starts where this one
+    did.
     (h.detach(), c.detach()) => state
 the output is cut as well | the output has no graph, so nothing can be learned from this chunk.
     return output, => return output.detach(),

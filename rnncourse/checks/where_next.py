@@ -354,7 +354,8 @@ the sum | this is the sum. What does the joined batch's mean divide it by?
     total * len(counts) / counts.sum() => total
 not divided | you multiply by the number of ranks and do not divide by the number of steps.
     / counts.sum() =>
-the largest rank | you divide by the steps of the rank that has the most. | counts.sum() => counts.max()
+the largest rank | you divide by the steps of the rank
+    that has the most. | counts.sum() => counts.max()
     total * len(counts) => total
 own count as a factor | the sum is multiplied by this rank's number of steps, not by the number of ranks.
     total * len(counts) => total * valid.sum()
@@ -363,7 +364,8 @@ its own mean, times ranks | this is the rank's own mean, times the number of ran
 the ranks twice | you multiply by the number of ranks twice. | total * len(counts) => total * len(counts) ** 2
 upside down | the ratio is upside down.
     total * len(counts) / counts.sum() => counts.sum() / (total * len(counts))
-mean of the losses first | what should be the sum is already a mean. | losses[valid].sum() => losses[valid].mean()
+mean of the losses first | what should be the sum is already a mean.
+    losses[valid].sum() => losses[valid].mean()
 """)
 
 rank_loss = CHECKS.task(
