@@ -354,8 +354,8 @@ the sum | this is the sum. What does the joined batch's mean divide it by?
     total * len(counts) / counts.sum() => total
 not divided | you multiply by the number of ranks and do not divide by the number of steps.
     / counts.sum() =>
-the largest rank | you divide by the steps of the rank
-    that has the most. | counts.sum() => counts.max()
+the largest rank | you divide by the number of steps of the rank with the most steps.
+    counts.sum() => counts.max()
     total * len(counts) => total
 own count as a factor | the sum is multiplied by this rank's number of steps, not by the number of ranks.
     total * len(counts) => total * valid.sum()
