@@ -191,7 +191,7 @@ a loss for each row | this is one number for each row.
 the mask is inverted | you average over the padded steps. | losses[real] => losses[~real]
 a step too many | one padded step of each row counts. | < lengths[:, None] => <= lengths[:, None]
 a step too few | the last real step of each row does not count. | < lengths[:, None] => < lengths[:, None] - 1
-class 0 is read as padding | steps whose answer is class 0 are left out: 0 is a class like the others.
+class 0 read as padding | steps whose answer is class 0 are left out: 0 is a class like the others.
     target, reduction="none" => target, reduction="none", ignore_index=0
 the softmax is over the steps | the probabilities sum to 1 over the steps, not over the classes.
     F.cross_entropy(scores.transpose(1, 2), => F.nll_loss(scores.log_softmax(1).transpose(1, 2),

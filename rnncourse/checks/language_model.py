@@ -179,7 +179,7 @@ divided by the batches | you divide by the number of batches. Divide by the numb
 wrong sign | the sign is wrong: a small probability must give a large loss. | total - log_p => total + log_p
 softmax over time | the probabilities sum to 1 over the steps. They must do so over the symbols.
     log_softmax(-1) => log_softmax(0)
-no softmax | you read the logits as logarithms of probabilities. | logits.log_softmax(-1) => logits
+no softmax | you use the logits as logarithms of probabilities. | logits.log_softmax(-1) => logits
 no logarithm | you add up probabilities, not their logarithms. | log_softmax => softmax
 softmax twice | softmax is applied twice. `F.cross_entropy` has one inside: it takes the logits.
     logits.log_softmax => logits.softmax(-1).log_softmax
