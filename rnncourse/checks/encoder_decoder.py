@@ -201,6 +201,8 @@ every row counts the same | you average each row first; return the mean over all
 summed | this is the sum over the steps; return their mean. | / real.sum() =>
 wrong sign | the sign is wrong: a loss is large where the right symbol has a small probability.
     -(right => (right
+scores reshaped | the scores are reshaped to (B, C, U), which mixes steps and symbols. Transpose the axes.
+    head(output).log_softmax(-1) => head(output).reshape(len(y), -1, y.shape[1]).mT.log_softmax(-1)
 softmax over the steps | the probabilities sum to 1 over the steps; they must do so over the symbols.
     log_softmax(-1) => log_softmax(1)
 softmax over the batch | the probabilities sum to 1 over the rows; they must do so over the symbols.
@@ -402,7 +404,7 @@ def _beam_search(log_p, start, width):
                 longer.append((total + more, [*symbols, k]))
         longer.sort(reverse=True)
         beams = longer[:width]
-    totals = torch.tensor([total for total, _ in beams], dtype=log_p.dtype)
+    totals = torch.tensor([total for total, _ in beams])
     return torch.tensor([symbols[1:] for _, symbols in beams]), totals
 
 

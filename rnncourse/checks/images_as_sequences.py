@@ -214,7 +214,7 @@ last_scores = CHECKS.task(
 def _accuracy_by_row(scores, y):
     predicted = scores.argmax(-1)
     hit = predicted == y[:, None]
-    return hit.double().mean(0)
+    return hit.float().mean(0)
 
 
 @cases(1.0, "B7 T5 C4; B6 T8 C3; B9 T4 C5; B5 T5 C6")
@@ -230,14 +230,14 @@ for each image | this is a number for each image, the share of its rows. Return 
     mean(0) => mean(1)
 one number | this is one number over all rows. Return one for each row. | mean(0) => mean()
 the last row only | the accuracy after the last row is given for every row.
-    hit.double() => hit[:, -1:].expand(hit.shape).double()
+    hit.float() => hit[:, -1:].expand(hit.shape).float()
 right once | an image counts as right from the first row at which it was right. Later rows can be wrong
     again.
-    hit.double() => hit.long().cummax(1).values.double()
+    hit.float() => hit.long().cummax(1).values.float()
 right from there on | an image counts only if it is right at all later rows, too.
-    hit.double() => hit.flip(1).long().cummin(1).values.flip(1).double()
+    hit.float() => hit.flip(1).long().cummin(1).values.flip(1).double()
 right so far | an image counts only if it was right at all rows before, too.
-    hit.double() => hit.long().cummin(1).values.double()
+    hit.float() => hit.long().cummin(1).values.float()
 mean so far | this is the mean over all rows so far. Each row is counted by itself.
     mean(0) => mean(0).cumsum(0) / torch.arange(1, hit.shape[1] + 1)
 the error rate | this is the share of wrong images. | predicted == => predicted !=
@@ -250,11 +250,11 @@ the second best | you take the class with the second-highest score. | argmax(-1)
 one of the best two | an image counts as right if its class is among the best two.
     predicted == y[:, None] => (scores.topk(2).indices == y[:, None, None]).any(-1)
 the right class's probability | this is the mean probability of the right class.
-    hit.double() => scores.softmax(-1)[torch.arange(len(y)), :, y]
+    hit.float() => scores.softmax(-1)[torch.arange(len(y)), :, y]
 backwards | the rows are in the opposite order. | mean(0) => mean(0).flip(0)
 a row late | each accuracy is one row too late. | mean(0) => mean(0).roll(1)
 scores added up | you add up the scores of all rows so far. | scores.argmax => scores.cumsum(1).argmax
-the first image only | only the first image is counted. | hit.double() => hit[:1].double()
+the first image only | only the first image is counted. | hit.float() => hit[:1].float()
 """)
 
 accuracy_by_row = CHECKS.task(
