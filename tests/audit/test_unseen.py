@@ -1,4 +1,4 @@
-"""What a fourth outsider's bugs showed that audit could not see, each beside a sound model of the same shape."""
+"""Bugs of kinds that a fourth outsider planted and audit did not see, each beside a sound model."""
 
 import pytest
 import torch
@@ -23,10 +23,7 @@ class TestStarts:
             h, outputs = x.new_zeros(len(x), H), []
             for t in range(T):
                 keep = (1 - starts[:, t])[:, None]
-                if after:
-                    h = self.cell(x[:, t], h) * keep
-                else:
-                    h = self.cell(x[:, t], h * keep)
+                h = self.cell(x[:, t], h) * keep if after else self.cell(x[:, t], h * keep)
                 outputs.append(h)
             return torch.stack(outputs, 1)
 
@@ -78,3 +75,85 @@ def test_answers_that_reach_the_embedding_through_arithmetic(late):
     named = kinds(report) + kinds(report, "?")
     assert named == ([] if late else ["target in input"]), str(report)
     assert late == 0 or "target in input" in report.checked
+
+
+class TestTraining:
+    @pytest.mark.parametrize("draw", ["sample", "rsample", "detached"])
+    def test_code_that_only_train_mode_runs_cuts_the_graph(self, draw):
+        def forward(self, x):
+            mean, scale = self.mean(self.encoder(x)[1][0]), self.scale(x.mean(1)).exp()
+            z = mean
+            if self.training:
+                if draw == "detached":
+                    z = mean.detach() + scale
+                else:
+                    z = getattr(torch.distributions.Normal(mean, scale), draw)()
+            return self.head(torch.cat([x, z[:, None].expand(-1, x.shape[1], -1)], 2)), mean, scale
+
+        layers = {
+            "encoder": nn.GRU(I, H, batch_first=True),
+            "mean": nn.Linear(H, 2),
+            "scale": nn.Linear(I, 2),
+            "head": nn.Linear(I + 2, H),
+        }
+        report = rnncourse.audit(Model(forward, **layers), torch.randn(B, T, I), batch=0, causal=False)
+        assert not kinds(report), str(report)
+        assert kinds(report, "?") == ([] if draw == "rsample" else ["gradient cut"]), str(report)
+        if draw != "rsample":
+            assert "In train mode" in report.questions[0].text
+            assert ("draw)()" if draw == "sample" else "detach") in report.questions[0].where.code
+
+    def test_what_can_not_be_repeated_is_not_called_checked(self):
+        calls = []
+
+        def forward(self, x):
+            calls.append(None)
+            y = self.gru(x)[0]
+            if self.training:
+                for _ in range(len(calls)):
+                    y = y + 0 * y.detach()
+            return y
+
+        report = rnncourse.audit(Model(forward, gru=nn.GRU(I, H, batch_first=True)), torch.randn(B, T, I))
+        assert any("only train mode runs" in gap for gap in report.not_checked), str(report)
+
+    def test_dropout_and_batch_norm_are_no_code_of_their_own(self):
+        layers = {"gru": nn.GRU(I, H, batch_first=True), "drop": nn.Dropout(0.5), "norm": nn.BatchNorm1d(H)}
+        model = Model(lambda self, x: self.drop(self.norm(self.gru(x)[1][0])), **layers)
+        report = rnncourse.audit(model, torch.randn(B, T, I), batch=0)
+        assert not kinds(report) + kinds(report, "?"), str(report)
+        assert not any("train mode" in gap for gap in report.not_checked)
+
+
+class TestPadding:
+    LENGTHS = torch.tensor([7, 3, 5, 2])
+
+    @pytest.mark.parametrize("after", [0, 1])
+    def test_the_step_after_the_last_real_one(self, after):
+        def forward(self, words, lengths):
+            output = self.gru(self.embed(words))[0]
+            at = (lengths - 1 + after).view(-1, 1, 1).expand(-1, 1, H)
+            return self.head(output.gather(1, at)[:, 0])
+
+        layers = {
+            "embed": nn.Embedding(V, I, padding_idx=0),
+            "gru": nn.GRU(I, H, batch_first=True),
+            "head": nn.Linear(H, 2),
+        }
+        words = torch.randint(1, V, (B, T)) * (torch.arange(T) < self.LENGTHS[:, None])
+        report = rnncourse.audit(Model(forward, **layers), words, self.LENGTHS, lengths=self.LENGTHS)
+        assert kinds(report) == (["padding read"] if after else []), str(report)
+        if after:
+            assert "gather" in report.wrong[0].where.code
+            assert "with one padded step more it runs" in report.wrong[0].text
+
+    def test_a_least_number_of_steps_is_no_read_of_padding(self):
+        def forward(self, x, lengths):
+            assert x.shape[1] >= 6
+            real = (torch.arange(x.shape[1]) < lengths[:, None])[..., None]
+            return (self.conv(x.transpose(1, 2)).transpose(1, 2) * real).sum(1)
+
+        x = torch.randn(B, T, I) * (torch.arange(T) < self.LENGTHS[:, None])[..., None]
+        model = Model(forward, conv=nn.Conv1d(I, H, 3, padding=1))
+        report = rnncourse.audit(model, x, self.LENGTHS, lengths=self.LENGTHS)
+        assert not kinds(report), str(report)

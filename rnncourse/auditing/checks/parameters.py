@@ -60,7 +60,7 @@ def run(s: Subject) -> Iterator[Finding]:
 def _trained(s: Subject) -> tuple[Any, Tensor | None]:
     """Return a run in train mode, and a random weighting of its outputs, or if that is none, the loss."""
     try:
-        found = s.probe.run(train=True)
+        found = s.trained
     except Exception as error:
         s.gaps.append(f"parameters (in train mode the model raises {type(error).__name__})")
         return None, None

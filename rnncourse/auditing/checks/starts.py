@@ -74,6 +74,7 @@ def _unread(s: Subject, starts: Tensor, outputs: list[int]) -> Iterator[Finding]
     zeroed, mask, call = _zeroed_at(s, row, step), _mask_at(s, step), _call_at(s, step)
     late = " The state is reset after the step that opens the episode, not before it." if zeroed else ""
     blamed = zeroed or mask
+    by = f"Reset by {zeroed.name}" if zeroed else f"The starts are read by {mask.name}" if mask else "Called"
     yield Finding(
         "start unread",
         WRONG,
@@ -84,11 +85,7 @@ def _unread(s: Subject, starts: Tensor, outputs: list[int]) -> Iterator[Finding]
         step=step,
         numbers={"unlawful": 0.0, "lawful": min(own)},
         lesson="14",
-        by=f"Reset by {zeroed.name}"
-        if zeroed
-        else f"The starts are read by {mask.name}"
-        if mask
-        else "Called",
+        by=by,
     )
 
 
@@ -250,18 +247,18 @@ def _mask_at(s: Subject, step: int) -> Call | None:
 
 
 def _zeroed_at(s: Subject, row: int, step: int) -> Call | None:
-    """Return the first call after a step's cell whose result is zero in this row, though its argument is not."""
+    """Return the first call after a step's cell whose result is zero in a row where its argument is not."""
     calls = s.base.tape.calls
     cells = [k for k, call in enumerate(calls) if call.function is None]
     if len(cells) != s.T:
         return None
-    for call in calls[cells[step] + 1 : (cells + [len(calls)])[step + 1]]:
+    for call in calls[cells[step] + 1 : [*cells, len(calls)][step + 1]]:
         if not call.before or not call.after or call.place is None:
             continue
         one, other = call.before[0], call.after[0]
-        if one.shape == other.shape and one.dim() and len(one) == s.B and one.is_floating_point():
-            if bool(one[row].any()) and not bool(other[row].any()):
-                return call
+        rows = one.shape == other.shape and one.dim() > 0 and len(one) == s.B and one.is_floating_point()
+        if rows and bool(one[row].any()) and not bool(other[row].any()):
+            return call
     return None
 
 
