@@ -157,3 +157,105 @@ class TestPadding:
         model = Model(forward, conv=nn.Conv1d(I, H, 3, padding=1))
         report = rnncourse.audit(model, x, self.LENGTHS, lengths=self.LENGTHS)
         assert not kinds(report), str(report)
+
+    def test_lengths_that_ignore_a_stride(self):
+        lengths = torch.tensor([12, 6, 8, 4])
+
+        def forward(self, x, lengths):
+            y = self.conv(x.transpose(1, 2)).transpose(1, 2)
+            frames = lengths.clamp(max=y.shape[1])
+            packed = nn.utils.rnn.pack_padded_sequence(y, frames, batch_first=True, enforce_sorted=False)
+            output = self.gru(packed)[0]
+            padded = nn.utils.rnn.pad_packed_sequence(output, batch_first=True, total_length=y.shape[1])[0]
+            return padded, frames
+
+        x = torch.randn(B, 12, I) * (torch.arange(12) < lengths[:, None])[..., None]
+        layers = {"conv": nn.Conv1d(I, H, 2, 2), "gru": nn.GRU(H, 5, batch_first=True, bidirectional=True)}
+        report = rnncourse.audit(Model(forward, **layers), x, lengths, lengths=lengths)
+        assert kinds(report) == ["padding read"], str(report)
+        assert "pack_padded_sequence" in report.wrong[0].where.code
+        assert report.wrong[0].numbers["lawful"] < 2, "the returned lengths count as an effect"
+
+
+class TestLines:
+    @pytest.mark.parametrize("torn", [True, False])
+    def test_an_axis_of_features_as_long_as_windows(self, torn):
+        def forward(self, x):
+            y = x.reshape(len(x), -1, x.shape[1]) if torn else x.transpose(1, 2)
+            return self.conv(F.pad(y, (1, 0))).transpose(1, 2)
+
+        x = torch.randn(B, 16, 2)
+        report = rnncourse.audit(Model(forward, conv=nn.Conv1d(2, H, 2)), x, batch=0, causal=True)
+        assert kinds(report) == (["steps torn"] if torn else []), str(report)
+        if torn:
+            assert [finding.kind for finding in report.wrong[0].so] == ["future read"]
+            assert "x.reshape" in report.wrong[0].where.code
+
+    @pytest.mark.parametrize("whole", [True, False])
+    def test_the_result_that_nothing_reads(self, whole):
+        class Block(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.one, self.other = nn.Linear(I, I), nn.Linear(I, I)
+
+            def forward(self, x):
+                y = x + self.one(x)
+                z = torch.sigmoid(self.other(x))
+                return y * z if whole else y
+
+        def forward(self, x):
+            for block in self.blocks:
+                y = block(x)
+            return y
+
+        report = rnncourse.audit(
+            Model(forward, blocks=nn.ModuleList([Block(), Block()])), torch.randn(B, T, I), batch=0
+        )
+        assert kinds(report) == ["parameter without gradient"], str(report)
+        assert "y = block(x)" in report.wrong[0].where.code
+
+    def test_the_result_that_nothing_reads_inside_a_module_that_learns(self):
+        class Block(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.one, self.other = nn.Linear(I, I), nn.Linear(I, I)
+
+            def forward(self, x):
+                y = x + self.one(x)
+                z = torch.sigmoid(self.other(x))  # noqa: F841
+                return y
+
+        report = rnncourse.audit(
+            Model(lambda self, x: self.block(x), block=Block()), torch.randn(B, T, I), batch=0
+        )
+        assert kinds(report) == ["parameter without gradient"], str(report)
+        assert "z = torch.sigmoid" in report.wrong[0].where.code
+
+    def test_the_loss_that_is_not_shifted(self):
+        def loss(logits, words):
+            return F.cross_entropy(logits.transpose(1, 2), words)
+
+        layers = {"embed": nn.Embedding(V, I), "gru": nn.GRU(I, V, batch_first=True)}
+        model, words = Model(lambda self, x: self.gru(self.embed(x))[0], **layers), torch.randint(V, (B, T))
+        report = rnncourse.audit(model, words, loss=loss, target=words, causal=True)
+        assert kinds(report) == ["target in input"], str(report)
+        assert "F.cross_entropy" in report.wrong[0].where.code
+
+
+class TestNotChecked:
+    def test_a_target_of_another_shape_can_not_be_in_the_input(self):
+        layers = {"embed": nn.Embedding(V, I), "gru": nn.GRU(I, 2, batch_first=True)}
+        model, words = Model(lambda self, x: self.gru(self.embed(x))[0], **layers), torch.randint(V, (B, T))
+        report = rnncourse.audit(model, words, loss=F.mse_loss, target=torch.randn(B, T, 2), batch=0)
+        assert "target in input" not in report.checked
+        assert any("target in input" in gap for gap in report.not_checked)
+
+    def test_tokens_that_a_sum_changes_are_named(self):
+        def forward(self, questions, answers):
+            return self.gru(self.embed(questions + V * answers))[0]
+
+        layers = {"embed": nn.Embedding(2 * V, I), "gru": nn.GRU(I, H, batch_first=True)}
+        questions, answers = torch.randint(V, (B, T)), torch.randint(2, (B, T))
+        report = rnncourse.audit(Model(forward, **layers), questions, answers, batch=0, time=1)
+        assert any("that a sum changes before the embedding" in gap for gap in report.not_checked)
+        assert not kinds(report), str(report)

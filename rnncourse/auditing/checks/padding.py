@@ -50,7 +50,7 @@ def run(s: Subject) -> Iterator[Finding]:
             WRONG if needs else QUESTION,
             f"{text}): {needs}"
             if needs
-            else f"{text}). This padding's own values have no effect. Is padding always this value?"
+            else f"{text}), but this padding's own values have no effect. Is padding always this value?"
             if alone is not None
             else f"{text}). More padding of this value changes nothing, but no row could be run without any.",
             call.place if call else None,
@@ -309,4 +309,20 @@ def _only_padded(mask: Tensor, real: Tensor, sizes: tuple[int, int]) -> bool:
             for first in range(more + 1):
                 if not bool((changed[:, first : first + T] & real).any()):
                     return True
+    return _only_padded_after_a_stride(mask, real)
+
+
+def _only_padded_after_a_stride(mask: Tensor, real: Tensor) -> bool:
+    """Return whether along an axis of T / 2, T / 3 … only the steps that read nothing but padding changed."""
+    B, T = real.shape
+    strided = {size for k in range(2, T // 2 + 1) for size in (T // k, -(-T // k))}
+    for a in range(mask.dim()):
+        for b in range(mask.dim()):
+            if a == b or mask.shape[a] != B or mask.shape[b] not in strided:
+                continue
+            steps = mask.shape[b]
+            changed = mask.movedim((a, b), (0, 1)).reshape(B, steps, -1).any(2)
+            kept = torch.arange(steps) < (real.sum(1) * steps // T)[:, None]
+            if not bool((changed & kept).any()):
+                return True
     return False
