@@ -212,11 +212,6 @@ class Subject:
         return self.nudges[key]
 
     @cached_property
-    def trained(self) -> Run:
-        """A recorded run in train mode. Raises what the model raises there."""
-        return self.probe.run(train=True, record=True)
-
-    @cached_property
     def row_story(self) -> Story | None:
         """The base run's calls, and beside them those of one run per row."""
         runs = [self.disturb(self.rows([row]), record=True) for row in range(self.B)]

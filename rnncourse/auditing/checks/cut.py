@@ -49,8 +49,6 @@ def run(s: Subject) -> Iterator[Finding]:
         yield from _in_part(s, cuts, recorded)
     if story:
         yield from _of_parameters(s, story, recorded)
-    if not s.has("gradient cut"):
-        yield from _in_training(s)
 
 
 def _between_steps(s: Subject, call: Call | None) -> Iterator[Finding]:
@@ -129,14 +127,8 @@ def _frozen(call: Call | None) -> Finding:
     )
 
 
-def _in_training(s: Subject) -> Iterator[Finding]:
-    """Look for cuts in the code that only train mode runs, such as the draw of a VAE."""
-    if not isinstance(s.model, nn.Module):
-        return
-    try:
-        trained = s.trained
-    except Exception:  # the check of parameters says so
-        return
+def in_training(s: Subject, trained: Run) -> Iterator[Finding]:
+    """Look for cuts in the code that only train mode runs, such as the draw of a VAE; for parameters.py."""
     known = {(call.name, call.place) for call in s.base.tape.calls}
     relevant = Story(trained.tape.calls, []).relevant(trained.outputs)
     if all((trained.tape.calls[i].name, trained.tape.calls[i].place) in known for i in relevant):
@@ -248,23 +240,28 @@ def _change(s: Subject, number: int, recorded: Run, train: bool = False) -> floa
 
 def _source_has_gradient(s: Subject, draw: Call, recorded: Run, train: bool = False) -> bool:
     """Return whether the outputs have a gradient at the distribution, as log_prob of the drawn value has."""
-    memory = {arg.untyped_storage().data_ptr() for arg in draw.args if arg.requires_grad}
+    number = next(i for i, call in enumerate(recorded.tape.calls) if call is draw)
+    if train:  # another run in train mode changes buffers that this graph needs, such as a running mean
+        recorded = s.probe.run(train=True, record=True)
+    memory = {
+        arg.untyped_storage().data_ptr() for arg in recorded.tape.calls[number].args if arg.requires_grad
+    }
     sources = {
         id(result): result
         for call in recorded.tape.calls
         for result in call.results
         if result.grad_fn is not None and result.untyped_storage().data_ptr() in memory
     }
-    number = recorded.tape.calls.index(draw)
-    moved = s.probe.run(taps=not train, record=True, moved=number, train=train)
+    reached = {}
     for k in s.numeric:
-        out = recorded.outputs[k]
-        if not out.requires_grad or float(s.effect(moved, k, recorded).max()) <= s.tolerance(k):
-            continue
-        found = s.probe.gradients(out.sum(), list(sources.values()), keep=True)
-        if not any(gradient is not None and bool(gradient.any()) for gradient in found):
-            return False
-    return True
+        if recorded.outputs[k].requires_grad:
+            found = s.probe.gradients(recorded.outputs[k].sum(), list(sources.values()), keep=True)
+            reached[k] = any(gradient is not None and bool(gradient.any()) for gradient in found)
+    moved = s.probe.run(taps=not train, record=True, moved=number, train=train)
+    return all(
+        reaches or float(s.effect(moved, k, recorded).max()) <= s.tolerance(k)
+        for k, reaches in reached.items()
+    )
 
 
 def _cuts(story: Story, outputs: list[torch.Tensor]) -> list[tuple[int, Call]]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from rnncourse.auditing import criterion
 from rnncourse.auditing.blame import Story
-from rnncourse.auditing.checks.cut import leaves_of
+from rnncourse.auditing.checks.cut import in_training, leaves_of
 from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
 from rnncourse.auditing.source import place_of
 from rnncourse.auditing.subject import Subject
@@ -40,6 +40,8 @@ def run(s: Subject) -> Iterator[Finding]:
         return
     s.made("parameter without gradient", "zero start")
     found = dict(zip(learning, s.probe.gradients(total, list(learning.values()), keep=True), strict=True))
+    if not s.has("gradient cut"):
+        yield from in_training(s, run_)
     if not hidden:
         yield from _foreign(s, total, parameters)
     broken = next(
@@ -61,7 +63,7 @@ def run(s: Subject) -> Iterator[Finding]:
 def _trained(s: Subject) -> tuple[Any, Tensor | None]:
     """Return a run in train mode, and a random weighting of its outputs, or if that is none, the loss."""
     try:
-        found = s.trained
+        found = s.probe.run(train=True, record=True)
     except Exception as error:
         s.gaps.append(f"parameters (in train mode the model raises {type(error).__name__})")
         return None, None

@@ -36,11 +36,11 @@ def _torn(s: Subject) -> Iterator[Finding]:
         if story is None:
             return
         stories.append((cut, story))
-    torn, seen = torn_views(stories, s.T)
+    views, seen = torn_views(stories, s.T)
     if seen:
         s.made("steps torn")
     story = stories[0][1]
-    blamed = set(torn) & story.relevant([s.base.outputs[k] for k in s.numeric]) if torn else set()
+    blamed = set(views) & story.relevant([s.base.outputs[k] for k in s.numeric]) if views else set()
     if blamed:
         yield torn(story.base[min(blamed)], s.T)
 
