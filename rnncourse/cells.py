@@ -95,6 +95,12 @@ class RNNCell(_Cell):
     Raises:
         RuntimeError: a size is negative, or the nonlinearity is unknown.
         TypeError: a size is not an int.
+
+    Example:
+        >>> cell = rnncourse.RNNCell(10, 20)
+        >>> h = cell(torch.randn(3, 10))
+        >>> tuple(h.shape)
+        (3, 20)
     """
 
     gates = 1
@@ -157,6 +163,12 @@ class LSTMCell(_Cell):
     Raises:
         RuntimeError: a size is negative.
         TypeError: a size is not an int.
+
+    Example:
+        >>> cell = rnncourse.LSTMCell(10, 20)
+        >>> h, c = cell(torch.randn(3, 10))
+        >>> tuple(h.shape)
+        (3, 20)
     """
 
     gates = 4
@@ -201,6 +213,12 @@ class GRUCell(_Cell):
     Raises:
         RuntimeError: a size is negative.
         TypeError: a size is not an int.
+
+    Example:
+        >>> cell = rnncourse.GRUCell(10, 20)
+        >>> h = cell(torch.randn(3, 10))
+        >>> tuple(h.shape)
+        (3, 20)
     """
 
     gates = 3

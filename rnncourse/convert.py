@@ -50,6 +50,10 @@ def to_keras(layer: nn.Module, k: int = 0, reverse: bool = False) -> list[Array]
     Returns:
         The kernel (I, G*H), the recurrent kernel (H, G*H) and the bias (G*H), for a GRU (2, 3*H). Without
         biases the last one is left out.
+
+    Example:
+        >>> [w.shape for w in rnncourse.convert.to_keras(torch.nn.LSTM(3, 4))]
+        [(3, 16), (4, 16), (16,)]
     """
     weights = {name: _reordered(w, "torch", "keras", layer) for name, w in _read(layer, k, reverse).items()}
     found = [weights["weight_ih"].T, weights["weight_hh"].T]

@@ -239,6 +239,12 @@ class RNN(_Layer):
     Raises:
         TypeError: an option has the wrong type.
         ValueError: an option has a wrong value. Both are the classes that torch.nn.RNN raises.
+
+    Example:
+        >>> layer = rnncourse.RNN(10, 20, num_layers=2, bidirectional=True)
+        >>> output, h_n = layer(torch.randn(7, 3, 10))
+        >>> tuple(output.shape), tuple(h_n.shape)
+        ((7, 3, 40), (4, 3, 20))
     """
 
     gates = 1
@@ -320,6 +326,12 @@ class LSTM(_Layer):
     Raises:
         TypeError: an option has the wrong type.
         ValueError: an option has a wrong value. Both are the classes that torch.nn.LSTM raises.
+
+    Example:
+        >>> layer = rnncourse.LSTM(10, 20, num_layers=2, bidirectional=True)
+        >>> output, (h_n, c_n) = layer(torch.randn(7, 3, 10))
+        >>> tuple(output.shape), tuple(h_n.shape)
+        ((7, 3, 40), (4, 3, 20))
     """
 
     mode = "LSTM"
@@ -376,6 +388,12 @@ class GRU(_Layer):
     Raises:
         TypeError: an option has the wrong type.
         ValueError: an option has a wrong value. Both are the classes that torch.nn.GRU raises.
+
+    Example:
+        >>> layer = rnncourse.GRU(10, 20, num_layers=2, bidirectional=True)
+        >>> output, h_n = layer(torch.randn(7, 3, 10))
+        >>> tuple(output.shape), tuple(h_n.shape)
+        ((7, 3, 40), (4, 3, 20))
     """
 
     mode = "GRU"

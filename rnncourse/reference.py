@@ -409,6 +409,15 @@ def sequence_backward(
         steps: what `sequence` returned as its third result.
         doutput: the gradient of the output, (T, B, H); zeros where the loss does not read it.
         *dstate: the gradients of the last state, dh_n and for an LSTM dc_n, (B, H) each.
+
+    Example:
+        >>> from rnncourse.reference import rnn_step, rnn_step_backward, sequence, sequence_backward
+        >>> weights = np.ones((1, 1)), np.ones((1, 1)), np.zeros(1), np.zeros(1)
+        >>> x, h_0 = np.ones((3, 1, 1)), np.zeros((1, 1))  # T = 3
+        >>> output, (h_n,), steps = sequence(rnn_step, weights, x, h_0)
+        >>> gradients = sequence_backward(rnn_step_backward, weights, steps, 0 * output, h_n)
+        >>> gradients.dx.shape
+        (3, 1, 1)
     """
     weight_ih, weight_hh, *_ = weights
     each = []  # the gradients of step T, of step T - 1, ..., of step 1

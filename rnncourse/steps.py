@@ -54,6 +54,11 @@ def rnn_step(
 
     Raises:
         KeyError: the nonlinearity is neither of the two.
+
+    Example:
+        >>> weights = torch.ones(1, 1), torch.ones(1, 1)
+        >>> rnncourse.steps.rnn_step(torch.ones(1), torch.zeros(1), *weights)  # tanh(1 + 0)
+        tensor([0.7616])
     """
     # a = W_ih x_t + b_ih + W_hh h + b_hh
     a = linear(x_t, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)
@@ -86,6 +91,12 @@ def lstm_step(
 
     Returns:
         The next LSTMState(h, c), with the shapes of `state`.
+
+    Example:
+        >>> weights = torch.zeros(4, 1), torch.zeros(4, 1)  # so every gate is σ(0) = 0.5
+        >>> h, c = rnncourse.steps.lstm_step(torch.ones(1), (torch.zeros(1), torch.ones(1)), *weights)
+        >>> c, h  # 0.5 * 1 + 0.5 * tanh(0), and 0.5 * tanh(c)
+        (tensor([0.5000]), tensor([0.2311]))
     """
     h, c = state
     # a_k = W_ik x_t + b_ik + W_hk h + b_hk  for the four gates k = i, f, g, o
@@ -132,6 +143,11 @@ def gru_step(
 
     Returns:
         The next h, (B, H) or (H).
+
+    Example:
+        >>> weights = torch.zeros(3, 1), torch.zeros(3, 1)  # so z is σ(0) = 0.5, and n is 0
+        >>> rnncourse.steps.gru_step(torch.ones(1), torch.ones(1), *weights)
+        tensor([0.5000])
     """
     # ih_k = W_ik x_t + b_ik, from the input, for k = r, z, n
     ih_r, ih_z, ih_n = linear(x_t, weight_ih, bias_ih).chunk(3, dim=-1)  # (B, H) each

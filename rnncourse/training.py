@@ -80,6 +80,14 @@ def fit(
 
     Raises:
         ValueError: the checkpoint was written by a run with another lr, clip or seed.
+
+    Example:
+        >>> model, x = torch.nn.Linear(2, 1), torch.randn(64, 2)
+        >>> def loss(model, batch):
+        ...     return (model(batch) - batch.sum(1, keepdim=True)).square().mean()
+        >>> history = rnncourse.training.fit(model, ([x], [x]), loss, epochs=30)
+        >>> history.valid[-1] < history.valid[0]
+        True
     """
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     history, best = History(), copy.deepcopy(model.state_dict())

@@ -184,6 +184,17 @@ def test_reset_and_progress_run_in_the_venv(course):
     assert "progress()" in progress[1]
 
 
+def test_site_adds_what_it_needs_once_and_builds(course, folder):
+    course.main(["site"])
+    site_packages = next((folder.path / ".venv").rglob("jupyterlab.py")).parent
+    (site_packages / "sphinx_book_theme.py").touch()
+    course.main(["site"])
+    packages = [call.rpartition(" ")[2] for call in folder.pip_calls]
+    assert packages == [".[test]", ".[test,docs]"]
+    built = [str(folder.path / "docs" / "site" / "build.py"), "site"]
+    assert course.handed_over == [built, built]
+
+
 @pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
 def test_changed_needs_are_installed_into_the_same_venv(course, folder, capsys, name):
     course.main(["test"])

@@ -64,12 +64,12 @@ def main(out):
     status = build_main([str(word) for word in (*options, SOURCE, HTML)])
     if status == 0:
         shutil.rmtree(out, ignore_errors=True)
-        shutil.copytree(HTML, out, ignore=shutil.ignore_patterns(".buildinfo", "objects.inv"))
+        shutil.copytree(HTML, out, ignore=shutil.ignore_patterns(".buildinfo", "*macros.html"))
     return status
 
 
 def place_of(path):
-    """Return where a page's copy lies."""
+    """Return the path of a page's copy."""
     if path == ROOT / "README.md":
         return SOURCE / "index.md"
     return SOURCE / path.relative_to(HERE if path.is_relative_to(HERE) else ROOT)
@@ -89,7 +89,7 @@ def menu():
 
 
 def copy_mathjax():
-    """Copy what a page loads of MathJax: the whole program, and its fonts."""
+    """Copy the parts of MathJax that a page loads: the program and its fonts."""
     [package] = importlib.util.find_spec("sphinx-mathjax-offline").submodule_search_locations
     source, copy = Path(package, "static", "mathjax"), SOURCE / "static" / "mathjax"
     fonts = Path("output", "chtml", "fonts", "woff-v2")
@@ -117,9 +117,10 @@ def link(text, target, path):
         page = Path(os.path.relpath(place_of(file), place_of(path).parent)).as_posix() if name else ""
         return f"[{text}]({page}{'#' + anchor(fragment) if fragment else ''})"
     inside = file.relative_to(ROOT)
-    if (HERE / "api" / f"{inside.stem}.rst").exists() and inside.parent.name == "rnncourse":
+    if inside.parent == Path("rnncourse") and (HERE / "api" / f"{inside.stem}.rst").exists():
         up = "../" * (len(place_of(path).relative_to(SOURCE).parts) - 1)
-        return f'<a href="{up}_modules/rnncourse/{inside.stem}.html">{text}</a>'
+        page = f"_modules/rnncourse/{inside.stem}.html" if file.is_file() else f"api/{inside.stem}.html"
+        return f'<a href="{up}{page}">{text}</a>'
     return f"[{text}]({REPOSITORY}/blob/main/{inside.as_posix()})" if REPOSITORY else text
 
 
@@ -163,6 +164,7 @@ def draw(path):
 def lesson(notebook, path, widgets):
     """Return a notebook as a page has it: widgets as pictures, figures with alt texts, links of the site."""
     cells = notebook["cells"]
+    notebook["metadata"].pop("widgets", None)  # they have no kernel here
     for n, cell in enumerate(cells):
         source = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
@@ -199,7 +201,7 @@ MOVES = "In JupyterLab, you can also change {controls}."
 
 
 def moving(widget, folder):
-    """Return the HTML of a widget's pictures: with a slider (static/frames.js) if there are several."""
+    """Return the HTML of a widget's pictures: with a slider (static/site.js) if there are several."""
     frames, start = widget["frames"], widget["start"]
     now = frames[start]
     label, moved = html.escape(now["label"]), html.escape(widget["moved"])

@@ -16,7 +16,7 @@ author = PROJECT["authors"][0]["name"]
 project_copyright = author
 language = "en"
 
-SECTIONS = "Args:", "Attributes:", "Raises:", "Returns:"  # of a docstring
+SECTIONS = "Args:", "Attributes:", "Example:", "Raises:", "Returns:"  # of a docstring
 
 extensions = [
     "myst_nb",
@@ -30,6 +30,7 @@ exclude_patterns = ["static"]
 # Notebooks are not executed: their outputs are stored, and tested.
 nb_execution_mode = "off"
 nb_merge_streams = True
+nb_ipywidgets_js = {}  # by default, scripts from other hosts
 myst_enable_extensions = ["dollarmath"]
 myst_dmath_double_inline = True
 myst_dmath_allow_labels = False
@@ -43,9 +44,11 @@ default_role = "code"  # docstrings have Markdown's single backticks
 
 html_theme = "sphinx_book_theme"
 html_title = "rnncourse"
+html_context = {"default_mode": "auto"}  # light or dark, as the reader's system has it
+html_favicon = "static/icon.svg"
 html_static_path = [str(ROOT / "build" / "site" / "source" / "static")]  # with MathJax and the pictures
 html_css_files = ["site.css"]
-html_js_files = [("frames.js", {"defer": "defer"})]
+html_js_files = [("site.js", {"defer": "defer"})]
 html_copy_source = False
 html_theme_options = {
     "show_toc_level": 2,
@@ -67,6 +70,13 @@ if REPOSITORY:
 def setup(app):
     """Let Sphinx read the docstrings, whose code is Markdown's."""
     app.connect("autodoc-process-docstring", in_markup, priority=400)  # before napoleon
+    app.connect("autodoc-process-signature", without_modules)
+
+
+def without_modules(app, what, name, obj, options, signature, returned):
+    """Leave the modules out of a signature that Sphinx cannot parse: it would show `~a.b.C` as it is."""
+    if signature and "<" in signature:
+        return re.sub(r"~(\w+\.)*", "", signature), returned
 
 
 def in_markup(app, what, name, obj, options, lines):

@@ -84,6 +84,12 @@ def audit(
         ValueError: if no input has a batch axis and a time axis, if lengths or starts do not fit, or if a
             lazy module was never called.
         Exception: whatever the model itself raises for these inputs.
+
+    Example:
+        >>> model = torch.nn.LSTM(3, 4)  # batch_first is missing, and x is (B, T, I)
+        >>> x = torch.randn(4, 6, 3)
+        >>> rnncourse.audit(model, x, batch=0, time=1).ok
+        False
     """
     start = clock.perf_counter()
     args, options = tuple(inputs), dict(kwargs or {})

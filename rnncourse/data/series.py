@@ -85,6 +85,13 @@ def windows(values: Tensor, context: int, horizon: int = 1) -> tuple[Splits, Sca
 
     Raises:
         ValueError: the training period is too short for one window.
+
+    Example:
+        >>> years = rnncourse.data.sunspots()
+        >>> splits, scale = rnncourse.data.windows(years.values, context=22, horizon=11)
+        >>> x, y = splits.train[0]
+        >>> tuple(x.shape), tuple(y.shape)
+        ((22, 1), (11,))
     """
     first_valid, first_test = math.floor(0.7 * len(values)), math.floor(0.8 * len(values))
     if first_valid < context + horizon:

@@ -53,6 +53,11 @@ def explain(*arguments: Any, **named: Any) -> Explaining | Explanation:
 
     Returns:
         An Explanation or, without any argument, an Explaining for `with`.
+
+    Example:
+        >>> lstm = torch.nn.LSTM(8, 12)
+        >>> rnncourse.explain(lstm, torch.randn(5, 4, 8), torch.zeros(1, 4, 12)).problem
+        'hx: expected a pair of tensors (h_0, c_0), got Tensor. One tensor alone is h_0: c_0 is missing.'
     """
     if not arguments and not named:
         return Explaining(explanation)

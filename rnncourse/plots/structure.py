@@ -33,6 +33,11 @@ def parameter_map(module: Module, ax: Axes | None = None) -> Axes:
     Raises:
         TypeError: the module is neither a layer nor a cell.
         ValueError: its hidden_size is 0.
+
+    Example:
+        >>> ax = rnncourse.plots.parameter_map(torch.nn.LSTM(3, 4))
+        >>> "144" in ax.figure.alt  # the sum of all counts
+        True
     """
     net = spec_of(module, cells=True)
     parameters = list(parameter_axes(net))

@@ -45,6 +45,14 @@ def gates_over_time(
     symmetric about 0 and as wide as their numbers need, for h at least to 1. With `unit`, there are lines of
     this one unit; if there is a projection, h has other units, so q, which the projection reads, replaces it.
     t marks a step. Dotted lines are resets.
+
+    Example:
+        >>> lstm = torch.nn.LSTM(3, 4)
+        >>> with rnncourse.trace(lstm) as t:
+        ...     output, _ = lstm(torch.randn(5, 2, 3))
+        >>> figure = rnncourse.plots.gates_over_time(t.layer(0).forward, b=1)
+        >>> len(figure.axes) >= 6  # i, f, g, o, c and h
+        True
     """
     _check_direction(d)
     values = {name: _row(d, name, b) for name in _shown(d)}  # (T, H) each

@@ -63,6 +63,13 @@ def trace(
         TypeError: `module` is not a module, or tracing cannot look inside it (torch.jit, torch.compile,
             quantized).
         ValueError: there is no recurrent module, or none of them has such a layer or value.
+
+    Example:
+        >>> lstm = torch.nn.LSTM(3, 4)
+        >>> with rnncourse.trace(lstm) as t:
+        ...     output, _ = lstm(torch.randn(5, 2, 3))
+        >>> tuple(t.layer(0).forward.f.shape), t.max_error < 1e-5
+        ((5, 2, 4), True)
     """
     return Trace(module, layers, names, set, steps)
 

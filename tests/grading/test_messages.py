@@ -107,6 +107,11 @@ def test_dask_is_given_names_and_plain_data(monkeypatch):
     assert ours == {"rnncourse.grading.cluster.Grading", "rnncourse.grading.cluster._grade"}
 
 
+def steps(tensor):
+    """Return the strides; that of an axis with one entry has no meaning."""
+    return [step for step, size in zip(tensor.stride(), tensor.shape, strict=True) if size > 1]
+
+
 @pytest.mark.parametrize("name", SETS)
 def test_inputs_arrive_as_they_were_drawn(name):
     """This holds for the arguments of every case of every exercise set."""
@@ -121,7 +126,7 @@ def test_inputs_arrive_as_they_were_drawn(name):
                 assert unchanged(value, fresh(same))
                 assert not isinstance(value, int | float | str) or value == same
                 if isinstance(value, torch.Tensor):
-                    assert (value.dtype, value.stride()) == (same.dtype, same.stride())
+                    assert (value.dtype, steps(value)) == (same.dtype, steps(same))
 
 
 @pytest.mark.parametrize("name", SETS)

@@ -11,3 +11,8 @@ for (const figure of document.querySelectorAll("figure.frames:has(input)")) {
     words.innerHTML = frame.words
   })
 }
+
+// A table that is wider than a phone scrolls; the keyboard must be able to reach it, too.
+for (const table of document.querySelectorAll("article table")) {
+  if (table.scrollWidth > table.clientWidth) table.tabIndex = 0
+}
