@@ -24,7 +24,7 @@ def execute(path):
     """Execute one notebook, and write it if its outputs have changed."""
     before, notebook = (nbformat.read(path, as_version=4) for _ in range(2))
     resources = {"metadata": {"path": str(path.parent)}}
-    options = {"record_timing": False, "store_widget_state": False, "coalesce_streams": True}
+    options = {"record_timing": False, "coalesce_streams": True}
     NotebookClient(notebook, timeout=1800, resources=resources, **options).execute()
     for old, new in zip(before.cells, notebook.cells, strict=True):
         if VARIES in old.metadata.get("tags", []):
