@@ -6,8 +6,9 @@
     torchrun --nnodes 2 --node-rank 1 --master-addr ADDRESS --master-port 29500 examples/train_ddp.py
 
 The LSTM says at each step whether the sum of the numbers so far is above 0. Sequences have different lengths.
-The loss is the mean over all valid steps of the batch, whichever process has them. With --checkpoint, a run
-that was stopped goes on from there, for instance after torchrun --max-restarts has started it again.
+The loss is the mean over all valid steps of the batch, whichever process has them. With --checkpoint, an
+interrupted run continues from the last checkpoint, for example after a restart by
+torchrun --max-restarts.
 """
 
 import argparse
@@ -40,7 +41,7 @@ def join() -> tuple[int, int]:
     """Join the other processes that torchrun has started, and return this one's rank and their number.
 
     The processes find each other through a store, which outlives a restart. Without a prefix of its own, a
-    restarted process may read the address of one that is gone (seen with torch 2.13 and gloo).
+    restarted process may read the address of one that no longer exists (seen with torch 2.13 and gloo).
     """
     store, rank, world = next(iter(dist.rendezvous("env://")))
     attempt = dist.PrefixStore(f"attempt {os.environ['TORCHELASTIC_RESTART_COUNT']}", store)
@@ -83,7 +84,7 @@ def save(state: dict, path: Path) -> None:
 
 
 def main() -> None:
-    """Train, as the options say."""
+    """Train with the options of the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--checkpoint", type=Path, help="written every 5 steps; a run continues from it")

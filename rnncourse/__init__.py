@@ -25,7 +25,7 @@ __all__ = [
     "progress",
     "trace",
 ]
-__version__ = "0.1.0"
+__version__ = "1.0.0"
 
 # Modules that `import rnncourse` makes reachable and does not import: the first use does.
 _ON_FIRST_USE = ("convert", "data", "notebook", "plots", "reference", "scan", "training", "widgets")

@@ -2,7 +2,7 @@
 
 Step t is the function h -> a_t h + b_t. Two of them in a row are a function of the same form (`combine`),
 and it does not matter which neighbours are combined first. So T steps can be computed in about 2 log2(T)
-rounds, each of them one operation on many steps at once. Lesson 23 derives this. `loop`, `doubling` and
+rounds, each one operation on many steps at once. Lesson 23 derives this. `loop`, `doubling` and
 `scan` return the same numbers up to rounding.
 
 Values are (T, ...): any axes may follow time, and a step works on each number by itself.
@@ -64,7 +64,7 @@ def scan(a: Tensor, b: Tensor, h_0: Tensor | None = None) -> Tensor:
     other states. The gradient of a gradient works; `torch.func` does not.
 
     Args:
-        a: the factors, (T, ...), floating point or complex. It broadcasts against b: a constant (H) will do.
+        a: the factors, (T, ...), floating point or complex. It broadcasts against b, so a constant (H) works.
         b: what each step adds, (T, ...), with the dtype of a.
         h_0: the state before the first step, the shape of b without time; zeros by default.
 

@@ -69,7 +69,7 @@ def main(out):
 
 
 def place_of(path):
-    """Return where a page's copy lies."""
+    """Return the path of a page's copy."""
     if path == ROOT / "README.md":
         return SOURCE / "index.md"
     return SOURCE / path.relative_to(HERE if path.is_relative_to(HERE) else ROOT)
@@ -89,7 +89,7 @@ def menu():
 
 
 def copy_mathjax():
-    """Copy what a page loads of MathJax: the whole program, and its fonts."""
+    """Copy the parts of MathJax that a page loads: the program and its fonts."""
     [package] = importlib.util.find_spec("sphinx-mathjax-offline").submodule_search_locations
     source, copy = Path(package, "static", "mathjax"), SOURCE / "static" / "mathjax"
     fonts = Path("output", "chtml", "fonts", "woff-v2")

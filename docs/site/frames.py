@@ -46,7 +46,7 @@ def function_of(cell):
 
 
 def parts(widget):
-    """Yield a widget and all that are in it."""
+    """Yield a widget and all widgets inside it."""
     yield widget
     for child in getattr(widget, "children", ()):
         yield from parts(child)
@@ -75,7 +75,7 @@ def states(controls):
 
 
 def draw(widget, moved, folder, name):
-    """Save what a widget shows in each of its states; return what a page needs to show it."""
+    """Save what a widget shows in each of its states; return the data that a page needs to show it."""
     every = list(parts(widget))
     named = {part.description: part for part in every if getattr(part, "description", "")}
     controls = [named[description] for description in moved]
@@ -96,7 +96,7 @@ def draw(widget, moved, folder, name):
 
 
 def needs_nothing(cell):
-    """Return whether a widget's call names nothing of the lesson's own: its arguments are literals."""
+    """Return whether a widget's call uses no name from the lesson: its arguments are literals."""
     names = {node.id for node in ast.walk(ast.parse("".join(cell["source"]))) if isinstance(node, ast.Name)}
     return names == {"widgets"}
 

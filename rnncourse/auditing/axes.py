@@ -87,6 +87,7 @@ def settle(
     goal = None if target is None else _settled_target(target, batch, time, B, T)
     if goal is not None:
         goal = replace(goal, pad=_padding(goal, known))
+    settled = [_answers(leaf, goal) for leaf in settled]
     settled = [replace(leaf, pad=_padding(leaf, known)) for leaf in settled]
     begins = None if starts is None else _settled_starts(starts, B, T, batch < time)
     inputs = Inputs(tuple(args), kwargs, tuple(settled), goal, known, begins, B, tuple(range(B)))
@@ -155,6 +156,22 @@ def _settled(
     if axis is None:
         return leaf
     return replace(leaf, role="row" if value.is_floating_point() else "other", batch=axis)
+
+
+def _answers(leaf: Leaf, goal: Leaf | None) -> Leaf:
+    """Return 0/1 integers that are also the target as a sequence: answers, not a mask."""
+    value, other = leaf.value, None if goal is None else goal.value
+    if leaf.role != "flags" or value.dtype == torch.bool or not isinstance(other, Tensor) or value.dim() != 2:
+        return leaf
+    other = other.squeeze(-1) if other.dim() == 3 else other
+    if other.dim() != 2 or other.shape[leaf.batch or 0] != value.shape[leaf.batch or 0]:
+        return leaf
+    assert leaf.batch is not None
+    mine, theirs = value.movedim(leaf.batch, 0), other.movedim(leaf.batch, 0)
+    G, T = theirs.shape[1], mine.shape[1]
+    same = G == T and bool((mine == theirs).all())
+    ahead = 2 < G in (T - 1, T) and bool((mine[:, 1:] == theirs[:, : T - 1]).all())
+    return replace(leaf, role="sequence") if same or ahead else leaf
 
 
 def _settled_target(target: Any, batch: int, time: int, B: int, T: int) -> Leaf | None:

@@ -72,6 +72,7 @@ class Probe:
             if isinstance(module, Recurrent) and not isinstance(module, torch.jit.ScriptModule)
         }
         self.embedded: set[int] = set()  # leaves whose tokens reach an embedding
+        self.coded: set[int] = set()  # those of which some tokens reach it only as other numbers
         self.target_given: Any = None  # the copy that the loss got last
 
     def run(
@@ -135,6 +136,7 @@ class Probe:
                 stack.enter_context(tape)
             returned = self._call(self.model, *args, **kwargs)
         self.embedded |= tape.embedded
+        self.coded |= tape.coded & tape.embedded
         zeros += [(tap.leaf, tap.origin, tap.zero) for tap in tape.taps if tap.zero is not None]
         return Run(returned, list(tensors_in(returned)), tape, calls, zeros, given)
 

@@ -120,6 +120,7 @@ FOLLOWS: dict[str, tuple[str, ...]] = {
     "batch mixed": ("steps torn", "softmax axis", *READING, *MATCHING, *LEARNING),
     "starts ignored": ("mask unread", "place in batch"),
     "reset too early": ("mask unread", "place in batch"),
+    "start unread": ("starts ignored", "reset too early", "part unread", "mask unread"),
     "place in batch": ("future read", "padding read", "last step unread", *MATCHING),
     "rows reordered": (*READING, *MATCHING),
     "steps torn": ("backward direction", "loss on padding", "target mispaired", *READING),

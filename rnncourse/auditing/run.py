@@ -200,6 +200,9 @@ def run_checks(s: Subject, settled: Settled) -> list[Finding]:
     s.found = [f for f in s.found if f.level != QUESTION or (f.kind, f.where) not in sure]
     if s.causal is None:
         s.skip("whether the future may be read (pass causal=)", "future read")
+    for number in sorted(s.probe.coded):
+        name = s.inputs.leaves[number].name
+        s.skip(f"the tokens of {name} that a sum changes before the embedding (they were not disturbed)")
     _report_untested(s)
     return s.found
 

@@ -56,6 +56,7 @@ class Call:
     options: dict[str, Any] = field(default_factory=dict)
     writes: bool = False
     with_graph: bool = True  # whether autograd recorded it; not under no_grad
+    caller: Place | None = None  # the line at which the module around the one that runs calls it
 
 
 @dataclass
@@ -90,6 +91,7 @@ class Tape(TorchFunctionMode):
         self.calls: list[Call] = []
         self.taps: list[Tap] = []
         self.embedded: set[int] = set()
+        self.coded: set[int] = set()  # leaves of which arithmetic changed some tokens before the embedding
         self.tokens = Tokens()
         self.held: list[object] = []  # kept alive: a freed tensor's id() could be reused
         self.quiet = 0  # inside a recurrent module, which counts as one call
@@ -136,11 +138,13 @@ class Tape(TorchFunctionMode):
             results = ins[:1]
         if not results and name not in ("numpy", "item", "tolist", "__bool__"):
             return
-        place, module = where_from(self.names)
+        place, module, caller = where_from(self.names)
         self.held += [*ins, *results]
         after = [copy(t) for t in results]
         with_graph = torch.is_grad_enabled()
-        call = Call(name, module, place, ins, before, results, after, func, args, kwargs, writing, with_graph)
+        call = Call(
+            name, module, place, ins, before, results, after, func, args, kwargs, writing, with_graph, caller
+        )
         self.calls.append(call)
 
     def _embedded(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Tensor) -> Tensor:
@@ -150,6 +154,7 @@ class Tape(TorchFunctionMode):
             return result
         origins = self.tokens.origins(index)
         looked_up, zero = result, None
+        self.coded |= self.tokens.coded.get(id(index), set())
         for leaf, origin in origins.items():
             self.embedded.add(leaf)
             if self.with_taps:
@@ -166,7 +171,7 @@ class Tape(TorchFunctionMode):
     ) -> None:
         """Save a recurrent module's call as a single call."""
         if self.record:
-            place, _ = where_from(self.names)
+            place, _, _ = where_from(self.names)
             self.held += [*ins, *results]
             after = [copy(t) for t in results]
             call = Call(name, module, place, ins, before, results, after)
@@ -216,25 +221,29 @@ def spread_of(values: Tensor) -> float:
     return (float(finite.std()) if finite.numel() > 1 else 0.0) or 1.0
 
 
-def where_from(names: dict[int, str]) -> tuple[Place | None, str]:
-    """Return the innermost line outside torch and rnncourse, and the name of the running module."""
+def where_from(names: dict[int, str]) -> tuple[Place | None, str, Place | None]:
+    """Return the innermost line outside torch and rnncourse, the running module, and its caller's line."""
     frame = sys._getframe(1)
     while frame.f_back and frame.f_code.co_filename == __file__:
         frame = frame.f_back
-    place, module = None, ""
+    place, module, caller, running = None, "", None, None
     step: Any = frame
     while step is not None:
         file = step.f_code.co_filename
+        own = step.f_locals.get("self")
+        known = own is not None and id(own) in names
         if file.startswith(HERE):
             if step.f_code.co_name in ("run", "loss_of"):
                 break
-        elif place is None and (file.startswith(GIVEN) or not file.startswith(LIBRARIES)):
+        elif file.startswith(GIVEN) or not file.startswith(LIBRARIES):
             line = step.f_lineno
-            place = Place(file, line, linecache.getline(file, line).strip())
-        if not module:
-            own = step.f_locals.get("self")
-            module = names.get(id(own), "") if own is not None else ""
-        if place and module:
+            if place is None:
+                place = Place(file, line, linecache.getline(file, line).strip())
+            if known and running is not None and own is not running:
+                caller = Place(file, line, linecache.getline(file, line).strip())
+        if known and running is None:
+            running, module = own, names[id(own)]
+        if place and caller:
             break
         step = step.f_back
-    return place, module
+    return place, module, caller

@@ -60,6 +60,7 @@ class Tokens:
         self.begins: dict[int, int] = {}  # by leaf, the number of its first token
         self._leaves: list[tuple[int, Tensor]] = []
         self._shadows: dict[int, Shadows] = {}
+        self.coded: dict[int, set[int]] = {}  # by tensor, the leaves of whose tokens a sum made other numbers
         self._held: list[Tensor] = []  # kept alive: a freed tensor's id() could be reused
 
     def __bool__(self) -> bool:
@@ -100,6 +101,9 @@ class Tokens:
                 found[leaf] = torch.where(mine, first - begin, -1)
         return found
 
+    def _leaves_of(self, tensor: Tensor, where: Tensor) -> set[int]:
+        return {leaf for leaf, origin in self.origins(tensor).items() if bool((origin[where] >= 0).any())}
+
     def call(
         self,
         func: Any,
@@ -127,6 +131,8 @@ class Tokens:
         if name in ARITHMETIC:
             source = next((t for t in known if t.shape == outs[0].shape), None)
             if source is not None:
+                if name in ("add", "sub") and (lost := self._leaves_of(source, outs[0] != source)):
+                    self.coded[id(outs[0])] = lost
                 old, same = self._shadows[id(source)], outs[0] == source
                 self._set(
                     outs[0], Shadows(torch.where(same, old.first, -1), torch.where(same, old.second, -1))

@@ -69,6 +69,26 @@ def _moved(call: Call, shape: torch.Size, axis: int) -> Tensor | None:
     return moved if isinstance(moved, Tensor) else None
 
 
+def torn_in_time(story: Story, call: Call, T: int) -> bool:
+    """Return whether a view's result has an axis of T entries, but each of them holds several steps.
+
+    It may be windows of steps, so this is a bug only if the outputs show that the axis is used as time.
+    """
+    at = next(i for i, other in enumerate(story.base) if other is call)
+    if call.name not in VIEWS or not call.args or call.function is None:
+        return False
+    axis = axis_of_steps(story.before(at, 0)[0], T)
+    moved = None if axis is None else _moved(call, call.before[0].shape, axis)
+    if axis is None or moved is None:
+        return False
+    apart = []
+    for a in range(moved.dim()):
+        if moved.shape[a] == T:
+            flat = moved.movedim(a, 0).reshape(T, -1)
+            apart.append(bool((flat.min(1).values == flat.max(1).values).all()))
+    return bool(apart) and not any(apart)
+
+
 def _torn(label: Tensor, T: int) -> bool:
     fits = False
     for axis in range(label.dim()):

@@ -169,7 +169,7 @@ not shifted | the decoder reads the symbol that it is to write: the answer is in
     torch.cat([first, y[:, :-1].clamp(min=0)], dim=1) => y.clamp(min=0)
 shifted the wrong way | the decoder reads the symbol after the one that it is to write.
     torch.cat([first, y[:, :-1].clamp(min=0)], dim=1) => torch.cat([y[:, 1:].clamp(min=0), first], dim=1)
-no start symbol | the last symbol of each row comes round to the front. The decoder begins with the start
+no start symbol | the last symbol of each row moves to the front. The decoder begins with the start
     symbol.
     torch.cat([first, y[:, :-1].clamp(min=0)], dim=1) => y.clamp(min=0).roll(1, 1)
 start is 0 | the first symbol that is read is 0; it should be `start`. | y[:, :1], start) => y[:, :1], 0)
@@ -201,11 +201,13 @@ every row counts the same | you average each row first; return the mean over all
 summed | this is the sum over the steps; return their mean. | / real.sum() =>
 wrong sign | the sign is wrong: a loss is large where the right symbol has a small probability.
     -(right => (right
+scores reshaped | the scores are reshaped to (B, C, U), which mixes steps and symbols. Transpose the axes.
+    head(output).log_softmax(-1) => head(output).reshape(len(y), -1, y.shape[1]).mT.log_softmax(-1)
 softmax over the steps | the probabilities sum to 1 over the steps; they must do so over the symbols.
     log_softmax(-1) => log_softmax(1)
 softmax over the batch | the probabilities sum to 1 over the rows; they must do so over the symbols.
     log_softmax(-1) => log_softmax(0)
-the target shifted as well | both the input and the target are shifted: the decoder is to write what it reads.
+the target shifted as well | both the input and the target are shifted: the decoder must write what it reads.
     y.clamp(min=0)[..., None] => read[..., None]
 """)
 
@@ -250,7 +252,7 @@ mask after the softmax | the weights of padded steps are set to 0 after the soft
     + weights = e.softmax(dim=-1).masked_fill(padding[:, None], 0.0)
 scores set to 0 | the scores of padded steps are set to 0. The exponential of 0 is 1, which is not small.
     -torch.inf => 0.0 § What the mask must do
-mask the wrong way round | you look at the padding only: the mask is the wrong way round.
+mask the wrong way round | you look at the padding only: the mask is inverted.
     § What the mask must do
     >= lengths => < lengths
 one padded step | the first padded step of each row is looked at. Steps count from 0. § What the mask must do
@@ -342,12 +344,12 @@ def _greedy_cases(numbers, B, C, E, H, start, steps):
 
 
 wrong = Mistakes("The gap", _greedy).edits("""
-goes on after the end | a row goes on after its end symbol; behind it, every symbol must be the end symbol.
+goes on after the end | a row goes on after its end symbol; after it, every symbol must be the end symbol.
     .masked_fill(done, end) =>
-padded with 0 | behind the end symbol you write 0; write the end symbol.
+padded with 0 | after the end symbol you write 0; write the end symbol.
     - symbol = head(output).argmax(-1).masked_fill(done, end)
     + symbol = head(output).argmax(-1).masked_fill(done, 0)
-padded with -100 | behind the end symbol you write -100; write the end symbol.
+padded with -100 | after the end symbol you write -100; write the end symbol.
     - done = done | (symbol == end)
     - written.append(symbol)
     + written.append(symbol.masked_fill(done, -100))
@@ -402,7 +404,7 @@ def _beam_search(log_p, start, width):
                 longer.append((total + more, [*symbols, k]))
         longer.sort(reverse=True)
         beams = longer[:width]
-    totals = torch.tensor([total for total, _ in beams], dtype=log_p.dtype)
+    totals = torch.tensor([total for total, _ in beams])
     return torch.tensor([symbols[1:] for _, symbols in beams]), totals
 
 
@@ -543,7 +545,7 @@ the first letter all the time | the same letter is written at every step. Does t
     read[:length].flip(0) => read[length - 1]
 the last two exchanged | the first two letters that you write are exchanged.
     .flip(0) => .flip(0)[[1, 0, *range(2, length)]]
-all rows as long | every row is written as long as the longest one.
+all rows as long | every row is written with the length of the longest one.
     row[length] = 2 => row[length:-1] = read[0]; row[-1] = 2
 only the end | the end symbol is written at every step. | read[:length].flip(0) => 2
 sorted rows | the rows are not in the order of new_x. Were they sorted by length?

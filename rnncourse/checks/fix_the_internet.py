@@ -36,9 +36,17 @@ the last step of the output | this is the last step of the padded batch. How muc
     look: Compare with `summary_a`.
 a view of h_n | the view keeps the order in memory, so a row holds states of two sequences.
     torch.cat([h_n[0], h_n[1]], dim=1) => h_n.view(len(x), -1)
-    look: h_n is (2, B, H). Which numbers lie side by side in it?
+    look: h_n is (2, B, H). Which of its numbers are next to each other in memory?
 the padding is read | without packing, each direction also reads the padding. | lstm(packed) => lstm(x)
     look: Where does the backward direction begin?
+only the backward half reads the padding | the forward half is right; the backward direction begins in
+    the padding.
+    - packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    - output, (h_n, c_n) = lstm(packed)  # noqa: RUF059 (for the mistakes)
+    - return torch.cat([h_n[0], h_n[1]], dim=1)
+    + forward, backward = lstm(x)[0].chunk(2, dim=2)
+    + return torch.cat([forward[torch.arange(len(x)), lengths - 1], backward[:, 0]], dim=1)
+    look: What does the backward direction read before the last real step?
 both halves at the last real step | at the last real step of a row, the backward half has read one step.
     - return torch.cat([h_n[0], h_n[1]], dim=1)
     + output, _ = pad_packed_sequence(output, batch_first=True)
@@ -47,8 +55,8 @@ both halves at step 0 | at step 0 the forward half has read one step.
     - return torch.cat([h_n[0], h_n[1]], dim=1)
     + return pad_packed_sequence(output, batch_first=True)[0][:, 0]
 the backward direction first | the backward state comes first. | [h_n[0], h_n[1]] => [h_n[1], h_n[0]]
-the forward direction twice | the forward state is there twice. | [h_n[0], h_n[1]] => [h_n[0], h_n[0]]
-the backward direction twice | the backward state is there twice. | [h_n[0], h_n[1]] => [h_n[1], h_n[1]]
+the forward direction twice | the forward state appears twice. | [h_n[0], h_n[1]] => [h_n[0], h_n[0]]
+the backward direction twice | the backward state appears twice. | [h_n[0], h_n[1]] => [h_n[1], h_n[1]]
 the directions added | you add the two directions; put them side by side instead of adding.
     torch.cat([h_n[0], h_n[1]], dim=1) => h_n[0] + h_n[1]
 the memories c_n | these are the memories, c_n. What does an LSTM show? | [h_n[0], h_n[1]] => [c_n[0], c_n[1]]
@@ -125,7 +133,7 @@ compared with the padded row | what you compare with has read the padding itself
     lstm(x[b, : lengths[b]]) => lstm(x[b])
 the wrong half first | what you compare with has the backward direction first.
     torch.cat([h_n[0], h_n[1]])) => torch.cat([h_n[1], h_n[0]]))
-the other way round | your test raises where the numbers agree.
+the other way round | your test raises if the numbers agree.
     - torch.testing.assert_close(found[b], torch.cat([h_n[0], h_n[1]]))
     + assert not torch.allclose(found[b], torch.cat([h_n[0], h_n[1]]))
 called twice, compared with itself | you compare the code with itself: a wrong way can agree with itself.
@@ -136,8 +144,8 @@ each row alone, by the same code | you compare the code with itself, row by row:
     - torch.testing.assert_close(found[b], torch.cat([h_n[0], h_n[1]]))
     + n = lengths[b : b + 1]
     + torch.testing.assert_close(found[b], summary(lstm, x[b : b + 1, :n], n)[0])
-all rows at once, without the order of rows | you compare sums over the rows, which do not change when rows
-    change places.
+all rows at once, without the order of rows | you compare sums over the rows, which do not change if the
+    rows are exchanged.
     - for b in range(len(x)):
     -     _, (h_n, _) = lstm(x[b, : lengths[b]])
     -     torch.testing.assert_close(found[b], torch.cat([h_n[0], h_n[1]]))
@@ -167,12 +175,12 @@ softmax before cross_entropy | the softmax is taken twice: cross_entropy takes s
     look: How small can this loss get, if the net is sure and right?
 the mean counts padded steps as zeros | the padded steps are zeros in the sum, but the mean still counts them.
     losses[real].mean() => (losses * real).mean()
-    look: By what does `mean` divide?
+    look: What does `mean` divide by?
 the padding is not masked | padded steps count like real ones. | losses[real].mean() => losses.mean()
 a reshape instead of a transpose | you reshape where a transpose is meant: the scores of one step come from
     several.
     scores.transpose(1, 2) => scores.reshape(len(scores), -1, scores.shape[1])
-    look: cross_entropy takes (B, K, T). Which axes have to change places?
+    look: cross_entropy takes (B, K, T). Which axes have to be exchanged?
 the sum | this is the sum over the real steps. | losses[real].mean() => losses[real].sum()
 the mean over rows of their sums | you sum over the steps of a row and average over rows.
     losses[real].mean() => (losses * real).sum(1).mean()
@@ -234,7 +242,7 @@ wrong = Mistakes(TEETH, _test_sequence_loss).edits("""
 nothing is asserted | your test computes what is right and compares nothing with it.
     torch.testing.assert_close(found, losses.mean()) => losses.mean()
     look: A test raises an AssertionError if the code is wrong: use `assert` or torch.testing.assert_close.
-only one number is asked for | your test asks for a single number, and not which.
+only one number is asked for | your test checks that there is a single number, but not which one.
     torch.testing.assert_close(found, losses.mean()) => assert found.shape == ()
 only a positive number is asked for | a loss is positive, and so are most wrong ones.
     torch.testing.assert_close(found, losses.mean()) => assert found.mean() > 0
@@ -253,7 +261,7 @@ compared with the loss of all steps | what you compare with counts the padding.
     for t in range(lengths[b])] => for t in range(5)]
 compared with a softmax taken twice | what you compare with takes the softmax twice.
     F.cross_entropy(score, answer) for => F.cross_entropy(score.softmax(0), answer) for
-the other way round | your test raises where the numbers agree.
+the other way round | your test raises if the numbers agree.
     torch.testing.assert_close(found, losses.mean()) => assert not torch.allclose(found, losses.mean())
 only that padding changes nothing | more padding must not change the loss, but that does not make it right.
     - torch.testing.assert_close(found, losses.mean())
@@ -282,9 +290,10 @@ def _carry_cases(numbers, B, I, H, T):
 
 
 wrong = Mistakes("h and c are the same thing at different moments", _carry).edits("""
-h is passed on as c | you pass h on where c belongs. | c.detach() => h.detach()
+h is passed on as c | you pass h where c belongs. | c.detach() => h.detach()
     look: What are the two states, and which of them is the memory?
-detach without keeping its result | the state still has its graph: detach returns a new tensor.
+detach without keeping its result | the state still has its graph. `detach` alone changes nothing: it returns
+    a new tensor.
     return output, (h.detach(), c.detach()) => return output, (h, c)
     look: What does `detach` return, and what happens to it?
 the state is not used | each chunk starts from zeros: the state is not used. | lstm(x, state) => lstm(x)
@@ -292,13 +301,14 @@ the state is random | each chunk starts from noise.
     - output, (h, c) = lstm(x, state)
     + noise = torch.randn(1, len(x), lstm.hidden_size, dtype=x.dtype)
     + output, (h, c) = lstm(x, (noise, noise))
-zeros are passed on | you pass zeros on to the next chunk.
+zeros are passed on | you pass zeros to the next chunk.
     (h.detach(), c.detach()) => (torch.zeros_like(h), torch.zeros_like(c))
 h and c exchanged | h and c are exchanged. | (h.detach(), c.detach()) => (c.detach(), h.detach())
-c is passed on as h | you pass c on where h belongs. | (h.detach(), => (c.detach(),
+c is passed on as h | you pass c where h belongs. | (h.detach(), => (c.detach(),
 only h is cut | c still has its graph. | c.detach() => c
 only c is cut | h still has its graph. | (h.detach(), => (h,
-the old state is passed on | you pass on the state that came in: the next chunk starts where this one did.
+the old state is passed on | you return the state that was passed in: the next chunk starts where this one
+    did.
     (h.detach(), c.detach()) => state
 the output is cut as well | the output has no graph, so nothing can be learned from this chunk.
     return output, => return output.detach(),
@@ -314,8 +324,8 @@ backward in time | the steps are read in reverse order. | lstm(x, state) => lstm
 carry = CHECKS.task(
     "carry",
     wrong,
-    returns="output (B T H), before (B T I), within (B T I)",
-    points="the numbers 1 = output; the cut graph 1 = before, within",
+    returns="output (B T H), gradient_before (B T I), gradient_within (B T I)",
+    points="the numbers 1 = output; the cut graph 1 = gradient_before, gradient_within",
     cases=_carry_cases,
     use=chain,
     agree="the whole sequence in one call",
@@ -364,7 +374,7 @@ only the graph | your test does not look at the numbers.
     - torch.testing.assert_close(torch.cat([first, second], dim=1), lstm(x)[0])
 only the first chunk | your test compares the first chunk only, where nothing has been carried yet.
     torch.cat([first, second], dim=1), lstm(x)[0] => first, lstm(x[:, :4])[0]
-the other way round | your test raises where the numbers agree.
+the other way round | your test raises if the numbers agree.
     - torch.testing.assert_close(torch.cat([first, second], dim=1), lstm(x)[0])
     + assert not torch.allclose(torch.cat([first, second], dim=1), lstm(x)[0])
 the graph of h is not looked at | your test does not look at the graph of h.

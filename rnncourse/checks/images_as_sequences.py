@@ -156,16 +156,16 @@ def _last_scores_cases(numbers, B, T, H, C):
 
 
 wrong = Mistakes("A batch read as time", _last_scores).edits("""
-batch as time | the shape is right, but the layer takes the images for its steps, since it was built without
+batch as time | the shape is right, but the layer reads the images as its steps, since it was built without
     `batch_first`. An image's scores then depend on the images before it.
     images.transpose(0, 1) => images
     result[0][-1] => result[0][:, -1]
     look: Change one image. Which scores change?
 the last image | these are the scores of the last image, at each of its rows.
     result[0][-1] => result[0][:, -1]
-nothing moved | the layer takes the images for its steps: it was built without `batch_first`.
+nothing moved | the layer reads the images as its steps: it was built without `batch_first`.
     images.transpose(0, 1) => images
-images mixed | `view` and `reshape` do not move the rows to their places: each sequence has rows of several
+images mixed | `view` and `reshape` do not move the rows where they belong: each sequence has rows of several
     images.
     images.transpose(0, 1) => images.reshape(images.shape[1], images.shape[0], images.shape[2])
     § `view` where a transpose was meant
@@ -214,7 +214,7 @@ last_scores = CHECKS.task(
 def _accuracy_by_row(scores, y):
     predicted = scores.argmax(-1)
     hit = predicted == y[:, None]
-    return hit.double().mean(0)
+    return hit.float().mean(0)
 
 
 @cases(1.0, "B7 T5 C4; B6 T8 C3; B9 T4 C5; B5 T5 C6")
@@ -229,15 +229,15 @@ for each image | this is a number for each image, the share of its rows. Return 
     of the images.
     mean(0) => mean(1)
 one number | this is one number over all rows. Return one for each row. | mean(0) => mean()
-the last row only | the accuracy after the last row stands at every row.
-    hit.double() => hit[:, -1:].expand(hit.shape).double()
-right once | an image counts as right from the first row on at which it was right. Later rows can be wrong
+the last row only | the accuracy after the last row is given for every row.
+    hit.float() => hit[:, -1:].expand(hit.shape).float()
+right once | an image counts as right from the first row at which it was right. Later rows can be wrong
     again.
-    hit.double() => hit.long().cummax(1).values.double()
+    hit.float() => hit.long().cummax(1).values.float()
 right from there on | an image counts only if it is right at all later rows, too.
-    hit.double() => hit.flip(1).long().cummin(1).values.flip(1).double()
+    hit.float() => hit.flip(1).long().cummin(1).values.flip(1).double()
 right so far | an image counts only if it was right at all rows before, too.
-    hit.double() => hit.long().cummin(1).values.double()
+    hit.float() => hit.long().cummin(1).values.float()
 mean so far | this is the mean over all rows so far. Each row is counted by itself.
     mean(0) => mean(0).cumsum(0) / torch.arange(1, hit.shape[1] + 1)
 the error rate | this is the share of wrong images. | predicted == => predicted !=
@@ -250,11 +250,11 @@ the second best | you take the class with the second-highest score. | argmax(-1)
 one of the best two | an image counts as right if its class is among the best two.
     predicted == y[:, None] => (scores.topk(2).indices == y[:, None, None]).any(-1)
 the right class's probability | this is the mean probability of the right class.
-    hit.double() => scores.softmax(-1)[torch.arange(len(y)), :, y]
+    hit.float() => scores.softmax(-1)[torch.arange(len(y)), :, y]
 backwards | the rows are in the opposite order. | mean(0) => mean(0).flip(0)
-a row late | each accuracy stands one row too late. | mean(0) => mean(0).roll(1)
+a row late | each accuracy is one row too late. | mean(0) => mean(0).roll(1)
 scores added up | you add up the scores of all rows so far. | scores.argmax => scores.cumsum(1).argmax
-the first image only | only the first image is counted. | hit.double() => hit[:1].double()
+the first image only | only the first image is counted. | hit.float() => hit[:1].float()
 """)
 
 accuracy_by_row = CHECKS.task(
@@ -371,12 +371,12 @@ always 1 | every image has the class 1. That is a baseline, not an answer.
 always 0 | every image has the class 0. That is a baseline, not an answer.
     (left != 1).long() => torch.zeros_like(left)
 exchanged | the classes 0 and 1 are exchanged. | left != 1 => left == 1
-both on the left | class 1 is only where both strokes are on the left. Both may be on the right, too.
+both on the left | you answer 1 only if both strokes are on the left. Both may be on the right, too.
     left != 1 => left == 2
-both on the right | class 1 is only where both strokes are on the right. Both may be on the left, too.
+both on the right | you answer 1 only if both strokes are on the right. Both may be on the left, too.
     left != 1 => left == 0
-one on the left | class 1 is where a stroke is on the left. | left != 1 => left > 0
-one on the right | class 1 is where a stroke is on the right. | left != 1 => left < 2
+one on the left | you answer 1 if any stroke is on the left. | left != 1 => left > 0
+one on the right | you answer 1 if any stroke is on the right. | left != 1 => left < 2
 the upper half | only the upper half of each image decides. The other stroke may be below.
     left = strokes.sum(1) => left = strokes[:, : strokes.shape[1] // 2].sum(1)
 the last row | only the last row decides. It is often blank.
@@ -385,7 +385,7 @@ the last three rows | only the last three rows decide. A state can remember the 
     left = strokes.sum(1) => left = strokes[:, -3:].sum(1)
 images in a different order | the answers are not in the order of new_x.
     (left != 1).long() => (left != 1).long().flip(0)
-one image late | each answer stands one image too late. | (left != 1).long() => (left != 1).long().roll(1)
+one image late | each answer is one image too late. | (left != 1).long() => (left != 1).long().roll(1)
 numbers of strokes | this is a number of strokes, not a class. | (left != 1).long() => left
 """)
 

@@ -422,6 +422,9 @@ nucleus left out | p has no effect. | likelier >= p => likelier > 1
 the crossing symbol dropped | the symbol that takes the sum to p is dropped, so the rest has less than p. It
     has to stay.
     likelier >= p => (likelier + sorted_p > p) & (likelier > 0)
+every crossing symbol dropped | the symbol that takes the sum to p is dropped. It has to stay. If the
+    likeliest symbol alone has p, nothing is left, and softmax returns nan.
+    likelier >= p => sorted_p.cumsum(-1) > p
 one symbol more | the nucleus keeps a symbol more than it needs to reach p.
     likelier >= p => F.pad(likelier, (1, -1)) >= p
 the least likely in the nucleus | the nucleus is filled from the least likely symbol on.

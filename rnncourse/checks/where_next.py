@@ -47,7 +47,7 @@ a_2 lost | the factor is that of step 1 alone. | a_2 * a_1 => a_1
 subtracted | b_2 is subtracted. | + b_2 => - b_2
 a weighted mean | b_2 gets the factor 1 - a_2. In a minGRU that factor is a part of b already. § minGRU
     + b_2 => + (1 - a_2) * b_2
-multiplied | the two b are multiplied. | a_2 * b_1 + b_2 => a_2 * b_1 * b_2
+multiplied | you multiply the two b's. | a_2 * b_1 + b_2 => a_2 * b_1 * b_2
 exchanged | a and b are exchanged. | return a, b => return b, a
 """)
 
@@ -79,23 +79,23 @@ always the step before | you combine with the step just before. Take the one tha
     more_a = a[d:] => d = 1; more_a = a[d:]
 twice as far | you combine with the step 2d before. | more_a = a[d:] => d = 2 * d; more_a = a[d:]
 exchanged steps | the later step is applied first. | a[d:] * b[:-d] + b[d:] => a[:-d] * b[d:] + b[:-d]
-the new a in b | b is made with the combined a. Only the later step's own a comes after the earlier b.
+the new a in b | b is computed with the combined a. Only the later step's own a comes after the earlier b.
     a[d:] * b[:-d] => more_a * b[:-d]
 the earlier a in b | the earlier b is multiplied by its own a. Which a comes after it?
     a[d:] * b[:-d] => a[:-d] * b[:-d]
 a stays | only b is combined; in the next round, a has to cover twice as many steps, too.
     a[d:] * a[:-d] => a[d:]
-b without a factor | the two b are added without a factor. | a[d:] * b[:-d] => b[:-d]
+b without a factor | you add the two b's without a factor. | a[d:] * b[:-d] => b[:-d]
 own b lost | the later step's own b is lost. | * b[:-d] + b[d:] => * b[:-d]
 the first steps missing | the first d steps are missing. They have no step d before them and stay as they
     are.
     torch.cat([a[:d], more_a]), torch.cat([b[:d], more_b]) => more_a, more_b
 the first steps zero | the first d steps of b are 0. They stay as they are. | [b[:d], => [0 * b[:d],
 a of the first steps is 1 | the first d steps of a are 1. They stay as they are. | [a[:d], => [a[:d] ** 0,
-the first steps at the end | the first d steps stand at the end.
+the first steps at the end | the first d steps come last.
     [a[:d], more_a] => [more_a, a[:d]]
     [b[:d], more_b] => [more_b, b[:d]]
-round the end | the first d steps are combined with the last ones: `roll` goes round the end.
+around the end | the first d steps are combined with the last ones: `roll` wraps around the end.
     torch.cat([a[:d], more_a]), torch.cat([b[:d], more_b]) => a * a.roll(d, 0), a * b.roll(d, 0) + b
 a and b exchanged | a and b are exchanged.
     - return torch.cat([a[:d], more_a]), torch.cat([b[:d], more_b])
@@ -166,12 +166,12 @@ sigmoid for n | n goes through a sigmoid. It is a value, not a gate.
 n at full weight | n is added at full weight. What is kept and what is new share the weight 1.
     (1 - z_t) * n_t => n_t
 the state at full weight | the old state stays at full weight. | z_t * h + => h +
-from zeros | the loop begins with zeros, not with h_0. | h, states = h_0, [] => h, states = 0 * h_0, []
+from zeros | the state begins as zeros, not as h_0. | h, states = h_0, [] => h, states = 0 * h_0, []
 the state does not move on | each step reads h_0. Read the state of the step before.
     h = z_t * h + => h = z_t * h_0 +
-no bias in z | z is made without its bias. | weight_z.T + bias_z => weight_z.T
-no bias in n | n is made without its bias. | weight_n.T + bias_n => weight_n.T
-weights exchanged | z is made with n's weights, and n with those of z.
+no bias in z | z is computed without its bias. | weight_z.T + bias_z => weight_z.T
+no bias in n | n is computed without its bias. | weight_n.T + bias_n => weight_n.T
+weights exchanged | z is computed with n's weights, and n with those of z.
     - z = torch.sigmoid(x @ weight_z.T + bias_z)
     - n = x @ weight_n.T + bias_n
     + z = torch.sigmoid(x @ weight_n.T + bias_n)
@@ -181,13 +181,13 @@ biases exchanged | the two biases are exchanged.
     - n = x @ weight_n.T + bias_n
     + z = torch.sigmoid(x @ weight_z.T + bias_n)
     + n = x @ weight_n.T + bias_z
-the state before each step | each state is that from before the step: h_0 is the first, and the last one is
-    missing.
+the state before each step | each state is the one before its step: h_0 comes first, and the last
+    state is missing.
     - h = z_t * h + (1 - z_t) * n_t
     - states.append(h)
     + states.append(h)
     + h = z_t * h + (1 - z_t) * n_t
-backwards | time runs backwards: the loop begins with the last step.
+backwards | time runs backwards: you begin with the last step.
     zip(z, n, strict=True) => zip(z.flip(0), n.flip(0), strict=True)
 h_n is the first state | h_n is the state after the first step. Return the last one.
     torch.stack(states), h => torch.stack(states), states[0]
@@ -250,15 +250,15 @@ forward in time | the loop runs forward. The gradient comes from later steps.
     reversed(range(len(h))) => range(len(h))
     db.insert(0, g) => db.append(g)
 in reverse | the results begin with the last step. | db.insert(0, g) => db.append(g)
-h_t for h_(t-1) | da is made with the state after the step. a_t multiplies the one before it.
+h_t for h_(t-1) | da is computed with the state after the step. a_t multiplies the one before it.
     torch.cat([h_0[None], h[:-1]]) => h
 h_0 forgotten | the first da is 0, as if h_0 were 0. | [h_0[None], => [0 * h_0[None],
-two steps before | da is made with the state two steps before.
+two steps before | da is computed with the state two steps before.
     torch.cat([h_0[None], h[:-1]]) => torch.cat([h_0[None], h_0[None], h[:-2]])
 dh_0 without its factor | dh_0 is the gradient of the first state. h_0 is multiplied by a once more.
     db, received => db, g
 dh_0 is the sum | dh_0 is the sum of all db. | db, received => db, db.sum(0)
-da from the outputs alone | da is made with dh. It needs the gradient along all paths.
+da from the outputs alone | da is computed with dh. It needs the gradient along all paths.
     return db * before => return dh * before
 db with the factor | db has the factor a_t. b_t is added without one.
     db.insert(0, g) => db.insert(0, received)
@@ -338,8 +338,8 @@ wrong = Mistakes("Whose mean is it?", _rank_loss).edits("""
 its own mean | this is the mean over this rank's own steps. The average of such means weighs every rank alike.
     total * len(counts) / counts.sum() => total / valid.sum()
     look: Which step counts more, one on a rank with 100 valid steps or one on a rank with 10?
-without the number of ranks | you divide by the number of all valid steps. DDP then divides by the number of
-    ranks, once more.
+without the number of ranks | you divide by the number of all valid steps. DDP then also divides by the
+    number of ranks.
     total * len(counts) => total
 divided by the ranks | you divide by the number of ranks, and DDP will do so again.
     total * len(counts) => total / len(counts)
@@ -354,16 +354,18 @@ the sum | this is the sum. What does the joined batch's mean divide it by?
     total * len(counts) / counts.sum() => total
 not divided | you multiply by the number of ranks and do not divide by the number of steps.
     / counts.sum() =>
-the largest rank | you divide by the steps of the rank that has most of them. | counts.sum() => counts.max()
+the largest rank | you divide by the number of steps of the rank with the most steps.
+    counts.sum() => counts.max()
     total * len(counts) => total
 own count as a factor | the sum is multiplied by this rank's number of steps, not by the number of ranks.
     total * len(counts) => total * valid.sum()
 its own mean, times ranks | this is the rank's own mean, times the number of ranks.
     / counts.sum() => / valid.sum()
-the ranks twice | the number of ranks is in it twice. | total * len(counts) => total * len(counts) ** 2
+the ranks twice | you multiply by the number of ranks twice. | total * len(counts) => total * len(counts) ** 2
 upside down | the ratio is upside down.
     total * len(counts) / counts.sum() => counts.sum() / (total * len(counts))
-mean of the losses first | the sum is a mean already. | losses[valid].sum() => losses[valid].mean()
+mean of the losses first | what should be the sum is already a mean.
+    losses[valid].sum() => losses[valid].mean()
 """)
 
 rank_loss = CHECKS.task(

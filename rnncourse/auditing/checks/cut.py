@@ -127,7 +127,29 @@ def _frozen(call: Call | None) -> Finding:
     )
 
 
-def _in_part(s: Subject, cuts: list[tuple[int, Call]], recorded: Run) -> Iterator[Finding]:
+def in_training(s: Subject, trained: Run) -> Iterator[Finding]:
+    """Look for cuts in the code that only train mode runs, such as the draw of a VAE; for parameters.py."""
+    known = {(call.name, call.place) for call in s.base.tape.calls}
+    relevant = Story(trained.tape.calls, []).relevant(trained.outputs)
+    if all((trained.tape.calls[i].name, trained.tape.calls[i].place) in known for i in relevant):
+        return
+    try:
+        nudged = s.probe.run(s.rows(range(s.B)), train=True, record=True)
+    except Exception as error:
+        s.skip(f"what only train mode runs (with other inputs it raises {type(error).__name__})")
+        return
+    story = Story.of(trained.tape, [nudged.tape])
+    if story is None or len(trained.outputs) != len(s.base.outputs):
+        s.skip("what only train mode runs (its calls are not the same each time)")
+        return
+    cuts = [(i, call) for i, call in _cuts(story, trained.outputs) if (call.name, call.place) not in known]
+    # a choice, as in scheduled sampling, may be meant for training
+    yield from _in_part(s, [cut for cut in cuts if cut[1].name not in CHOICES], trained, train=True)
+
+
+def _in_part(
+    s: Subject, cuts: list[tuple[int, Call]], recorded: Run, train: bool = False
+) -> Iterator[Finding]:
     """Change the result of a cut, and see whether an output that has a gradient changes with it.
 
     The maximum that keeps a softmax from overflowing may be detached: changing it has no effect.
@@ -142,17 +164,18 @@ def _in_part(s: Subject, cuts: list[tuple[int, Call]], recorded: Run) -> Iterato
             text = f"The outputs depend on a choice by {call.name}, which passes no gradient."
             change = None
         else:
-            change = _change(s, number, recorded)
+            change = _change(s, number, recorded, train)
             if change is None:
                 continue
             what = f"the result of {call.name}, which has"
             more = ""
             if call.name in DRAWS:
-                if _source_has_gradient(s, call, recorded):
+                if _source_has_gradient(s, call, recorded, train):
                     continue
                 what, more = f"a draw by {call.name}, which has", " rsample() has one."
+            outputs = "In train mode, the outputs" if train else "The outputs"
             text = (
-                f"The outputs depend on {what} no gradient: changed by a tenth of its size, it changes them "
+                f"{outputs} depend on {what} no gradient: changed by a tenth of its size, it changes them "
                 f"by {change:.2g}; what it is computed from learns nothing this way.{more}"
             )
         yield Finding(
@@ -200,39 +223,45 @@ def _of_parameters(s: Subject, story: Story, recorded: Run) -> Iterator[Finding]
         return
 
 
-def _change(s: Subject, number: int, recorded: Run) -> float | None:
+def _change(s: Subject, number: int, recorded: Run, train: bool = False) -> float | None:
     """Return how much the outputs with a gradient change with a call's result; None if they do not."""
     try:
-        run = s.probe.run(taps=True, record=True, moved=number)
+        run = s.probe.run(taps=not train, record=True, moved=number, train=train)
     except Exception:  # the model refuses such a value
         return None
     worst = 0.0
     for k in s.numeric:
         if len(run.outputs) != len(recorded.outputs) or not recorded.outputs[k].requires_grad:
             continue
-        effect = float(s.effect(run, k).max())
+        effect = float(s.effect(run, k, recorded).max())
         worst = max(worst, effect if effect > s.tolerance(k) else 0.0)
     return worst or None
 
 
-def _source_has_gradient(s: Subject, draw: Call, recorded: Run) -> bool:
+def _source_has_gradient(s: Subject, draw: Call, recorded: Run, train: bool = False) -> bool:
     """Return whether the outputs have a gradient at the distribution, as log_prob of the drawn value has."""
-    memory = {arg.untyped_storage().data_ptr() for arg in draw.args if arg.requires_grad}
+    number = next(i for i, call in enumerate(recorded.tape.calls) if call is draw)
+    if train:  # another run in train mode changes buffers that this graph needs, such as a running mean
+        recorded = s.probe.run(train=True, record=True)
+    memory = {
+        arg.untyped_storage().data_ptr() for arg in recorded.tape.calls[number].args if arg.requires_grad
+    }
     sources = {
         id(result): result
         for call in recorded.tape.calls
         for result in call.results
         if result.grad_fn is not None and result.untyped_storage().data_ptr() in memory
     }
-    moved = s.probe.run(taps=True, record=True, moved=recorded.tape.calls.index(draw))
+    reached = {}
     for k in s.numeric:
-        out = recorded.outputs[k]
-        if not out.requires_grad or float(s.effect(moved, k).max()) <= s.tolerance(k):
-            continue
-        found = s.probe.gradients(out.sum(), list(sources.values()), keep=True)
-        if not any(gradient is not None and bool(gradient.any()) for gradient in found):
-            return False
-    return True
+        if recorded.outputs[k].requires_grad:
+            found = s.probe.gradients(recorded.outputs[k].sum(), list(sources.values()), keep=True)
+            reached[k] = any(gradient is not None and bool(gradient.any()) for gradient in found)
+    moved = s.probe.run(taps=not train, record=True, moved=number, train=train)
+    return all(
+        reaches or float(s.effect(moved, k, recorded).max()) <= s.tolerance(k)
+        for k, reaches in reached.items()
+    )
 
 
 def _cuts(story: Story, outputs: list[torch.Tensor]) -> list[tuple[int, Call]]:

@@ -6,10 +6,12 @@ import torch
 from torch import Tensor
 
 from rnncourse.auditing import blame
+from rnncourse.auditing.checks.steps import torn
 from rnncourse.auditing.ended import where_ahead_ends
 from rnncourse.auditing.inputs import Leaf
 from rnncourse.auditing.report import FACT, WRONG, Finding
 from rnncourse.auditing.subject import Subject
+from rnncourse.auditing.views import torn_in_time
 
 KINDS = ("future read",)
 
@@ -58,6 +60,8 @@ def run(s: Subject) -> Iterator[Finding]:
         chosen = story.producer(call.args[0], at)  # in a loop: one step's tokens
         call = call if chosen is None else story.base[chosen[0]]
         by = f"First by {call.name}"
+    if story and call is not None and not s.has("steps torn") and torn_in_time(story, call, T):
+        yield torn(call, T)
     later = [s.effect(s.nudged(c, late=True, leaf=number), k)[:, c:] for c in cuts]
     own = max((float(effect.max()) for effect in later if effect.numel()), default=0.0)
     ahead = _how_far(s, k, leaf)
@@ -92,7 +96,7 @@ def _through_integers(s: Subject, number: int, outputs: list[int]) -> Iterator[F
     }
     values = {n: v for n, v in values.items() if not torch.equal(v, s.inputs.leaves[n].value)}
     if not values:
-        if not s.inputs.leaves[number].floating:
+        if not s.inputs.leaves[number].floating and number in s.probe.embedded:
             s.skip("reading the future through integers (there are no other tokens to replace them by)")
         return
     try:

@@ -40,20 +40,30 @@ def run(s: Subject) -> Iterator[Finding]:
         return
     if not actual and real_effects:
         assert by_value is not None
-        if _makes_a_mask(s, other):
+        needs = _needs_padding(s) if alone is None and not by_chance else None
+        if needs is None and _makes_a_mask(s, other):
             return
+        call = _first(s, other, real) if needs and other is not None else None
+        text = f"Outputs at real steps read padded inputs ({by_value[0]:.2g}"
         yield Finding(
             "padding read",
-            QUESTION,
-            f"Outputs at real steps read padded inputs ({by_value[0]:.2g}), though this padding's values "
-            "have no effect. Is padding always this value?",
+            WRONG if needs else QUESTION,
+            f"{text}): {needs}"
+            if needs
+            else f"{text}), but this padding's own values have no effect. Is padding always this value?"
+            if alone is not None
+            else f"{text}). More padding of this value changes nothing, but no row could be run without any.",
+            call.place if call else None,
+            call.module if call else "",
             row=s.number(by_value[1]),
             step=by_value[2],
             numbers={"unlawful": by_value[0]},
             lesson="13",
+            by=f"First by {call.name}" if call else "",
         )
         return
-    lawful = max((s.size(k) for k in s.numeric), default=0.0)
+    floating = [k for k in s.numeric if s.base.outputs[k].is_floating_point()]  # not lengths, returned again
+    lawful = max((s.size(k) for k in floating), default=0.0)
     call, by = _first(s, other, real) if noisy and other is not None else None, "First by"
     size, row, step, _ = by_value if noisy and by_value is not None else found  # type: ignore[misc]
     if not noisy and not s.has("rows reordered", "batch mixed"):
@@ -186,6 +196,37 @@ def _alone(s: Subject) -> Effect | None:
     return worst
 
 
+def _needs_padding(s: Subject) -> str | None:
+    """Return a sentence if rows of different lengths all fail without padding, and run with one padded step.
+
+    A model with a least number of steps would take the longer rows without padding.
+    """
+    assert s.inputs.lengths is not None
+    rows: dict[int, int] = {}
+    for row, length in enumerate(s.inputs.lengths.tolist()):
+        if 0 < length < s.T - 1:
+            rows.setdefault(length, row)
+    if len(rows) < 2:
+        return None
+    text = None
+    for length, row in (min(rows.items()), max(rows.items())):
+        one = s.inputs.rows([row])
+        try:
+            s.probe.run(inputs=one.shorter(s.T - length - 1, all_inputs=False))
+        except Exception:  # it refuses short inputs, or a single row
+            return None
+        try:
+            s.probe.run(inputs=one.shorter(s.T - length, all_inputs=False))
+        except Exception as error:
+            text = (
+                f"without padding, row {s.number(row)} of length {length} raises {type(error).__name__}; "
+                "with one padded step more it runs."
+            )
+        else:
+            return None
+    return text
+
+
 def _more(s: Subject) -> Effect | None:
     """Add two padded steps to the end of each row."""
     assert s.real is not None
@@ -268,4 +309,20 @@ def _only_padded(mask: Tensor, real: Tensor, sizes: tuple[int, int]) -> bool:
             for first in range(more + 1):
                 if not bool((changed[:, first : first + T] & real).any()):
                     return True
+    return _only_padded_after_a_stride(mask, real)
+
+
+def _only_padded_after_a_stride(mask: Tensor, real: Tensor) -> bool:
+    """Return whether along an axis of T / 2, T / 3 … only the steps that read nothing but padding changed."""
+    B, T = real.shape
+    strided = {size for k in range(2, T // 2 + 1) for size in (T // k, -(-T // k))}
+    for a in range(mask.dim()):
+        for b in range(mask.dim()):
+            if a == b or mask.shape[a] != B or mask.shape[b] not in strided:
+                continue
+            steps = mask.shape[b]
+            changed = mask.movedim((a, b), (0, 1)).reshape(B, steps, -1).any(2)
+            kept = torch.arange(steps) < (real.sum(1) * steps // T)[:, None]
+            if not bool((changed & kept).any()):
+                return True
     return False

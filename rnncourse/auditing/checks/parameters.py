@@ -7,11 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from rnncourse.auditing import criterion
-from rnncourse.auditing.checks.cut import leaves_of
+from rnncourse.auditing.blame import Story
+from rnncourse.auditing.checks.cut import in_training, leaves_of
 from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
 from rnncourse.auditing.source import place_of
 from rnncourse.auditing.subject import Subject
-from rnncourse.auditing.tape import Call
+from rnncourse.auditing.tape import Call, Place
 
 KINDS = ("unregistered", "parameter without gradient", "zero start")
 
@@ -39,6 +40,8 @@ def run(s: Subject) -> Iterator[Finding]:
         return
     s.made("parameter without gradient", "zero start")
     found = dict(zip(learning, s.probe.gradients(total, list(learning.values()), keep=True), strict=True))
+    if not s.has("gradient cut"):
+        yield from in_training(s, run_)
     if not hidden:
         yield from _foreign(s, total, parameters)
     broken = next(
@@ -60,7 +63,7 @@ def run(s: Subject) -> Iterator[Finding]:
 def _trained(s: Subject) -> tuple[Any, Tensor | None]:
     """Return a run in train mode, and a random weighting of its outputs, or if that is none, the loss."""
     try:
-        found = s.probe.run(train=True)
+        found = s.probe.run(train=True, record=True)
     except Exception as error:
         s.gaps.append(f"parameters (in train mode the model raises {type(error).__name__})")
         return None, None
@@ -233,6 +236,11 @@ def _missing(s: Subject, run: Any, missing: list[str], learning: Mapping[str, Te
         elif names:
             owner = names[0].rpartition(".")[0]
             place = place_of(s, owner) or place_of(s, names[0])
+            by = "It is set"
+            if level == WRONG:
+                unread = _unread_result(s, {id(learning[name]) for name in names})
+                place = None if unread is None else _line_of(s, unread, set(names))
+                by = "" if unread is None else f"Nothing reads the result of {unread.name}"
             shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
             them = "parameter gets" if len(names) == 1 else "parameters get"
             yield Finding(
@@ -240,12 +248,41 @@ def _missing(s: Subject, run: Any, missing: list[str], learning: Mapping[str, Te
                 level,
                 f"{len(names)} {them} no gradient from any output{or_loss}: {shown} ({why})."
                 + (" Is this intended?" if level == QUESTION else ""),
-                place if level == QUESTION else None,
+                place,
                 module=names[0].rpartition(".")[0],
                 numbers={"count": float(len(names))},
                 lesson="15",
-                by="It is set",
+                by=by,
             )
+
+
+def _unread_result(s: Subject, parameters: set[int]) -> Call | None:
+    """Return the first call that depends on these parameters and whose result no call and no output reads."""
+    calls = s.base.tape.calls
+    relevant = Story(calls, []).relevant(s.base.outputs)
+    owners = {name for name, m in s.probe.modules.items() if any(id(p) in parameters for p in m.parameters())}
+    made: set[int] = set()
+    chain = []
+    for i, call in enumerate(calls):
+        inside = call.function is None and call.module in owners
+        reads = any(id(a) in parameters or a.untyped_storage().data_ptr() in made for a in call.args)
+        if i not in relevant and call.results and (inside or reads):
+            chain.append(i)
+            made |= {r.untyped_storage().data_ptr() for r in call.results}
+    for i in chain:
+        results = {r.untyped_storage().data_ptr() for r in calls[i].results}
+        if not any(a.untyped_storage().data_ptr() in results for c in calls[i + 1 :] for a in c.args):
+            return calls[i]
+    return None
+
+
+def _line_of(s: Subject, call: Call, missing: set[str]) -> Place | None:
+    """Return the call's line, or if its whole module learns nothing, the line that calls the module."""
+    module = s.probe.modules.get(call.module)
+    if module is None or call.caller is None or not call.module:
+        return call.place
+    whole = all(f"{call.module}.{name}" in missing for name, _ in module.named_parameters())
+    return call.caller if whole else call.place
 
 
 def _cut_off(s: Subject, parameters: list[Tensor]) -> Call | None:

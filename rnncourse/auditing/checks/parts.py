@@ -41,10 +41,9 @@ def run(s: Subject) -> Iterator[Finding]:
             least = 1 + (spare if axis == leaf.time or read.dim() > 3 else 0)
             if axis == leaf.time:
                 unread &= _expected(s, leaf, unread)
-                least = max(least, 2)  # one step may be left out by a shift
+                if not _opens(s, unread):
+                    least = max(least, 2)  # one step may be left out by a shift
                 if s.has("state dropped", "last step unread"):
-                    continue
-                if s.inputs.starts is not None and not s.timed:  # episodes may end what is read
                     continue
             ranges = [(a, b) for a, b in _ranges(unread) if b - a >= least]
             chosen = torch.zeros(size, dtype=torch.bool)
@@ -76,9 +75,18 @@ def _finding(s: Subject, number: int, leaf: Leaf, axis: int, ranges: list[tuple[
     )
 
 
+def _opens(s: Subject, unread: Tensor) -> bool:
+    """Return whether in all rows an episode starts at some of these steps."""
+    starts = s.inputs.starts
+    return starts is not None and len(unread) == s.T and bool((starts.bool().all(0) & unread).any())
+
+
 def _expected(s: Subject, leaf: Leaf, unread: Tensor) -> Tensor:
     """Return the steps, (T,), that some row should read: those that are not padding in all rows."""
     real = s.real if s.real is not None and leaf.T == s.T else ~looks_padded(leaf)
+    starts = s.inputs.starts
+    if starts is not None and not s.timed and leaf.T == s.T:  # only the last episode is read
+        real = real & (starts.flip(1).long().cumsum(1).flip(1) - starts.long() == 0)
     expected = real.any(0)
     longest = leaf.T - int(unread.flip(0).int().cumprod(0).sum())  # nothing is read from there on
     for other in s.inputs.leaves:

@@ -12,7 +12,7 @@ from rnncourse.auditing.report import WRONG, Finding
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Call, Place
 
-KINDS = ("starts ignored", "reset too early")
+KINDS = ("starts ignored", "reset too early", "start unread")
 
 
 def run(s: Subject) -> Iterator[Finding]:
@@ -27,11 +27,12 @@ def run(s: Subject) -> Iterator[Finding]:
             *KINDS,
         )
         return
+    yield from _unread(s, starts, outputs)
     inner = [(int(r), int(t) + 1) for r, t in starts[:, 1:].nonzero()]
     if not inner:
-        s.skip("episode starts (none lies after the first step)", *KINDS)
+        s.skip("episode starts (none lies after the first step)", *KINDS[:2])
         return
-    s.made(*KINDS)
+    s.made(*KINDS[:2])
     yield from _ignored(s, starts, outputs, inner)
     if not s.has("starts ignored"):
         yield from _early(s, starts, outputs, inner)
@@ -41,6 +42,51 @@ def _effect(s: Subject, run: Run, k: int) -> Tensor:
     """Return how much output k differs at each input step: 0 at those of a burn-in, which have no output."""
     effect = s.effect(run, k)
     return torch.cat([effect.new_zeros(s.B, s.T - effect.shape[1]), effect], 1)
+
+
+def _unread(s: Subject, starts: Tensor, outputs: list[int]) -> Iterator[Finding]:
+    """Check that the output at a start reads the input there, as outputs at other steps read their own."""
+    begins = s.T - min(s.layouts[k].T or s.T for k in outputs)  # a burn-in's steps have no output
+    counts = torch.arange(s.T).expand(s.B, -1) >= begins
+    if s.real is not None:
+        counts = counts & s.real
+    opens = starts.bool() & counts
+    usual: dict[int, list[int]] = {}
+    for row, step in (~starts.bool() & counts).nonzero().tolist():
+        usual.setdefault(row, []).append(step)
+    if not usual or not bool(opens.any()):
+        return
+    own: list[float] = []
+    for part in (0.5, 1.0):  # one step of each row at a time: later ones would read it
+        chosen = {row: steps[int(part * (len(steps) - 1))] for row, steps in usual.items()}
+        at = torch.zeros_like(opens)
+        at[list(chosen), list(chosen.values())] = True
+        run = s.disturb(s.steps(at))
+        own += torch.stack([_effect(s, run, k) for k in outputs]).amax(0)[at].tolist()
+    if min(own) <= max(s.tolerance(k) for k in outputs):  # outputs of other steps may not read theirs either
+        return
+    s.made("start unread")
+    run = s.disturb(s.steps(opens))
+    unread = opens & (torch.stack([_effect(s, run, k) for k in outputs]).amax(0) == 0)
+    if not bool(unread.any()):
+        return
+    row, step = max(unread.nonzero().tolist(), key=lambda at: at[1] > 0)  # not the first step, if possible
+    zeroed, mask, call = _zeroed_at(s, row, step), _mask_at(s, step), _call_at(s, step)
+    late = " The state is reset after the step that opens the episode, not before it." if zeroed else ""
+    blamed = zeroed or mask
+    by = f"Reset by {zeroed.name}" if zeroed else f"The starts are read by {mask.name}" if mask else "Called"
+    yield Finding(
+        "start unread",
+        WRONG,
+        f"An episode starts at row {s.number(row)}, step {step}, but the output there does not depend on the "
+        f"input there (0; at other steps {min(own):.2g}).{late}",
+        blamed.place if blamed else call.place if call else None,
+        row=s.number(row),
+        step=step,
+        numbers={"unlawful": 0.0, "lawful": min(own)},
+        lesson="14",
+        by=by,
+    )
 
 
 def _ignored(
@@ -198,6 +244,22 @@ def _mask_at(s: Subject, step: int) -> Call | None:
     reading = [k for k in reading if calls[k].place]
     at = next((k for k in reading if k in window), reading[0] if reading else None)
     return None if at is None else calls[at]
+
+
+def _zeroed_at(s: Subject, row: int, step: int) -> Call | None:
+    """Return the first call after a step's cell whose result is zero in a row where its argument is not."""
+    calls = s.base.tape.calls
+    cells = [k for k, call in enumerate(calls) if call.function is None]
+    if len(cells) != s.T:
+        return None
+    for call in calls[cells[step] + 1 : [*cells, len(calls)][step + 1]]:
+        if not call.before or not call.after or call.place is None:
+            continue
+        one, other = call.before[0], call.after[0]
+        rows = one.shape == other.shape and one.dim() > 0 and len(one) == s.B and one.is_floating_point()
+        if rows and bool(one[row].any()) and not bool(other[row].any()):
+            return call
+    return None
 
 
 def _lost_elsewhere(s: Subject, starts: Tensor, outputs: list[int]) -> tuple[int, int] | None:

@@ -8,6 +8,7 @@ from rnncourse.auditing.checks.carried import one_step
 from rnncourse.auditing.evidence import looks_padded
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
+from rnncourse.auditing.tape import Call
 from rnncourse.auditing.views import torn_views
 from rnncourse.spec import Cell
 
@@ -35,25 +36,29 @@ def _torn(s: Subject) -> Iterator[Finding]:
         if story is None:
             return
         stories.append((cut, story))
-    torn, seen = torn_views(stories, s.T)
+    views, seen = torn_views(stories, s.T)
     if seen:
         s.made("steps torn")
     story = stories[0][1]
-    blamed = set(torn) & story.relevant([s.base.outputs[k] for k in s.numeric]) if torn else set()
+    blamed = set(views) & story.relevant([s.base.outputs[k] for k in s.numeric]) if views else set()
     if blamed:
-        call = story.base[min(blamed)]
-        shapes = f"{tuple(call.before[0].shape)} to {tuple(call.after[0].shape)}"
-        yield Finding(
-            "steps torn",
-            WRONG,
-            f"A step's values are torn apart: from {shapes} each step gets entries of several steps. To "
-            "exchange axes, use transpose; view only divides the memory differently.",
-            call.place,
-            call.module,
-            numbers={"T": float(s.T)},
-            lesson="03",
-            by=f"Torn by {call.name}",
-        )
+        yield torn(story.base[min(blamed)], s.T)
+
+
+def torn(call: Call, T: int) -> Finding:
+    """Return the finding for a view that tears steps apart."""
+    shapes = f"{tuple(call.before[0].shape)} to {tuple(call.after[0].shape)}"
+    return Finding(
+        "steps torn",
+        WRONG,
+        f"A step's values are torn apart: from {shapes} each step gets entries of several steps. To "
+        "exchange axes, use transpose; view only divides the memory differently.",
+        call.place,
+        call.module,
+        numbers={"T": float(T)},
+        lesson="03",
+        by=f"Torn by {call.name}",
+    )
 
 
 def _dropped(s: Subject) -> Iterator[Finding]:

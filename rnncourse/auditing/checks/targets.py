@@ -112,7 +112,8 @@ def run(s: Subject) -> Iterator[Finding]:
                 *KINDS,
             )
         return
-    s.made("target in input")
+    if _comparable(s, target):
+        s.made("target in input")
     ahead = ahead or 0
     if s.timed:
         yield from _alignment(s, found, ahead)
@@ -134,6 +135,10 @@ def run(s: Subject) -> Iterator[Finding]:
         meant = "" if sure else " Is this intended, as in an autoencoder?"
         shifting = ahead or (s.timed and target.value.shape[target.time or 0] != s.layouts[s.timed[0]].T)
         call = _aligned(s) if shifting else None
+        by = f"Aligned by {call.name}" if call else ""
+        if call is None and s.loss is not None:
+            call = criterion.comparing_call(s.loss[1])
+            by = f"Compared by {call.name}" if call else ""
         yield Finding(
             "target in input",
             level,
@@ -143,9 +148,22 @@ def run(s: Subject) -> Iterator[Finding]:
             step=step,
             numbers={"unlawful": size, "shift": float(steps)},
             lesson="16",
-            by=f"Aligned by {call.name}" if call else "",
+            by=by,
         )
         return
+
+
+def _comparable(s: Subject, target: Leaf) -> bool:
+    """Return whether some input has the target's shape, or a feature of that shape."""
+    goal = _rows(target)
+    for leaf in s.inputs.leaves:
+        mine = _rows(leaf) if leaf.role == "sequence" else None
+        if mine is None or goal is None or mine.shape[0] != goal.shape[0]:
+            continue
+        single = goal.dim() == 2 or goal.shape[2] == 1
+        if mine.shape[2:] == goal.shape[2:] or (leaf.floating and mine.dim() == 3 and single):
+            return True
+    return False
 
 
 def _alignment(s: Subject, found: list[tuple[int, Leaf, int]], ahead: int) -> Iterator[Finding]:

@@ -216,7 +216,8 @@ def _known_mistake(c: Comparison) -> Finding | None:
     mistake = c.mistake()
     if mistake is None:
         return None
-    more = [proof.outcome(c)] if c.task.use is prove else _right_elsewhere(c)
+    said = proof.outcome(c)
+    more = [said[:1].upper() + said[1:]] if c.task.use is prove else _right_elsewhere(c)
     return Finding("mistake", sentences(mistake.hint, *more), mistake)
 
 

@@ -23,8 +23,9 @@ def call_from_a_seed(function: Callable, arguments: dict[str, Any]) -> Any:
 def chain(carry: Callable, arguments: dict[str, Any]) -> dict[str, Tensor]:
     """Return all outputs, and how the last chunk's output depends on the first chunk and on itself.
 
-    output (B, T, H): the outputs of all chunks. before (B, T_0, I), within (B, T_n, I): the gradient of the
-    sum of the last output with respect to the first chunk and to the last one; zeros where there is none.
+    output (B, T, H): the outputs of all chunks. gradient_before (B, T_0, I), gradient_within (B, T_n, I): the
+    gradient of the sum of the last output with respect to the first chunk and to the last one; zeros where
+    there is none.
     It has no helpers: only its own code may run beside the learner's.
     """
     torch.manual_seed(0)  # for a state that is drawn
@@ -47,4 +48,4 @@ def chain(carry: Callable, arguments: dict[str, Any]) -> dict[str, Tensor]:
         for k in range(2):
             if gradients[k] is not None:
                 found[k] = gradients[k]
-    return {"output": torch.cat(outputs, dim=1), "before": found[0], "within": found[1]}
+    return {"output": torch.cat(outputs, dim=1), "gradient_before": found[0], "gradient_within": found[1]}
