@@ -36,9 +36,12 @@ def sections(notebook):
     """The sections of a lesson, each without those below it, with the minutes that it takes.
 
     180 words or 12 lines of code are a minute, and so is a question; a displayed equation is half of one.
+    A folded cell takes no time: there is nothing to read in it.
     """
     found = [Section("", 1)]
     for cell in notebook.cells:
+        if cell.metadata.get("jupyter", {}).get("source_hidden"):
+            continue
         if cell.cell_type == "code":
             found[-1].minutes += sum(bool(line.strip()) for line in cell.source.splitlines()) / 12
             continue
@@ -76,6 +79,16 @@ def links(text):
 def test_a_lesson_says_how_long_it_takes(number):
     notebook = read(LESSONS[number])
     assert stated(notebook) == tuple(counted(notebook))
+
+
+def test_lesson_00_and_the_readme_say_the_same_time():
+    notebook = read(LESSONS[0])
+    [minutes] = re.findall(r"it takes about (\d+) minutes", notebook.cells[0].source)
+    assert [int(minutes), 0] == list(counted(notebook))
+    word = {5: "five", 10: "ten", 15: "fifteen"}[int(minutes)]
+    assert f"Lesson 00 takes {word} minutes" in " ".join(
+        (ROOT / "README.md").read_text(encoding="utf-8").split()
+    )
 
 
 @pytest.mark.parametrize("number", sorted(LESSONS))

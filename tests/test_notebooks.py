@@ -160,6 +160,14 @@ def images_have_words(notebook, path):
             yield f"shows {image.get('src')} without alt text"
 
 
+def folded_cells_give_nothing_away(notebook, path):
+    """JupyterLab shows the first line of a folded cell, right under the question that it tests."""
+    for cell in code_cells(notebook):
+        hidden = cell.metadata.get("jupyter", {}).get("source_hidden")
+        if hidden and not cell.source.startswith("#"):
+            yield f"shows code of a folded cell: begin it with a comment, not {cell.source.splitlines()[0]!r}"
+
+
 GUARDS = [
     valid,
     run_from_top_to_bottom,
@@ -172,6 +180,7 @@ GUARDS = [
     headings_in_order,
     links_lead_somewhere,
     images_have_words,
+    folded_cells_give_nothing_away,
 ]
 
 
@@ -245,6 +254,7 @@ def stripped():
     return notebook
 
 
+FOLDED = new_code_cell("assert answer == 3", execution_count=2, metadata={"jupyter": {"source_hidden": True}})
 BAD = [
     (valid, invalid(), "not a valid notebook"),
     (run_from_top_to_bottom, good(code(count=3)), r"\[1, 3\]"),
@@ -256,6 +266,7 @@ BAD = [
     (no_machine_path, good(code("x", 2, shown(text_html="<p>/tmp/ipykernel_1/2.py"))), "/tmp/ipykernel"),
     (no_machine_path, good(code("x", 2, error(["lib/site-packages/torch/nn.py"]))), "site-packages"),
     (no_traceback, good(code("x", 2, error())), "no one asked for: ValueError"),
+    (folded_cells_give_nothing_away, good(FOLDED), "a comment, not 'assert"),
     (
         no_traceback,
         good(code("x", 2, error(["line 1"]), tags=["raises-exception"])),

@@ -91,14 +91,14 @@ tanh for both gates | you apply tanh to r and z, but a gate lies between 0 and 1
     r = torch.sigmoid => r = torch.tanh
     z = torch.sigmoid => z = torch.tanh
 r over the whole | r also multiplies the input's part. | tanh(ih_n => tanh(r * ih_n
-bias_hh missing | a bias is missing: bias_hh is not added. § Four biases, not three and not six
+bias_hh missing | a bias is missing: bias_hh is not added. § Merging two biases
     (h, weight_hh, bias_hh) => (h, weight_hh)
-bias_ih missing | a bias is missing: bias_ih is not added. § Four biases, not three and not six
+bias_ih missing | a bias is missing: bias_ih is not added. § Merging two biases
     (x_t, weight_ih, bias_ih) => (x_t, weight_ih)
 bias_ih twice | bias_ih is added twice and bias_hh is never added: a typo?
-    (h, weight_hh, bias_hh) => (h, weight_hh, bias_ih) § Four biases, not three and not six
+    (h, weight_hh, bias_hh) => (h, weight_hh, bias_ih) § Merging two biases
 bias_hh twice | bias_hh is added twice and bias_ih is never added: a typo?
-    (x_t, weight_ih, bias_ih) => (x_t, weight_ih, bias_hh) § Four biases, not three and not six
+    (x_t, weight_ih, bias_ih) => (x_t, weight_ih, bias_hh) § Merging two biases
 x left out | x_t is not used. | (x_t, weight_ih, bias_ih) => (0 * x_t, weight_ih, bias_ih)
 order z, r, n | your numbers are those of blocks in the order z, r, n. torch stacks them r, z, n.
     ih_r, ih_z, ih_n = => ih_z, ih_r, ih_n =
@@ -108,7 +108,7 @@ order z, r, n | your numbers are those of blocks in the order z, r, n. torch sta
 step_mistakes = Mistakes("The equations", _step_after).edits("""
 b_hn outside the reset | b_hn is added outside the product with r, but it belongs to the part that r
     multiplies.
-    r * hh_n => r * (hh_n - bias_hh.chunk(3)[2]) + bias_hh.chunk(3)[2] § Four biases, not three and not six
+    r * hh_n => r * (hh_n - bias_hh.chunk(3)[2]) + bias_hh.chunk(3)[2] § Merging two biases
 reset before the matmul | your reset gate acts before the matmul, W_hn (r * h): the published paper's GRU.
     torch's acts after it. § Where the reset gate acts
     r * hh_n => linear(r * h, weight_hh.chunk(3)[2], bias_hh.chunk(3)[2])
@@ -132,7 +132,7 @@ r outside the tanh | r multiplies the tanh, not what goes into it.
     torch.tanh(ih_n + r * hh_n) => r * torch.tanh(ih_n + hh_n)
 h left out | the gates and the candidate do not look at h.
     linear(h, weight_hh, bias_hh) => linear(0 * h, weight_hh, bias_hh)
-no bias | neither bias is added. § Four biases, not three and not six
+no bias | neither bias is added. § Merging two biases
     (x_t, weight_ih, bias_ih) => (x_t, weight_ih)
     (h, weight_hh, bias_hh) => (h, weight_hh)
 """)
@@ -181,7 +181,7 @@ r on the bias, too | r also multiplies b_hn. Here it acts only on h, before the 
     linear(r * h, W_n, b_n) => linear(r * h, W_n) + r * b_n
 reset twice | the reset gate acts twice, before the matmul and after it.
     linear(r * h, W_n, b_n) => r * linear(r * h, W_n, b_n)
-b_hn missing | b_hn is not added. § Four biases, not three and not six
+b_hn missing | b_hn is not added. § Merging two biases
     linear(r * h, W_n, b_n) => linear(r * h, W_n)
 """)
 wrong.edits(COMMON)
@@ -300,11 +300,11 @@ reshaped first | the shapes fit, but reshape keeps the numbers in row order: tha
 biases in the old order | the weights are in torch's order, the biases are not: they have three blocks, too.
     rzn(bias[0]), rzn(bias[1]) => bias[0], bias[1]
 biases exchanged | the two biases are exchanged. That would not matter for r and z, but it does for n.
-    rzn(bias[0]), rzn(bias[1]) => rzn(bias[1]), rzn(bias[0]) § Four biases, not three and not six
+    rzn(bias[0]), rzn(bias[1]) => rzn(bias[1]), rzn(bias[0]) § Merging two biases
 biases added up | you add the biases into one, and the other is zero. For n the two do different things.
     rzn(bias[0]), rzn(bias[1]) => rzn(bias[0] + bias[1]), torch.zeros_like(bias[1])
-    § Four biases, not three and not six
-one bias twice | bias_hh is the input's bias again. § Four biases, not three and not six
+    § Merging two biases
+one bias twice | bias_hh is the input's bias again. § Merging two biases
     rzn(bias[1]) => rzn(bias[0])
 z negated | the sign of z's block is changed. But in Keras z keeps, as in torch. § Which way z points
     [r, z, n] => [r, -z, n]

@@ -120,7 +120,7 @@ flag only cancels the bias | where a value is set, i and f are half open: the fl
     look: A weight as large as the bias cancels it. How large must it be to reverse its effect?
 g not saturated | c becomes ±0.76 = tanh(±1), not ±1: g is not near its bounds. | g = 20 => g = 1
 """)
-for a, f in (4, "0.98"), (5, "0.993"), (6, "0.998"):
+for a, f in (3, "0.953"), (4, "0.98"), (5, "0.993"), (6, "0.998"):
     wrong.edits(f"""
 gates of ±{a} | c leaks while nothing is set: f = σ({a}) is {f}, and i = σ(−{a}) is not 0 either.
     i = 0, 40, 0, -20 => i = 0, {2 * a}, 0, -{a}

@@ -156,7 +156,9 @@ gates = CHECKS.task(
     returns="i (B H), f (B H), g (B H), o (B H)",
     points="i 1; f 1; g 1; o 1",
     cases=_gates_cases,
-    example={"a": row(0.0, 0.0, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0)},
+    example={
+        "a": rows([0.0, 0.0, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0], [4.0, 4.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0])
+    },
 )
 
 

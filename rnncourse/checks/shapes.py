@@ -166,7 +166,7 @@ a state given batch first | A state is never batch first.
     a => 'raises'
     b => 'right'
 time first is noticed | Nothing in the shapes reveals it. | c => 'raises'
-reshape transposes | It does not. § Transpose, not view | d => 'right'
+reshape transposes | It does not. § Transpose or view | d => 'right'
 two axes raise | A layer treats them as one sequence. § Without a batch | f, g => 'raises'
 two axes are a batch | Not for a layer. § Without a batch | g => 'right'
 a cell walks along time | It does not. § A cell reads one step | h => 'right'
@@ -193,11 +193,11 @@ def _time_first_cases(numbers, T, B, I):
     return {"rows": numbers(B * T, I), "T": T}
 
 
-wrong = Mistakes("Transpose, not view", _time_first).edits("""
+wrong = Mistakes("Transpose or view", _time_first).edits("""
 batch first | you split the axis as you should, but stop there: this is batch first.
     x = x.transpose(0, 1) =>
-split by T in front | the shape is right, but the sequences are mixed. Along which axis do the stored rows run
-    first?
+split by T in front | the shape is right, but the sequences are mixed. From one stored row to the next, is it
+    the step that changes, or the sequence?
     (-1, T) => (T, -1)
     x = x.transpose(0, 1) =>
     look: Look at result[:, 0]: how many sequences do its rows come from?
@@ -255,7 +255,7 @@ def _arrange_cases(seed):
     return [case(*words.split()) for words in f"{complete}, {missing}".split(", ")]
 
 
-wrong = Mistakes("Transpose, not view", _arrange).edits("""
+wrong = Mistakes("Transpose or view", _arrange).edits("""
 unchanged | you return x as it was. § Three axes, three names | missing = => return x; missing =
 only reshaped | the shape is right, but the numbers are not: you reshape them, and no axis is exchanged.
     x.permute(order) => x.reshape([x.shape[place] for place in order])

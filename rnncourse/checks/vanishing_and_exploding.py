@@ -364,14 +364,14 @@ clipped before backward | the clipping comes before backward: there is no gradie
     optimizer.step() => loss.backward(); optimizer.step()
 zero_grad left out | the gradients are never reset: each backward adds to those of the previous batches.
     optimizer.zero_grad() =>
-    § One update is enough
+    § After one update
 zero_grad after backward | the gradients are reset right after backward: the norms are 0, and no weight moves.
-    § One update is enough
+    § After one update
     optimizer.zero_grad() =>
     loss.backward() => loss.backward(); optimizer.zero_grad()
 no step | no weight moves: the step is missing, or the gradients are reset before it.
     optimizer.step() =>
-    § One update is enough
+    § After one update
 recurrent layer only | you only clip the recurrent layer's gradients, and only they are in the norm.
     clip(parameters => clip(rnn.parameters()
 head only | you only clip the head's gradients, and only they are in the norm.
@@ -393,12 +393,12 @@ losses returned | you return the losses. Return the norms of the gradient.
 loss clipped | you cut off the loss at max_norm: above it the loss is constant and its gradient is 0.
     target) => target).clamp(max=max_norm)
 first batch only | the loop ends after the first batch. How far is the `return` indented?
-    in batches: => in batches[:1]: § One update is enough
+    in batches: => in batches[:1]: § After one update
 last norm alone | you return only the last norm. Return one for each batch.
     return norms => return norms[-1]
 loss at each step | the head reads the outputs of all steps, but the prediction is made from the last.
-    head(output[-1]) => head(output) § One update is enough
-first output | the prediction is made from the first output instead of the last. § One update is enough
+    head(output[-1]) => head(output) § After one update
+first output | the prediction is made from the first output instead of the last. § After one update
     output[-1] => output[0]
 always scaled | short gradients are made longer, up to max_norm. Clipping only shortens.
     optimizer.step() => [p.grad.mul_(max(1, max_norm / norm)) for p in parameters]; optimizer.step()
@@ -440,7 +440,7 @@ def _measure_cases(numbers, T, B, I, H):
     return {"rnn": rnn, "x": 3 * numbers(T, B, I)}
 
 
-wrong = Mistakes("One update is enough", _measure).edits("""
+wrong = Mistakes("After one update", _measure).edits("""
 reach upside down | reach is upside down: the last input's gradient divided by the first's.
     first.norm() / last.norm() => last.norm() / first.norm()
 along the batch | reach compares the first row of the batch with the last. Along which axis does time run?
@@ -460,21 +460,21 @@ first norm alone | reach is only the norm of the first input's gradient. It shou
     / last.norm() =>
 share of all | the first input's gradient is compared with that of all inputs together.
     last.norm() => dx.norm()
-only +1 | only states near 1 are counted. A unit is also saturated at -1. § Saturation lowers it
+only +1 | only states near 1 are counted. A unit is also saturated at -1. § Saturated units
     output.abs() > => output >
-the others | saturated is the share of the units that are not saturated. § Saturation lowers it
+the others | saturated is the share of the units that are not saturated. § Saturated units
     output.abs() > 0.99 => output.abs() <= 0.99
-last step only | you only count the last step's states. Count those of all steps. § Saturation lowers it
+last step only | you only count the last step's states. Count those of all steps. § Saturated units
     output.abs() => output[-1].abs()
-a count | saturated is the number of such states. Return their share. § Saturation lowers it
+a count | saturated is the number of such states. Return their share. § Saturated units
     .double().mean() => .double().sum()
 any unit | a step counts as a whole if one of its units is saturated. Return the share of all states.
-    (output.abs() > 0.99) => (output.abs() > 0.99).any(2) § Saturation lowers it
+    (output.abs() > 0.99) => (output.abs() > 0.99).any(2) § Saturated units
 mean of |h| | saturated is the mean of the absolute values. Return how many are above 0.99, as a share.
-    (output.abs() > 0.99).double() => output.abs() § Saturation lowers it
+    (output.abs() > 0.99).double() => output.abs() § Saturated units
 slope below 0.01 | you count where the slope is below 0.01, which is |h| > 0.995. The task says |h| > 0.99.
-    output.abs() > 0.99 => 1 - output**2 < 0.01 § Saturation lowers it
-percent | saturated is in percent. Return a share from 0 to 1. § Saturation lowers it
+    output.abs() > 0.99 => 1 - output**2 < 0.01 § Saturated units
+percent | saturated is in percent. Return a share from 0 to 1. § Saturated units
     .mean() => .mean() * 100
 """)
 
