@@ -1,4 +1,6 @@
-"""The checks of exercise set 23: the operator, a round of the scan, minGRU, its gradient, which ones, DDP."""
+"""The checks of exercise set 23: the operator, the scan, minGRU by scan, the gradient, which ones, DDP."""
+
+from functools import partial
 
 import torch
 
@@ -11,6 +13,7 @@ from rnncourse.checks.framework.authoring import (
     row,
     rows,
 )
+from rnncourse.checks.uses.where_next import call_and_count
 
 CHECKS = ExerciseSet("23")
 
@@ -62,22 +65,24 @@ combine = CHECKS.task(
 )
 
 
-# ---- Task 2, one_round: recursive doubling, from distance d.
-def _one_round(a, b, d):
-    more_a = a[d:] * a[:-d]
-    more_b = a[d:] * b[:-d] + b[d:]
-    return torch.cat([a[:d], more_a]), torch.cat([b[:d], more_b])
+# ---- Task 2, scan: recursive doubling over any number of steps, from h_0.
+def _scan(a, b, h_0):
+    d = 1
+    while d < len(b):
+        more_a = a[d:] * a[:-d]
+        more_b = a[d:] * b[:-d] + b[d:]
+        a, b = torch.cat([a[:d], more_a]), torch.cat([b[:d], more_b])
+        d *= 2
+    return a * h_0 + b
 
 
-@cases(1.0, "T7 B3 H2 d=2; T9 B2 H4 d=3; T6 B4 H3 d=1; T11 B5 H2 d=4")
-def _one_round_cases(numbers, T, B, H, d):
-    return {"a": torch.sigmoid(numbers(T, B, H)), "b": numbers(T, B, H), "d": d}
+@cases(1.0, "T7 B3 H2; T9 B2 H4; T8 B4 H3; T1 B5 H2; T600 B2 H3")
+def _scan_cases(numbers, T, B, H):
+    a = torch.sigmoid(4 * numbers(T, B, H))  # some near 0, some near 1
+    return {"a": a, "b": numbers(T, B, H), "h_0": numbers(B, H)}
 
 
-wrong = Mistakes("Recursive doubling", _one_round).edits("""
-always the step before | you combine with the step just before. Take the one that is d steps before.
-    more_a = a[d:] => d = 1; more_a = a[d:]
-twice as far | you combine with the step 2d before. | more_a = a[d:] => d = 2 * d; more_a = a[d:]
+scan_mistakes = wrong = Mistakes("Recursive doubling", _scan).edits("""
 exchanged steps | the later step is applied first. | a[d:] * b[:-d] + b[d:] => a[:-d] * b[d:] + b[:-d]
 the new a in b | b is computed with the combined a. Only the later step's own a comes after the earlier b.
     a[d:] * b[:-d] => more_a * b[:-d]
@@ -87,66 +92,91 @@ a stays | only b is combined; in the next round, a has to cover twice as many st
     a[d:] * a[:-d] => a[d:]
 b without a factor | you add the two b's without a factor. | a[d:] * b[:-d] => b[:-d]
 own b lost | the later step's own b is lost. | * b[:-d] + b[d:] => * b[:-d]
-the first steps missing | the first d steps are missing. They have no step d before them and stay as they
-    are.
-    torch.cat([a[:d], more_a]), torch.cat([b[:d], more_b]) => more_a, more_b
-the first steps zero | the first d steps of b are 0. They stay as they are. | [b[:d], => [0 * b[:d],
-a of the first steps is 1 | the first d steps of a are 1. They stay as they are. | [a[:d], => [a[:d] ** 0,
-the first steps at the end | the first d steps come last.
+the first steps zero | the first d steps of b become 0. They stay as they are. | [b[:d], => [0 * b[:d],
+a of the first steps is 1 | the first d steps of a become 1. They stay as they are. | [a[:d], => [a[:d] ** 0,
+the first steps at the end | in each round, the first d steps come last.
     [a[:d], more_a] => [more_a, a[:d]]
     [b[:d], more_b] => [more_b, b[:d]]
 around the end | the first d steps are combined with the last ones: `roll` wraps around the end.
     torch.cat([a[:d], more_a]), torch.cat([b[:d], more_b]) => a * a.roll(d, 0), a * b.roll(d, 0) + b
-a and b exchanged | a and b are exchanged.
-    - return torch.cat([a[:d], more_a]), torch.cat([b[:d], more_b])
-    + return torch.cat([b[:d], more_b]), torch.cat([a[:d], more_a])
+forward in time | you combine each step with the one d steps *after* it.
+    - a, b = torch.cat([a[:d], more_a]), torch.cat([b[:d], more_b])
+    + a, b = torch.cat([more_a, a[-d:]]), torch.cat([more_b, b[-d:]])
+one round only | you stop after one round: each step holds two steps only. | d *= 2 => break
+one round too few | the last round is missing. How many steps does the last step hold?
+    while d < len(b): => while 2 * d < len(b):
+rounded down | a round is missing where T is not a power of 2. How many rounds do 9 steps need?
+    while d < len(b): => while 2 * d <= len(b):
+one round for each step | d grows by 1. Then steps that a sum holds already are added to it again.
+    d *= 2 => d += 1
+three times as far | d is tripled after each round. A step holds twice as many as before: some are left out.
+    d *= 2 => d *= 3
+begins at 2 | d begins at 2: no step is combined with the one just before. | d = 1 => d = 2
+from zeros | h_0 is not used: the state begins as zeros. | a * h_0 + b => b
+h_0 without a factor | h_0 is added without a factor. | a * h_0 + b => h_0 + b
+h_0 with one step's factor | h_0 is multiplied by each step's own a. How many steps come after h_0?
+    d = 1 => d, own = 1, a
+    a * h_0 + b => own * h_0 + b
+h_0 in the first step only | h_0 reaches the first state and no later one.
+    a * h_0 + b => torch.cat([a[:1] * h_0 + b[:1], b[1:]])
+h_0 twice | h_0 is in step 1 from the beginning, and is added again at the end.
+    d = 1 => d = 1; b = torch.cat([a[:1] * h_0 + b[:1], b[1:]])
+the last state only | this is the last state. Return the states of all steps.
+    return a * h_0 + b => return (a * h_0 + b)[-1]
+the state before each step | each state is the one before its step: h_0 comes first, and the last
+    state is missing.
+    return a * h_0 + b => return torch.cat([h_0[None], (a * h_0 + b)[:-1]])
 """)
+
+ONE_AT_A_TIME = (
+    "the states are right, but the number of operations grows with T. A round works on all steps at once,"
+    " without a loop over them."
+)
+
+
+@wrong("a loop over the steps", ONE_AT_A_TIME)
+def _(a, b, h):
+    states = []
+    for a_t, b_t in zip(a, b, strict=True):
+        h = a_t * h + b_t
+        states.append(h)
+    return torch.stack(states)
 
 
 @wrong(
-    "in place, from the front",
-    "a step is combined with one that has been combined in this round already. Read the old values only.",
+    "divided by the product",
+    "you divide by the product of all factors up to a step. After many steps it is 0 in floating point.",
+    section="Two formulas that lose",
 )
-def _(a, b, d):
-    a, b = a.clone(), b.clone()
-    for t in range(d, len(a)):
-        b[t] = a[t] * b[t - d] + b[t]
-        a[t] = a[t] * a[t - d]
-    return a, b
+def _(a, b, h_0):
+    product = a.cumprod(0)
+    return product * (h_0 + (b / product).cumsum(0))
 
 
-@wrong("forward in time", "you combine each step with the one d steps *after* it.")
-def _(a, b, d):
-    return torch.cat([a[:-d] * a[d:], a[-d:]]), torch.cat([a[d:] * b[:-d] + b[d:], b[-d:]])
-
-
-one_round = CHECKS.task(
-    "one_round",
+scan = CHECKS.task(
+    "scan",
     wrong,
-    returns="a (T B H), b (T B H)",
-    points="a 1; b 2",
-    cases=_one_round_cases,
-    example={"a": rows([[2.0]], [[2.0]], [[2.0]]), "b": rows([[1.0]], [[1.0]], [[1.0]]), "d": 1},
-    agree="a round of the scan",
+    returns="h (T B H), few_operations flag",
+    points="all states 1 = h; by a scan 2 = h, few_operations",
+    cases=_scan_cases,
+    use=call_and_count,
+    example={"a": rows([[2.0]], [[2.0]], [[2.0]]), "b": rows([[1.0]], [[1.0]], [[1.0]]), "h_0": rows([5.0])},
 )
 
 
-# ---- Task 3, min_gru: by a loop or by a scan.
-def _min_gru(x, h_0, weight_z, bias_z, weight_n, bias_n):
+# ---- Task 3, min_gru: by the scan.
+def _min_gru(x, h_0, weight_z, bias_z, weight_n, bias_n, scan=_scan):
     z = torch.sigmoid(x @ weight_z.T + bias_z)
     n = x @ weight_n.T + bias_n
-    h, states = h_0, []
-    for z_t, n_t in zip(z, n, strict=True):
-        h = z_t * h + (1 - z_t) * n_t
-        states.append(h)
-    return torch.stack(states), h
+    h = scan(z, (1 - z) * n, h_0)
+    return h, h[-1]
 
 
-@cases(0.9, "T5 B3 I2 H4; T4 B2 I5 H3; T6 B4 I3 H2")
+@cases(0.9, "T5 B3 I2 H4; T4 B2 I5 H3; T6 B4 I3 H2; T1 B5 I3 H2; T600 B2 I4 H3")
 def _min_gru_cases(numbers, T, B, I, H):
     weights = {
         "weight_z": numbers(H, I),
-        "bias_z": numbers(H),
+        "bias_z": numbers(H) - 2 * (T > 100),  # the product of all z is 0 in floating point
         "weight_n": numbers(H, I),
         "bias_n": numbers(H),
     }
@@ -156,7 +186,7 @@ def _min_gru_cases(numbers, T, B, I, H):
 wrong = Mistakes("minGRU", _min_gru).edits("""
 the paper's z | z and 1 - z are exchanged: this is the paper's convention. Use torch's, in which z keeps the
     old state.
-    z_t * h + (1 - z_t) * n_t => (1 - z_t) * h + z_t * n_t
+    scan(z, (1 - z) * n, h_0) => scan(1 - z, z * n, h_0)
 a tanh | n has a tanh, as in the GRU. The minGRU has none.
     n = x @ weight_n.T + bias_n => n = torch.tanh(x @ weight_n.T + bias_n)
 no sigmoid | z has no sigmoid. | torch.sigmoid(x @ weight_z.T + bias_z) => x @ weight_z.T + bias_z
@@ -164,11 +194,11 @@ tanh for z | z goes through a tanh. A gate is a sigmoid. | torch.sigmoid => torc
 sigmoid for n | n goes through a sigmoid. It is a value, not a gate.
     n = x @ weight_n.T + bias_n => n = torch.sigmoid(x @ weight_n.T + bias_n)
 n at full weight | n is added at full weight. What is kept and what is new share the weight 1.
-    (1 - z_t) * n_t => n_t
-the state at full weight | the old state stays at full weight. | z_t * h + => h +
-from zeros | the state begins as zeros, not as h_0. | h, states = h_0, [] => h, states = 0 * h_0, []
+    (1 - z) * n => n
+the state at full weight | the old state stays at full weight. | scan(z, => scan(z ** 0,
+from zeros | the state begins as zeros, not as h_0. | n, h_0) => n, 0 * h_0)
 the state does not move on | each step reads h_0. Read the state of the step before.
-    h = z_t * h + => h = z_t * h_0 +
+    scan(z, (1 - z) * n, h_0) => z * h_0 + (1 - z) * n
 no bias in z | z is computed without its bias. | weight_z.T + bias_z => weight_z.T
 no bias in n | n is computed without its bias. | weight_n.T + bias_n => weight_n.T
 weights exchanged | z is computed with n's weights, and n with those of z.
@@ -183,24 +213,28 @@ biases exchanged | the two biases are exchanged.
     + n = x @ weight_n.T + bias_z
 the state before each step | each state is the one before its step: h_0 comes first, and the last
     state is missing.
-    - h = z_t * h + (1 - z_t) * n_t
-    - states.append(h)
-    + states.append(h)
-    + h = z_t * h + (1 - z_t) * n_t
+    return h, h[-1] => return torch.cat([h_0[None], h[:-1]]), h[-1]
 backwards | time runs backwards: you begin with the last step.
-    zip(z, n, strict=True) => zip(z.flip(0), n.flip(0), strict=True)
-h_n is the first state | h_n is the state after the first step. Return the last one.
-    torch.stack(states), h => torch.stack(states), states[0]
-h_n is h_0 | h_n is h_0. Return the state after the last step.
-    torch.stack(states), h => torch.stack(states), h_0
+    scan(z, (1 - z) * n, h_0) => scan(z.flip(0), ((1 - z) * n).flip(0), h_0)
+h_n is the first state | h_n is the state after the first step. Return the last one. | h, h[-1] => h, h[0]
+h_n is h_0 | h_n is h_0. Return the state after the last step. | h, h[-1] => h, h_0
+h_n without h_0 | h_n is the last state of a sequence that begins with zeros.
+    h, h[-1] => h, scan(z, (1 - z) * n, 0 * h_0)[-1]
 """)
+wrong.extend(
+    scan_mistakes.through(
+        lambda scan: partial(_min_gru, scan=scan),
+        but=("from zeros", "the last state only", "the state before each step"),
+    )
+)
 
 min_gru = CHECKS.task(
     "min_gru",
     wrong,
-    returns="h (T B H), h_n (B H)",
-    points="all states 2 = h; the state to carry on 1 = h_n",
+    returns="h (T B H), h_n (B H), few_operations flag",
+    points="all states 1 = h; the state to carry on 1 = h_n; by the scan 1 = h, few_operations",
     cases=_min_gru_cases,
+    use=call_and_count,
     example={
         "x": rows([[1.0]], [[0.0]]),
         "h_0": rows([4.0]),
@@ -209,7 +243,6 @@ min_gru = CHECKS.task(
         "weight_n": rows([2.0]),
         "bias_n": row(0.0),
     },
-    agree="a minGRU's states",
 )
 
 

@@ -1,21 +1,19 @@
 """Exercise set 23: the true answers against the library's scan, autograd and a joined batch; honest ways."""
 
+import pytest
 import torch
 from honest import ways
 
 from rnncourse.checks import where_next
-from rnncourse.scan import scan
 
 ORACLES = ways("""
 combine: two steps of a number, from their values at 0 and 1
     at_0 = a_2 * (a_1 * 0 + b_1) + b_2
     at_1 = a_2 * (a_1 * 1 + b_1) + b_2
     return at_1 - at_0, at_0
-one_round: step by step
-    from rnncourse.scan import combine
-    steps = list(zip(a, b, strict=True))
-    done = [combine(steps[t - d], steps[t]) if t >= d else steps[t] for t in range(len(steps))]
-    return torch.stack([one for one, _ in done]), torch.stack([other for _, other in done])
+scan: the library's
+    from rnncourse.scan import scan
+    return scan(a, b, h_0)
 min_gru: the library's scan
     from rnncourse.scan import scan
     z = torch.sigmoid(F.linear(x, weight_z, bias_z))
@@ -32,15 +30,55 @@ rank_loss: a step counts the same on each rank
 """)
 
 
-def test_rounds_until_the_end_are_a_scan():
-    for seed in range(3):
-        for case in where_next.one_round.cases(seed):
-            a, b = case.arguments["a"], case.arguments["b"]
-            expected, d = scan(a, b), 1
-            while d < len(b):
-                a, b = where_next.one_round.truth(a, b, d)
-                d *= 2
-            torch.testing.assert_close(b, expected)
+def loops(a, b, h):
+    states = []
+    for a_t, b_t in zip(a, b, strict=True):
+        h = torch.addcmul(b_t, a_t, h)  # one operation a step: a loop can't have fewer
+        states.append(h)
+    return torch.stack(states)
+
+
+def in_the_round(a, b, h_0):
+    d = 1
+    while d < len(a):
+        a, b, old_a, old_b = a.clone(), b.clone(), a, b
+        for t in range(d, len(a)):
+            a[t] = old_a[t] * old_a[t - d]
+            b[t] = old_a[t] * old_b[t - d] + old_b[t]
+        d *= 2
+    return a * h_0 + b
+
+
+def halves(a, b, h_0):
+    if len(b) == 1:
+        return a * h_0 + b
+    n = len(b) // 2
+    first = halves(a[:n], b[:n], h_0)
+    return torch.cat([first, halves(a[n:], b[n:], first[-1])])
+
+
+@pytest.mark.parametrize("slow", [loops, in_the_round, halves])
+def test_an_operation_for_each_step_is_named_and_costs_points(slow):
+    def min_gru(x, h_0, weight_z, bias_z, weight_n, bias_n):
+        z = torch.sigmoid(x @ weight_z.T + bias_z)
+        h = slow(z, (1 - z) * (x @ weight_n.T + bias_n), h_0)
+        return h, h[-1]
+
+    for check, learner, points in (where_next.scan, slow, 1), (where_next.min_gru, min_gru, 2):
+        verdict = check.verdict(learner)
+        assert (verdict.mistake, verdict.points) == ("a loop over the steps", points), str(verdict)
+
+
+def test_states_without_a_gradient_and_other_things_are_refused_in_words():
+    for returned, words in (
+        (lambda a, b, h_0: (a * h_0 + b).detach(), "no gradient flows back"),
+        (lambda a, b, h_0: None, "is a `return` missing?"),
+        (lambda a, b, h_0: {"h": b}, "it returns a dict; expected tensors."),
+        (lambda a, b, h_0: (a, b), "number of results: 2; expected 1."),
+    ):
+        verdict = where_next.scan.verdict(returned)
+        assert words in str(verdict), str(verdict)
+        assert verdict.points == 0
 
 
 def test_average_of_rank_losses_is_the_mean_of_the_joined_batch():
@@ -60,28 +98,49 @@ combine: plain
     return a_1 * a_2, b_2 + a_2 * b_1
 combine: fused
     return a_2.mul(a_1), torch.addcmul(b_2, a_2, b_1)
-one_round: copies
-    new_a, new_b = a.clone(), b.clone()
-    for t in range(d, len(a)):
-        new_a[t] = a[t] * a[t - d]
-        new_b[t] = a[t] * b[t - d] + b[t]
-    return new_a, new_b
-one_round: padded
-    one, zero = torch.ones_like(a[:d]), torch.zeros_like(b[:d])
-    return a * torch.cat([one, a[:-d]]), a * torch.cat([zero, b[:-d]]) + b
-one_round: backwards in place
-    a, b = a.clone(), b.clone()
-    for t in reversed(range(d, len(a))):
-        b[t] += a[t] * b[t - d]
-        a[t] *= a[t - d].clone()
-    return a, b
-min_gru: a list of states
-    states = [h_0]
-    for x_t in x:
-        z_t = torch.sigmoid(x_t @ weight_z.T + bias_z)
-        n_t = x_t @ weight_n.T + bias_n
-        states.append(n_t + z_t * (states[-1] - n_t))
-    return torch.stack(states[1:]), states[-1]
+scan: h_0 in the first step
+    b = torch.cat([a[:1] * h_0 + b[:1], b[1:]])
+    d = 1
+    while d < len(a):
+        one, zero = torch.ones_like(a[:d]), torch.zeros_like(b[:d])
+        b = a * torch.cat([zero, b[:-d]]) + b
+        a = a * torch.cat([one, a[:-d]])
+        d *= 2
+    return b
+scan: h_0 as a step
+    a, b = torch.cat([torch.zeros_like(a[:1]), a]), torch.cat([h_0[None], b])
+    for k in range(math.ceil(math.log2(len(a)))):
+        a, b = (
+            torch.cat([a[: 2**k], a[2**k :] * a[: -(2**k)]]),
+            torch.cat([b[: 2**k], a[2**k :] * b[: -(2**k)] + b[2**k :]]),
+        )
+    return b[1:]
+scan: in place, on all steps at once
+    d = 1
+    while d < len(a):
+        b[d:] += a[d:] * b[:-d].clone()
+        a[d:] *= a[:-d].clone()
+        d *= 2
+    return b.addcmul_(a, h_0)
+scan: in pairs
+    def pairs(a, b):
+        if len(b) == 1:
+            return b
+        n = len(b) // 2
+        a_1, b_1, a_2, b_2 = a[: 2 * n : 2], b[: 2 * n : 2], a[1::2], b[1::2]
+        even = pairs(a_2 * a_1, a_2 * b_1 + b_2)
+        h = torch.empty_like(b)
+        h[1::2] = even
+        h[:1] = b[:1]
+        h[2::2] = a[2::2] * even[: len(h[2::2])] + b[2::2]
+        return h
+    return pairs(a, torch.cat([a[:1] * h_0 + b[:1], b[1:]]))
+scan: a matrix of products
+    T = len(a)
+    log = a.log().cumsum(0)
+    later = torch.ones(T, T, dtype=torch.bool).tril()[:, :, None, None]
+    products = torch.where(later, log[:, None] - log, -torch.inf).exp()
+    return (products * b).sum(1) + log.exp() * h_0
 min_gru: recursive doubling
     a = torch.sigmoid(F.linear(x, weight_z, bias_z))
     b = (1 - a) * F.linear(x, weight_n, bias_n)
@@ -94,6 +153,16 @@ min_gru: recursive doubling
         d *= 2
     h = a * h_0 + b
     return h, h[-1]
+min_gru: h_0 in the first step
+    n = torch.addmm(bias_n, x.flatten(0, 1), weight_n.T).view(*x.shape[:2], -1)
+    z = 1 / (1 + (-F.linear(x, weight_z, bias_z)).exp())
+    b = torch.cat([z[:1] * h_0 + n[:1] - z[:1] * n[:1], (n - z * n)[1:]])
+    d = 1
+    while d < len(x):
+        b = torch.cat([b[:d], torch.addcmul(b[d:], z[d:], b[:-d])])
+        z = torch.cat([z[:d], z[d:] * z[:-d]])
+        d *= 2
+    return [b, b[-1]]
 scan_backward: from the end
     db = torch.zeros_like(dh)
     db[-1] = dh[-1]
