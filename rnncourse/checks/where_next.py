@@ -107,14 +107,14 @@ one round too few | the last round is missing. How many steps does the last step
     while d < len(b): => while 2 * d < len(b):
 rounded down | a round is missing where T is not a power of 2. How many rounds do 9 steps need?
     while d < len(b): => while 2 * d <= len(b):
-one round for each step | d grows by 1. Then steps that a sum holds already are added to it again.
+one round for each step | d grows by 1. Steps that have been combined already are combined a second time.
     d *= 2 => d += 1
-three times as far | d is tripled after each round. A step holds twice as many as before: some are left out.
+three times as far | d is tripled. After a round, a step holds only twice as many steps as before.
     d *= 2 => d *= 3
 begins at 2 | d begins at 2: no step is combined with the one just before. | d = 1 => d = 2
 from zeros | h_0 is not used: the state begins as zeros. | a * h_0 + b => b
 h_0 without a factor | h_0 is added without a factor. | a * h_0 + b => h_0 + b
-h_0 with one step's factor | h_0 is multiplied by each step's own a. How many steps come after h_0?
+h_0 with one step's factor | h_0 is multiplied by a step's own a only. How many steps does h_0 pass through?
     d = 1 => d, own = 1, a
     a * h_0 + b => own * h_0 + b
 h_0 in the first step only | h_0 reaches the first state and no later one.
