@@ -57,6 +57,7 @@ def run(s: Subject) -> Iterator[Finding]:
     missing = _unread_by_loss(s, run_, missing, learning)
     zero = [name for name, gradient in found.items() if gradient is not None and not bool(gradient.any())]
     yield from _missing(s, run_, missing, learning)
+    yield from _unused_by_loss(s, run_, [name for name, g in found.items() if g is not None], learning)
     yield from _zero(s, zero, found)
 
 
@@ -87,6 +88,34 @@ def _unread_by_loss(s: Subject, run_: Any, missing: list[str], learning: Mapping
     except Exception:  # the loss refuses these outputs, or has no gradient
         return missing
     return [name for name, gradient in zip(missing, found, strict=True) if gradient is None]
+
+
+def _unused_by_loss(
+    s: Subject, run_: Any, reached: list[str], learning: Mapping[str, Tensor]
+) -> Iterator[Finding]:
+    """Ask about parameters that the outputs depend on, but to which the loss sends no gradient at all."""
+    if s.loss is None or s.probe.loss is None or not reached:
+        return
+    try:
+        loss, _ = s.probe.loss_of(run_.returned, criterion.target_of(s))
+        gradients = s.probe.gradients(loss, [learning[name] for name in reached], keep=True)
+    except Exception:  # the loss refuses these outputs, or has no gradient
+        return
+    names = [name for name, gradient in zip(reached, gradients, strict=True) if gradient is None]
+    if not names or len(names) == len(reached):
+        return
+    them = "parameter reaches" if len(names) == 1 else "parameters reach"
+    get = "gets" if len(names) == 1 else "get"
+    yield Finding(
+        "parameter without gradient",
+        QUESTION,
+        f"{len(names)} {them} the outputs, but {get} no gradient from the loss: {', '.join(names[:3])}"
+        + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        + ". Does the loss detach or leave out an output that should train?",
+        module=names[0].rpartition(".")[0],
+        numbers={"count": float(len(names))},
+        lesson="15",
+    )
 
 
 # ---- not registered
