@@ -207,6 +207,12 @@ class Subject:
 
         return where
 
+    def padded(self) -> Where:
+        """Select the padded steps of all inputs with the main input's lengths."""
+        assert self.real is not None
+        everywhere = self.steps(~self.real)
+        return lambda leaf: everywhere(leaf) if leaf.lengths is None else None
+
     def matrix(self, k: int) -> Tensor:
         """Return how much row i of output k depends on row j of the inputs: (B, B)."""
         return torch.stack([self.effect(run, k).amax(1) for run in self.row_runs], dim=1)

@@ -5,6 +5,7 @@ import torch
 from composed import Model
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils.rnn import pack_padded_sequence
 
 import rnncourse
 
@@ -28,7 +29,9 @@ def test_a_loop_over_zipped_steps_follows_its_main_input(sound):
     starts = torch.zeros(B, T)
     starts[:, 0] = starts[1, 3] = starts[2, 5] = 1
     model = Model(forward, cell=nn.GRUCell(I + 2, H))
-    report = rnncourse.audit(model, torch.randn(B, T, I), torch.randn(B, T, 2), starts, starts=starts, batch=0)
+    report = rnncourse.audit(
+        model, torch.randn(B, T, I), torch.randn(B, T, 2), starts, starts=starts, batch=0
+    )
     assert not any("episode starts" in gap for gap in report.not_checked), str(report)
     assert kinds(report) == ([] if sound else ["starts ignored"]), str(report)
 
@@ -71,3 +74,75 @@ class TestLoss:
             options = {} if loss is None else {"loss": loss, "target": y}
             report = rnncourse.audit(Model(forward, **layers), torch.randn(B, T, I), batch=0, **options)
             assert kinds(report, "?").count("parameter without gradient") == count, str(report)
+
+
+class TestTwoPaddedInputs:
+    @staticmethod
+    def report(swapped, as_list=False, floats=False, packed=True):
+        def forward(self, one, n, two, m):
+            def read(tokens, lengths):
+                x, lengths = tokens if floats else self.embed(tokens), torch.as_tensor(lengths)
+                if packed:
+                    return self.gru(pack_padded_sequence(x, lengths, True, enforce_sorted=False))[1][0]
+                real = (torch.arange(x.shape[1]) < lengths[:, None])[..., None]
+                return (self.gru(x)[0] * real).sum(1) / real.sum(1)
+
+            if swapped:
+                n, m = m, n
+            return self.head(torch.cat([read(one, n), read(two, m)], 1))
+
+        n, m = torch.tensor([8, 5, 6, 3, 7, 8]), torch.tensor([4, 8, 5, 6, 3, 7])
+        layers = {} if floats else {"embed": nn.Embedding(V, I)}
+        layers |= {"gru": nn.GRU(I, H, batch_first=True), "head": nn.Linear(2 * H, 2)}
+
+        def padded(lengths):
+            real = torch.arange(T) < lengths[:, None]
+            return torch.randn(6, T, I) * real[..., None] if floats else torch.randint(1, V, (6, T)) * real
+
+        m_given = m.tolist() if as_list else m
+        return rnncourse.audit(Model(forward, **layers), padded(n), n, padded(m), m_given, lengths=n)
+
+    @pytest.mark.parametrize("as_list", [False, True])
+    @pytest.mark.parametrize("floats", [False, True])
+    @pytest.mark.parametrize("packed", [False, True])
+    def test_each_is_padded_to_its_own_lengths(self, as_list, floats, packed):
+        report = self.report(False, as_list, floats, packed)
+        assert not kinds(report) + kinds(report, "?"), str(report)
+        assert "padding read" in report.checked
+
+    def test_lengths_of_the_other(self):
+        report = self.report(True, packed=False)
+        assert "padding read" in kinds(report), str(report)
+
+
+class TestPlaces:
+    def test_a_parameter_is_set_in_the_users_own_file(self):
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.project = nn.Sequential(nn.Linear(I, I), nn.Tanh())
+                self.gru = nn.GRU(I, H, batch_first=True)
+
+            def forward(self, x):
+                with torch.no_grad():
+                    x = self.project(x)
+                return self.gru(x)[0]
+
+        report = rnncourse.audit(Net(), torch.randn(B, T, I), batch=0)
+        found = [f for f in report if f.kind == "parameter without gradient"]
+        assert [f.where.file for f in found] == [__file__], str(report)
+
+    def test_a_parameter_computed_from_another_is_named(self):
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.gru = nn.GRU(I, H, batch_first=True)
+                self.decay = nn.Parameter(torch.ones(2)).repeat(H // 2)
+
+            def forward(self, x):
+                return self.gru(x)[0] * self.decay
+
+        report = rnncourse.audit(nn.Sequential(Net()), torch.randn(B, T, I), batch=0)
+        assert kinds(report) == ["unregistered"], str(report)
+        assert "0.decay" in report.wrong[0].text
+        assert "nn.Parameter(torch.ones(2)).repeat" in report.wrong[0].where.code

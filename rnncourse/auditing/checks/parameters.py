@@ -180,18 +180,36 @@ def _foreign(s: Subject, total: Tensor, parameters: Mapping[str, Tensor]) -> Ite
             call = next(
                 (c for c in s.base.tape.calls if any(_is_loose(a, leaf, known) for a in c.args)), None
             )
+            path = _attribute_from(s, leaf)
+            place, by = (call.place, f"Used by {call.name}") if call else (None, "")
+            if path is not None:
+                place, by = place_of(s, path) or place, "It is set"
             yield Finding(
                 "unregistered",
                 WRONG,
                 f"A tensor {tuple(leaf.shape)} has a gradient but is not a parameter of the model, so no "
-                "optimizer trains it. Is it created in each call, or stored outside the model?",
-                call.place if call else None,
-                call.module if call else "",
+                "optimizer trains it. "
+                + (
+                    f"{path} is computed from it: make {path} itself the nn.Parameter."
+                    if path is not None
+                    else "Is it created in each call, or stored outside the model?"
+                ),
+                place,
+                call.module if call else "" if path is None else path.rpartition(".")[0],
                 lesson="15",
-                by=f"Used by {call.name}" if call else "",
+                by=by,
             )
             return
         waiting += [parent for parent, _ in node.next_functions]
+
+
+def _attribute_from(s: Subject, leaf: Tensor) -> str | None:
+    """Return the attribute that was computed from this leaf before any call, as by nn.Parameter(…).repeat."""
+    for name, module in s.probe.modules.items():
+        for key, value in vars(module).items():
+            if isinstance(value, Tensor) and not value.is_leaf and id(leaf) in leaves_of(value):
+                return f"{name}.{key}".lstrip(".")
+    return None
 
 
 def _is_loose(arg: Tensor, leaf: Tensor, known: set[int]) -> bool:
