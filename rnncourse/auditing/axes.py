@@ -88,7 +88,10 @@ def settle(
     if goal is not None:
         goal = replace(goal, pad=_padding(goal, known))
     settled = [_answers(leaf, goal) for leaf in settled]
-    settled = [replace(leaf, pad=_padding(leaf, known)) for leaf in settled]
+    settled = _with_own_lengths(settled, main.value, known)
+    settled = [
+        replace(leaf, pad=_padding(leaf, known if leaf.lengths is None else leaf.lengths)) for leaf in settled
+    ]
     begins = None if starts is None else _settled_starts(starts, B, T, batch < time)
     inputs = Inputs(tuple(args), kwargs, tuple(settled), goal, known, begins, B, tuple(range(B)))
     return Settled(inputs, confirmed, time_told, told, tuple(notes))
@@ -172,6 +175,43 @@ def _answers(leaf: Leaf, goal: Leaf | None) -> Leaf:
     same = G == T and bool((mine == theirs).all())
     ahead = 2 < G in (T - 1, T) and bool((mine[:, 1:] == theirs[:, : T - 1]).all())
     return replace(leaf, role="sequence") if same or ahead else leaf
+
+
+def _with_own_lengths(leaves: list[Leaf], main: Tensor, known: Tensor | None) -> list[Leaf]:
+    """Find inputs that are padded to lengths of their own, which another argument holds."""
+    T = next(leaf.T for leaf in leaves if leaf.value is main)
+    result = list(leaves)
+    for at, holder in enumerate(leaves if known is not None else ()):
+        numbers = holder.value
+        if isinstance(numbers, Tensor):
+            if holder.role != "row" or numbers.dim() != 1 or numbers.is_floating_point():
+                continue
+        elif holder.role != "lengths":
+            continue
+        own = torch.as_tensor(numbers).detach().cpu().long()
+        if known is None or own.equal(known):
+            continue
+        for k, leaf in enumerate(leaves):
+            same = leaf.role == "sequence" and not leaf.packed and leaf.T == T
+            if same and leaf.value is not main and result[k].lengths is None and _fits(leaf, own):
+                result[k] = replace(leaf, lengths=own)
+                result[at] = holder if isinstance(numbers, Tensor) else replace(holder, role="list")
+                break
+    return result
+
+
+def _fits(leaf: Leaf, lengths: Tensor) -> bool:
+    """Return whether each row is padded with one value after its length, and not before."""
+    assert leaf.batch is not None
+    assert leaf.time is not None
+    rows = leaf.value.detach().cpu().movedim((leaf.batch, leaf.time), (0, 1))
+    rows = rows.reshape(len(lengths), leaf.T, -1)
+    real = torch.arange(leaf.T) < lengths[:, None]
+    if bool(real.all()) or int(lengths.min()) < 1 or int(lengths.max()) > leaf.T:
+        return False
+    pad = rows[~real].flatten()[0]
+    last = rows[torch.arange(len(rows)), lengths - 1]
+    return bool((rows[~real] == pad).all()) and bool((last != pad).any(1).all())
 
 
 def _settled_target(target: Any, batch: int, time: int, B: int, T: int) -> Leaf | None:

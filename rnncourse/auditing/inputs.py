@@ -18,6 +18,7 @@ class Leaf:
 
     role: "sequence" (batch and time axes; gets disturbed), "flags" (the same axes, but only 0 and 1: a mask,
     episode starts), "lengths", "row" (a batch axis, no time axis), "square" (T, T), "list" or "other".
+    lengths: (B,), if the leaf is padded to other lengths than the main one, which another argument holds.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Leaf:
     packed: bool = False
     sorted: bool = True
     pad: float = 0.0
+    lengths: Tensor | None = None
 
     @property
     def T(self) -> int:
@@ -86,7 +88,9 @@ class Inputs:
             if leaf.batch is None:
                 return leaf
             if isinstance(leaf.value, Tensor):
-                return replace(leaf, value=leaf.value.index_select(leaf.batch, index.to(leaf.value.device)))
+                value = leaf.value.index_select(leaf.batch, index.to(leaf.value.device))
+                own = None if leaf.lengths is None else leaf.lengths[index]
+                return replace(leaf, value=value, lengths=own)
             return replace(leaf, value=type(leaf.value)(leaf.value[k] for k in chosen))
 
         ids = [self.ids[row] for row in chosen]
@@ -97,7 +101,8 @@ class Inputs:
     def shorter(self, by: int, all_inputs: bool = True) -> "Inputs":
         """Return the inputs without the last `by` steps; the lengths are cut with them.
 
-        all_inputs: also cut inputs whose number of steps differs from the main one's.
+        all_inputs: also cut inputs whose number of steps differs from the main one's; if not, inputs with
+        lengths of their own lose only their padding.
         """
 
         def cut(leaf: Leaf) -> Leaf:
@@ -110,6 +115,8 @@ class Inputs:
                 return replace(leaf, value=leaf.value[: self.T - by, : self.T - by])
             if leaf.time is None or by >= leaf.T or not (all_inputs or leaf.T == self.T):
                 return leaf
+            if leaf.lengths is not None and not all_inputs:
+                return leaf.shorter(leaf.T - max(1, int(leaf.lengths.max())))
             return leaf.shorter(by)
 
         lengths = None if self.lengths is None else self.lengths.clamp(max=self.T - by)

@@ -2,13 +2,21 @@
 
 import inspect
 import re
+from pathlib import Path
+
+import torch
 
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Place
 
+TORCH = str(Path(torch.__file__).parent)
+
 
 def place_of(s: Subject, name: str) -> Place | None:
-    """Return the line `self.name = …` in the source of the module's class, if the source is available."""
+    """Return the line `self.name = …` in the source of the module's class, if the source is available.
+
+    What torch's own module sets, such as a Linear's weight, the user sets where that module is made.
+    """
     path = re.sub(r"\[.*", "", name)
     owner, _, attribute = path.rpartition(".")
     module = s.probe.modules.get(owner)
@@ -26,6 +34,8 @@ def place_of(s: Subject, name: str) -> Place | None:
             continue
     else:
         return None
+    if file.startswith(TORCH):
+        return place_of(s, owner)
     own = re.escape(attribute)
     sets = re.compile(rf"self\.{own}\b[^=\n]*=(?!=)|self\.{own}\.append|register_\w+\(\s*[\"']{own}[\"']")
     found = [(start + k, line.strip()) for k, line in enumerate(lines) if sets.search(line)]

@@ -126,14 +126,15 @@ class Subject:
         """For each output with a time axis, the number of the leaf that it follows step by step.
 
         If several inputs have that many steps, each is shortened separately: a decoder's output follows the
-        decoder's input.
+        decoder's input. If the main input alone shortens an output with as many steps, it owns it, whatever
+        else does: zip stops at the shortest of its inputs.
         """
         rivals = [
             number
             for number, leaf in enumerate(self.inputs.leaves)
             if leaf.role == "sequence" and number != self.main_number
         ]
-        found = dict.fromkeys(self.timed, self.main_number)
+        found, followed = dict.fromkeys(self.timed, self.main_number), set[int]()
         for number in (self.main_number, *rivals) if rivals and self.T > 1 else ():
             leaf = self.inputs.leaves[number]
             if leaf.T < 2:
@@ -143,9 +144,18 @@ class Subject:
                 outputs = self.probe.run(inputs=changed).outputs
             except Exception:  # inputs that can only be shortened together
                 continue
+            if len(outputs) != len(self.base.outputs):
+                continue
             for k in self.timed:
-                if len(outputs) == len(self.base.outputs) and outputs[k].shape != self.base.outputs[k].shape:
-                    found[k] = number
+                now, before = outputs[k].shape, self.base.outputs[k].shape
+                if now == before or k in followed:
+                    continue
+                found[k] = number
+                layout = self.layouts[k]
+                axis = layout.time if layout.joined is None else layout.joined
+                along = axis is not None and len(now) == len(before) and now[axis] != before[axis]
+                if number == self.main_number and along and layout.T == self.T:
+                    followed.add(k)
         return found
 
     @cached_property
@@ -196,6 +206,12 @@ class Subject:
             return mask if leaf.time is not None and mask.shape[1] == leaf.T else None
 
         return where
+
+    def padded(self) -> Where:
+        """Select the padded steps of all inputs with the main input's lengths."""
+        assert self.real is not None
+        everywhere = self.steps(~self.real)
+        return lambda leaf: everywhere(leaf) if leaf.lengths is None else None
 
     def matrix(self, k: int) -> Tensor:
         """Return how much row i of output k depends on row j of the inputs: (B, B)."""

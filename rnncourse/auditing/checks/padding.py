@@ -23,7 +23,7 @@ def run(s: Subject) -> Iterator[Finding]:
     if bool(real.all()) or not s.numeric:
         s.skip("padding (no row is shorter than the batch)", *KINDS)
         return
-    other = None if s.inputs.main.packed else _disturbed(s, real)
+    other = None if s.inputs.main.packed else _disturbed(s)
     by_value = None if other is None else _worst(s, other, real, s.base)
     by_chance = s.has("random in eval", "dropout in eval")  # other shapes draw different random numbers
     alone = None if by_chance else _alone(s)
@@ -113,9 +113,9 @@ def _unread_lengths(s: Subject) -> str:
 Effect = tuple[float, int, int, float]  # the largest effect, its row and step, the tolerance
 
 
-def _disturbed(s: Subject, real: Tensor) -> Run | None:
+def _disturbed(s: Subject) -> Run | None:
     try:
-        return s.disturb(s.steps(~real))
+        return s.disturb(s.padded())
     except Exception:  # the model refuses such values
         return None
 
@@ -258,7 +258,7 @@ def _makes_a_mask(s: Subject, run: Run | None) -> bool:
     """Return whether a mask is computed from the inputs' values, as in `x.abs().sum(-1) != 0`."""
     if run is None:
         return False
-    story = s.story(s.disturb(s.steps(~s.real), record=True)) if s.real is not None else None
+    story = s.story(s.disturb(s.padded(), record=True)) if s.real is not None else None
     if story is None:
         return True
     for i, call in enumerate(story.base):
@@ -270,7 +270,7 @@ def _makes_a_mask(s: Subject, run: Run | None) -> bool:
 
 def _first(s: Subject, run: Run, real: Tensor) -> Call | None:
     """Return the first call whose result, at real steps or without a time axis, depends on padded steps."""
-    story = s.story(s.disturb(s.steps(~real), record=True))
+    story = s.story(s.disturb(s.padded(), record=True))
     if story is None:
         return None
     sizes = (real.shape[0], real.shape[1])

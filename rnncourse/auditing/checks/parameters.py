@@ -57,6 +57,7 @@ def run(s: Subject) -> Iterator[Finding]:
     missing = _unread_by_loss(s, run_, missing, learning)
     zero = [name for name, gradient in found.items() if gradient is not None and not bool(gradient.any())]
     yield from _missing(s, run_, missing, learning)
+    yield from _unused_by_loss(s, run_, [name for name, g in found.items() if g is not None], learning)
     yield from _zero(s, zero, found)
 
 
@@ -87,6 +88,34 @@ def _unread_by_loss(s: Subject, run_: Any, missing: list[str], learning: Mapping
     except Exception:  # the loss refuses these outputs, or has no gradient
         return missing
     return [name for name, gradient in zip(missing, found, strict=True) if gradient is None]
+
+
+def _unused_by_loss(
+    s: Subject, run_: Any, reached: list[str], learning: Mapping[str, Tensor]
+) -> Iterator[Finding]:
+    """Ask about parameters that the outputs depend on, but to which the loss sends no gradient at all."""
+    if s.loss is None or s.probe.loss is None or not reached:
+        return
+    try:
+        loss, _ = s.probe.loss_of(run_.returned, criterion.target_of(s))
+        gradients = s.probe.gradients(loss, [learning[name] for name in reached], keep=True)
+    except Exception:  # the loss refuses these outputs, or has no gradient
+        return
+    names = [name for name, gradient in zip(reached, gradients, strict=True) if gradient is None]
+    if not names or len(names) == len(reached):
+        return
+    them = "parameter reaches" if len(names) == 1 else "parameters reach"
+    get = "gets" if len(names) == 1 else "get"
+    yield Finding(
+        "parameter without gradient",
+        QUESTION,
+        f"{len(names)} {them} the outputs, but {get} no gradient from the loss: {', '.join(names[:3])}"
+        + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        + ". Does the loss detach or leave out an output that should train?",
+        module=names[0].rpartition(".")[0],
+        numbers={"count": float(len(names))},
+        lesson="15",
+    )
 
 
 # ---- not registered
@@ -151,18 +180,36 @@ def _foreign(s: Subject, total: Tensor, parameters: Mapping[str, Tensor]) -> Ite
             call = next(
                 (c for c in s.base.tape.calls if any(_is_loose(a, leaf, known) for a in c.args)), None
             )
+            path = _attribute_from(s, leaf)
+            place, by = (call.place, f"Used by {call.name}") if call else (None, "")
+            if path is not None:
+                place, by = place_of(s, path) or place, "It is set"
             yield Finding(
                 "unregistered",
                 WRONG,
                 f"A tensor {tuple(leaf.shape)} has a gradient but is not a parameter of the model, so no "
-                "optimizer trains it. Is it created in each call, or stored outside the model?",
-                call.place if call else None,
-                call.module if call else "",
+                "optimizer trains it. "
+                + (
+                    f"{path} is computed from it: make {path} itself the nn.Parameter."
+                    if path is not None
+                    else "Is it created in each call, or stored outside the model?"
+                ),
+                place,
+                call.module if call else "" if path is None else path.rpartition(".")[0],
                 lesson="15",
-                by=f"Used by {call.name}" if call else "",
+                by=by,
             )
             return
         waiting += [parent for parent, _ in node.next_functions]
+
+
+def _attribute_from(s: Subject, leaf: Tensor) -> str | None:
+    """Return the attribute that was computed from this leaf before any call, as by nn.Parameter(…).repeat."""
+    for name, module in s.probe.modules.items():
+        for key, value in vars(module).items():
+            if isinstance(value, Tensor) and not value.is_leaf and id(leaf) in leaves_of(value):
+                return f"{name}.{key}".lstrip(".")
+    return None
 
 
 def _is_loose(arg: Tensor, leaf: Tensor, known: set[int]) -> bool:
