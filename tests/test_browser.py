@@ -213,7 +213,8 @@ def run_all(page):
         pytest.fail("\n".join(errors.all_inner_texts()))
     page.wait_for_function("[...document.images].every(image => image.complete)", polling=200)
     cells = page.locator(".jp-CodeCell").evaluate_all(f"cells => cells.map({CELL})")
-    assert [cell["number"] for cell in cells] == [f"[{n}]:" for n, _ in enumerate(cells, start=1)]
+    for n, cell in enumerate(cells, start=1):
+        assert cell["number"] in (f"[{n}]:", "")  # a folded cell shows no number, one that did not run "[ ]:"
     return cells
 
 

@@ -146,7 +146,7 @@ def _(a, b, h):
 @wrong(
     "divided by the product",
     "you divide by the product of all factors up to a step. After many steps it is 0 in floating point.",
-    section="Two formulas that lose",
+    section="How fast?",
 )
 def _(a, b, h_0):
     product = a.cumprod(0)
