@@ -126,7 +126,7 @@ def test_the_truth_is_right_and_names_are_unique(check, seeds):
 
 
 @pytest.mark.parametrize("check", CHECKS)
-def test_cases_leave_no_mistake_a_hiding_place(check):
+def test_cases_are_seeded_and_varied(check):
     """The same for one seed, other numbers for another; sizes all different, but for few."""
     assert numbers(check.cases(1)) == numbers(check.cases(1))
     if check.use.wants == "a value":
