@@ -276,7 +276,7 @@ clipped by value | each number of the gradient is clipped. Clip the norm of all 
     clip_grad_norm_ => clip_grad_value_
 only the GRU clipped | only the GRU's gradients are clipped.
     clip_grad_norm_(parameters => clip_grad_norm_(gru.parameters()
-no update | the weights are as they were: there is no update. | optimizer.step() =>
+no update | the weights have not changed: you never update them. | optimizer.step() =>
 one update | the weights change once, after the last batch. Make an update after each batch.
     - optimizer.step()
     - state = state.detach()

@@ -345,7 +345,7 @@ loss over the padding | steps with the target -100 count as if their tag were 0.
     .transpose(1, 2), y) => .transpose(1, 2), y.clamp(min=0))
 summed | the loss is a sum over the steps; take their mean. § A loss that ignores the padding
     .transpose(1, 2), y) => .transpose(1, 2), y, reduction="sum")
-no update | the weights are as they were: there is no update. | optimizer.step() =>
+no update | the weights have not changed: you never update them. | optimizer.step() =>
 one update | the weights change once, after the last batch. Make an update after each batch.
     - optimizer.step()
     - losses.append(loss.item())
