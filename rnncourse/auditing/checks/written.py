@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from rnncourse.auditing.probe import Run
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Call
@@ -16,13 +17,14 @@ DATA = ("sequence", "flags", "lengths")  # another argument may be a cache, mean
 
 def run(s: Subject) -> Iterator[Finding]:
     s.made("input changed")
-    for leaf, now in zip(s.inputs.leaves, s.base.given, strict=True):
-        if isinstance(now, Tensor) and isinstance(leaf.value, Tensor) and not leaf.packed:
-            if _same(now, leaf.value):
-                continue
-            level = WRONG if leaf.role in DATA else QUESTION
-            yield _finding("The model", leaf.name, level, _writer(s.base.tape.calls, now))
-            return
+    for who, run in (("The model", s.base), ("In train mode, the model", _trained(s))):
+        for leaf, now in zip(s.inputs.leaves, run.given if run else (), strict=False):
+            if isinstance(now, Tensor) and isinstance(leaf.value, Tensor) and not leaf.packed:
+                if _same(now, leaf.value):
+                    continue
+                level = WRONG if leaf.role in DATA else QUESTION
+                yield _finding(who, leaf.name, level, _writer(run.tape.calls, now))
+                return
     if s.loss is None or s.inputs.target is None:
         return
     before = tensors_in(s.inputs.target.value)
@@ -30,6 +32,14 @@ def run(s: Subject) -> Iterator[Finding]:
         if not _same(now, old):
             yield _finding("The loss", "the target", WRONG, _writer(s.loss[1].calls, now))
             return
+
+
+def _trained(s: Subject) -> Run | None:
+    """Return a run in train mode, if the model can make one with so few rows."""
+    try:
+        return s.probe.run(train=True, record=True)
+    except Exception:  # for example batch normalization of a single row
+        return None
 
 
 def _finding(who: str, what: str, level: str, call: Call | None) -> Finding:
