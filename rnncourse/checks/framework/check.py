@@ -60,7 +60,7 @@ class Check(Task):
     def example(self, learner: Any) -> None:
         """Show one small case: the arguments, the results wanted, and what the learner's function gives."""
         if self.example_case is None:
-            print("No example here: it would give the answer away.")
+            print("This task has no example: it would give the answer away.")
             return
         answer, wanted = (
             self.evaluate(function, [self.example_case])[0] for function in (learner, self.truth)
