@@ -58,8 +58,9 @@ def forgets_return(*arguments):
     right_step(*arguments)
 
 
-def cut_across(x_t, h, c, weight_ih, weight_hh, bias_ih, bias_hh):
-    i, f, g = x_t.chunk(7)
+def cut_across(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
+    first, second = x_t.chunk(7)
+    return second, first
 
 
 def wrong_side(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):

@@ -1,4 +1,4 @@
-"""Axes exchanged by a reshape, cells of one's own, modules with two names, arguments that training changes."""
+"""Axes exchanged by a reshape, own cells, modules with two names, arguments that training changes."""
 
 import pytest
 import torch
@@ -122,7 +122,9 @@ class TestACell:
             return nodes
 
         layers = {"message": nn.Linear(H, H), "cell": nn.GRUCell(H, H)}
-        report = rnncourse.audit(Model(forward, **layers), torch.randn(B, T, H), batch=0, time=1, causal=False)
+        report = rnncourse.audit(
+            Model(forward, **layers), torch.randn(B, T, H), batch=0, time=1, causal=False
+        )
         assert [kind for kind, _ in questions(report)] == found
 
 
@@ -137,7 +139,8 @@ class TestAModule:
             return self.online(x), self.target(x)
 
     def test_with_a_second_name_is_a_question(self):
-        [(kind, line)] = questions(rnncourse.audit(self.Two(lambda online: online), x(), batch=0, expect=("state dropped",)))
+        model = self.Two(lambda online: online)
+        [(kind, line)] = questions(rnncourse.audit(model, x(), batch=0, expect=("state dropped",)))
         assert (kind, line) == ("module repeated", "self.target = make(self.online)")
 
     def test_and_a_second_module_is_none(self):

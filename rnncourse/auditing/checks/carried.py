@@ -100,7 +100,7 @@ def _fed_to_input(calls: list[RecurrentCall]) -> bool:
 
 
 def _own(call: RecurrentCall) -> bool:
-    """Return whether the user wrote this cell: what it gets each time may be a context, unless it is zeros."""
+    """Return whether the user wrote this cell. What it gets in each call may be a context, if not zeros."""
     return not isinstance(call.module, Recurrent)
 
 

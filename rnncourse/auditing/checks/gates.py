@@ -84,9 +84,9 @@ def _dead(s: Subject) -> Iterator[Finding]:
     """Find ReLUs most of whose units are never active; a line in a loop is judged by all of its calls."""
     lines: dict[tuple[object, str], list[Call]] = {}
     for call in s.base.tape.calls:
-        if call.name in ("relu", "relu_") and call.after and call.after[0].dim() > 1:
-            if call.after[0].shape[-1] >= 4:
-                lines.setdefault((call.place, call.module), []).append(call)
+        relu = call.name in ("relu", "relu_") and call.after
+        if relu and call.after[0].dim() > 1 and call.after[0].shape[-1] >= 4:
+            lines.setdefault((call.place, call.module), []).append(call)
     for calls in lines.values():
         values = [call.after[0] for call in calls]
         if len({value.dim() for value in values}) > 1:

@@ -43,7 +43,7 @@ def _torn(s: Subject) -> Iterator[Finding]:
 
 
 def exchanged(before: Sequence[int], after: Sequence[int]) -> bool:
-    """Return whether some axes come out in another order, (…, a, b, …) as (…, b, a, …)."""
+    """Return whether sizes that are neighbors come out in the reverse order: (…, a, b, …), (…, b, a, …)."""
     while before and after:
         i = j = 1
         while prod(before[:i]) != prod(after[:j]) or prod(before[:i]) == 1:
@@ -93,8 +93,8 @@ def _fixed(s: Subject) -> Iterator[Finding]:
         yield Finding(
             "batch size fixed",
             QUESTION,
-            f"With {s.B} rows the model runs, with {s.B - 1} it raises: {reason.rstrip('.')}. Another axis is "
-            f"{s.B} long, too: do the rows meet it here, so that each row's number goes to an entry of "
+            f"With {s.B} rows the model runs, with {s.B - 1} it raises: {reason.rstrip('.')}. Another axis "
+            f"is {s.B} long, too: do the rows meet it here, so that each row's number goes to an entry of "
             "another axis?",
             place,
             lesson="03",

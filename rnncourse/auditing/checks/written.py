@@ -17,8 +17,8 @@ DATA = ("sequence", "flags", "lengths")  # another argument may be a cache, mean
 
 def run(s: Subject) -> Iterator[Finding]:
     s.made("input changed")
-    for who, run in (("The model", s.base), ("In train mode, the model", _trained(s))):
-        for leaf, now in zip(s.inputs.leaves, run.given if run else (), strict=False):
+    for who, run in _runs(s):
+        for leaf, now in zip(s.inputs.leaves, run.given, strict=True):
             if isinstance(now, Tensor) and isinstance(leaf.value, Tensor) and not leaf.packed:
                 if _same(now, leaf.value):
                     continue
@@ -34,12 +34,13 @@ def run(s: Subject) -> Iterator[Finding]:
             return
 
 
-def _trained(s: Subject) -> Run | None:
-    """Return a run in train mode, if the model can make one with so few rows."""
+def _runs(s: Subject) -> Iterator[tuple[str, Run]]:
+    yield "The model", s.base
     try:
-        return s.probe.run(train=True, record=True)
+        trained = s.probe.run(train=True, record=True)
     except Exception:  # for example batch normalization of a single row
-        return None
+        return
+    yield "In train mode, the model", trained
 
 
 def _finding(who: str, what: str, level: str, call: Call | None) -> Finding:
