@@ -17,13 +17,13 @@ DATA = ("sequence", "flags", "lengths")  # another argument may be a cache, mean
 
 def run(s: Subject) -> Iterator[Finding]:
     s.made("input changed")
-    for who, run in _runs(s):
+    for actor, run in _runs(s):
         for leaf, now in zip(s.inputs.leaves, run.given, strict=True):
             if isinstance(now, Tensor) and isinstance(leaf.value, Tensor) and not leaf.packed:
                 if _same(now, leaf.value):
                     continue
                 level = WRONG if leaf.role in DATA else QUESTION
-                yield _finding(who, leaf.name, level, _writer(run.tape.calls, now))
+                yield _finding(actor, leaf.name, level, _writer(run.tape.calls, now))
                 return
     if s.loss is None or s.inputs.target is None:
         return
