@@ -61,9 +61,9 @@ def test_lesson_20_prints_the_baselines_that_the_lesson_shows():
 def test_lesson_21_runs_the_cells_of_the_lesson_with_a_third_net():
     """Up to the training, which takes a minute for each seed; in a process of its own: setup() is global."""
     program = """
-import runpy, sys
+from lesson_21 import page
 names = {}
-for source in runpy.run_path(sys.argv[1])["page"]():
+for source in page():
     exec(source.replace("for lr in (0.01, 0.002)", "for lr in ()"), names)
     if "nets" in names:
         break
@@ -71,8 +71,7 @@ scores = [net(names["x"], names["lengths"], names["shifted"](names["y"])) for ne
 assert {tuple(s.shape) for s in scores} == {(*names["y"].shape, names["C"])}
 print(*names["nets"], sep=", ")
 """
-    command = [sys.executable, "-c", program, BENCHMARKS / "lesson_21.py"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", program], cwd=BENCHMARKS, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "attention, without, s once"
 

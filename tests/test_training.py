@@ -295,5 +295,12 @@ def test_the_history_plots_itself():
     plt.close("all")
 
 
+def test_an_iterator_is_refused_since_the_second_epoch_would_be_empty():
+    train, valid = batches()
+    for data in ((iter(train), valid), (train, (batch for batch in valid))):
+        with pytest.raises(TypeError, match="data: an iterator gives its batches only once"):
+            fit(Net(), data, loss)
+
+
 def test_the_loop_fits_on_one_page():
     assert len(inspect.getsource(training).splitlines()) <= 160

@@ -36,14 +36,13 @@ LESSONS: dict[int, tuple[str, float, tuple[int, ...]]] = {
 }
 
 
-def lesson_map(written: Collection[int], ax: Axes | None = None) -> Axes:
+def lesson_map(written: Collection[int]) -> Axes:
     """Draw which lesson builds on which, a box for each and lines between them. Return the Axes.
 
     A lesson is one row below the lowest one that it needs. `written` are the numbers of the lessons that
     exist; their boxes are filled.
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(9.6, 6.6))
+    _, ax = plt.subplots(figsize=(9.6, 6.6))
     places: dict[int, tuple[float, int]] = {}
     for number, (_, column, needs) in LESSONS.items():
         places[number] = (column, -1 + min((places[other][1] for other in needs), default=1))
