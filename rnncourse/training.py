@@ -2,7 +2,6 @@
 
 import copy
 import math
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -106,7 +105,6 @@ def fit(
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
         history, best = History(**saved["history"]), saved["best"]
-
     done = len(history.train)
     try:
         with torch.random.fork_rng(), tqdm(total=epochs, initial=done, desc="epochs") as bar:
@@ -124,6 +122,8 @@ def fit(
                     _save({**state, "history": asdict(history), "settings": settings}, Path(checkpoint))
                 bar.update()
                 bar.set_postfix(train=f"{trained:.3f}", valid=f"{validated:.3f}")
+            if done < epochs:  # a bar below its total turns red in a notebook, as if training had failed
+                bar.total, bar.desc = done, "epochs, stopped early: "
     except KeyboardInterrupt:
         history.interrupted = True
     model.load_state_dict(best)
@@ -157,4 +157,4 @@ def _save(state: dict[str, Any], path: Path) -> None:
     """Write a checkpoint so that the file is always complete: the old one or the new one."""
     fresh = path.with_name(f"{path.name}.new")
     torch.save(state, fresh)
-    os.replace(fresh, path)
+    fresh.replace(path)

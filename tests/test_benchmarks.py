@@ -51,11 +51,16 @@ def test_lesson_20_prints_the_baselines_that_the_lesson_shows():
     lesson = json.loads((BENCHMARKS.parent / "notebooks" / "20_forecasting.ipynb").read_text("utf-8"))
     [cell] = [cell for cell in lesson["cells"] if cell["id"] == "worth-table"]
     shown = "".join(cell["source"]).splitlines()
-    header, *rows = done.stdout.splitlines()
+    header, *rows, fed_back = done.stdout.splitlines()
     assert header in shown
     for row in rows:
         assert any(line.startswith(row[:39]) for line in shown), row
     assert len(rows) == 5
+    [cell] = [cell for cell in lesson["cells"] if cell["id"] == "many-run"]
+    printed = re.findall(r"error (\d+)", "".join(cell["outputs"][0]["text"]))
+    assert fed_back.startswith("11 years, fed back")
+    last, season, ridge = (f"{float(number):.0f}" for number in fed_back[19:39].split())
+    assert [last, season, ridge] == printed[:3]
 
 
 def test_lesson_21_runs_the_cells_of_the_lesson_with_a_third_net():

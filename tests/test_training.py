@@ -239,6 +239,14 @@ def test_it_stops_after_patience_epochs_without_a_better_one(resumed, tmp_path):
     assert history.valid[:6] == losses[:6]
 
 
+def test_a_bar_that_stops_early_is_full_and_says_so(capsys):
+    """Otherwise a notebook draws it in red, as if the training had failed."""
+    history = fit(Net(), batches(), lambda model, batch: 0 * loss(model, batch), epochs=20, patience=2)
+    last = capsys.readouterr().err.rsplit("\r", 1)[-1]
+    assert last.startswith("epochs, stopped early: 100%")
+    assert f" {len(history.train)}/{len(history.train)} " in last
+
+
 def test_gradients_are_clipped_to_the_norm():
     norms = []
 
