@@ -199,7 +199,8 @@ def _unread(s: Subject) -> Iterator[Finding]:
 
 def _without_gradient(s: Subject) -> Iterator[Finding]:
     """Find last steps that the outputs read only through what is detached, such as a mean."""
-    total = None if s.in_step or s.real is not None else s.summed(s.graph)
+    tokens = not s.inputs.main.floating  # they may select an output, and need no gradient for that
+    total = None if tokens or s.in_step or s.real is not None else s.summed(s.graph)
     norms = None if total is None else s.input_gradients(total).get(s.main_number)
     if norms is None or norms.dim() != 2 or any(call.name in CHOOSING for call in s.base.tape.calls):
         return
