@@ -92,6 +92,7 @@ FAILURES = [
     Failure("raised", "RecursionError"),
     Failure("raised", "RuntimeError", "(16x5 and 3x5)", "x @ w"),
     Failure("raised", "TypeError", "missing 1 required positional argument"),
+    Failure("raised", "RuntimeError", "Expected target size [3, 4], got [3, 7]"),
     Failure("raised", "ValueError", "too many values to unpack"),
     Failure("raised", "OddError"),
 ]

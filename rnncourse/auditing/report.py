@@ -168,12 +168,7 @@ def with_causes(found: Iterable[Finding]) -> list[Finding]:
             continue
         below = FOLLOWS[cause.kind]
         follows = [
-            f
-            for f in rest
-            if f is not cause
-            and f.level != FACT
-            and f.kind != cause.kind
-            and (f.kind in below or "*" in below)
+            f for f in rest if f is not cause and f.level != FACT and f.kind != cause.kind and f.kind in below
         ]
         if follows:
             rest = [f for f in rest if not any(f is other for other in follows)]

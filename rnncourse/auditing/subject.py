@@ -1,6 +1,6 @@
 """The model under audit with what all checks share: the base run, the outputs' axes, the rows' effects."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -244,8 +244,8 @@ class Subject:
         generator = torch.Generator().manual_seed(7)
         return [torch.randn(out.shape, generator=generator).to(out.device) for out in self.base.outputs]
 
-    def summed(self, run: Run, only: Callable[[int], Tensor | None] | None = None) -> Tensor | None:
-        """Return the weighted sum of all outputs with a gradient; `only(k)` is a mask (B, T) for output k."""
+    def summed(self, run: Run) -> Tensor | None:
+        """Return the weighted sum of all outputs with a gradient; None if there is none."""
         total: Tensor | None = None
         for k, out in enumerate(run.outputs):
             if not out.requires_grad or not out.is_floating_point():
@@ -253,15 +253,7 @@ class Subject:
             weight = self.weights[k].to(out.dtype)
             if weight.shape != out.shape:
                 weight = torch.ones_like(out)
-            product = torch.where(torch.isfinite(out), out, 0.0) * weight
-            if only is not None:
-                if k not in self.numeric:
-                    continue
-                mask = only(k)
-                if mask is None:
-                    continue
-                product = self.layouts[k].canonical(product) * mask[:, :, None].to(product)
-            part = product.sum()
+            part = (torch.where(torch.isfinite(out), out, 0.0) * weight).sum()
             total = part if total is None else total + part
         return total
 
@@ -270,12 +262,12 @@ class Subject:
         """A run in which all inputs are leaves of the graph."""
         return self.probe.run(taps=True, hooks=True)
 
-    def entry_gradients(self, of: Tensor, keep: bool = True) -> dict[int, Tensor]:
+    def entry_gradients(self, of: Tensor) -> dict[int, Tensor]:
         """Return for each leaf the squared norm of the gradient at each entry, in its shape."""
         zeros = self.graph.zeros
         if not zeros:
             return {}
-        found = self.probe.gradients(of, [zero for _, _, zero in zeros], keep)
+        found = self.probe.gradients(of, [zero for _, _, zero in zeros], keep=True)
         squares: dict[int, Tensor] = {}
         for (number, origin, zero), gradient in zip(zeros, found, strict=True):
             value = self.inputs.leaves[number].value
@@ -291,10 +283,10 @@ class Subject:
             squares[number] = squares.get(number, torch.zeros_like(square)) + square
         return squares
 
-    def input_gradients(self, of: Tensor, keep: bool = True) -> dict[int, Tensor]:
+    def input_gradients(self, of: Tensor) -> dict[int, Tensor]:
         """Return for each leaf the norm of the gradient at each (row, step): (B, T), or (B,) without time."""
         norms = {}
-        for number, square in self.entry_gradients(of, keep).items():
+        for number, square in self.entry_gradients(of).items():
             axes = _axes(self.inputs.leaves[number])
             moved = square.movedim(axes, tuple(range(len(axes))))
             norms[number] = moved.reshape(*moved.shape[: len(axes)], -1).sum(-1).sqrt().cpu()

@@ -74,6 +74,10 @@ softmax over time | the probabilities sum to 1 over the steps; they must do so o
     log_softmax(-1) => log_softmax(1) § "Expected target size"
 softmax over the batch | the probabilities sum to 1 over the rows; they must do so over the tags.
     log_softmax(-1) => log_softmax(0) § "Expected target size"
+not transposed | `transpose(1, 2)` must bring the tags to axis 1. If they stay where they are, or come there
+    by `view` or `reshape`, they are mixed with the steps.
+    scores.log_softmax(-1) => scores.reshape(len(y), scores.shape[2], -1).transpose(1, 2).log_softmax(-1)
+        § "Expected target size"
 no softmax | the scores themselves are treated as logarithms of probabilities. | .log_softmax(-1) =>
 no logarithm | this is the mean of the probabilities; the loss is made of their logarithms.
     log_softmax => softmax

@@ -40,6 +40,10 @@ def _slip(failure: Failure, case: Case) -> str:
         return _slip_of_a_product(case, *map(int, found.groups()))
     if "size mismatch" in message or "must match the size" in message:
         return say("Two shapes do not match: print both just before this line.")
+    if "Expected target size" in message:
+        return say(
+            "The loss takes the classes on axis 1, (B, C, T), with targets (B, T). Transpose the scores."
+        )
     one_axis = "Dimension out of range" in message or "too many indices" in message
     if one_axis and "B" not in case.sizes:
         return say("Without a batch there is one axis fewer: count axes from the end, the last one is -1.")
