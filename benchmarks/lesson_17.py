@@ -6,14 +6,9 @@ Prints a line for each seed as soon as it is there. All ten take about ten minut
 """
 
 import argparse
-import json
-import os
-from pathlib import Path
 
-os.environ["TQDM_DISABLE"] = "1"  # a bar for each training would be all that one sees
-os.environ.setdefault("MPLBACKEND", "agg")
+from lesson_cells import sources
 
-LESSON = Path(__file__).parents[1] / "notebooks" / "17_tagging.ipynb"
 SHARED = (
     "setup",
     "question-run",
@@ -37,24 +32,18 @@ RESULTS = {
 }
 
 
-def without_assertions(source: str) -> str:
-    """A seed that misses the lesson's margins is to be seen in the table, not to end it."""
-    return "\n".join(line for line in source.splitlines() if not line.startswith("assert "))
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--only", nargs="*", choices=JOBS, default=list(JOBS))
     options = parser.parse_args()
-    notebook = json.loads(LESSON.read_text(encoding="utf-8"))
-    sources = {cell["id"]: "".join(cell["source"]) for cell in notebook["cells"]}
+    cells = sources("17_tagging")
     for job in options.only:
         print(job, RESULTS[job], sep=": ")
         for seed in range(options.seeds):
             names: dict[str, object] = {"print": lambda *_, **__: None}
             for name in (*SHARED, *JOBS[job]):
-                exec(without_assertions(sources[name]).replace("SEED = 0", f"SEED = {seed}"), names)
+                exec(cells[name].replace("SEED = 0", f"SEED = {seed}"), names)
             found = eval(f"({RESULTS[job]},)", names)
             print(seed, *(f"{float(value):.3f}" for value in found), flush=True)
 

@@ -7,22 +7,11 @@ correlation of a unit with the position in the line. All ten take about four min
 """
 
 import argparse
-import json
-import os
-import re
-from pathlib import Path
 
-os.environ["TQDM_DISABLE"] = "1"  # a bar for each training would be all that one sees
-os.environ.setdefault("MPLBACKEND", "agg")
+from lesson_cells import sources
 
-LESSON = Path(__file__).parents[1] / "notebooks" / "19_language_model.ipynb"
 ONCE = ("setup", "next-run", "count-code", "count-run", "net-code")
 EACH_SEED = ("teacher-run", "train-streams", "train-run", "train-result", "unit-find")
-
-
-def without_assertions(source: str) -> str:
-    """A seed that misses the lesson's margins should be seen in the table, not end it."""
-    return re.sub(r"(?m)^( *)assert .*", r"\1pass", source)
 
 
 def main() -> None:
@@ -30,16 +19,15 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--epochs", type=int, default=10, help="fewer for a quick try")
     options = parser.parse_args()
-    notebook = json.loads(LESSON.read_text(encoding="utf-8"))
-    sources = {cell["id"]: without_assertions("".join(cell["source"])) for cell in notebook["cells"]}
+    cells = sources("19_language_model")
     names: dict[str, object] = {"print": lambda *_, **__: None}
     for name in ONCE:
-        exec(sources[name], names)
+        exec(cells[name], names)
     print("seed  trigram  4-gram  5-gram    GRU   unit")
     for seed in range(options.seeds):
         names["SEED"] = seed
         for name in EACH_SEED:
-            exec(sources[name].replace("epochs=10", f"epochs={options.epochs}"), names)
+            exec(cells[name].replace("epochs=10", f"epochs={options.epochs}"), names)
         found = "*(counted[n] for n in (3, 4, 5)), test_bits, float(related.abs().max())"
         trigram, fourgram, fivegram, bits, unit = eval(f"({found},)", names)
         row = f"{seed:4} {trigram:8.2f} {fourgram:7.2f} {fivegram:7.2f} {bits:6.2f} {unit:6.2f}"

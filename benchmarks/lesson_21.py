@@ -8,14 +8,9 @@ rows of 7 to 12 digits, with attention and without. All ten take about ten minut
 """
 
 import argparse
-import json
-import os
-from pathlib import Path
 
-os.environ["TQDM_DISABLE"] = "1"  # a bar for each training would be all that one sees
-os.environ.setdefault("MPLBACKEND", "agg")
+from lesson_cells import sources
 
-LESSON = Path(__file__).parents[1] / "notebooks" / "21_encoder_decoder.ipynb"
 PAGE = (
     "setup",
     "dates-run",
@@ -41,20 +36,14 @@ DIGITS = """[
 ]"""
 
 
-def without_assertions(source: str) -> str:
-    """A seed that misses the lesson's margins is to be seen in the table, not to end it."""
-    return "\n".join(line for line in source.splitlines() if not line.startswith("assert "))
-
-
 def page() -> list[str]:
     """Return the sources of the lesson's cells that train and measure, with a third net."""
-    notebook = json.loads(LESSON.read_text(encoding="utf-8"))
-    sources = {cell["id"]: "".join(cell["source"]) for cell in notebook["cells"]}
+    cells = sources("21_encoder_decoder")
     two = '"without": Translator}.items():\n    torch.manual_seed(SEED)\n    nets'
-    assert two in sources["train-run"]
+    assert two in cells["train-run"]
     three = two.replace("}", ', "s once": Once}')
-    sources["train-run"] = ONCE + sources["train-run"].replace(two, three)
-    return [without_assertions(sources[name]) for name in PAGE]
+    cells["train-run"] = ONCE + cells["train-run"].replace(two, three)
+    return [cells[name] for name in PAGE]
 
 
 def main() -> None:

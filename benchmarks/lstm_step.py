@@ -27,7 +27,7 @@ def microseconds(statement, names: dict, number: int = 500) -> float:
 
 
 def operations(B: int, H: int) -> dict[str, float]:
-    """Return the operations of inference on an x_t of one number, in the order of the loop."""
+    """Return the time of each operation of inference on an x_t of one number, in the order of the loop."""
     c, new, h_t, x_t = (np.random.rand(B, width).astype(np.float32) for width in (H, H, H, 1))
     h = torch.rand(B, H)
     if B == 1:
@@ -51,7 +51,7 @@ def operations(B: int, H: int) -> dict[str, float]:
 
 
 def onednn_matmul(B: int, H: int) -> float:
-    """Return a function that computes W_hh h with operators that torch keeps for its own compiler."""
+    """Return the time of W_hh h, computed with operators that torch keeps for its own compiler."""
     h, own = torch.rand(B, H), torch.ops.mkldnn
     weight = own._reorder_linear_weight(torch.rand(4 * H, H), B)
     return microseconds(lambda: own._linear_pointwise(h, weight, None, "none", [], ""), {})

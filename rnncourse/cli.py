@@ -11,6 +11,8 @@ from pathlib import Path
 from rnncourse.extras import MissingExtraError
 from rnncourse.printing import printable
 
+NO_SANDBOX = "no sandbox: students' code runs with your permissions"
+
 
 def main(words: list[str] | None = None) -> int:
     """Run the command and return its exit status.
@@ -47,8 +49,7 @@ def _grade(arguments: argparse.Namespace) -> int:
             "this machine has no sandbox, so students' code would run with your permissions."
             f" Missing: {'; '.join(lacks)}.\nPass --no-sandbox to grade anyway."
         )
-    open_sandbox = ["no sandbox: students' code runs with your permissions"]
-    for remark in open_sandbox if arguments.no_sandbox else weaknesses():
+    for remark in [NO_SANDBOX] if arguments.no_sandbox else weaknesses():
         print(f"note: {remark}", file=sys.stderr)
     scheduler = arguments.scheduler and Scheduler(
         arguments.scheduler, arguments.tls_ca_file, arguments.tls_cert, arguments.tls_key, arguments.insecure
@@ -161,9 +162,7 @@ def _parser() -> argparse.ArgumentParser:
         help="processor time for all cells of a notebook (default: 120); the limit by the clock is three"
         " times as long",
     )
-    grade.add_argument(
-        "--no-sandbox", action="store_true", help="no sandbox: students' code runs with your permissions"
-    )
+    grade.add_argument("--no-sandbox", action="store_true", help=NO_SANDBOX)
     return parser
 
 

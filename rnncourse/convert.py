@@ -27,7 +27,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from rnncourse.shapes import GATES
+from rnncourse.shapes import GATES, KINDS
 from rnncourse.spec import Spec
 
 Array = NDArray[Any]
@@ -37,6 +37,7 @@ ORDERS = {
     4: {"torch": GATES[4], "keras": "ifgo", "onnx": "iofg"},
     3: {"torch": GATES[3], "keras": "zrn", "onnx": "zrn"},
 }
+BIASES = ("bias_ih", "bias_hh")
 
 
 def to_keras(layer: nn.Module, k: int = 0, reverse: bool = False) -> list[Array]:
@@ -50,6 +51,10 @@ def to_keras(layer: nn.Module, k: int = 0, reverse: bool = False) -> list[Array]
     Returns:
         The kernel (I, G*H), the recurrent kernel (H, G*H) and the bias (G*H), for a GRU (2, 3*H). Without
         biases the last one is left out.
+
+    Raises:
+        TypeError: `layer` is not a recurrent module.
+        ValueError: it has a projection, or no such layer or direction.
 
     Example:
         >>> [w.shape for w in rnncourse.convert.to_keras(torch.nn.LSTM(3, 4))]
@@ -66,25 +71,47 @@ def to_keras(layer: nn.Module, k: int = 0, reverse: bool = False) -> list[Array]
 def from_keras(layer: nn.Module, weights: Sequence[Array], k: int = 0, reverse: bool = False) -> None:
     """Copy the result of a Keras layer's `get_weights` into one layer and direction.
 
+    Args:
+        layer: the module to write to.
+        weights: the arrays that `to_keras` returns, of one keras.layers.LSTM, GRU or SimpleRNN.
+        k: which of its layers.
+        reverse: whether to write the backward direction.
+
     Raises:
-        ValueError: the GRU has reset_after=False, a shape does not fit, or `layer` has no biases.
+        TypeError: `layer` is not a recurrent module.
+        ValueError: the GRU has reset_after=False, the number of arrays or a shape does not fit, or `layer`
+            has no biases, a projection, or no such layer or direction.
     """
+    if len(weights) not in (2, 3):
+        raise ValueError(
+            f"weights: expected the two or three arrays of one Keras layer, got {len(weights)}. Of a "
+            "Bidirectional layer, convert forward_layer and backward_layer one by one."
+        )
     kernel, recurrent, *bias = weights
     found = {"weight_ih": kernel.T, "weight_hh": recurrent.T}
     if bias:
         one = bias[0]
-        if _gates(layer) == 3 and one.ndim == 1:
+        if _gates(layer) == 3 and one.shape == kernel.shape[1:] == (3 * len(recurrent),):
             raise ValueError(
                 "weights: this Keras GRU has reset_after=False, whose equations torch's GRU lacks."
             )
         found |= {"bias_ih": one[0], "bias_hh": one[1]} if one.ndim == 2 else _one_bias(one)
-    _write(layer, {name: _reordered(w, "keras", "torch", layer) for name, w in found.items()}, k, reverse)
+    _write(layer, found, "keras", k, reverse)
 
 
 def to_onnx(layer: nn.Module, k: int = 0) -> Weights:
-    """Return W (D, G*H, I), R (D, G*H, H) and B (D, 2*G*H) of ONNX's LSTM, RNN, or GRU.
+    """Return the weights of ONNX's operator LSTM, GRU or RNN. The GRU needs linear_before_reset=1.
 
-    The GRU needs the attribute linear_before_reset=1.
+    Args:
+        layer: the module to read.
+        k: which of its layers, in all of its directions.
+
+    Returns:
+        By name W (D, G*H, I), R (D, G*H, H) and, if there are biases, B (D, 2*G*H).
+
+    Raises:
+        TypeError: `layer` is not a recurrent module.
+        ValueError: it has a projection, or no such layer.
     """
     directions = []
     for reverse in (False, True)[: Spec.of(layer, "layer").D]:
@@ -97,17 +124,45 @@ def to_onnx(layer: nn.Module, k: int = 0) -> Weights:
 
 
 def from_onnx(layer: nn.Module, weights: Mapping[str, Array], k: int = 0) -> None:
-    """Copy ONNX's W, R and B into one layer, both directions of a bidirectional one."""
-    for d in range(len(weights["W"])):
+    """Copy ONNX's weights into one layer, in all of its directions.
+
+    Args:
+        layer: the module to write to.
+        weights: W, R and perhaps B, as `to_onnx` returns them.
+        k: which of its layers.
+
+    Raises:
+        TypeError: `layer` is not a recurrent module.
+        ValueError: a shape does not fit, or `layer` has no biases, a projection, or no such layer.
+    """
+    D = Spec.of(layer, "layer").D
+    if len(weights["W"]) != D:
+        raise ValueError(
+            f"W: expected (D={D}, G*H, I), got {weights['W'].shape}. Is one of the two bidirectional?"
+        )
+    for d in range(D):
         found = {"weight_ih": weights["W"][d], "weight_hh": weights["R"][d]}
         if "B" in weights:
             found["bias_ih"], found["bias_hh"] = np.split(weights["B"][d], 2)
-        found = {name: _reordered(w, "onnx", "torch", layer) for name, w in found.items()}
-        _write(layer, found, k, reverse=d == 1)
+        _write(layer, found, "onnx", k, reverse=d == 1)
 
 
 def to_flax(layer: nn.Module, k: int = 0, reverse: bool = False) -> dict[str, Weights]:
-    """Return the params of flax.linen's LSTMCell, OptimizedLSTMCell, GRUCell or SimpleCell."""
+    """Return the params of flax.linen's LSTMCell, OptimizedLSTMCell, GRUCell or SimpleCell.
+
+    Args:
+        layer: the module to read.
+        k: which of its layers.
+        reverse: whether to read the backward direction.
+
+    Returns:
+        By name, "ii" for the input's part of gate i and "hi" for the state's, a kernel (I, H) or (H, H) and,
+        where flax has one, a bias (H).
+
+    Raises:
+        TypeError: `layer` is not a recurrent module.
+        ValueError: it has a projection, or no such layer or direction.
+    """
     w = _read(layer, k, reverse)
     gates = GATES[_gates(layer)] or [""]
     bias_ih, bias_hh = (w.get(name, np.zeros(len(w["weight_ih"]), w["weight_ih"].dtype)) for name in BIASES)
@@ -125,8 +180,24 @@ def to_flax(layer: nn.Module, k: int = 0, reverse: bool = False) -> dict[str, We
 def from_flax(
     layer: nn.Module, params: Mapping[str, Mapping[str, Any]], k: int = 0, reverse: bool = False
 ) -> None:
-    """Copy the params of one flax.linen cell into one layer and direction."""
+    """Copy the params of one flax.linen cell into one layer and direction.
+
+    Args:
+        layer: the module to write to.
+        params: as `to_flax` returns them.
+        k: which of its layers.
+        reverse: whether to write the backward direction.
+
+    Raises:
+        TypeError: `layer` is not a recurrent module.
+        ValueError: a name or a shape does not fit, or `layer` has no biases, a projection, or no such layer
+            or direction.
+    """
     gates = GATES[_gates(layer)] or [""]
+    expected = {side + gate for side in "ih" for gate in gates}
+    if expected != set(params):
+        slip = " Pass what is under 'params'." if "params" in params else ""
+        raise ValueError(f"params: expected {', '.join(sorted(expected))}, got {', '.join(params)}.{slip}")
 
     def side(letter: str) -> tuple[Array, Array]:
         parts = [params[letter + gate] for gate in gates]
@@ -138,10 +209,7 @@ def from_flax(
 
     (weight_ih, bias_ih), (weight_hh, bias_hh) = side("i"), side("h")
     found = {"weight_ih": weight_ih, "weight_hh": weight_hh, "bias_ih": bias_ih, "bias_hh": bias_hh}
-    _write(layer, found, k, reverse)
-
-
-BIASES = ("bias_ih", "bias_hh")
+    _write(layer, found, "torch", k, reverse)
 
 
 def _one_bias(bias: Array) -> Weights:
@@ -169,20 +237,28 @@ def _read(layer: nn.Module, k: int, reverse: bool) -> Weights:
     return {name: getattr(layer, name + ending).detach().cpu().numpy().copy() for name in spec.weight_names}
 
 
-def _write(layer: nn.Module, weights: Weights, k: int, reverse: bool) -> None:
-    _, ending = _checked(layer, k, reverse)
-    if not layer.bias and any(np.any(weights.get(name, 0)) for name in BIASES):
-        raise ValueError("layer: it was made with bias=False, and the weights have biases.")
-    for name, new in weights.items():
-        if name in BIASES and not layer.bias:
-            continue
-        parameter = getattr(layer, name + ending)
-        if tuple(parameter.shape) != new.shape:
-            raise ValueError(f"{name}{ending}: expected {tuple(parameter.shape)}, got {new.shape}.")
-        with torch.no_grad():
-            parameter.copy_(torch.from_numpy(np.array(new)))
-    if layer.bias and "bias_ih" not in weights:
-        with torch.no_grad():
+def _write(layer: nn.Module, weights: Weights, order: str, k: int, reverse: bool) -> None:
+    """Copy weights in torch's layout, but with the gates in this order, into one layer and direction."""
+    spec, ending = _checked(layer, k, reverse)
+    if not layer.bias:
+        if any(np.any(weights.get(name, 0)) for name in BIASES):
+            raise ValueError("layer: it was made with bias=False, and the weights have biases.")
+        weights = {name: new for name, new in weights.items() if name not in BIASES}
+    for name, new in weights.items():  # before anything is written
+        expected = tuple(getattr(layer, name + ending).shape)
+        if new.shape != expected:
+            kinds = [kind for G, kind in KINDS.items() if new.shape[:1] == (G * spec.hidden_size,)]
+            slip = (
+                f" Are these weights for {kinds[0]}, not {spec.kind}?"
+                if kinds not in ([], [spec.kind])
+                else ""
+            )
+            raise ValueError(f"{name}{ending}: expected {expected}, got {new.shape}.{slip}")
+    with torch.no_grad():
+        for name, new in weights.items():
+            ordered = np.array(_reordered(new, order, "torch", layer))
+            getattr(layer, name + ending).copy_(torch.from_numpy(ordered))
+        if layer.bias and "bias_ih" not in weights:
             for name in BIASES:
                 getattr(layer, name + ending).zero_()
 

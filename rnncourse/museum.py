@@ -216,8 +216,8 @@ Every exhibit begins from these lines:
 {turns}
 ## What the tools see
 
-`rnncourse.explain` reads shapes, `rnncourse.audit` computes what depends on what. ✗ cannot be meant, ? may be
-meant.
+`rnncourse.explain` reads shapes, `rnncourse.audit` computes what depends on what. ✗ can't be intended, ? may
+be intended.
 
 | | claim | explain | audit |
 |---|---|---|---|

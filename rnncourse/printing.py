@@ -7,6 +7,8 @@ raise.
 import codecs
 import sys
 
+WIDTH = 80  # characters in a line of text, as in a terminal
+
 # Printed instead of a sign that the encoding lacks. Any other character is escaped, as on sys.stderr.
 ASCII = {
     "✓": "OK",

@@ -73,6 +73,11 @@ def scan(a: Tensor, b: Tensor, h_0: Tensor | None = None) -> Tensor:
 
     Raises:
         ValueError: the shapes do not fit.
+
+    Example:
+        >>> b = torch.tensor([1.0, 0.0, 0.0, 2.0])
+        >>> rnncourse.scan.scan(torch.tensor(0.5), b)  # h_t = h_{t-1} / 2 + b_t
+        tensor([1.0000, 0.5000, 0.2500, 2.1250])
     """
     a, b, h_0 = _arguments(a, b, h_0)
     h: Tensor = _Scan.apply(a, b, h_0)  # type: ignore[no-untyped-call]  # torch gives it no types

@@ -2,8 +2,7 @@
 
 import copy
 import math
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor, nn
 from tqdm.auto import tqdm
+
+Loss = Callable[[nn.Module, Any], Tensor]  # of a model and a batch
 
 
 @dataclass
@@ -51,7 +52,7 @@ class History:
 def fit(
     model: nn.Module,
     data: tuple[Iterable[Any], Iterable[Any]],
-    loss: Callable[[nn.Module, Any], Tensor],
+    loss: Loss,
     *,
     epochs: int = 20,
     lr: float = 3e-3,
@@ -69,8 +70,7 @@ def fit(
     Args:
         model: the module to train, in place.
         data: the batches for training and for validation, two DataLoaders as a rule.
-        loss: returns the mean loss of `model` on a batch. It leaves out the padding;
-            `torch.nn.functional.cross_entropy` does so where the target is -100.
+        loss: returns the mean loss of `model` on a batch without its padding (cross_entropy skips -100).
         epochs: how many epochs to train at most, those of the checkpoint included.
         lr: Adam's learning rate.
         clip: the largest norm of all gradients together; a larger one is scaled down to it.
@@ -79,6 +79,7 @@ def fit(
         checkpoint: a file that is written after each epoch. If it exists, training continues from it.
 
     Raises:
+        TypeError: the batches come from an iterator, which gives them only once.
         ValueError: the checkpoint was written by a run with another lr, clip or seed.
 
     Example:
@@ -89,6 +90,8 @@ def fit(
         >>> history.valid[-1] < history.valid[0]
         True
     """
+    if any(isinstance(batches, Iterator) for batches in data):
+        raise TypeError("data: an iterator gives its batches only once; pass a list or a DataLoader.")
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
     history, best = History(), copy.deepcopy(model.state_dict())
     settings = {"lr": lr, "clip": clip, "seed": seed}
@@ -102,7 +105,6 @@ def fit(
         model.load_state_dict(saved["model"])
         optimizer.load_state_dict(saved["optimizer"])
         history, best = History(**saved["history"]), saved["best"]
-
     done = len(history.train)
     try:
         with torch.random.fork_rng(), tqdm(total=epochs, initial=done, desc="epochs") as bar:
@@ -120,6 +122,8 @@ def fit(
                     _save({**state, "history": asdict(history), "settings": settings}, Path(checkpoint))
                 bar.update()
                 bar.set_postfix(train=f"{trained:.3f}", valid=f"{validated:.3f}")
+            if done < epochs:  # a bar below its total turns red in a notebook, as if training had failed
+                bar.total, bar.desc = done, "epochs, stopped early: "
     except KeyboardInterrupt:
         history.interrupted = True
     model.load_state_dict(best)
@@ -128,11 +132,7 @@ def fit(
 
 
 def _train(
-    model: nn.Module,
-    batches: Iterable[Any],
-    loss: Callable[[nn.Module, Any], Tensor],
-    optimizer: torch.optim.Optimizer,
-    clip: float,
+    model: nn.Module, batches: Iterable[Any], loss: Loss, optimizer: torch.optim.Optimizer, clip: float
 ) -> float:
     model.train()
     losses = []
@@ -147,7 +147,7 @@ def _train(
 
 
 @torch.no_grad()
-def _validate(model: nn.Module, batches: Iterable[Any], loss: Callable[[nn.Module, Any], Tensor]) -> float:
+def _validate(model: nn.Module, batches: Iterable[Any], loss: Loss) -> float:
     model.eval()
     losses = [loss(model, batch).item() for batch in batches]
     return math.fsum(losses) / len(losses)
@@ -157,4 +157,4 @@ def _save(state: dict[str, Any], path: Path) -> None:
     """Write a checkpoint so that the file is always complete: the old one or the new one."""
     fresh = path.with_name(f"{path.name}.new")
     torch.save(state, fresh)
-    os.replace(fresh, path)
+    fresh.replace(path)

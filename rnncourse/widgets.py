@@ -497,9 +497,11 @@ def matmuls() -> ipywidgets.VBox:
 
 
 def tag_text(tag: Callable[[str], Iterable[tuple[str, str]]], text: str) -> ipywidgets.VBox:
-    """Type a text and see its pieces, each above its tag; a tag always has the same color.
+    """Type a text and see its pieces, each above its tag; a tag always has the same colour.
 
-    tag: returns the pieces of a text in their order, each with its tag. text: the initial text.
+    Args:
+        tag: returns the pieces of a text in their order, each with its tag.
+        text: the initial text.
     """
     box = ipywidgets.Text(value=text, description="text", continuous_update=False, layout={"width": "95%"})
     tagged = ipywidgets.HTML()
@@ -528,7 +530,7 @@ def draw_digit(read: Callable[[Tensor], Tensor], image: Tensor) -> ipywidgets.VB
 
     Args:
         read: returns the probability of each class after each row, (T, C), for an image (T, W) of 0 and 1.
-        image: what is drawn at first.
+        image: the initial image, (T, W).
     """
     image = image.clone()
     T, W = image.shape
@@ -568,7 +570,9 @@ def draw_digit(read: Callable[[Tensor], Tensor], image: Tensor) -> ipywidgets.VB
 def draw_text(draw: Callable[[str], Axes | Figure], text: str) -> ipywidgets.VBox:
     """Type a text and see it drawn.
 
-    draw: draws a text, which is not empty, and returns the Axes. text: the first one.
+    Args:
+        draw: draws a text, which is not empty, and returns the Axes or the Figure.
+        text: the initial text.
     """
     box = ipywidgets.Text(value=text, description="text", continuous_update=False, layout={"width": "95%"})
     drawing = _Drawing()

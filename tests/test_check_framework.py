@@ -58,6 +58,11 @@ def forgets_return(*arguments):
     right_step(*arguments)
 
 
+def cut_across(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
+    first, second = x_t.chunk(7)
+    return second, first
+
+
 def wrong_side(x_t, state, weight_ih, weight_hh, bias_ih, bias_hh):
     a = weight_ih @ x_t
     return a, a
@@ -230,6 +235,7 @@ def one_known_one_not(*arguments):
             0,
             "Both have 5 as their last axis: one of them needs to be transposed. Here B=3, I=5, H=4.",
         ),
+        (cut_across, "raised", 0, "`chunk` cuts along the first axis unless `dim` says another."),
         (needs_a_batch, "raised", 2, "Only where there is no batch. Without"),
         (needs_a_batch, "raised", 2, "there is one axis fewer: count axes from the end"),
         (

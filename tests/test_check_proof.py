@@ -73,6 +73,13 @@ def test_what_is_refused_is_named_with_its_error_and_earns_nothing():
     assert "`NameError: name 'two' is not defined`" in str(found)
 
 
+def test_an_error_without_a_message_is_named_without_a_colon():
+    def never(doubled):
+        raise AssertionError
+
+    assert "It raises `AssertionError`." in str(verdict(never))
+
+
 def test_a_test_that_returns_its_verdict_is_told_to_raise():
     def answering(doubled):
         return doubled(1.0) == 2.0
@@ -81,6 +88,7 @@ def test_a_test_that_returns_its_verdict_is_told_to_raise():
     assert found.points == 0
     assert "it returns" in str(found)
     assert "Use `assert`" in str(found)
+    assert "Here" not in str(found)  # the number of a piece tells a learner nothing
 
 
 def test_a_known_mistake_says_what_it_misses():

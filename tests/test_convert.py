@@ -141,9 +141,37 @@ def test_what_does_not_fit_is_named():
         convert.from_flax(nn.GRU(I, H, bias=False), convert.to_flax(nn.GRU(I, H)))
     with pytest.raises(ValueError, match=r"weight_hh_l0: expected \(16, 4\), got \(20, 5\)"):
         convert.from_onnx(nn.LSTM(I, H), {"W": np.zeros((1, 16, I)), "R": np.zeros((1, 20, 5))})
+    with pytest.raises(
+        ValueError, match=r"expected \(12, 2\), got \(16, 2\). Are these weights for LSTM, not GRU"
+    ):
+        convert.from_keras(nn.GRU(I, H), convert.to_keras(nn.LSTM(I, H)))
+    with pytest.raises(ValueError, match="expected hn, hr, hz, in, ir, iz, got hf"):
+        convert.from_flax(nn.GRU(I, H), dict(sorted(convert.to_flax(nn.LSTM(I, H)).items())))
+    with pytest.raises(ValueError, match=r"got params\. Pass what is under 'params'"):
+        convert.from_flax(nn.GRU(I, H), {"params": convert.to_flax(nn.GRU(I, H))})
     layer = nn.LSTM(I, H)
     convert.from_keras(layer, convert.to_keras(nn.LSTM(I, H, bias=False)))
     assert not layer.bias_ih_l0.any()
+
+
+def test_weights_of_two_directions_are_not_read_as_those_of_one():
+    """Nor the other way round: half of the weights would be lost, or half of the layer stay as it was."""
+    one, two = nn.LSTM(I, H), nn.LSTM(I, H, bidirectional=True)
+    both = [w for reverse in (False, True) for w in convert.to_keras(two, reverse=reverse)]
+    with pytest.raises(ValueError, match=r"got 6\. Of a Bidirectional layer"):
+        convert.from_keras(one, both)
+    for source, target in ((one, two), (two, one)):
+        with pytest.raises(ValueError, match=r"W: expected \(D=., G\*H, I\), got \(., 16, 2\)"):
+            convert.from_onnx(target, convert.to_onnx(source))
+
+
+def test_a_refused_conversion_changes_no_weight():
+    layer = nn.LSTM(I, H)
+    before = {name: weight.clone() for name, weight in layer.state_dict().items()}
+    weights = convert.to_onnx(nn.LSTM(I, H)) | {"R": np.zeros((1, 16, 5))}
+    with pytest.raises(ValueError, match="weight_hh_l0"):
+        convert.from_onnx(layer, weights)
+    assert all(torch.equal(weight, before[name]) for name, weight in layer.state_dict().items())
 
 
 # ---- the libraries themselves, where they are installed: no extra of ours asks for them ----

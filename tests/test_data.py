@@ -333,6 +333,14 @@ def test_windows_of_training_know_nothing_of_later():
 def test_too_long_windows_are_refused():
     with pytest.raises(ValueError, match=r"context \+ horizon: expected at most 70, .* got 69 \+ 2"):
         data.windows(torch.arange(100.0), 69, 2)
+    with pytest.raises(ValueError, match="horizon: expected at most 10, the length of the validation"):
+        data.windows(torch.arange(100.0), 5, 11)
+    assert len(data.windows(torch.arange(100.0), 5, 10)[0].valid) == 1
+
+
+def test_windows_of_several_series_at_once_are_refused():
+    with pytest.raises(ValueError, match=r"values: expected one series, \(N\), got \(100, 2\)"):
+        data.windows(torch.rand(100, 2), 5)
 
 
 # ---- 21

@@ -95,3 +95,12 @@ def test_design_names_every_module():
     design = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
     modules = [path.name for path in (ROOT / "rnncourse").glob("*.py") if path.name != "__init__.py"]
     assert [name for name in modules if f"`{name}`" not in design] == []
+
+
+@pytest.mark.parametrize("package", ["checks/framework", "explaining", "tracing"])
+def test_the_list_in_a_packages_docstring_has_each_of_its_modules_once(package):
+    folder = ROOT / "rnncourse" / package
+    docstring = (folder / "__init__.py").read_text(encoding="utf-8").split('"""')[1]
+    lines = re.findall(r"^    .*", docstring, re.MULTILINE)
+    listed = re.findall(r"\b\w+\.py\b", "\n".join(lines))
+    assert sorted(listed) == sorted(path.name for path in folder.glob("[!_]*.py"))

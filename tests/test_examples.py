@@ -23,12 +23,16 @@ NAMES = [
     "data.windows",
     "plots.parameter_map",
     "plots.gates_over_time",
+    "scan.scan",
+    "checks.framework.progress.progress",
+    "checks.framework.authoring.Mistakes",
+    "checks.framework.authoring.cases",
 ]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_example_runs_and_shows_what_it_says(name):
-    module, _, attribute = name.partition(".")
+    module, _, attribute = name.rpartition(".")
     found = importlib.import_module(f"rnncourse.{module}")
     known = {"np": np, "torch": torch, "rnncourse": rnncourse}
     [test, *_] = doctest.DocTestFinder(recurse=False).find(getattr(found, attribute), attribute, globs=known)

@@ -208,7 +208,7 @@ BY_NAME = {  # file: what is wrong: the right text, the wrong text, the test tha
     "grading/intake/notebook.py": {
         "a student's own check is run": (
             "found.append((k, _given(source, k)))",
-            "found.append((k, _text(cell)))",
+            "found.append((k, text_of(cell)))",
             "grading/test_submitted_notebook.py::test_edited_check_is_restored_from_the_source",
         ),
         "a deleted check is not restored": (

@@ -11,9 +11,11 @@ import pytest
 import torch
 from test_checks import CHECKS, key
 
+from rnncourse.checks import lstm_gates
 from rnncourse.checks.framework import language
 from rnncourse.checks.framework.evaluate import Answer, Failure
 from rnncourse.checks.framework.judge import judge
+from rnncourse.checks.framework.picture import HeatMaps
 from rnncourse.checks.framework.use import wrong_kind
 
 INNER = re.compile(r"⟦[^⟦⟧]*⟧")
@@ -36,6 +38,27 @@ def outside(text, hints=()):
     while INNER.search(text):
         text = INNER.sub("", text)
     return text.strip()
+
+
+def test_an_example_and_its_heat_maps_can_be_translated(monkeypatch, capsys):
+    monkeypatch.setattr(language, "catalog", Bracketed())
+    check = lstm_gates.lstm_step
+    check.example(lambda *arguments: tuple(-part for part in check.truth(*arguments)))
+    rows = [line for line in capsys.readouterr().out.splitlines() if "⟦" in line]
+    assert [row.partition("  ")[0] for row in rows] == [
+        "⟦wanted h⟧",
+        "⟦wanted c⟧",
+        "⟦yours h⟧",
+        "⟦yours c⟧",
+    ]
+    maps = HeatMaps({"h": (torch.ones(2, 2), torch.zeros(2, 2))})._repr_html_()
+    assert re.findall(r"⟦[^⟦⟧]*⟧", maps) == [
+        "⟦h, wanted (2, 2)⟧",
+        "⟦2 by 2 numbers⟧",
+        "⟦h, yours (2, 2)⟧",
+        "⟦2 by 2 numbers⟧",
+        "⟦4 of 4 numbers differ (outlined). Orange is positive, blue is negative.⟧",
+    ]
 
 
 def spoiled(value, change):

@@ -9,6 +9,7 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pytest
 import torch
@@ -41,6 +42,20 @@ def test_lesson_map_fills_the_boxes_of_the_written_lessons_and_joins_each_to_its
     needs = [(other, number) for number, (_, _, others) in plots.LESSONS.items() for other in others]
     assert joined == {(place[other], place[number]) for other, number in needs}
     assert all(other < number and place[other][1] > place[number][1] for other, number in needs)
+
+
+def test_the_lesson_map_leads_up_to_every_lesson_that_a_page_needs():
+    above = {}
+    for number, (_, _, needs) in plots.LESSONS.items():
+        above[number] = {*needs, *(far for other in needs for far in above[other])}
+        if number == 23:
+            above[number].add(8)  # lesson 00 says so; its line would cross the map
+    for path in sorted(NOTEBOOKS.glob("[0-2][0-9]_*.ipynb"))[1:]:
+        top = nbformat.read(path, as_version=4).cells[0].source
+        [need] = re.findall(r"(?s)\*\*You need\*\*.*?(?=\n\n)", top)
+        sentences = [s for s in need.split(". ") if "help" not in s and "is the subject of" not in s]
+        named = {int(number) for number in re.findall(r"\]\((\d\d)_", ". ".join(sentences))} - {0}
+        assert named <= above[int(path.name[:2])], path.name
 
 
 def test_two_steps_says_the_numbers_and_the_gradients_of_autograd():

@@ -151,6 +151,21 @@ def test_everything_that_the_site_promises_has_a_page(site):
     assert {"index", "search"} <= there
 
 
+@pytest.mark.parametrize(
+    ("page", "code"),
+    [
+        ("12_bidirectional/bidirectional", "class BiLSTM(nn.Module):"),
+        ("14_stateful_training/stateful_training", "def loop_t(gru, chunks, optimizer):"),
+        ("16_silent_bugs/silent_bugs", "class Rater(nn.Module):"),
+        ("22_fix_the_internet/fix_the_internet", "def carry_d(lstm, x, state):"),
+    ],
+)
+def test_code_that_an_exercise_asks_about_is_on_its_page(tab, page, code):
+    article = tab().open(f"exercises/{page}.html").locator("article")
+    assert code in article.inner_text()
+    assert "BEGIN SOLUTION" not in article.inner_text()
+
+
 class Links(html.parser.HTMLParser):
     """What a page links to and loads, and the fragments that lead into it."""
 

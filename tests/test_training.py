@@ -239,6 +239,14 @@ def test_it_stops_after_patience_epochs_without_a_better_one(resumed, tmp_path):
     assert history.valid[:6] == losses[:6]
 
 
+def test_a_bar_that_stops_early_is_full_and_says_so(capsys):
+    """Otherwise a notebook draws it in red, as if the training had failed."""
+    history = fit(Net(), batches(), lambda model, batch: 0 * loss(model, batch), epochs=20, patience=2)
+    last = capsys.readouterr().err.rsplit("\r", 1)[-1]
+    assert last.startswith("epochs, stopped early: 100%")
+    assert f" {len(history.train)}/{len(history.train)} " in last
+
+
 def test_gradients_are_clipped_to_the_norm():
     norms = []
 
@@ -293,6 +301,13 @@ def test_the_history_plots_itself():
     given = plt.subplots()[1]
     assert History().plot(given) is given
     plt.close("all")
+
+
+def test_an_iterator_is_refused_since_the_second_epoch_would_be_empty():
+    train, valid = batches()
+    for data in ((iter(train), valid), (train, (batch for batch in valid))):
+        with pytest.raises(TypeError, match="data: an iterator gives its batches only once"):
+            fit(Net(), data, loss)
 
 
 def test_the_loop_fits_on_one_page():

@@ -28,6 +28,7 @@ SOURCE, FRAMES, HTML = WORK / "source", WORK / "frames", WORK / "html"
 PAGES = "*.md", "docs/*.md", "notebooks/*.ipynb", "exercises/*/*.ipynb"
 LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]+)\)")
 WIDGET = "application/vnd.jupyter.widget-view+json"
+PRINTS_CODE = re.compile(r"print\((?:check\.[A-Z_]+|inspect\.getsource\(.*)\)", re.ASCII)
 
 # Every page, under the heading that it has in the menu. A pattern's pages come in the order of their names.
 MENU = {
@@ -165,6 +166,7 @@ def lesson(notebook, path, widgets):
     """Return a notebook as a page has it: widgets as pictures, figures with alt texts, links of the site."""
     cells = notebook["cells"]
     notebook["metadata"].pop("widgets", None)  # they have no kernel here
+    show_given_code(cells, path)
     for n, cell in enumerate(cells):
         source = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
@@ -180,6 +182,18 @@ def lesson(notebook, path, widgets):
             if WIDGET in output.get("data", {}):
                 cell["outputs"][k] = shown_as(f"<p>{NOT_DRAWN}</p>")
     return json.dumps(notebook)
+
+
+def show_given_code(cells, path):
+    """Show the code that an exercise prints for its reader to judge: without a kernel, a task is about it."""
+    solution = ROOT / "solutions" / path.parent.name / path.name
+    if path.parent.parent.name != "exercises" or not solution.exists():
+        return
+    stored = json.loads(solution.read_text(encoding="utf-8"))["cells"]
+    outputs = {cell["id"]: cell["outputs"] for cell in stored if cell["cell_type"] == "code"}
+    for cell in cells:
+        if cell["cell_type"] == "code" and PRINTS_CODE.search("".join(cell["source"])):
+            cell["outputs"] = outputs[cell["id"]]
 
 
 def alt(after):

@@ -47,6 +47,7 @@ class Run:
     recurrent: list[RecurrentCall]
     zeros: list[tuple[int, Tensor | None, Tensor]]  # leaf, origin, the tensor whose gradient is computed
     given: list[Any] = field(default_factory=list)  # the inputs, leaf by leaf
+    own: list[RecurrentCall] = field(default_factory=list)  # calls (x, states) -> states of the user's cells
 
 
 class Probe:
@@ -108,6 +109,7 @@ class Probe:
         noise = self._noise_on_embeddings(inputs, where, scale) if where and not exchange else None
         tape = Tape(self.names, record, taps, noise, moved, fixed)
         calls: list[RecurrentCall] = []
+        own: list[RecurrentCall] = []
         args, kwargs = inputs.build(built)
         given = [
             value.data if isinstance(value, PackedSequence) else value for value in _leaves(args, kwargs)
@@ -132,13 +134,15 @@ class Probe:
                 stack.enter_context(torch.backends.cudnn.flags(enabled=False))
             if hooks or record:
                 stack.enter_context(self._watched(tape, calls))
+            if record:
+                stack.enter_context(self._own_cells_watched(own))
             if record or tape.tokens:
                 stack.enter_context(tape)
             returned = self._call(self.model, *args, **kwargs)
         self.embedded |= tape.embedded
         self.coded |= tape.coded & tape.embedded
         zeros += [(tap.leaf, tap.origin, tap.zero) for tap in tape.taps if tap.zero is not None]
-        return Run(returned, list(tensors_in(returned)), tape, calls, zeros, given)
+        return Run(returned, list(tensors_in(returned)), tape, calls, zeros, given, own)
 
     def loss_of(self, returned: Any, target: Any, record: bool = False) -> tuple[Tensor, Tape]:
         """Return the loss for the model's outputs, and the tape of its calls."""
@@ -258,6 +262,31 @@ class Probe:
         for module in self.recurrent.values():
             handles.append(module.register_forward_pre_hook(before, with_kwargs=True))
             handles.append(module.register_forward_hook(after, with_kwargs=True))
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    @contextmanager
+    def _own_cells_watched(self, calls: list[RecurrentCall]) -> Iterator[None]:
+        """Save the calls (x, states...) -> (states...) of modules that the user wrote."""
+
+        def after(module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
+            x, *states = [*flat((args, kwargs)), torch.empty(0)]
+            states, ends = states[:-1], list(flat(result))[-len(states) + 1 :]
+            if states and [s.shape for s in states] == [e.shape for e in ends]:
+                name, place = self.names[id(module)], where_from(self.names)[0]
+                values = [copy_of(state) for state in states]
+                calls.append(
+                    RecurrentCall(name, module, place, x, False, states, None, ends, copy_of(x), values)
+                )
+
+        handles = [
+            module.register_forward_hook(after, with_kwargs=True)
+            for name, module in self.modules.items()
+            if name and not type(module).__module__.startswith(("torch.", "rnncourse."))
+        ]
         try:
             yield
         finally:

@@ -1,7 +1,9 @@
 """An audit from its first run to its last check."""
 
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -29,6 +31,7 @@ from rnncourse.auditing.checks import (
     parts,
     place,
     recurrent,
+    reshaped,
     rows,
     shared,
     softmax,
@@ -40,6 +43,7 @@ from rnncourse.auditing.checks import (
 from rnncourse.auditing.probe import Probe
 from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject, feature_weights, layouts_of, rows_first
+from rnncourse.auditing.tape import HERE
 from rnncourse.auditing.untouched import generators_restored
 
 # In running order: a check may use what earlier ones have found.
@@ -50,6 +54,7 @@ ALL: tuple[ModuleType, ...] = (
     place,
     arguments,
     steps,
+    reshaped,
     order,
     future,
     cut,
@@ -71,6 +76,8 @@ ALL: tuple[ModuleType, ...] = (
     parameters,
 )
 FIRST: ModuleType = finite
+TORCH = str(Path(torch.__file__).parent)
+OURS = "a fault of rnncourse's own, please report it:"
 
 
 def first_subject(
@@ -182,11 +189,10 @@ def run_checks(s: Subject, settled: Settled) -> list[Finding]:
         try:
             for finding in check.run(s):
                 s.found.append(finding)
-        except Exception as error:  # the model's own, in an unusual run; the other checks go on
-            reason = (str(error).splitlines() or [""])[0][:90]
-            s.skip(
-                f"{', '.join(check.KINDS)} (the model raised {type(error).__name__}: {reason})", *check.KINDS
-            )
+        except Exception as error:  # mostly the model's own, in an unusual run; the other checks go on
+            reason = f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:90]}"
+            who = OURS if _ours(error) else "the model raised"
+            s.skip(f"{', '.join(check.KINDS)} ({who} {reason})", *check.KINDS)
             s.checked = [kind for kind in s.checked if kind not in check.KINDS]
     if s.has("parameter without gradient"):  # parts cut off from the input learn nothing
         wrong = any(f.kind == "parameter without gradient" and f.level == WRONG for f in s.found)
@@ -205,6 +211,13 @@ def run_checks(s: Subject, settled: Settled) -> list[Finding]:
         s.skip(f"the tokens of {name} that a sum changes before the embedding (they were not disturbed)")
     _report_untested(s)
     return s.found
+
+
+def _ours(error: Exception) -> bool:
+    """Return whether an error came from the audit's own code, not from the model or the loss that it runs."""
+    files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+    last = next(file for file in reversed(files) if not file.startswith(TORCH))
+    return last.startswith(HERE) and Path(last).name != "probe.py"
 
 
 def _report_untested(s: Subject) -> None:

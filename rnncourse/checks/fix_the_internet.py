@@ -114,7 +114,7 @@ row by row, each cut to its length | right
     " added; a step too short; the longest row first; a random start",
 )
 wrong = Mistakes(TEETH, _test_summary).edits("""
-nothing is asserted | your test computes what is right and compares nothing with it.
+nothing is asserted | your test refuses no code at all. Does it compare what comes back with what is right?
     - torch.testing.assert_close(found[b], torch.cat([h_n[0], h_n[1]]))
     + torch.cat([h_n[0], h_n[1]])
     look: A test raises an AssertionError if the code is wrong: use `assert` or torch.testing.assert_close.
@@ -144,8 +144,8 @@ each row alone, by the same code | you compare the code with itself, row by row:
     - torch.testing.assert_close(found[b], torch.cat([h_n[0], h_n[1]]))
     + n = lengths[b : b + 1]
     + torch.testing.assert_close(found[b], summary(lstm, x[b : b + 1, :n], n)[0])
-all rows at once, without the order of rows | you compare sums over the rows, which do not change if the
-    rows are exchanged.
+blind to the order of rows | your test does not notice rows that change places. Are your lengths in
+    descending order, or do you compare sums over the rows?
     - for b in range(len(x)):
     -     _, (h_n, _) = lstm(x[b, : lengths[b]])
     -     torch.testing.assert_close(found[b], torch.cat([h_n[0], h_n[1]]))
@@ -193,11 +193,15 @@ a step too many | one padded step of each row counts. | < lengths[:, None] => <=
 a step too few | the last real step of each row does not count. | < lengths[:, None] => < lengths[:, None] - 1
 class 0 read as padding | steps whose answer is class 0 are left out: 0 is a class like the others.
     target, reduction="none" => target, reduction="none", ignore_index=0
+class 0 ignored | steps whose answer is class 0 are not counted at all: 0 is a class like the others.
+    - losses = F.cross_entropy(scores.transpose(1, 2), target, reduction="none")
+    - return losses[real].mean()
+    + return F.cross_entropy(scores.transpose(1, 2), target * real, ignore_index=0)
 the softmax is over the steps | the probabilities sum to 1 over the steps, not over the classes.
     F.cross_entropy(scores.transpose(1, 2), => F.nll_loss(scores.log_softmax(1).transpose(1, 2),
 no softmax at all | nll_loss takes the logarithm of a softmax, and there is none.
     F.cross_entropy( => F.nll_loss(
-the sign | the loss has the wrong sign. | return losses[real].mean() => return -losses[real].mean()
+the wrong sign | the loss has the wrong sign. | return losses[real].mean() => return -losses[real].mean()
 """)
 
 sequence_loss = CHECKS.task(
@@ -236,10 +240,10 @@ the sum of the real steps by their number | right
 """,
     wrong="softmax before cross_entropy; the mean counts padded steps as zeros; the padding is not masked;"
     " a reshape instead of a transpose; the mean over rows of their sums; the mean of the rows' means;"
-    " a loss for each row; a step too many; the sign",
+    " a loss for each row; a step too many; the wrong sign",
 )
 wrong = Mistakes(TEETH, _test_sequence_loss).edits("""
-nothing is asserted | your test computes what is right and compares nothing with it.
+nothing is asserted | your test refuses no code at all. Does it compare what comes back with what is right?
     torch.testing.assert_close(found, losses.mean()) => losses.mean()
     look: A test raises an AssertionError if the code is wrong: use `assert` or torch.testing.assert_close.
 only one number is asked for | your test checks that there is a single number, but not which one.
@@ -307,6 +311,11 @@ h and c exchanged | h and c are exchanged. | (h.detach(), c.detach()) => (c.deta
 c is passed on as h | you pass c where h belongs. | (h.detach(), => (c.detach(),
 only h is cut | c still has its graph. | c.detach() => c
 only c is cut | h still has its graph. | (h.detach(), => (h,
+the graph is cut only where the state comes in | the state that you return still has its graph; you cut it
+    only in the next call. Until then it keeps the whole chunk in memory.
+    - output, (h, c) = lstm(x, state)
+    - return output, (h.detach(), c.detach())
+    + return lstm(x, (state[0].detach(), state[1].detach()))
 the old state is passed on | you return the state that was passed in: the next chunk starts where this one
     did.
     (h.detach(), c.detach()) => state
@@ -324,8 +333,8 @@ backward in time | the steps are read in reverse order. | lstm(x, state) => lstm
 carry = CHECKS.task(
     "carry",
     wrong,
-    returns="output (B T H), gradient_before (B T I), gradient_within (B T I)",
-    points="the numbers 1 = output; the cut graph 1 = gradient_before, gradient_within",
+    returns="output (B T H), gradient_before (B T I), gradient_within (B T I), state_cut () bool",
+    points="the numbers 1 = output; the cut graph 1 = gradient_before, gradient_within, state_cut",
     cases=_carry_cases,
     use=chain,
     agree="the whole sequence in one call",
@@ -359,7 +368,7 @@ the state detached when it comes in as well | right
     " only the last output; the state is random",
 )
 wrong = Mistakes(TEETH, _test_carry).edits("""
-nothing is asserted | your test runs the chunks and asserts nothing.
+nothing is asserted | your test refuses no code at all. Does it assert anything?
     - torch.testing.assert_close(torch.cat([first, second], dim=1), lstm(x)[0])
     - assert not state[0].requires_grad
     - assert not state[1].requires_grad

@@ -495,9 +495,9 @@ measure = CHECKS.task(
 
 
 # ---- Task 7, diagnosis: four runs (given.py), and what is wrong with each.
-WORDS = "vanishing", "exploding", "saturated", "well"
+WORDS = "vanishing", "exploding", "saturated", "healthy"
 
-TRUTH = {"P": "vanishing", "Q": "exploding", "R": "saturated", "S": "well"}
+TRUTH = {"P": "vanishing", "Q": "exploding", "R": "saturated", "S": "healthy"}
 
 wrong = Mistakes("Four runs", TRUTH).edits("""
 # These hints are never shown: they only say what the tests try.
@@ -505,7 +505,7 @@ P and R exchanged | P and R are exchanged.
     P => 'saturated'
     R => 'vanishing'
 Q and S exchanged | Q and S are exchanged.
-    Q => 'well'
+    Q => 'healthy'
     S => 'exploding'
 both quiet runs vanish | P and R both vanish. | R => 'vanishing'
 """)

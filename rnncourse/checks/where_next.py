@@ -79,6 +79,8 @@ def _scan(a, b, h_0):
 @cases(1.0, "T7 B3 H2; T9 B2 H4; T8 B4 H3; T1 B5 H2; T600 B2 H3")
 def _scan_cases(numbers, T, B, H):
     a = torch.sigmoid(4 * numbers(T, B, H))  # some near 0, some near 1
+    if T > 100:
+        a[..., 0] = 1 - a[..., 0] / 200  # one unit remembers its whole sequence: every round counts
     return {"a": a, "b": numbers(T, B, H), "h_0": numbers(B, H)}
 
 
@@ -174,9 +176,13 @@ def _min_gru(x, h_0, weight_z, bias_z, weight_n, bias_n, scan=_scan):
 
 @cases(0.9, "T5 B3 I2 H4; T4 B2 I5 H3; T6 B4 I3 H2; T1 B5 I3 H2; T600 B2 I4 H3")
 def _min_gru_cases(numbers, T, B, I, H):
+    bias_z = numbers(H)
+    if T > 100:
+        bias_z -= 2  # the product of all z is 0 in floating point
+        bias_z[0] += 10  # but one unit remembers for long: every round counts
     weights = {
         "weight_z": numbers(H, I),
-        "bias_z": numbers(H) - 2 * (T > 100),  # the product of all z is 0 in floating point
+        "bias_z": bias_z,
         "weight_n": numbers(H, I),
         "bias_n": numbers(H),
     }
@@ -217,6 +223,7 @@ the state before each step | each state is the one before its step: h_0 comes fi
 backwards | time runs backwards: you begin with the last step.
     scan(z, (1 - z) * n, h_0) => scan(z.flip(0), ((1 - z) * n).flip(0), h_0)
 h_n is the first state | h_n is the state after the first step. Return the last one. | h, h[-1] => h, h[0]
+h_n is all states | h_n holds the states of all steps. Return the last one. | h, h[-1] => h, h
 h_n is h_0 | h_n is h_0. Return the state after the last step. | h, h[-1] => h, h_0
 h_n without h_0 | h_n is the last state of a sequence that begins with zeros.
     h, h[-1] => h, scan(z, (1 - z) * n, 0 * h_0)[-1]

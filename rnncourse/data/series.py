@@ -84,7 +84,7 @@ def windows(values: Tensor, context: int, horizon: int = 1) -> tuple[Splits, Sca
         The splits, and the scale to undo.
 
     Raises:
-        ValueError: the training period is too short for one window.
+        ValueError: `values` is not one series, or a period is too short for one window.
 
     Example:
         >>> years = rnncourse.data.sunspots()
@@ -93,11 +93,18 @@ def windows(values: Tensor, context: int, horizon: int = 1) -> tuple[Splits, Sca
         >>> tuple(x.shape), tuple(y.shape)
         ((22, 1), (11,))
     """
+    if values.dim() != 1:
+        raise ValueError(f"values: expected one series, (N), got {tuple(values.shape)}.")
     first_valid, first_test = math.floor(0.7 * len(values)), math.floor(0.8 * len(values))
     if first_valid < context + horizon:
         raise ValueError(
             f"context + horizon: expected at most {first_valid}, the length of the training period; "
             f"got {context} + {horizon}"
+        )
+    if horizon > first_test - first_valid:
+        raise ValueError(
+            f"horizon: expected at most {first_test - first_valid}, the length of the validation period; "
+            f"got {horizon}"
         )
     scale = Scale(values[:first_valid].mean().item(), values[:first_valid].std().item())
     scaled = scale.apply(values)

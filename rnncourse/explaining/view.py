@@ -4,12 +4,11 @@ from dataclasses import dataclass, field, replace
 from html import escape
 from textwrap import TextWrapper
 
-from rnncourse.printing import printable
+from rnncourse.printing import WIDTH, printable
 from rnncourse.shapes import Axes, named
 
 # A coloured edge marks a message, never coloured text: it is readable on light and dark pages.
 EDGES = {"✗": "#d9622b", "!": "#c98f00", "→": "#2e7dae"}
-WIDTH = 80  # characters in a line of text, as in a terminal
 LEFT = "style='text-align:left'"  # JupyterLab would align a table's cells to the right
 
 

@@ -7,7 +7,7 @@ import json
 import logging
 import secrets
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 
 from rnncourse.grading import cluster, pool
 from rnncourse.grading.cluster import Scheduler
-from rnncourse.grading.errors import GraderError, NotebookError, UserError
+from rnncourse.grading.errors import GradebookError, GraderError, NotebookError, UserError
 from rnncourse.grading.intake.assignment import Assignment
 from rnncourse.grading.intake.submissions import Submission, find_submissions
 from rnncourse.grading.report.feedback import write_feedback, write_teachers_page
@@ -108,82 +108,29 @@ def _grade(options: GradeOptions, found: dict[str, Path], submissions: list[Subm
     if options.gradebook:
         _prepare_gradebook(options.gradebook, used)
     store = ResultStore(options.out)
-    hidden = [path.resolve() for path in (options.course, options.submitted, options.out)]
-    settings = Settings.of(used.values(), hidden, options.limits)
-    states: Counter[str] = Counter()
-
     roster = options.moodle or options.canvas
     table = Table(roster) if roster else None
     by_key = {(each.student, each.assignment): each for each in submissions}
-
-    def save(result: Result) -> None:
-        of = by_key[result.student, result.assignment]
-        late = "late" if of.late else late_by(of.handed_in, options.due)
-        result = replace(result, remarks=of.remarks, number=of.number, handed_in=of.handed_in, late=late)
-        if table:
-            result = replace(result, email=table.email(of.number, of.student))
-        store.write(result)
-        write_pages(apply_overrides(result, store.overrides))
-
-    def write_pages(result: Result) -> None:
-        write_teachers_page(options.out, result, used[result.assignment].solutions)
-        if options.feedback:
-            write_feedback(options.out, result)
-
-    early: list[Result] = []  # results that need no run; saved once the grader has passed its self-test
-    proved = False
-
-    with tqdm(total=len(submissions), desc="grading", unit="", disable=None) as bar:
-
-        def count(result: Result) -> None:
+    states: Counter[str] = Counter()
+    with (
+        tqdm(total=len(submissions), desc="grading", unit="", disable=None) as bar,
+        closing(_results(options, used, submissions, store)) as results,
+    ):
+        for result in results:
+            of = by_key[result.student, result.assignment]
+            late = "late" if of.late else late_by(of.handed_in, options.due)
+            result = replace(result, remarks=of.remarks, number=of.number, handed_in=of.handed_in, late=late)
+            if table:
+                result = replace(result, email=table.email(of.number, of.student))
+            store.write(result)
+            _write_pages(options, used, apply_overrides(result, store.overrides))
             states[result.state] += 1
             bar.update()
-
-        def to_grade() -> Iterator[GradeRequest]:
-            """Yield the submissions that have to be run; settle the others."""
-            for submission in submissions:
-                assignment = used[submission.assignment]
-                notebook, problem = _read(submission)
-                if notebook is None:
-                    state = submission.state or "invalid"
-                    result = ungraded(submission.student, assignment, state, problem)
-                else:
-                    helpers = submission.read_helpers()
-                    digest = assignment.digest(notebook, helpers)
-                    again = not options.resume or options.only
-                    before = None if again else store.find(submission.student, assignment.name, digest)
-                    if before is None:
-                        yield GradeRequest(submission.student, assignment.name, notebook, helpers)
-                        continue
-                    result = before
-                if proved:
-                    save(result)
-                else:
-                    early.append(result)
-                count(result)
-
-        waiting = to_grade()
-        first = next(waiting, None)
-        if first is not None:  # if nothing has to be run, no worker is started
-            rest = chain([first], waiting)
-            if options.scheduler:
-                graded = cluster.results(options.scheduler, settings, used, rest)
-            else:
-                graded = pool.results(options.workers, settings, used, rest)
-            with closing(graded):
-                for result in graded:
-                    proved = True
-                    while early:
-                        save(early.pop())
-                    save(result)
-                    count(result)
-        for result in early:
-            save(result)
 
     store.write_tables()
     for result in store:
         if result.overridden and result.assignment in used:
-            write_pages(result)  # also if this run did not grade it
+            _write_pages(options, used, result)  # also if this run did not grade it
     alarms = write_summary(options.out, store, {name: each.likeness for name, each in used.items()})
     _fill_lms_files(options, list(used), store)
     if options.gradebook:
@@ -191,10 +138,59 @@ def _grade(options: GradeOptions, found: dict[str, Path], submissions: list[Subm
     return ClassOutcome(states, alarms)
 
 
+def _results(
+    options: GradeOptions, used: dict[str, Assignment], submissions: list[Submission], store: ResultStore
+) -> Generator[Result, None, None]:
+    """Yield each submission's result.
+
+    Those that need no run follow a graded one: nothing is saved before the grader has passed its self-test.
+    """
+    settled: list[Result] = []
+
+    def to_grade() -> Iterator[GradeRequest]:
+        """Yield the submissions that have to be run; settle the others."""
+        for submission in submissions:
+            assignment = used[submission.assignment]
+            notebook, problem = _read(submission)
+            if notebook is None:
+                state = submission.state or "invalid"
+                settled.append(ungraded(submission.student, assignment, state, problem))
+                continue
+            helpers = submission.read_helpers()
+            digest = assignment.digest(notebook, helpers)
+            again = not options.resume or options.only
+            before = None if again else store.find(submission.student, assignment.name, digest)
+            if before is None:
+                yield GradeRequest(submission.student, assignment.name, notebook, helpers)
+            else:
+                settled.append(before)
+
+    waiting = to_grade()
+    first = next(waiting, None)
+    if first is not None:  # if nothing has to be run, no worker is started
+        hidden = [path.resolve() for path in (options.course, options.submitted, options.out)]
+        settings, requests = Settings.of(used.values(), hidden, options.limits), chain([first], waiting)
+        if options.scheduler:
+            graded = cluster.results(options.scheduler, settings, used, requests)
+        else:
+            graded = pool.results(options.workers, settings, used, requests)
+        with closing(graded):
+            for result in graded:
+                yield result
+                while settled:
+                    yield settled.pop()
+    yield from settled
+
+
+def _write_pages(options: GradeOptions, used: dict[str, Assignment], result: Result) -> None:
+    write_teachers_page(options.out, result, used[result.assignment].solutions)
+    if options.feedback:
+        write_feedback(options.out, result)
+
+
 def _prepare_gradebook(gradebook: Path, assignments: dict[str, Assignment]) -> None:
     """Raise UserError now, not after an hour of grading, if the gradebook cannot take these assignments."""
-    from rnncourse.grading.errors import GradebookError
-    from rnncourse.grading.report.gradebook import prepare
+    from rnncourse.grading.report.gradebook import prepare  # nbgrader takes a second, and few runs need it
 
     try:
         prepare(gradebook, assignments.values())
@@ -205,7 +201,6 @@ def _prepare_gradebook(gradebook: Path, assignments: dict[str, Assignment]) -> N
 def _record_in_gradebook(
     gradebook: Path, assignments: dict[str, Assignment], submissions: list[Submission], store: ResultStore
 ) -> None:
-    from rnncourse.grading.errors import GradebookError
     from rnncourse.grading.report.gradebook import record
 
     for name, assignment in assignments.items():

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from rnncourse.checks.framework.check import Check
 from rnncourse.grading.errors import GraderError
 from rnncourse.grading.intake.assignment import Assignment
-from rnncourse.grading.intake.notebook import read
+from rnncourse.grading.intake.notebook import read_cells
 from rnncourse.grading.report.result import Result, TaskResult
 from rnncourse.grading.sandbox.client import CHECKS, SandboxClient
 from rnncourse.grading.sandbox.limits import Limits
@@ -134,7 +134,7 @@ def _mistaken(assignment: Assignment, tried: Mapping[str, int]) -> bytes:
 def _changed(assignment: Assignment, change: Callable[[str, str], str]) -> bytes:
     """Return the exercise with `change(grade_id, source)` as the new source of each answer's cell."""
     cells = []
-    for cell in read(assignment.notebook):
+    for cell in read_cells(assignment.notebook):
         marks = cell.get("metadata", {}).get("nbgrader", {})
         source = "".join(cell["source"])
         if marks.get("solution"):

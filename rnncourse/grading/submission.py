@@ -21,7 +21,7 @@ from rnncourse.checks.framework.verdict import Verdict, carried
 from rnncourse.grading.errors import NotebookError
 from rnncourse.grading.intake.assignment import NONE, Assignment
 from rnncourse.grading.intake.cells import Cell, Stopped, all_reads, answer, likeness, needed, read_stopped
-from rnncourse.grading.intake.notebook import grouped, read, steps
+from rnncourse.grading.intake.notebook import grouped, read_cells, steps
 from rnncourse.grading.report.result import STATES, Result, TaskResult
 from rnncourse.grading.sandbox.client import SandboxClient
 from rnncourse.grading.sandbox.guards import OPERATIONS
@@ -88,7 +88,7 @@ def _graded(
 ) -> Result:
     begin = time.monotonic()
     try:
-        order = steps(read(notebook), assignment.source)
+        order = steps(read_cells(notebook), assignment.source)
     except NotebookError as problem:
         reason = str(problem) if str(problem).endswith("?") else f"{problem}."
         return ungraded(student, assignment, "invalid", reason, notebook)

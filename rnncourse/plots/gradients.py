@@ -36,9 +36,9 @@ def gradient_norms(layer: Module, x: Tensor, state: str = "h", loss: Loss | None
     Args:
         layer: an RNN, LSTM or GRU of torch.nn or rnncourse with one layer in one direction.
         x: its input, (T, B, I), with batch_first (B, T, I), or (T, I); the initial state is zeros.
+        state: "h", or "c" for |d loss_s / d c_t|, which includes the path through h_t.
         loss: loss(h_s, s) returns the scalar loss of step s from h_s (B, H). If None, it is the sum of h_s,
             as in `output.sum().backward()`, so the diagonal is the same at each step.
-        state: "h", or "c" for |d loss_s / d c_t|, which includes the path through h_t.
 
     Raises:
         TypeError: the module is not such a layer.
@@ -81,8 +81,19 @@ def gradient_over_time(
     direction; the loss is the one whose backward pass ran in the traced block. For a layer and its input x,
     it is a heat map of |d loss_s / d h_t|: how much the loss of step s changes with the state of step t, with
     t to the right and s down. Above the diagonal there is nothing, since no loss depends on a later state.
-    Exact zeros are grey. The other arguments are those of `gradient_norms`, which computes the heat map's
-    numbers.
+    Exact zeros are grey.
+
+    Args:
+        layer: a trace or a part of one; or a layer, as in `gradient_norms`, which computes the heat map.
+        x: the layer's input; not for a trace.
+        state: "h" or "c".
+        loss: as in `gradient_norms`; not for a trace.
+        ax: the Axes to draw in; a new one if None.
+
+    Raises:
+        TypeError: it is neither a trace nor a layer with its input.
+        ValueError: the layer does not fit, every gradient is 0, or nothing was traced.
+        KeyError: the trace has no gradients; the message says why.
     """
     if isinstance(layer, Direction):
         return _traced_gradients(layer, state, ax)

@@ -9,11 +9,11 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from rnncourse.plots.drawing import CODE, GREY, INK, PALE, Style, arrow, box, canvas, ink
 from rnncourse.plots.sizes import check_lengths
-from rnncourse.plots.style import COLORS
+from rnncourse.plots.style import sequence_color
 
-# One for each sequence. With more than seven they repeat; the cells show the sequence's number too.
-_SEQUENCES = [COLORS[name] for name in ("i", "o", "g", "h", "r", "f", "x")]
 _SIDE = 0.42  # the side of a cell, in inches
+_WORDS: Style = {"fontsize": 8.5, "color": INK, "va": "center"}
+Row = tuple[int, int]  # of data: the sequence b, and its step t
 
 
 def batch_sizes(lengths: Iterable[int] | Tensor, enforce_sorted: bool = True, ax: Axes | None = None) -> Axes:
@@ -59,61 +59,55 @@ def batch_sizes(lengths: Iterable[int] | Tensor, enforce_sorted: bool = True, ax
     title = f"lengths {lengths}: {sum(lengths)} of {B * T} cells are packed"
     alt = f"{title}; {steps}; the rows of data, as sequence,step: {' '.join(f'{b},{t}' for b, t in data)}."
     ax = canvas(ax, (-0.95, width - 0.95), (bottom, 0.65), title, alt)
-    words: Style = {"fontsize": 8.5, "color": INK, "va": "center"}
-
-    def cell(x: float, y: float, wide: float, b: int, t: int, gid: str) -> None:
-        color = _SEQUENCES[b % len(_SEQUENCES)]
-        box(ax, x, y, wide, _SIDE, gid, facecolor=color, edgecolor="white")
-        size = min(9, 72 * wide / (0.65 * len(f"{b},{t}")))
-        ax.text(x, y, f"{b},{t}", gid=gid, **(CODE | {"color": ink(color), "fontsize": size}))
-
-    ax.text(0, 0.45, f"padded, (B={B}, T={T}, …): a row a sequence", **words)
-    ax.text(middle, 0.45, "the longest first", **words)
+    ax.text(0, 0.45, f"padded, (B={B}, T={T}, …): a row a sequence", **_WORDS)
+    ax.text(middle, 0.45, "the longest first", **_WORDS)
     for b, length in enumerate(lengths):
         y = -(b + 0.5) * _SIDE
-        ax.text(-0.1, y, f"sequence {b}", ha="right", **words)
-        for t in range(T):
-            if t < length:
-                cell((t + 0.5) * across, y, across, b, t, f"padded {b} {t}")
-            else:
-                box(
-                    ax,
-                    (t + 0.5) * across,
-                    y,
-                    across,
-                    _SIDE,
-                    f"pad {b} {t}",
-                    facecolor="white",
-                    edgecolor=PALE,
-                )
+        ax.text(-0.1, y, f"sequence {b}", ha="right", **_WORDS)
+        for t in range(length):
+            _cell(ax, (t + 0.5) * across, y, across, b, t, f"padded {b} {t}")
+        for t in range(length, T):
+            x, style = (t + 0.5) * across, {"facecolor": "white", "edgecolor": PALE}
+            box(ax, x, y, across, _SIDE, f"pad {b} {t}", **style)
         to = -(back[b] + 0.5) * _SIDE
-        arrow(ax, (T * across + 0.1, y), (middle - 0.1, to), _SEQUENCES[b % len(_SEQUENCES)], 1.6)
-    position = 0
-    for t, size in enumerate(sizes):
-        for row, (b, s) in enumerate(data[position : position + size]):
-            cell(middle + (t + 0.5) * across, -(row + 0.5) * _SIDE, across, b, s, f"sorted {row} {t}")
-        position += size
-        ax.text(
-            middle + (t + 0.5) * across,
-            -B * _SIDE - 0.2,
-            size,
-            gid=f"batch_sizes {t}",
-            **(CODE | {"fontsize": 10}),
-        )
-    ax.text(middle - 0.1, -B * _SIDE - 0.2, "batch_sizes", ha="right", family="monospace", **words)
-    ax.text(-0.1, floor - 0.3, "data", ha="right", family="monospace", **words)
-    ax.text(0, floor + 0.1, f"({len(data)}, …): column after column of the staircase", **words)
-    for position, (b, t) in enumerate(data):
-        line, column = divmod(position, per_line)
-        x, y = (column + 0.5) * _SIDE, floor - 0.3 - line * (_SIDE + 0.3)
-        cell(x, y, _SIDE, b, t, f"data {position}")
-        ax.text(
-            x, y - _SIDE / 2 - 0.1, str(position), ha="center", **(words | {"fontsize": 7.5, "color": GREY})
-        )
+        arrow(ax, (T * across + 0.1, y), (middle - 0.1, to), sequence_color(b), 1.6)
+    _draw_staircase(ax, data, sizes, middle, across)
+    _draw_data(ax, data, floor, per_line)
     if not enforce_sorted:
-        small = words | {"fontsize": 8, "family": "monospace"}
+        small = _WORDS | {"fontsize": 8, "family": "monospace"}
         sort = f"sorted_indices   {list(order)}: row k of the staircase is sequence sorted_indices[k]"
         bring = f"unsorted_indices {list(back)}: sequence b is row unsorted_indices[b], so h_n comes back"
         ax.text(-0.95, bottom + 0.35, sort, **small)
         ax.text(-0.95, bottom + 0.12, bring, **small)
     return ax
+
+
+def _draw_staircase(ax: Axes, data: list[Row], sizes: list[int], left: float, across: float) -> None:
+    """Draw the rows sorted by length from `left` on, with the batch size under each column."""
+    position, below = 0, -sizes[0] * _SIDE - 0.2
+    for t, size in enumerate(sizes):
+        x = left + (t + 0.5) * across
+        for row, (b, s) in enumerate(data[position : position + size]):
+            _cell(ax, x, -(row + 0.5) * _SIDE, across, b, s, f"sorted {row} {t}")
+        position += size
+        ax.text(x, below, str(size), gid=f"batch_sizes {t}", **(CODE | {"fontsize": 10}))
+    ax.text(left - 0.1, below, "batch_sizes", ha="right", family="monospace", **_WORDS)
+
+
+def _draw_data(ax: Axes, data: list[Row], top: float, per_line: int) -> None:
+    """Draw the rows of `data` in their order, so many in a line, each with its index."""
+    ax.text(-0.1, top - 0.3, "data", ha="right", family="monospace", **_WORDS)
+    ax.text(0, top + 0.1, f"({len(data)}, …): column after column of the staircase", **_WORDS)
+    for position, (b, t) in enumerate(data):
+        line, column = divmod(position, per_line)
+        x, y = (column + 0.5) * _SIDE, top - 0.3 - line * (_SIDE + 0.3)
+        _cell(ax, x, y, _SIDE, b, t, f"data {position}")
+        words = _WORDS | {"ha": "center", "fontsize": 7.5, "color": GREY}
+        ax.text(x, y - _SIDE / 2 - 0.1, str(position), **words)
+
+
+def _cell(ax: Axes, x: float, y: float, wide: float, b: int, t: int, gid: str) -> None:
+    """Draw step t of sequence b."""
+    color, size = sequence_color(b), min(9, 72 * wide / (0.65 * len(f"{b},{t}")))
+    box(ax, x, y, wide, _SIDE, gid, facecolor=color, edgecolor="white")
+    ax.text(x, y, f"{b},{t}", gid=gid, **(CODE | {"color": ink(color), "fontsize": size}))

@@ -30,6 +30,10 @@ def parameter_map(module: Module, ax: Axes | None = None) -> Axes:
     as a bias mostly is, is drawn wider. A dashed line separates the columns that read the forward h of the
     layer below from those that read the backward h.
 
+    Args:
+        module: the layer or cell, of torch.nn or rnncourse.
+        ax: the Axes to draw in; a new one if None.
+
     Raises:
         TypeError: the module is neither a layer nor a cell.
         ValueError: its hidden_size is 0.

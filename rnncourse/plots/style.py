@@ -22,6 +22,11 @@ COLORS = {
 }
 
 
+def sequence_color(b: int) -> str:
+    """Return the colour of sequence b of a batch. After seven they repeat: cells show the number too."""
+    return COLORS["ioghrfx"[b % 7]]
+
+
 def contrast(one: str, other: str) -> float:
     """Return the contrast of two colours, "#RRGGBB" each, by WCAG 2: from 1 to 21, black on white."""
 

@@ -44,7 +44,17 @@ def gates_over_time(
     from 0 to 1, and g and n from -1 to 1, on the same two scales everywhere; the scales of c and h are
     symmetric about 0 and as wide as their numbers need, for h at least to 1. With `unit`, there are lines of
     this one unit; if there is a projection, h has other units, so q, which the projection reads, replaces it.
-    t marks a step. Dotted lines are resets.
+    Dotted lines are resets.
+
+    Args:
+        d: the direction to draw.
+        b: the row of the batch.
+        unit: the unit to draw; all if None.
+        t: a step to mark.
+        figure: the Figure to draw in; a new one if None.
+
+    Raises:
+        ValueError: the trace saved no gate and no state.
 
     Example:
         >>> lstm = torch.nn.LSTM(3, 4)
@@ -97,6 +107,15 @@ def c_against_h(d: Direction, b: int = 0, unit: int = 0, figure: Figure | None =
     On the left are both over time; on the right c is across and h up, with a dot for each step, from dark to
     bright. h lies between 0 and tanh(c), the curve, and so between -1 and 1, the dashed lines; c has no
     bounds. If there is a projection, o * tanh(c) is q, which is drawn instead of h.
+
+    Args:
+        d: the direction of an LSTM to draw.
+        b: the row of the batch.
+        unit: the unit to draw.
+        figure: the Figure to draw in; a new one if None.
+
+    Raises:
+        ValueError: it is not an LSTM.
     """
     _check_direction(d)
     if d.mode != "LSTM":
@@ -139,11 +158,21 @@ def cell_diagram(d: Direction, t: int, b: int = 0, unit: int = 0, ax: Axes | Non
 
     The figure is `lstm_cell`, `gru_cell` or `rnn_cell`, depending on the trace's mode. The state before the
     step is the one that it read, `h_prev` or `c_prev`.
+
+    Args:
+        d: the direction to draw.
+        t: the step.
+        b: the row of the batch.
+        unit: the unit.
+        ax: the Axes to draw in; a new one if None.
+
+    Raises:
+        ValueError: it is a cell of your own, or a number in the diagram is nan or inf.
     """
     _check_direction(d)
     if d.mode == "OWN":
         raise ValueError(
-            "cell_diagram: it draws torch's cells; how a cell of your own is built it cannot know."
+            "cell_diagram: it draws torch's cells and cannot know how a cell of your own is built."
         )
     length = row_length(d, b)
     _check_index("t", t, length, f"row b={b} has {length} steps")

@@ -49,9 +49,9 @@ class Health(Tabled):
         self._directions = directions
 
     def _table(self) -> Table:
-        header = ("where", "< 0.05", "> 0.95", "dead", "|dh| first, last", "not finite")
+        header = ("where", f"< {SHUT}", f"> {OPEN}", "dead", "|dh| first, last", "not finite")
         rows = [_row(d) for d in self._directions]
-        title = "health: gates whose numbers are < 0.05 or > 0.95, units that never change, gradients"
+        title = f"health: gates whose numbers are < {SHUT} or > {OPEN}, units that never change, gradients"
         return Table(title, header, rows)
 
 

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from textwrap import wrap
 
-from rnncourse.printing import printable
-
-WIDTH = 80  # characters in a line of text, as in a terminal
+from rnncourse.printing import WIDTH, printable
 
 
 @dataclass

@@ -19,7 +19,7 @@ from sample_submissions import EXERCISE, LSTM_GATES, PERFECT, ROOT, replaced
 from rnncourse.cli import main
 from rnncourse.grading import pool
 from rnncourse.grading.errors import NotebookError
-from rnncourse.grading.intake.notebook import read
+from rnncourse.grading.intake.notebook import read_cells
 from rnncourse.grading.report.writing import exclusive_folder
 from rnncourse.grading.sandbox import walls
 from rnncourse.grading.sandbox.client import SandboxClient, remove_left_behind
@@ -250,7 +250,7 @@ def test_sentences_for_files_that_are_not_notebooks():
         (PERFECT[:1000], r"\. Was the upload cut off\?"),
     ]:
         with pytest.raises(NotebookError, match=words):
-            read(data)
+            read_cells(data)
 
 
 def test_ctrl_c_during_the_start(monkeypatch, capsys, tmp_path):

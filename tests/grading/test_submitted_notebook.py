@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rnncourse.grading.intake.notebook import Source, grouped, read, steps
+from rnncourse.grading.intake.notebook import Source, grouped, read_cells, steps
 
 
 def cell(source, **marks):
@@ -33,7 +33,7 @@ F_CHECK, G_CHECK = 2, 4  # the numbers of their cells in the source
 
 
 def run(*cells):
-    return steps(read(file(cells)), SOURCE)
+    return steps(read_cells(file(cells)), SOURCE)
 
 
 def test_released_cells_run_in_order():

@@ -5,6 +5,7 @@ import inspect
 import pytest
 import torch
 from honest import ways
+from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence  # noqa: F401 (for HONEST)
 
 from rnncourse.checks import fix_the_internet
@@ -121,6 +122,42 @@ def test_the_pieces_are_what_they_are_said_to_be(job, run_number):
         exec(case.arguments["piece"], names)
         verdict = repair.verdict(names[case.arguments["name"]], run_number)
         assert (verdict.state == "right") == (about not in mistakes), f"{about}: {verdict}"
+
+
+def test_a_state_that_comes_back_with_its_graph_costs_a_point():
+    def carry(lstm, x, state):
+        return lstm(x, state and tuple(part.detach() for part in state))
+
+    verdict = CHECKS["carry"].verdict(carry)
+    assert verdict.mistake == "the graph is cut only where the state comes in", str(verdict)
+    assert verdict.points == 1
+
+
+def test_what_carry_should_return_is_said_with_what_it_returns():
+    def three(lstm, x, state):
+        output, (h, c) = lstm(x, state)
+        return output, h.detach(), c.detach()
+
+    assert "it returns 3 things; expected two" in str(CHECKS["carry"].verdict(three))
+    assert "it returns a tensor; expected two" in str(CHECKS["carry"].verdict(lambda lstm, x, state: x))
+
+
+def test_sorted_lengths_are_named_as_what_hides_the_order_of_the_rows():
+    def test(summary):
+        lstm = nn.LSTM(3, 4, batch_first=True, bidirectional=True)
+        x, lengths = torch.randn(3, 5, 3), torch.tensor([5, 4, 2])
+        rows = [lstm(row[:n])[1][0].flatten() for row, n in zip(x, lengths, strict=True)]
+        torch.testing.assert_close(summary(lstm, x, lengths), torch.stack(rows))
+
+    said = str(CHECKS["test_summary"].verdict(test))
+    assert "Are your lengths in descending order" in said
+
+
+def test_an_empty_test_is_not_said_to_compute_anything():
+    for name in JOBS.values():
+        verdict = CHECKS[name].verdict(lambda way: None)
+        assert (verdict.mistake, verdict.points) == ("nothing is asserted", 0)
+        assert "refuses no code at all" in str(verdict)
 
 
 @pytest.mark.parametrize("job", JOBS)

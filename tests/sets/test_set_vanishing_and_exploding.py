@@ -64,7 +64,7 @@ def test_the_runs_are_what_the_diagnosis_says():
         if reach > 10:
             seen[name] = "exploding"
         elif reach > 1e-2:
-            seen[name] = "well"
+            seen[name] = "healthy"
         else:
             assert reach < 1e-6
             seen[name] = "saturated" if saturated > 0.5 else "vanishing"
@@ -161,7 +161,7 @@ diagnosis: diagnosed by measuring
     for name, run in RUNS.items():
         reach, saturated = measure_with_numpy(run.rnn, run.x)
         quiet = "saturated" if saturated > 0.5 else "vanishing"
-        found[name] = "exploding" if reach > 10 else "well" if reach > 1e-3 else quiet
+        found[name] = "exploding" if reach > 10 else "healthy" if reach > 1e-3 else quiet
     return found
 memory_road: loop
     road, entries = torch.ones_like(f[0]), []
@@ -172,4 +172,4 @@ memory_road: loop
 memory_road: of products
     return torch.stack([f[k:].prod(dim=0) for k in range(len(f))])
 """)
-HONEST["diagnosis"] += [dict(zip("PQRS", ("Vanishing", "exploding", "saturated", "well"), strict=True))]
+HONEST["diagnosis"] += [dict(zip("PQRS", ("Vanishing", "exploding", "saturated", "healthy"), strict=True))]

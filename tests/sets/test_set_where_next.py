@@ -81,6 +81,47 @@ def test_states_without_a_gradient_and_other_things_are_refused_in_words():
         assert verdict.points == 0
 
 
+def in_place(a, b, h_0):
+    d = 1
+    while d < len(a):
+        b[d:] += a[d:] * b[:-d].clone()
+        a[d:] *= a[:-d].clone()
+        d *= 2
+    return b.addcmul_(a, h_0)
+
+
+def assigned(a, b, h_0):
+    d = 1
+    while d < len(a):
+        a, b = a.clone(), b.clone()
+        a[d:], b[d:] = a[d:] * a[:-d], a[d:] * b[:-d] + b[d:]
+        d *= 2
+    return a * h_0 + b
+
+
+@pytest.mark.parametrize("scan", [in_place, assigned])
+def test_states_without_a_backward_pass_are_refused_in_words(scan):
+    verdict = where_next.scan.verdict(scan)
+    assert "its backward pass raises" in str(verdict), str(verdict)
+    assert verdict.points == 0
+
+
+@pytest.mark.parametrize("rounds", range(3, 10))
+def test_a_fixed_number_of_rounds_is_not_enough(rounds):
+    def scan(a, b, h_0):
+        for d in (2**k for k in range(rounds) if 2**k < len(a)):
+            a, b = torch.cat([a[:d], a[d:] * a[:-d]]), torch.cat([b[:d], a[d:] * b[:-d] + b[d:]])
+        return a * h_0 + b
+
+    def min_gru(x, h_0, weight_z, bias_z, weight_n, bias_n):
+        z = torch.sigmoid(x @ weight_z.T + bias_z)
+        h = scan(z, (1 - z) * (x @ weight_n.T + bias_n), h_0)
+        return h, h[-1]
+
+    for check, learner in (where_next.scan, scan), (where_next.min_gru, min_gru):
+        assert check.verdict(learner).state != "right"
+
+
 def test_average_of_rank_losses_is_the_mean_of_the_joined_batch():
     torch.manual_seed(0)
     losses, lengths = torch.rand(6, 5), torch.tensor([5, 4, 5, 1, 2, 1])
@@ -115,13 +156,6 @@ scan: h_0 as a step
             torch.cat([b[: 2**k], a[2**k :] * b[: -(2**k)] + b[2**k :]]),
         )
     return b[1:]
-scan: in place, on all steps at once
-    d = 1
-    while d < len(a):
-        b[d:] += a[d:] * b[:-d].clone()
-        a[d:] *= a[:-d].clone()
-        d *= 2
-    return b.addcmul_(a, h_0)
 scan: in pairs
     def pairs(a, b):
         if len(b) == 1:

@@ -1,6 +1,7 @@
 """A layer or cell that is called once per step, each time with the same state."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 from rnncourse.auditing.probe import RecurrentCall
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
-from rnncourse.spec import Cell
+from rnncourse.spec import Cell, Recurrent
 
 KINDS = ("state not carried",)
 MIN_CALLS = 3
@@ -17,7 +18,7 @@ MIN_CALLS = 3
 
 def run(s: Subject) -> Iterator[Finding]:
     calls: dict[str, list[RecurrentCall]] = {}
-    for call in s.base.recurrent:
+    for call in s.base.recurrent + s.base.own:
         if one_step(call):
             calls.setdefault(call.name, []).append(call)
     for several in calls.values():
@@ -26,7 +27,15 @@ def run(s: Subject) -> Iterator[Finding]:
         s.made("state not carried")
         if s.has("state dropped", "starts ignored", "reset too early"):
             continue
-        lost = _lost_part(several)
+        if _fed_to_input(several):
+            yield _finding(
+                several,
+                QUESTION,
+                f"{_called(several)} each time with the state that it returned last as its input, and with "
+                "something else as its state. Are the two arguments exchanged? The order is input, state.",
+            )
+            return
+        lost = None if _own(several[0]) else _lost_part(several)
         if lost is not None:
             other, part = lost
             yield _finding(
@@ -36,11 +45,11 @@ def run(s: Subject) -> Iterator[Finding]:
                 f"call: the {part} that it returns is dropped.",
             )
             return
-        if not _alike(several):
+        if not _alike(several) or (_own(several[0]) and not _zeros(several[0])):
             continue
         if all(torch.equal(call.given, several[0].given) for call in several):
             continue
-        given = bool(several[0].state_values) and any(bool(v.any()) for v in several[0].state_values)
+        given = bool(several[0].state_values) and not _zeros(several[0])
         what = "with the same state" if given else "with a state of zeros"
         doubt = "" if given else " Is this intended?"
         yield _finding(
@@ -74,10 +83,29 @@ def one_step(call: RecurrentCall) -> bool:
     """Return whether a call covers only one step."""
     if call.packed:
         return False
-    if isinstance(call.module, Cell):
+    if isinstance(call.module, Cell) or _own(call):
         return True
     time = 1 if getattr(call.module, "batch_first", False) else 0
     return call.input.dim() == 3 and call.input.shape[time] == 1
+
+
+def _fed_to_input(calls: list[RecurrentCall]) -> bool:
+    """Return whether each call's input is the h that the call before returned, and its state is not."""
+    return all(
+        bool(before.ends and now.state)
+        and _begins_alike(before.ends[0].detach(), now.given)
+        and not _begins_alike(before.ends[0].detach(), now.state_values[0])
+        for before, now in pairwise(calls)
+    )
+
+
+def _own(call: RecurrentCall) -> bool:
+    """Return whether the user wrote this cell. What it gets in each call may be a context, if not zeros."""
+    return not isinstance(call.module, Recurrent)
+
+
+def _zeros(call: RecurrentCall) -> bool:
+    return not any(bool(value.any()) for value in call.state_values)
 
 
 def _lost_part(calls: list[RecurrentCall]) -> tuple[str, str] | None:

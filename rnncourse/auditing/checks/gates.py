@@ -8,6 +8,7 @@ from torch import Tensor
 
 from rnncourse.auditing.report import WRONG, Finding
 from rnncourse.auditing.subject import Subject
+from rnncourse.auditing.tape import Call
 from rnncourse.shapes import SIGMOID
 from rnncourse.spec import Spec
 from rnncourse.tracing import trace
@@ -80,26 +81,36 @@ def _what(mode: str) -> str:
 
 
 def _dead(s: Subject) -> Iterator[Finding]:
+    """Find ReLUs most of whose units are never active; a line in a loop is judged by all of its calls."""
+    lines: dict[tuple[object, str], list[Call]] = {}
     for call in s.base.tape.calls:
-        if call.name not in ("relu", "relu_") or not call.after:
-            continue
-        value = call.after[0]
-        if value.dim() < 2 or value.shape[-1] < 4:
+        relu = call.name in ("relu", "relu_") and call.after
+        if relu and call.after[0].dim() > 1 and call.after[0].shape[-1] >= 4:
+            lines.setdefault((call.place, call.module), []).append(call)
+    for calls in lines.values():
+        values = [call.after[0] for call in calls]
+        if len({value.dim() for value in values}) > 1:
             continue
         s.made("dead ReLU")
-        axes = [axis for axis in (value.dim() - 1, 1) if axis < value.dim()]
-        units = {axis: value.movedim(axis, 0).reshape(value.shape[axis], -1) for axis in axes}
-        dead = min(float((flat <= 0).all(1).float().mean()) for flat in units.values())
+        dead = min(_never_active(values, axis) for axis in {values[0].dim() - 1, 1})
         if dead > 0.9:
             yield Finding(
                 "dead ReLU",
                 WRONG,
                 f"{100 * dead:.0f} % of the units of a ReLU are 0 in every row at every step: no gradient "
                 "passes through them.",
-                call.place,
-                call.module,
+                calls[0].place,
+                calls[0].module,
                 numbers={"share": dead},
                 lesson="05",
-                by=f"By {call.name}",
+                by=f"By {calls[0].name}",
             )
             return
+
+
+def _never_active(values: list[Tensor], axis: int) -> float:
+    """Return the share of the units along an axis that are 0 in all values; 0 if the axis varies."""
+    if len({value.shape[axis] for value in values}) > 1:
+        return 0.0
+    silent = [(v <= 0).movedim(axis, 0).reshape(v.shape[axis], -1).all(1) for v in values]
+    return float(torch.stack(silent).all(0).float().mean())

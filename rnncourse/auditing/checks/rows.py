@@ -169,7 +169,7 @@ def _mixed(s: Subject) -> Finding | None:
         call.module if call else "",
         row=a,
         numbers={"unlawful": float(matrix[i, j]), "lawful": own_effect},
-        lesson="03",
+        lesson="13" if reordered else "03",
         by=f"{by} {call.name}" if call else "",
     )
     return replace(finding, level=WRONG, text=text) if reordered else finding

@@ -158,6 +158,7 @@ def _unread(s: Subject) -> Iterator[Finding]:
         return
     at_last = torch.arange(s.T) == last[:, None]
     before = torch.arange(s.T) == (last - 1)[:, None]
+    yield from _without_gradient(s)
     outputs = s.pooled if not s.timed else s.in_step
     if not outputs or (s.timed and s.real is None):
         return
@@ -192,6 +193,33 @@ def _unread(s: Subject) -> Iterator[Finding]:
         f"{float(lawful[unread].max()):.2g}.{doubt}",
         row=None if len(rows) == s.B else rows[0],
         numbers={"unlawful": 0.0, "lawful": float(lawful[unread].max())},
+        lesson="10",
+    )
+
+
+def _without_gradient(s: Subject) -> Iterator[Finding]:
+    """Find last steps that the outputs read only through what is detached, such as a mean."""
+    tokens = not s.inputs.main.floating  # they may select an output, and need no gradient for that
+    total = None if tokens or s.in_step or s.real is not None else s.summed(s.graph)
+    norms = None if total is None else s.input_gradients(total).get(s.main_number)
+    if norms is None or norms.dim() != 2 or any(call.name in CHOOSING for call in s.base.tape.calls):
+        return
+    s.made("last step unread")
+    learns = (norms > 0).any(0)  # (T)
+    count = s.T - 1 - int(learns.nonzero().max()) if bool(learns.any()) else 0
+    if not 0 < count < s.T // 2 or not bool(learns[: s.T - count].all()):
+        return
+    nudged = s.disturb(s.steps(torch.arange(s.T) >= s.T - count))
+    value = max(float(s.effect(nudged, k).max()) for k in s.numeric)
+    if value == 0.0:
+        return
+    yield Finding(
+        "last step unread",
+        QUESTION,
+        f"The outputs have no gradient at the last {count} of {s.T} steps of {s.inputs.main.name}: they read "
+        f"these steps only through what is detached, such as a mean ({value:.2g}). Are the steps cut off "
+        "elsewhere, as by windows without padding?",
+        numbers={"gradient": 0.0, "value": value},
         lesson="10",
     )
 

@@ -147,7 +147,7 @@ def run(s: Subject) -> Iterator[Finding]:
             call.place if call else None,
             step=step,
             numbers={"unlawful": size, "shift": float(steps)},
-            lesson="16",
+            lesson="19",
             by=by,
         )
         return
@@ -202,7 +202,7 @@ def _skipping(s: Subject, found: list[tuple[int, Leaf, int]], ahead: int) -> Ite
         "predict the next step. Is the target shifted twice?",
         call.place if call else None,
         numbers={"shift": float(min(steps))},
-        lesson="16",
+        lesson="19",
         by=f"Shifted by {call.name}" if call else "",
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from rnncourse.auditing.probe import Run
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Call
@@ -16,13 +17,14 @@ DATA = ("sequence", "flags", "lengths")  # another argument may be a cache, mean
 
 def run(s: Subject) -> Iterator[Finding]:
     s.made("input changed")
-    for leaf, now in zip(s.inputs.leaves, s.base.given, strict=True):
-        if isinstance(now, Tensor) and isinstance(leaf.value, Tensor) and not leaf.packed:
-            if _same(now, leaf.value):
-                continue
-            level = WRONG if leaf.role in DATA else QUESTION
-            yield _finding("The model", leaf.name, level, _writer(s.base.tape.calls, now))
-            return
+    for actor, run in _runs(s):
+        for leaf, now in zip(s.inputs.leaves, run.given, strict=True):
+            if isinstance(now, Tensor) and isinstance(leaf.value, Tensor) and not leaf.packed:
+                if _same(now, leaf.value):
+                    continue
+                level = WRONG if leaf.role in DATA else QUESTION
+                yield _finding(actor, leaf.name, level, _writer(run.tape.calls, now))
+                return
     if s.loss is None or s.inputs.target is None:
         return
     before = tensors_in(s.inputs.target.value)
@@ -30,6 +32,15 @@ def run(s: Subject) -> Iterator[Finding]:
         if not _same(now, old):
             yield _finding("The loss", "the target", WRONG, _writer(s.loss[1].calls, now))
             return
+
+
+def _runs(s: Subject) -> Iterator[tuple[str, Run]]:
+    yield "The model", s.base
+    try:
+        trained = s.probe.run(train=True, record=True)
+    except Exception:  # for example batch normalization of a single row
+        return
+    yield "In train mode, the model", trained
 
 
 def _finding(who: str, what: str, level: str, call: Call | None) -> Finding:

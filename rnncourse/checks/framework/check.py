@@ -24,6 +24,7 @@ from rnncourse.checks.framework.task import Task
 from rnncourse.checks.framework.verdict import Verdict, carried, show, show_rich
 from rnncourse.printing import printable
 
+WANTED, YOURS = ("wanted", "wanted {part}"), ("yours", "yours {part}")  # of one result, of one among several
 # By lesson, then by task: the mistake of the last verdict in this process.
 last_mistakes: dict[str, dict[str, str | None]] = {}
 
@@ -60,19 +61,19 @@ class Check(Task):
     def example(self, learner: Any) -> None:
         """Show one small case: the arguments, the results wanted, and what the learner's function gives."""
         if self.example_case is None:
-            print("No example here: it would give the answer away.")
+            print(say("This task has no example: it would give the answer away."))
             return
         answer, wanted = (
             self.evaluate(function, [self.example_case])[0] for function in (learner, self.truth)
         )
         rows = [row for name, value in self.example_case.arguments.items() for row in _rows(name, value)]
-        rows += self._results("wanted", wanted.returned)
+        rows += self._results(WANTED, wanted.returned)
         if answer.failure is None:
-            rows += self._results("yours", answer.returned)
+            rows += self._results(YOURS, answer.returned)
         elif answer.failure.kind == "not written":
-            rows += [("yours", "not written yet")]
+            rows += [(say(YOURS[0]), say("not written yet"))]
         else:
-            rows += [("yours", f"{answer.failure.error} {answer.failure.message}".strip())]
+            rows += [(say(YOURS[0]), f"{answer.failure.error} {answer.failure.message}".strip())]
         width = max(len(name) for name, _ in rows)
         for name, words in rows:
             print(printable(f"{name:<{width}}  {words}"))
@@ -91,13 +92,13 @@ class Check(Task):
         if pairs:
             show_rich(HeatMaps(pairs))
 
-    def _results(self, whose: str, returned: Any) -> list[tuple[str, str]]:
-        if isinstance(returned, dict):
-            return [(f"{whose} {name}", _words(item)) for name, item in returned.items()]
+    def _results(self, whose: tuple[str, str], returned: Any) -> list[tuple[str, str]]:
+        alone, of_part = whose
         if isinstance(returned, tuple | list) and len(returned) == len(self.parts) > 1:
-            named = zip(self.parts, returned, strict=True)
-            return [(f"{whose} {part.name}", _words(item)) for part, item in named]
-        return [(whose, _words(returned))]
+            returned = {part.name: item for part, item in zip(self.parts, returned, strict=True)}
+        if isinstance(returned, dict):
+            return [(say(of_part, part=name), _words(item)) for name, item in returned.items()]
+        return [(say(alone), _words(returned))]
 
 
 def _rows(name: str, given: Any) -> list[tuple[str, str]]:

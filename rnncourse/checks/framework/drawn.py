@@ -15,11 +15,6 @@ SIZE = re.compile(r"([A-Za-z_]+)(\d+)")
 def cases(scale: float, *texts: str, dtype: torch.dtype = torch.float64) -> Callable[..., Any]:
     """Turn a function that draws the arguments of one case into the cases of a task (a decorator).
 
-    @cases(0.8, "B3 I5 H4; B2 I4 H6; B3 I2 H5 h_zero")
-    def _step_cases(numbers, B, I, H, h_zero=False):
-        arguments = {"x_t": numbers(B, I), "h": numbers(B, H) * (not h_zero)}
-        return arguments, h_zero and H_ZERO
-
     Args:
         scale: the scale of the random numbers.
         texts: the cases, separated by semicolons. B3 is a size, which verdicts name as well; `p=0.5` is a
@@ -28,6 +23,15 @@ def cases(scale: float, *texts: str, dtype: torch.dtype = torch.float64) -> Call
 
     The function returns the arguments, or a tuple of the arguments and the case's traits; traits that are
     False are dropped.
+
+    Example:
+        >>> from rnncourse.checks.framework.authoring import H_ZERO, cases
+        >>> @cases(0.8, "B3 I5 H4; B2 I4 H6; B3 I2 H5 h_zero")
+        ... def step_cases(numbers, B, I, H, h_zero=False):
+        ...     arguments = {"x_t": numbers(B, I), "h": numbers(B, H) * (not h_zero)}
+        ...     return arguments, h_zero and H_ZERO
+        >>> [(str(case), case.has(H_ZERO)) for case in step_cases(seed=0)]
+        [('B=3, I=5, H=4', False), ('B=2, I=4, H=6', False), ('B=3, I=2, H=5', True)]
     """
     wanted = [words.split() for text in texts for words in text.split(";")]
 

@@ -54,17 +54,24 @@ class Mistake:
 
 
 class Mistakes(list[Mistake]):
-    '''A task's bank of mistakes, in the order in which they are tried. `section` is the default section.
+    '''A task's bank of mistakes, in the order in which they are tried.
 
-    wrong = Mistakes("The equations", truth=_cell_state).edits("""
-    i left out | i is not used: all of g is written. | i * g => g
-    """)
+    Args:
+        section: the lesson's section that explains a mistake that names none.
+        truth: the function or class that edits change, or the dict of values of a task that asks for values.
 
-    @wrong("sums and products exchanged", "sums and products are exchanged.")
-    def _(f, i, g, c):
-        return (f + c) * (i + g)
-
-    truth: the function or class that edits change, or the dict of values of a task that asks for values.
+    Example:
+        >>> from rnncourse.checks.framework.authoring import Mistakes
+        >>> def cell_state(f, i, g, c):
+        ...     return f * c + i * g
+        >>> wrong = Mistakes("The equations", cell_state).edits("""
+        ... i left out | i is not used: all of g is written. | i * g => g
+        ... """)
+        >>> @wrong("sums and products exchanged", "sums and products are exchanged.")
+        ... def _(f, i, g, c):
+        ...     return (f + c) * (i + g)
+        >>> [(mistake.name, mistake.function(f=0, i=2, g=3, c=4)) for mistake in wrong]
+        [('i left out', 3), ('sums and products exchanged', 20)]
     '''
 
     def __init__(self, section: str, truth: Callable | Mapping[str, Any] | None = None) -> None:

@@ -4,6 +4,8 @@ import html
 
 from torch import Tensor
 
+from rnncourse.checks.framework.language import say
+
 CELL, MAX_SIZE = 18, 24  # pixels; the most rows or columns that are drawn
 POSITIVE, NEGATIVE = "217,98,43", "46,120,178"  # orange and blue: distinct for every kind of colour vision
 
@@ -39,13 +41,14 @@ def _pair(name: str, wanted: Tensor, yours: Tensor) -> str:
     count = int(differs.sum()) if differs is not None else b.numel()
     maps = "".join(
         "<div style='display:inline-block;vertical-align:top;margin:4px 20px 4px 0'>"
-        f"{html.escape(name)}, {whose} {tuple(shape)}<br>{_map(matrix, largest, outlined)}</div>"
-        for whose, shape, matrix, outlined in (
-            ("wanted", wanted.shape, a, None),
-            ("yours", yours.shape, b, differs),
+        f"{html.escape(heading)}<br>{_map(matrix, largest, outlined)}</div>"
+        for heading, matrix, outlined in (
+            (say("{part}, wanted {shape}", part=name, shape=tuple(wanted.shape)), a, None),
+            (say("{part}, yours {shape}", part=name, shape=tuple(yours.shape)), b, differs),
         )
     )
-    note = f"{count} of {b.numel()} numbers differ (outlined). Orange is positive, blue is negative."
+    words = "{count} of {total} numbers differ (outlined). Orange is positive, blue is negative."
+    note = say(words, count=count, total=b.numel())
     return f"<div>{maps}<div>{note}</div></div>"
 
 
@@ -66,4 +69,5 @@ def _map(matrix: Tensor, largest: float, outlined: Tensor | None) -> str:
                 f" fill='{color if number == number else 'none'}'{edge}><title>{number:.4g}</title></rect>"
             )
     size = f"width='{columns * CELL}' height='{rows * CELL}'"
-    return f"<svg {size} role='img' aria-label='{rows} by {columns} numbers'>{''.join(cells)}</svg>"
+    label = html.escape(say("{rows} by {columns} numbers", rows=rows, columns=columns))
+    return f"<svg {size} role='img' aria-label='{label}'>{''.join(cells)}</svg>"

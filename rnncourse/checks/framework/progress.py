@@ -143,7 +143,12 @@ def _link(text: str, *places: str) -> str:
 def progress() -> Progress:
     """Show which tasks are done: a table in a notebook, text in a terminal.
 
-    It has the best points of each task so far, as the checks noted them, and what is next.
+    Returns:
+        The best points of each task so far, as the checks saved them, and what is next.
+
+    Example:
+        >>> rnncourse.progress().next  # before the first exercise
+        'Next: exercise 01, three_steps.'
     """
     kept = read()
     return Progress(

@@ -41,6 +41,10 @@ class Piece(Case):
 
     about: str = ""
 
+    def __str__(self) -> str:
+        """Return nothing: a piece's number says nothing to a learner."""
+        return ""
+
 
 def pieces(bank: Mistakes, *, right: str, wrong: str) -> Callable[[int], list[Case]]:
     """Return the cases of a task that asks for a test.

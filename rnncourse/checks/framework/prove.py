@@ -36,7 +36,8 @@ def prove(test: Callable, arguments: dict[str, Any]) -> dict[str, Any]:
     except (NotImplementedError, Problem):
         raise
     except Exception as error:
-        return {"refuses": True, "error": f"{type_name(error)}: {error}".strip()}
+        said = str(error).strip()
+        return {"refuses": True, "error": f"{type_name(error)}: {said}" if said else type_name(error)}
     if returned is not None:
         raise Problem(RETURNS, kind=kind_named(type_name(returned)))
     return {"refuses": False, "error": ""}

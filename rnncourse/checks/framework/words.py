@@ -59,6 +59,9 @@ def _slip(failure: Failure, case: Case) -> str:
             "The backward pass needs values that were overwritten by an optimizer step or an in-place write."
         )
     if failure.error == "ValueError" and "to unpack" in message:
+        if cut := re.search(r"\.(chunk|split|tensor_split|unbind)\([^,=()]*\)", failure.line):
+            words = "`{cut}` cuts along the first axis unless `dim` says another. Which axis holds the parts?"
+            return say(words, cut=cut[1])
         return say("The right side does not have as many parts as there are names on the left.")
     return ""
 

@@ -6,10 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnncourse.checks.framework.plain import kinds
+from rnncourse.checks.framework.plain import kind_named, kinds, type_name
 from rnncourse.checks.framework.use import Problem, use
 
 TWO = "it returns {kind}; expected two things: the output, and the pair (h, c) for the next chunk."
+COUNT = "it returns {count} things; expected two: the output, and the pair (h, c) for the next chunk."
 
 
 @use("a function")
@@ -25,22 +26,29 @@ def chain(carry: Callable, arguments: dict[str, Any]) -> dict[str, Tensor]:
 
     output (B, T, H): the outputs of all chunks. gradient_before (B, T_0, I), gradient_within (B, T_n, I): the
     gradient of the sum of the last output with respect to the first chunk and to the last one; zeros where
-    there is none.
+    there is none. state_cut: whether no state came back with a graph.
     It has no helpers: only its own code may run beside the learner's.
     """
     torch.manual_seed(0)  # for a state that is drawn
     lstm, state = arguments["lstm"], arguments["state"]
+    state_cut = True
     outputs = []
     chunks = []
     for chunk in arguments["chunks"]:
         chunks.append(chunk.requires_grad_())
         returned = carry(lstm, chunk, state)
-        if tuple not in kinds(returned) or len(returned) != 2:
-            raise Problem(TWO, kind=type(returned).__name__)
+        if tuple not in kinds(returned):
+            raise Problem(TWO, kind=kind_named(type_name(returned)))
+        if len(returned) != 2:
+            raise Problem(COUNT, count=len(returned))
         output, state = returned
         if Tensor not in kinds(output):
             raise Problem("its first result is not a tensor; expected the output of the chunk.")
         outputs.append(output)
+        if {tuple, list} & {*kinds(state)}:
+            for part in state:
+                if Tensor in kinds(part) and part.requires_grad:
+                    state_cut = False
     ends = [chunks[0], chunks[-1]]
     found = [torch.zeros_like(chunks[0]), torch.zeros_like(chunks[-1])]
     if outputs[-1].requires_grad:
@@ -48,4 +56,9 @@ def chain(carry: Callable, arguments: dict[str, Any]) -> dict[str, Tensor]:
         for k in range(2):
             if gradients[k] is not None:
                 found[k] = gradients[k]
-    return {"output": torch.cat(outputs, dim=1), "gradient_before": found[0], "gradient_within": found[1]}
+    return {
+        "output": torch.cat(outputs, dim=1),
+        "gradient_before": found[0],
+        "gradient_within": found[1],
+        "state_cut": torch.tensor(state_cut),
+    }

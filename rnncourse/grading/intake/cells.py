@@ -53,7 +53,7 @@ def names_bound(nodes: Iterable[ast.AST]) -> set[str]:
     return found
 
 
-def read(statement: ast.stmt) -> set[str]:
+def names_read(statement: ast.stmt) -> set[str]:
     """Return the notebook's names that a statement reads, including those read inside its functions."""
     try:
         table = symtable.symtable(ast.unparse(statement), "cell", "exec")
@@ -90,7 +90,7 @@ def all_reads(cells: Sequence[Cell]) -> dict[str, set[str]]:
     reads: dict[str, set[str]] = {}
     for cell in cells:
         for statement in cell.statements:
-            names = read(statement)
+            names = names_read(statement)
             for each in names_bound([statement]):
                 reads.setdefault(each, set()).update(names)
     return reads

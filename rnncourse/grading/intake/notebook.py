@@ -31,8 +31,8 @@ class Source:
 
     @classmethod
     def of(cls, notebook: bytes) -> Source:
-        code = (cell for cell in read(notebook) if cell["cell_type"] == "code")
-        return cls(tuple(cell | {"source": _text(cell)} for cell in code))
+        code = (cell for cell in read_cells(notebook) if cell["cell_type"] == "code")
+        return cls(tuple(cell | {"source": text_of(cell)} for cell in code))
 
     def is_check(self, k: int) -> bool:
         return bool(_marks(self.cells[k]).get("grade"))
@@ -49,7 +49,7 @@ class Source:
 
     def where(self, cell: Mapping) -> int | None:
         """Return the number of the source's cell that this is, or None."""
-        grade_id, text = _marks(cell).get("grade_id"), _text(cell).strip()
+        grade_id, text = _marks(cell).get("grade_id"), text_of(cell).strip()
         for k in range(len(self.cells)):
             if grade_id and grade_id == self.grade_id(k):
                 return k
@@ -62,7 +62,7 @@ class Source:
         return None
 
 
-def read(data: bytes) -> list[dict]:
+def read_cells(data: bytes) -> list[dict]:
     """Return the cells of a notebook file of any format version; raise NotebookError if it is not one."""
     if not data.strip():
         raise NotebookError("the file is empty")
@@ -120,7 +120,7 @@ def steps(cells: list[dict], source: Source) -> list[str | int]:
             if k not in seen:
                 found.append((k, _given(source, k)))
         elif cell["cell_type"] == "code" or k is not None:
-            found.append((k, _text(cell)))
+            found.append((k, text_of(cell)))
         if k is not None:
             seen.add(k)
     for k in range(len(source.cells)):
@@ -221,6 +221,7 @@ def _marks(cell: Mapping) -> Mapping:
     return marks if isinstance(marks, dict) else {}
 
 
-def _text(cell: Mapping) -> str:
+def text_of(cell: Mapping) -> str:
+    """Return a cell's source, which a notebook holds as a text or as a list of lines."""
     text = cell.get("source", "")
     return "".join(map(str, text)) if isinstance(text, list) else str(text)

@@ -12,7 +12,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 from rnncourse.grading.errors import NotebookError
 from rnncourse.grading.intake.assignment import Assignment
-from rnncourse.grading.intake.notebook import read
+from rnncourse.grading.intake.notebook import read_cells, text_of
 from rnncourse.grading.report.feedback import not_judged, verdict
 from rnncourse.grading.report.result import STATES, Result, TaskResult
 
@@ -51,7 +51,7 @@ def _answers(
     comes first if it is -1.
     """
     try:
-        cells = read(submitted) if submitted is not None else []
+        cells = read_cells(submitted) if submitted is not None else []
     except NotebookError:
         cells = []
     answers: dict[int, str] = {}
@@ -60,8 +60,7 @@ def _answers(
     last = -1
     for n, cell in enumerate(cells):
         k = assignment.source.where(cell)
-        text = cell.get("source", "")
-        text = "".join(map(str, text)) if isinstance(text, list) else str(text)
+        text = text_of(cell)
         if k is None:
             k = given.get(text.strip())  # a cell that lost its metadata but was not edited
         if k is not None and k not in answers:

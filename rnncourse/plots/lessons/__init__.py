@@ -1,7 +1,7 @@
 """The lessons' own figures: each is drawn in one lesson, from its own numbers, not from a user's model.
 
-A lesson calls them like the others, `plots.unrolling(...)`; `rnncourse.plots` does not list them. Each takes
-and returns what those of `rnncourse.plots` do, and sets `figure.alt`.
+A lesson calls them like the others, `plots.unrolling(...)`; `rnncourse.plots` does not list them. Each
+returns an Axes or a Figure and sets `figure.alt`. Those that are drawn side by side take an Axes too.
 """
 
 from rnncourse.plots.cells import gru_cell, lstm_cell, rnn_cell

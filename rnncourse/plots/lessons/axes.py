@@ -11,12 +11,10 @@ from torch import Tensor
 
 from rnncourse.plots.drawing import CODE, GREY, INK, Style, box, canvas, figure_of, ink, set_alt, tint
 from rnncourse.plots.sizes import check_index
-from rnncourse.plots.style import COLORS
+from rnncourse.plots.style import COLORS, sequence_color
 from rnncourse.shapes import named
 
 _SIDE, _DEPTH, _HIGH = 0.5, 0.3, 0.22  # a cube, in inches: its front, and how far its depth goes right and up
-# One for each sequence. With more than seven they repeat; the cells show the sequence's number too.
-_SEQUENCES = [COLORS[name] for name in ("i", "o", "g", "h", "r", "f", "x")]
 _WORDS = {"T": "one step of every sequence", "B": "one sequence, every step", "I": "one feature, everywhere"}
 
 
@@ -105,7 +103,7 @@ def who_is_where(tables: Mapping[str, Tensor]) -> Figure:
         rows = table.tolist()
         for r, row in enumerate(rows):
             for k, (b, t) in enumerate(row):
-                color, gid = _SEQUENCES[b % len(_SEQUENCES)], f"{name} {r},{k}"
+                color, gid = sequence_color(b), f"{name} {r},{k}"
                 centre = left + (k + 0.5) * _SIDE, -(r + 0.5) * _SIDE
                 box(ax, *centre, _SIDE, _SIDE, gid, facecolor=color, edgecolor="white")
                 ax.text(*centre, f"{b},{t}", gid=gid, **(CODE | {"color": ink(color), "fontsize": 10}))

@@ -13,14 +13,13 @@ from rnncourse.plots.drawing import Point, Style, set_alt
 from rnncourse.plots.style import COLORS
 
 
-def unrolled_loop(T: int, B: int, I: int, H: int, num_layers: int = 2, ax: Axes | None = None) -> Axes:
+def unrolled_loop(T: int, B: int, I: int, H: int, num_layers: int = 2) -> Axes:
     """Draw the time loop over stacked LSTM cells, the shape of each tensor on its arrow, and return the Axes.
 
     The T steps go to the right, the layers upward. A cell reads x[t], (B, I), or the h below it, (B, H), and
     its own (h, c) from the step before; only h goes up. T from 2 to 4 keeps the shapes readable.
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(9.5, 1.6 + 1.5 * num_layers), layout="constrained")
+    _, ax = plt.subplots(figsize=(9.5, 1.6 + 1.5 * num_layers), layout="constrained")
     across, up, width, height = 3.1, 2.0, 1.3, 0.9  # the distance from cell to cell; the size of a cell
     words: Style = {"va": "center", "color": "#333333"}
     code = words | {"family": "monospace"}
@@ -112,7 +111,6 @@ def unrolling(
     h: Iterable[float],
     t: int | None = None,
     cell: str = "cell",
-    ax: Axes | None = None,
 ) -> Axes:
     """Draw a recurrence with a state of one number, rolled up and unrolled over time. Return the Axes.
 
@@ -123,7 +121,6 @@ def unrolling(
         h: the states, (T + 1), h[0] before the first step.
         t: how many steps have run, None for all. Later steps are drawn pale and without numbers.
         cell: the text in every box, since it is the same in each.
-        ax: the Axes to draw in; a new one if None.
     """
     x, h = [float(value) for value in x], [float(value) for value in h]
     T = len(x)
@@ -134,8 +131,7 @@ def unrolling(
     t = T if t is None else t
     if not 0 <= t <= T:
         raise ValueError(f"t: expected a number of steps from 0 to T = {T}, got {t}")
-    if ax is None:
-        _, ax = plt.subplots(figsize=(9.8, 2.6), layout="constrained")
+    _, ax = plt.subplots(figsize=(9.8, 2.6), layout="constrained")
     across, width, height, rolled = 2.3, 1.25, 0.9, -1.5
     pale, ink = "#AAAAAA", "#333333"
     words: Style = {"ha": "center", "fontsize": 9.5}

@@ -9,7 +9,7 @@ from rnncourse.plots.drawing import CODE, GREY, INK, arrow, box, canvas, set_alt
 from rnncourse.plots.style import COLORS
 
 # The lessons: number: (title, column of the map, numbers of the lessons that it builds on).
-LESSONS: dict[int, tuple[str, int, tuple[int, ...]]] = {
+LESSONS: dict[int, tuple[str, float, tuple[int, ...]]] = {
     1: ("sequences and state", 1, ()),
     2: ("the RNN cell", 1, (1,)),
     3: ("shapes", 0, (2,)),
@@ -17,34 +17,33 @@ LESSONS: dict[int, tuple[str, int, tuple[int, ...]]] = {
     5: ("vanishing, exploding", 2, (4,)),
     6: ("LSTM gates", 1, (2, 5)),
     7: ("h and c", 1, (6,)),
-    8: ("GRU", 3, (6,)),
+    8: ("GRU", 3.4, (6,)),
     9: ("looping a cell", 0, (3, 6)),
     10: ("output, h_n, c_n", 1, (9,)),
     11: ("stacking, dropout", 0, (10,)),
     12: ("bidirectional", 1, (10,)),
     13: ("padding, packing", 1, (12,)),
     14: ("stateful training", 2, (5, 10)),
-    15: ("parameters, init", 0, (11,)),
+    15: ("parameters, init", 0, (11, 12)),
     16: ("the whole layer", 0, (13, 15)),
     17: ("tagging", 1, (13,)),
-    18: ("images as sequences", 3, (8, 10)),
-    19: ("language model", 2, (14,)),
-    20: ("forecasting", 3, (14,)),
-    21: ("encoder and decoder", 2, (13, 19)),
+    18: ("images by rows", 2.95, (8, 10)),
+    19: ("language model", 2, (8, 14)),
+    20: ("forecasting", 3.4, (8, 14)),
+    21: ("encoder and decoder", 2, (17, 19)),
     22: ("fix the internet", 1, (16,)),
     23: ("where next", 0, (16,)),
 }
 
 
-def lesson_map(written: Collection[int], ax: Axes | None = None) -> Axes:
+def lesson_map(written: Collection[int]) -> Axes:
     """Draw which lesson builds on which, a box for each and lines between them. Return the Axes.
 
     A lesson is one row below the lowest one that it needs. `written` are the numbers of the lessons that
     exist; their boxes are filled.
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(9.6, 6.6))
-    places: dict[int, tuple[int, int]] = {}
+    _, ax = plt.subplots(figsize=(9.6, 6.6))
+    places: dict[int, tuple[float, int]] = {}
     for number, (_, column, needs) in LESSONS.items():
         places[number] = (column, -1 + min((places[other][1] for other in needs), default=1))
     for number, (title, _, needs) in LESSONS.items():
@@ -54,7 +53,7 @@ def lesson_map(written: Collection[int], ax: Axes | None = None) -> Axes:
         color = COLORS["r"] if number in written else "white"
         frame = {"boxstyle": "round,pad=0.35", "facecolor": color, "edgecolor": "#555555"}
         ax.text(x, y, f"{number:02d}  {title}", ha="center", va="center", bbox=frame, zorder=2)
-    ax.set(xlim=(-0.5, 3.5), ylim=(min(y for _, y in places.values()) - 0.5, 0.5))
+    ax.set(xlim=(-0.45, 3.75), ylim=(min(y for _, y in places.values()) - 0.5, 0.5))
     ax.axis("off")
     numbers = sorted(LESSONS.keys() & set(written))
     there = ", ".join(f"{number:02d} {LESSONS[number][0]}" for number in numbers) or "none"

@@ -14,7 +14,7 @@ from rnncourse.plots.style import COLORS, LINE_COLORS
 Size = TypeVar("Size")  # a size's label
 
 
-def matmuls(T: int, B: int, I: int, H: int, ax: Axes | None = None) -> Axes:
+def matmuls(T: int, B: int, I: int, H: int) -> Axes:
     """Draw the multiply-adds of an LSTM layer's forward pass as two bars, cut into matmuls. Return the Axes.
 
     Above, step by step: for each of T steps W_ih x_t, (B, I) by (I, 4H), and W_hh h, (B, H) by (H, 4H).
@@ -26,8 +26,7 @@ def matmuls(T: int, B: int, I: int, H: int, ax: Axes | None = None) -> Axes:
         ValueError: a size is below 1.
     """
     T, B, I, H = (check_size(name, value) for name, value in zip("TBIH", (T, B, I, H), strict=True))
-    if ax is None:
-        _, ax = plt.subplots(figsize=(9.0, 2.6), layout="constrained")
+    _, ax = plt.subplots(figsize=(9.0, 2.6), layout="constrained")
     x_t, h, whole = B * I * 4 * H, B * H * 4 * H, T * B * (I + H) * 4 * H  # multiply-adds
     rows = {
         f"step by step: {2 * T} matmuls": [
@@ -54,7 +53,7 @@ def matmuls(T: int, B: int, I: int, H: int, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def time_ratios(seconds: Mapping[str, Mapping[Size, float]], baseline: str, ax: Axes | None = None) -> Axes:
+def time_ratios(seconds: Mapping[str, Mapping[Size, float]], baseline: str) -> Axes:
     """Draw how many times the baseline's time each contestant took, at each size, and return the Axes.
 
     The axis is logarithmic, so equal factors are equally far apart.
@@ -62,10 +61,8 @@ def time_ratios(seconds: Mapping[str, Mapping[Size, float]], baseline: str, ax: 
     Args:
         seconds: {contestant: {size: seconds}}, where a size is any label.
         baseline: one of the contestants.
-        ax: the Axes to draw in; a new one if None.
     """
-    if ax is None:
-        _, ax = plt.subplots(figsize=(8.0, 3.2), layout="constrained")
+    _, ax = plt.subplots(figsize=(8.0, 3.2), layout="constrained")
     sizes = list(seconds[baseline])
     said = []
     looks = cycle(zip("cifgoh", "osD^vP", strict=True))  # a colour and a marker for each contestant

@@ -11,7 +11,7 @@ from rnncourse.plots.drawing import color_bar, set_alt
 from rnncourse.plots.sizes import check_size
 
 
-def truncation_grid(gradients: ArrayLike, K: int, window: bool = False, ax: Axes | None = None) -> Axes:
+def truncation_grid(gradients: ArrayLike, K: int, window: bool = False) -> Axes:
     """Draw the terms of a gradient by loss step and weight step, the dropped ones grey. Return the Axes.
 
     The title shows the relative error |kept - all| / |all| of the sums over s and t.
@@ -21,7 +21,6 @@ def truncation_grid(gradients: ArrayLike, K: int, window: bool = False, ax: Axes
             weights at step t, 0 where t > s.
         K: the number of steps.
         window: keep the terms with s - t < K instead of those in one chunk, s // K == t // K.
-        ax: the Axes to draw in; a new one if None.
 
     Raises:
         ValueError: the shape is wrong, all terms are 0, or K is not in 1 … T.
@@ -41,8 +40,7 @@ def truncation_grid(gradients: ArrayLike, K: int, window: bool = False, ax: Axes
     if not positive.size or not whole.any():
         raise ValueError("truncation_grid: the gradient is 0.")
     error = np.linalg.norm(terms[kept].sum(axis=0) - whole) / np.linalg.norm(whole)
-    if ax is None:
-        _, ax = plt.subplots(figsize=(6.4, 4.8), layout="constrained")
+    _, ax = plt.subplots(figsize=(6.4, 4.8), layout="constrained")
     cut = np.ma.masked_where(kept | ~below, np.zeros((T, T)))
     ax.imshow(cut, cmap=ListedColormap(["#DDDDDD"]), interpolation="nearest", gid="cut")
     low, high = max(positive.min(), 1e-8 * positive.max()), 1.01 * positive.max()
