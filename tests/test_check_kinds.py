@@ -247,6 +247,23 @@ def test_predictions_against_a_threshold():
     assert "labels is a list" in str(check.verdict(lambda x: (x.sum(0) > 0).long().tolist()))
 
 
+@pytest.mark.parametrize("limit", [{"at_least": 0.5}, {"at_most": 0.95}])
+def test_the_worst_case_of_a_score_is_reported(limit):
+    """Of three cases that all pass, the one that is nearest to the threshold."""
+    right = iter([8, 6, 9])
+    check = Check(
+        name="labels",
+        lesson="17",
+        parts=(Score("labels", "B", "int", measure=_accuracy, **limit),),
+        criteria=(Criterion("accuracy", 2),),
+        truth=torch.ones_like,
+        cases=lambda seed: [Case({"x": torch.zeros(10).long() + k}, {"B": 10}) for k in range(3)],
+    )
+    verdict = check.verdict(lambda x: (torch.arange(10) < next(right)).long())
+    assert verdict.state == "right"
+    assert f"accuracy {0.6 if 'at_least' in limit else 0.9}, expected" in str(verdict)
+
+
 # ---- weights set by hand: judged by what a cell does with them
 
 

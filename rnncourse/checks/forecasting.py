@@ -1,16 +1,24 @@
-"""The checks of exercise set 20: windows, a scale without a leak, baselines, many steps, an honest report."""
+"""The checks of exercise set 20: windows, a scale without a leak, baselines, many steps, honest reports."""
+
+from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
 
 from rnncourse.checks.framework.authoring import (
     ExerciseSet,
     Mistakes,
+    Part,
+    Score,
     TorchModule,
     Trait,
     cases,
     random_head,
+    random_module,
     rows,
 )
+from rnncourse.checks.uses.forecasting import FEW, train_twice
+from rnncourse.data.series import sunspots
 
 CHECKS = ExerciseSet("20")
 
@@ -335,6 +343,210 @@ stories = CHECKS.chosen(
     choices=WORDS,
     points="all five stories 3",
     forbid=frozenset(),
+)
+
+
+# ---- Task 7, train_and_forecast: a net of one's own, better than the baselines.
+def _train_and_forecast(values, end, context, gru, head, lr, updates):
+    if updates > FEW:  # then only the error is judged, and this has none: no mistake is trained for long
+        return values[end:]
+    mean, std = values[:end].mean(), values[:end].std()
+    scaled = (values - mean) / std
+    x = torch.stack([scaled[m - context : m] for m in range(context, len(values))]).unsqueeze(-1)
+    y = scaled[context:].unsqueeze(-1)
+    n = end - context
+    optimizer = torch.optim.Adam([*gru.parameters(), *head.parameters()], lr=lr)
+    for _ in range(updates):
+        output, _ = gru(x[:n])
+        loss = F.mse_loss(head(output[:, -1]), y[:n])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        output, _ = gru(x[n:])
+        forecasts = head(output[:, -1]).squeeze(1)
+    return mean + std * forecasts
+
+
+@cases(0.25, "N269 K10 H8; N289 K11 H12; N309 K12 H10")  # the smallest first: it rules out most mistakes
+def _train_and_forecast_cases(numbers, N, K, H):
+    values = sunspots().values[-N:].double()
+    gru = random_module("GRU", numbers, input_size=1, hidden_size=H, batch_first=True)
+    head = random_head(numbers, H, 1)
+    return {
+        "values": values,
+        "end": N - 62,  # the test period of the lesson, 1947 to 2008
+        "context": K,
+        "gru": replace(gru, trains=True),
+        "head": replace(head, trains=True),
+        "lr": 0.03,
+        "updates": 80,
+    }
+
+
+class _Trained(Score):
+    """A forecast after many updates. Rounding grows in it: mistakes are recognised by the other results."""
+
+    def same(self, a, b):
+        return True
+
+
+def _absolute_error(found, expected):
+    return (found.double() - expected).abs().mean().item()
+
+
+wrong = Mistakes("A GRU", _train_and_forecast).edits("""
+every forecast with every target | the loss compares each forecast with the target of each window: (B, 1)
+    against (B,) is (B, B). The net learns the mean.
+    y[:n]) => y[:n, 0])
+    § (B,) against (B, 1)
+scale of all values | mean and deviation are those of the whole series: they know the future.
+    values[:end].mean(), values[:end].std() => values.mean(), values.std()
+    § Scaling without leakage
+scale of each part | the later part is scaled by its own mean and deviation, which are not known when it
+    begins.
+    (values - mean) / std => torch.cat([(p - p.mean()) / p.std() for p in (values[:end], values[end:])])
+    § Scaling without leakage
+divided by n | the deviation divides by the number of values; torch's `std()` divides by one less.
+    values[:end].std() => values[:end].std(unbiased=False)
+    § Scaling without leakage
+not scaled | the net reads the values in their own unit: they are far too large for it.
+    values[:end].mean(), values[:end].std() => 0.0, 1.0
+    § Scaling without leakage
+still scaled | the forecasts are in scaled numbers. Return them in the unit of the series.
+    mean + std * forecasts => forecasts
+    § Scaling without leakage
+the mean not added | the forecasts are multiplied by the deviation, but the mean is missing.
+    mean + std * forecasts => std * forecasts
+    § Scaling without leakage
+scaled twice | the forecasts are scaled once more. Undo the scale.
+    mean + std * forecasts => (forecasts - mean) / std
+    § Scaling without leakage
+target in the window | the last value of each window is its target: the future is in the window.
+    m - context : m] => m - context + 1 : m + 1]
+    § A forecast that repeats the last value
+known value as the target | the target of each window is its own last value: the net learns to repeat it.
+    scaled[context:] => scaled[context - 1 : -1]
+    § A forecast that repeats the last value
+the last value repeated | the forecasts are the last value of each window. Where is the net that you trained?
+    head(output[:, -1]).squeeze(1) => x[n:, -1, 0]
+    § A forecast that repeats the last value
+a step late | each forecast stands a step too late: its window ends two values before it.
+    gru(x[n:]) => gru(x[n - 1 : -1])
+    § A forecast that repeats the last value
+trained on all windows | the net is trained on the windows that it forecasts. Train on those whose target is
+    before `end`.
+    gru(x[:n]) => gru(x)
+    y[:n]) => y)
+    § Split by time
+shuffled before the split | the windows are shuffled before they are split: the test windows lie between
+    training windows that hold their targets.
+    - n = end - context
+    + n, order = end - context, torch.randperm(len(x))
+    + x, y = x[order], y[order]
+    § Split by time
+one training window too many | the last training window has the value at `end` as its target.
+    n = end - context => n = end - context + 1
+    § Split by time
+one training window too few | the value at `end - 1` is the target of no training window.
+    n = end - context => n = end - context - 1
+    § Split by time
+the training period forecast | you forecast the training period, which the net has seen. Forecast the values
+    from `end` on.
+    gru(x[n:]) => gru(x[:n])
+    § Split by time
+all windows forecast | you forecast all windows, those of the training period included.
+    gru(x[n:]) => gru(x)
+    § Split by time
+windows that begin at the end | the first forecasts are missing: your windows begin at `end`. May a
+    forecaster know the values before it?
+    gru(x[n:]) => gru(x[n + context :])
+    § Split by time
+fed with its own forecasts | from the second forecast on, the window holds forecasts. The known values belong
+    there: this is one step ahead.
+    - output, _ = gru(x[n:])
+    - forecasts = head(output[:, -1]).squeeze(1)
+    + known = x[n : n + 1]
+    + for _ in range(len(values) - end):
+    +     known = torch.cat([known, head(gru(known[:, -context:])[0][:, -1:])], dim=1)
+    + forecasts = known[0, context:, 0]
+    § Many steps
+an axis too many | the forecasts are (n, 1). Return one number for each value, (n).
+    .squeeze(1) =>
+    § (B,) against (B, 1)
+zero_grad left out | the gradients are never reset: each backward pass adds to those of the previous updates.
+    optimizer.zero_grad() =>
+no update | no weight moves: the step is missing, or the gradients are reset before it.
+    optimizer.step() =>
+too few updates | you make fewer updates than `updates`. How far is what follows the loop indented?
+    in range(updates) => in range(updates - 1)
+too many updates | you make more updates than `updates`. | in range(updates) => in range(updates + 1)
+a new optimizer each time | you build a new optimizer for each update. Adam then forgets its averages.
+    - optimizer = torch.optim.Adam([*gru.parameters(), *head.parameters()], lr=lr)
+    - for _ in range(updates):
+    + for _ in range(updates):
+    +     optimizer = torch.optim.Adam([*gru.parameters(), *head.parameters()], lr=lr)
+the GRU does not learn | only the head learns: the optimizer does not have the GRU's parameters, or its
+    output is detached.
+    [*gru.parameters(), *head.parameters()] => head.parameters()
+the head does not learn | only the GRU learns: the optimizer does not have the head's parameters.
+    [*gru.parameters(), *head.parameters()] => gru.parameters()
+learning rate left out | the optimizer has its own learning rate, 0.001: that is too slow here. | , lr=lr =>
+learning rate ten times too high | the learning rate is ten times `lr`. | lr=lr => lr=10 * lr
+SGD | this is plain gradient descent. The task asks for Adam. | optim.Adam => optim.SGD
+AdamW | this is AdamW, which also makes all weights smaller. The task asks for Adam.
+    optim.Adam => optim.AdamW
+absolute errors | the loss is the mean absolute error. Train with the mean square. | F.mse_loss => F.l1_loss
+summed | the loss is a sum over the windows. Take their mean. | y[:n]) => y[:n], reduction="sum")
+the first step | the forecast is made from the output of the first step, which has read one value.
+    head(output[:, -1]), y => head(output[:, 0]), y
+    head(output[:, -1]).squeeze => head(output[:, 0]).squeeze
+the mean of all steps | the forecast is made from the mean of all outputs. Which one has read the whole
+    window?
+    head(output[:, -1]), y => head(output.mean(1)), y
+    head(output[:, -1]).squeeze => head(output.mean(1)).squeeze
+a loss at every step | every step is trained on the window's target. Only the last one has read the window.
+    head(output[:, -1]), y[:n]) => head(output), y[:n, None].expand(-1, context, -1))
+the batch read as time | the GRU reads the windows one after the other as if they were time steps: it was
+    built with batch_first=True.
+    gru(x[:n]) => gru(x[:n].transpose(0, 1))
+    head(output[:, -1]), y => head(output[-1]), y
+    gru(x[n:]) => gru(x[n:].transpose(0, 1))
+    head(output[:, -1]).squeeze => head(output[-1]).squeeze
+state carried | the state of one update is carried into the next one. Each window begins from zeros.
+    - for _ in range(updates):
+    -     output, _ = gru(x[:n])
+    + state = None
+    + for _ in range(updates):
+    +     output, state = gru(x[:n], state)
+    +     state = state.detach()
+""")
+
+train_and_forecast = CHECKS.task(
+    "train_and_forecast",
+    wrong,
+    returns=(
+        Part("weights", "P"),
+        Part("early forecast", "n"),
+        _Trained(
+            "forecast",
+            "n",
+            measure=_absolute_error,
+            words="mean absolute error",
+            at_most=20,
+            baseline="the last value: 25.4, the value 11 years before: 27.9",
+        ),
+    ),
+    points="""
+        the weights after two updates 1 = weights
+        the forecast after two updates 1 = early forecast
+        better than the baselines 2 = forecast
+    """,
+    cases=_train_and_forecast_cases,
+    use=train_twice,
+    forbid=frozenset(),
+    agree="a forecaster that knows no future",
+    seconds=20,
 )
 
 __all__ = ["CHECKS", *(check.name for check in CHECKS)]

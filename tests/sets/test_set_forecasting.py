@@ -1,10 +1,15 @@
 """Exercise set 20: the true answers against the course's windows and against counting; honest ways."""
 
+from dataclasses import replace
+from unittest.mock import patch
+
 import pytest
 import torch
 from honest import ways
 
 from rnncourse.checks import forecasting
+from rnncourse.checks.framework.answers import AnswerKey
+from rnncourse.checks.framework.judge import judge
 from rnncourse.data import windows
 
 ORACLES = ways("""
@@ -38,6 +43,29 @@ report: counted
     of_net = sum(abs(f - t) for f, t, _ in pairs) / len(pairs)
     of_last = sum(abs(v - t) for _, t, v in pairs) / len(pairs)
     return of_net * std, (of_last - of_net) / of_last
+train_and_forecast: one step at a time, the update by hand
+    known = values[:end]
+    mean, std = known.sum() / end, known.var().sqrt()
+    parameters = [*gru.parameters(), *head.parameters()]
+    names = [name.removesuffix("_l0") for name, _ in gru.named_parameters()]
+    cell = nn.GRUCell(1, gru.hidden_size, dtype=values.dtype)
+
+    def forecast(first, after):
+        h = values.new_zeros(after - first, gru.hidden_size)
+        for back in range(context, 0, -1):
+            x_t = (values[first - back : after - back, None] - mean) / std
+            h = torch.func.functional_call(cell, dict(zip(names, gru.parameters(), strict=True)), (x_t, h))
+        return mean + std * (h @ head.weight[0] + head.bias)
+
+    averages = [(torch.zeros_like(p), torch.zeros_like(p)) for p in parameters]
+    for k in range(1, updates + 1):
+        errors = (forecast(context, end) - values[context:end]) / std
+        gradients = torch.autograd.grad(errors.square().mean(), parameters)
+        for p, g, (m, v) in zip(parameters, gradients, averages, strict=True):
+            m.mul_(0.9).add_(0.1 * g)
+            v.mul_(0.999).add_(0.001 * g * g)
+            p.data -= lr * (m / (1 - 0.9**k)) / ((v / (1 - 0.999**k)).sqrt() + 1e-8)
+    return forecast(end, len(values))
 """)
 
 
@@ -66,6 +94,44 @@ def test_a_broadcast_is_told_as_one():
         return wrong_by * std, 1 - wrong_by / (last - y).abs().mean()
 
     assert "(B, 1) minus (B,)" in str(forecasting.report.verdict(broadcast))
+
+
+def test_the_last_value_and_the_season_do_not_reach_the_threshold_of_the_net():
+    """The two errors are those that the check and the exercise name."""
+    *_, score = forecasting.train_and_forecast.parts
+    for case in forecasting.train_and_forecast.cases(0):
+        values, end = case.arguments["values"], case.arguments["end"]
+        for back, error in ((1, 25.4), (11, 27.9)):
+            found = score.measure(values[end - back : -back], values[end:])
+            assert found == pytest.approx(error, abs=0.05)
+            assert found > score.at_most + 5
+
+
+@pytest.mark.parametrize("name", ["scale of all values", "trained on all windows", "still scaled"])
+def test_a_mistake_of_a_net_that_is_trained_to_the_end_is_named(name):
+    """The bank's mistakes train for two updates only; a learner's trains for all of them."""
+    check = forecasting.train_and_forecast
+    (mistake,) = [mistake for mistake in check.mistakes if mistake.name == name]
+    cases = check.cases(0)
+    with patch.dict(mistake.function.__globals__, FEW=10**9):
+        answers = [replace(answer, calls=None) for answer in check.evaluate(mistake.function, cases)]
+    verdict = judge(AnswerKey(check, cases), answers)
+    assert verdict.mistake == name, str(verdict)
+    reached = "forecast is right in every case" in str(verdict)  # a leak makes the error no larger
+    assert reached == (name != "still scaled"), str(verdict)
+
+
+@pytest.mark.parametrize(("most", "said"), [(2, "the same as your early forecast"), (5, "at most 20")])
+def test_a_net_that_stops_early_is_told_so(most, said):
+    """A few right updates and no more: the weights are right, and the error is not."""
+    honest = HONEST["train_and_forecast"][0]
+
+    def few_updates(values, end, context, gru, head, lr, updates):
+        return honest(values, end, context, gru, head, lr, min(most, updates))
+
+    verdict = forecasting.train_and_forecast.verdict(few_updates)
+    assert (verdict.state, verdict.points) == ("wrong", 2), str(verdict)
+    assert said in str(verdict)
 
 
 HONEST = ways("""
@@ -124,6 +190,50 @@ report: unsqueezed
 report: undone first
     net = (std * forecast[:, 0] - std * y).abs()
     return net.mean(), 1 - net.sum() / (std * last - std * y).abs().sum()
+train_and_forecast: a module
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gru, self.head = gru, head
+
+        def forward(self, x):
+            _, h_n = self.gru(x)
+            return self.head(h_n[-1])[:, 0]
+
+    known = values[:end]
+    scaled = (values - known.mean()) / known.std()
+    both = scaled.unfold(0, context + 1, 1)
+    x, y = both[:, :-1, None], both[:, -1]
+    n, net = end - context, Net()
+    optimizer = torch.optim.Adam(net.parameters(), lr)
+    net.train()
+    for _ in range(updates):
+        optimizer.zero_grad()
+        nn.MSELoss()(net(x[:n]), y[:n]).backward()
+        optimizer.step()
+    net.eval()
+    return net(x[n:]) * known.std() + known.mean()
+train_and_forecast: a loader, and the test window by window
+    torch.manual_seed(7)
+    mean, std = values[:end].mean().item(), values[:end].std().item()
+    scaled = (values - mean) / std
+    rows = [scaled[m - context : m + 1] for m in range(context, end)]
+    x, y = torch.stack(rows).split([context, 1], dim=1)
+    data = torch.utils.data.TensorDataset(x.unsqueeze(2), y)
+    loader = torch.utils.data.DataLoader(data, batch_size=len(x), shuffle=True)
+    optimizer = torch.optim.Adam([{"params": head.parameters()}, {"params": gru.parameters()}], lr=lr)
+    for _ in range(updates):
+        for x_batch, y_batch in loader:
+            loss = (head(gru(x_batch)[0][:, -1]) - y_batch).square().mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    forecast = []
+    with torch.no_grad():
+        for m in range(end, len(values)):
+            output, _ = gru(scaled[m - context : m, None])
+            forecast.append(head(output[-1]).item() * std + mean)
+    return forecast
 stories: as asked
     return {"P": "nothing to learn", "Q": "broadcast", "R": "honest", "S": "target in window", "T": "leak"}
 stories: spelt freely

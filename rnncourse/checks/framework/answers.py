@@ -205,8 +205,8 @@ class Comparison:
             if isinstance(part, Score) and all(
                 f is not None and f.shape == e.shape and bool(f.double().isfinite().all()) for f, e in pairs
             ):
-                wrong = [pair for pair in pairs if not part.right(*pair)]
-                said.append(part.report(*(wrong or pairs)[0]))
+                worst = min if part.at_most is None else max
+                said.append(part.report(*worst(pairs, key=lambda pair: part.measure(*pair))))
         return sentences(*said)
 
     def right_with(self, change: Callable[[list[Any]], list[Any]]) -> bool:
