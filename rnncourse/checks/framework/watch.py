@@ -98,8 +98,9 @@ class Watch(TorchFunctionMode):
         threading.setprofile(self._hook_before)
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        if self.seen is None:
-            self._note(self._ops.get(getattr(func, "__name__", "").split(".")[0]), sys._getframe(1))
+        name = None if self.seen else self._ops.get(getattr(func, "__name__", "").split(".")[0])
+        if name is not None:
+            self._note(name, sys._getframe(1))
         return func(*args, **(kwargs or {}))
 
     def _python_call(self, frame: FrameType, event: str, argument: object) -> None:
