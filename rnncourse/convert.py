@@ -16,7 +16,8 @@ A GRU's reset gate acts after the matmul here: that is reset_after=True in Keras
 linear_before_reset=1 in ONNX, and what flax's GRUCell does. flax's LSTM carries (c, h), not (h, c).
 
 In every function, `layer` is an RNN, LSTM or GRU of torch.nn or rnncourse, or one of their cells; k is the
-index of the layer in it, and `reverse` selects its backward direction.
+index of the layer in it, and `reverse` selects its backward direction. Arrays that are returned have the
+parameters' dtype.
 """
 
 from collections.abc import Mapping, Sequence
@@ -81,6 +82,13 @@ def from_keras(layer: nn.Module, weights: Sequence[Array], k: int = 0, reverse: 
         TypeError: `layer` is not a recurrent module.
         ValueError: the GRU has reset_after=False, the number of arrays or a shape does not fit, or `layer`
             has no biases, a projection, or no such layer or direction.
+
+    Example:
+        >>> lstm, copy = torch.nn.LSTM(3, 4), torch.nn.LSTM(3, 4)
+        >>> rnncourse.convert.from_keras(copy, rnncourse.convert.to_keras(lstm))
+        >>> x = torch.randn(5, 2, 3)
+        >>> torch.allclose(copy(x)[0], lstm(x)[0], atol=1e-6)
+        True
     """
     if len(weights) not in (2, 3):
         raise ValueError(
@@ -112,6 +120,10 @@ def to_onnx(layer: nn.Module, k: int = 0) -> Weights:
     Raises:
         TypeError: `layer` is not a recurrent module.
         ValueError: it has a projection, or no such layer.
+
+    Example:
+        >>> {name: w.shape for name, w in rnncourse.convert.to_onnx(torch.nn.GRU(3, 4)).items()}
+        {'W': (1, 12, 3), 'R': (1, 12, 4), 'B': (1, 24)}
     """
     directions = []
     for reverse in (False, True)[: Spec.of(layer, "layer").D]:
@@ -134,6 +146,12 @@ def from_onnx(layer: nn.Module, weights: Mapping[str, Array], k: int = 0) -> Non
     Raises:
         TypeError: `layer` is not a recurrent module.
         ValueError: a shape does not fit, or `layer` has no biases, a projection, or no such layer.
+
+    Example:
+        >>> gru, copy = torch.nn.GRU(3, 4, bidirectional=True), torch.nn.GRU(3, 4, bidirectional=True)
+        >>> rnncourse.convert.from_onnx(copy, rnncourse.convert.to_onnx(gru))
+        >>> torch.equal(copy.weight_hh_l0_reverse, gru.weight_hh_l0_reverse)
+        True
     """
     D = Spec.of(layer, "layer").D
     if len(weights["W"]) != D:
@@ -162,6 +180,13 @@ def to_flax(layer: nn.Module, k: int = 0, reverse: bool = False) -> dict[str, We
     Raises:
         TypeError: `layer` is not a recurrent module.
         ValueError: it has a projection, or no such layer or direction.
+
+    Example:
+        >>> params = rnncourse.convert.to_flax(torch.nn.LSTM(3, 4))
+        >>> list(params)
+        ['ii', 'hi', 'if', 'hf', 'ig', 'hg', 'io', 'ho']
+        >>> params["if"]["kernel"].shape
+        (3, 4)
     """
     w = _read(layer, k, reverse)
     gates = GATES[_gates(layer)] or [""]
@@ -192,6 +217,12 @@ def from_flax(
         TypeError: `layer` is not a recurrent module.
         ValueError: a name or a shape does not fit, or `layer` has no biases, a projection, or no such layer
             or direction.
+
+    Example:
+        >>> lstm, copy = torch.nn.LSTM(3, 4), torch.nn.LSTM(3, 4)
+        >>> rnncourse.convert.from_flax(copy, rnncourse.convert.to_flax(lstm))
+        >>> torch.equal(copy.weight_ih_l0, lstm.weight_ih_l0)
+        True
     """
     gates = GATES[_gates(layer)] or [""]
     expected = {side + gate for side in "ih" for gate in gates}

@@ -105,17 +105,33 @@ NONLINEARITIES: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Arra
 
 
 def sigmoid(a: Array) -> Array:
-    """Return σ(a) = 1 / (1 + exp(-a)), computed in a form that cannot overflow."""
+    """Return σ(a) = 1 / (1 + exp(-a)), of any shape, computed in a form that cannot overflow.
+
+    Example:
+        >>> rnncourse.reference.sigmoid(np.array([-1000.0, 0.0]))
+        array([0. , 0.5])
+    """
     return (1 + np.tanh(a / 2)) / 2
 
 
 def linear(v: Array, weight: Array, bias: Array) -> Array:
-    """Return y = W v + b, (B, M) or (M), from v (B, N) or (N), weight (M, N) and bias (M)."""
+    """Return y = W v + b, (B, M) or (M), from v (B, N) or (N), weight (M, N) and bias (M).
+
+    Example:
+        >>> rnncourse.reference.linear(np.array([1.0, 2.0]), np.array([[1.0, 1.0]]), np.array([0.5]))
+        array([3.5])
+    """
     return v @ weight.T + bias
 
 
 def linear_backward(dy: Array, v: Array, weight: Array) -> tuple[Array, Array, Array]:
-    """Return dv, dweight and dbias, shaped like v, weight and bias, from dy (B, M) or (M)."""
+    """Return dv, dweight and dbias, shaped like v, weight and bias, from dy (B, M) or (M).
+
+    Example:
+        >>> v, weight = np.array([1.0, 2.0]), np.array([[3.0, 4.0]])
+        >>> rnncourse.reference.linear_backward(np.ones(1), v, weight)
+        (array([3., 4.]), array([[1., 2.]]), array([1.]))
+    """
     rows_dy, rows_v = np.atleast_2d(dy), np.atleast_2d(v)  # (B, M), (B, N): a single row is a batch of one
     # dv = Wᵀ dy, because y_m = Σ_n W_mn v_n + b_m gives dv_n = Σ_m dy_m W_mn
     dv = dy @ weight
@@ -153,6 +169,12 @@ def rnn_step(
 
     Raises:
         KeyError: the nonlinearity is neither of the two.
+
+    Example:
+        >>> weights = np.ones((1, 1)), np.ones((1, 1)), np.zeros(1), np.zeros(1)
+        >>> h_t, step = rnncourse.reference.rnn_step(np.ones(1), np.zeros(1), *weights)
+        >>> h_t.round(4)  # tanh(1 + 0)
+        array([0.7616])
     """
     phi, _ = NONLINEARITIES[nonlinearity]
     # a = W_ih x_t + b_ih + W_hh h + b_hh
@@ -170,6 +192,13 @@ def rnn_step_backward(dh_t: Array, step: RNNStep, weight_ih: Array, weight_hh: A
         step: what `rnn_step` returned beside h_t.
         weight_ih: (H, I).
         weight_hh: (H, H).
+
+    Example:
+        >>> from rnncourse.reference import rnn_step, rnn_step_backward
+        >>> weights = np.ones((1, 1)), 3 * np.ones((1, 1)), np.zeros(1), np.zeros(1)
+        >>> h_t, step = rnn_step(np.zeros(1), np.zeros(1), *weights)
+        >>> rnn_step_backward(np.ones(1), step, *weights[:2]).dh  # 3 * tanh'(0)
+        array([3.])
     """
     x_t, h, h_t, nonlinearity = step
     _, phi_prime = NONLINEARITIES[nonlinearity]
@@ -202,6 +231,12 @@ def lstm_step(
 
     Returns:
         h_t and c_t, (B, H) or (H) each, and what the backward pass needs.
+
+    Example:
+        >>> weights = np.zeros((4, 1)), np.zeros((4, 1)), np.zeros(4), np.zeros(4)  # every gate is σ(0)
+        >>> h_t, c_t, step = rnncourse.reference.lstm_step(np.ones(1), np.zeros(1), np.ones(1), *weights)
+        >>> step.f, c_t
+        (array([0.5]), array([0.5]))
     """
     # a_k = W_ik x_t + b_ik + W_hk h + b_hk  for the four gates k = i, f, g, o
     a = linear(x_t, weight_ih, bias_ih) + linear(h, weight_hh, bias_hh)  # (B, 4H)
@@ -233,6 +268,13 @@ def lstm_step_backward(
         step: what `lstm_step` returned beside h_t and c_t.
         weight_ih: (4H, I).
         weight_hh: (4H, H).
+
+    Example:
+        >>> from rnncourse.reference import lstm_step, lstm_step_backward
+        >>> weights = np.zeros((4, 1)), np.zeros((4, 1)), np.zeros(4), np.zeros(4)
+        >>> h_t, c_t, step = lstm_step(np.ones(1), np.zeros(1), np.ones(1), *weights)
+        >>> lstm_step_backward(np.zeros(1), np.ones(1), step, *weights[:2]).dc  # dc_t * f
+        array([0.5])
     """
     x_t, h, c, i, f, g, o, c_t = step
     # do = dh_t * ∂h_t/∂o = dh_t * tanh(c_t)
@@ -289,6 +331,12 @@ def gru_step(
 
     Returns:
         h_t, (B, H) or (H), and what the backward pass needs.
+
+    Example:
+        >>> weights = np.zeros((3, 1)), np.zeros((3, 1)), np.zeros(3), np.zeros(3)  # z is σ(0), and n is 0
+        >>> h_t, step = rnncourse.reference.gru_step(np.ones(1), np.ones(1), *weights)
+        >>> h_t
+        array([0.5])
     """
     two_H = 2 * h.shape[-1]  # the first 2H rows of weight_hh are W_hr and W_hz, the last H are W_hn
     # ih_k = W_ik x_t + b_ik, from the input, for k = r, z, n
@@ -322,6 +370,13 @@ def gru_step_backward(dh_t: Array, step: GRUStep, weight_ih: Array, weight_hh: A
         step: what `gru_step` returned beside h_t.
         weight_ih: (3H, I).
         weight_hh: (3H, H).
+
+    Example:
+        >>> from rnncourse.reference import gru_step, gru_step_backward
+        >>> weights = np.zeros((3, 1)), np.zeros((3, 1)), np.zeros(3), np.zeros(3)
+        >>> h_t, step = gru_step(np.ones(1), np.ones(1), *weights)
+        >>> gru_step_backward(np.ones(1), step, *weights[:2]).dh  # dh_t * z
+        array([0.5])
     """
     x_t, h, r, z, hh_n, n, reset_after = step
     two_H = 2 * h.shape[-1]
@@ -383,6 +438,13 @@ def sequence(
     Returns:
         The output (T, B, H), unbatched (T, H), the last state, and what each step saved for the backward
         pass.
+
+    Example:
+        >>> from rnncourse.reference import rnn_step, sequence
+        >>> weights = np.ones((1, 1)), np.ones((1, 1)), np.zeros(1), np.zeros(1)
+        >>> output, (h_n,), steps = sequence(rnn_step, weights, np.ones((5, 2, 1)), np.zeros((2, 1)))
+        >>> output.shape, h_n.shape, len(steps)
+        ((5, 2, 1), (2, 1), 5)
     """
     output, steps = [], []
     for x_t in x:

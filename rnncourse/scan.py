@@ -24,13 +24,27 @@ def combine(first: Step, second: Step) -> Step:
 
     second(first(h)) = a_2 (a_1 h + b_1) + b_2 = (a_2 a_1) h + (a_2 b_1 + b_2). It is associative and not
     commutative.
+
+    Args:
+        first: the pair (a_1, b_1), tensors of one shape.
+        second: the pair (a_2, b_2), of the same shape.
+
+    Example:
+        >>> half, more = (torch.tensor(0.5), torch.tensor(0.0)), (torch.tensor(1.0), torch.tensor(3.0))
+        >>> rnncourse.scan.combine(half, more)  # h / 2, then h + 3
+        (tensor(0.5000), tensor(3.))
     """
     (a_1, b_1), (a_2, b_2) = first, second
     return a_2 * a_1, a_2 * b_1 + b_2
 
 
 def loop(a: Tensor, b: Tensor, h_0: Tensor | None = None) -> Tensor:
-    """Return all states, computed one step after the other; arguments and result are those of `scan`."""
+    """Return all states, one step after the other; a, b, h_0 and the result are those of `scan`.
+
+    Example:
+        >>> rnncourse.scan.loop(torch.tensor(0.5), torch.tensor([1.0, 0.0, 2.0]))
+        tensor([1.0000, 0.5000, 2.2500])
+    """
     a, b, h = _arguments(a, b, h_0)
     states = []
     # unbind once: a[t] in the loop would make the backward pass quadratic in T
@@ -41,10 +55,17 @@ def loop(a: Tensor, b: Tensor, h_0: Tensor | None = None) -> Tensor:
 
 
 def doubling(a: Tensor, b: Tensor, h_0: Tensor | None = None) -> Tensor:
-    """Return all states by recursive doubling (Hillis and Steele); arguments and result are those of `scan`.
+    """Return all states by recursive doubling; a, b, h_0 and the result are those of `scan`.
 
     After a round with distance d, step t holds the last 2d steps combined. That makes ceil(log2(T)) rounds,
     the fewest possible, but each of them works on all T steps.
+
+    Source: Hillis & Steele 1986, "Data parallel algorithms".
+
+    Example:
+        >>> a, b = torch.rand(7, 4), torch.randn(7, 4)
+        >>> torch.allclose(rnncourse.scan.doubling(a, b), rnncourse.scan.loop(a, b), atol=1e-6)
+        True
     """
     a, b, h_0 = _arguments(a, b, h_0)
     distance = 1

@@ -3,7 +3,8 @@
 Shapes: T time, B batch, I input, H hidden, P projection. Every step works on a batch, x_t (B, I) and state
 (B, H), and on a single row, x_t (I) and state (H). Weights have torch.nn's layout: the gates' blocks of H
 rows are stacked in one matrix, in the order i, f, g, o (LSTM) or r, z, n (GRU), so one matmul serves all
-gates. `σ` is the logistic sigmoid, `*` the elementwise product.
+gates. All tensors of a step have one floating-point dtype. `σ` is the logistic sigmoid, `*` the elementwise
+product.
 """
 
 from typing import NamedTuple
@@ -18,9 +19,17 @@ NONLINEARITIES = {"tanh": torch.tanh, "relu": torch.relu}
 class LSTMState(NamedTuple):
     """The two states of an LSTM. It unpacks like torch's tuple, `h, c = state`, and has names.
 
+    Each is (B, H) from a cell and (L*D, B, H) from a layer; with a projection, h is P wide.
+
     Attributes:
         h: what the cell shows, o * tanh(c), which is in (-1, 1) if there is no projection.
         c: what the cell remembers; it has no bounds.
+
+    Example:
+        >>> state = rnncourse.LSTMState(h=torch.zeros(2, 4), c=torch.ones(2, 4))
+        >>> h, c = state
+        >>> h is state.h, tuple(state.c.shape)
+        (True, (2, 4))
     """
 
     h: Tensor
