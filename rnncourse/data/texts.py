@@ -10,7 +10,21 @@ from rnncourse.data.sequences import Splits, Vocabulary, read
 
 
 class Text(Dataset[tuple[Tensor, Tensor]]):
-    """A text in windows without gaps. Item i is x and y, (length) each; y[t] is the character after x[t]."""
+    """A text in windows without gaps. Item i is x and y, int64 (length); y[t] is the character after x[t].
+
+    Args:
+        text: the whole text.
+        vocabulary: the numbers of its characters.
+        length: the number of characters in a window.
+
+    Raises:
+        KeyError: the vocabulary lacks a character, and UNKNOWN as well.
+
+    Example:
+        >>> text = rnncourse.data.Text("abcabcab", rnncourse.data.Vocabulary("abc"), length=3)
+        >>> len(text), text[1]
+        (2, (tensor([0, 1, 2]), tensor([1, 2, 0])))
+    """
 
     def __init__(self, text: str, vocabulary: Vocabulary, length: int) -> None:
         self.text, self.vocabulary, self.length = text, vocabulary, length
@@ -41,6 +55,18 @@ def sonnets(length: int = 128) -> Splits:
     Source: `sonnets_gut.txt` of the package shakespeare 0.6 (Project Gutenberg's text). Licence: public
     domain. Size: 94,653 characters. A blank line ends a sonnet; the numerals are left out. Split by sonnet:
     the last fifteen are the test, the fifteen before them the validation.
+
+    Args:
+        length: the number of characters in an item.
+
+    Returns:
+        Splits of Text.
+
+    Example:
+        >>> train, valid, test = rnncourse.data.sonnets(length=41)
+        >>> x, y = train[0]
+        >>> "".join(train.vocabulary.decode(x))
+        'From fairest creatures we desire increase'
     """
     return _split(read("sonnets.txt").split("\n\n"), length)
 
@@ -51,6 +77,18 @@ def python_topics(length: int = 128) -> Splits:
     Source: the Python that runs this, so no file is shipped. Licence: PSF License Version 2. Size: about
     380,000 characters. The text depends on Python's version, so no number computed from it can be stored. A
     paragraph that occurs in several topics is kept only in the first. Split by topic, in alphabetical order.
+
+    Args:
+        length: the number of characters in an item.
+
+    Returns:
+        Splits of Text.
+
+    Example:
+        >>> train, valid, test = rnncourse.data.python_topics(length=64)
+        >>> x, y = train[0]
+        >>> tuple(x.shape), tuple(y.shape)
+        ((64,), (64,))
     """
     from pydoc_data.topics import topics
 

@@ -17,10 +17,25 @@ def dates(count: int = 12000, seed: int = 0) -> Splits:
     Source: written by the package Babel from the Unicode CLDR, 13 locales and 5 formats; the days, from 1900
     to 2099, are drawn here. Licence: BSD-3-Clause (Babel), Unicode License (CLDR). Size: `count` pairs or a
     few less, of which one tenth is for validation and one for the test. Month names vary with Babel's
-    version, so store no number computed from them. The same seed gives the same days. Split by day: no day,
-    and so no string, is in two parts.
+    version, so store no number computed from them. Split by day: no day, and so no string, is in two parts.
 
     Targets are `list("2026-03-03")` and END; START is in their vocabulary as the decoder's first input.
+
+    Args:
+        count: how many pairs to make.
+        seed: the same seed gives the same days.
+
+    Returns:
+        Splits of Sequences; an item is the written date, int64 (T), and the ISO date, int64 (11).
+
+    Raises:
+        MissingExtraError: Babel is not installed.
+
+    Example:
+        >>> train, valid, test = rnncourse.data.dates(count=100)
+        >>> written, iso = train.pairs[0]
+        >>> len(iso), iso[4], iso[-1]
+        (11, '-', '<end>')
     """
     require("dates() needs", "babel", extra="data")
     from babel.dates import format_date
