@@ -27,6 +27,16 @@ def setup(seed: int = 0) -> None:
     It seeds Python's, NumPy's and torch's generators, gives torch one thread (nets as small as the course's
     run faster that way, and threads change the last digits of a sum), and sets the course's figure style. In
     JupyterLab, it gives each figure its alt text.
+
+    Args:
+        seed: the seed of all three generators.
+
+    Example:
+        >>> rnncourse.notebook.setup(seed=1)
+        >>> numbers = torch.rand(3)
+        >>> rnncourse.notebook.setup(seed=1)
+        >>> torch.equal(torch.rand(3), numbers)
+        True
     """
     random.seed(seed)
     np.random.seed(seed)
@@ -55,6 +65,11 @@ def check_environment() -> None:
     Raises:
         RuntimeError: the course does not support the installed version of a package.
         AssertionError: rnncourse.LSTM does not return the numbers of torch.nn.LSTM.
+
+    Example:
+        >>> rnncourse.notebook.check_environment()
+        OK  the packages have versions that the course is made for
+        OK  rnncourse.LSTM returns the numbers of torch.nn.LSTM
     """
     extras = [{"extra": "plots"}, {"extra": "notebook"}]
     for needed in map(Requirement, requires("rnncourse") or ()):

@@ -67,10 +67,16 @@ def _draw_on_change(redraw: Callable[..., None], controls: Iterable[ipywidgets.W
 def state_paths(steps: int = 40) -> ipywidgets.VBox:
     """Show the state of a two-unit cell without input, from four starts, with W_hh a scaled rotation.
 
-    Controls: scale and angle of W_hh, and the nonlinearity. The figure is that of `plots.state_paths`.
-
     Args:
         steps: how many steps to draw.
+
+    Returns:
+        Controls for scale and angle of W_hh and for the nonlinearity, and the figure of `plots.state_paths`.
+
+    Example:
+        >>> box = rnncourse.widgets.state_paths(steps=5)
+        >>> [control.description for control in box.children[:3]]
+        ['scale', 'angle (°)', 'nonlinearity']
     """
     scale = ipywidgets.FloatSlider(value=0.9, min=0.0, max=2.0, step=0.05, description="scale")
     angle = ipywidgets.IntSlider(value=30, min=-180, max=180, step=5, description="angle (°)")
@@ -99,12 +105,18 @@ def state_paths(steps: int = 40) -> ipywidgets.VBox:
 def step_debugger(x: Tensor, h: Tensor, c: Tensor) -> ipywidgets.VBox:
     """Show the loop over an LSTMCell, stopped after the step that a slider selects.
 
-    The figure is that of `plots.loop_step`.
-
     Args:
         x: the inputs of one sequence, (T, I).
         h: its states h, (T + 1, H); row 0 is before the first step.
         c: its states c, (T + 1, H).
+
+    Returns:
+        The slider of t and the figure of `plots.loop_step`.
+
+    Example:
+        >>> box = rnncourse.widgets.step_debugger(torch.randn(4, 1), torch.zeros(5, 2), torch.zeros(5, 2))
+        >>> box.children[0].max  # the last step
+        3
     """
     step = ipywidgets.IntSlider(value=0, min=0, max=len(x) - 1, description="t")
     drawing = _Drawing()
@@ -119,7 +131,13 @@ def step_debugger(x: Tensor, h: Tensor, c: Tensor) -> ipywidgets.VBox:
 def gate_sliders() -> ipywidgets.VBox:
     """Show one unit of an LSTM in one step, with its memory and its four pre-activations on sliders.
 
-    The figure is that of `plots.lstm_cell`; each slider has its gate's colour.
+    Returns:
+        The sliders, each in its gate's colour, and the figure of `plots.lstm_cell`.
+
+    Example:
+        >>> box = rnncourse.widgets.gate_sliders()
+        >>> [slider.description for slider in box.children[:5]]
+        ['c before', 'a_f', 'a_i', 'a_g', 'a_o']
     """
     sliders = {
         name: ipywidgets.FloatSlider(
@@ -151,11 +169,17 @@ def gate_sliders() -> ipywidgets.VBox:
 def unrolling(x: Iterable[float]) -> ipywidgets.VBox:
     """Show the recurrence h = u h + x, or its tanh, stopped where a slider says.
 
-    Controls: the step (with a button that plays it from 0 to T), the weight u of the old state, and the
-    squashing. The figure is that of `plots.unrolling`.
-
     Args:
         x: the inputs, (T).
+
+    Returns:
+        Controls for the step (with a button that plays it from 0 to T), for the weight u of the old state and
+        for the squashing, and the figure of `plots.unrolling`.
+
+    Example:
+        >>> box = rnncourse.widgets.unrolling([1.0, 0.0, 2.0])
+        >>> [control.description for control in box.children[1:3]]
+        ['u', 'squashing']
     """
     x = [float(value) for value in x]
     step = ipywidgets.IntSlider(value=0, min=0, max=len(x), description="steps done")
@@ -181,14 +205,23 @@ def unrolling(x: Iterable[float]) -> ipywidgets.VBox:
 def time_slider(d: Direction, b: int = 0, unit: int = 0) -> ipywidgets.VBox:
     """Show one unit of a trace step by step: its gates and states over time, and its cell with their values.
 
-    Controls: the unit and the step t. The figures are those of `plots.cell_diagram` and
-    `plots.gates_over_time`; below both is their description in words. Controls and figures together are low
-    enough for a laptop's screen, so all of them are in view while t moves.
-
     Args:
         d: one layer in one direction of a call that `rnncourse.trace` recorded.
         b: the row of the batch.
         unit: the unit to show first.
+
+    Returns:
+        Controls for the unit and the step t, the figures of `plots.cell_diagram` and `plots.gates_over_time`,
+        and below both their description in words. Controls and figures together are low enough for a laptop's
+        screen, so all of them are in view while t moves.
+
+    Example:
+        >>> gru = torch.nn.GRU(3, 4)
+        >>> with rnncourse.trace(gru) as trace:
+        ...     output, _ = gru(torch.randn(5, 2, 3))
+        >>> controls, *figures = rnncourse.widgets.time_slider(trace.layer(0).forward).children
+        >>> [control.description for control in controls.children]
+        ['unit', 't']
     """
     units = (d.c_0 if d.mode == "LSTM" else d.h_0).shape[-1]
     chosen = ipywidgets.IntSlider(value=unit, min=0, max=units - 1, description="unit")
@@ -208,11 +241,17 @@ def time_slider(d: Direction, b: int = 0, unit: int = 0) -> ipywidgets.VBox:
 def spectral_radius(steps: int = 40) -> ipywidgets.VBox:
     """Show how far a gradient reaches in a simple RNN of 16 units, by the spectral radius ρ of W_hh.
 
-    Controls: ρ, and the size of the inputs, which drives tanh into saturation. The figure is that of
-    `plots.norm_against_distance`, for tanh, relu and no nonlinearity with the same weights and inputs.
-
     Args:
         steps: how many steps back to look.
+
+    Returns:
+        Controls for ρ and for the size of the inputs, which drives tanh into saturation, and the figure of
+        `plots.norm_against_distance`, for tanh, relu and no nonlinearity with the same weights and inputs.
+
+    Example:
+        >>> box = rnncourse.widgets.spectral_radius(steps=5)
+        >>> [slider.description for slider in box.children[:2]]
+        ['ρ of W_hh', 'input size']
     """
     random = torch.Generator().manual_seed(0)
     weight_hh = torch.randn(16, 16, generator=random, dtype=torch.float64)
@@ -244,9 +283,15 @@ _FLAGS = {"bias": True, "batch_first": False, "bidirectional": False}
 def shape_explorer() -> ipywidgets.VBox:
     """Show every shape of a recurrent module, its call and its parameters, for arguments that you choose.
 
-    Controls: the class, its arguments, and the input: batched, unbatched or packed, T steps, B rows. The
-    table is that of `rnncourse.explain`; the rows that the last change affected are marked, and named above
-    it.
+    Returns:
+        Controls for the class, its arguments, and the input (batched, unbatched or packed, T steps, B rows),
+        and the table of `rnncourse.explain`. The rows that the last change affected are marked, and named
+        above it.
+
+    Example:
+        >>> controls, table = rnncourse.widgets.shape_explorer().children
+        >>> "weight_ih_l0" in table.value
+        True
     """
     kind = ipywidgets.Dropdown(options=list(_CLASSES), description="class")
     sizes = {
@@ -331,13 +376,22 @@ def _marked(table: str, names: list[str]) -> str:
 def index_grid(module: nn.Module, T: int = 5, lengths: Iterable[int] | None = None) -> ipywidgets.VBox:
     """Choose an entry of output, h_n or c_n, and see which cells of the computation it reads.
 
-    Controls: which of the tensors, and its index. The figure is that of `plots.index_grid`; the sentence
-    below it says how the entry is computed.
-
     Args:
         module: a layer.
         T: the number of steps.
         lengths: the lengths of a packed batch, (B).
+
+    Returns:
+        Controls for the tensor and its index, the figure of `plots.index_grid`, and a sentence below it that
+        says how the entry is computed.
+
+    Raises:
+        TypeError: the module is not a layer.
+
+    Example:
+        >>> box = rnncourse.widgets.index_grid(torch.nn.GRU(3, 4), T=3)
+        >>> box.children[0].options
+        ('output', 'h_n')
     """
     spec = spec_of(module)
     rows = spec.L * spec.D
@@ -365,12 +419,18 @@ def index_grid(module: nn.Module, T: int = 5, lengths: Iterable[int] | None = No
 def dependency_grid(num_layers: int = 3, T: int = 6) -> ipywidgets.VBox:
     """Choose a layer and a step of a stack, and see which states and inputs its output depends on.
 
-    Controls: the layer, the step t, both directions or one, and whether dropout is shown. The figure is that
-    of `plots.dependency_grid`; the sentence below it counts them.
-
     Args:
         num_layers: the number of layers.
         T: the number of steps.
+
+    Returns:
+        Controls for the layer, the step t, both directions or one, and whether dropout is shown; the figure
+        of `plots.dependency_grid`, and a sentence below it that counts them.
+
+    Example:
+        >>> box = rnncourse.widgets.dependency_grid(num_layers=2, T=3)
+        >>> [control.description for control in box.children[:4]]
+        ['layer', 't', 'bidirectional', 'dropout']
     """
     layer = ipywidgets.IntSlider(value=num_layers - 1, min=0, max=num_layers - 1, description="layer")
     step = ipywidgets.IntSlider(value=T // 2, min=0, max=T - 1, description="t")
@@ -390,11 +450,17 @@ def dependency_grid(num_layers: int = 3, T: int = 6) -> ipywidgets.VBox:
 def truncation(nets: Mapping[str, Tensor]) -> ipywidgets.VBox:
     """Show which terms of the gradient truncated backpropagation through time keeps, and the error it makes.
 
-    Controls: the net, the number K of steps, and how it is truncated: into chunks of K steps, or K steps back
-    from each loss.
-
     Args:
         nets: by name, the gradients (T, T, P) that `plots.truncation_grid` draws.
+
+    Returns:
+        Controls for the net, the number K of steps, and how it is truncated (into chunks of K steps, or K
+        steps back from each loss), and the figure.
+
+    Example:
+        >>> box = rnncourse.widgets.truncation({"GRU": torch.rand(6, 6, 4).tril()})
+        >>> [control.description for control in box.children[:3]]
+        ['net', 'K, steps', 'cut']
     """
     T = min(len(gradients) for gradients in nets.values())
     net = ipywidgets.ToggleButtons(options=list(nets), description="net")
@@ -413,12 +479,18 @@ def truncation(nets: Mapping[str, Tensor]) -> ipywidgets.VBox:
 def batch_sizes(lengths: Iterable[int], most: int = 8) -> ipywidgets.VBox:
     """Show how torch packs a batch whose lengths are on sliders.
 
-    Controls: a slider for each length, and enforce_sorted, which refuses lengths that increase. The figure is
-    that of `plots.batch_sizes`.
-
     Args:
         lengths: the first lengths, (B).
         most: the largest length.
+
+    Returns:
+        A slider for each length, enforce_sorted, which refuses lengths that increase, and the figure of
+        `plots.batch_sizes`.
+
+    Example:
+        >>> box = rnncourse.widgets.batch_sizes([3, 2])
+        >>> [control.description for control in box.children[:3]]
+        ['sequence 0', 'sequence 1', 'enforce_sorted']
     """
     sliders = [
         ipywidgets.IntSlider(value=int(length), min=1, max=most, description=f"sequence {b}")
@@ -441,7 +513,14 @@ def batch_sizes(lengths: Iterable[int], most: int = 8) -> ipywidgets.VBox:
 def parameter_map() -> ipywidgets.VBox:
     """Show every parameter of a layer to scale, and their count, for arguments that you choose.
 
-    Controls: the class, its sizes, both directions, the biases. The figure is that of `plots.parameter_map`.
+    Returns:
+        Controls for the class, its sizes, both directions and the biases, and the figure of
+        `plots.parameter_map`.
+
+    Example:
+        >>> box = rnncourse.widgets.parameter_map()
+        >>> box.children[0].options
+        ('LSTM', 'GRU', 'RNN')
     """
     kind = ipywidgets.ToggleButtons(options=["LSTM", "GRU", "RNN"], description="class")
     sizes = {
@@ -480,7 +559,14 @@ def parameter_map() -> ipywidgets.VBox:
 def matmuls() -> ipywidgets.VBox:
     """Choose T, B, I and H, and see how the LSTM's work is cut into matmuls, step by step and hoisted.
 
-    The figure is that of `plots.matmuls`; the sentence below it counts the operations.
+    Returns:
+        A slider for each size, the figure of `plots.matmuls`, and a sentence below it that counts the
+        operations.
+
+    Example:
+        >>> box = rnncourse.widgets.matmuls()
+        >>> [slider.description for slider in box.children[:4]]
+        ['T', 'B', 'I', 'H']
     """
     sizes = {
         name: ipywidgets.IntSlider(value=value, min=1, max=most, description=name)
@@ -502,6 +588,16 @@ def tag_text(tag: Callable[[str], Iterable[tuple[str, str]]], text: str) -> ipyw
     Args:
         tag: returns the pieces of a text in their order, each with its tag.
         text: the initial text.
+
+    Returns:
+        The box to type in and the tagged text.
+
+    Example:
+        >>> def tag(text):
+        ...     return [(word, "name" if word.istitle() else "word") for word in text.split()]
+        >>> box, tagged = rnncourse.widgets.tag_text(tag, "ask Ada").children
+        >>> "Ada" in tagged.value
+        True
     """
     box = ipywidgets.Text(value=text, description="text", continuous_update=False, layout={"width": "95%"})
     tagged = ipywidgets.HTML()
@@ -526,11 +622,21 @@ def tag_text(tag: Callable[[str], Iterable[tuple[str, str]]], text: str) -> ipyw
 def draw_digit(read: Callable[[Tensor], Tensor], image: Tensor) -> ipywidgets.VBox:
     """Draw an image on a grid of cells, and see what a net says of it after each row.
 
-    A click fills a cell or empties it. The figure is that of `plots.row_by_row`.
+    A click fills a cell or empties it.
 
     Args:
         read: returns the probability of each class after each row, (T, C), for an image (T, W) of 0 and 1.
         image: the initial image, (T, W).
+
+    Returns:
+        The grid beside the figure of `plots.row_by_row`, and a button that empties it.
+
+    Example:
+        >>> def read(image):
+        ...     return image.new_full((len(image), 10), 0.1)
+        >>> drawn, clear, words = rnncourse.widgets.draw_digit(read, torch.zeros(8, 8)).children
+        >>> clear.description
+        'Clear'
     """
     image = image.clone()
     T, W = image.shape
@@ -573,6 +679,16 @@ def draw_text(draw: Callable[[str], Axes | Figure], text: str) -> ipywidgets.VBo
     Args:
         draw: draws a text, which is not empty, and returns the Axes or the Figure.
         text: the initial text.
+
+    Returns:
+        The box to type in and the figure.
+
+    Example:
+        >>> def draw(text):
+        ...     return rnncourse.plots.batch_sizes(sorted(map(len, text.split()), reverse=True))
+        >>> box = rnncourse.widgets.draw_text(draw, "two words")
+        >>> box.children[0].value
+        'two words'
     """
     box = ipywidgets.Text(value=text, description="text", continuous_update=False, layout={"width": "95%"})
     drawing = _Drawing()

@@ -26,6 +26,12 @@ def dependence(report: Audit, ax: Axes | None = None) -> Axes:
     Raises:
         TypeError: `report` is not a report.
         ValueError: the outputs have no gradient.
+
+    Example:
+        >>> lstm = torch.nn.LSTM(3, 4, batch_first=True)
+        >>> report = rnncourse.audit(lstm, torch.randn(2, 3, 3))
+        >>> rnncourse.plots.dependence(report).get_title(loc="left")
+        'LSTM: 0 pairs read ahead, 3 back'
     """
     if not isinstance(report, Audit):
         raise TypeError(f"report: expected what rnncourse.audit returned, got {type(report).__name__}.")

@@ -43,6 +43,11 @@ def gradient_norms(layer: Module, x: Tensor, state: str = "h", loss: Loss | None
     Raises:
         TypeError: the module is not such a layer.
         ValueError: it has more layers or directions, or no such state.
+
+    Example:
+        >>> norms = rnncourse.plots.gradient_norms(torch.nn.GRU(3, 4), torch.randn(5, 2, 3))
+        >>> tuple(norms.shape), norms[1].isnan().tolist()  # no loss depends on a later state
+        ((5, 5), [False, False, True, True, True])
     """
     step, first = _unfolded(layer, x, state)
     x = x.unsqueeze(1) if x.dim() == 2 else x.transpose(0, 1) if layer.batch_first else x  # (T, B, I)
@@ -94,6 +99,14 @@ def gradient_over_time(
         TypeError: it is neither a trace nor a layer with its input.
         ValueError: the layer does not fit, every gradient is 0, or nothing was traced.
         KeyError: the trace has no gradients; the message says why.
+
+    Example:
+        >>> lstm = torch.nn.LSTM(3, 4)
+        >>> with rnncourse.trace(lstm) as trace:
+        ...     lstm(torch.randn(5, 2, 3))[0].sum().backward()
+        >>> ax = rnncourse.plots.gradient_over_time(trace)
+        >>> len(ax.lines), ax.get_yscale()
+        (1, 'log')
     """
     if isinstance(layer, Direction):
         return _traced_gradients(layer, state, ax)

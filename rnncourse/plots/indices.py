@@ -38,6 +38,11 @@ def index_grid(
     Raises:
         TypeError: an argument is not a layer or not an int.
         ValueError: an argument is out of range.
+
+    Example:
+        >>> ax = rnncourse.plots.index_grid(torch.nn.LSTM(3, 4, num_layers=2), T=5, pick=("h_n", -1))
+        >>> ax.figure.alt.partition(",")[0]
+        'h_n[1] is the h of layer 1 at t = 4'
     """
     spec, T = spec_of(module), check_size("T", T)
     lengths = None if lengths is None else check_lengths(lengths, T)

@@ -26,6 +26,11 @@ def unrolled(module: Module, T: int, B: int, ax: Axes | None = None) -> Axes:
     Raises:
         TypeError: an argument is not a layer or not an int.
         ValueError: a size is below 1.
+
+    Example:
+        >>> ax = rnncourse.plots.unrolled(torch.nn.LSTM(3, 4), T=2, B=5)
+        >>> ax.figure.alt.partition(";")[0]
+        'LSTM(3, 4) unrolled over 2 steps'
     """
     spec, T, B = spec_of(module), check_size("T", T), check_size("B", B)
     L, D, w, H = spec.L, spec.D, spec.h_size, spec.hidden_size

@@ -32,6 +32,11 @@ def batch_sizes(lengths: Iterable[int] | Tensor, enforce_sorted: bool = True, ax
     Raises:
         TypeError: a length is not an int.
         ValueError: a length is below 1 or, with enforce_sorted, the lengths increase.
+
+    Example:
+        >>> ax = rnncourse.plots.batch_sizes([3, 2])
+        >>> ax.get_title(loc="left")
+        'lengths [3, 2]: 5 of 6 cells are packed'
     """
     lengths = check_lengths(lengths)
     if enforce_sorted and lengths != sorted(lengths, reverse=True):

@@ -54,6 +54,8 @@ def gates_over_time(
         figure: the Figure to draw in; a new one if None.
 
     Raises:
+        TypeError: `d` is not one direction of a trace.
+        IndexError: an index is out of range.
         ValueError: the trace saved no gate and no state.
 
     Example:
@@ -115,7 +117,17 @@ def c_against_h(d: Direction, b: int = 0, unit: int = 0, figure: Figure | None =
         figure: the Figure to draw in; a new one if None.
 
     Raises:
+        TypeError: `d` is not one direction of a trace.
+        IndexError: an index is out of range.
         ValueError: it is not an LSTM.
+
+    Example:
+        >>> lstm = torch.nn.LSTM(3, 4)
+        >>> with rnncourse.trace(lstm) as t:
+        ...     output, _ = lstm(torch.randn(5, 2, 3))
+        >>> figure = rnncourse.plots.c_against_h(t.layer(0).forward, b=1, unit=2)
+        >>> [ax.get_ylabel() for ax in figure.axes]
+        ['', 'h']
     """
     _check_direction(d)
     if d.mode != "LSTM":
@@ -167,7 +179,17 @@ def cell_diagram(d: Direction, t: int, b: int = 0, unit: int = 0, ax: Axes | Non
         ax: the Axes to draw in; a new one if None.
 
     Raises:
+        TypeError: `d` is not one direction of a trace.
+        IndexError: an index is out of range.
         ValueError: it is a cell of your own, or a number in the diagram is nan or inf.
+
+    Example:
+        >>> gru = torch.nn.GRU(3, 4)
+        >>> with rnncourse.trace(gru) as trace:
+        ...     output, _ = gru(torch.randn(5, 2, 3))
+        >>> ax = rnncourse.plots.cell_diagram(trace.layer(0).forward, t=3, unit=2)
+        >>> ax.get_title()
+        'GRU: t = 3, unit 2, row 0'
     """
     _check_direction(d)
     if d.mode == "OWN":
