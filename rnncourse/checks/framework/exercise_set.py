@@ -20,8 +20,17 @@ from rnncourse.checks.framework.watch import RECURRENT
 class ExerciseSet(list[Check]):
     """A set's checks in the order in which they are written, which is the notebook's order.
 
-    lesson: the number of the lesson that the hints point to.
-    forbid: what its tasks forbid, unless a task says otherwise.
+    Args:
+        lesson: the number of the lesson that the hints point to.
+        forbid: what its tasks forbid, unless a task says otherwise.
+
+    Example:
+        >>> from rnncourse.checks.framework.authoring import ExerciseSet, Mistakes
+        >>> checks = ExerciseSet("03")
+        >>> wrong = Mistakes("Shapes", {"steps": 3, "rows": 5})
+        >>> count = checks.predicted("count", wrong)
+        >>> count.verdict(lambda: {"steps": 3, "rows": 4}).points, count.points
+        (1, 2)
     """
 
     def __init__(self, lesson: str, forbid: frozenset[str] = RECURRENT) -> None:

@@ -24,7 +24,16 @@ IFGO, RZN = "ifgo", "rzn"
 
 
 class Seen(NamedTuple):
-    """One case: what was found, what was expected, and the arguments."""
+    """One case of those that a task's `explain` gets: what was found, what was expected, and the arguments.
+
+    Example:
+        >>> from rnncourse.checks.framework.authoring import Seen, row
+        >>> def explain(cases):
+        ...     halved = all(torch.equal(2 * case.found[0], case.expected[0]) for case in cases)
+        ...     return "Your numbers are half of the right ones." if halved else ""
+        >>> explain([Seen([row(1.0)], [row(2.0)], {"x": row(3.0)})])
+        'Your numbers are half of the right ones.'
+    """
 
     found: list[Tensor]
     expected: list[Tensor]

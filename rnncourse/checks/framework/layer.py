@@ -63,6 +63,12 @@ def layer_case(
         train: whether the layer is in training.
         always: options that the layer always has, without being asked.
         options: what the class is built with.
+
+    Example:
+        >>> from rnncourse.checks.framework.authoring import layer_case, random_numbers
+        >>> numbers = random_numbers(seed=0, scale=0.5)
+        >>> str(layer_case(numbers, (5, 2, 3, 4), state=True, num_layers=2))
+        'T=5, B=2, I=3, H=4, num_layers=2, hx given, float64'
     """
     T, B, I, H = sizes
     module = random_module("LSTM", numbers, input_size=I, hidden_size=H, **options, **(always or {}))
@@ -76,7 +82,18 @@ def layer_case(
 
 
 def fresh_case(numbers: Callable[..., Tensor], **options: Any) -> LayerCase:
-    """Return a layer that is only built, large enough for its numbers to show how they were drawn."""
+    """Return a layer that is only built, large enough for its numbers to show how they were drawn.
+
+    Args:
+        numbers: draws what the layer has before it is built again.
+        **options: what the class is built with.
+
+    Example:
+        >>> from rnncourse.checks.framework.authoring import FRESH, fresh_case, random_numbers
+        >>> case = fresh_case(random_numbers(seed=0, scale=0.5), bias=False)
+        >>> case.has(FRESH), case.arguments["x"], case.arguments["options"]
+        (True, None, {'bias': False})
+    """
     case = layer_case(numbers, (2, 2, 8, 32), FRESH, **options)
     return replace(case, arguments=case.arguments | {"x": None})
 
@@ -86,6 +103,17 @@ def masked_case(numbers: Callable[..., Tensor], *traits: Trait, **options: Any) 
 
     Layer 0 has no output near 0. Layer 1 multiplies its input by SMALL: its gates are open and it forgets its
     memory at once. Unit k of both its directions reads the same number, from either half of layer 0's output.
+
+    Args:
+        numbers: draws the parameters and the input.
+        *traits: the traits of the case.
+        **options: what the class is built with, besides num_layers=2 and dropout=0.25.
+
+    Example:
+        >>> from rnncourse.checks.framework.authoring import is_random, masked_case, random_numbers
+        >>> case = masked_case(random_numbers(seed=0, scale=0.5), bidirectional=True)
+        >>> case.options_text, is_random(case.arguments)
+        ('num_layers=2, dropout=0.25, bidirectional=True, float64, in training', True)
     """
     case = layer_case(numbers, (10, 8, 3, 8), *traits, num_layers=2, dropout=0.25, train=True, **options)
     parameters, H = case.arguments["parameters"], case.sizes["H"]
@@ -106,12 +134,40 @@ def _read(parameters: dict[str, Tensor]) -> Tensor:
 
 
 def is_random(arguments: dict[str, Any]) -> bool:
-    """Return whether the case asks for random numbers: those of a fresh layer, or of masks."""
+    """Return whether the case asks for random numbers: those of a fresh layer, or of masks.
+
+    Args:
+        arguments: those of a LayerCase.
+
+    Example:
+        >>> from rnncourse.checks.framework.authoring import fresh_case, is_random, layer_case, random_numbers
+        >>> numbers = random_numbers(seed=0, scale=0.5)
+        >>> is_random(fresh_case(numbers).arguments), is_random(layer_case(numbers, (5, 2, 3, 4)).arguments)
+        (True, False)
+    """
     return arguments["x"] is None or (arguments["train"] and 0 < arguments["options"].get("dropout", 0) < 1)
 
 
 def check_random(returned: Any, arguments: dict[str, Any]) -> None:
-    """Check that a random case behaves as torch's. Raise Problem with the first difference."""
+    """Check that a random case behaves as torch's.
+
+    Args:
+        returned: the parameters by name for a fresh case, the output (T, B, D*H) for a masked one.
+        arguments: those of the case.
+
+    Raises:
+        Problem: the numbers are not drawn, dropped or scaled as torch's are.
+
+    Example:
+        >>> from rnncourse.checks.framework.authoring import Problem, check_random, fresh_case, random_numbers
+        >>> case, lstm = fresh_case(random_numbers(seed=0, scale=0.5)), torch.nn.LSTM(8, 32)
+        >>> check_random(lstm.state_dict(), case.arguments)
+        >>> try:
+        ...     check_random({"bias_ih_l0": torch.zeros(128)}, case.arguments)
+        ... except Problem as error:
+        ...     print(error)
+        in a new layer, bias_ih_l0 holds the same number everywhere. nn.LSTM draws its numbers.
+    """
     if arguments["x"] is None:
         check_start(returned, arguments["hidden_size"])
     else:

@@ -48,9 +48,19 @@ def same(a: Plain, b: Plain) -> bool:
 
 @dataclass(frozen=True)
 class Part:
-    """A tensor: its name and its axes, e.g. Part("h", "B H"); B is left out without a batch. "": one number.
+    """A tensor among the results.
 
-    dtype: "float", "int" or "bool". tolerance: absolute and relative; None: by dtype.
+    Attributes:
+        name: its name, which a verdict uses.
+        axes: its axes; B is left out without a batch. "" is one number.
+        dtype: "float", "int" or "bool".
+        tolerance: absolute and relative; None: by dtype.
+
+    Example:
+        >>> from rnncourse.checks.framework.authoring import Part, rows
+        >>> part = Part("h", "B H", tolerance=1e-3)
+        >>> part.right(rows([0.5001, 0.0]), rows([0.5, 0.0])), part.right(rows([0.6, 0.0]), rows([0.5, 0.0]))
+        (True, False)
     """
 
     name: str
@@ -111,8 +121,22 @@ def _tensor(value: Plain) -> Tensor:
 class Score(Part):
     """Predictions that are right when they are good enough by `measure(predictions, targets)`, a number.
 
-    The check's truth returns the targets. words: the measure's name. at_least or at_most: the threshold.
-    baseline: what it is compared with, in words and number, e.g. "always the commonest tag: 0.61".
+    The check's truth returns the targets. Its name, axes, dtype and tolerance are those of a Part.
+
+    Attributes:
+        measure: computes the number from two tensors.
+        words: the measure's name.
+        at_least: the threshold of a measure that should be large.
+        at_most: the threshold of a measure that should be small; None if it should be large.
+        baseline: what it is compared with, in words and number, e.g. "always the commonest tag: 0.61".
+
+    Example:
+        >>> from rnncourse.checks.framework.authoring import Score
+        >>> def accuracy(predictions, targets):
+        ...     return (predictions == targets).double().mean().item()
+        >>> tags = Score("tags", "T", "int", measure=accuracy, at_least=0.75)
+        >>> tags.right(torch.tensor([0, 1, 2, 2]), torch.tensor([0, 1, 2, 0]))
+        True
     """
 
     measure: Callable[[Tensor, Tensor], float]
@@ -140,7 +164,18 @@ class Score(Part):
 
 @dataclass(frozen=True)
 class Number:
-    """One number, right to `tolerance` (absolute): as many digits as the task asks for."""
+    """One number.
+
+    Attributes:
+        name: its name, which a verdict uses.
+        tolerance: absolute: as many digits as the task asks for.
+
+    Example:
+        >>> from rnncourse.checks.framework.authoring import Number
+        >>> loss = Number("loss", tolerance=0.01)
+        >>> loss.right(0.695, 0.69), loss.right(0.71, 0.69)
+        (True, False)
+    """
 
     name: str
     tolerance: float = 1e-3
@@ -173,7 +208,16 @@ class _Exact:
 
 @dataclass(frozen=True)
 class Whole(_Exact):
-    """One whole number: a count, an index."""
+    """One whole number: a count, an index.
+
+    Attributes:
+        name: its name, which a verdict uses.
+
+    Example:
+        >>> from rnncourse.checks.framework.authoring import Whole
+        >>> Whole("parameters").read(256.0), Whole("parameters").read(0.5)  # the value and a remark
+        ((256, ''), (None, ''))
+    """
 
     name: str
     expects = "a whole number"
@@ -185,7 +229,16 @@ class Whole(_Exact):
 
 @dataclass(frozen=True)
 class Flag(_Exact):
-    """True or False."""
+    """True or False.
+
+    Attributes:
+        name: its name, which a verdict uses.
+
+    Example:
+        >>> from rnncourse.checks.framework.authoring import Flag
+        >>> Flag("batch_first").read(True), Flag("batch_first").read(1)  # the value and a remark
+        ((True, ''), (None, ''))
+    """
 
     name: str
     expects = "True or False"
@@ -198,7 +251,16 @@ class Flag(_Exact):
 
 @dataclass(frozen=True)
 class Shape(_Exact):
-    """A shape: a tuple (or list, or torch.Size) of whole numbers."""
+    """A shape: a tuple (or list, or torch.Size) of whole numbers.
+
+    Attributes:
+        name: its name, which a verdict uses.
+
+    Example:
+        >>> from rnncourse.checks.framework.authoring import Shape
+        >>> Shape("output").read([5, 3, 8]), Shape("output").read(5)  # the value and a remark
+        (((5, 3, 8), ''), (None, ''))
+    """
 
     name: str
     expects = "a shape, a tuple such as (2, 3)"

@@ -31,7 +31,13 @@ Plain = None | bool | int | float | str | Tensor | np.ndarray | tuple | list | d
 
 
 def kinds(value: Any) -> tuple[type, ...]:
-    """Return the classes of a value without asking the value itself."""
+    """Return the classes of a value without asking the value itself.
+
+    Example:
+        >>> from rnncourse.checks.framework.authoring import kinds
+        >>> bool in kinds(True), int in kinds(True)
+        (True, True)
+    """
     return _MRO(type(value))
 
 

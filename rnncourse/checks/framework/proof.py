@@ -57,6 +57,15 @@ def pieces(bank: Mistakes, *, right: str, wrong: str) -> Callable[[int], list[Ca
 
     Raises:
         NotationError: An edit does not fit, or there is no such mistake, or it is not an edit.
+
+    Example:
+        >>> from rnncourse.checks.framework.authoring import Mistakes, pieces
+        >>> def mean(x):
+        ...     return x.mean(0)
+        >>> bank = Mistakes("Shapes", mean).edits("summed | this is the sum. | mean(0) => sum(0)")
+        >>> two = pieces(bank, right="", wrong="summed")(seed=0)
+        >>> sorted(case.about for case in two)
+        ['summed', 'the repair as it is meant']
     """
     frame = inspect.stack()[1]
     place = f"{frame.filename}, line {frame.lineno}"

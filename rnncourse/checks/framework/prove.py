@@ -25,8 +25,20 @@ torch.testing.assert_close(torch.zeros(1), torch.zeros(1))
 def prove(test: Callable, arguments: dict[str, Any]) -> dict[str, Any]:
     """Return whether the learner's test refuses a piece of code, and what it raises.
 
-    arguments: "piece", the text of a function; "name", the function's name; "seed" of the random numbers that
-    the test draws.
+    Args:
+        test: the learner's test.
+        arguments: "piece", the text of a function; "name", the function's name; "seed" of the random numbers
+            that the test draws.
+
+    Raises:
+        Problem: the test returns something.
+
+    Example:
+        >>> from rnncourse.checks.framework.authoring import prove
+        >>> def test(mean):
+        ...     assert mean(torch.ones(3)) == 1
+        >>> prove.run(test, {"piece": "def mean(x): return x.sum()", "name": "mean", "seed": 0})["refuses"]
+        True
     """
     names: dict[str, Any] = {"__name__": "piece"}
     exec(compile(IMPORTS + arguments["piece"], "<piece>", "exec"), names)

@@ -27,7 +27,17 @@ NO_GRADIENT = "no gradient flows back from what it returns. Was it detached, or 
 
 
 class Problem(Exception):
-    """Why a learner's object cannot be used, as a sentence with named fields. It becomes the verdict."""
+    """Why a learner's object cannot be used, as a sentence with named fields. It becomes the verdict.
+
+    Args:
+        sentence: what is wrong, with a name in braces for each field.
+        **fields: what the names stand for.
+
+    Example:
+        >>> from rnncourse.checks.framework.authoring import Problem
+        >>> str(Problem("it returns {found} tensors; expected {count}.", found=2, count=3))
+        'it returns 2 tensors; expected 3.'
+    """
 
     def __init__(self, sentence: str, **fields: object) -> None:
         super().__init__(say(sentence, **fields))
@@ -42,6 +52,9 @@ class Use:
 
     run: Callable[[Any, dict[str, Any]], Any]
     wants: str = "a function"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "__doc__", self.run.__doc__)  # each use has its own, for help() and the site
 
     @property
     def names(self) -> tuple[str, str]:
@@ -62,7 +75,20 @@ def call(function: Callable, arguments: dict[str, Any]) -> Any:
 
 @use("a value")
 def value(given: Any, arguments: dict[str, Any]) -> Any:
-    """Return the dict, list or number that the learner filled in, calling it first if it is a function."""
+    """Return the dict, list or number that the learner filled in, calling it first if it is a function.
+
+    Args:
+        given: the value, or a function of no argument that returns it.
+        arguments: those of the case; they are not used.
+
+    Raises:
+        Problem: the function returns None.
+
+    Example:
+        >>> from rnncourse.checks.framework.authoring import value
+        >>> value.run({"steps": 3}, {}), value.run(lambda: {"steps": 3}, {})
+        ({'steps': 3}, {'steps': 3})
+    """
     if types.FunctionType not in kinds(given):
         return given
     returned = given()
@@ -73,11 +99,22 @@ def value(given: Any, arguments: dict[str, Any]) -> Any:
 
 @use("a class")
 def load_and_call(module_class: type, arguments: dict[str, Any]) -> Any:
-    """Build a class like torch.nn's, load its parameters, and call it.
+    """Build a class like torch.nn's, load its parameters, call it, and return what it returns.
 
-    arguments, in order: what the class is built with, by position ("options", a dict, by name); then
-    "parameters", a state_dict; then what the module is called with (Nones at the end are left out).
-    "parameters", a state_dict; then what the module is called with (Nones at the end are left out).
+    Args:
+        module_class: the learner's class.
+        arguments: in order, what the class is built with, by position ("options", a dict, by name); then
+            "parameters", a state_dict; then what the module is called with (Nones at the end are left out).
+
+    Raises:
+        Problem: the parameters differ from torch's, or no gradient flows back.
+
+    Example:
+        >>> from rnncourse.checks.framework.authoring import load_and_call, row, rows
+        >>> parameters = {"weight": rows([2.0]), "bias": row(0.5)}
+        >>> arguments = {"in": 1, "out": 1, "parameters": parameters, "x": row(3.0)}
+        >>> load_and_call.run(torch.nn.Linear, arguments).item()
+        6.5
     """
     names = list(arguments)
     at = names.index("parameters")
