@@ -85,8 +85,8 @@ def _returned_as_given(s: Subject) -> Iterator[Finding]:
             yield _finding(
                 [call, call],
                 QUESTION,
-                f"The model returns the state that it passes to {type(call.module).__name__} {call.name!r}, not "
-                "the one that comes back: the next batch would begin as this one did. Is this intended?",
+                f"The model returns the state that it passes to {type(call.module).__name__} {call.name!r}, "
+                "not the one that comes back: the next batch would begin as this one did. Is this intended?",
             )
             return
 
