@@ -374,3 +374,16 @@ def test_the_words_of_the_next_utterance_may_be_read_while_it_is_written():
         Model(forward, **layers), dialogues, loss=loss, target=dialogues, batch=0, time=1
     )
     assert not report.wrong, str(report)
+
+
+@pytest.mark.parametrize(
+    ("shape", "found"), [((B - 1, 1, I), []), ((1, T, I), ["dropout shared"]), ((1, 1, I), [])]
+)
+def test_a_locked_dropout_mask_has_an_entry_for_each_row(shape, found):
+    def forward(self, x):
+        if self.training:
+            x = x * (torch.empty(shape).bernoulli_(0.7) / 0.7)
+        return self.gru(x)[0]
+
+    report = rnncourse.audit(Model(forward, gru=gru()), torch.randn(B - 1, T, I), batch=0)
+    assert [kind for kind, _ in questions(report)] == found
