@@ -85,9 +85,9 @@ def _shared(s: Subject) -> Iterator[Finding]:
             yield Finding(
                 "dropout shared",
                 QUESTION,
-                f"In train mode, the random mask {tuple(mask)} for {tuple(other)} differs from step to step and "
-                "is the same in all rows. A locked mask is the same at all steps, and each row has its own. Is "
-                "this intended?",
+                f"In train mode, the random mask {tuple(mask)} for {tuple(other)} differs from step to step "
+                "and is the same in all rows. A locked mask is the same at all steps, and each row has its "
+                "own. Is this intended?",
                 call.place,
                 call.module,
                 lesson="11",
