@@ -144,6 +144,11 @@ class Probe:
         zeros += [(tap.leaf, tap.origin, tap.zero) for tap in tape.taps if tap.zero is not None]
         return Run(returned, list(tensors_in(returned)), tape, calls, zeros, given, own)
 
+    def parameters_and_buffers(self) -> list[Tensor]:
+        """Return all tensors that the model keeps."""
+        modules = self.modules.values()
+        return [t for m in modules for t in (*m._parameters.values(), *m._buffers.values()) if t is not None]
+
     def loss_of(self, returned: Any, target: Any, record: bool = False) -> tuple[Tensor, Tape]:
         """Return the loss for the model's outputs, and the tape of its calls."""
         assert self.loss is not None

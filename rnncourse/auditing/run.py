@@ -294,7 +294,7 @@ def _settle_causal(s: Subject) -> None:
     if s.causal is False:
         return
     number = targets.shifted_leaf(s)
-    if number is None:
+    if number is None or targets.of_words_in_steps(s):
         return
     s.options["shifted leaf"] = number
     if s.causal is None and s.timed:

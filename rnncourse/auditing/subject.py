@@ -262,6 +262,14 @@ class Subject:
         """A run in which all inputs are leaves of the graph."""
         return self.probe.run(taps=True, hooks=True)
 
+    @cached_property
+    def trained(self) -> Run | None:
+        """A recorded run in train mode, if the model can make one with so few rows."""
+        try:
+            return self.probe.run(train=True, record=True)
+        except Exception:  # for example batch normalization of a single row
+            return None
+
     def entry_gradients(self, of: Tensor) -> dict[int, Tensor]:
         """Return for each leaf the squared norm of the gradient at each entry, in its shape."""
         zeros = self.graph.zeros

@@ -1,6 +1,7 @@
 """Views that tear steps apart, found from the axis of a view's argument along which late steps come last."""
 
 from collections.abc import Sequence
+from math import prod
 
 import torch
 from torch import Tensor
@@ -29,9 +30,45 @@ def torn_views(stories: Sequence[tuple[int, Story]], T: int) -> tuple[list[int],
         if moved is None:
             continue
         seen = True
-        if _torn(moved, late[0].shape[axis]):
+        if _torn(moved, late[0].shape[axis]) and not in_a_skew(stories[0][1].base, i):
             found.append(i)
     return found, seen
+
+
+def in_a_skew(calls: Sequence[Call], number: int) -> bool:
+    """Return whether a view is one of two that exchange sizes forth and back, with a slice between them.
+
+    Transformer-XL shifts each row of its scores by its number this way: pad, view, slice, view.
+    """
+    for first in range(max(0, number - 3), number + 1):
+        for second in range(max(first + 1, number), min(first + 4, len(calls))):
+            one, two = calls[first], calls[second]
+            if number not in (first, second) or one.name not in VIEWS or two.name not in VIEWS:
+                continue
+            if not (one.results and two.args) or one.results[0].numel() == two.args[0].numel():
+                continue
+            same = one.results[0].untyped_storage().data_ptr() == two.args[0].untyped_storage().data_ptr()
+            if same and all(sorted(c.before[0].shape) == sorted(c.after[0].shape) for c in (one, two)):
+                return True
+    return False
+
+
+def exchanged(before: Sequence[int], after: Sequence[int]) -> bool:
+    """Return whether sizes that are neighbors come out in the reverse order: (…, a, b, …), (…, b, a, …)."""
+    while before and after:
+        i = j = 1
+        while prod(before[:i]) != prod(after[:j]) or prod(before[:i]) == 1:
+            if prod(before[:i]) <= prod(after[:j]) and i < len(before):
+                i += 1
+            elif j < len(after):
+                j += 1
+            else:
+                return False
+        mine, other = ([n for n in sizes if n > 1] for sizes in (before[:i], after[:j]))
+        if mine != other and sorted(mine) == sorted(other):
+            return True
+        before, after = before[i:], after[j:]
+    return False
 
 
 def axis_of_steps(late: Tensor, T: int) -> int | None:

@@ -118,6 +118,11 @@ flag only cancels the bias | where a value is set, i and f are half open: the fl
     i = 0, 40 => i = 0, 20
     f = 0, -40 => f = 0, -20
     look: A weight as large as the bias cancels it. How large must it be to reverse its effect?
+gates and g of ±3 | c leaks while nothing is set: f = σ(3) is 0.953, and i = σ(−3) is not 0 either.
+    i = 0, 40, 0, -20 => i = 0, 6, 0, -3
+    f = 0, -40, 0, 20 => f = 0, -6, 0, 3
+    g = 20 => g = 3
+    look: How much of c is left after 100 steps with this f? How large must a_f be?
 g not saturated | c becomes ±0.76 = tanh(±1), not ±1: g is not near its bounds. | g = 20 => g = 1
 """)
 for a, f in (3, "0.953"), (4, "0.98"), (5, "0.993"), (6, "0.998"):

@@ -100,6 +100,9 @@ tanh of the state only | tanh was applied only to the old state's share. What do
     tanh?
     u * h => math.tanh(u * h)
     h = math.tanh(a) => h = a
+tanh of the old state | tanh was applied to the old state, and not to the sum.
+    u * h => u * math.tanh(h)
+    h = math.tanh(a) => h = a
 tanh inside the sum | tanh was applied to each share, and then they were added. What comes first?
     u * h + w * x => math.tanh(u * h) + math.tanh(w * x)
     h = math.tanh(a) => h = a

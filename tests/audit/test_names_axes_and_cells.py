@@ -1,4 +1,4 @@
-"""Axes exchanged by a reshape, own cells, modules with two names, arguments that training changes."""
+"""What outsiders found missing: axes exchanged, own cells, second names, targets read in part, and more."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import rnncourse
-from rnncourse.auditing.checks.reshaped import exchanged
+from rnncourse.auditing.views import exchanged
 
 B, T, I, H = 5, 7, 3, 4
 
@@ -198,3 +198,192 @@ def test_a_relu_in_a_loop_is_judged_by_all_steps(gap):
     nn.init.constant_(decay.weight, 0.5)
     report = rnncourse.audit(Model(forward, decay=decay, cell=nn.GRUCell(I, H)), x(), batch=0)
     assert ("dead ReLU" in [finding.kind for finding in report.wrong]) == (gap > 0), str(report)
+
+
+class TestAStateInALoop:
+    """A gated sum written without cells, c = f * c + (1 - f) * z."""
+
+    @staticmethod
+    def report(step, make=torch.zeros):
+        def forward(self, x):
+            f, z = self.gates(x).chunk(2, 2)
+            f, z = f.sigmoid(), z.tanh()
+            c_0 = c = make(x.shape[0], H)
+            states = []
+            for t in range(x.shape[1]):
+                c = step(f[:, t], c_0, c, z[:, t])
+                states.append(c)
+            return torch.stack(states, 1)
+
+        expect = ("state dropped", "gradient cut")
+        return rnncourse.audit(Model(forward, gates=nn.Linear(I, 2 * H)), x(), batch=0, time=1, expect=expect)
+
+    @pytest.mark.parametrize(
+        ("step", "found"),
+        [
+            (lambda f, c_0, c, z: f * c + (1 - f) * z, []),
+            (
+                lambda f, c_0, c, z: f * c_0 + (1 - f) * z,
+                ["The same zeros (4, 4) are multiplied in each of 7 steps."],
+            ),
+            (lambda f, c_0, c, z: (1 - f) * z, ["No call reads these zeros (4, 4)."]),
+        ],
+        ids=["carried", "its start each time", "overwritten"],
+    )
+    def test_that_begins_with_zeros(self, step, found):
+        texts = [
+            finding.text for finding in self.report(step).questions if finding.kind == "state not carried"
+        ]
+        assert [text.startswith(words) for text, words in zip(texts, found, strict=True)] == [True] * len(
+            found
+        )
+
+
+@pytest.mark.parametrize(("own", "found"), [(True, []), (False, ["state not carried"])])
+def test_a_second_cell_gets_its_own_h(own, found):
+    def forward(self, x):
+        h = c = h2 = c2 = x.new_zeros(x.shape[0], H)
+        for x_t in x.unbind(1):
+            h, c = self.first(x_t, (h, c))
+            h2, c2 = self.second(h, (h2 if own else h, c2))
+        return h2
+
+    model = Model(forward, first=nn.LSTMCell(I, H), second=nn.LSTMCell(H, H))
+    assert [kind for kind, _ in questions(rnncourse.audit(model, x(), batch=0))] == found
+
+
+@pytest.mark.parametrize(("new", "found"), [(True, []), (False, ["state not carried"])])
+def test_a_model_returns_the_state_that_came_back(new, found):
+    def forward(self, x, h):
+        output, h_n = self.gru(x, h)
+        return output, h_n if new else h
+
+    report = rnncourse.audit(Model(forward, gru=gru()), x(), torch.zeros(1, B, H), batch=0)
+    assert [kind for kind, _ in questions(report)] == found
+
+
+@pytest.mark.parametrize(("whole", "found"), [(True, []), (False, ["last step unread"])])
+def test_a_layer_is_packed_with_the_lengths_of_its_input(whole, found):
+    def forward(self, x, real):
+        pack = nn.utils.rnn.pack_padded_sequence
+        rows = real if whole else (real + 1) // 2
+        ends = self.gru(pack(x, rows, batch_first=True, enforce_sorted=False))[1][-1]
+        mean = (x * (torch.arange(x.shape[1]) < real[:, None])[:, :, None]).sum(1) / real[:, None]
+        return torch.cat([ends, mean], 1)
+
+    real = torch.tensor([7, 3, 5, 4, 2])
+    report = rnncourse.audit(Model(forward, gru=gru()), x(), real, lengths=real)
+    assert [kind for kind, _ in questions(report)] == found
+
+
+@pytest.mark.parametrize(("second", "found"), [(1, []), (0, ["unread by the loss"])])
+def test_a_loss_reads_both_ends_of_a_span(second, found):
+    def loss(scores, spans):
+        return F.cross_entropy(scores[..., 0], spans[:, 0]) + F.cross_entropy(
+            scores[..., 1], spans[:, second]
+        )
+
+    model = Model(lambda self, x: self.ends(self.gru(x)[0]), gru=gru(), ends=nn.Linear(H, 2))
+    report = rnncourse.audit(model, x(), loss=loss, target=torch.randint(T, (B, 2)), batch=0)
+    assert [kind for kind, _ in questions(report)] == found
+
+
+@pytest.mark.parametrize("registered", [True, False])
+def test_the_weights_of_a_loss_are_parameters(registered):
+    class Margin(nn.Module):
+        def __init__(self):
+            super().__init__()
+            weight = torch.randn(9, H)
+            self.weight = nn.Parameter(weight) if registered else weight.requires_grad_()
+
+        def forward(self, vectors, speaker):
+            return F.cross_entropy(F.normalize(vectors) @ F.normalize(self.weight).T, speaker)
+
+    model = Model(lambda self, x: self.gru(x)[1][0], gru=gru())
+    report = rnncourse.audit(model, x(), loss=Margin(), target=torch.randint(9, (B,)), batch=0)
+    assert [finding.kind for finding in report.wrong] == ([] if registered else ["unregistered"]), str(report)
+
+
+@pytest.mark.parametrize(("axis", "found"), [(3, []), (1, ["softmax axis"])])
+def test_weights_of_variables_sum_to_one_over_the_variables(axis, found):
+    def forward(self, x):  # (B, T, I): a vector for each variable, then their weighted sum
+        vectors = x[:, :, None, :] * self.embed.weight  # (B, T, H, I)
+        weights = self.score(x)[:, :, None, :].softmax(axis)
+        return self.gru((vectors * weights).sum(-1))[0]
+
+    model = Model(forward, embed=nn.Linear(I, H, bias=False), score=nn.Linear(I, I), gru=gru(H))
+    assert [kind for kind, _ in questions(rnncourse.audit(model, x(), batch=0, time=1))] == found
+
+
+@pytest.mark.parametrize(("before", "found"), [(6, []), (3, ["future read"])])
+def test_a_causal_encoder_with_a_stride_pads_in_front(before, found):
+    def forward(self, wave):  # (B, L, 1), four samples for each output step
+        y = wave.transpose(1, 2)
+        for layer in self.layers:
+            y = layer(F.pad(y, (before, 6 - before)))
+        return self.gru(y.transpose(1, 2))[0]
+
+    layers = nn.ModuleList([nn.Conv1d(1, I, 8, 2), nn.Conv1d(I, I, 8, 2), nn.Conv1d(I, I, 7, 1)])
+    report = rnncourse.audit(
+        Model(forward, layers=layers, gru=gru()), torch.randn(B, 40, 1), batch=0, time=1, causal=True
+    )
+    assert [kind for kind, _ in questions(report)] == found
+
+
+def test_the_relative_shift_of_a_transformer_xl_tears_nothing():
+    def forward(self, x):
+        b, t, _ = x.shape
+        scores = self.scores(x)[:, :, :t]  # (B, T, T)
+        shifted = F.pad(scores, (1, 0)).view(b, t + 1, t)[:, 1:].view(b, t, t)
+        causal = torch.ones(t, t).tril().bool()
+        return shifted.masked_fill(~causal, -torch.inf).softmax(2) @ x
+
+    report = rnncourse.audit(Model(forward, scores=nn.Linear(I, 20)), x(), batch=0, time=1)
+    assert not report.wrong, str(report)
+    assert questions(report) == []
+
+
+def test_in_batch_negatives_pair_no_rows_wrongly():
+    def loss(logits, target):  # (B, T, V): each row's item against the items of all rows
+        scores = logits.gather(2, target.T[None].expand(len(logits), -1, -1))  # (B, T, B)
+        return F.cross_entropy(
+            scores.transpose(1, 2), torch.arange(len(logits))[:, None].expand(target.shape)
+        )
+
+    layers = {"embed": nn.Embedding(30, I), "gru": gru(), "head": nn.Linear(H, 30)}
+    model = Model(lambda self, ids: self.head(self.gru(self.embed(ids))[0]), **layers)
+    items, target = torch.randint(30, (B, T)), torch.randint(30, (B, T))
+    report = rnncourse.audit(model, items, loss=loss, target=target, batch=0)
+    assert not report.wrong, str(report)
+
+
+def test_the_words_of_the_next_utterance_may_be_read_while_it_is_written():
+    def forward(self, dialogues):  # (B, N, W)
+        spoken = self.context(self.embed(dialogues).mean(2))[0][:, :-1]  # (B, N - 1, H)
+        words = self.embed(dialogues[:, 1:, :-1])
+        given = torch.cat([words, spoken[:, :, None].expand(-1, -1, words.shape[2], -1)], 3)
+        answers = self.decoder(given.flatten(0, 1))[0]
+        return self.head(answers).unflatten(0, words.shape[:2])
+
+    def loss(logits, dialogues):
+        return F.cross_entropy(logits.flatten(0, 2), dialogues[:, 1:, 1:].flatten())
+
+    layers = {"embed": nn.Embedding(30, I), "context": gru(), "decoder": gru(I + H), "head": nn.Linear(H, 30)}
+    dialogues = torch.randint(1, 30, (B, 6, T))
+    report = rnncourse.audit(
+        Model(forward, **layers), dialogues, loss=loss, target=dialogues, batch=0, time=1
+    )
+    assert not report.wrong, str(report)
+
+
+@pytest.mark.parametrize(
+    ("shape", "found"), [((B - 1, 1, I), []), ((1, T, I), ["dropout shared"]), ((1, 1, I), [])]
+)
+def test_a_locked_dropout_mask_has_an_entry_for_each_row(shape, found):
+    def forward(self, x):
+        if self.training:
+            x = x * (torch.empty(shape).bernoulli_(0.7) / 0.7)
+        return self.gru(x)[0]
+
+    report = rnncourse.audit(Model(forward, gru=gru()), torch.randn(B - 1, T, I), batch=0)
+    assert [kind for kind, _ in questions(report)] == found

@@ -10,13 +10,17 @@ from torch import Tensor
 from rnncourse.auditing.probe import RecurrentCall
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
+from rnncourse.auditing.tape import Call
 from rnncourse.spec import Cell, Recurrent
 
 KINDS = ("state not carried",)
 MIN_CALLS = 3
+PRODUCTS = ("mul", "__mul__", "__rmul__", "linear", "matmul", "__matmul__")
 
 
 def run(s: Subject) -> Iterator[Finding]:
+    yield from _returned_as_given(s)
+    yield from _same_zeros(s)
     calls: dict[str, list[RecurrentCall]] = {}
     for call in s.base.recurrent + s.base.own:
         if one_step(call):
@@ -33,6 +37,14 @@ def run(s: Subject) -> Iterator[Finding]:
                 QUESTION,
                 f"{_called(several)} each time with the state that it returned last as its input, and with "
                 "something else as its state. Are the two arguments exchanged? The order is input, state.",
+            )
+            return
+        if (giver := _of_another(several, s.base.recurrent)) is not None:
+            yield _finding(
+                several,
+                QUESTION,
+                f"{_called(several)} each time with the h that {giver!r} returned in place of its own, while "
+                "its own c is carried. Is this intended?",
             )
             return
         lost = None if _own(several[0]) else _lost_part(several)
@@ -59,6 +71,66 @@ def run(s: Subject) -> Iterator[Finding]:
             f"call.{doubt}",
         )
         return
+
+
+def _returned_as_given(s: Subject) -> Iterator[Finding]:
+    """Find a layer's state that the model returns as it got it, so the next batch begins as this one did."""
+    given = [value for value in s.base.given if isinstance(value, Tensor)]
+    for call in s.base.recurrent:
+        if not call.state or one_step(call) or not any(_memory(v) == _memory(call.state[0]) for v in given):
+            continue
+        s.made("state not carried")
+        returned = {_memory(out) for out in s.base.outputs}
+        if _memory(call.state[0]) in returned and _memory(call.ends[0]) not in returned:
+            yield _finding(
+                [call, call],
+                QUESTION,
+                f"The model returns the state that it passes to {type(call.module).__name__} {call.name!r}, "
+                "not the one that comes back: the next batch would begin as this one did. Is this intended?",
+            )
+            return
+
+
+def _same_zeros(s: Subject) -> Iterator[Finding]:
+    """Find zeros for each row that every step multiplies, or that no call reads, in a loop without cells."""
+    calls = s.base.tape.calls
+    held = {_memory(t) for t in (*s.probe.parameters_and_buffers(), *s.base.outputs)}
+    for i, made in enumerate(calls):
+        if made.name not in ("zeros", "new_zeros", "zeros_like") or not made.after or s.B == 1:
+            continue
+        value, memory = made.after[0], _memory(made.results[0])
+        if value.dim() < 2 or value.shape[0] != s.B or not value.is_floating_point() or memory in held:
+            continue
+        readers = [c for c in calls[i + 1 :] if any(_memory(arg) == memory for arg in c.args)]
+        s.made("state not carried")
+        lines: dict[object, list[Call]] = {}
+        for call in readers:
+            lines.setdefault((call.place, call.name), []).append(call)
+        several = next((c for c in lines.values() if len(c) >= max(MIN_CALLS, s.T // 2)), None)
+        if several and len(lines) == 1 and several[0].name in PRODUCTS and not bool(made.results[0].any()):
+            yield _of_zeros(
+                several[0],
+                f"The same zeros {tuple(value.shape)} are multiplied in each of {len(several)} steps. Are "
+                "they a state that is never updated?",
+            )
+            return
+        if not readers:
+            yield _of_zeros(
+                made,
+                f"No call reads these zeros {tuple(value.shape)}. Are they a state that is overwritten "
+                "before it is read?",
+            )
+            return
+
+
+def _of_zeros(call: Call, sentence: str) -> Finding:
+    return Finding(
+        "state not carried", QUESTION, sentence, call.place, call.module, lesson="09", by=f"By {call.name}"
+    )
+
+
+def _memory(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
 
 
 def _called(calls: list[RecurrentCall]) -> str:
@@ -97,6 +169,20 @@ def _fed_to_input(calls: list[RecurrentCall]) -> bool:
         and not _begins_alike(before.ends[0].detach(), now.state_values[0])
         for before, now in pairwise(calls)
     )
+
+
+def _of_another(calls: list[RecurrentCall], every: list[RecurrentCall]) -> str | None:
+    """Return the name of the cell whose h an LSTM cell gets, with its own c, in each call after the first."""
+    if any(len(call.state) != 2 or len(call.ends) != 2 for call in calls):
+        return None
+    others = {call.ends[0].untyped_storage().data_ptr(): call.name for call in every if call.ends}
+    givers = set()
+    for before, now in pairwise(calls):
+        giver = others.get(now.state[0].untyped_storage().data_ptr())
+        if giver in (None, now.name) or not _begins_alike(before.ends[1].detach(), now.state_values[1]):
+            return None
+        givers.add(giver)
+    return givers.pop() if len(givers) == 1 else None
 
 
 def _own(call: RecurrentCall) -> bool:

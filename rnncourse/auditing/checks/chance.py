@@ -1,4 +1,4 @@
-"""Random numbers in eval: dropout that is never switched off, or noise drawn on purpose."""
+"""Random numbers: dropout or noise that is never switched off, and a dropout mask along the wrong axis."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Call
 
-KINDS = ("dropout in eval", "random in eval")
+KINDS = ("dropout in eval", "random in eval", "dropout shared")
 
 DRAWS = {
     "randn", "rand", "randint", "randperm", "randn_like", "rand_like", "randint_like", "normal", "normal_",
@@ -18,7 +18,15 @@ DROPOUTS = {"dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "
 ATTENTION = {"scaled_dot_product_attention": 4, "multi_head_attention_forward": 10}
 
 
+PRODUCTS = {"mul", "mul_", "__mul__", "__rmul__", "__imul__"}
+
+
 def run(s: Subject) -> Iterator[Finding]:
+    yield from _in_eval(s)
+    yield from _shared(s)
+
+
+def _in_eval(s: Subject) -> Iterator[Finding]:
     s.made("random in eval", *(["dropout in eval"] if _has_dropout(s) else []))
     again = s.probe.run(seed=1, record=True)
     if len(again.outputs) != len(s.base.outputs):
@@ -53,6 +61,43 @@ def run(s: Subject) -> Iterator[Finding]:
         numbers=numbers,
         by=f"By {drawn.name}" if drawn else "",
     )
+
+
+def _shared(s: Subject) -> Iterator[Finding]:
+    """Find a mask drawn in train mode with an entry for each step, and one for all rows."""
+    if s.trained is None or s.B == s.T or 1 in (s.B, s.T):
+        return
+    drawn: set[int] = set()  # the memory of what is computed from random numbers alone
+    for call in s.trained.tape.calls:
+        memories = [arg.untyped_storage().data_ptr() for arg in call.args]
+        alone = bool(memories) and drawn.issuperset(memories)
+        if call.name in DRAWS or alone or (call.name in DROPOUTS and _of_ones(call)):
+            drawn |= {result.untyped_storage().data_ptr() for result in call.results}
+            continue
+        if call.name not in PRODUCTS or len(call.before) != 2 or not drawn.intersection(memories):
+            continue
+        s.made("dropout shared")
+        mask, other = (t.shape for t in (call.before if memories[0] in drawn else call.before[::-1]))
+        if len(mask) != len(other) or [*other].count(s.B) != 1 or [*other].count(s.T) != 1:
+            continue
+        rows, steps = [*other].index(s.B), [*other].index(s.T)
+        if len(mask) > 2 and mask[rows] == 1 and mask[steps] == s.T:
+            yield Finding(
+                "dropout shared",
+                QUESTION,
+                f"In train mode, the random mask {tuple(mask)} for {tuple(other)} differs from step to step "
+                "and is the same in all rows. A locked mask is the same at all steps, and each row has its "
+                "own. Is this intended?",
+                call.place,
+                call.module,
+                lesson="11",
+                by=f"By {call.name}",
+            )
+            return
+
+
+def _of_ones(call: Call) -> bool:
+    return bool(call.before) and bool((call.before[0] == 1).all())
 
 
 def _differ(s: Subject, again: object, k: int) -> bool:

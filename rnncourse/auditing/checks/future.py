@@ -9,7 +9,7 @@ from rnncourse.auditing import blame
 from rnncourse.auditing.checks.steps import torn
 from rnncourse.auditing.ended import where_ahead_ends
 from rnncourse.auditing.inputs import Leaf
-from rnncourse.auditing.report import FACT, WRONG, Finding
+from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.views import torn_in_time
 
@@ -22,7 +22,7 @@ def run(s: Subject) -> Iterator[Finding]:
     outputs = [k for k in s.timed if (s.layouts[k].T or 0) in (T - 1, T, T + 1) and s.layouts[k].T != 1]
     if not outputs or T < 2:
         if s.causal:
-            s.skip("reading the future (no output has a step for each step of the input)", *KINDS)
+            yield from _with_a_stride(s, T)
         return
     if s.causal:
         s.made("future read")
@@ -79,6 +79,37 @@ def run(s: Subject) -> Iterator[Finding]:
         lesson="12",
         by=by,
     )
+
+
+def _with_a_stride(s: Subject, T: int) -> Iterator[Finding]:
+    """Check outputs that have one step for several of the input, as after a convolution with a stride.
+
+    An output step may read up to the end of its own steps of the input, and of the next ones: how they are
+    aligned is not known.
+    """
+    outputs = [k for k in s.timed if 1 < (s.layouts[k].T or 0) < T - 1]
+    if not outputs or s.options["causal leaf"] != s.main_number:
+        s.skip("reading the future (no output has a step for each step of the input)", *KINDS)
+        return
+    s.made("future read")
+    for k in outputs:
+        T_out = s.layouts[k].T or 1
+        for step in range(1, T_out):
+            cut = -(-T * (step + 1) // T_out)  # the first step of the input after this output's next one
+            if cut >= T:
+                break
+            effect = s.effect(s.nudged(cut, late=True), k)[:, :step]
+            if effect.numel() and float(effect.max()) > s.tolerance(k):
+                why = s.options.get("why causal", "you passed causal=True")
+                yield Finding(
+                    "future read",
+                    QUESTION,
+                    f"Output step {step - 1} of {T_out} depends on inputs from step {cut} of {T} on "
+                    f"({float(effect.max()):.2g}), but {why}. Is there padding on both sides?",
+                    numbers={"unlawful": float(effect.max())},
+                    lesson="12",
+                )
+                return
 
 
 def _through_integers(s: Subject, number: int, outputs: list[int]) -> Iterator[Finding]:

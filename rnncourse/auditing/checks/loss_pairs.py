@@ -7,10 +7,13 @@ import torch
 from torch import Tensor
 
 from rnncourse.auditing import criterion
+from rnncourse.auditing.inputs import Leaf
 from rnncourse.auditing.probe import Run
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Call
+
+COLUMNS = 8  # so many parts of a target are tried
 
 KINDS = ("unread by the loss", "target mispaired", "loss couples rows")
 
@@ -62,6 +65,34 @@ def _unread(s: Subject, target: Any) -> Iterator[Finding]:
     )
     if loss == now and alike:
         yield _ignores(s, "the target")
+    else:
+        yield from _part_unread(s, goal, now)
+
+
+def _part_unread(s: Subject, goal: Leaf, now: float) -> Iterator[Finding]:
+    """Find one of a few columns of the target, such as the end of a span, that the loss does not read."""
+    target, batch = goal.value, goal.batch
+    if batch is None or (target.dim() > 2 and not target.is_floating_point()):  # words, of which some begin
+        return
+    steps = goal.time if goal.time is not None and goal.T == s.T else None
+    axes = [a for a in range(target.dim()) if a not in (batch, steps) and 1 < target.shape[a] <= COLUMNS]
+    for axis in axes:
+        for index in range(target.shape[axis]):
+            other = target.clone()
+            part = other.select(axis, index)
+            part.copy_(part.roll(1, batch - (axis < batch)))
+            if other.equal(target) or not criterion.loss_takes(s, other):
+                continue
+            if float(s.probe.loss_of(s.base.returned, other)[0].detach()) == now:
+                yield Finding(
+                    "unread by the loss",
+                    QUESTION,
+                    f"The loss does not read entry {index} of axis {axis} of the target "
+                    f"{tuple(target.shape)}: it stays {now:.4g} if the rows exchange their values there. Is "
+                    "this intended?",
+                    numbers={"unlawful": 0.0},
+                )
+                return
 
 
 def _learns_from(s: Subject, run: Run, target: Any) -> bool:
@@ -123,7 +154,12 @@ def _pairs(s: Subject, target: Any) -> Iterator[Finding]:
         if second is None:
             return
         s.made("target mispaired")
-        moved.append((row, criterion.moved_along(0, first, second, s.B)))
+        rows = criterion.moved_along(0, first, second, s.B)
+        if bool(rows.all()) and bool(criterion.moved_along(1, first, second, s.T).all()) and s.T > s.B:
+            rows[:] = (
+                False  # each row is compared with the targets of all rows, at all steps: in-batch negatives
+            )
+        moved.append((row, rows))
     unlike = [(row, rows) for row, rows in moved if bool(rows.any())]
     coupled = list(_coupled(s, target))
     for row, rows in unlike:

@@ -124,7 +124,12 @@ def _unused_by_loss(
 def _unregistered(s: Subject) -> Iterator[Finding]:
     """Find modules and parameters in a plain list, tuple or dict, which model.parameters() does not see."""
     known = {id(p) for p in s.model.parameters()}
-    for name, module in s.probe.modules.items():
+    modules = dict(s.probe.modules)
+    for loss in (s.probe.loss, getattr(s.probe.loss, "__self__", None)):
+        if isinstance(loss, nn.Module) and loss is not s.model:
+            known |= {id(p) for p in loss.parameters()}
+            modules |= {f"{type(loss).__name__}.{name}".rstrip("."): m for name, m in loss.named_modules()}
+    for name, module in modules.items():
         for key, value in vars(module).items():
             if key in ("_parameters", "_buffers", "_modules"):
                 continue

@@ -1,13 +1,13 @@
 """Axes exchanged by a reshape, which exchanges no axes, and a batch that is as long as another axis."""
 
 import traceback
-from collections.abc import Iterator, Sequence
-from math import prod
+from collections.abc import Iterator
 
 from rnncourse.auditing.blame import VIEWS, Story
 from rnncourse.auditing.report import QUESTION, Finding
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import HERE, LIBRARIES, Call, Place
+from rnncourse.auditing.views import exchanged, in_a_skew
 
 KINDS = ("axes torn", "batch size fixed")
 
@@ -27,7 +27,11 @@ def _torn(s: Subject) -> Iterator[Finding]:
         before, after = tuple(call.before[0].shape), tuple(call.after[0].shape)
         if not exchanged(before, after) or bool((call.before[0] == call.before[0].flatten()[0]).all()):
             continue
-        if any(f.where == call.place for f in s.found) or not _still_exchanged(s, i, call):
+        if (
+            any(f.where == call.place for f in s.found)
+            or in_a_skew(calls, i)
+            or not _still_exchanged(s, i, call)
+        ):
             continue
         yield Finding(
             "axes torn",
@@ -40,24 +44,6 @@ def _torn(s: Subject) -> Iterator[Finding]:
             by=f"By {call.name}",
         )
         return
-
-
-def exchanged(before: Sequence[int], after: Sequence[int]) -> bool:
-    """Return whether sizes that are neighbors come out in the reverse order: (…, a, b, …), (…, b, a, …)."""
-    while before and after:
-        i = j = 1
-        while prod(before[:i]) != prod(after[:j]) or prod(before[:i]) == 1:
-            if prod(before[:i]) <= prod(after[:j]) and i < len(before):
-                i += 1
-            elif j < len(after):
-                j += 1
-            else:
-                return False
-        mine, other = ([n for n in sizes if n > 1] for sizes in (before[:i], after[:j]))
-        if mine != other and sorted(mine) == sorted(other):
-            return True
-        before, after = before[i:], after[j:]
-    return False
 
 
 def _still_exchanged(s: Subject, number: int, call: Call) -> bool:

@@ -36,7 +36,9 @@ def run(s: Subject) -> Iterator[Finding]:
             by=f"By {call.name}",
         )
         return
-    yield from _summed_over_another(s, [call for call in soft if call.name == "softmax"])
+    weights = [call for call in soft if call.name == "softmax"]
+    found = list(_summed_over_another(s, weights))
+    yield from found or _multiplied_and_summed(s, weights)
 
 
 def _axis(call: Call) -> int | None:
@@ -73,18 +75,53 @@ def _summed_over_another(s: Subject, soft: list[Call]) -> Iterator[Finding]:
                 None,
             )
             if other is not None:
-                yield Finding(
-                    "softmax axis",
-                    QUESTION,
-                    f"The weights {tuple(weights.shape)} sum to 1 along axis {other}, but the weighted sum "
-                    f"is along axis {axis}, where they sum to between {float(weights.sum(axis).min()):.2g} "
-                    f"and {float(weights.sum(axis).max()):.2g}. Is the softmax over the wrong axis?",
-                    source.place,
-                    source.module,
-                    numbers={"axis": float(other)},
-                    by=f"By {source.name}",
-                )
+                yield _wrong_axis(source, weights, other, axis)
                 return
+
+
+def _multiplied_and_summed(s: Subject, soft: list[Call]) -> Iterator[Finding]:
+    """Check weights in (w * x).sum(axis): along this axis they must sum to 1, if they do along another."""
+    calls = s.base.tape.calls
+    storages = {call.results[0].untyped_storage().data_ptr(): call for call in soft}
+    products: dict[int, tuple[Call, Tensor]] = {}
+    for call in calls:
+        if call.name in ("mul", "__mul__", "__rmul__") and len(call.before) == 2 and call.results:
+            for arg, value in zip(call.args, call.before, strict=True):
+                source = storages.get(arg.untyped_storage().data_ptr())
+                if source is not None and value.dim() == call.after[0].dim():
+                    products[call.results[0].untyped_storage().data_ptr()] = source, value
+        if call.name != "sum" or not call.args:
+            continue
+        made = products.get(call.args[0].untyped_storage().data_ptr())
+        axis = call.options.get("dim", call.given[1] if len(call.given) > 1 else None)
+        if made is None or not isinstance(axis, int) or call.before[0].dim() != made[1].dim():
+            continue
+        source, weights = made
+        axis %= weights.dim()
+        if axis == 0 or weights.shape[axis] < 2 or bool((weights < 0).any()):
+            continue
+        s.made("softmax axis")
+        others = (a for a in range(1, weights.dim()) if a != axis and weights.shape[a] > 1)
+        other = next((a for a in others if _sums_to_one(weights, a)), None)
+        if _sums_to_one(weights, axis) or other is None:
+            continue
+        yield _wrong_axis(source, weights, other, axis)
+        return
+
+
+def _wrong_axis(source: Call, weights: Tensor, other: int, axis: int) -> Finding:
+    sums = weights.sum(axis)
+    return Finding(
+        "softmax axis",
+        QUESTION,
+        f"The weights {tuple(weights.shape)} sum to 1 along axis {other}, but the weighted sum is along axis "
+        f"{axis}, where they sum to between {float(sums.min()):.2g} and {float(sums.max()):.2g}. Is the "
+        "softmax over the wrong axis?",
+        source.place,
+        source.module,
+        numbers={"axis": float(other)},
+        by=f"By {source.name}",
+    )
 
 
 def _sums_to_one(weights: Tensor, axis: int) -> bool:

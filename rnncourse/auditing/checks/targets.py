@@ -102,6 +102,11 @@ def run(s: Subject) -> Iterator[Finding]:
         return
     if s.has("batch as time", "batch mixed"):
         return
+    if of_words_in_steps(s):
+        s.skip(
+            "whether the target is in the input (a step has several words, read one after the other)", *KINDS
+        )
+        return
     ahead = criterion.offset(s)
     found = candidates(s, target)
     if s.timed and ahead is None:
@@ -151,6 +156,17 @@ def run(s: Subject) -> Iterator[Finding]:
             by=by,
         )
         return
+
+
+def of_words_in_steps(s: Subject) -> bool:
+    """Return whether each step of the target holds several tokens, as an utterance of a dialogue does.
+
+    The words before a word may be read then, although they are in the same step as the answer.
+    """
+    value = None if s.inputs.target is None else s.inputs.target.value
+    if not isinstance(value, Tensor) or value.is_floating_point():
+        return False
+    return value.dim() > 2 and int(value.max()) > 1
 
 
 def _comparable(s: Subject, target: Leaf) -> bool:
