@@ -18,7 +18,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 # The extra for which a folder or a file is; what is not listed goes with the library itself.
 EXTRAS = {
     PACKAGE / "plots": "plots",
-    PACKAGE / "data": "data",
+    # the other data sets are the course's own files
+    **{PACKAGE / "data" / f"{name}.py": "data" for name in ("__init__", "images", "translation")},
     PACKAGE / "notebook.py": "notebook",
     PACKAGE / "training.py": "notebook",
     PACKAGE / "widgets.py": "notebook",
@@ -106,8 +107,11 @@ def needed(path, tree):
     yield from imported_from_others(path, tree)
     for module in modules_imported(tree):
         if module.startswith("rnncourse."):
-            part = PACKAGE / module.split(".")[1]
-            yield from declared(extra_of(part if part.is_dir() else part.with_suffix(".py")))
+            part, *below = module.split(".")[1:]
+            inside = PACKAGE.joinpath(part, *below[:1]).with_suffix(".py")
+            whole = PACKAGE / part
+            file = inside if inside.exists() else whole if whole.is_dir() else whole.with_suffix(".py")
+            yield from declared(extra_of(file))
 
 
 def test_each_import_is_declared():
