@@ -193,7 +193,8 @@ def _with_own_lengths(leaves: list[Leaf], main: Tensor, known: Tensor | None) ->
             continue
         for k, leaf in enumerate(leaves):
             same = leaf.role == "sequence" and not leaf.packed and leaf.T == T
-            if same and leaf.value is not main and result[k].lengths is None and _fits(leaf, own):
+            named = at == k + 1 and "len" in holder.name and 0 < int(own.min()) <= int(own.max()) <= leaf.T
+            if leaf.value is not main and result[k].lengths is None and same and (named or _fits(leaf, own)):
                 result[k] = replace(leaf, lengths=own)
                 result[at] = holder if isinstance(numbers, Tensor) else replace(holder, role="list")
                 break

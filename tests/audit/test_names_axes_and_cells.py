@@ -387,3 +387,85 @@ def test_a_locked_dropout_mask_has_an_entry_for_each_row(shape, found):
 
     report = rnncourse.audit(Model(forward, gru=gru()), torch.randn(B - 1, T, I), batch=0)
     assert [kind for kind, _ in questions(report)] == found
+
+
+@pytest.mark.parametrize(("bridge", "found"), [((0, 1), []), ((0, 0), ["backward direction"])])
+def test_both_directions_start_the_decoder(bridge, found):
+    def forward(self, x):
+        memory, h_n = self.gru(x)
+        start = torch.cat([h_n[k] for k in bridge], 1)
+        return (self.query(start)[:, None] @ memory.transpose(1, 2)).softmax(2) @ memory
+
+    encoder = nn.GRU(I, H, batch_first=True, bidirectional=True)
+    report = rnncourse.audit(Model(forward, gru=encoder, query=nn.Linear(2 * H, 2 * H)), x(), batch=0)
+    assert [kind for kind, _ in questions(report) if kind == "backward direction"] == found
+
+
+@pytest.mark.parametrize(("kept", "found"), [(True, ["state kept"]), (False, [])])
+def test_a_state_that_is_kept_and_soon_forgotten(kept, found):
+    class Keeps(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm, self.state, self.seen = nn.LSTM(I, H, batch_first=True), None, None
+
+        def forward(self, x):
+            self.seen = x.detach()  # kept to look at, and never read
+            _, (h, c) = self.lstm(x, self.state if kept else None)
+            self.state = h.detach(), c.detach()
+            return h[-1]
+
+    model = Keeps()
+    with torch.no_grad():
+        model.lstm.bias_ih_l0[H : 2 * H] = -1.5  # a forget gate that is nearly shut
+        model.lstm.weight_hh_l0 *= 0.1
+    report = rnncourse.audit(model, torch.randn(B, 8, I), batch=0)
+    assert [kind for kind, _ in questions(report)] == found, str(report)
+
+
+@pytest.mark.parametrize(("draw", "found"), [("normal", ["gradient cut"]), ("rsample", [])])
+def test_a_draw_with_a_gradient_that_is_always_zero(draw, found):
+    def forward(self, x):
+        mean, spread = self.heads(self.gru(x)[1][0]).chunk(2, 1)
+        z = mean
+        if self.training:
+            if draw == "normal":
+                z = torch.normal(mean, spread.exp())
+            else:
+                z = mean + spread.exp() * torch.randn_like(mean)
+        return self.decode(z), mean, spread
+
+    layers = {"gru": gru(), "heads": nn.Linear(H, 4), "decode": nn.Linear(2, I)}
+    report = rnncourse.audit(Model(forward, **layers), x(), batch=0)
+    assert [kind for kind, _ in questions(report)] == found
+
+
+def test_two_inputs_of_one_length_have_their_own_padding():
+    class Pairs(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.gru = gru()
+
+        def encode(self, x, lengths):
+            pack = nn.utils.rnn.pack_padded_sequence
+            return self.gru(pack(x, lengths, batch_first=True, enforce_sorted=False))[1][0]
+
+        def forward(self, a, a_len, b, b_len):
+            return self.encode(a, a_len), self.encode(b, b_len)
+
+    a_len, b_len = torch.tensor([7, 3, 5, 4, 2]), torch.tensor([3, 7, 4, 6, 5])
+    report = rnncourse.audit(Pairs(), x(), a_len, x(), b_len, lengths=a_len)
+    assert not report.wrong, str(report)
+    assert questions(report) == []
+
+
+def test_the_start_symbol_of_a_target_need_not_be_read():
+    def forward(self, x, words):
+        return self.head(self.decoder(self.embed(words[:, :-1]), self.encoder(x)[1])[0])
+
+    def loss(logits, words):
+        return F.cross_entropy(logits.flatten(0, 1), words[:, 1:].flatten())
+
+    layers = {"encoder": gru(), "decoder": gru(), "embed": nn.Embedding(20, I), "head": nn.Linear(H, 20)}
+    words = torch.randint(20, (B, 6))
+    report = rnncourse.audit(Model(forward, **layers), x(), words, loss=loss, target=words, batch=0, time=1)
+    assert "unread by the loss" not in [kind for kind, _ in questions(report)]

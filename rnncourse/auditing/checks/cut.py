@@ -17,6 +17,7 @@ from rnncourse.auditing.untouched import generators_restored
 KINDS = ("no gradient", "gradient cut")
 CHOICES = ("argmax", "argmin", "topk", "argsort", "multinomial")
 DRAWS = ("normal", "poisson", "bernoulli", "_sample_dirichlet", "_standard_gamma", "rand", "randn")
+ZEROS = ("normal", "poisson", "bernoulli")  # torch gives them a gradient, which is always 0
 MAX_CUTS = 4  # one forward pass each
 
 
@@ -288,7 +289,7 @@ def _cuts(story: Story, outputs: list[torch.Tensor]) -> list[tuple[int, Call]]:
             found.append((i, call))
             continue
         results = [r for r in call.results if r.dtype != torch.bool]
-        if results and not any(r.requires_grad for r in results):
+        if results and (call.name in ZEROS or not any(r.requires_grad for r in results)):
             changed = any(
                 a.shape != b.shape or bool(differs(a, b).any())
                 for a, b in zip(call.after, story.runs[0][i].after, strict=True)

@@ -72,10 +72,11 @@ def _unread(s: Subject, target: Any) -> Iterator[Finding]:
 def _part_unread(s: Subject, goal: Leaf, now: float) -> Iterator[Finding]:
     """Find one of a few columns of the target, such as the end of a span, that the loss does not read."""
     target, batch = goal.value, goal.batch
-    if batch is None or (target.dim() > 2 and not target.is_floating_point()):  # words, of which some begin
+    most = COLUMNS if target.is_floating_point() else 2  # more integers may be words, of which some begin
+    if batch is None or (target.dim() > 2 and not target.is_floating_point()):
         return
     steps = goal.time if goal.time is not None and goal.T == s.T else None
-    axes = [a for a in range(target.dim()) if a not in (batch, steps) and 1 < target.shape[a] <= COLUMNS]
+    axes = [a for a in range(target.dim()) if a not in (batch, steps) and 1 < target.shape[a] <= most]
     for axis in axes:
         for index in range(target.shape[axis]):
             other = target.clone()

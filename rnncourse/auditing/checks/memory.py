@@ -6,11 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from rnncourse.auditing.probe import Run
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.source import place_of
 from rnncourse.auditing.subject import Subject
 
 KINDS = ("state kept",)
+MAX_KEPT = 4  # so many attributes are tried, two forward passes each
 
 
 def run(s: Subject) -> Iterator[Finding]:
@@ -57,7 +59,38 @@ def run(s: Subject) -> Iterator[Finding]:
             lesson="14",
             by="It is set",
         )
+    elif (path := _read_when_changed(s, left, first)) is not None:
+        yield Finding(
+            "state kept",
+            QUESTION,
+            f"{path} is kept from one call to the next, without its graph: with other values there, the next "
+            "call gives other outputs. Is this intended, and is it reset for each new sequence?",
+            place_of(s, path),
+            lesson="14",
+            by="It is set",
+        )
     s.probe.saved.restore()
+
+
+def _read_when_changed(s: Subject, left: list[tuple[str, Tensor]], first: Run) -> str | None:
+    """Return what a call leaves and the next one reads, though a short memory hardly shows it."""
+    for path, value in left[:MAX_KEPT]:
+        if not value.is_floating_point() or not value.numel():
+            continue
+        s.probe.saved.restore()
+        s.probe.run(restore=True)
+        kept = next((now for name, now in _attributes(s) if name == path), None)
+        if kept is None:
+            continue
+        with torch.no_grad():
+            kept.data = kept.data + 10 * torch.randn(
+                kept.shape, generator=torch.Generator().manual_seed(6)
+            ).to(kept)
+        again = s.probe.run(restore=False)
+        pairs = zip(first.outputs, again.outputs, strict=False)
+        if max((_difference(a, b) for a, b in pairs), default=0.0) > 1e-5 * (s.size(0) or 1.0):
+            return path
+    return None
 
 
 def _carried(outputs: list[Tensor], left: list[Tensor]) -> Tensor | None:

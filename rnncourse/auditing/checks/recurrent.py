@@ -121,6 +121,19 @@ def _directions(s: Subject, call: RecurrentCall, found: dict[int, Tensor | None]
     if not getattr(call.module, "bidirectional", False) or call.output is None:
         return
     gradient, h_n = found.get(id(call.output)), found.get(id(call.ends[0]))
+    if h_n is not None and h_n.shape[0] > 1 and bool(h_n[-2].any()) and not bool(h_n[-1].any()):
+        s.made("backward direction")
+        yield Finding(
+            "backward direction",
+            QUESTION,
+            f"From h_n of {type(call.module).__name__} {call.name!r} the outputs read the forward direction "
+            "and never the backward one, h_n[-1]. Is this intended?",
+            call.place,
+            call.name,
+            lesson="12",
+            by="Called",
+        )
+        return
     if gradient is None or (h_n is not None and bool(h_n[-1].any())):
         return
     s.made("backward direction")
