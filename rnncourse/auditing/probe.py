@@ -278,11 +278,13 @@ class Probe:
         """Save the calls (x, states...) -> (states...) of modules that the user wrote."""
 
         def after(module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
-            x, *states = [*flat((args, kwargs)), torch.empty(0)]
-            states, ends = states[:-1], list(flat(result))[-len(states) + 1 :]
+            tensors = list(flat((args, kwargs)))
+            states = tensors[1:]
+            ends = list(flat(result))[-len(states) :]
             if states and [s.shape for s in states] == [e.shape for e in ends]:
                 name, place = self.names[id(module)], where_from(self.names)[0]
                 values = [copy_of(state) for state in states]
+                x = tensors[0]
                 calls.append(
                     RecurrentCall(name, module, place, x, False, states, None, ends, copy_of(x), values)
                 )

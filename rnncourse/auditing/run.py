@@ -42,6 +42,7 @@ from rnncourse.auditing.checks import (
 )
 from rnncourse.auditing.probe import Probe
 from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
+from rnncourse.auditing.source import TORCH
 from rnncourse.auditing.subject import Subject, feature_weights, layouts_of, rows_first
 from rnncourse.auditing.tape import HERE
 from rnncourse.auditing.untouched import generators_restored
@@ -76,7 +77,6 @@ ALL: tuple[ModuleType, ...] = (
     parameters,
 )
 FIRST: ModuleType = finite
-TORCH = str(Path(torch.__file__).parent)
 OURS = "a fault of rnncourse's own, please report it:"
 
 

@@ -175,10 +175,10 @@ def _of_another(calls: list[RecurrentCall], every: list[RecurrentCall]) -> str |
     """Return the name of the cell whose h an LSTM cell gets, with its own c, in each call after the first."""
     if any(len(call.state) != 2 or len(call.ends) != 2 for call in calls):
         return None
-    others = {call.ends[0].untyped_storage().data_ptr(): call.name for call in every if call.ends}
+    others = {_memory(call.ends[0]): call.name for call in every if call.ends}
     givers = set()
     for before, now in pairwise(calls):
-        giver = others.get(now.state[0].untyped_storage().data_ptr())
+        giver = others.get(_memory(now.state[0]))
         if giver in (None, now.name) or not _begins_alike(before.ends[1].detach(), now.state_values[1]):
             return None
         givers.add(giver)
