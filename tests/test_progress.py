@@ -55,7 +55,8 @@ def test_what_is_shown(file, capsys):
     assert text.endswith(f"{total}\nNext: exercise 01, {first}.")
     page = shown._repr_html_()
     assert page.count("<tr>") == len(progress.all_sets()) + 1
-    assert f"<p>{total} <b>Next: exercise 01, {first}.</b></p>" in page
+    assert page.startswith(f"<p>{total} <b>Next: ")
+    assert f", {first}.</b></p><table>" in page
     assert "<span title='done'>✓ <code>cell_state</code></span>, <span title='partly'>◐ <code>gates" in page
 
 
@@ -79,10 +80,12 @@ def test_in_the_learners_copy_lessons_and_exercises_are_links(file, tmp_path, mo
         for name in sets
     ]
     assert sum(there) >= 32  # lessons 01 to 16 and their exercises
-    for folder in ("work/notebooks", "notebooks"):  # the copy, and the original, whose exercises have folders
+    # The copy, and the original, whose exercises have folders.
+    for folder, exercise in {"work/notebooks": "exercise_01_", "notebooks": "exercises/01_"}.items():
         monkeypatch.chdir(tmp_path / folder)
         links = re.findall("href='([^']+)'", rnncourse.progress()._repr_html_())
-        assert len(links) == sum(there)
+        assert len(links) == sum(there) + 1  # the first is what is next
+        assert exercise in links[0]
         assert all(Path(link).is_file() for link in links)
     monkeypatch.chdir(tmp_path)  # nothing lies beside it
     assert "href" not in rnncourse.progress()._repr_html_()

@@ -16,7 +16,7 @@ import os
 import pathlib
 import pkgutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rnncourse.printing import printable
@@ -71,6 +71,14 @@ def note(lesson: str, task: str, points: int, total: int) -> None:
             os.unlink(aside)
 
 
+STATES = DONE, PARTLY, NOT_YET, TO_DO = ("✓", "done"), ("◐", "partly"), ("✗", "not yet"), ("…", "to do")
+TOTAL = "{done} of {tasks} tasks done, {earned} of {points} points."
+POINTS = "{earned} of {points}"
+EXERCISE = "exercise {lesson}"
+NEXT = "Next: {exercise}, {task}."
+HEADS = "lesson", "exercise", "tasks", "points"
+
+
 class Progress:
     """A row for each task: (lesson, set, task, points, total). points is None for a task not tried yet."""
 
@@ -79,17 +87,24 @@ class Progress:
 
     @property
     def total(self) -> str:
-        done = sum(points == total for *_, points, total in self.rows)
-        earned = sum(points or 0 for *_, points, _ in self.rows)
-        return (
-            f"{done} of {len(self.rows)} tasks done, {earned} of {sum(row[-1] for row in self.rows)} points."
+        return TOTAL.format(
+            done=sum(points == total for *_, points, total in self.rows),
+            tasks=len(self.rows),
+            earned=sum(points or 0 for *_, points, _ in self.rows),
+            points=sum(row[-1] for row in self.rows),
         )
 
     @property
     def next(self) -> str:
         """The first task that is not done, in words; empty if all are."""
-        open_ = ((lesson, task) for lesson, _, task, points, total in self.rows if points != total)
-        return next((f"Next: exercise {lesson}, {task}." for lesson, task in open_), "")
+        return self._next(lambda lesson, name: EXERCISE.format(lesson=lesson))
+
+    def _next(self, shown: Callable[[str, str], str]) -> str:
+        open_ = ((lesson, name, task) for lesson, name, task, points, total in self.rows if points != total)
+        return next(
+            (NEXT.format(exercise=shown(lesson, name), task=task) for lesson, name, task in open_),
+            "",
+        )
 
     def __repr__(self) -> str:
         lines, set_before = [], None
@@ -98,11 +113,11 @@ class Progress:
                 lines.append(f"{lesson} {name.replace('_', ' ')}")
                 set_before = name
             state = printable(" ".join(_state(points, total)))
-            lines.append(f"   {state:<14}{task:<24}{points or 0} of {total}")
+            lines.append(f"   {state:<14}{task:<24}{POINTS.format(earned=points or 0, points=total)}")
         return "\n".join([*lines, self.total, *filter(None, [self.next])])
 
     def _repr_html_(self) -> str:
-        """Return a table: for each lesson a row, with links to it and its exercise if these exist."""
+        """Return what is next, and a table with a row for each exercise, with links to what exists."""
         body = ""
         for (lesson, name), rows in itertools.groupby(self.rows, key=lambda row: row[:2]):
             tasks, earned, total = [], 0, 0
@@ -111,18 +126,19 @@ class Progress:
                 tasks.append(f"<span title='{words}'>{mark} <code>{html.escape(task)}</code></span>")
                 earned, total = earned + (points or 0), total + of
             title = _link(f"{lesson} {name.replace('_', ' ')}", f"notebooks/{lesson}_{name}.ipynb")
-            # In the learner's copy, and in the course.
-            places = f"exercises/exercise_{lesson}_{name}.ipynb", f"exercises/{lesson}_{name}/{name}.ipynb"
-            cells = title, _link(f"exercise {lesson}", *places), ", ".join(tasks), f"{earned} of {total}"
+            shown = POINTS.format(earned=earned, points=total)
+            cells = title, _exercise(lesson, name), ", ".join(tasks), shown
             body += "<tr>" + "".join(f"<td style='text-align:left'>{cell}</td>" for cell in cells) + "</tr>"
-        heads = "lesson", "exercise", "tasks", "points"
-        head = "".join(f"<th style='text-align:left'>{word}</th>" for word in heads)
+        head = "".join(f"<th style='text-align:left'>{word}</th>" for word in HEADS)
         marks = ", ".join(" ".join(state) for state in STATES)
-        words = f"<p>{marks}</p><p>{self.total} <b>{html.escape(self.next)}</b></p>"
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{words}"
+        words = f"<p>{self.total} <b>{self._next(_exercise)}</b></p>"
+        return f"{words}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{marks}</p>"
 
 
-STATES = DONE, PARTLY, NOT_YET, TO_DO = ("✓", "done"), ("◐", "partly"), ("✗", "not yet"), ("…", "to do")
+def _exercise(lesson: str, name: str) -> str:
+    """Return an exercise's name, as a link to it in the learner's copy or in the course."""
+    places = f"exercises/exercise_{lesson}_{name}.ipynb", f"exercises/{lesson}_{name}/{name}.ipynb"
+    return _link(EXERCISE.format(lesson=lesson), *places)
 
 
 def _state(points: int | None, total: int) -> tuple[str, str]:
