@@ -109,7 +109,8 @@ def test_arrangements_draws_an_arrow_for_each_input_and_each_answer_that_it_name
 def test_lesson_00_links_the_lessons_that_are_there_and_no_others():
     there = {path.name for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")} - {"00_start_here.ipynb"}
     source = (NOTEBOOKS / "00_start_here.ipynb").read_text(encoding="utf-8")
-    assert set(re.findall(r"\]\((\d\d_\w+\.ipynb)\)", source)) == there
+    links = re.findall(r"\]\((\d\d_\w+\.ipynb)\)|href='../notebooks/(\w+\.ipynb)'", source)
+    assert {text or output for text, output in links} == there
 
 
 def test_state_paths_draws_each_run_from_its_start():

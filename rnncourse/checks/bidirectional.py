@@ -33,7 +33,7 @@ from rnncourse.checks.given import bidirectional as given
 from rnncourse.checks.given.bidirectional import PUBLISHED
 from rnncourse.checks.uses.bidirectional import EXPECTED, load_set_and_call
 
-CHECKS = ExerciseSet("12")
+CHECKS = ExerciseSet("12", "Bidirectional")
 
 
 # ---- Task 1, seen: how much each entry has seen, and where it is.

@@ -41,7 +41,7 @@ from rnncourse.checks.framework.variants import (
     PRE_ACTIVATION,
 )
 
-CHECKS = ExerciseSet("06")
+CHECKS = ExerciseSet("06", "The LSTM's gates")
 
 
 # ---- Task 1, cell_state: what is kept and what is written.
