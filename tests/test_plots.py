@@ -18,6 +18,7 @@ from rnncourse import audit, plots
 from rnncourse.plots import lessons
 from rnncourse.plots.drawing import ink
 from rnncourse.plots.style import contrast
+from rnncourse.steps import lstm_step
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 
@@ -79,6 +80,26 @@ def test_two_steps_says_the_numbers_and_the_gradients_of_autograd():
     for name, value in values.items():
         assert said[name] == pytest.approx((value.item(), value.grad.item()), abs=0.0051)
     assert "gradient" not in plots.two_steps(x, y, h_0, w, u).figure.alt
+
+
+def test_step_roads_says_the_derivatives_of_autograd():
+    w_ih, w_hh = torch.tensor([0.3, -0.4, 0.5, 0.6]), torch.tensor([1.0, 2.0, -0.7, 0.5])  # i, f, g, o
+    weights = w_ih[:, None], w_hh[:, None], torch.zeros(4), torch.zeros(4)
+    x, h, c = torch.tensor([1.2]), torch.tensor([-0.3]), torch.tensor([1.5])
+
+    def step(h, c):
+        return lstm_step(x, (h, c), *weights)
+
+    (h_by_h, h_by_c), (c_by_h, c_by_c) = torch.autograd.functional.jacobian(step, (h, c))
+    i, f, g, o = (w_ih * x + w_hh * h).tolist()
+    i, f, o = (1 / (1 + np.exp(-a)) for a in (i, f, o))
+    alt = plots.step_roads(i, f, float(np.tanh(g)), o, c.item(), tuple(w_hh.tolist())).figure.alt
+    kept, side, shown, through_o = map(float, re.findall(r"(-?[\d.]+\d)(?:;|\.$)", alt))
+    assert (kept, side) == pytest.approx((c_by_c.item(), c_by_h.item()), abs=0.0051)
+    assert shown * c_by_c.item() == pytest.approx(h_by_c.item(), abs=0.0051)
+    assert shown * c_by_h.item() + through_o == pytest.approx(h_by_h.item(), abs=0.0102)
+    [terms] = re.findall(r"through f, i and g: (.+?) = ", alt)
+    assert sum(map(float, terms.split(" + "))) == pytest.approx(side, abs=0.0151)
 
 
 def test_contrast_is_that_of_wcag():
