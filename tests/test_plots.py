@@ -13,8 +13,9 @@ import nbformat
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_hex
 
-from rnncourse import audit, plots
+from rnncourse import audit, plots, trace, training
 from rnncourse.plots import lessons
 from rnncourse.plots.drawing import ink
 from rnncourse.plots.style import contrast
@@ -115,6 +116,43 @@ def test_letters_on_a_colour_and_lines_of_a_colour_can_be_seen(name):
     assert contrast(plots.LINE_COLORS[name], "#FFFFFF") >= 3
     if contrast(plots.COLORS[name], "#FFFFFF") >= 3:
         assert plots.LINE_COLORS[name] == plots.COLORS[name]
+
+
+def cells_of(kind):
+    """A trace of a layer, of which plots draws one unit."""
+    layer = getattr(torch.nn, kind)(2, 3)
+    with trace(layer) as seen:
+        layer(torch.randn(6, 1, 2))
+    return seen
+
+
+def plot_without_colors():
+    ax = plt.figure().add_subplot()
+    for _ in range(6):
+        ax.plot([1, 2])
+    return ax.figure
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plots.gates_over_time(cells_of("LSTM"), b=0, unit=0),
+        lambda: plots.gates_over_time(cells_of("GRU"), b=0, unit=0),
+        lambda: plots.c_against_h(cells_of("LSTM"), b=0, unit=0),
+        lambda: plots.state_paths(torch.randn(5, 3, 2)).figure,
+        lambda: plots.lesson_map([2, 6]).figure,
+        lambda: training.History(train=[3.0, 2.0, 1.0], valid=[3.0, 2.5, 2.6], best=1).plot().figure,
+        plot_without_colors,
+    ],
+    ids=["LSTM", "GRU", "c against h", "paths", "map", "history", "no colours"],
+)
+def test_no_line_that_says_something_is_too_pale(draw):
+    with plt.rc_context(plots.STYLE):
+        lines = [line for ax in draw().axes for line in ax.lines if line.get_linestyle() != "None"]
+    seen = [line for line in lines if line.get_zorder() > 0]  # 0: behind all the others, as a grid is
+    assert seen
+    for line in seen:
+        assert contrast(to_hex(line.get_color()).upper(), "#FFFFFF") >= 3, line.get_label()
 
 
 def test_arrangements_draws_an_arrow_for_each_input_and_each_answer_that_it_names():

@@ -49,7 +49,7 @@ def lesson_map(written: Collection[int]) -> Axes:
     for number, (title, _, needs) in LESSONS.items():
         x, y = places[number]
         for other in needs:
-            ax.plot([places[other][0], x], [places[other][1], y], color="#999999", linewidth=1.5, zorder=1)
+            ax.plot([places[other][0], x], [places[other][1], y], color="#888888", linewidth=1.5, zorder=1)
         color = COLORS["r"] if number in written else "white"
         frame = {"boxstyle": "round,pad=0.35", "facecolor": color, "edgecolor": "#555555"}
         ax.text(x, y, f"{number:02d}  {title}", ha="center", va="center", bbox=frame, zorder=2)
