@@ -30,14 +30,14 @@ def _close_figures():
     plt.close("all")
 
 
-def test_lesson_map_fills_the_boxes_of_the_written_lessons_and_joins_each_to_its_needs():
-    ax = plots.lesson_map([2, 6])
-    filled = [
-        int(text.get_text()[:2])
-        for text in ax.texts
-        if text.get_bbox_patch().get_facecolor() == matplotlib.colors.to_rgba(plots.COLORS["r"])
-    ]
-    assert filled == [2, 6]
+def test_lesson_map_tints_the_boxes_by_part_and_joins_each_to_its_needs():
+    ax = plots.lesson_map()
+    named = dict(zip(ax.get_legend_handles_labels()[1], ax.collections, strict=True))
+    for text in ax.texts:
+        tint = text.get_bbox_patch().get_facecolor()
+        [part] = [name for name, squares in named.items() if np.allclose(squares.get_facecolor(), tint)]
+        assert f"{text.get_text()[:2]} " in ax.figure.alt.split(f"{part}: ")[1].split(";")[0]
+        assert contrast(to_hex(text.get_color()), to_hex(tint)) >= 4.5
     place = {int(text.get_text()[:2]): text.get_position() for text in ax.texts}
     assert len(set(place.values())) == len(plots.LESSONS) == 23  # no box on another
     joined = {tuple(map(tuple, line.get_xydata())) for line in ax.lines}
@@ -140,7 +140,7 @@ def plot_without_colors():
         lambda: plots.gates_over_time(cells_of("GRU"), b=0, unit=0),
         lambda: plots.c_against_h(cells_of("LSTM"), b=0, unit=0),
         lambda: plots.state_paths(torch.randn(5, 3, 2)).figure,
-        lambda: plots.lesson_map([2, 6]).figure,
+        lambda: plots.lesson_map().figure,
         lambda: training.History(train=[3.0, 2.0, 1.0], valid=[3.0, 2.5, 2.6], best=1).plot().figure,
         plot_without_colors,
     ],
@@ -253,7 +253,7 @@ def test_unrolling_refuses_a_state_too_few_and_a_step_too_many():
 
 
 def test_the_map_and_the_loops_say_what_they_show():
-    assert "written are: 02 the RNN cell, 06 LSTM gates." in plots.lesson_map([6, 2]).figure.alt
+    assert "LSTM and GRU: 06 LSTM gates, 07 h and c, 08 GRU;" in plots.lesson_map().figure.alt
     alt = plots.unrolled_loop(3, 4, 2, 5).figure.alt
     assert "3 steps and 2 stacked cells" in alt
     assert "(4, 2)" in alt
