@@ -21,7 +21,6 @@ TIME = re.compile(
     r"Reading and running takes about (\d+) minutes"
     r"(?:, and (\d+) more for the sections marked \*Going deeper\*, which you can skip on a first reading)?\."
 )
-YOUR_TURN = re.compile(r"\*\*Your turn \((\d+) minutes\)")
 DISPLAYED = re.compile(r"\$\$.*?\$\$", re.DOTALL)
 
 
@@ -37,8 +36,7 @@ def sections(notebook):
     """The sections of a lesson, each without those below it, with the minutes that it takes.
 
     180 words or 12 lines of code are a minute, and so is a question; a displayed equation is half of one.
-    Where the learner writes code, the text says for how long. A folded cell takes no time: there is nothing
-    to read in it.
+    A folded cell takes no time: there is nothing to read in it.
     """
     found = [Section("", 1)]
     for cell in notebook.cells:
@@ -54,7 +52,6 @@ def sections(notebook):
                 found.append(Section(heading[2], level, DEEPER in text or around))
             words = len(DISPLAYED.sub(" ", text).split())
             found[-1].minutes += words / 180 + text.count("**Predict") + len(DISPLAYED.findall(text)) / 2
-            found[-1].minutes += sum(map(int, YOUR_TURN.findall(text)))
     return found
 
 
@@ -161,7 +158,6 @@ def page(*extra):
         ((), 3, 0),
         (("**Predict.** " * 5,), 8, 0),
         (("$$a\n= b$$ " * 6,), 6, 0),
-        (("**Your turn (7 minutes).**",), 10, 0),
         (("## C\n\n*Going deeper: run.*", "**Predict.** " * 4), 3, 4),
         (("## C\n\n*Going deeper: run.*\n\n### D", "**Predict.** " * 4), 3, 4),  # a section in a section
         (("## C\n\n*Going deeper: run.*\n\n## D", "**Predict.** " * 4), 7, 0),  # the next section
