@@ -344,5 +344,5 @@ def test_other_keys_are_named():
     assert "h_3 is not answered yet." in text
     assert "h_0 is not among the keys that are asked for: h_1, h_2 and h_3." in text
     assert verdict.points == 0
-    text = said(check, lambda: {k: 0.0 for k in range(100)})[1]
+    text = said(check, lambda: dict.fromkeys(range(100), 0.0))[1]
     assert "its keys are 0, 1, 2, 3, 4, 5, 6 and 7; expected" in text
