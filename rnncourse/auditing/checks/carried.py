@@ -39,7 +39,7 @@ def run(s: Subject) -> Iterator[Finding]:
                 "something else as its state. Are the two arguments exchanged? The order is input, state.",
             )
             return
-        if (giver := _of_another(several, s.base.recurrent)) is not None:
+        if (giver := _of_another(several, s.base.recurrent + s.base.own)) is not None:
             yield _finding(
                 several,
                 QUESTION,
@@ -179,10 +179,17 @@ def _of_another(calls: list[RecurrentCall], every: list[RecurrentCall]) -> str |
     givers = set()
     for before, now in pairwise(calls):
         giver = others.get(_memory(now.state[0]))
-        if giver in (None, now.name) or not _begins_alike(before.ends[1].detach(), now.state_values[1]):
+        if giver is None or _around(giver, now.name) or _around(now.name, giver):
+            return None
+        if not _begins_alike(before.ends[1].detach(), now.state_values[1]):
             return None
         givers.add(giver)
     return givers.pop() if len(givers) == 1 else None
+
+
+def _around(outer: str, inner: str) -> bool:
+    """Return whether a module is another one, or contains it: a wrapper hands on the state of its cell."""
+    return f"{inner}.".startswith(f"{outer}.")
 
 
 def _own(call: RecurrentCall) -> bool:

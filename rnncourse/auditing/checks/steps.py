@@ -87,10 +87,13 @@ def _dropped(s: Subject) -> Iterator[Finding]:
         effects = {k: float(s.effect(nudged, k).max()) for k in outputs}
     if not effects:
         return
-    s.made("state dropped")
-    if max(effects.values()) > 0 or (s.timed and _reads_some_earlier(s, outputs)):
+    if max(effects.values()) > 0:
+        s.made("state dropped")
         return
-    if not s.timed and not _reads_last(s, outputs):
+    if not _reads_inputs(s, outputs):
+        return
+    s.made("state dropped")
+    if s.timed and _reads_some_earlier(s, outputs):
         return
     runs = _over_steps(s)
     if not runs and len(s.base.recurrent) == 1 and not isinstance(s.base.recurrent[0].module, Cell):
@@ -105,9 +108,10 @@ def _dropped(s: Subject) -> Iterator[Finding]:
         )
         return
     call = s.base.recurrent[runs[0]]
-    drops = f"{type(call.module).__name__} {call.name!r} is called {len(s.base.recurrent)} times"
-    why = f"{drops}: is its state passed on from call to call?" if len(s.base.recurrent) > 1 else ""
-    if len(s.base.recurrent) == 1 and one_step(call):
+    times = sum(other.name == call.name for other in s.base.recurrent)
+    drops = f"{type(call.module).__name__} {call.name!r} is called {times} times"
+    why = f"{drops}: is its state passed on from call to call?" if times > 1 else ""
+    if times == 1 and one_step(call):
         why = f"{type(call.module).__name__} {call.name!r} gets only one step of {s.T}."
     yield Finding(
         "state dropped", WRONG, f"{text} {why}".strip(), call.place, call.name, lesson="09", by="Called",
@@ -127,8 +131,8 @@ def _reads_some_earlier(s: Subject, outputs: list[int]) -> bool:
     return False
 
 
-def _reads_last(s: Subject, outputs: list[int]) -> bool:
-    """Return whether outputs without a time axis read the inputs at all; if not, another check reports it."""
+def _reads_inputs(s: Subject, outputs: list[int]) -> bool:
+    """Return whether outputs read the inputs at all; if not, as with a head of zeros, another check tells."""
     nudged = s.disturb(s.steps(torch.ones(s.T, dtype=torch.bool)))
     return any(float(s.effect(nudged, k).max()) > 0 for k in outputs)
 
@@ -238,7 +242,7 @@ def _without_gradient(s: Subject) -> Iterator[Finding]:
     count = s.T - 1 - int(learns.nonzero().max()) if bool(learns.any()) else 0
     if not 0 < count < s.T // 2 or not bool(learns[: s.T - count].all()):
         return
-    nudged = s.disturb(s.steps(torch.arange(s.T) >= s.T - count))
+    nudged = s.disturb(s.steps(torch.arange(s.T) >= s.T - count, s.main_number))
     value = max(float(s.effect(nudged, k).max()) for k in s.numeric)
     if value == 0.0:
         return
