@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnncourse.auditing.probe import RecurrentCall
+from rnncourse.auditing.probe import RecurrentCall, Run
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Call
@@ -21,11 +21,8 @@ PRODUCTS = ("mul", "__mul__", "__rmul__", "linear", "matmul", "__matmul__")
 def run(s: Subject) -> Iterator[Finding]:
     yield from _returned_as_given(s)
     yield from _same_zeros(s)
-    calls: dict[str, list[RecurrentCall]] = {}
-    for call in s.base.recurrent + s.base.own:
-        if one_step(call):
-            calls.setdefault(call.name, []).append(call)
-    for several in calls.values():
+    yield from _not_fed_back(s)
+    for several in _by_name(s.base).values():
         if len(several) < MIN_CALLS:
             continue
         s.made("state not carried")
@@ -71,6 +68,45 @@ def run(s: Subject) -> Iterator[Finding]:
             f"call.{doubt}",
         )
         return
+
+
+def _by_name(run: Run) -> dict[str, list[RecurrentCall]]:
+    """Return the calls for one step each, by the name of their layer or cell."""
+    calls: dict[str, list[RecurrentCall]] = {}
+    for call in run.recurrent + run.own:
+        if one_step(call):
+            calls.setdefault(call.name, []).append(call)
+    return calls
+
+
+def _not_fed_back(s: Subject) -> Iterator[Finding]:
+    """Find a cell that reads the steps, and then the last of them again instead of what is predicted."""
+    for name, several in _by_name(s.base).items():
+        if s.T < MIN_CALLS or len(several) < s.T + MIN_CALLS - 1:
+            continue
+        s.made("state not carried")
+        if not _repeats_last(several, s.T):
+            continue
+        other = s.disturb(s.rows(range(s.B)), record=True)  # other values at each step
+        if not _repeats_last(_by_name(other).get(name, []), s.T):
+            continue
+        yield _finding(
+            several[s.T - 1 :],
+            QUESTION,
+            f"{_called(several)} with a new input at first, and the last {len(several) - s.T + 1} times with "
+            "the same one. Should it get what the model predicts there?",
+        )
+        return
+
+
+def _repeats_last(calls: list[RecurrentCall], T: int) -> bool:
+    """Return whether the inputs of T calls differ, and all further ones are that of call T, row by row."""
+    if len(calls) <= T or any(call.given.shape != calls[0].given.shape for call in calls):
+        return False
+    same = [torch.equal(one.given, other.given) for one, other in pairwise(calls)]
+    last = calls[-1].given
+    varies = last.dim() > 1 and last.shape[0] > 1 and not torch.equal(last[:1].expand_as(last), last)
+    return varies and all(same[T - 1 :]) and not any(same[: T - 1])
 
 
 def _returned_as_given(s: Subject) -> Iterator[Finding]:

@@ -1,18 +1,24 @@
-"""Padded steps that contribute to the loss."""
+"""Padded steps that contribute to the loss, and real ones that are taken for padding."""
 
 from collections.abc import Iterator
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from rnncourse.auditing import criterion
-from rnncourse.auditing.report import WRONG, Finding
+from rnncourse.auditing.packed import short_for_ctc
+from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Call, Place
+from rnncourse.auditing.trees import tensors_in
 
 KINDS = ("loss on padding",)
 
 
 def run(s: Subject) -> Iterator[Finding]:
     if s.loss is not None:
+        yield from short_for_ctc(s)
         yield from _padding(s, criterion.target_of(s))
 
 
@@ -47,7 +53,54 @@ def _padding(s: Subject, target: Any) -> Iterator[Finding]:
             by=_by(s),
         )
         return
+    yield from _left_out(s, target, [gradients[k] for k in s.in_step])
     yield from _mean_over_padding(s, target)
+
+
+def _left_out(s: Subject, target: Any, gradients: list[Tensor | None]) -> Iterator[Finding]:
+    """Find real steps that the loss leaves out because their target has the value that padding has."""
+    assert s.real is not None
+    for gradient in gradients:
+        if gradient is None:
+            continue
+        counts = s.real & gradient.any(2)
+        left = s.real & ~counts & _between(counts)  # not only at the ends, where a shifted target has none
+        if not bool(left.any()):
+            continue
+        for values in _of_steps(s, target):
+            value = int(values[left][0])
+            padding = bool((values[~s.real] == value).all())
+            if value < 0 or not padding or not (values == value)[s.real].equal(~counts[s.real]):
+                continue
+            yield Finding(
+                "loss on padding",
+                QUESTION,
+                f"The loss leaves out {int((s.real & ~counts).sum())} of {int(s.real.sum())} real steps: those "
+                f"with the target {value}, which padding has, too. Should they count?",
+                *_where(s),
+                numbers={"target": float(value)},
+                lesson="13",
+                by=f"Computed by {call.name}" if (call := _call(s)) else "",
+            )
+            return
+
+
+def _between(counts: Tensor) -> Tensor:
+    """Return which steps lie between two that count: (B, T)."""
+    before = counts.cumsum(1) > 0
+    after = counts.flip(1).cumsum(1).flip(1) > 0
+    return before & after
+
+
+def _of_steps(s: Subject, target: Any) -> Iterator[Tensor]:
+    """Yield the integers of a target, or of its parts, that belong to steps: (B, T)."""
+    for value in tensors_in(target):
+        if value.is_floating_point() or value.dtype == torch.bool or value.dim() != 2:
+            continue
+        for rows in (value, value.t()):
+            if tuple(rows.shape) == (s.B, s.T):
+                yield rows.cpu()
+                break
 
 
 def _mean_over_padding(s: Subject, target: Any) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ import torch
 
 from rnncourse.auditing.checks.carried import one_step
 from rnncourse.auditing.evidence import looks_padded
+from rnncourse.auditing.packed import packed_short
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Call
@@ -162,7 +163,7 @@ def _unread(s: Subject) -> Iterator[Finding]:
         return
     at_last = torch.arange(s.T) == last[:, None]
     before = torch.arange(s.T) == (last - 1)[:, None]
-    yield from _packed_short(s)
+    yield from packed_short(s)
     yield from _without_gradient(s)
     outputs = s.pooled if not s.timed else s.in_step
     if not outputs or (s.timed and s.real is None):
@@ -200,34 +201,6 @@ def _unread(s: Subject) -> Iterator[Finding]:
         numbers={"unlawful": 0.0, "lawful": float(lawful[unread].max())},
         lesson="10",
     )
-
-
-def _packed_short(s: Subject) -> Iterator[Finding]:
-    """Find steps of the main input's length that are packed with lengths that drop real ones."""
-    alike = [leaf for leaf in s.inputs.leaves if leaf.role == "sequence" and leaf.T == s.T]
-    if s.inputs.lengths is None or len(alike) > 1:  # another input may have lengths of its own
-        return
-    real = s.inputs.lengths.sort(descending=True).values
-    for call in s.base.tape.calls:
-        if call.name != "_pack_padded_sequence" or len(call.before) < 2:
-            continue
-        steps, lengths = call.before[0].shape[:2], call.before[1].sort(descending=True).values
-        if sorted(steps) != sorted((s.B, s.T)) or len(lengths) != s.B:
-            continue
-        s.made("last step unread")
-        if bool((lengths > real).any()) or torch.equal(lengths, real):
-            continue
-        yield Finding(
-            "last step unread",
-            QUESTION,
-            f"{s.T} steps are packed with the lengths {lengths.tolist()}, but the rows have {real.tolist()} "
-            "(sorted): the layer never reads their last steps. Are these the lengths of another input?",
-            call.place,
-            call.module,
-            lesson="13",
-            by="Packed",
-        )
-        return
 
 
 def _without_gradient(s: Subject) -> Iterator[Finding]:
