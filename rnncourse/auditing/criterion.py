@@ -73,6 +73,23 @@ def gradients(s: Subject, target: Any, move: dict[int, Tensor] | None = None) ->
     return result
 
 
+def disturbed(s: Subject, target: Any, steps: Tensor) -> Tape | None:
+    """Return the tape of the loss for outputs that are disturbed at these steps, (B, T), if it takes them."""
+    cut = _leaves(s)
+    if cut is None:
+        return None
+    _, leaves = cut
+    for k in s.in_step:
+        if leaves[k].is_floating_point():
+            noise = torch.randn(leaves[k].shape, generator=torch.Generator().manual_seed(5)).to(leaves[k])
+            mask = s.layouts[k].spread(steps).to(leaves[k])
+            leaves[k].data.add_(0.1 * (s.size(k) or 1.0) * noise * mask)
+    try:
+        return s.probe.loss_of(again(s, leaves), target, record=True)[1]
+    except Exception:  # the loss refuses such outputs
+        return None
+
+
 def again(s: Subject, leaves: list[Tensor]) -> Any:
     left = iter(leaves)
 

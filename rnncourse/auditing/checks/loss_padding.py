@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from rnncourse.auditing import criterion
+from rnncourse.auditing.blame import Masks, Story
+from rnncourse.auditing.checks.padding import only_padded
 from rnncourse.auditing.packed import short_for_ctc
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
@@ -42,19 +44,41 @@ def _padding(s: Subject, target: Any) -> Iterator[Finding]:
         on, off = on + float((size * ~s.real).sum()), off + float((size * s.real).sum())
     if on > 0:
         share = (on**0.5) / (on**0.5 + off**0.5)
+        joins = _joins(s, target)
         yield Finding(
             "loss on padding",
             WRONG,
             f"The loss counts padded steps: {100 * share:.0f} % of its gradient is there. Mask them, or "
             "give them a target that the loss ignores.",
-            *_where(s),
+            joins.place if joins else None,
             numbers={"unlawful": on**0.5, "lawful": off**0.5},
             lesson="13",
-            by=_by(s),
+            by=f"Counted by {joins.name}" if joins else "",
         )
         return
     yield from _left_out(s, target, [gradients[k] for k in s.in_step])
     yield from _mean_over_padding(s, target)
+
+
+def _joins(s: Subject, target: Any) -> Call | None:
+    """Return the call in the loss whose result first depends on padded steps other than as padded steps.
+
+    It is found by comparing the loss's calls with those for outputs that are disturbed at padded steps.
+    """
+    assert s.loss is not None
+    assert s.real is not None
+    usual, real = criterion.comparing_call(s.loss[1]), s.real
+    tape = criterion.disturbed(s, target, ~real)
+    story = None if tape is None else Story.of(s.loss[1], [tape])
+    if story is None:
+        return usual
+
+    def bad(masks: Masks) -> bool:
+        return bool(masks[0].any()) and not only_padded(masks[0], real, (s.B, s.T))
+
+    at = story.walk(s.loss[0], bad)
+    call = None if at is None else story.base[at[0]]
+    return call if call is not None and call.place is not None else usual
 
 
 def _left_out(s: Subject, target: Any, gradients: list[Tensor | None]) -> Iterator[Finding]:
