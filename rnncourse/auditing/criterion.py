@@ -185,6 +185,30 @@ def _offset(s: Subject) -> int | None:
     return found.pop() if len(found) == 1 else None
 
 
+def compared_entries(s: Subject, step: int) -> dict[int, Tensor]:
+    """Return by output without steps which of its entries, (F,), the loss compares with this target step.
+
+    Numbers are moved far up and far down, so that a loss with a sign, such as the pinball loss, shows it too.
+    """
+    leaf = s.inputs.target
+    if leaf is None or leaf.batch is None:
+        return {}
+    axis = leaf.time if leaf.time is not None else 1 - leaf.batch
+    span = float((leaf.value.max() - leaf.value.min()).abs()) or 1.0
+    found: dict[int, Tensor] = {}
+    for far in (10 * span, -10 * span) if leaf.floating else (0.0,):
+        other = leaf.value.clone()
+        column = other.select(axis, step)
+        column.copy_(column + far if leaf.floating else other_values(leaf.value, column))
+        first, second = gradients(s, leaf.value), gradients(s, other)
+        for k in s.pooled:
+            a, b = (None, None) if first is None or second is None else (first[k], second[k])
+            if a is not None and b is not None:
+                moved = moved_along(2, [a], [b], a.shape[2])
+                found[k] = found.get(k, torch.zeros_like(moved)) | moved
+    return {k: moved for k, moved in found.items() if bool(moved.any())}
+
+
 def _probed(s: Subject, T: int) -> Iterator[int]:
     """Yield steps of the target, early ones too for short rows; the first may be a start symbol."""
     yield from sorted({T // 2, T // 3, min(1, T - 1)})
