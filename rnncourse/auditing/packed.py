@@ -71,9 +71,9 @@ def _alone(s: Subject) -> Iterator[Finding]:
                 yield Finding(
                     "last step unread",
                     QUESTION,
-                    f"Row {s.number(row)} alone, without padding (length {length}), has {steps} steps where it "
-                    f"is packed, but the length passed there is {packed}: the rest is dropped. Is it rounded "
-                    "down?",
+                    f"Row {s.number(row)} alone, without padding (length {length}), has {steps} steps where "
+                    f"it is packed, but the length passed there is {packed}: the rest is dropped. Is it "
+                    "rounded down?",
                     made.place,
                     made.module,
                     row=s.number(row),

@@ -99,8 +99,8 @@ def _left_out(s: Subject, target: Any, gradients: list[Tensor | None]) -> Iterat
             yield Finding(
                 "loss on padding",
                 QUESTION,
-                f"The loss leaves out {int((s.real & ~counts).sum())} of {int(s.real.sum())} real steps: those "
-                f"with the target {value}, which padding has, too. Should they count?",
+                f"The loss leaves out {int((s.real & ~counts).sum())} of {int(s.real.sum())} real steps: "
+                f"those with the target {value}, which padding has, too. Should they count?",
                 *_where(s),
                 numbers={"target": float(value)},
                 lesson="13",

@@ -105,15 +105,14 @@ def run(s: Subject) -> Iterator[Finding]:
 def _of_one(s: Subject, real: Tensor) -> str:
     """Return the name of the only input whose padding outputs read, if there are several."""
     padded = s.padded()
-    leaves = [leaf for leaf in s.inputs.leaves if leaf.disturbed and padded(leaf) is not None]
-    if len(leaves) < 2:
+    numbers = [n for n, x in enumerate(s.inputs.leaves) if x.disturbed and padded(x) is not None]
+    if len(numbers) < 2:
         return ""
     read = []
-    for leaf in leaves:
-        run = s.disturb(lambda other, leaf=leaf: padded(other) if other is leaf else None)
-        worst = _worst(s, run, real, s.base)
+    for number in numbers:
+        worst = _worst(s, s.disturb(s.steps(~real, number)), real, s.base)
         if worst is not None and worst[0] > worst[3]:
-            read.append(leaf.name)
+            read.append(s.inputs.leaves[number].name)
     return f" of {read[0]}" if len(read) == 1 else ""
 
 
