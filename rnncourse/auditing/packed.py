@@ -48,14 +48,10 @@ def _in_batch(s: Subject) -> Iterator[Finding]:
 def _alone(s: Subject) -> Iterator[Finding]:
     """Find a row that is packed with fewer steps than it has, though it is alone and has no padding."""
     sequences = [leaf for leaf in s.inputs.leaves if leaf.role == "sequence"]
-    packs = [call for call in s.base.tape.calls if call.name == PACKS]
+    packs = any(call.name == PACKS for call in s.base.tape.calls)
     if s.inputs.lengths is None or len(sequences) > 1 or s.inputs.main.packed or not packs:
         return
-    if any(len(call.before) < 2 or len(call.before[1]) != s.B for call in packs):  # other rows, as of words
-        return
     for row, length in enumerate(s.inputs.lengths.tolist()):
-        if length < 2:
-            continue
         try:
             inputs = s.inputs.rows([row]).shorter(s.T - length, all_inputs=False)
             calls = s.probe.run(inputs=inputs, record=True).tape.calls

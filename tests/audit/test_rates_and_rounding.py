@@ -200,8 +200,8 @@ class TestLengths:
         assert up or "lengths // 2" in found[0].where.code
         assert "last step unread" in report.checked
 
-    def test_of_sentences_in_a_document_with_a_single_one(self):
-        """Alone, its words are still padded to the longest sentence."""
+    def test_of_words_in_the_sentences_of_a_document(self):
+        """Alone, its words are still padded to the longest sentence of all."""
 
         def forward(self, documents):
             n, s = documents.shape[:2]
@@ -210,8 +210,8 @@ class TestLengths:
             packed = pack_padded_sequence(words, count, batch_first=True, enforce_sorted=False)
             return self.top(self.gru(packed)[1][0].view(n, s, H))[0]
 
-        counts = torch.tensor([1, 3, 2, 3])
-        words = torch.arange(5) < torch.tensor([3, 5, 2])[:, None]
+        counts = torch.tensor([2, 3, 2, 3])
+        words = torch.arange(5) < torch.tensor([3, 2, 5])[:, None]
         documents = (
             torch.randn(B, 3, 5, I) * (words * (torch.arange(3) < counts[:, None])[..., None])[..., None]
         )
@@ -243,9 +243,10 @@ class TestLengths:
 
 
 class TestLoss:
-    @pytest.mark.parametrize(("pad", "found"), [(-100, 0), (0, 1)])
-    def test_a_class_that_is_taken_for_padding(self, pad, found):
+    @pytest.mark.parametrize(("pad", "few", "found"), [(-100, False, 0), (-100, True, 0), (0, False, 1)])
+    def test_a_class_that_is_taken_for_padding(self, pad, few, found):
         tags = torch.arange(B * T).view(B, T) % 3
+        tags = tags.masked_fill((tags == 0) & few, pad)
         report = rnncourse.audit(
             Model(lambda self, x: self.head(self.gru(x)[0]), gru=gru(), head=nn.Linear(H, 3)),
             padded(),
@@ -289,14 +290,15 @@ class TestLoss:
         assert kinds(report) == ([] if masked else ["loss on padding"]), str(report)
         assert masked or "error = (y[:, t, 0]" in report.wrong[0].where.code
 
-    @pytest.mark.parametrize("leaks", [True, False])
-    def test_a_horizon_of_which_each_entry_reads_the_past_alone(self, leaks):
+    @pytest.mark.parametrize("reads", ["past", "own of one", "all"])
+    def test_a_horizon_of_which_each_entry_reads_the_past_alone(self, reads):
         """The target is the whole series, and the outputs have no step for each of the input's."""
 
         def forward(self, series):
-            level = (series if leaks else series[:, :6]).mean(1, keepdim=True)
+            level = (series if reads == "all" else series[:, :6]).mean(1, keepdim=True)
             states = self.gru((series[:, :-1] - level)[..., None])[0]
-            return self.head(states[:, -3:])
+            measured = series[:, 6:7] if reads == "own of one" else level
+            return self.head(torch.cat([states[:, -3:-2] + measured[..., None], states[:, -2:]], 1))
 
         def pinball(y, series):
             error = series[:, -3:, None] - y
@@ -306,8 +308,8 @@ class TestLoss:
         model = Model(forward, gru=gru(1), head=nn.Linear(H, 2))
         report = rnncourse.audit(model, series, loss=pinball, target=series, batch=0)
         found = asked(report, "target in input")
-        assert len(found) == leaks, str(report)
-        assert not leaks or "level = " in found[0].where.code
+        assert len(found) == (reads == "all"), str(report)
+        assert reads != "all" or "level = " in found[0].where.code
 
 
 class TestLines:
@@ -373,14 +375,14 @@ class TestLines:
             order = lengths.argsort(descending=True)
             back = order.argsort()
             states, h = self.gru(x[order])
-            states = states[back]
+            states = x.sum(2, keepdim=True) + states[back]
             return states, h[0][back] if restored else h[0]
 
         report = rnncourse.audit(Model(forward, gru=gru()), x(), LENGTHS, batch=0)
         assert kinds(report) == ([] if restored else ["rows reordered"]), str(report)
         if not restored:
             assert "are put back by __getitem__ (test_rates_and_rounding.py:" in report.wrong[0].text
-            assert "states = states[back])" in report.wrong[0].text
+            assert "+ states[back])" in report.wrong[0].text
 
 
 class TestFuture:
