@@ -314,7 +314,10 @@ def _missing(s: Subject, run: Any, missing: list[str], learning: Mapping[str, Te
 
 
 def _dropped_by_call(s: Subject, missing: list[str]) -> list[str]:
-    """Return those of the missing parameters that an output of forward depends on, but not call's result."""
+    """Return those of the missing parameters that an output of forward depends on, but not call's result.
+
+    It does not explain a parameter whose values reach call's result without their gradient.
+    """
     if not s.probe.has_call:
         return []
     try:
@@ -323,7 +326,11 @@ def _dropped_by_call(s: Subject, missing: list[str]) -> list[str]:
         return []
     parameters = dict(s.model.named_parameters())
     reached = set[int]().union(*(leaves_of(out) for out in outputs))
-    return [name for name in missing if id(parameters[name]) in reached]
+    return [
+        name
+        for name in missing
+        if id(parameters[name]) in reached and _cut_off(s, [parameters[name]]) is None
+    ]
 
 
 def _left_out_by_call(names: list[str]) -> Finding:
