@@ -311,6 +311,34 @@ class TestLoss:
         assert len(found) == (reads == "all"), str(report)
         assert reads != "all" or "level = " in found[0].where.code
 
+    @pytest.mark.parametrize("paired", ["steps", "levels"])
+    @pytest.mark.parametrize("steps_first", [True, False])
+    def test_a_broadcast_that_pairs_steps_with_levels(self, paired, steps_first):
+        """Four steps and four levels, so the shapes fit either way."""
+
+        def forward(self, series):
+            y = self.head(self.gru(series[:, :-1, None])[0][:, -4:])
+            return y if steps_first else y.transpose(1, 2)
+
+        def loss(y, series):
+            goal = series[:, -4:]
+            with_time_first = (paired == "steps") == steps_first
+            error = (goal[:, :, None] if with_time_first else goal[:, None]) - y
+            return torch.maximum(0.2 * error, -0.8 * error).mean()
+
+        series = torch.randn(B, 10)
+        model = Model(forward, gru=gru(1), head=nn.Linear(H, 4))
+        report = rnncourse.audit(model, series, loss=loss, target=series, batch=0)
+        found = asked(report, "target mispaired")
+        assert len(found) == (paired == "levels"), str(report)
+        assert "target mispaired" in report.checked or found
+        if found:
+            assert (
+                f"all of axis {1 if steps_first else 2}, but axis {1 if steps_first else 2} is time"
+                in found[0].text
+            )
+            assert "error = (goal[" in found[0].where.code
+
 
 class TestLines:
     @pytest.mark.parametrize("updated", [True, False])

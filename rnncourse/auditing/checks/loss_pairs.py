@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from rnncourse.auditing import criterion
+from rnncourse.auditing.horizon import wrong_axis
 from rnncourse.auditing.inputs import Leaf
 from rnncourse.auditing.probe import Run
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
@@ -24,6 +25,7 @@ def run(s: Subject) -> Iterator[Finding]:
     target = criterion.target_of(s)
     yield from _unread(s, target)
     yield from _pairs(s, target)
+    yield from wrong_axis(s)
 
 
 def _unread(s: Subject, target: Any) -> Iterator[Finding]:
