@@ -359,6 +359,20 @@ class TestLines:
             assert "In each of 8 calls of_seen.weight is multiplied by zeros." in found[0].text
             assert "self.of_seen(seen)" in found[0].where.code
 
+    @pytest.mark.parametrize("overwritten", [True, False])
+    def test_a_state_that_zeros_replace(self, overwritten):
+        def forward(self, x, h):
+            zeros = x.new_zeros(len(x), H)
+            h, outputs = zeros if overwritten else h + zeros, []
+            for x_t in x.unbind(1):
+                h = self.cell(x_t, h)
+                outputs.append(h)
+            return torch.stack(outputs, 1)
+
+        report = rnncourse.audit(Model(forward, cell=nn.GRUCell(I, H)), x(), torch.randn(B, H), batch=0)
+        assert kinds(report) == (["input unread"] if overwritten else []), str(report)
+        assert not overwritten or "zeros = x.new_zeros" in report.wrong[0].where.code
+
     @pytest.mark.parametrize("dropped", [True, False])
     def test_an_output_that_the_call_leaves_out(self, dropped):
         def forward(self, x):

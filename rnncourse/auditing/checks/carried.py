@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rnncourse.auditing.checks.arguments import ZEROS
 from rnncourse.auditing.probe import RecurrentCall, Run
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
@@ -127,7 +128,7 @@ def _same_zeros(s: Subject) -> Iterator[Finding]:
     calls = s.base.tape.calls
     held = {_memory(t) for t in (*s.probe.parameters_and_buffers(), *s.base.outputs)}
     for i, made in enumerate(calls):
-        if made.name not in ("zeros", "new_zeros", "zeros_like") or not made.after or s.B == 1:
+        if made.name not in ZEROS or not made.after or s.B == 1:
             continue
         value, memory = made.after[0], _memory(made.results[0])
         if value.dim() < 2 or value.shape[0] != s.B or not value.is_floating_point() or memory in held:
