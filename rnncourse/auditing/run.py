@@ -118,7 +118,7 @@ def first_subject(
                 fewer = fewer_again
                 break
     subject = Subject(model, probe, base, layouts, settled.confirmed, causal, gaps=list(gaps))
-    subject.takes_fewer_rows = fewer
+    subject.takes_fewer_rows, subject.takes_fewer_steps = fewer, accepted
     if not accepted and probe.inputs.T > 1:
         subject.gaps.append("output axes by taking a step away (the model refuses): their sizes decide")
     return subject, settled

@@ -33,6 +33,7 @@ class Subject:
     causal: bool | None
     options: dict[str, Any] = field(default_factory=dict)
     takes_fewer_rows: bool = False
+    takes_fewer_steps: bool = True
     gaps: list[str] = field(default_factory=list)
     checked: list[str] = field(default_factory=list)
     found: list[Finding] = field(default_factory=list)

@@ -68,6 +68,19 @@ class TestNothingWrong:
         assert not report.questions, str(report)
         assert "future read" in report.checked
 
+    @pytest.mark.parametrize("unread", ["none", "last"])
+    def test_a_last_step_if_no_axis_of_outputs_is_known_to_be_time(self, unread):
+        """It refuses fewer steps than its table of places has, and its outputs have one step less."""
+
+        def forward(self, x):
+            states = self.gru(x + self.place.weight)[0]
+            return self.head(states[:, :-1]) if unread == "none" else self.head(states[:, -2])
+
+        layers = {"gru": gru(), "head": nn.Linear(H, 2), "place": nn.Embedding(T, I)}
+        report = rnncourse.audit(Model(forward, **layers), x(), batch=0)
+        assert kinds(report) == ([] if unread == "none" else ["last step unread"]), str(report)
+        assert len(asked(report, "last step unread")) == (unread == "none"), str(report)
+
     def test_a_last_step_that_only_another_input_has(self):
         def forward(self, x, u):
             return self.gru(torch.cat([x[:, :-1], u[:, 1:]], 2))[1][0]

@@ -183,6 +183,12 @@ def _unread(s: Subject) -> Iterator[Finding]:
         unread &= ~padded
         if not bool(unread[~padded].all()) or _end_alike(s):
             level, doubt = QUESTION, " If it is padding, pass lengths=."
+    if not s.takes_fewer_steps and any(n in (s.T - 1, s.T + 1) for k in outputs for n in s.layouts[k].shape):
+        shape = s.layouts[outputs[0]].shape
+        level = QUESTION
+        doubt = (
+            f" Is an axis of the outputs {shape} time? The model refuses fewer steps, so audit can't tell."
+        )
     if (
         not bool(unread.any())
         or (s.timed and _shifted(s, outputs[0], last))
