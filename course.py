@@ -36,6 +36,7 @@ COMMANDS = {
         "--ServerApp.root_dir=work",
         "--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb",
         "--LabApp.app_settings_dir=" + str(ROOT / "rnncourse" / "lab" / "settings"),
+        "--LabApp.workspaces_dir=" + str(ROOT / "work" / ".jupyterlab"),  # which pages are open, and how wide
     ],
     "test": ["-m", "pytest"],
     "site": [str(ROOT / "docs" / "site" / "build.py"), "site"],

@@ -29,6 +29,9 @@ def execute(path):
     for old, new in zip(before.cells, notebook.cells, strict=True):
         if VARIES in old.metadata.get("tags", []):
             new.outputs = old.outputs
+            for output in new.outputs:
+                if "execution_count" in output:  # the number beside a result is that of its cell
+                    output.execution_count = new.execution_count
     notebook.metadata = before.metadata
     if notebook != before:
         nbformat.write(notebook, path)

@@ -80,7 +80,7 @@ def fit(
 
     Raises:
         TypeError: the batches come from an iterator, which gives them only once.
-        ValueError: the checkpoint was written by a run with another lr, clip or seed.
+        ValueError: the checkpoint was written by a run with another lr, clip or seed; or there is no batch.
 
     Example:
         >>> model, x = torch.nn.Linear(2, 1), torch.randn(64, 2)
@@ -143,13 +143,18 @@ def _train(
         nn.utils.clip_grad_norm_(model.parameters(), clip)
         optimizer.step()
         losses.append(value.item())
-    return math.fsum(losses) / len(losses)
+    return _mean(losses)
 
 
 @torch.no_grad()
 def _validate(model: nn.Module, batches: Iterable[Any], loss: Loss) -> float:
     model.eval()
-    losses = [loss(model, batch).item() for batch in batches]
+    return _mean([loss(model, batch).item() for batch in batches])
+
+
+def _mean(losses: list[float]) -> float:
+    if not losses:
+        raise ValueError("data: expected batches, got none. Does drop_last leave out the only one?")
     return math.fsum(losses) / len(losses)
 
 

@@ -363,7 +363,7 @@ def _changes(changed: list[str], gone: list[str]) -> str:
 
 def _marked(table: str, names: list[str]) -> str:
     """Return the HTML of an explanation with a bar beside the rows of these names; each row is one line."""
-    bar = f"<tr style='box-shadow:inset 5px 0 {plots.COLORS['o']};background:rgba(230,159,0,0.2)'>"
+    bar = f"<tr style='box-shadow:inset 5px 0 {plots.LINE_COLORS['o']};background:rgba(230,159,0,0.2)'>"
     mine = tuple(f"<code>{name}</code>" for name in names)
     return "\n".join(
         line.replace("<tr>", bar, 1)
@@ -602,7 +602,7 @@ def tag_text(tag: Callable[[str], Iterable[tuple[str, str]]], text: str) -> ipyw
     box = ipywidgets.Text(value=text, description="text", continuous_update=False, layout={"width": "95%"})
     tagged = ipywidgets.HTML()
     colors: dict[str, str] = {}
-    palette = itertools.cycle(plots.COLORS[name] for name in "ifgohrx")
+    palette = itertools.cycle(plots.LINE_COLORS[name] for name in "ifgohrx")
 
     def redraw(_: object = None) -> None:
         pieces = []

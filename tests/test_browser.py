@@ -17,7 +17,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from rnncourse.lab.workspace import Workspace
+from rnncourse.lab.workspace import LAYOUT, Workspace
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
@@ -70,6 +70,12 @@ PICTURE = """figure => {
     canvas.getContext('2d').drawImage(figure, 0, 0)
     return canvas.toDataURL()
 }"""
+# The names in the file browser that end in an ellipsis.
+CUT_OFF = """() => [...document.querySelectorAll('.jp-DirListing-itemText')].filter(e => {
+    const whole = document.createRange()
+    whole.selectNodeContents(e)
+    return whole.getBoundingClientRect().width > e.getBoundingClientRect().width + 0.5
+}).map(e => e.innerText)"""
 # The least contrast of text against what lies behind it, by WCAG 2's formula: 1 to 21, and 4.5 is enough.
 CONTRAST = """elements => {
     const light = colour => {
@@ -119,6 +125,7 @@ def lab(environment, tmp_path_factory):
         port = free.getsockname()[1]
     words = ["--no-browser", "--ip=127.0.0.1", f"--port={port}", f"--ServerApp.root_dir={course / 'work'}"]
     words += [f"--LabApp.app_settings_dir={settings}"]
+    words += [f"--LabApp.workspaces_dir={(course / 'work' / LAYOUT).parent}"]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         words += ["--allow-root"]
     log = settings / "lab.log"
@@ -282,3 +289,19 @@ def test_unsolved_exercise_runs_to_its_end_with_a_verdict_for_each_task(opened):
         assert [verdict for verdict in verdicts if "not written yet" not in verdict] == []
         for scheme in ("dark", "light"):
             assert_readable(page, ".jp-CodeCell .jp-RenderedHTML div", scheme)
+
+
+def test_the_name_of_every_lesson_and_exercise_is_whole(lab, browser):
+    work = Path(lab["root_dir"])
+    (work / LAYOUT).unlink(missing_ok=True)  # as another test has left it
+    Workspace(work.parent).renew()
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.set_default_timeout(PATIENCE * 1000)
+    try:
+        for name in ("notebooks/06_lstm_gates.ipynb", "exercises/exercise_06_lstm_gates.ipynb"):
+            page.goto(f"{lab['url']}lab/tree/{name}?token={lab['token']}")
+            page.locator(".jp-DirListing-itemText", has_text=Path(name).name).wait_for()
+            assert page.locator(".jp-DirListing-itemText").count() > 20
+            assert page.evaluate(CUT_OFF) == []
+    finally:
+        page.close()

@@ -162,7 +162,7 @@ def written(**more):
         "returns": "h (B H), mask (T B) bool, dx (T B I) to 1e-4, sizes shape, a count whole",
         "points": "h 2",
     }
-    return ExerciseSet("01").task("t", Mistakes("s", len), cases=some_cases, **words | more)
+    return ExerciseSet("01", "Titles").task("t", Mistakes("s", len), cases=some_cases, **words | more)
 
 
 def test_results_are_read_from_words():
@@ -208,7 +208,7 @@ def test_a_task_that_does_not_fit_is_refused(more, words):
 
 
 def test_a_set_has_its_checks_in_order_and_what_they_have_in_common():
-    checks = ExerciseSet("07", forbid=AUTOGRAD)
+    checks = ExerciseSet("07", "Titles", forbid=AUTOGRAD)
     state = checks.task("a", Mistakes("s", len), returns="h (B)", points="h 1", cases=some_cases)
     values = {"shape": (3, 2), "count": 4, "flag": True, "x": 0.5}
     predicted = checks.predicted("b", Mistakes("t", values), tolerance=0.1, forbid=frozenset())

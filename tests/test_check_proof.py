@@ -32,7 +32,7 @@ nothing is asserted | you assert nothing.
 
 def check() -> Check:
     words = {"returns": "refuses flag", "points": "every piece 3", "use": prove, "cases": CASES}
-    return ExerciseSet("22", forbid=frozenset()).task("test_doubled", TESTS, **words)
+    return ExerciseSet("22", "Tests", forbid=frozenset()).task("test_doubled", TESTS, **words)
 
 
 def verdict(test):

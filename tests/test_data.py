@@ -360,3 +360,17 @@ def test_dates_say_their_day():
     assert {len(y) for _, y in parts.test.pairs} == {11}
     assert data.dates(600).train.pairs == parts.train.pairs
     assert data.dates(600, seed=1).train.pairs != parts.train.pairs
+
+
+@pytest.mark.parametrize("length", [0, -3, 10**6])
+def test_a_text_has_no_window_of_such_a_length(length):
+    with pytest.raises(
+        ValueError, match=rf"length: expected 1 to \d+, the text's length less one, got {length}"
+    ):
+        data.sonnets(length)
+
+
+def test_the_longest_window_of_a_text_is_its_only_one():
+    text = data.Text("abcab", data.Vocabulary("abc"), length=4)
+    assert len(text) == 1
+    assert text[0][1].tolist() == text.vocabulary.encode("bcab").tolist()

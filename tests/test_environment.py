@@ -34,6 +34,7 @@ CONDA_NAMES = {
     "torch": "pytorch-cpu",
     "matplotlib": "matplotlib-base",
     "jupyter-client": "jupyter_client",
+    "jupyterlab-server": "jupyterlab_server",
     "playwright": "playwright-python",
 }
 BY_PIP = {"pyseccomp"}

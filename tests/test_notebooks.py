@@ -168,6 +168,29 @@ def folded_cells_give_nothing_away(notebook, path):
             yield f"shows code of a folded cell: begin it with a comment, not {cell.source.splitlines()[0]!r}"
 
 
+def nothing_follows_a_folded_answer(notebook, path):
+    """JupyterLab leaves no space below a folded answer: what follows in its cell looks like a part of it."""
+    for cell in notebook.cells:
+        after = re.split("</details>", cell.source)[1:] if cell.cell_type == "markdown" else []
+        for text in filter(None, map(str.strip, after)):
+            yield f"goes on below a folded answer in the same cell: {text[:40]!r}"
+
+
+def sections_to_run_have_cells(notebook, path):
+    """Where a first reader is told to run the cells of a section, there are some before the next one."""
+    heading, waiting = 0, ""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            waiting = ""
+        elif found := re.match(r"(##+) ", cell.source):
+            if waiting and len(found[1]) <= heading:
+                break
+            if "run the cells of this section" in cell.source:
+                heading, waiting = len(found[1]), cell.source.splitlines()[0]
+    if waiting:
+        yield f"says to run the cells of a section without any: {waiting}"
+
+
 GUARDS = [
     valid,
     run_from_top_to_bottom,
@@ -181,6 +204,8 @@ GUARDS = [
     links_lead_somewhere,
     images_have_words,
     folded_cells_give_nothing_away,
+    nothing_follows_a_folded_answer,
+    sections_to_run_have_cells,
 ]
 
 
@@ -255,6 +280,8 @@ def stripped():
 
 
 FOLDED = new_code_cell("assert answer == 3", execution_count=2, metadata={"jupyter": {"source_hidden": True}})
+ANSWER = "<details>\n<summary>Answer</summary>\n\n3\n\n</details>"
+RUN = "## Deep\n\n*Going deeper: on a first reading, only run the cells of this section.*"
 BAD = [
     (valid, invalid(), "not a valid notebook"),
     (run_from_top_to_bottom, good(code(count=3)), r"\[1, 3\]"),
@@ -267,6 +294,9 @@ BAD = [
     (no_machine_path, good(code("x", 2, error(["lib/site-packages/torch/nn.py"]))), "site-packages"),
     (no_traceback, good(code("x", 2, error())), "no one asked for: ValueError"),
     (folded_cells_give_nothing_away, good(FOLDED), "a comment, not 'assert"),
+    (nothing_follows_a_folded_answer, good(new_markdown_cell(f"{ANSWER}\n\nSo it is 3.")), "So it is 3"),
+    (sections_to_run_have_cells, good(*map(new_markdown_cell, (RUN, "## Next"))), "without any: ## Deep"),
+    (sections_to_run_have_cells, good(new_markdown_cell(RUN)), "without any: ## Deep"),
     (
         no_traceback,
         good(code("x", 2, error(["line 1"]), tags=["raises-exception"])),
@@ -308,8 +338,9 @@ def test_guard_sees_its_fault(guard, notebook, complaint, lesson):
 
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.__name__)
 def test_guard_lets_a_good_notebook_pass(guard, lesson):
+    folded = new_markdown_cell(f"{RUN}\n\n{ANSWER}")
     wanted_error = code("x", 2, error(), tags=["raises-exception"])
-    assert list(guard(good(wanted_error), lesson)) == []
+    assert list(guard(good(folded, wanted_error), lesson)) == []
 
 
 def test_each_guard_was_tried():

@@ -162,9 +162,9 @@ print(rnncourse.progress())
 print(rnncourse.reference.linear_backward.__name__)
 assert not [name for name in ("matplotlib", "ipywidgets", "IPython") if name in sys.modules]
 """
-IN_UTF_8 = ["✗ hx: expected a pair", "→ This call reads", "· output", "… to do", "σ", "größe ✗"]
-IN_CP1252 = ["X hx: expected a pair", "-> This call reads", "· output", "… to do", "sigma", "größe X"]
-IN_ASCII = ["X hx: expected a pair", "-> This call reads", "- output", "... to do", r"gr\xf6\xdfe X"]
+IN_UTF_8 = ["✗ hx: expected a pair", "→ This call reads", "· output", "○ to do", "σ", "größe ✗"]
+IN_CP1252 = ["X hx: expected a pair", "-> This call reads", "· output", "o to do", "sigma", "größe X"]
+IN_ASCII = ["X hx: expected a pair", "-> This call reads", "- output", "o to do", r"gr\xf6\xdfe X"]
 
 
 def check_shown(text, expected):

@@ -13,11 +13,13 @@ import nbformat
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_hex
 
-from rnncourse import audit, plots
+from rnncourse import audit, plots, trace, training
 from rnncourse.plots import lessons
 from rnncourse.plots.drawing import ink
 from rnncourse.plots.style import contrast
+from rnncourse.steps import lstm_step
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 
@@ -28,14 +30,14 @@ def _close_figures():
     plt.close("all")
 
 
-def test_lesson_map_fills_the_boxes_of_the_written_lessons_and_joins_each_to_its_needs():
-    ax = plots.lesson_map([2, 6])
-    filled = [
-        int(text.get_text()[:2])
-        for text in ax.texts
-        if text.get_bbox_patch().get_facecolor() == matplotlib.colors.to_rgba(plots.COLORS["r"])
-    ]
-    assert filled == [2, 6]
+def test_lesson_map_tints_the_boxes_by_part_and_joins_each_to_its_needs():
+    ax = plots.lesson_map()
+    named = dict(zip(ax.get_legend_handles_labels()[1], ax.collections, strict=True))
+    for text in ax.texts:
+        tint = text.get_bbox_patch().get_facecolor()
+        [part] = [name for name, squares in named.items() if np.allclose(squares.get_facecolor(), tint)]
+        assert f"{text.get_text()[:2]} " in ax.figure.alt.split(f"{part}: ")[1].split(";")[0]
+        assert contrast(to_hex(text.get_color()), to_hex(tint)) >= 4.5
     place = {int(text.get_text()[:2]): text.get_position() for text in ax.texts}
     assert len(set(place.values())) == len(plots.LESSONS) == 23  # no box on another
     joined = {tuple(map(tuple, line.get_xydata())) for line in ax.lines}
@@ -81,6 +83,26 @@ def test_two_steps_says_the_numbers_and_the_gradients_of_autograd():
     assert "gradient" not in plots.two_steps(x, y, h_0, w, u).figure.alt
 
 
+def test_step_roads_says_the_derivatives_of_autograd():
+    w_ih, w_hh = torch.tensor([0.3, -0.4, 0.5, 0.6]), torch.tensor([1.0, 2.0, -0.7, 0.5])  # i, f, g, o
+    weights = w_ih[:, None], w_hh[:, None], torch.zeros(4), torch.zeros(4)
+    x, h, c = torch.tensor([1.2]), torch.tensor([-0.3]), torch.tensor([1.5])
+
+    def step(h, c):
+        return lstm_step(x, (h, c), *weights)
+
+    (h_by_h, h_by_c), (c_by_h, c_by_c) = torch.autograd.functional.jacobian(step, (h, c))
+    i, f, g, o = (w_ih * x + w_hh * h).tolist()
+    i, f, o = (1 / (1 + np.exp(-a)) for a in (i, f, o))
+    alt = plots.step_roads(i, f, float(np.tanh(g)), o, c.item(), tuple(w_hh.tolist())).figure.alt
+    kept, side, shown, through_o = map(float, re.findall(r"(-?[\d.]+\d)(?:;|\.$)", alt))
+    assert (kept, side) == pytest.approx((c_by_c.item(), c_by_h.item()), abs=0.0051)
+    assert shown * c_by_c.item() == pytest.approx(h_by_c.item(), abs=0.0051)
+    assert shown * c_by_h.item() + through_o == pytest.approx(h_by_h.item(), abs=0.0102)
+    [terms] = re.findall(r"through f, i and g: (.+?) = ", alt)
+    assert sum(map(float, terms.split(" + "))) == pytest.approx(side, abs=0.0151)
+
+
 def test_contrast_is_that_of_wcag():
     assert contrast("#FFFFFF", "#000000") == contrast("#000000", "#FFFFFF") == pytest.approx(21)
     assert contrast("#777777", "#777777") == 1
@@ -96,6 +118,43 @@ def test_letters_on_a_colour_and_lines_of_a_colour_can_be_seen(name):
         assert plots.LINE_COLORS[name] == plots.COLORS[name]
 
 
+def cells_of(kind):
+    """A trace of a layer, of which plots draws one unit."""
+    layer = getattr(torch.nn, kind)(2, 3)
+    with trace(layer) as seen:
+        layer(torch.randn(6, 1, 2))
+    return seen
+
+
+def plot_without_colors():
+    ax = plt.figure().add_subplot()
+    for _ in range(6):
+        ax.plot([1, 2])
+    return ax.figure
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plots.gates_over_time(cells_of("LSTM"), b=0, unit=0),
+        lambda: plots.gates_over_time(cells_of("GRU"), b=0, unit=0),
+        lambda: plots.c_against_h(cells_of("LSTM"), b=0, unit=0),
+        lambda: plots.state_paths(torch.randn(5, 3, 2)).figure,
+        lambda: plots.lesson_map().figure,
+        lambda: training.History(train=[3.0, 2.0, 1.0], valid=[3.0, 2.5, 2.6], best=1).plot().figure,
+        plot_without_colors,
+    ],
+    ids=["LSTM", "GRU", "c against h", "paths", "map", "history", "no colours"],
+)
+def test_no_line_that_says_something_is_too_pale(draw):
+    with plt.rc_context(plots.STYLE):
+        lines = [line for ax in draw().axes for line in ax.lines if line.get_linestyle() != "None"]
+    seen = [line for line in lines if line.get_zorder() > 0]  # 0: behind all the others, as a grid is
+    assert seen
+    for line in seen:
+        assert contrast(to_hex(line.get_color()).upper(), "#FFFFFF") >= 3, line.get_label()
+
+
 def test_arrangements_draws_an_arrow_for_each_input_and_each_answer_that_it_names():
     ax = plots.arrangements()
     texts = [text.get_text() for text in ax.texts]
@@ -109,7 +168,8 @@ def test_arrangements_draws_an_arrow_for_each_input_and_each_answer_that_it_name
 def test_lesson_00_links_the_lessons_that_are_there_and_no_others():
     there = {path.name for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")} - {"00_start_here.ipynb"}
     source = (NOTEBOOKS / "00_start_here.ipynb").read_text(encoding="utf-8")
-    assert set(re.findall(r"\]\((\d\d_\w+\.ipynb)\)", source)) == there
+    links = re.findall(r"\]\((\d\d_\w+\.ipynb)\)|href='../notebooks/(\w+\.ipynb)'", source)
+    assert {text or output for text, output in links} == there
 
 
 def test_state_paths_draws_each_run_from_its_start():
@@ -193,7 +253,7 @@ def test_unrolling_refuses_a_state_too_few_and_a_step_too_many():
 
 
 def test_the_map_and_the_loops_say_what_they_show():
-    assert "written are: 02 the RNN cell, 06 LSTM gates." in plots.lesson_map([6, 2]).figure.alt
+    assert "LSTM and GRU: 06 LSTM gates, 07 h and c, 08 GRU;" in plots.lesson_map().figure.alt
     alt = plots.unrolled_loop(3, 4, 2, 5).figure.alt
     assert "3 steps and 2 stacked cells" in alt
     assert "(4, 2)" in alt

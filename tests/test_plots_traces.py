@@ -129,7 +129,7 @@ def test_gates_over_time_draws_the_lines_of_one_unit_and_marks_a_step(mode, opti
         for name, line in panel.items():
             values = getattr(layer, name)[:, 1, 4]
             np.testing.assert_array_equal(line.get_ydata(), values)
-            assert line.get_color() == plots.COLORS["h" if name == "q" else name]
+            assert line.get_color() == plots.LINE_COLORS["h" if name == "q" else name]
             assert ax.get_ylim()[0] < values.min()
             assert values.max() < ax.get_ylim()[1]
             assert f"{name} = {values[3]:z.2f}" in figure.alt

@@ -61,7 +61,7 @@ def test_each_sign_that_is_printed_has_its_ascii_form():
         for node in strings(ast.parse(path.read_text(encoding="utf-8")))
     ]
     signs = {sign for text in texts for sign in text if not sign.isascii()}
-    assert signs >= set("✓✗…·σ")
+    assert signs >= set("✓✗○…·σ")
     assert sorted(signs - set(ASCII)) == []
     assert all(form.isascii() for form in ASCII.values())
 

@@ -43,27 +43,30 @@ def test_what_is_shown(file, capsys):
     progress.note("06", "lstm_step", 0, 4)
     shown = rnncourse.progress()
     text = repr(shown)
-    assert "06 lstm gates\n   ✓ done        cell_state              2 of 2\n   ◐ partly      gates" in text
+    assert (
+        "06 The LSTM's gates\n   ✓ done        cell_state              2 of 2\n   ◐ partly      gates" in text
+    )
     assert "✗ not yet     lstm_step               0 of 4" in text
-    assert "… to do       MyLSTMCell              0 of 4" in text
-    assert "16 silent bugs\n   … to do" in text
-    assert "16 the whole layer\n   … to do" in text
+    assert "○ to do       MyLSTMCell              0 of 4" in text
+    whole, bugs = (text.index(f"16 {title}\n   ○ to do") for title in ("The whole layer", "Silent bugs"))
+    assert whole < bugs  # the lesson's own set comes first
     tasks = sum(len(checks) for checks in progress.all_sets().values())
     points = sum(check.points for checks in progress.all_sets().values() for check in checks)
     first = progress.all_sets()["sequences_and_state"][0].name
     total = f"1 of {tasks} tasks done, 4 of {points} points."
-    assert text.endswith(f"{total}\nNext: exercise 01, {first}.")
+    assert text.endswith(f"{total}\nNext: exercise 01, Sequences and state: {first}.")
     page = shown._repr_html_()
     assert page.count("<tr>") == len(progress.all_sets()) + 1
-    assert f"<p>{total} <b>Next: exercise 01, {first}.</b></p>" in page
-    assert "<span title='done'>✓ <code>cell_state</code></span>, <span title='partly'>◐ <code>gates" in page
+    assert page.startswith(f"<p>{total} <b>Next: ")
+    assert f": {first}.</b></p><table>" in page
+    assert "title='cell_state: done'>✓</span> <span role='img' aria-label='gates: partly'" in page
 
 
 def test_next_is_the_first_task_that_is_not_done(file):
     checks = [check for checks in progress.all_sets().values() for check in checks]
     for check in checks[:-1]:
         progress.note(check.lesson, check.name, check.points, check.points)
-    assert rnncourse.progress().next == f"Next: exercise {checks[-1].lesson}, {checks[-1].name}."
+    assert rnncourse.progress().next == f"Next: exercise {checks[-1].lesson}, Where next: {checks[-1].name}."
     progress.note(checks[-1].lesson, checks[-1].name, checks[-1].points, checks[-1].points)
     assert rnncourse.progress().next == ""
     assert repr(rnncourse.progress()).endswith(" points.")
@@ -79,10 +82,12 @@ def test_in_the_learners_copy_lessons_and_exercises_are_links(file, tmp_path, mo
         for name in sets
     ]
     assert sum(there) >= 32  # lessons 01 to 16 and their exercises
-    for folder in ("work/notebooks", "notebooks"):  # the copy, and the original, whose exercises have folders
+    # The copy, and the original, whose exercises have folders.
+    for folder, exercise in {"work/notebooks": "exercise_01_", "notebooks": "exercises/01_"}.items():
         monkeypatch.chdir(tmp_path / folder)
         links = re.findall("href='([^']+)'", rnncourse.progress()._repr_html_())
-        assert len(links) == sum(there)
+        assert len(links) == sum(there) + 1  # the first is what is next
+        assert exercise in links[0]
         assert all(Path(link).is_file() for link in links)
     monkeypatch.chdir(tmp_path)  # nothing lies beside it
     assert "href" not in rnncourse.progress()._repr_html_()

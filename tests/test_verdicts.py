@@ -5,6 +5,7 @@ import dataclasses
 import fractions
 import inspect
 import linecache
+import re
 
 import pytest
 import torch
@@ -22,6 +23,7 @@ from rnncourse.checks import (
     shapes,
     stateful_training,
     vanishing_and_exploding,
+    where_next,
 )
 
 
@@ -316,3 +318,31 @@ def test_no_gate_is_blamed_for_a_wrong_start():
     text = str(lstm_gates.MyLSTMCell.judge(cases, answers))
     assert "right where a state is given and wrong elsewhere" in text
     assert "alone" not in text
+
+
+@pytest.mark.parametrize(
+    ("states", "words"),
+    [
+        (lambda h_0, b: torch.cat([h_0[None], b]), r"h has shape \(\d+, \d, \d\), expected"),
+        (lambda h_0, b: b / 0, "h contains nan or inf"),
+    ],
+)
+def test_a_tensor_beside_other_values_is_told_its_shape_and_nan(states, words):
+    check = where_next.scan  # which also judges the number of operations
+    verdict, text = said(check, lambda a, b, h_0: states(h_0, b))
+    assert re.search(words, text)
+    assert verdict.points == 0
+
+
+def test_other_keys_are_named():
+    check = sequences_and_state.with_tanh
+    h = list(check.truth.values())
+    verdict, text = said(check, lambda: dict(zip(("h1", "h2", "h3"), h, strict=True)))
+    assert "its keys are h1, h2 and h3; expected h_1, h_2 and h_3." in text
+    assert verdict.points == 0
+    verdict, text = said(check, lambda: dict(zip(("h_0", "h_1", "h_2"), h, strict=True)))
+    assert "h_3 is not answered yet." in text
+    assert "h_0 is not among the keys that are asked for: h_1, h_2 and h_3." in text
+    assert verdict.points == 0
+    text = said(check, lambda: dict.fromkeys(range(100), 0.0))[1]
+    assert "its keys are 0, 1, 2, 3, 4, 5, 6 and 7; expected" in text

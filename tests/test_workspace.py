@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -129,6 +130,54 @@ def test_what_was_written_stays_and_the_new_one_is_laid_beside_once(course):
     assert "return 1" in course.mine.read_text()
     assert "def g" in course.mine.with_name("exercise_13_packing (new, 2026-03-01).ipynb").read_text()
     assert course.renew(datetime.date(2026, 3, 2)) == []
+
+
+def test_what_was_written_into_the_new_one_stays_too(course):
+    course.renew()
+    course.mine.write_text(notebook("mine"))
+    course.exercise("def g(): ...")
+    course.renew()
+    course.mine.with_name("exercise_13_packing (new, 2026-03-01).ipynb").write_text(notebook("mine, too"))
+    course.exercise("def h(): ...")
+    (said,) = course.renew()  # a second update on the same day
+    assert said.endswith("the new one is exercise_13_packing (new, 2026-03-01) 2.ipynb.")
+    assert {notebook("mine"), notebook("mine, too")} <= course.everything()
+    assert "def h" in "".join(course.everything())
+
+
+def test_a_script_that_was_changed_stays_and_is_set_aside_when_the_course_changes_it(course):
+    given, mine = course.root / "docs" / "a.py", course.root / "work" / "docs" / "a.py"
+    given.write_text("theirs")
+    course.lesson("[](../docs/a.py)")
+    course.renew()
+    mine.write_text("mine")
+    assert course.renew() == []
+    assert mine.read_text() == "mine"
+    given.write_text("new")
+    assert course.renew() == [
+        "docs/a.py has changed in the course and was updated. Yours, which you had changed, is in"
+        " old/docs/a (2026-03-01).py."
+    ]
+    assert mine.read_text() == "new"
+    assert (course.root / "work" / "old" / "docs" / "a (2026-03-01).py").read_text() == "mine"
+
+
+def test_the_file_browser_is_wide_at_first_and_later_as_the_learner_has_it(course):
+    course.renew()
+    layout = course.root / "work" / workspace.LAYOUT
+    assert json.loads(layout.read_text()) == workspace.WIDE_FILE_BROWSER
+    layout.write_text("the learner's")
+    course.renew()
+    assert layout.read_text() == "the learner's"
+
+
+def test_jupyterlab_looks_for_the_layout_where_it_is():
+    handler = pytest.importorskip("jupyterlab_server.workspaces_handler")
+    name = handler.slugify("default") + handler.WORKSPACE_EXTENSION
+    assert Path(workspace.LAYOUT).name == name
+    folder = ROOT / "work" / Path(workspace.LAYOUT).parent
+    course = runpy.run_path(str(ROOT / "course.py"))
+    assert f"--LabApp.workspaces_dir={folder}" in course["COMMANDS"]["lab"]
 
 
 def test_what_was_deleted_comes_back_and_what_cannot_be_read_is_kept(course):
@@ -266,6 +315,26 @@ def test_killed_at_any_step_nothing_is_lost_and_the_next_start_ends_it(course, m
     texts = "".join(course.everything())
     assert "def g" in texts
     assert "x = 2" in course.my_lesson.read_text()
+
+
+def test_a_page_given_out_before_a_kill_does_not_look_like_the_learners_own(course, monkeypatch):
+    course.renew()
+    course.lesson("x = 2")
+    course.exercise("def g(): ...")
+    replaced = iter(range(100))
+
+    def dying(*arguments, kept=os.replace):
+        if next(replaced) == 2:  # after the lesson and the note that it was given out
+            raise Killed
+        return kept(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workspace.os, "replace", dying)
+        with pytest.raises(Killed):
+            course.renew()
+    course.lesson("x = 3")
+    assert course.renew() == []
+    assert "x = 3" in course.my_lesson.read_text()
 
 
 def test_it_needs_the_standard_library_alone():

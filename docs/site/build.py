@@ -27,6 +27,7 @@ WORK = ROOT / "build" / "site"
 SOURCE, FRAMES, HTML = WORK / "source", WORK / "frames", WORK / "html"
 PAGES = "*.md", "docs/*.md", "notebooks/*.ipynb", "exercises/*/*.ipynb"
 LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\(([^()\s]+)\)")
+TO_NOTEBOOK = re.compile(r"(href='\.\./(?:notebooks|exercises)/[^']+)\.ipynb'")  # in a cell's output
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PRINTS_CODE = re.compile(r"print\((?:check\.[A-Z_]+|inspect\.getsource\(.*)\)", re.ASCII)
 
@@ -179,8 +180,11 @@ def lesson(notebook, path, widgets):
         if n in widgets:
             cell["outputs"] = [shown_as(moving(widgets[n], f"../_static/frames/{path.stem}/"))]
         for k, output in enumerate(cell["outputs"]):
-            if WIDGET in output.get("data", {}):
+            data = output.get("data", {})
+            if WIDGET in data:
                 cell["outputs"][k] = shown_as(f"<p>{NOT_DRAWN}</p>")
+            elif "text/html" in data:
+                data["text/html"] = TO_NOTEBOOK.sub(r"\1.html'", "".join(data["text/html"]))
     return json.dumps(notebook)
 
 

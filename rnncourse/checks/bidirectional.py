@@ -33,7 +33,7 @@ from rnncourse.checks.given import bidirectional as given
 from rnncourse.checks.given.bidirectional import PUBLISHED
 from rnncourse.checks.uses.bidirectional import EXPECTED, load_set_and_call
 
-CHECKS = ExerciseSet("12")
+CHECKS = ExerciseSet("12", "Bidirectional")
 
 
 # ---- Task 1, seen: how much each entry has seen, and where it is.
@@ -449,13 +449,13 @@ flip | the backward half is in the order in which it was computed, not in the or
 layers | nn.LSTM's weights do not fit a second layer: in yours, each direction reads only its own outputs.
     width = 2 * hidden_size if => width = hidden_size if § Both halves go up
 states | h_n and c_n are those of one direction of one layer, without an axis for the others.
-    (h_n, c_n) => tuple(ahead) § All states come out
-start | the given states are not used. § A state goes in | else hx => else (zeros, zeros)
-bias | with bias=False there are still biases. § Without biases | if bias: => if True:
-eval | dropout is also applied in eval. § No dropout in eval | self.dropout, self.training) => self.dropout)
+    (h_n, c_n) => tuple(ahead) § The other five
+start | the given states are not used. § The other five | else hx => else (zeros, zeros)
+bias | with bias=False there are still biases. § The other five | if bias: => if True:
+eval | dropout is also applied in eval. § The other five | self.dropout, self.training) => self.dropout)
 zeros | all weights of a new layer are zero. What does layer 1 read then, and which gradient does it send
     down?
-    § All together
+    § The other five
     torch.empty(shape).uniform_(-bound, bound) => torch.zeros(shape)
     look: nn.LSTM draws its weights. Print the largest weight of a new layer, with H = 4 and with H = 100.
 """
@@ -471,7 +471,7 @@ output not transposed | with batch_first, output is still time first: it is not 
     if self.batch_first else x => if False else x
 states batch first | with batch_first, h_n and c_n come batch first. In a state the batch is the second axis.
     (h_n, c_n) => tuple(s.transpose(0, 1) if self.batch_first else s for s in (h_n, c_n))
-    § All states come out
+    § The other five
 never flipped | both directions run from the first step to the last. § Two passes, lined up in time
     x.flip(0) => x
     backward.flip(0) => backward
@@ -482,70 +482,70 @@ halves exchanged | the backward half comes first in output. § Two passes, lined
     [forward, backward.flip(0)] => [backward.flip(0), forward]
 all forward first | the rows of h_n and c_n are in a different order: all forward ones come first.
     zip(*states, strict=True) => zip(*states[0::2], *states[1::2], strict=True) § The states interleave
-last layer's states only | h_n and c_n only have the two rows of the last layer. § All states come out
+last layer's states only | h_n and c_n only have the two rows of the last layer. § The other five
     zip(*states, strict=True) => zip(*states[-2:], strict=True)
-h for c | c_n is h_n again. § All states come out | (h_n, c_n) => (h_n, h_n)
-hx all forward first | you read the rows of hx in a different order: all forward ones first. § A state goes in
-    h_0[k], c_0[k] => h_0[layer], c_0[layer]
+h for c | c_n is h_n again. § The other five | (h_n, c_n) => (h_n, h_n)
+hx all forward first | you read the rows of hx in a different order: all forward ones first.
+    h_0[k], c_0[k] => h_0[layer], c_0[layer] § The states interleave
     h_0[k + 1], c_0[k + 1] => h_0[layer + self.num_layers], c_0[layer + self.num_layers]
 all forward first, hx too | the rows of h_n, c_n and hx are in a different order: all forward ones come first.
     zip(*states, strict=True) => zip(*states[0::2], *states[1::2], strict=True)
     h_0[k], c_0[k] => h_0[layer], c_0[layer]
     h_0[k + 1], c_0[k + 1] => h_0[layer + self.num_layers], c_0[layer + self.num_layers]
     § The states interleave
-hx for forward only | the backward direction starts from zeros, although a state is given. § A state goes in
-    h_0[k + 1], c_0[k + 1] => zeros[0], zeros[0]
-hx of the first layer for all | every layer starts from the states of layer 0. § A state goes in
+hx for forward only | the backward direction starts from zeros, although a state is given.
+    h_0[k + 1], c_0[k + 1] => zeros[0], zeros[0] § The other five
+hx of the first layer for all | every layer starts from the states of layer 0. § The other five
     k = 2 * layer => k = 0
-no dropout at all | dropout is not applied anywhere, not even in training. § No dropout in eval
+no dropout at all | dropout is not applied anywhere, not even in training. § The other five
     self.dropout, self.training) => 0.0)
-dropout on the input | dropout is also applied to the input of layer 0. § No dropout in eval
+dropout on the input | dropout is also applied to the input of layer 0. § The other five
     if layer > 0: => if True:
-dropout on the output | dropout is also applied after the last layer. § No dropout in eval
+dropout on the output | dropout is also applied after the last layer. § The other five
     - if layer > 0:
     + if False:
     - states += [ahead, back]
     + states += [ahead, back]
     + x = F.dropout(x, self.dropout, self.training)
 nothing made larger | in training, what dropout keeps is not scaled up. nn.LSTM preserves the mean of what
-    goes up. § No dropout in eval
+    goes up. § The other five
     F.dropout(x, self.dropout, self.training) => x * (torch.rand_like(x) >= self.dropout * self.training)
 divided by zero | in training with dropout=1.0 there is nan: nothing is left, and 1 - p is 0.
     - x = F.dropout(x, self.dropout, self.training)
     + kept = torch.rand_like(x) >= self.dropout * self.training
     + x = x * kept / (1 - self.dropout * self.training)
-    § No dropout in eval
+    § The other five
 the share that stays | you use dropout as the share that stays. It is the share that is dropped.
-    x = F.dropout(x, self.dropout, => x = F.dropout(x, 1 - self.dropout, § No dropout in eval
+    x = F.dropout(x, self.dropout, => x = F.dropout(x, 1 - self.dropout, § The other five
 one mask for all steps | the same units are dropped at all steps. nn.LSTM draws a new mask for each.
-    F.dropout(x, => x * F.dropout(torch.ones_like(x[0]), § No dropout in eval
-one mask for all sequences | the same units are dropped in all sequences of the batch. § No dropout in eval
+    F.dropout(x, => x * F.dropout(torch.ones_like(x[0]), § The other five
+one mask for all sequences | the same units are dropped in all sequences of the batch. § The other five
     F.dropout(x, => x * F.dropout(torch.ones_like(x[:, :1]),
-whole steps dropped | all units of a step are dropped, or none. § No dropout in eval
+whole steps dropped | all units of a step are dropped, or none. § The other five
     F.dropout(x, => x * F.dropout(torch.ones_like(x[..., :1]),
 one mask for both halves | the same units are dropped in the forward half and in the backward half.
     - x = F.dropout(x, self.dropout, self.training)
     + kept = F.dropout(torch.ones_like(x.chunk(2, dim=-1)[0]), self.dropout, self.training)
     + x = x * torch.cat([kept, kept], dim=-1)
-    § No dropout in eval
+    § The other five
 a mask for each direction | each direction reads a mask of its own. nn.LSTM draws one for both.
     - if layer > 0:
     + if False:
     self.run(x, => self.run(F.dropout(x, self.dropout * (layer > 0), self.training),
     self.run(x.flip(0), => self.run(F.dropout(x.flip(0), self.dropout * (layer > 0), self.training),
-    § No dropout in eval
-biases start at zero | the biases of a new layer are zero. nn.LSTM draws them, too. § All together
-    uniform_(-bound, bound) => uniform_(-bound, bound) * ("bias" not in name)
+    § The other five
+biases start at zero | the biases of a new layer are zero. nn.LSTM draws them, too.
+    uniform_(-bound, bound) => uniform_(-bound, bound) * ("bias" not in name) § The other five
 range too wide | a new layer has numbers that are larger than nn.LSTM's ever are: these depend on H.
-    torch.empty(shape).uniform_(-bound, bound) => torch.randn(shape) § All together
+    torch.empty(shape).uniform_(-bound, bound) => torch.randn(shape) § The other five
 not below zero | no number in a new layer is negative. nn.LSTM's range is as wide below 0 as above.
-    uniform_(-bound, bound) => uniform_(0, bound) § All together
-zeros in float32 | where x is float64, it starts from zeros of torch's default dtype. § All together
-    x.new_zeros( => torch.zeros(
+    uniform_(-bound, bound) => uniform_(0, bound) § The other five
+zeros in float32 | where x is float64, it starts from zeros of torch's default dtype.
+    x.new_zeros( => torch.zeros( § A published class, repaired
 state kept as a parameter | a state is among the parameters: state_dict() has it, and an optimizer would
-    change it. § All together
+    change it. § A published class, repaired
     super().__init__() => super().__init__(); self.h_0 = nn.Parameter(torch.zeros(1, 1, 1))
-no gradient | the numbers are right, but no gradient flows back from them. § All together
+no gradient | the numbers are right, but no gradient flows back from them. § A published class, repaired
     return (x.transpose => x, h_n, c_n = (v.detach() for v in (x, h_n, c_n)); return (x.transpose
 """)
 wrong(

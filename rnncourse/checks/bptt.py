@@ -23,7 +23,7 @@ from rnncourse.checks.uses.bptt import arrays, call_with_arrays
 from rnncourse.steps import rnn_step
 
 BY_HAND = RECURRENT | AUTOGRAD  # what no task may call
-CHECKS = ExerciseSet("04", forbid=BY_HAND)
+CHECKS = ExerciseSet("04", "Backward through time", forbid=BY_HAND)
 
 LAST_LOSS = Trait("only the last step has a loss", "what the losses of the other steps send back")
 

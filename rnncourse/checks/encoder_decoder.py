@@ -17,7 +17,7 @@ from rnncourse.checks.framework.authoring import (
     rows,
 )
 
-CHECKS = ExerciseSet("21", forbid=frozenset())
+CHECKS = ExerciseSet("21", "Encoder and decoder", forbid=frozenset())
 IGNORED = -100
 
 FULL = Trait("no row is padded", "what you do with padded steps")

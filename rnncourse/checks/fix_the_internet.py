@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence  # noqa
 from rnncourse.checks.framework.authoring import ExerciseSet, Mistakes, cases, pieces, prove, random_module
 from rnncourse.checks.uses.fix_the_internet import call_from_a_seed, chain
 
-CHECKS = ExerciseSet("22", forbid=frozenset())
+CHECKS = ExerciseSet("22", "Fix the internet", forbid=frozenset())
 TEETH = "A test with teeth"
 proof = partial(CHECKS.task, returns="refuses flag", points="every piece 3", use=prove)
 

@@ -20,7 +20,7 @@ from rnncourse.checks.framework.authoring import (
 from rnncourse.checks.uses.forecasting import FEW, train_twice
 from rnncourse.data.series import sunspots
 
-CHECKS = ExerciseSet("20")
+CHECKS = ExerciseSet("20", "Forecasting")
 
 
 # ---- Task 1, make_windows: what is known before each moment, and what follows.

@@ -36,7 +36,7 @@ from rnncourse.checks.framework.authoring import (
 from rnncourse.checks.framework.slips import NEEDS_A_STATE, STATE_IGNORED, WEIGHTS_EXCHANGED
 from rnncourse.checks.framework.variants import BIAS_SIGNS, GRU_CANDIDATE, GRU_GATES, GRU_MIX
 
-CHECKS = ExerciseSet("08")
+CHECKS = ExerciseSet("08", "The GRU")
 
 
 # The lesson's own pencil example: I = 2, H = 1, rows r, z, n.

@@ -17,7 +17,7 @@ from rnncourse.checks.framework.authoring import (
 from rnncourse.checks.given.h_and_c import strange_net
 from rnncourse.checks.uses.h_and_c import LONG, SHORT, Memory, memory, unit
 
-CHECKS = ExerciseSet("07")
+CHECKS = ExerciseSet("07", "h and c")
 
 
 # ---- Task 1, which_state: which of seven sentences are true of h, of c, of both, of neither.

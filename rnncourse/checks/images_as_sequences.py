@@ -16,7 +16,7 @@ from rnncourse.checks.framework.authoring import (
     small_cell,
 )
 
-CHECKS = ExerciseSet("18", forbid=frozenset())
+CHECKS = ExerciseSet("18", "Images as sequences", forbid=frozenset())
 
 
 # ---- Task 1, sequences: three ways to read an image.

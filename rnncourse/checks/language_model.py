@@ -22,7 +22,7 @@ from rnncourse.checks.framework.authoring import (
 )
 from rnncourse.checks.uses.tagging import train
 
-CHECKS = ExerciseSet("19", forbid=frozenset())
+CHECKS = ExerciseSet("19", "A language model", forbid=frozenset())
 
 
 # ---- Task 1, make_streams: rows that continue from batch to batch, and the next character as the target.

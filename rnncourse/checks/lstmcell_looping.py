@@ -31,7 +31,7 @@ from rnncourse.checks.framework.authoring import (
     small_head,
 )
 
-CHECKS = ExerciseSet("09", forbid=LAYER)
+CHECKS = ExerciseSet("09", "Looping over an LSTMCell", forbid=LAYER)
 THREE_STEPS = torch.tensor([[[1.0]], [[0.0]], [[-1.0]]])  # for the examples
 
 

@@ -18,7 +18,7 @@ from rnncourse.checks.framework.authoring import (
 )
 from rnncourse.checks.uses.output_h_n_c_n import build_and_call, push_batches, push_pieces
 
-CHECKS = ExerciseSet("10")
+CHECKS = ExerciseSet("10", "output, h_n, c_n")
 
 TIME_FIRST = Trait("time comes first", "what you do with batch_first=True")
 BATCH_FIRST = Trait("batch_first is True", "what you do without batch_first")

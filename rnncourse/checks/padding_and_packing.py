@@ -16,7 +16,7 @@ from rnncourse.checks.framework.authoring import (
     small_cell,
 )
 
-CHECKS = ExerciseSet("13")
+CHECKS = ExerciseSet("13", "Padding and packing")
 
 BY_HAND = RECURRENT | PACKING  # learners build both
 

@@ -20,7 +20,7 @@ from rnncourse.checks.framework.authoring import (
 )
 from rnncourse.checks.uses.parameters_and_init import changed_module, parameters_after
 
-CHECKS = ExerciseSet("15")
+CHECKS = ExerciseSet("15", "Parameters and initialisation")
 
 # A layer or a cell, once built, would give the answers: making one is forbidden, not only running it.
 LAYERS = RECURRENT | {

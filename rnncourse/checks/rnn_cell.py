@@ -29,7 +29,7 @@ from rnncourse.checks.framework.authoring import (
 from rnncourse.checks.framework.slips import BIASES, WEIGHTS_EXCHANGED
 from rnncourse.checks.framework.variants import BIAS_SIGNS, PRE_ACTIVATION, RNN_STATE
 
-CHECKS = ExerciseSet("02")
+CHECKS = ExerciseSet("02", "The RNN cell")
 
 TANH = Trait("nonlinearity is tanh", "what you do for relu")
 RELU = Trait("nonlinearity is relu", "what you do for tanh")

@@ -22,7 +22,7 @@ from rnncourse.checks.framework.authoring import (
 )
 from rnncourse.checks.framework.language import say
 
-CHECKS = ExerciseSet("01")
+CHECKS = ExerciseSet("01", "Sequences and state")
 
 
 def _calculated(name: str, slips: Mistakes, **more: Any) -> Check:

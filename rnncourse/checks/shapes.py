@@ -16,7 +16,7 @@ from rnncourse.checks.framework.authoring import (
     random_numbers,
 )
 
-CHECKS = ExerciseSet("03")
+CHECKS = ExerciseSet("03", "Shapes")
 
 
 # ---- Task 1, layer_shapes: one layer, time first: nn.RNN(10, 4) reads 9 steps of 2 sequences.

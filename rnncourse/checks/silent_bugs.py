@@ -12,7 +12,7 @@ from rnncourse.checks.framework.language import say
 from rnncourse.checks.given import silent_bugs as given
 from rnncourse.checks.uses.silent_bugs import run_and_disturb
 
-CHECKS = ExerciseSet("16", forbid=frozenset())
+CHECKS = ExerciseSet("16", "Silent bugs", supplement=True, forbid=frozenset())
 SECTION = "What depends on what"
 
 # ---- Task 1, diagnosis: what is wrong with each of the six.

@@ -17,7 +17,7 @@ from rnncourse.checks.framework.authoring import (
 )
 from rnncourse.checks.uses.stacking_and_dropout import described_mask
 
-CHECKS = ExerciseSet("11")
+CHECKS = ExerciseSet("11", "Stacking and dropout")
 
 
 # ---- Task 1, stack_shapes: a deep, bidirectional LSTM with dropout, read off its options.

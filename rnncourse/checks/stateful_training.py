@@ -30,7 +30,7 @@ from rnncourse.checks.given.stateful_training import LEAKING, LOOPS
 from rnncourse.checks.uses.stateful_training import cut_state, read_twice, train
 from rnncourse.steps import LSTMState
 
-CHECKS = ExerciseSet("14")
+CHECKS = ExerciseSet("14", "Stateful training")
 
 
 # ---- Task 1, batchify: one long sequence in rows, so that each chunk continues the one before it.

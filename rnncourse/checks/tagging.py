@@ -23,7 +23,7 @@ from rnncourse.checks.framework.authoring import (
 )
 from rnncourse.checks.uses.tagging import train
 
-CHECKS = ExerciseSet("17", forbid=frozenset())
+CHECKS = ExerciseSet("17", "Tagging", forbid=frozenset())
 IGNORED = -100
 
 FULL = Trait("no row is padded", "what you do with padded steps")

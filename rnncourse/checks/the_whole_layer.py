@@ -33,7 +33,7 @@ from rnncourse.checks.framework.authoring import (
 )
 from rnncourse.checks.uses.the_whole_layer import EXPECTED, load_call_and_differentiate
 
-CHECKS = ExerciseSet("16")
+CHECKS = ExerciseSet("16", "The whole layer")
 
 BY_HAND = RECURRENT | AUTOGRAD  # what the tasks on the backward pass may not call
 

@@ -25,7 +25,7 @@ from rnncourse.checks.framework.authoring import (
 from rnncourse.checks.given.vanishing_and_exploding import four_runs
 from rnncourse.checks.uses.vanishing_and_exploding import train
 
-CHECKS = ExerciseSet("05")
+CHECKS = ExerciseSet("05", "Vanishing and exploding")
 
 
 # ---- Task 1, step_jacobian: the Jacobian of one step of the tanh cell.

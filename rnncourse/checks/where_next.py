@@ -15,7 +15,7 @@ from rnncourse.checks.framework.authoring import (
 )
 from rnncourse.checks.uses.where_next import call_and_count
 
-CHECKS = ExerciseSet("23")
+CHECKS = ExerciseSet("23", "Where next")
 
 
 # ---- Task 1, combine: two steps as one.

@@ -19,6 +19,7 @@ class Text(Dataset[tuple[Tensor, Tensor]]):
 
     Raises:
         KeyError: the vocabulary lacks a character, and UNKNOWN as well.
+        ValueError: there is no window of this length in the text.
 
     Example:
         >>> text = rnncourse.data.Text("abcabcab", rnncourse.data.Vocabulary("abc"), length=3)
@@ -27,6 +28,10 @@ class Text(Dataset[tuple[Tensor, Tensor]]):
     """
 
     def __init__(self, text: str, vocabulary: Vocabulary, length: int) -> None:
+        if not 1 <= length < len(text):  # one more character is needed, the last target
+            raise ValueError(
+                f"length: expected 1 to {len(text) - 1}, the text's length less one, got {length}."
+            )
         self.text, self.vocabulary, self.length = text, vocabulary, length
         self._encoded = vocabulary.encode(text)
 

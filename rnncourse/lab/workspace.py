@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 GIVEN = ".given.json"  # for each page, the digest of the version that was given out last
+LAYOUT = ".jupyterlab/default-37a8.jupyterlab-workspace"  # JupyterLab's name for its first workspace
 PROGRESS = "progress.json"  # which tasks are done: `rnncourse.progress` reads and writes it
 EXERCISE = "exercise_"  # before its name: a tab must say whether it has the lesson or the exercise
 TO_AN_EXERCISE = re.compile(r"(?:\.\./exercises/|\.\./)(\d\d_\w+)/\w+\.ipynb")
@@ -32,9 +33,22 @@ LINK = re.compile(r"(!?)\[([^]]*)\]\((?!https?:|#)([^)\s]+)\)")  # to a file of 
 SLIDERS = "application/vnd.jupyter.widget-view+json"
 RUN_AGAIN = "The sliders need a running kernel: run this cell again, and those above it."
 
+# The file browser takes as much of the window as the longest name of an exercise needs.
+WIDE_FILE_BROWSER = {
+    "data": {
+        "layout-restorer:data": {
+            "left": {"collapsed": False, "visible": True, "current": "filebrowser"},
+            "right": {"collapsed": True, "visible": True},
+            "relativeSizes": [0.28, 0.72, 0],
+        }
+    },
+    "metadata": {"id": "default"},
+}
+
 KEPT = "{page} has changed in the course. Yours stays, because you have written in it; the new one is {new}."
 RENEWED = "{page} has changed in the course and was updated. Yours, with its outputs, is in {old}."
 UNREADABLE = "{page} cannot be read as a notebook, so it was moved to {old} and replaced with a new one."
+CHANGED = "{file} has changed in the course and was updated. Yours, which you had changed, is in {old}."
 RESET = "{page} is the original again. What you had written is in {old}."
 NO_EXERCISE = "There is no exercise {number}. There are: {numbers}."
 SEVERAL = "Lesson {number} has more than one exercise. Name one of them: {names}."
@@ -53,17 +67,16 @@ class Workspace:
         given = self._given()
         self._begin_progress(new=not given)
         self._adopt_names(given)
+        if not (self.work / LAYOUT).exists():  # later, JupyterLab writes there what the learner has chosen
+            _write(self.work / LAYOUT, json.dumps(WIDE_FILE_BROWSER).encode())
         said: list[str] = []
         for page, text in self._pages():
             said += self._renew(page, text, given)
-            given[page] = _digest(text)
+            self._note(given, page, _digest(text))
             _drop_dead_sliders(self.work / page)
-        for name in {found for _, text in self._pages() for found in TO_A_FILE.findall(text)}:
-            if name.endswith(".md") and (self.root / name).is_file():
-                _write(self.work / name, self._readable(self.root / name).encode())
-            elif (self.root / name).is_file():
-                _write(self.work / name, (self.root / name).read_bytes())
-        _write(self.work / GIVEN, json.dumps(given, indent=1).encode())
+        for name in sorted({found for _, text in self._pages() for found in TO_A_FILE.findall(text)}):
+            if (self.root / name).is_file():
+                said += self._renew_file(name, given)
         return said
 
     def reset(self, number: str) -> str:
@@ -93,7 +106,7 @@ class Workspace:
             return AS_GIVEN.format(page=page)
         old = self._set_aside(page) if mine.exists() else None
         _write(mine, text.encode())
-        _write(self.work / GIVEN, json.dumps(self._given() | {page: _digest(text)}, indent=1).encode())
+        self._note(self._given(), page, _digest(text))
         return RESET.format(page=page, old=old) if old else AS_GIVEN.format(page=page)
 
     def _renew(self, page: str, text: str, given: dict[str, str]) -> Iterator[str]:
@@ -114,8 +127,23 @@ class Workspace:
             _write(mine, text.encode())
         elif given.get(page) != _digest(text):
             new = mine.with_name(f"{mine.stem} (new, {self.today}).ipynb")
-            _write(new, text.encode())
+            if _digest_of(new) != _digest(text):
+                new = _free(new)  # the learner may have written in an earlier one of the same day
+                _write(new, text.encode())
             yield KEPT.format(page=page, new=new.name)
+
+    def _renew_file(self, name: str, given: dict[str, str]) -> Iterator[str]:
+        """Copy a document, a picture or a script that the pages link to."""
+        theirs, mine = self.root / name, self.work / name
+        content = self._readable(theirs).encode() if name.endswith(".md") else theirs.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        found = hashlib.sha256(mine.read_bytes()).hexdigest() if mine.is_file() else digest
+        if name in given and found not in (given[name], digest):  # the learner has changed it
+            if given[name] == digest:
+                return
+            yield CHANGED.format(file=name, old=self._set_aside(name))
+        _write(mine, content)
+        self._note(given, name, digest)
 
     def _pages(self) -> Iterator[tuple[str, str]]:
         """Yield each lesson and exercise: its path in the copy, and its text as it is given out."""
@@ -158,7 +186,13 @@ class Workspace:
             if (self.work / before).is_file() and not (self.work / page).exists():
                 os.rename(self.work / before, self.work / page)
                 if before in given:
-                    given[page] = given.pop(before)
+                    self._note(given, page, given.pop(before))
+
+    def _note(self, given: dict[str, str], page: str, digest: str) -> None:
+        """Save at once what was given out, so that a kill does not make it look like the learner's own."""
+        if given.get(page) != digest:
+            given[page] = digest
+            _write(self.work / GIVEN, json.dumps(given, indent=1).encode())
 
     def _given(self) -> dict[str, str]:
         try:
@@ -167,13 +201,9 @@ class Workspace:
             return {}
 
     def _set_aside(self, page: str) -> str:
-        """Copy one of the learner's pages to work/old/, under a free name, and return where it is."""
-        at = Path("old") / page
-        stem, n = f"{at.stem} ({self.today})", 1
-        place = self.work / at.with_name(f"{stem}.ipynb")
-        while place.exists():
-            n += 1
-            place = self.work / at.with_name(f"{stem} {n}.ipynb")
+        """Copy one of the learner's files to work/old/, under a free name, and return where it is."""
+        at = self.work / "old" / page
+        place = _free(at.with_name(f"{at.stem} ({self.today}){at.suffix}"))
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(self.work / page, place)  # the page itself is replaced in one step, after this
         return place.relative_to(self.work).as_posix()
@@ -201,6 +231,15 @@ def _drop_dead_sliders(page: Path) -> None:
                 output["data"] = {"text/plain": RUN_AGAIN}
         content["metadata"].pop("widgets", None)
         _write(page, (json.dumps(content, ensure_ascii=False, indent=1) + "\n").encode())
+
+
+def _free(place: Path) -> Path:
+    """Return this path or, if a file is there, the same with the first number that is free."""
+    free, n = place, 1
+    while free.exists():
+        n += 1
+        free = place.with_stem(f"{place.stem} {n}")
+    return free
 
 
 def _digest(text: str) -> str:

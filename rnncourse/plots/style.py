@@ -7,6 +7,8 @@ theme too.
 
 from typing import Any
 
+from matplotlib.rcsetup import cycler
+
 # Gates that do the same work share a colour: z keeps the old state as f does, n is the new content as g is.
 COLORS = {
     "i": "#0072B2",
@@ -62,6 +64,7 @@ STYLE: dict[str, Any] = {
     "axes.spines.right": False,
     "axes.titlesize": "medium",
     "axes.titlelocation": "left",
+    "axes.prop_cycle": cycler(color=[LINE_COLORS[name] for name in "ifghox"]),  # of a plot without colours
     "lines.linewidth": 2,
     "legend.frameon": False,
     "image.cmap": "RdBu_r",

@@ -150,8 +150,8 @@ def c_against_h(d: Direction, b: int = 0, unit: int = 0, figure: Figure | None =
         ax.axhline(-1, **bound)
     reach = 1.1 * max(1.0, _largest(c))
     curve = np.linspace(-reach, reach, 200)
-    right.plot(curve, np.tanh(curve), color="#999999", linewidth=1, label="tanh(c), all shown: o = 1")
-    right.plot(c, h, color="#BBBBBB", linewidth=0.8, zorder=1)
+    right.plot(curve, np.tanh(curve), color="#888888", linewidth=1, label="tanh(c), all shown: o = 1")
+    right.plot(c, h, color="#888888", linewidth=0.8, zorder=1)
     right.scatter(c, h, c=np.arange(len(c)), cmap="viridis", s=22, zorder=2)
     right.set(xlabel="c", ylabel=shown, xlim=(-reach, reach), ylim=(-1.15, 1.15))
     right.legend(loc="lower center", bbox_to_anchor=(0.5, 1), fontsize="small")
@@ -237,7 +237,7 @@ def _heat_maps(figure: Figure, mode: str, values: dict[str, Array]) -> None:
         ax.patch.set(hatch="////", edgecolor="#CCCCCC")  # visible where there is no number
         ax.yaxis.set_major_locator(MaxNLocator(nbins=3, integer=True, min_n_ticks=1))
         ax.set_ylabel(name, rotation=0, fontsize="large", fontweight="bold", labelpad=14, va="center")
-        ax.spines["left"].set(color=_color(name), linewidth=6)
+        ax.spines["left"].set(color=COLORS[_letter(name)], linewidth=6)
         bar = figure.colorbar(image, ax=ax, aspect=8, pad=0.01, ticks=[low, (low + high) / 2, high])
         bar.ax.set_yticklabels([f"{tick:.3g}" for tick in (low, (low + high) / 2, high)], fontsize="small")
         bar.outline.set_visible(False)
@@ -253,7 +253,7 @@ def _lines(figure: Figure, mode: str, values: dict[str, Array]) -> None:
     for ax, names in zip(axes, panels, strict=True):
         for name in names:
             line: Style = {
-                "color": _color(name),
+                "color": LINE_COLORS[_letter(name)],
                 "linestyle": DASHES.get(name, "-"),
                 "marker": ".",
                 "gid": name,
@@ -297,8 +297,9 @@ def _from_to(array: Array) -> str:
     return f"from {finite.min():z.2f} to {finite.max():z.2f}" if finite.size else "without a finite number"
 
 
-def _color(name: str) -> str:
-    return COLORS["h" if name == "q" else name]
+def _letter(name: str) -> str:
+    """Return the letter whose colour a value has: q, what an LSTM shows before its projection, has h's."""
+    return "h" if name == "q" else name
 
 
 def _check_direction(d: object) -> None:

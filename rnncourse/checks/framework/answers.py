@@ -102,6 +102,15 @@ class Comparison:
         """Return the comparison of some of the cases."""
         return Comparison(self.key.only(chosen), [self.given[n] for n in chosen])
 
+    def part(self, k: int) -> Comparison:
+        """Return the comparison of part k alone."""
+        alone = copy.copy(self)
+        alone.parts, alone.names, alone.right = (self.parts[k],), [self.names[k]], [self.right[k]]
+        alone.found = [row and [row[k]] for row in self.found]
+        alone.expected = [[row[k]] for row in self.expected]
+        alone.wrong = [0] * (k in self.wrong)
+        return alone
+
     def _read(self, answer: Answer) -> Read | None:
         return None if answer.failure else read(self.parts, answer.returned)
 

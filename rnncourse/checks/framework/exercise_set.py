@@ -22,20 +22,24 @@ class ExerciseSet(list[Check]):
 
     Args:
         lesson: the number of the lesson that the hints point to.
+        title: what the list of all sets calls it.
         forbid: what its tasks forbid, unless a task says otherwise.
+        supplement: whether it comes after the lesson's own set.
 
     Example:
         >>> from rnncourse.checks.framework.authoring import ExerciseSet, Mistakes
-        >>> checks = ExerciseSet("03")
+        >>> checks = ExerciseSet("03", "Shapes")
         >>> wrong = Mistakes("Shapes", {"steps": 3, "rows": 5})
         >>> count = checks.predicted("count", wrong)
         >>> count.verdict(lambda: {"steps": 3, "rows": 4}).points, count.points
         (1, 2)
     """
 
-    def __init__(self, lesson: str, forbid: frozenset[str] = RECURRENT) -> None:
+    def __init__(
+        self, lesson: str, title: str, *, forbid: frozenset[str] = RECURRENT, supplement: bool = False
+    ) -> None:
         super().__init__()
-        self.lesson, self.forbid = lesson, forbid
+        self.lesson, self.title, self.forbid, self.supplement = lesson, title, forbid, supplement
 
     def task(
         self,

@@ -283,6 +283,16 @@ def _known_mistake_in_a_part(c: Comparison) -> Finding | None:
     return None
 
 
+def _tensor_among_values(c: Comparison) -> Finding | None:
+    """Find a shape that is wrong, or nan, in a tensor that is returned beside other values."""
+    for k in c.wrong:
+        if isinstance(c.parts[k], Part) and all(found is not None for found, _ in c.pairs(k)):
+            found = tensors.wrong_shape(c.part(k)) or tensors.not_finite(c.part(k))
+            if found is not None:
+                return found
+    return None
+
+
 def _failed(c: Comparison) -> Finding | None:
     failed = [n for n, answer in enumerate(c.answers) if answer.failure is not None]
     if not failed:
@@ -342,4 +352,4 @@ ON_TENSORS = (
     explain.explained,
     tensors.wrong_place,
 )
-ON_VALUES = (proof.missed_or_refused, _known_mistake_in_a_part, values.each_wrong)
+ON_VALUES = (proof.missed_or_refused, _known_mistake_in_a_part, _tensor_among_values, values.each_wrong)

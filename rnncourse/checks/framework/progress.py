@@ -16,10 +16,13 @@ import os
 import pathlib
 import pkgutil
 import tempfile
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
 from rnncourse.printing import printable
+
+if TYPE_CHECKING:
+    from rnncourse.checks.framework.exercise_set import ExerciseSet
 
 VARIABLE = "RNNCOURSE_PROGRESS"
 
@@ -71,65 +74,95 @@ def note(lesson: str, task: str, points: int, total: int) -> None:
             os.unlink(aside)
 
 
-class Progress:
-    """A row for each task: (lesson, set, task, points, total). points is None for a task not tried yet."""
+STATES = DONE, PARTLY, NOT_YET, TO_DO = ("✓", "done"), ("◐", "partly"), ("✗", "not yet"), ("○", "to do")
+TOTAL = "{done} of {tasks} tasks done, {earned} of {points} points."
+POINTS = "{earned} of {points}"
+NEXT = "Next: exercise {lesson}, {title}: {task}."
+HEADS = "lesson", "exercise", "tasks", "points"
 
-    def __init__(self, rows: list[tuple[str, str, str, int | None, int]]) -> None:
+
+class Row(NamedTuple):
+    """A task: lesson, name and title of its set, its own name, points (None: not tried yet), their total."""
+
+    lesson: str
+    set: str
+    title: str
+    task: str
+    points: int | None
+    total: int
+
+
+class Progress:
+    """What is done: a row for each task, in the order of the course."""
+
+    def __init__(self, rows: list[Row]) -> None:
         self.rows = rows
 
     @property
     def total(self) -> str:
-        done = sum(points == total for *_, points, total in self.rows)
-        earned = sum(points or 0 for *_, points, _ in self.rows)
-        return (
-            f"{done} of {len(self.rows)} tasks done, {earned} of {sum(row[-1] for row in self.rows)} points."
+        return TOTAL.format(
+            done=sum(row.points == row.total for row in self.rows),
+            tasks=len(self.rows),
+            earned=sum(row.points or 0 for row in self.rows),
+            points=sum(row.total for row in self.rows),
         )
 
     @property
     def next(self) -> str:
         """The first task that is not done, in words; empty if all are."""
-        open_ = ((lesson, task) for lesson, _, task, points, total in self.rows if points != total)
-        return next((f"Next: exercise {lesson}, {task}." for lesson, task in open_), "")
+        return self._next(lambda row: row.title)
+
+    def _next(self, title: Callable[[Row], str]) -> str:
+        open_ = (row for row in self.rows if row.points != row.total)
+        return next((NEXT.format(lesson=row.lesson, title=title(row), task=row.task) for row in open_), "")
 
     def __repr__(self) -> str:
         lines, set_before = [], None
-        for lesson, name, task, points, total in self.rows:
-            if name != set_before:
-                lines.append(f"{lesson} {name.replace('_', ' ')}")
-                set_before = name
-            state = printable(" ".join(_state(points, total)))
-            lines.append(f"   {state:<14}{task:<24}{points or 0} of {total}")
+        for row in self.rows:
+            if row.set != set_before:
+                lines.append(f"{row.lesson} {row.title}")
+                set_before = row.set
+            state = printable(" ".join(_state(row)))
+            points = POINTS.format(earned=row.points or 0, points=row.total)
+            lines.append(f"   {state:<14}{row.task:<24}{points}")
         return "\n".join([*lines, self.total, *filter(None, [self.next])])
 
     def _repr_html_(self) -> str:
-        """Return a table: for each lesson a row, with links to it and its exercise if these exist."""
+        """Return what is next, and a table with a row for each exercise, with links to what exists."""
         body = ""
-        for (lesson, name), rows in itertools.groupby(self.rows, key=lambda row: row[:2]):
-            tasks, earned, total = [], 0, 0
-            for *_, task, points, of in rows:
-                mark, words = _state(points, of)
-                tasks.append(f"<span title='{words}'>{mark} <code>{html.escape(task)}</code></span>")
-                earned, total = earned + (points or 0), total + of
-            title = _link(f"{lesson} {name.replace('_', ' ')}", f"notebooks/{lesson}_{name}.ipynb")
-            # In the learner's copy, and in the course.
-            places = f"exercises/exercise_{lesson}_{name}.ipynb", f"exercises/{lesson}_{name}/{name}.ipynb"
-            cells = title, _link(f"exercise {lesson}", *places), ", ".join(tasks), f"{earned} of {total}"
+        for _, group in itertools.groupby(self.rows, key=lambda row: row.set):
+            rows = list(group)
+            first = rows[0]
+            points = POINTS.format(
+                earned=sum(row.points or 0 for row in rows), points=sum(row.total for row in rows)
+            )
+            lesson = _link(f"{first.lesson} {first.title}", f"notebooks/{first.lesson}_{first.set}.ipynb")
+            cells = lesson, _exercise(first, first.lesson), " ".join(map(_mark, rows)), points
             body += "<tr>" + "".join(f"<td style='text-align:left'>{cell}</td>" for cell in cells) + "</tr>"
-        heads = "lesson", "exercise", "tasks", "points"
-        head = "".join(f"<th style='text-align:left'>{word}</th>" for word in heads)
+        head = "".join(f"<th style='text-align:left'>{word}</th>" for word in HEADS)
         marks = ", ".join(" ".join(state) for state in STATES)
-        words = f"<p>{marks}</p><p>{self.total} <b>{html.escape(self.next)}</b></p>"
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{words}"
+        words = f"<p>{self.total} <b>{self._next(lambda row: _exercise(row, row.title))}</b></p>"
+        return f"{words}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{marks}</p>"
 
 
-STATES = DONE, PARTLY, NOT_YET, TO_DO = ("✓", "done"), ("◐", "partly"), ("✗", "not yet"), ("…", "to do")
+def _mark(row: Row) -> str:
+    """Return the mark of a task's state; its words show under the pointer, and are what is read aloud."""
+    mark, words = _state(row)
+    said = html.escape(f"{row.task}: {words}", quote=True)
+    return f"<span role='img' aria-label='{said}' title='{said}'>{mark}</span>"
 
 
-def _state(points: int | None, total: int) -> tuple[str, str]:
+def _exercise(row: Row, text: str) -> str:
+    """Return the text, as a link to the exercise in the learner's copy or in the course."""
+    name = f"{row.lesson}_{row.set}"
+    return _link(text, f"exercises/exercise_{name}.ipynb", f"exercises/{name}/{row.set}.ipynb")
+
+
+def _state(row: Row) -> tuple[str, str]:
     """Return the mark of a task and its words."""
-    if points is None:
+    if row.points is None:
         return TO_DO
-    return DONE if points == total else NOT_YET if points == 0 else PARTLY
+    return DONE if row.points == row.total else NOT_YET if row.points == 0 else PARTLY
 
 
 def _link(text: str, *places: str) -> str:
@@ -148,27 +181,21 @@ def progress() -> Progress:
 
     Example:
         >>> rnncourse.progress().next  # before the first exercise
-        'Next: exercise 01, three_steps.'
+        'Next: exercise 01, Sequences and state: three_steps.'
     """
     kept = read()
-    return Progress(
-        [
-            (
-                check.lesson,
-                name,
-                check.name,
-                kept.get(check.lesson, {}).get(check.name, [None])[0],
-                check.points,
-            )
-            for name, checks in all_sets().items()
-            for check in checks
-        ]
-    )
+    rows = []
+    for name, checks in all_sets().items():
+        best = kept.get(checks.lesson, {})
+        for check in checks:
+            points = best.get(check.name, [None])[0]
+            rows.append(Row(checks.lesson, name, checks.title, check.name, points, check.points))
+    return Progress(rows)
 
 
-def all_sets() -> dict[str, Sequence[Any]]:
-    """Return the exercise sets by lesson: each module of rnncourse/checks and its CHECKS."""
+def all_sets() -> dict[str, ExerciseSet]:
+    """Return the exercise sets in the order of the course: each module of rnncourse/checks and its CHECKS."""
     package = importlib.import_module("rnncourse.checks")
     names = [found.name for found in pkgutil.iter_modules(package.__path__) if not found.ispkg]
     sets = {name: importlib.import_module(f"{package.__name__}.{name}").CHECKS for name in names}
-    return dict(sorted(sets.items(), key=lambda item: item[1][0].lesson))
+    return dict(sorted(sets.items(), key=lambda item: (item[1].lesson, item[1].supplement)))

@@ -13,6 +13,7 @@ from rnncourse.plots.lessons.images import row_by_row
 from rnncourse.plots.lessons.jacobians import jacobian_norms, norm_against_distance
 from rnncourse.plots.lessons.loops import loop_step, unrolled_loop, unrolling
 from rnncourse.plots.lessons.overview import LESSONS, arrangements, lesson_map
+from rnncourse.plots.lessons.roads import step_roads
 from rnncourse.plots.lessons.speed import matmuls, time_ratios
 from rnncourse.plots.lessons.states import state_paths
 from rnncourse.plots.lessons.tagging import confusion_matrix, tag_heat_map
@@ -35,6 +36,7 @@ __all__ = [
     "rnn_cell",
     "row_by_row",
     "state_paths",
+    "step_roads",
     "tag_heat_map",
     "time_ratios",
     "truncation_grid",

@@ -1,7 +1,5 @@
 """Draw the map of the lessons, and three arrangements of inputs and answers."""
 
-from collections.abc import Collection
-
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
@@ -17,7 +15,7 @@ LESSONS: dict[int, tuple[str, float, tuple[int, ...]]] = {
     5: ("vanishing, exploding", 2, (4,)),
     6: ("LSTM gates", 1, (2, 5)),
     7: ("h and c", 1, (6,)),
-    8: ("GRU", 3.4, (6,)),
+    8: ("GRU", 3.55, (6,)),
     9: ("looping a cell", 0, (3, 6)),
     10: ("output, h_n, c_n", 1, (9,)),
     11: ("stacking, dropout", 0, (10,)),
@@ -27,37 +25,49 @@ LESSONS: dict[int, tuple[str, float, tuple[int, ...]]] = {
     15: ("parameters, init", 0, (11, 12)),
     16: ("the whole layer", 0, (13, 15)),
     17: ("tagging", 1, (13,)),
-    18: ("images by rows", 2.95, (8, 10)),
+    18: ("images by rows", 3.7, (8, 10)),
     19: ("language model", 2, (8, 14)),
-    20: ("forecasting", 3.4, (8, 14)),
-    21: ("encoder and decoder", 2, (17, 19)),
+    20: ("forecasting", 3.0, (8, 14)),
+    21: ("encoder and decoder", 2.1, (17, 19)),
     22: ("fix the internet", 1, (16,)),
     23: ("where next", 0, (16,)),
 }
 
 
-def lesson_map(written: Collection[int]) -> Axes:
+# The parts of the course: name: (its lessons, the tint of their boxes).
+PARTS = {
+    "the RNN and its gradients": (range(1, 6), "#D6E6F5"),
+    "LSTM and GRU": (range(6, 9), "#FBE3C8"),
+    "torch's layers": (range(9, 17), "#D5EDE0"),
+    "real sequences": (range(17, 22), "#F3DDEB"),
+    "and beyond": (range(22, 24), "#EEEEEE"),
+}
+
+
+def lesson_map() -> Axes:
     """Draw which lesson builds on which, a box for each and lines between them. Return the Axes.
 
-    A lesson is one row below the lowest one that it needs. `written` are the numbers of the lessons that
-    exist; their boxes are filled.
+    A lesson is one row below the lowest one that it needs, and has the tint of its part of the course.
     """
-    _, ax = plt.subplots(figsize=(9.6, 6.6))
+    _, ax = plt.subplots(figsize=(9.8, 6.6))
     places: dict[int, tuple[float, int]] = {}
     for number, (_, column, needs) in LESSONS.items():
         places[number] = (column, -1 + min((places[other][1] for other in needs), default=1))
     for number, (title, _, needs) in LESSONS.items():
         x, y = places[number]
         for other in needs:
-            ax.plot([places[other][0], x], [places[other][1], y], color="#999999", linewidth=1.5, zorder=1)
-        color = COLORS["r"] if number in written else "white"
-        frame = {"boxstyle": "round,pad=0.35", "facecolor": color, "edgecolor": "#555555"}
+            ax.plot([places[other][0], x], [places[other][1], y], color="#888888", linewidth=1.5, zorder=1)
+        [tint] = [tint for lessons, tint in PARTS.values() if number in lessons]
+        frame = {"boxstyle": "round,pad=0.35", "facecolor": tint, "edgecolor": "#555555"}
         ax.text(x, y, f"{number:02d}  {title}", ha="center", va="center", bbox=frame, zorder=2)
-    ax.set(xlim=(-0.45, 3.75), ylim=(min(y for _, y in places.values()) - 0.5, 0.5))
+    ax.set(xlim=(-0.45, 4.1), ylim=(min(y for _, y in places.values()) - 0.5, 0.5))
     ax.axis("off")
-    numbers = sorted(LESSONS.keys() & set(written))
-    there = ", ".join(f"{number:02d} {LESSONS[number][0]}" for number in numbers) or "none"
-    set_alt(ax, f"Map of the {len(LESSONS)} lessons, each below those that it needs; written are: {there}.")
+    said = []
+    for name, (lessons, tint) in PARTS.items():
+        ax.scatter([], [], s=90, marker="s", color=tint, edgecolor="#555555", label=name)
+        said.append(f"{name}: {', '.join(f'{n:02d} {LESSONS[n][0]}' for n in lessons)}")
+    ax.legend(loc="upper right")
+    set_alt(ax, f"Map of the {len(LESSONS)} lessons, each below those that it needs. {'; '.join(said)}.")
     return ax
 
 

@@ -19,7 +19,7 @@ def state_paths(states: Tensor, ax: Axes | None = None) -> Axes:
         _, ax = plt.subplots(figsize=(3.5, 3.5))
     time = torch.arange(len(states))
     for path in states.detach().unbind(1):  # (S + 1, 2) each
-        ax.plot(path[:, 0], path[:, 1], color="#BBBBBB", linewidth=0.8, zorder=1)
+        ax.plot(path[:, 0], path[:, 1], color="#888888", linewidth=0.8, zorder=1)
         ax.scatter(path[:, 0], path[:, 1], c=time, cmap="viridis", s=14, zorder=2)
         ax.plot(*path[0], "o", markersize=9, markerfacecolor="none", markeredgecolor="black")
     ax.plot([-1, 1, 1, -1, -1], [-1, -1, 1, 1, -1], "--", color=COLORS["x"], linewidth=0.8, zorder=0)
