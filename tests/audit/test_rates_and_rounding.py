@@ -257,7 +257,7 @@ class TestLengths:
 
 class TestLoss:
     @pytest.mark.parametrize(("pad", "few", "found"), [(-100, False, 0), (-100, True, 0), (0, False, 1)])
-    def test_a_class_that_is_taken_for_padding(self, pad, few, found):
+    def test_a_class_that_is_mistaken_for_padding(self, pad, few, found):
         tags = torch.arange(B * T).view(B, T) % 3
         tags = tags.masked_fill((tags == 0) & few, pad)
         report = rnncourse.audit(

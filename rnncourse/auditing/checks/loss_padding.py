@@ -1,4 +1,4 @@
-"""Padded steps that contribute to the loss, and real ones that are taken for padding."""
+"""Padded steps that contribute to the loss, and real ones that are mistaken for padding."""
 
 from collections.abc import Iterator
 from typing import Any
