@@ -200,6 +200,8 @@ def compared_entries(s: Subject, step: int) -> dict[int, Tensor]:
         other = leaf.value.clone()
         column = other.select(axis, step)
         column.copy_(column + far if leaf.floating else other_values(leaf.value, column))
+        if not loss_takes(s, other):
+            continue
         first, second = gradients(s, leaf.value), gradients(s, other)
         for k in s.pooled:
             a, b = (None, None) if first is None or second is None else (first[k], second[k])

@@ -324,6 +324,20 @@ class TestLoss:
         assert len(found) == (reads == "all"), str(report)
         assert reads != "all" or "level = " in found[0].where.code
 
+    def test_a_target_that_the_loss_does_not_take_far_away(self):
+        """Then the outputs' entries cannot be paired, and the middle step tells."""
+
+        def loss(y, series):
+            assert float(series.max()) < 5
+            return F.mse_loss(y, series[:, -2:])
+
+        model = Model(
+            lambda self, s: self.head(self.gru(s[..., None])[1][0]), gru=gru(1), head=nn.Linear(H, 2)
+        )
+        series = torch.rand(B, 9)
+        report = rnncourse.audit(model, series, loss=loss, target=series, batch=0)
+        assert len(asked(report, "target in input")) == 1, str(report)
+
     @pytest.mark.parametrize("paired", ["steps", "levels"])
     @pytest.mark.parametrize("steps_first", [True, False])
     def test_a_broadcast_that_pairs_steps_with_levels(self, paired, steps_first):
