@@ -1,13 +1,9 @@
-"""What every test stands on: one thread, draws that do not change within a run, and what the run took."""
+"""What every test stands on: one thread, draws that do not change within a run, and what the run took.
+
+The environment is that of ../conftest.py.
+"""
 
 import os
-
-# Before anything imports torch: the nets here are small, and on them one thread is several times faster than
-# many. The variable is for the processes that tests start, nbval's kernels among them: they inherit it.
-os.environ["OMP_NUM_THREADS"] = "1"
-os.environ["RNNCOURSE_PROGRESS"] = "off"  # the tests' own points are nobody's progress
-os.environ.pop("MPLBACKEND", None)  # inherited by a kernel, it would keep figures out of the outputs
-
 import random
 import time
 from collections import Counter
