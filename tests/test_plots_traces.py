@@ -175,14 +175,19 @@ def test_c_against_h_comes_near_to_a_memory_of_small_numbers():
     lstm = nn.LSTM(1, 1)
     for parameter in lstm.parameters():
         nn.init.zeros_(parameter)
-    for bias, limit in ((-0.1, 0.11), (5.0, 1.1)):
-        lstm.bias_ih_l0.data[2] = bias  # with i = f = 0.5, c reaches tanh(bias)
+    for bias, limit in ((-0.1, 0.11), (5.0, 1.1)):  # with i = f = 0.5, c goes from 0 to tanh(bias)
+        lstm.bias_ih_l0.data[2] = bias
         with torch.no_grad(), trace(lstm) as t:
             lstm(torch.zeros(50, 1))
         left, right = plots.c_against_h(t).axes
-        for limits in (left.get_ylim(), right.get_xlim(), right.get_ylim()):
+        for limits in (right.get_xlim(), right.get_ylim(), left.get_ylim()):
             assert limits == pytest.approx((-limit, limit), abs=0.002)
         assert t.c.abs().max() < limit
+    lstm.bias_ih_l0.data += 10  # f and i are open: it counts
+    with torch.no_grad(), trace(lstm) as t:
+        lstm(torch.zeros(12, 1))
+    left, _ = plots.c_against_h(t).axes
+    assert -2 < left.get_ylim()[0] < -1 < 12 < left.get_ylim()[1] < 13
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,8 @@ def c_against_h(d: Direction, b: int = 0, unit: int = 0, figure: Figure | None =
     right.plot(c, h, color="#888888", linewidth=0.8, zorder=1)
     right.scatter(c, h, c=np.arange(len(c)), cmap="viridis", s=22, zorder=2)
     height = min(1.15, reach)  # |h| < |c|
-    left.set_ylim(-reach, reach)
+    if reach < 1:  # otherwise the lines of the bound are in view
+        left.set_ylim(-reach, reach)
     right.set(xlabel="c", ylabel=shown, xlim=(-reach, reach), ylim=(-height, height))
     right.legend(loc="lower center", bbox_to_anchor=(0.5, 1), fontsize="small")
     figure.suptitle(f"{_title(d, b)}, unit {unit}", x=0.01, ha="left", fontsize="medium")
