@@ -32,13 +32,20 @@ from rnncourse.shapes import is_layer
 from rnncourse.steps import rnn_step
 from rnncourse.tracing import Direction
 
+# The style of what only a screen reader reads: it takes no room.
+_UNSEEN = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap"
+
 
 class _Drawing:
-    """A figure as a picture, and below it its description (`alt`), for those who cannot see it."""
+    """A figure as a picture, and below it its description (`alt`), for those who cannot see it.
 
-    def __init__(self, width: str = "auto") -> None:
+    A long description, all of whose numbers are in the figure, is read by screen readers alone: `unseen`.
+    """
+
+    def __init__(self, width: str = "auto", *, unseen: bool = False) -> None:
         self.picture = ipywidgets.Image(format="png", layout={"width": width, "max_width": "100%"})
         self.words = ipywidgets.HTML()
+        self._begin = f"<p style='{_UNSEEN}'>" if unseen else "<p>"
 
     def __iter__(self) -> Iterator[ipywidgets.Widget]:
         return iter((self.picture, self.words))
@@ -48,7 +55,8 @@ class _Drawing:
         figure = figure_of(drawn) if isinstance(drawn, Axes) else drawn
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png")
-        self.picture.value, self.words.value = buffer.getvalue(), f"<p>{html.escape(alt_of(figure))}</p>"
+        words = f"{self._begin}{html.escape(alt_of(figure))}</p>"
+        self.picture.value, self.words.value = buffer.getvalue(), words
         self.picture.layout.display = ""
         plt.close(figure)
 
@@ -166,6 +174,44 @@ def gate_sliders() -> ipywidgets.VBox:
     return ipywidgets.VBox([*sliders.values(), *drawing])
 
 
+def gru_sliders() -> ipywidgets.VBox:
+    """Show one unit of a GRU in one step, with its state and the numbers that its gates and candidate read.
+
+    Returns:
+        The sliders, each in its colour, and the figure of `plots.gru_cell`. Each moves alone, although in a
+        layer hh_n and the pre-activations of the gates depend on h.
+
+    Example:
+        >>> box = rnncourse.widgets.gru_sliders()
+        >>> [slider.description for slider in box.children[:5]]
+        ['h before', 'a_z', 'a_r', 'ih_n', 'hh_n']
+    """
+    sliders = {
+        name: ipywidgets.FloatSlider(
+            value=value,
+            min=-limit,
+            max=limit,
+            step=step,
+            description=label,
+            style={"handle_color": plots.COLORS[color]},
+        )
+        for name, value, limit, step, label, color in (
+            ("h", 0.5, 1.0, 0.1, "h before", "h"),
+            ("a_z", 1.0, 6.0, 0.5, "a_z", "z"),
+            ("a_r", 0.0, 6.0, 0.5, "a_r", "r"),
+            ("ih_n", -1.5, 6.0, 0.5, "ih_n", "x"),
+            ("hh_n", 1.0, 6.0, 0.5, "hh_n", "h"),
+        )
+    }
+    drawing = _Drawing()
+
+    def redraw(_: object = None) -> None:
+        drawing.show(lessons.gru_cell(**{name: slider.value for name, slider in sliders.items()}))
+
+    _draw_on_change(redraw, sliders.values())
+    return ipywidgets.VBox([*sliders.values(), *drawing])
+
+
 def unrolling(x: Iterable[float]) -> ipywidgets.VBox:
     """Show the recurrence h = u h + x, or its tanh, stopped where a slider says.
 
@@ -212,8 +258,8 @@ def time_slider(d: Direction, b: int = 0, unit: int = 0) -> ipywidgets.VBox:
 
     Returns:
         Controls for the unit and the step t, the figures of `plots.cell_diagram` and `plots.gates_over_time`,
-        and below both their description in words. Controls and figures together are low enough for a laptop's
-        screen, so all of them are in view while t moves.
+        and below both their description in words, for screen readers alone. Controls and figures together are
+        low enough for a laptop's screen, so all of them are in view while t moves.
 
     Example:
         >>> gru = torch.nn.GRU(3, 4)
@@ -226,7 +272,7 @@ def time_slider(d: Direction, b: int = 0, unit: int = 0) -> ipywidgets.VBox:
     units = (d.c_0 if d.mode == "LSTM" else d.h_0).shape[-1]
     chosen = ipywidgets.IntSlider(value=unit, min=0, max=units - 1, description="unit")
     step = ipywidgets.IntSlider(value=0, min=0, max=row_length(d, b) - 1, description="t")
-    cell, lines = _Drawing(width="720px"), _Drawing(width="720px")
+    cell, lines = (_Drawing(width="720px", unseen=True) for _ in range(2))
 
     def redraw(_: object = None) -> None:
         cell.show(plots.cell_diagram(d, step.value, b, chosen.value))

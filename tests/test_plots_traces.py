@@ -171,6 +171,58 @@ def test_c_against_h_draws_both_and_the_bound(options):
     assert f"from {h.min():z.2f} to {h.max():z.2f}" in figure.alt
 
 
+def test_c_against_h_comes_near_to_a_memory_of_small_numbers():
+    lstm = nn.LSTM(1, 1)
+    for parameter in lstm.parameters():
+        nn.init.zeros_(parameter)
+    for bias, limit in ((-0.1, 0.11), (5.0, 1.1)):  # with i = f = 0.5, c goes from 0 to tanh(bias)
+        lstm.bias_ih_l0.data[2] = bias
+        with torch.no_grad(), trace(lstm) as t:
+            lstm(torch.zeros(50, 1))
+        left, right = plots.c_against_h(t).axes
+        for limits in (right.get_xlim(), right.get_ylim(), left.get_ylim()):
+            assert limits == pytest.approx((-limit, limit), abs=0.002)
+        assert t.c.abs().max() < limit
+    lstm.bias_ih_l0.data += 10  # f and i are open: it counts
+    with torch.no_grad(), trace(lstm) as t:
+        lstm(torch.zeros(12, 1))
+    left, _ = plots.c_against_h(t).axes
+    assert -2 < left.get_ylim()[0] < -1 < 12 < left.get_ylim()[1] < 13
+
+
+@pytest.mark.parametrize(
+    ("module", "direction", "words"),
+    [
+        (nn.LSTM(I, H), lambda t: t, "an LSTM"),
+        (nn.LSTMCell(I, H), lambda t: t, "an LSTM cell"),
+        (nn.RNN(I, H, num_layers=2), lambda t: t.layer(1), "a tanh RNN, layer 1"),
+        (
+            nn.Sequential(nn.GRU(I, H, bidirectional=True)),
+            lambda t: t["0"].layer(0).reverse,
+            "a GRU (0, reverse)",
+        ),
+    ],
+    ids=["layer", "cell", "stacked", "named"],
+)
+def test_words_name_the_layer_once(module, direction, words):
+    with torch.no_grad(), trace(module) as t:
+        module(torch.randn(T, I))
+    assert plots.gates_over_time(direction(t), unit=2).alt.startswith(f"Row 0 of {words}, unit 2 over ")
+
+
+def test_what_rounds_to_zero_has_no_sign():
+    lstm = nn.LSTM(1, 1)
+    for parameter in lstm.parameters():
+        nn.init.zeros_(parameter)
+    lstm.bias_ih_l0.data[2] = -0.004
+    with torch.no_grad(), trace(lstm) as t:
+        lstm(torch.zeros(2, 1))
+    assert -0.005 < t.h.min() < t.h.max() < 0
+    alt = plots.gates_over_time(t, unit=0, t=0).alt
+    assert "c = 0.00, h = 0.00" in alt
+    assert "-0.00" not in alt
+
+
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("mode", ["LSTM", "GRU", "RNN_TANH", "RNN_RELU"])
 def test_cell_diagram_ends_in_the_modules_own_output_in_both_directions(mode, packed):

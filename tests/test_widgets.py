@@ -69,6 +69,32 @@ def test_gate_sliders_draws_the_number_of_each_slider(monkeypatch):
     assert matplotlib.pyplot.get_fignums() == []
 
 
+def test_gru_sliders_draws_the_step_of_torchs_cell_for_the_number_of_each_slider(monkeypatch):
+    drawn = []
+    draw = lessons.gru_cell
+    monkeypatch.setattr(lessons, "gru_cell", lambda **given: drawn.append(given) or draw(**given))
+    *sliders, picture, about = widgets.gru_sliders().children
+    assert [slider.description for slider in sliders] == ["h before", "a_z", "a_r", "ih_n", "hh_n"]
+    pictures = {(bytes(picture.value), about.value)}
+    for slider in sliders:
+        slider.value -= 1.5
+        pictures.add((bytes(picture.value), about.value))
+    assert [len(set(shown)) for shown in zip(*pictures, strict=True)] == [6, 6]
+    for name, before in drawn[0].items():  # each moved the number of its own name, once
+        assert [given[name] for given in drawn[1:]].count(before) == list(drawn[0]).index(name)
+        assert drawn[-1][name] == before - 1.5
+
+    cell = torch.nn.GRUCell(1, 1)  # all weights 0: its biases make the numbers on the sliders
+    given = drawn[-1]
+    for parameter in cell.parameters():
+        torch.nn.init.zeros_(parameter)
+    cell.bias_ih.data = torch.tensor([given["a_r"], given["a_z"], given["ih_n"]])
+    cell.bias_hh.data[2] = given["hh_n"]
+    h_t = cell(torch.zeros(1, 1), torch.tensor([[given["h"]]])).item()
+    assert f"h goes from {given['h']:z.2f} to (1 − z) * n + z * h = {h_t:z.2f}" in about.value
+    assert matplotlib.pyplot.get_fignums() == []
+
+
 def test_unrolling_draws_the_states_of_torchs_rnn_at_the_step_picked(monkeypatch):
     drawn = []
     draw = lessons.unrolling
@@ -115,6 +141,7 @@ def test_time_slider_shows_the_step_and_the_unit_of_its_sliders(kind):
         for about in (about_lines, about_cell):  # of each, h is the last number
             shown = float(re.findall(r"-?\d+\.\d\d", about.value)[-1])
             assert shown == pytest.approx(h[step.value, 2, unit.value].item(), abs=0.0051)
+            assert "clip-path:inset(50%)" in about.value  # for screen readers alone: the figures show it all
     assert len(pictures) == 8
     assert matplotlib.pyplot.get_fignums() == []
 

@@ -24,6 +24,7 @@ MOVED = {
     "batch_sizes": [],
     "dependency_grid": ["layer", "t"],
     "gate_sliders": [],
+    "gru_sliders": ["a_z"],
     "index_grid": ["entry of", "index"],
     "matmuls": [],
     "parameter_map": [],

@@ -95,11 +95,11 @@ def gates_over_time(
     who = f"unit {unit}" if unit is not None else f"{max(v.shape[1] for v in values.values())} units"
     at = "" if t is None else f"; step {t} is marked"
     if t is not None and unit is not None:
-        at += ": " + ", ".join(f"{name} = {v[t]:.2f}" for name, v in values.items())
+        at += ": " + ", ".join(f"{name} = {v[t]:z.2f}" for name, v in values.items())
     if resets:
         at += f"; the state was reset before {steps_in_words(resets)}"
     figure.suptitle(_title(d, b), x=0.01, ha="left", fontsize="medium")
-    set_alt(figure, f"Row {b} of {WORDS[d.mode]} ({d.where}), {who} over {length} steps: {ranges}{at}.")
+    set_alt(figure, f"Row {b} of {_kind(d)}, {who} over {length} steps: {ranges}{at}.")
     return figure
 
 
@@ -107,8 +107,9 @@ def c_against_h(d: Direction, b: int = 0, unit: int = 0, figure: Figure | None =
     """Draw what one unit of an LSTM remembers, c, beside what it shows, h = o * tanh(c). Return the Figure.
 
     On the left are both over time; on the right c is across and h up, with a dot for each step, from dark to
-    bright. h lies between 0 and tanh(c), the curve, and so between -1 and 1, the dashed lines; c has no
-    bounds. If there is a projection, o * tanh(c) is q, which is drawn instead of h.
+    bright. h lies between 0 and tanh(c), the curve, and so between -1 and 1, the dashed lines, which are in
+    view if c comes near them; c has no bounds. If there is a projection, o * tanh(c) is q, which is drawn
+    instead of h.
 
     Args:
         d: the direction of an LSTM to draw.
@@ -148,17 +149,20 @@ def c_against_h(d: Direction, b: int = 0, unit: int = 0, figure: Figure | None =
     for ax in (left, right):
         ax.axhline(1, **bound)
         ax.axhline(-1, **bound)
-    reach = 1.1 * max(1.0, _largest(c))
+    reach = 1.1 * (_largest(c) or 1.0)
     curve = np.linspace(-reach, reach, 200)
     right.plot(curve, np.tanh(curve), color="#888888", linewidth=1, label="tanh(c), all shown: o = 1")
     right.plot(c, h, color="#888888", linewidth=0.8, zorder=1)
     right.scatter(c, h, c=np.arange(len(c)), cmap="viridis", s=22, zorder=2)
-    right.set(xlabel="c", ylabel=shown, xlim=(-reach, reach), ylim=(-1.15, 1.15))
+    height = min(1.15, reach)  # |h| < |c|
+    if reach < 1:  # otherwise the lines of the bound are in view
+        left.set_ylim(-reach, reach)
+    right.set(xlabel="c", ylabel=shown, xlim=(-reach, reach), ylim=(-height, height))
     right.legend(loc="lower center", bbox_to_anchor=(0.5, 1), fontsize="small")
     figure.suptitle(f"{_title(d, b)}, unit {unit}", x=0.01, ha="left", fontsize="medium")
     set_alt(
         figure,
-        f"Unit {unit}, row {b} of an LSTM ({d.where}) over {row_length(d, b)} steps: c runs {_from_to(c)}, "
+        f"Unit {unit}, row {b} of {_kind(d)}, over {row_length(d, b)} steps: c runs {_from_to(c)}, "
         f"{shown} = o * tanh(c) {_from_to(h)}, "
         "inside its bound of −1 and 1.",
     )
@@ -357,6 +361,15 @@ def steps_in_words(steps: list[int]) -> str:
 def _title(d: Direction, b: int) -> str:
     """Return module, layer and direction and, for a batch, the row."""
     return d.where + f", row {b}" * (d.h_0.dim() > 1)
+
+
+def _kind(d: Direction) -> str:
+    """Return the kind of layer in words, and its name if it has one: "an LSTM (encoder, reverse)"."""
+    article, kind = WORDS[d.mode].split(" ", 1)
+    noun = kind.split()[-1]
+    if d.where.partition(",")[0] in (noun, f"{noun} cell"):  # no name
+        return f"{article} {d.where.replace(noun, kind, 1)}"
+    return f"{article} {kind} ({d.where})"
 
 
 def _projected(d: Direction) -> bool:
