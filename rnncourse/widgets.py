@@ -356,7 +356,8 @@ def shape_explorer() -> ipywidgets.HBox:
         rows = {row.name: row for part in explained.table.values() for row in part}
         changed = [name for name, row in rows.items() if row != before.get(name)] if before else []
         gone = [name for name in before if name not in rows]
-        table.value = _changes(changed, gone) + _marked(explained._repr_html_(), changed)
+        shown = _changes(changed, gone) + _marked(explained._repr_html_(), changed)
+        table.value = f"<div style='line-height:1.3'>{shown}</div>"
         before.clear()
         before.update(rows)
 
@@ -364,9 +365,10 @@ def shape_explorer() -> ipywidgets.HBox:
     groups = ([kind, *sizes.values()], [*flags.values()], [form, *lengths.values()])
     for control in itertools.chain(*groups):
         control.layout.width = "210px"
-    # Side by side, so that what a change marks is in view; a table that does not fit beside goes below.
+    # Side by side on one screen, so that what a change marks is in view; a longer table is scrolled. On a
+    # narrow page the table goes below.
     controls = ipywidgets.VBox([ipywidgets.VBox(group) for group in groups])
-    table.layout = {"flex": "1 1 500px", "min_width": "0"}
+    table.layout = {"flex": "1 1 500px", "min_width": "0", "max_height": "600px", "overflow": "auto"}
     return ipywidgets.HBox([controls, table], layout={"flex_flow": "row wrap"})
 
 

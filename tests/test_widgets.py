@@ -7,6 +7,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 
+import ipywidgets
 import pytest
 import torch
 
@@ -267,6 +268,16 @@ def test_shape_explorer_marks_what_the_last_change_changed_and_that_alone():
     assert "<b>Gone:</b> c_0, c_n" in table.value
     controls["T"].value = 8
     assert "Gone" not in table.value  # the change before this one is no news
+
+
+def test_shape_explorer_and_its_table_fit_a_laptop_side_by_side():
+    """As for time_slider: 650 pixels. What a change marks must be in view beside the control."""
+    box = widgets.shape_explorer()
+    form, table = box.children
+    assert isinstance(box, ipywidgets.HBox)
+    assert 32 * sum(len(group.children) for group in form.children) < 650  # 32 pixels a control
+    assert int(table.layout.max_height.removesuffix("px")) < 650
+    assert table.layout.overflow == "auto"
 
 
 def test_shape_explorer_says_which_argument_does_not_go():
