@@ -89,8 +89,8 @@ def test_two_steps_says_the_numbers_and_the_gradients_of_autograd():
 
 
 def test_two_steps_writes_zero_without_a_sign():
-    alt = plots.two_steps((1.0, -0.5), (0.0, 1.0), -0.25, 1.0, u=0.0, gradients=True).figure.alt
-    assert "h_0 -0.25, gradient 0.00;" in alt  # u da_1 is -0.0
+    alt = plots.two_steps((1.0, -0.5), (1.0, 1.0), -0.25, 1.0, u=0.0, gradients=True).figure.alt
+    assert "h_0 -0.25, gradient 0.00;" in alt  # u da_1 is -0.0: da_1 is negative
 
 
 def test_step_roads_says_the_derivatives_of_autograd():
