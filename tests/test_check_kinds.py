@@ -736,6 +736,15 @@ def test_traits_are_shown_by_name():
 # ---- pictures, on the example only
 
 
+def test_heat_maps_of_two_shapes_outline_nothing():
+    wanted = torch.arange(6.0)
+    for yours in (wanted[:5], wanted.view(1, 6)):  # the second has the same squares
+        page = HeatMaps({"h": (wanted, yours)})._repr_html_()
+        assert "The shapes differ." in page
+        assert "outlined" not in page
+        assert "currentColor" not in page
+
+
 def test_two_heat_maps_show_where_an_example_is_wrong():
     example = Case({"x": torch.arange(6.0).view(3, 2)}, {"T": 3, "B": 2})
     check = Check(**(vars(mend) | {"example_case": example}))

@@ -176,6 +176,18 @@ def nothing_follows_a_folded_answer(notebook, path):
             yield f"goes on below a folded answer in the same cell: {text[:40]!r}"
 
 
+def tables_stand_apart(notebook, path):
+    """A table whose head follows a sentence without an empty line is shown as running text."""
+    for cell in notebook.cells:
+        lines = cell.source.splitlines() if cell.cell_type == "markdown" else []
+        for k, line in enumerate(lines):
+            if re.fullmatch(r"\|(\s*:?-+:?\s*\|)+", line.strip()):
+                head = lines[k - 1] if k else ""
+                above = lines[k - 2] if k > 1 else ""
+                if not head.startswith("|") or above.strip():
+                    yield f"has a table that is not set apart: {head[-60:]!r}"
+
+
 def sections_to_run_have_cells(notebook, path):
     """Where a first reader is told to run the cells of a section, there are some before the next one."""
     heading, waiting = 0, ""
@@ -205,6 +217,7 @@ GUARDS = [
     images_have_words,
     folded_cells_give_nothing_away,
     nothing_follows_a_folded_answer,
+    tables_stand_apart,
     sections_to_run_have_cells,
 ]
 
@@ -295,6 +308,8 @@ BAD = [
     (no_traceback, good(code("x", 2, error())), "no one asked for: ValueError"),
     (folded_cells_give_nothing_away, good(FOLDED), "a comment, not 'assert"),
     (nothing_follows_a_folded_answer, good(new_markdown_cell(f"{ANSWER}\n\nSo it is 3.")), "So it is 3"),
+    (tables_stand_apart, good(new_markdown_cell("So: | a | b |\n|---|:--|\n| 1 | 2 |")), "So: "),
+    (tables_stand_apart, good(new_markdown_cell("So:\n| a | b |\n|---|:--|\n| 1 | 2 |")), "a . b"),
     (sections_to_run_have_cells, good(*map(new_markdown_cell, (RUN, "## Next"))), "without any: ## Deep"),
     (sections_to_run_have_cells, good(new_markdown_cell(RUN)), "without any: ## Deep"),
     (
@@ -338,7 +353,7 @@ def test_guard_sees_its_fault(guard, notebook, complaint, lesson):
 
 @pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.__name__)
 def test_guard_lets_a_good_notebook_pass(guard, lesson):
-    folded = new_markdown_cell(f"{RUN}\n\n{ANSWER}")
+    folded = new_markdown_cell(f"{RUN}\n\n| a | b |\n|:-:|--:|\n\n{ANSWER}")
     wanted_error = code("x", 2, error(), tags=["raises-exception"])
     assert list(guard(good(folded, wanted_error), lesson)) == []
 

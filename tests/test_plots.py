@@ -263,7 +263,7 @@ def test_unrolling_refuses_a_state_too_few_and_a_step_too_many():
 
 
 def test_the_map_and_the_loops_say_what_they_show():
-    assert "LSTM and GRU: 06 LSTM gates, 07 h and c, 08 GRU;" in plots.lesson_map().figure.alt
+    assert "06–08 LSTM and GRU: 06 LSTM gates, 07 h and c, 08 GRU;" in plots.lesson_map().figure.alt
     alt = plots.unrolled_loop(3, 4, 2, 5).figure.alt
     assert "3 steps and 2 stacked cells" in alt
     assert "(4, 2)" in alt

@@ -332,3 +332,17 @@ def test_a_tensor_beside_other_values_is_told_its_shape_and_nan(states, words):
     verdict, text = said(check, lambda a, b, h_0: states(h_0, b))
     assert re.search(words, text)
     assert verdict.points == 0
+
+
+def test_other_keys_are_named():
+    check = sequences_and_state.with_tanh
+    h = list(check.truth.values())
+    verdict, text = said(check, lambda: dict(zip(("h1", "h2", "h3"), h, strict=True)))
+    assert "its keys are h1, h2 and h3; expected h_1, h_2 and h_3." in text
+    assert verdict.points == 0
+    verdict, text = said(check, lambda: dict(zip(("h_0", "h_1", "h_2"), h, strict=True)))
+    assert "h_3 is not answered yet." in text
+    assert "h_0 is not among the keys that are asked for: h_1, h_2 and h_3." in text
+    assert verdict.points == 0
+    text = said(check, lambda: dict.fromkeys(range(100), 0.0))[1]
+    assert "its keys are 0, 1, 2, 3, 4, 5, 6 and 7; expected" in text

@@ -15,7 +15,9 @@ blame.py      finds the call to blame
 views.py      views that tear steps apart
 ended.py      where looking ahead should have stopped
 alone.py      the first call that gives a row a different result without the batch
+horizon.py    which axis of a forecast the loss compares with the target's steps
 masks.py      an inverted padding mask
+packed.py     lengths that drop real steps when packed
 source.py     the line where an attribute is set, which no call leads to
 checks/       one module per check
 report.py     the findings, and which ones follow from which

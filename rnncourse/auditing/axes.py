@@ -17,7 +17,7 @@ class Settled:
     """The inputs with their roles, and how certain these are.
 
     confirmed: whether the batch axis was passed, or follows from another argument. told: whether an axis was
-    passed. notes: what was inferred.
+    passed. notes: what was inferred. lengths_told: whether lengths were passed.
     """
 
     inputs: Inputs
@@ -25,6 +25,7 @@ class Settled:
     time_told: bool
     told: bool
     notes: tuple[str, ...]
+    lengths_told: bool
 
 
 def settle(
@@ -94,7 +95,7 @@ def settle(
     ]
     begins = None if starts is None else _settled_starts(starts, B, T, batch < time)
     inputs = Inputs(tuple(args), kwargs, tuple(settled), goal, known, begins, B, tuple(range(B)))
-    return Settled(inputs, confirmed, time_told, told, tuple(notes))
+    return Settled(inputs, confirmed, time_told, told, tuple(notes), lengths is not None)
 
 
 def chosen_rows(inputs: Inputs, most: int) -> list[int]:

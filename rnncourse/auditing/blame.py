@@ -5,7 +5,7 @@ tolerance. The walk starts at a bad output and goes back, call by call, through 
 whose result is bad although none of its arguments is.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -213,22 +213,25 @@ def _flat_rows_exchanged(before: Masks, after: Masks) -> bool:
 # ---- steps
 
 
-def reads_ahead(late: Tensor, s: int, sizes: Sequence[int]) -> bool:
-    """Return whether early entries depend on steps from s on, along every axis that may be time."""
+def reads_ahead(late: Tensor, cuts: Mapping[int, int]) -> bool:
+    """Return whether early entries depend on late steps, along every axis that may be time.
+
+    cuts: for each size that an axis of time may have, the index of its first late entry.
+    """
     if not bool(late.any()):
         return False
-    axes = [axis for axis in range(late.dim()) if late.shape[axis] in sizes]
-    return bool(axes) and all(bool(late.narrow(axis, 0, s).any()) for axis in axes)
+    axes = [axis for axis in range(late.dim()) if late.shape[axis] in cuts]
+    return bool(axes) and all(bool(late.narrow(axis, 0, cuts[late.shape[axis]]).any()) for axis in axes)
 
 
-def in_time(late: Tensor, s: int, sizes: Sequence[int]) -> bool:
+def in_time(late: Tensor, cuts: Mapping[int, int]) -> bool:
     """Return whether a tensor has a time axis along which only late entries depend on late steps."""
-    axes = [axis for axis in range(late.dim()) if late.shape[axis] in sizes]
-    return bool(late.any()) and any(not bool(late.narrow(axis, 0, s).any()) for axis in axes)
+    axes = [axis for axis in range(late.dim()) if late.shape[axis] in cuts]
+    return bool(late.any()) and any(not bool(late.narrow(n, 0, cuts[late.shape[n]]).any()) for n in axes)
 
 
-def first_ahead(story: Story, output: Tensor, s: int, sizes: Sequence[int]) -> int | None:
-    """Return the index of the call that makes an output's early steps depend on steps from s on."""
+def first_ahead(story: Story, output: Tensor, cuts: Mapping[int, int]) -> int | None:
+    """Return the index of the call that makes an output's early steps depend on late ones."""
     at = story.producer(output, len(story.base))
     for _ in range(len(story.base)):
         if at is None:
@@ -236,8 +239,8 @@ def first_ahead(story: Story, output: Tensor, s: int, sizes: Sequence[int]) -> i
         i = at[0]
         call = story.base[i]
         late = [story.before(i, k)[0] for k in range(len(call.args))]
-        ahead = [k for k, mask in enumerate(late) if reads_ahead(mask, s, sizes)]
-        fine = [k for k, mask in enumerate(late) if in_time(mask, s, sizes)]
+        ahead = [k for k, mask in enumerate(late) if reads_ahead(mask, cuts)]
+        fine = [k for k, mask in enumerate(late) if in_time(mask, cuts)]
         plain = [k for k, mask in enumerate(late) if bool(mask.any()) and k not in ahead and k not in fine]
         candidates = ahead or ([] if fine and not call.writes else plain)
         at = next((p for k in candidates if (p := story.producer(call.args[k], i))), None)

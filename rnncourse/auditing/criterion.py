@@ -73,6 +73,23 @@ def gradients(s: Subject, target: Any, move: dict[int, Tensor] | None = None) ->
     return result
 
 
+def disturbed(s: Subject, target: Any, steps: Tensor) -> Tape | None:
+    """Return the tape of the loss for outputs that are disturbed at these steps, (B, T), if it takes them."""
+    cut = _leaves(s)
+    if cut is None:
+        return None
+    _, leaves = cut
+    for k in s.in_step:
+        if leaves[k].is_floating_point():
+            noise = torch.randn(leaves[k].shape, generator=torch.Generator().manual_seed(5)).to(leaves[k])
+            mask = s.layouts[k].spread(steps).to(leaves[k])
+            leaves[k].data.add_(0.1 * (s.size(k) or 1.0) * noise * mask)
+    try:
+        return s.probe.loss_of(again(s, leaves), target, record=True)[1]
+    except Exception:  # the loss refuses such outputs
+        return None
+
+
 def again(s: Subject, leaves: list[Tensor]) -> Any:
     left = iter(leaves)
 
@@ -166,6 +183,32 @@ def _offset(s: Subject) -> int | None:
     except Exception:  # a target that the loss does not take
         return None
     return found.pop() if len(found) == 1 else None
+
+
+def compared_entries(s: Subject, step: int) -> dict[int, Tensor]:
+    """Return by output without steps which of its entries, (F,), the loss compares with this target step.
+
+    Numbers are moved far up and far down, so that a loss with a sign, such as the pinball loss, shows it too.
+    """
+    leaf = s.inputs.target
+    if leaf is None or leaf.batch is None:
+        return {}
+    axis = leaf.time if leaf.time is not None else 1 - leaf.batch
+    span = float((leaf.value.max() - leaf.value.min()).abs()) or 1.0
+    found: dict[int, Tensor] = {}
+    for far in (10 * span, -10 * span) if leaf.floating else (0.0,):
+        other = leaf.value.clone()
+        column = other.select(axis, step)
+        column.copy_(column + far if leaf.floating else other_values(leaf.value, column))
+        if not loss_takes(s, other):
+            continue
+        first, second = gradients(s, leaf.value), gradients(s, other)
+        for k in s.pooled:
+            a, b = (None, None) if first is None or second is None else (first[k], second[k])
+            if a is not None and b is not None:
+                moved = moved_along(2, [a], [b], a.shape[2])
+                found[k] = found.get(k, torch.zeros_like(moved)) | moved
+    return {k: moved for k, moved in found.items() if bool(moved.any())}
 
 
 def _probed(s: Subject, T: int) -> Iterator[int]:

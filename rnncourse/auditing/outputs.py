@@ -48,6 +48,16 @@ class Layout:
         moved = tensor.movedim((self.batch, self.time), (0, 1))
         return moved.reshape(self.B, moved.shape[1], -1)
 
+    def spread(self, mask: Tensor) -> Tensor:
+        """Return a mask (B, T) with ones for the other axes, to be multiplied by a tensor of the shape."""
+        if self.joined is not None:
+            flat = mask.reshape(-1) if self.rows_first else mask.t().reshape(-1)
+            return flat.reshape([-1 if axis == self.joined else 1 for axis in range(len(self.shape))])
+        assert self.batch is not None
+        assert self.time is not None
+        mask = mask if self.batch < self.time else mask.t()
+        return mask.reshape([n if a in (self.batch, self.time) else 1 for a, n in enumerate(self.shape)])
+
 
 def find(
     shape: tuple[int, ...],

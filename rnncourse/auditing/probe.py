@@ -62,6 +62,7 @@ class Probe:
     ) -> None:
         self.model, self.inputs, self.loss = model, inputs, loss
         self._call = call or (lambda model, *args, **kwargs: model(*args, **kwargs))
+        self.has_call = call is not None
         self.saved = Saved(model)
         self.forwards = self.backwards = 0
         self.amount = 0.5  # noise, relative to the input's standard deviation
@@ -143,6 +144,20 @@ class Probe:
         self.coded |= tape.coded & tape.embedded
         zeros += [(tap.leaf, tap.origin, tap.zero) for tap in tape.taps if tap.zero is not None]
         return Run(returned, list(tensors_in(returned)), tape, calls, zeros, given, own)
+
+    def own_outputs(self) -> list[Tensor]:
+        """Return what the model's forward returns in train mode, of which the user's `call` may drop some."""
+        found: list[Tensor] = []
+
+        def keep(module: nn.Module, args: Any, result: Any) -> None:
+            found.extend(tensors_in(result))
+
+        handle = self.model.register_forward_hook(keep)
+        try:
+            self.run(train=True)
+        finally:
+            handle.remove()
+        return found
 
     def parameters_and_buffers(self) -> list[Tensor]:
         """Return all tensors that the model keeps."""

@@ -118,7 +118,7 @@ def first_subject(
                 fewer = fewer_again
                 break
     subject = Subject(model, probe, base, layouts, settled.confirmed, causal, gaps=list(gaps))
-    subject.takes_fewer_rows = fewer
+    subject.takes_fewer_rows, subject.takes_fewer_steps = fewer, accepted
     if not accepted and probe.inputs.T > 1:
         subject.gaps.append("output axes by taking a step away (the model refuses): their sizes decide")
     return subject, settled
@@ -209,6 +209,7 @@ def run_checks(s: Subject, settled: Settled) -> list[Finding]:
     for number in sorted(s.probe.coded):
         name = s.inputs.leaves[number].name
         s.skip(f"the tokens of {name} that a sum changes before the embedding (they were not disturbed)")
+    s.found += _asked_for(s, settled)
     _report_untested(s)
     return s.found
 
@@ -218,6 +219,21 @@ def _ours(error: Exception) -> bool:
     files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
     last = next(file for file in reversed(files) if not file.startswith(TORCH))
     return last.startswith(HERE) and Path(last).name != "probe.py"
+
+
+def _asked_for(s: Subject, settled: Settled) -> list[Finding]:
+    """Ask about each check for which the user passed an argument, but which was not made."""
+    starts = s.inputs.starts
+    passed = {
+        ("future read", "causal=True"): bool(s.causal) and "why causal" not in s.options,
+        ("starts ignored", "starts="): starts is not None and bool(starts[:, 1:].any()),
+        ("padding read", "lengths="): settled.lengths_told and s.real is not None and not bool(s.real.all()),
+    }
+    return [
+        Finding(kind, QUESTION, f"You passed {argument}, but this was not checked: {s.skipped[kind]}.")
+        for (kind, argument), asked in passed.items()
+        if asked and kind in s.skipped and kind not in s.checked and not s.has(kind)
+    ]
 
 
 def _report_untested(s: Subject) -> None:

@@ -21,8 +21,8 @@ class Subject:
     """The data that the checks read, and the results that they leave for one another.
 
     exact: whether the batch axis is known; if not, findings that depend on it are questions. checked: the
-    kinds that were tested and could have failed. gaps: what could not be checked, and why; skipped: the kinds
-    concerned. cuts: the calls that pass values on but no gradient.
+    kinds that were tested and could have failed. gaps: what could not be checked, and why; skipped: the
+    same by kind. cuts: the calls that pass values on but no gradient.
     """
 
     model: Any
@@ -33,10 +33,11 @@ class Subject:
     causal: bool | None
     options: dict[str, Any] = field(default_factory=dict)
     takes_fewer_rows: bool = False
+    takes_fewer_steps: bool = True
     gaps: list[str] = field(default_factory=list)
     checked: list[str] = field(default_factory=list)
     found: list[Finding] = field(default_factory=list)
-    skipped: set[str] = field(default_factory=set)
+    skipped: dict[str, str] = field(default_factory=dict)
     cuts: list[Call] = field(default_factory=list)
     loss: tuple[Tensor, Tape] | None = None  # the base run's, if it is a finite number
     nudges: dict[Any, Run] = field(default_factory=dict)
@@ -68,7 +69,7 @@ class Subject:
     def skip(self, reason: str, *kinds: str) -> None:
         """Record that something was not checked, and why."""
         self.gaps.append(reason)
-        self.skipped.update(kinds)
+        self.skipped.update(dict.fromkeys(kinds, reason))
 
     # ---- outputs
 
@@ -336,6 +337,9 @@ def layouts_of(probe: Probe, base: Run) -> tuple[list[Layout], list[str], bool, 
             gaps.append("the outputs' axes by removing a row (the model refuses, so sizes decide)")
     if inputs.T > 1:
         step_less = _outputs(probe, inputs.shorter(1), len(base.outputs))
+        if not step_less and any(leaf.time is not None and leaf.T != inputs.T for leaf in inputs.leaves):
+            # another input may have lengths of its own, which stay as they are
+            step_less = _outputs(probe, inputs.shorter(1, all_inputs=False), len(base.outputs))
     accepted = bool(step_less)
     layouts = []
     for k, out in enumerate(base.outputs):

@@ -61,7 +61,7 @@ f and i exchanged | f and i are exchanged: which of them keeps? | f * c + i * g 
 f over the whole sum | f also multiplies what is written. It should only decide what is kept of the old c.
     f * c + i * g => f * (c + i * g)
 1 - f | you keep 1 - f of the old c. Does f = 1 keep or lose it? | f * c => (1 - f) * c
-1 - f for i | i is not used; you write with 1 - f (as a GRU does). | i * g => (1 - f) * g
+1 - f for i | i is not used; you write with 1 - f. Is how much is written decided by f? | i * g => (1 - f) * g
 i left out | i is not used: all of g is written. | i * g => g
 f left out | f is not used: all of the old c is kept. | f * c => c
 g left out | g is not used: i says how much is written, g says what. | i * g => i
@@ -210,7 +210,7 @@ f and o exchanged in c | in your code the output gate decides what is kept of c.
     that?
     f * c => o * c § Ask for a memory
 1 - f | you keep 1 - f of the old c. Does f = 1 keep or lose it? § Ask for a memory | f * c => (1 - f) * c
-1 - f for i | i is not used; you write with 1 - f (as a GRU does). § Ask for a memory
+1 - f for i | i is not used; you write with 1 - f. Is how much is written decided by f? § Ask for a memory
     i * g => (1 - f) * g
 f over the whole sum | f also multiplies what is written. It should only decide what is kept of the old c.
     f * c + i * g => f * (c + i * g) § Ask for a memory

@@ -10,6 +10,9 @@ from rnncourse.auditing.inputs import Leaf
 from rnncourse.auditing.probe import Where
 from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
+from rnncourse.auditing.tape import Call
+
+ZEROS = ("zeros", "new_zeros", "zeros_like")
 
 KINDS = ("input unread", "mask unread")
 
@@ -41,11 +44,23 @@ def _input(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:
                 f"The outputs depend on {leaf.name} in train mode, but not in eval mode.",
             )
             return
+        zeros = _zeros_instead(s, leaf)
         yield Finding(
             "input unread",
             WRONG,
             f"No output depends on {leaf.name}: changing all of its values changes nothing else.",
+            zeros.place if zeros else None,
+            by=f"Zeros of its shape are made by {zeros.name}" if zeros else "",
         )
+
+
+def _zeros_instead(s: Subject, leaf: Leaf) -> Call | None:
+    """Return the call that makes zeros of the shape of a state that is passed, such as may replace it."""
+    if leaf.role != "row" or leaf.value.dim() < 2:
+        return None
+    shape = leaf.value.shape
+    made = (call for call in s.base.tape.calls if call.name in ZEROS and call.results)
+    return next((call for call in made if call.results[0].shape == shape), None)
 
 
 def _flags(s: Subject, number: int, leaf: Leaf) -> Iterator[Finding]:

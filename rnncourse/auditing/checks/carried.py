@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rnncourse.auditing.probe import RecurrentCall
+from rnncourse.auditing.checks.arguments import ZEROS
+from rnncourse.auditing.probe import RecurrentCall, Run
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Call
@@ -21,11 +22,8 @@ PRODUCTS = ("mul", "__mul__", "__rmul__", "linear", "matmul", "__matmul__")
 def run(s: Subject) -> Iterator[Finding]:
     yield from _returned_as_given(s)
     yield from _same_zeros(s)
-    calls: dict[str, list[RecurrentCall]] = {}
-    for call in s.base.recurrent + s.base.own:
-        if one_step(call):
-            calls.setdefault(call.name, []).append(call)
-    for several in calls.values():
+    yield from _not_fed_back(s)
+    for several in _by_name(s.base).values():
         if len(several) < MIN_CALLS:
             continue
         s.made("state not carried")
@@ -39,7 +37,7 @@ def run(s: Subject) -> Iterator[Finding]:
                 "something else as its state. Are the two arguments exchanged? The order is input, state.",
             )
             return
-        if (giver := _of_another(several, s.base.recurrent)) is not None:
+        if (giver := _of_another(several, s.base.recurrent + s.base.own)) is not None:
             yield _finding(
                 several,
                 QUESTION,
@@ -73,6 +71,40 @@ def run(s: Subject) -> Iterator[Finding]:
         return
 
 
+def _by_name(run: Run) -> dict[str, list[RecurrentCall]]:
+    """Return the calls for one step each, by the name of their layer or cell."""
+    calls: dict[str, list[RecurrentCall]] = {}
+    for call in run.recurrent + run.own:
+        if one_step(call):
+            calls.setdefault(call.name, []).append(call)
+    return calls
+
+
+def _not_fed_back(s: Subject) -> Iterator[Finding]:
+    """Find a cell that reads the steps, and then the last of them again instead of what is predicted."""
+    for several in _by_name(s.base).values():
+        if s.T < MIN_CALLS or len(several) < s.T + MIN_CALLS - 1:
+            continue
+        s.made("state not carried")
+        if not _repeats_last(several, s.T):
+            continue
+        yield _finding(
+            several[s.T - 1 :],
+            QUESTION,
+            f"{_called(several)} with a new input at first, and the last {len(several) - s.T + 1} times with "
+            "the same one. Should it get what the model predicts there?",
+        )
+        return
+
+
+def _repeats_last(calls: list[RecurrentCall], T: int) -> bool:
+    """Return whether T calls get different inputs, and all further ones that of call T."""
+    if any(call.given.shape != calls[0].given.shape for call in calls):
+        return False
+    same = [torch.equal(one.given, other.given) for one, other in pairwise(calls)]
+    return all(same[T - 1 :]) and not any(same[: T - 1])
+
+
 def _returned_as_given(s: Subject) -> Iterator[Finding]:
     """Find a layer's state that the model returns as it got it, so the next batch begins as this one did."""
     given = [value for value in s.base.given if isinstance(value, Tensor)]
@@ -96,7 +128,7 @@ def _same_zeros(s: Subject) -> Iterator[Finding]:
     calls = s.base.tape.calls
     held = {_memory(t) for t in (*s.probe.parameters_and_buffers(), *s.base.outputs)}
     for i, made in enumerate(calls):
-        if made.name not in ("zeros", "new_zeros", "zeros_like") or not made.after or s.B == 1:
+        if made.name not in ZEROS or not made.after or s.B == 1:
             continue
         value, memory = made.after[0], _memory(made.results[0])
         if value.dim() < 2 or value.shape[0] != s.B or not value.is_floating_point() or memory in held:
@@ -179,10 +211,17 @@ def _of_another(calls: list[RecurrentCall], every: list[RecurrentCall]) -> str |
     givers = set()
     for before, now in pairwise(calls):
         giver = others.get(_memory(now.state[0]))
-        if giver in (None, now.name) or not _begins_alike(before.ends[1].detach(), now.state_values[1]):
+        if giver is None or _around(giver, now.name) or _around(now.name, giver):
+            return None
+        if not _begins_alike(before.ends[1].detach(), now.state_values[1]):
             return None
         givers.add(giver)
     return givers.pop() if len(givers) == 1 else None
+
+
+def _around(outer: str, inner: str) -> bool:
+    """Return whether a module is another one, or contains it: a wrapper hands on the state of its cell."""
+    return f"{inner}.".startswith(f"{outer}.")
 
 
 def _own(call: RecurrentCall) -> bool:

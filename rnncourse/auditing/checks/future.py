@@ -14,6 +14,7 @@ from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.views import torn_in_time
 
 KINDS = ("future read",)
+MEASURED = 20  # at so many output steps it is measured how far ahead they read
 
 
 def run(s: Subject) -> Iterator[Finding]:
@@ -26,6 +27,8 @@ def run(s: Subject) -> Iterator[Finding]:
         return
     if s.causal:
         s.made("future read")
+        for n, name in _coarser(s, T).items():
+            s.skip(f"reading the future of {name} (it has {n} steps for {T} of {s.inputs.leaves[leaf].name})")
     worst: tuple[float, int, int, int] | None = None
     cuts = sorted({1, T // 2, T - 1})
     for cut in cuts:
@@ -54,7 +57,8 @@ def run(s: Subject) -> Iterator[Finding]:
     nudged = s.nudged(cut, late=True, leaf=number, record=True)
     story = s.story(nudged)
     sizes = {T, s.layouts[k].T or T}
-    at = blame.first_ahead(story, s.base.outputs[k], cut, sorted(sizes)) if story else None
+    grids = {n: -(-cut * n // T) for n in _coarser(s, T)} | dict.fromkeys(sizes, cut)
+    at = blame.first_ahead(story, s.base.outputs[k], grids) if story else None
     call, by = (None, "") if story is None or at is None else where_ahead_ends(story, at, sorted(sizes))
     if story and at is not None and call is story.base[at] and call.name == "embedding":
         chosen = story.producer(call.args[0], at)  # in a loop: one step's tokens
@@ -79,6 +83,12 @@ def run(s: Subject) -> Iterator[Finding]:
         lesson="12",
         by=by,
     )
+
+
+def _coarser(s: Subject, T: int) -> dict[int, str]:
+    """Return inputs that may have one step for several of T ones, as a slow sensor: names by their steps."""
+    others = [leaf for leaf in s.inputs.leaves if leaf.role == "sequence" and 1 < leaf.T < T]
+    return {leaf.T: leaf.name for leaf in others if T % leaf.T == 0}
 
 
 def _with_a_stride(s: Subject, T: int) -> Iterator[Finding]:
@@ -142,7 +152,7 @@ def _through_integers(s: Subject, number: int, outputs: list[int]) -> Iterator[F
             continue
         sizes = sorted({T, s.layouts[k].T or T})
         story = s.story(run)
-        at = blame.first_ahead(story, s.base.outputs[k], cut, sizes) if story else None
+        at = blame.first_ahead(story, s.base.outputs[k], dict.fromkeys(sizes, cut)) if story else None
         call, by = (None, "") if story is None or at is None else where_ahead_ends(story, at, sizes)
         size, own = float(early.max()), float(later.max()) if later.numel() else 0.0
         why = s.options.get("why causal", "you passed causal=True")
@@ -202,16 +212,18 @@ def causal_leaf(s: Subject) -> int:
 
 
 def _how_far(s: Subject, k: int, leaf: int) -> str:
+    """Return how many steps ahead output k reads at most, measured at all its steps or at some of many."""
     out = s.graph.outputs[k]
     if not out.requires_grad:
         return ""
     canonical = s.layouts[k].canonical(out)
-    t = min(canonical.shape[1] // 2, canonical.shape[1] - 1)
-    found = s.input_gradients(canonical[:, t].sum()).get(leaf)
-    if found is None or found.dim() != 2:
+    steps = 0
+    for t in range(0, canonical.shape[1], -(-canonical.shape[1] // MEASURED)):
+        found = s.input_gradients(canonical[:, t].sum()).get(leaf)
+        if found is None or found.dim() != 2:
+            return ""
+        ahead = (found.amax(0)[t + 1 :] > 0).nonzero().flatten()
+        steps = max(steps, int(ahead.max()) + 1 if len(ahead) else 0)
+    if steps == 0:
         return ""
-    reach = (found.amax(0)[t + 1 :] > 0).nonzero().flatten()
-    if not len(reach):
-        return ""
-    steps = int(reach.max()) + 1
     return f"up to {steps} steps " if steps > 1 else "1 step "

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from rnncourse.auditing import criterion
+from rnncourse.auditing.horizon import wrong_axis
 from rnncourse.auditing.inputs import Leaf
 from rnncourse.auditing.probe import Run
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
@@ -24,6 +25,7 @@ def run(s: Subject) -> Iterator[Finding]:
     target = criterion.target_of(s)
     yield from _unread(s, target)
     yield from _pairs(s, target)
+    yield from wrong_axis(s)
 
 
 def _unread(s: Subject, target: Any) -> Iterator[Finding]:
@@ -58,12 +60,7 @@ def _unread(s: Subject, target: Any) -> Iterator[Finding]:
         return
     loss = float(s.probe.loss_of(s.base.returned, other)[0].detach())
     s.made("unread by the loss")
-    first, second = criterion.gradients(s, target), criterion.gradients(s, other)
-    alike = all(
-        (a is None and b is None) or (a is not None and b is not None and torch.equal(a, b))
-        for a, b in zip(first or [], second or [], strict=False)
-    )
-    if loss == now and alike:
+    if loss == now and _same_gradients(s, target, other):
         yield _ignores(s, "the target")
     else:
         yield from _part_unread(s, goal, now)
@@ -84,7 +81,8 @@ def _part_unread(s: Subject, goal: Leaf, now: float) -> Iterator[Finding]:
             part.copy_(part.roll(1, batch - (axis < batch)))
             if other.equal(target) or not criterion.loss_takes(s, other):
                 continue
-            if float(s.probe.loss_of(s.base.returned, other)[0].detach()) == now:
+            loss = float(s.probe.loss_of(s.base.returned, other)[0].detach())
+            if loss == now and _same_gradients(s, target, other):
                 yield Finding(
                     "unread by the loss",
                     QUESTION,
@@ -94,6 +92,15 @@ def _part_unread(s: Subject, goal: Leaf, now: float) -> Iterator[Finding]:
                     numbers={"unlawful": 0.0},
                 )
                 return
+
+
+def _same_gradients(s: Subject, target: Any, other: Any) -> bool:
+    """Return whether the outputs get the same gradients with both targets; rounding may hide a change."""
+    first, second = criterion.gradients(s, target), criterion.gradients(s, other)
+    return all(
+        (a is None and b is None) or (a is not None and b is not None and torch.equal(a, b))
+        for a, b in zip(first or [], second or [], strict=False)
+    )
 
 
 def _learns_from(s: Subject, run: Run, target: Any) -> bool:

@@ -43,8 +43,9 @@ def run(s: Subject) -> Iterator[Finding]:
         needs = _needs_padding(s) if alone is None and not by_chance else None
         if needs is None and _makes_a_mask(s, other):
             return
-        call = _first(s, other, real) if needs and other is not None else None
-        text = f"Outputs at real steps read padded inputs ({by_value[0]:.2g}"
+        assert other is not None
+        call = _first(s, other, real)
+        text = f"Outputs at real steps read padded inputs{_of_one(s, real)} ({by_value[0]:.2g}"
         yield Finding(
             "padding read",
             WRONG if needs else QUESTION,
@@ -99,6 +100,20 @@ def run(s: Subject) -> Iterator[Finding]:
         lesson="13",
         by=f"{by} {call.name}" if call else "",
     )
+
+
+def _of_one(s: Subject, real: Tensor) -> str:
+    """Return the name of the only input whose padding outputs read, if there are several."""
+    padded = s.padded()
+    numbers = [n for n, x in enumerate(s.inputs.leaves) if x.disturbed and padded(x) is not None]
+    if len(numbers) < 2:
+        return ""
+    read = []
+    for number in numbers:
+        worst = _worst(s, s.disturb(s.steps(~real, number)), real, s.base)
+        if worst is not None and worst[0] > worst[3]:
+            read.append(s.inputs.leaves[number].name)
+    return f" of {read[0]}" if len(read) == 1 else ""
 
 
 def _unread_lengths(s: Subject) -> str:
@@ -276,7 +291,7 @@ def _first(s: Subject, run: Run, real: Tensor) -> Call | None:
     sizes = (real.shape[0], real.shape[1])
 
     def bad(masks: list[Tensor]) -> bool:
-        return bool(masks[0].any()) and not _only_padded(masks[0], real, sizes)
+        return bool(masks[0].any()) and not only_padded(masks[0], real, sizes)
 
     k = next((k for k in s.pooled + s.timed if bool(s.effect(run, k).max() > 0)), None)
     if k is None:
@@ -291,7 +306,7 @@ def _first(s: Subject, run: Run, real: Tensor) -> Call | None:
     return call
 
 
-def _only_padded(mask: Tensor, real: Tensor, sizes: tuple[int, int]) -> bool:
+def only_padded(mask: Tensor, real: Tensor, sizes: tuple[int, int]) -> bool:
     """Return whether only entries at padded steps changed, for axes (B, T) or one axis of B * T."""
     B, T = sizes
     for a in range(mask.dim()):

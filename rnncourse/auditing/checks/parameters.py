@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from rnncourse.auditing import criterion
 from rnncourse.auditing.blame import Story
+from rnncourse.auditing.checks.carried import PRODUCTS
 from rnncourse.auditing.checks.cut import in_training, leaves_of
 from rnncourse.auditing.report import FACT, QUESTION, WRONG, Finding
 from rnncourse.auditing.source import place_of
@@ -259,6 +260,10 @@ def _missing(s: Subject, run: Any, missing: list[str], learning: Mapping[str, Te
         if not recurrent.get(call.name, True)
     }
     used = {id(arg) for arg in recorded} | (inside - frozen)
+    dropped = _dropped_by_call(s, missing)
+    if dropped:
+        yield _left_out_by_call(dropped)
+        missing = [name for name in missing if name not in dropped]
     for level, names, why in (
         (
             WRONG,
@@ -306,6 +311,40 @@ def _missing(s: Subject, run: Any, missing: list[str], learning: Mapping[str, Te
                 lesson="15",
                 by=by,
             )
+
+
+def _dropped_by_call(s: Subject, missing: list[str]) -> list[str]:
+    """Return those of the missing parameters that an output of forward depends on, but not call's result.
+
+    It does not explain a parameter whose values reach call's result without their gradient.
+    """
+    if not s.probe.has_call:
+        return []
+    try:
+        outputs = s.probe.own_outputs()
+    except Exception:  # the model refuses train mode
+        return []
+    parameters = dict(s.model.named_parameters())
+    reached = set[int]().union(*(leaves_of(out) for out in outputs))
+    return [
+        name
+        for name in missing
+        if id(parameters[name]) in reached and _cut_off(s, [parameters[name]]) is None
+    ]
+
+
+def _left_out_by_call(names: list[str]) -> Finding:
+    them = "parameter gets" if len(names) == 1 else "parameters get"
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return Finding(
+        "parameter without gradient",
+        QUESTION,
+        f"{len(names)} {them} no gradient from what your call= returns: {shown}. The model returns an output "
+        "that depends on them, and your call= leaves it out. Is this intended?",
+        module=names[0].rpartition(".")[0],
+        numbers={"count": float(len(names))},
+        lesson="15",
+    )
 
 
 def _unread_result(s: Subject, parameters: set[int]) -> Call | None:
@@ -392,14 +431,35 @@ def _zero(s: Subject, zero: list[str], found: dict[str, Tensor | None]) -> Itera
         if kind == "zero start"
         else "even after a step of all other parameters"
     )
+    call, other = _user_of(s, zero[0]) if kind != "zero start" else (None, "")
     yield Finding(
         kind,
         WRONG,
-        f"The gradient of {names} is exactly 0 ({why}).",
+        f"The gradient of {names} is exactly 0 ({why}).{other}",
+        call.place if call else None,
         module=zero[0].rpartition(".")[0],
         numbers={"count": float(len(zero))},
         lesson="15",
+        by=f"Used by {call.name}" if call else "",
     )
+
+
+def _user_of(s: Subject, name: str) -> tuple[Call | None, str]:
+    """Return the first call that uses a parameter, and a sentence if all multiply it by zeros."""
+    parameter = dict(s.model.named_parameters())[name]
+    calls = [call for call in s.base.tape.calls if any(arg is parameter for arg in call.args)]
+    if not calls:
+        return None, ""
+    others = [
+        value
+        for call in calls
+        for arg, value in zip(call.args, call.before, strict=True)
+        if arg is not parameter and value.is_floating_point() and not isinstance(arg, nn.Parameter)
+    ]
+    if not others or any(bool(value.any()) for value in others):
+        return calls[0], ""
+    times = all(call.name in PRODUCTS for call in calls)
+    return calls[0], f" In each of {len(calls)} calls {name} is multiplied by zeros." if times else ""
 
 
 def _may_be_zero(s: Subject, name: str) -> bool:

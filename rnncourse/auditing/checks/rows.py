@@ -161,6 +161,8 @@ def _mixed(s: Subject) -> Finding | None:
     )
     if reordered:
         text = f"Row {a} of the output belongs to row {b} of the input: the rows are in a different order."
+        back = None if story is None else _put_back(s, story, k)
+        text += f" Those of another output are put back by {back.name} ({back.place})." if back else ""
     finding = Finding(
         "rows reordered" if reordered else "batch mixed",
         level,
@@ -281,6 +283,19 @@ def _moved(s: Subject, story: blame.Story, output: Tensor) -> Call | None:
         if before is not None and after is not None and before != after:
             found = call
     return found or _tokens_moved(s, story, relevant)
+
+
+def _put_back(s: Subject, story: blame.Story, k: int) -> Call | None:
+    """Return the call that puts the rows of another output than k back into the input's order."""
+    others = [s.base.outputs[n] for n in s.numeric if n != k]
+    own = story.relevant([s.base.outputs[k]])
+    for i in sorted(story.relevant(others) - own):
+        orders = [blame.row_order(story.before(i, n)) for n in range(len(story.base[i].args))]
+        moved = any(order is not None and order != sorted(order) for order in orders)
+        after = [blame.row_order(story.after(i, n)) for n in range(len(story.base[i].results))]
+        if moved and any(order is not None and order == sorted(order) for order in after):
+            return story.base[i]
+    return None
 
 
 def _tokens_moved(s: Subject, story: blame.Story, relevant: set[int]) -> Call | None:

@@ -6,6 +6,7 @@ import torch
 
 from rnncourse.auditing.checks.carried import one_step
 from rnncourse.auditing.evidence import looks_padded
+from rnncourse.auditing.packed import packed_short
 from rnncourse.auditing.report import QUESTION, WRONG, Finding
 from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Call
@@ -87,10 +88,13 @@ def _dropped(s: Subject) -> Iterator[Finding]:
         effects = {k: float(s.effect(nudged, k).max()) for k in outputs}
     if not effects:
         return
-    s.made("state dropped")
-    if max(effects.values()) > 0 or (s.timed and _reads_some_earlier(s, outputs)):
+    if max(effects.values()) > 0:
+        s.made("state dropped")
         return
-    if not s.timed and not _reads_last(s, outputs):
+    if not _reads_inputs(s, outputs):
+        return
+    s.made("state dropped")
+    if s.timed and _reads_some_earlier(s, outputs):
         return
     runs = _over_steps(s)
     if not runs and len(s.base.recurrent) == 1 and not isinstance(s.base.recurrent[0].module, Cell):
@@ -105,9 +109,10 @@ def _dropped(s: Subject) -> Iterator[Finding]:
         )
         return
     call = s.base.recurrent[runs[0]]
-    drops = f"{type(call.module).__name__} {call.name!r} is called {len(s.base.recurrent)} times"
-    why = f"{drops}: is its state passed on from call to call?" if len(s.base.recurrent) > 1 else ""
-    if len(s.base.recurrent) == 1 and one_step(call):
+    times = sum(other.name == call.name for other in s.base.recurrent)
+    drops = f"{type(call.module).__name__} {call.name!r} is called {times} times"
+    why = f"{drops}: is its state passed on from call to call?" if times > 1 else ""
+    if times == 1 and one_step(call):
         why = f"{type(call.module).__name__} {call.name!r} gets only one step of {s.T}."
     yield Finding(
         "state dropped", WRONG, f"{text} {why}".strip(), call.place, call.name, lesson="09", by="Called",
@@ -127,8 +132,8 @@ def _reads_some_earlier(s: Subject, outputs: list[int]) -> bool:
     return False
 
 
-def _reads_last(s: Subject, outputs: list[int]) -> bool:
-    """Return whether outputs without a time axis read the inputs at all; if not, another check reports it."""
+def _reads_inputs(s: Subject, outputs: list[int]) -> bool:
+    """Return whether outputs read the inputs at all; if not, as with a head of zeros, another check tells."""
     nudged = s.disturb(s.steps(torch.ones(s.T, dtype=torch.bool)))
     return any(float(s.effect(nudged, k).max()) > 0 for k in outputs)
 
@@ -158,7 +163,7 @@ def _unread(s: Subject) -> Iterator[Finding]:
         return
     at_last = torch.arange(s.T) == last[:, None]
     before = torch.arange(s.T) == (last - 1)[:, None]
-    yield from _packed_short(s)
+    yield from packed_short(s)
     yield from _without_gradient(s)
     outputs = s.pooled if not s.timed else s.in_step
     if not outputs or (s.timed and s.real is None):
@@ -178,6 +183,12 @@ def _unread(s: Subject) -> Iterator[Finding]:
         unread &= ~padded
         if not bool(unread[~padded].all()) or _end_alike(s):
             level, doubt = QUESTION, " If it is padding, pass lengths=."
+    if not s.takes_fewer_steps and any(n in (s.T - 1, s.T + 1) for k in outputs for n in s.layouts[k].shape):
+        shape = s.layouts[outputs[0]].shape
+        level = QUESTION
+        doubt = (
+            f" Is an axis of the outputs {shape} time? The model refuses fewer steps, so audit can't tell."
+        )
     if (
         not bool(unread.any())
         or (s.timed and _shifted(s, outputs[0], last))
@@ -198,34 +209,6 @@ def _unread(s: Subject) -> Iterator[Finding]:
     )
 
 
-def _packed_short(s: Subject) -> Iterator[Finding]:
-    """Find steps of the main input's length that are packed with lengths that drop real ones."""
-    alike = [leaf for leaf in s.inputs.leaves if leaf.role == "sequence" and leaf.T == s.T]
-    if s.inputs.lengths is None or len(alike) > 1:  # another input may have lengths of its own
-        return
-    real = s.inputs.lengths.sort(descending=True).values
-    for call in s.base.tape.calls:
-        if call.name != "_pack_padded_sequence" or len(call.before) < 2:
-            continue
-        steps, lengths = call.before[0].shape[:2], call.before[1].sort(descending=True).values
-        if sorted(steps) != sorted((s.B, s.T)) or len(lengths) != s.B:
-            continue
-        s.made("last step unread")
-        if bool((lengths > real).any()) or torch.equal(lengths, real):
-            continue
-        yield Finding(
-            "last step unread",
-            QUESTION,
-            f"{s.T} steps are packed with the lengths {lengths.tolist()}, but the rows have {real.tolist()} "
-            "(sorted): the layer never reads their last steps. Are these the lengths of another input?",
-            call.place,
-            call.module,
-            lesson="13",
-            by="Packed",
-        )
-        return
-
-
 def _without_gradient(s: Subject) -> Iterator[Finding]:
     """Find last steps that the outputs read only through what is detached, such as a mean."""
     tokens = not s.inputs.main.floating  # they may select an output, and need no gradient for that
@@ -238,7 +221,7 @@ def _without_gradient(s: Subject) -> Iterator[Finding]:
     count = s.T - 1 - int(learns.nonzero().max()) if bool(learns.any()) else 0
     if not 0 < count < s.T // 2 or not bool(learns[: s.T - count].all()):
         return
-    nudged = s.disturb(s.steps(torch.arange(s.T) >= s.T - count))
+    nudged = s.disturb(s.steps(torch.arange(s.T) >= s.T - count, s.main_number))
     value = max(float(s.effect(nudged, k).max()) for k in s.numeric)
     if value == 0.0:
         return

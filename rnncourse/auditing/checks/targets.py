@@ -13,6 +13,7 @@ from rnncourse.auditing.subject import Subject
 from rnncourse.auditing.tape import Call
 
 KINDS = ("target in input", "target skips steps")
+ENTRIES = 12  # so many of the last steps of a target are paired with entries of outputs without steps
 FARTHEST = 4  # steps by which a target of tokens may be ahead of an input
 
 
@@ -141,6 +142,9 @@ def run(s: Subject) -> Iterator[Finding]:
         shifting = ahead or (s.timed and target.value.shape[target.time or 0] != s.layouts[s.timed[0]].T)
         call = _aligned(s) if shifting else None
         by = f"Aligned by {call.name}" if call else ""
+        if call is None and not s.timed and s.loss is not None:
+            call = _first_reader(s, number, leaf, step)
+            by = f"First read by {call.name}" if call else ""
         if call is None and s.loss is not None:
             call = criterion.comparing_call(s.loss[1])
             by = f"Compared by {call.name}" if call else ""
@@ -223,6 +227,16 @@ def _skipping(s: Subject, found: list[tuple[int, Leaf, int]], ahead: int) -> Ite
     )
 
 
+def _first_reader(s: Subject, number: int, leaf: Leaf, step: int) -> Call | None:
+    """Return the first call whose result depends on a step of a leaf, among those that reach an output."""
+    story = s.story(s.disturb(s.steps(torch.arange(leaf.T) == step, number), record=True))
+    if story is None:
+        return None
+    outputs = [s.base.outputs[k] for k in s.pooled]
+    walks = (story.walk(output, lambda masks: bool(masks[0].any())) for output in outputs)
+    return next((story.base[at[0]] for at in walks if at is not None), None)
+
+
 def _aligned(s: Subject) -> Call | None:
     """Return the call in the loss that cuts steps off the target or the outputs to align them."""
     if s.loss is None:
@@ -241,7 +255,11 @@ def _reads(s: Subject, number: int, leaf: Leaf, steps: int) -> tuple[float, int]
     if not lengths:
         assert s.inputs.target is not None
         goal = s.inputs.target
-        at = (goal.T if goal.time is not None else goal.value.shape[1 - (goal.batch or 0)]) // 2 + steps
+        T = goal.T if goal.time is not None else goal.value.shape[1 - (goal.batch or 0)]
+        paired = list(_entries(s, leaf, T, steps)) if s.loss is not None else []
+        if paired:
+            return _reads_in_entries(s, number, leaf, paired)
+        at = T // 2 + steps
         if not 0 <= at < leaf.T:
             return None
         nudged = s.disturb(s.steps(torch.arange(leaf.T) == at, number))
@@ -268,6 +286,28 @@ def _reads(s: Subject, number: int, leaf: Leaf, steps: int) -> tuple[float, int]
                 continue
         worst = size, t
     return worst
+
+
+def _entries(s: Subject, leaf: Leaf, T: int, shift: int) -> Iterator[tuple[int, dict[int, Tensor]]]:
+    """Yield steps of a leaf that are the target's, each with the output entries that the loss compares."""
+    for step in range(T - 1, max(-1, T - 1 - ENTRIES), -1):
+        if 0 <= step + shift < leaf.T and (entries := criterion.compared_entries(s, step)):
+            yield step + shift, entries
+
+
+def _reads_in_entries(
+    s: Subject, number: int, leaf: Leaf, paired: list[tuple[int, dict[int, Tensor]]]
+) -> tuple[float, int] | None:
+    """Return how much outputs without steps read their own targets in the input, and the last such step.
+
+    Each of them must be read: a model may read a step for all outputs but the one that is compared with it.
+    """
+    sizes = []
+    for at, entries in paired:
+        run = s.disturb(s.steps(torch.arange(leaf.T) == at, number))
+        gaps = [(s.values(run, k) - s.values(s.base, k))[:, :, moved] for k, moved in entries.items()]
+        sizes.append((max(float(gap.abs().max()) for gap in gaps), at))
+    return None if min(sizes)[0] == 0.0 else sizes[0]
 
 
 def _effect(s: Subject, mask: Tensor, number: int, k: int, t: int, rows: Tensor | None = None) -> float:

@@ -37,8 +37,7 @@ def _matrix(tensor: Tensor) -> Tensor:
 def _pair(name: str, wanted: Tensor, yours: Tensor) -> str:
     a, b = _matrix(wanted), _matrix(yours)
     largest = max(float(a.abs().nan_to_num().max()), float(b.abs().nan_to_num().max()), 1e-12)
-    differs = (a - b).abs() > 1e-5 * largest if a.shape == b.shape else None
-    count = int(differs.sum()) if differs is not None else b.numel()
+    differs = (a - b).abs() > 1e-5 * largest if wanted.shape == yours.shape else None
     maps = "".join(
         "<div style='display:inline-block;vertical-align:top;margin:4px 20px 4px 0'>"
         f"{html.escape(heading)}<br>{_map(matrix, largest, outlined)}</div>"
@@ -47,8 +46,11 @@ def _pair(name: str, wanted: Tensor, yours: Tensor) -> str:
             (say("{part}, yours {shape}", part=name, shape=tuple(yours.shape)), b, differs),
         )
     )
-    words = "{count} of {total} numbers differ (outlined). Orange is positive, blue is negative."
-    note = say(words, count=count, total=b.numel())
+    if differs is None:
+        note = say("The shapes differ. Orange is positive, blue is negative.")
+    else:
+        words = "{count} of {total} numbers differ (outlined). Orange is positive, blue is negative."
+        note = say(words, count=int(differs.sum()), total=b.numel())
     return f"<div>{maps}<div>{note}</div></div>"
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import itertools
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -34,14 +36,30 @@ def unreadable(c: Comparison) -> Finding | None:
     n = c.unreadable
     if n is None:
         return None
-    row = c.read[n]
+    row, returned = c.read[n], c.answers[n].returned
     if row is not None:
         text = _unread(c.parts[row.unread[0]], row.raw[row.unread[0]])
+    elif isinstance(returned, dict) and returned:
+        text = say("its keys are {keys}; expected {names}.", keys=_keys(returned), names=listed(c.names))
     else:
-        text = say(
-            "it is {kind}; expected {names}.", kind=kind_of(c.answers[n].returned), names=listed(c.names)
-        )
+        text = say("it is {kind}; expected {names}.", kind=kind_of(returned), names=listed(c.names))
     return Finding("type", text, counted=False)
+
+
+def _keys(keys: Iterable[Plain]) -> str:
+    """Write the first keys of a learner's dict."""
+    return listed([quotable(str(key)) for key in itertools.islice(keys, 8)])
+
+
+def _strange_keys(c: Comparison, n: int) -> str:
+    """Write a sentence for the keys of an answer that no part has."""
+    returned = c.answers[n].returned
+    strange = [key for key in returned if key not in c.names] if isinstance(returned, dict) else []
+    if not strange:
+        return ""
+    words = "{keys} is not among the keys that are asked for: {names}."
+    more = "{keys} are not among the keys that are asked for: {names}."
+    return say_count(words, more, len(strange), keys=_keys(strange), names=listed(c.names))
 
 
 def _unread(part: AnyPart, raw: Plain) -> str:
@@ -87,6 +105,7 @@ def each_wrong(c: Comparison) -> Finding | None:
         lines = [
             say_count("{count} of {total} is right.", "{count} of {total} are right.", right, total=total),
             *(f"  {line}" for line in lines),
+            *(f"  {line}" for line in [_strange_keys(c, 0)] if line),
         ]
     return Finding("mistake" if named else "wrong", "\n".join(lines), named[0] if named else None)
 

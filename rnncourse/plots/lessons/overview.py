@@ -36,11 +36,11 @@ LESSONS: dict[int, tuple[str, float, tuple[int, ...]]] = {
 
 # The parts of the course: name: (its lessons, the tint of their boxes).
 PARTS = {
-    "the RNN and its gradients": (range(1, 6), "#D6E6F5"),
-    "LSTM and GRU": (range(6, 9), "#FBE3C8"),
-    "torch's layers": (range(9, 17), "#D5EDE0"),
-    "real sequences": (range(17, 22), "#F3DDEB"),
-    "and beyond": (range(22, 24), "#EEEEEE"),
+    "01–05 the RNN, its gradients": (range(1, 6), "#D6E6F5"),
+    "06–08 LSTM and GRU": (range(6, 9), "#FBE3C8"),
+    "09–16 torch's layers": (range(9, 17), "#D5EDE0"),
+    "17–21 real sequences": (range(17, 22), "#F3DDEB"),
+    "22–23 errors, and what is new": (range(22, 24), "#EEEEEE"),
 }
 
 
