@@ -248,6 +248,36 @@ def unrolling(x: Iterable[float]) -> ipywidgets.VBox:
     return ipywidgets.VBox([ipywidgets.HBox([play, step]), weight, squash, *drawing])
 
 
+def two_steps(
+    x: tuple[float, float], y: tuple[float, float], h_0: float, w: float = 1.0, u: float = 2.0
+) -> ipywidgets.VBox:
+    """Show two steps of an RNN of one unit as a graph with its gradients, for a weight u that you choose.
+
+    Args:
+        x: the two inputs.
+        y: the two targets.
+        h_0: the initial state.
+        w: the weight of the inputs.
+        u: the first value of the weight of the old state.
+
+    Returns:
+        The slider of u and the figure of `plots.two_steps`.
+
+    Example:
+        >>> box = rnncourse.widgets.two_steps((1.0, -0.5), (0.0, 1.0), h_0=-0.25)
+        >>> box.children[0].description
+        'u'
+    """
+    weight = ipywidgets.FloatSlider(value=u, min=0.0, max=8.0, step=0.1, description="u")
+    drawing = _Drawing()
+
+    def redraw(_: object = None) -> None:
+        drawing.show(lessons.two_steps(x, y, h_0, w, weight.value, gradients=True))
+
+    _draw_on_change(redraw, (weight,))
+    return ipywidgets.VBox([weight, *drawing])
+
+
 def time_slider(d: Direction, b: int = 0, unit: int = 0) -> ipywidgets.VBox:
     """Show one unit of a trace step by step: its gates and states over time, and its cell with their values.
 
@@ -326,13 +356,13 @@ _SIZES = {"input_size": (10, 64), "hidden_size": (20, 64), "num_layers": (2, 4),
 _FLAGS = {"bias": True, "batch_first": False, "bidirectional": False}
 
 
-def shape_explorer() -> ipywidgets.VBox:
+def shape_explorer() -> ipywidgets.HBox:
     """Show every shape of a recurrent module, its call and its parameters, for arguments that you choose.
 
     Returns:
         Controls for the class, its arguments, and the input (batched, unbatched or packed, T steps, B rows),
-        and the table of `rnncourse.explain`. The rows that the last change affected are marked, and named
-        above it.
+        and beside them the table of `rnncourse.explain`. The rows that the last change affected are marked,
+        and named above it.
 
     Example:
         >>> controls, table = rnncourse.widgets.shape_explorer().children
@@ -372,17 +402,20 @@ def shape_explorer() -> ipywidgets.VBox:
         rows = {row.name: row for part in explained.table.values() for row in part}
         changed = [name for name, row in rows.items() if row != before.get(name)] if before else []
         gone = [name for name in before if name not in rows]
-        table.value = _changes(changed, gone) + _marked(explained._repr_html_(), changed)
+        shown = _changes(changed, gone) + _marked(explained._repr_html_(), changed)
+        table.value = f"<div style='line-height:1.3'>{shown}</div>"
         before.clear()
         before.update(rows)
 
     _draw_on_change(update, (kind, form, *arguments.values(), *lengths.values()))
-    columns = ([kind, *sizes.values()], [*flags.values()], [form, *lengths.values()])
-    controls = ipywidgets.HBox(
-        [ipywidgets.VBox(column) for column in columns],
-        layout={"flex_flow": "row wrap"},  # a column that does not fit goes below, not over the edge
-    )
-    return ipywidgets.VBox([controls, table])
+    groups = ([kind, *sizes.values()], [*flags.values()], [form, *lengths.values()])
+    for control in itertools.chain(*groups):
+        control.layout.width = "210px"
+    # Side by side on one screen, so that what a change marks is in view; a longer table is scrolled. On a
+    # narrow page the table goes below.
+    controls = ipywidgets.VBox([ipywidgets.VBox(group) for group in groups])
+    table.layout = {"flex": "1 1 500px", "min_width": "0", "max_height": "600px", "overflow": "auto"}
+    return ipywidgets.HBox([controls, table], layout={"flex_flow": "row wrap"})
 
 
 def _input(module: Any, form: str, T: int, B: int) -> Tensor | PackedSequence:

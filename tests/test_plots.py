@@ -66,8 +66,9 @@ def test_two_steps_says_the_numbers_and_the_gradients_of_autograd():
         name: torch.tensor(value, requires_grad=True)
         for name, value in [("h_0", h_0), *zip(("x_1", "x_2"), x, strict=True)]
     }
+    us = [torch.tensor(u, requires_grad=True) for _ in range(2)]  # one for each step
     for t in (1, 2):
-        values[f"a_{t}"] = w * values[f"x_{t}"] + u * values[f"h_{t - 1}"]
+        values[f"a_{t}"] = w * values[f"x_{t}"] + us[t - 1] * values[f"h_{t - 1}"]
         values[f"h_{t}"] = values[f"a_{t}"].tanh()
         values[f"L_{t}"] = (values[f"h_{t}"] - y[t - 1]) ** 2 / 2
     for value in values.values():
@@ -80,7 +81,16 @@ def test_two_steps_says_the_numbers_and_the_gradients_of_autograd():
     assert said.keys() == values.keys()
     for name, value in values.items():
         assert said[name] == pytest.approx((value.item(), value.grad.item()), abs=0.0051)
+    both = [values[name].item() for name in ("L_1", "L_2")], [u_t.grad.item() for u_t in us]
+    loss, du, *shares = map(float, re.findall(r"-?\d\.\d{3}", alt))  # only these have three digits
+    assert [loss, du] == pytest.approx([sum(parts) for parts in both], abs=0.00051)
+    assert shares == pytest.approx(both[1], abs=0.00051)
     assert "gradient" not in plots.two_steps(x, y, h_0, w, u).figure.alt
+
+
+def test_two_steps_writes_zero_without_a_sign():
+    alt = plots.two_steps((1.0, -0.5), (1.0, 1.0), -0.25, 1.0, u=0.0, gradients=True).figure.alt
+    assert "h_0 -0.25, gradient 0.00;" in alt  # u da_1 is -0.0: da_1 is negative
 
 
 def test_step_roads_says_the_derivatives_of_autograd():
@@ -158,8 +168,8 @@ def test_no_line_that_says_something_is_too_pale(draw):
 def test_arrangements_draws_an_arrow_for_each_input_and_each_answer_that_it_names():
     ax = plots.arrangements()
     texts = [text.get_text() for text in ax.texts]
-    assert sum(text.startswith("x_") for text in texts) == 3 + 1 + 3
-    assert sum(text.startswith("y_") for text in texts) == 1 + 3 + 3
+    assert sum(text.startswith("$x_") for text in texts) == 3 + 1 + 3
+    assert sum(text.startswith("$y_") for text in texts) == 1 + 3 + 3
     assert "one to many (a picture → its caption): inputs at steps (1,), answers at steps (1, 2, 3)" in (
         ax.figure.alt
     )
@@ -231,18 +241,18 @@ def test_lstm_cell_writes_and_fills_the_numbers_of_torchs_cell(numbers):
 
 @pytest.mark.parametrize("t", [0, 2, None])
 def test_unrolling_writes_the_states_of_the_steps_done_and_of_no_other(t):
-    x, h = [0.5, -2.0, 3.0, 1.25], [0.0, 0.125, 0.25, 0.375, 0.625]
+    x, h = [0.5, -2.0, 3.0, 1.25], [0.0, 0.125, 0.25, 0.375, -7.0625]
     ax = plots.unrolling(x, h, t, cell="f(h, x)")
     done = 4 if t is None else t
     texts = [text.get_text() for text in ax.texts]
     assert [text for text in texts if "$h_" in text] == [
-        f"$h_{s}$\n{h[s]:.4g}" if s <= done else f"$h_{s}$\n" for s in range(5)
+        f"$h_{s}$\n{h[s]:.3g}" if s <= done else f"$h_{s}$\n" for s in range(5)
     ]
-    assert [text for text in texts if "$x_" in text] == [f"$x_{s}$ = {x[s - 1]:.4g}" for s in range(1, 5)]
+    assert [text for text in texts if "$x_" in text] == [f"$x_{s}$ = {x[s - 1]:.3g}" for s in range(1, 5)]
     assert texts.count("f(h, x)") == 5  # rolled up, and once for each step
-    assert f"h = {h[done]:.4g}" in texts
-    assert (f"x = {x[done - 1]:.4g}" in texts) == (done > 0)
-    assert ax.figure.alt.split(": ")[1] == ", ".join(f"h_{s} = {h[s]:.4g}" for s in range(done + 1))
+    assert f"h = {h[done]:.3g}" in texts
+    assert (f"x = {x[done - 1]:.3g}" in texts) == (done > 0)
+    assert ax.figure.alt.split(": ")[1] == ", ".join(f"h_{s} = {h[s]:.3g}" for s in range(done + 1))
 
 
 def test_unrolling_refuses_a_state_too_few_and_a_step_too_many():

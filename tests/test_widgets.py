@@ -7,6 +7,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 
+import ipywidgets
 import pytest
 import torch
 
@@ -117,7 +118,26 @@ def test_unrolling_draws_the_states_of_torchs_rnn_at_the_step_picked(monkeypatch
     torch.testing.assert_close(torch.tensor(drawn[3][1][1:]), theirs.detach()[:, 0])
     assert drawn[3][3] == "tanh(\n-0.8 h + x)"
     assert "after 2 of 3 steps" in about.value
-    assert f"h_2 = {drawn[3][1][2]:.4g}" in about.value
+    assert f"h_2 = {drawn[3][1][2]:.3g}" in about.value
+    assert matplotlib.pyplot.get_fignums() == []
+
+
+def test_two_steps_says_the_loss_and_the_gradient_of_the_u_that_is_chosen():
+    weight, picture, about = widgets.two_steps((1.0, -0.5), (0.0, 1.0), h_0=-0.25, w=0.5).children
+    pictures = set()
+    for value in (2.0, 0.0, 8.0):
+        weight.value = value
+        pictures.add(bytes(picture.value))
+        u, h, loss = torch.tensor(value, requires_grad=True), torch.tensor(-0.25), 0
+        for x_t, y_t in ((1.0, 0.0), (-0.5, 1.0)):
+            h = torch.tanh(0.5 * x_t + u * h)
+            loss = loss + (h - y_t) ** 2 / 2
+        loss.backward()
+        said = re.search(r"; L (\S+); du (\S+),", about.value)
+        assert [float(number) for number in said.groups()] == pytest.approx(
+            [loss.item(), u.grad.item()], abs=0.00051
+        )
+    assert len(pictures) == 3
     assert matplotlib.pyplot.get_fignums() == []
 
 
@@ -275,6 +295,16 @@ def test_shape_explorer_marks_what_the_last_change_changed_and_that_alone():
     assert "<b>Gone:</b> c_0, c_n" in table.value
     controls["T"].value = 8
     assert "Gone" not in table.value  # the change before this one is no news
+
+
+def test_shape_explorer_and_its_table_fit_a_laptop_side_by_side():
+    """As for time_slider: 650 pixels. What a change marks must be in view beside the control."""
+    box = widgets.shape_explorer()
+    form, table = box.children
+    assert isinstance(box, ipywidgets.HBox)
+    assert 32 * sum(len(group.children) for group in form.children) < 650  # 32 pixels a control
+    assert int(table.layout.max_height.removesuffix("px")) < 650
+    assert table.layout.overflow == "auto"
 
 
 def test_shape_explorer_says_which_argument_does_not_go():

@@ -34,6 +34,7 @@ MOVED = {
     "step_debugger": ["t"],
     "time_slider": ["t"],
     "truncation": ["K, steps"],
+    "two_steps": ["u"],
     "unrolling": ["steps done"],
 }
 MOST = 24  # frames for one slider: a finer one is moved in larger steps

@@ -389,15 +389,15 @@ def _parameters():
 slips = Mistakes("The same weights at each step", _parameters).edits("""
 weights of its own for each step | This counts separate weights for each step. How many cells are there?
     H * I + H * H + H => T * (H * I + H * H + H)
-W_hh left out | W_hh is missing. § Unrolled with letters | H * I + H * H + H => H * I + H
+W_hh left out | W_hh is missing. § The lamp, answered by a net | H * I + H * H + H => H * I + H
 b left out | b is missing. | H * I + H * H + H => H * I + H * H
-only the matrix W_ih | This is only W_ih. § Unrolled with letters | H * I + H * H + H => H * I
-only the matrix W_hh | This is only W_hh. § Unrolled with letters | H * I + H * H + H => H * H
+only the matrix W_ih | This is only W_ih. § The lamp, answered by a net | H * I + H * H + H => H * I
+only the matrix W_hh | This is only W_hh. § The lamp, answered by a net | H * I + H * H + H => H * H
 two constants | This counts two constants, as torch's layer has. The cell here has only one, b.
     H * I + H * H + H => H * I + H * H + 2 * H
-W_hh (H, I) | W_hh is counted with the input's size. What does it multiply? § Unrolled with letters
+W_hh (H, I) | W_hh is counted with the input's size. What does it multiply? § The lamp, answered by a net
     H * I + H * H + H => H * I + H * I + H
-sizes added | Sizes are added. How many numbers does a matrix (H, I) have? § Unrolled with letters
+sizes added | Sizes are added. How many numbers does a matrix (H, I) have? § The lamp, answered by a net
     H * I + H * H + H => I + H + H
 one number a step | This counts one number for each step of the window. How many inputs are there at each
     step?
@@ -435,7 +435,7 @@ def _weight_of_cases(numbers, k, T, I, H):
     return {"k": k, "T": T, "W_ih": numbers(H, I), "W_hh": numbers(H, H)}, LAST if k == T else EARLIER
 
 
-wrong = Mistakes("Unrolled with letters", _weight_of).edits("""
+wrong = Mistakes("Unrolled with matrices", _weight_of).edits("""
 one W_hh too many | one W_hh too many. At the step where x_k enters, x_k is not multiplied by W_hh.
     T - k => T - k + 1
 the power k | the power is k, so later inputs weigh less. Which inputs fade? | T - k => k

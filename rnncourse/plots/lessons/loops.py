@@ -134,7 +134,7 @@ def unrolling(
     _, ax = plt.subplots(figsize=(9.8, 2.6), layout="constrained")
     across, width, height, rolled = 2.3, 1.25, 0.9, -1.5
     pale, ink = "#AAAAAA", "#333333"
-    words: Style = {"ha": "center", "fontsize": 9.5}
+    words: Style = {"ha": "center", "fontsize": 11}
 
     def frame(centre: float, color: str, fill: str, line: float) -> None:
         corner = (centre - width / 2, -height / 2)
@@ -149,12 +149,12 @@ def unrolling(
     known = t > 0
     frame(rolled, ink if known else pale, "#FFF4D6" if known else "white", 2 if known else 1)
     line_to((rolled, -1.15), (rolled, -height / 2), COLORS["x"] if known else pale)
-    ax.text(rolled, -1.45, f"x = {x[t - 1]:.4g}" if known else "x", color=ink if known else pale, **words)
+    ax.text(rolled, -1.45, f"x = {x[t - 1]:.3g}" if known else "x", color=ink if known else pale, **words)
     right, left, over = rolled + width / 2 + 0.35, rolled - width / 2 - 0.35, height / 2 + 0.3
     road = [(rolled + width / 2, 0), (right, 0), (right, over), (left, over), (left, 0)]
     ax.plot(*zip(*road, strict=True), color=COLORS["h"], linewidth=1.8, solid_joinstyle="round")
     line_to((left, 0), (rolled - width / 2, 0), COLORS["h"])
-    ax.text(rolled, over + 0.1, f"h = {h[t]:.4g}", va="bottom", color=ink, **words)
+    ax.text(rolled, over + 0.1, f"h = {h[t]:.3g}", va="bottom", color=ink, **words)
     ax.text((right + width / 2) / 2, 0, "=", ha="center", va="center", fontsize=18, color=ink)
 
     for s in range(1, T + 1):
@@ -167,14 +167,14 @@ def unrolling(
             2 if now else 1,
         )
         line_to((centre, -1.15), (centre, -height / 2), COLORS["x"] if done else pale)
-        ax.text(centre, -1.45, f"$x_{s}$ = {x[s - 1]:.4g}", color=ink if done else pale, **words)
+        ax.text(centre, -1.45, f"$x_{s}$ = {x[s - 1]:.3g}", color=ink if done else pale, **words)
     for s in range(T + 1):
         left, color = s * across + width / 2, COLORS["h"] if s <= t else pale
         line_to((left, 0), (left + across - width, 0), color)
-        name = f"$h_{s}$\n{h[s]:.4g}" if s <= t else f"$h_{s}$\n"
+        name = f"$h_{s}$\n{h[s]:.3g}" if s <= t else f"$h_{s}$\n"
         ax.text(left + (across - width) / 2, 0.1, name, va="bottom", color=ink if s <= t else pale, **words)
     ax.set(xlim=(rolled - 1.2, (T + 1) * across - width / 2 + 0.25), ylim=(-1.6, 1.4))
     ax.set_axis_off()
-    states = ", ".join(f"h_{s} = {h[s]:.4g}" for s in range(t + 1))
+    states = ", ".join(f"h_{s} = {h[s]:.3g}" for s in range(t + 1))
     set_alt(ax, f"A recurrence after {t} of {T} steps; its states so far: {states}")
     return ax

@@ -81,7 +81,7 @@ _ARRANGEMENTS = {
 
 def arrangements() -> Axes:
     """Draw which steps of a recurrent net get an input and which give an answer, in three arrangements."""
-    title = "The same cell, read at different steps: y = W_hy h + b_y"
+    title = "The same cell, read at different steps: $y_t = W_{hy} h_t + b_y$"
     ax = canvas(None, (0, 9.4), (-0.15, 2.75), title, "")
     said = []
     for k, (name, (inputs, answers, example)) in enumerate(_ARRANGEMENTS.items()):
@@ -96,10 +96,10 @@ def arrangements() -> Axes:
                 arrow(ax, (x + 0.25, 1.05), (x + 0.6, 1.05), COLORS["h"])
             if step in inputs:
                 arrow(ax, (x, 0.35), (x, 0.85), COLORS["x"])
-                ax.text(x, 0.2, f"x_{step}", **CODE, fontsize=9)
+                ax.text(x, 0.2, f"$x_{step}$", **CODE, fontsize=10.5)
             if step in answers:
                 arrow(ax, (x, 1.25), (x, 1.75), COLORS["i"])
-                ax.text(x, 1.9, f"y_{step}", **CODE, fontsize=9)
+                ax.text(x, 1.9, f"$y_{step}$", **CODE, fontsize=10.5)
         said.append(f"{name} ({example}): inputs at steps {inputs}, answers at steps {answers}")
-    set_alt(ax, f"{title}. {'; '.join(said)}.")
+    set_alt(ax, f"The same cell, read at different steps. {'; '.join(said)}.")
     return ax
