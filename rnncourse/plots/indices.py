@@ -82,8 +82,11 @@ def index_grid(
         ax.text(
             t * across, grid.bottom(0) - 0.17, f"t = {t}", ha="center", va="center", fontsize=9, color=INK
         )
-    key = "Blue: in output." if pick is None else "Orange: what it reads; pale: the same pass before that."
-    key += f" Pink edge: in {' and '.join(f'{s}_n' for s in spec.states)}. The others are not returned."
+    pink = " and ".join(f"{state}_n" for state in spec.states)
+    if pick is None:
+        key = f"Blue: in output. Pink edge: in {pink}. The others are not returned."
+    else:
+        key = f"Orange: what it reads; pale: the same pass before that. Pink edge: in {pink}."
     key += " White: no row runs." if last < T and pick is None else ""
     ax.text(left, -0.75, key, fontsize=8.5, color=GREY)
     return ax
