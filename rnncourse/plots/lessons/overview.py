@@ -60,7 +60,7 @@ def lesson_map() -> Axes:
         [tint] = [tint for lessons, tint in PARTS.values() if number in lessons]
         frame = {"boxstyle": "round,pad=0.35", "facecolor": tint, "edgecolor": "#555555"}
         ax.text(x, y, f"{number:02d}  {title}", ha="center", va="center", bbox=frame, zorder=2)
-    ax.set(xlim=(-0.45, 4.1), ylim=(min(y for _, y in places.values()) - 0.5, 0.5))
+    ax.set(xlim=(-0.45, 4.35), ylim=(min(y for _, y in places.values()) - 0.5, 0.5))
     ax.axis("off")
     said = []
     for name, (lessons, tint) in PARTS.items():
