@@ -147,31 +147,14 @@ def gate_sliders() -> ipywidgets.VBox:
         >>> [slider.description for slider in box.children[:5]]
         ['c before', 'a_f', 'a_i', 'a_g', 'a_o']
     """
-    sliders = {
-        name: ipywidgets.FloatSlider(
-            value=value,
-            min=-limit,
-            max=limit,
-            step=0.1,
-            description=label,
-            style={"handle_color": plots.COLORS[name[-1]]},
-        )
-        for name, value, limit, label in (
-            ("c", 2.0, 4.0, "c before"),
-            ("a_f", 2.0, 6.0, "a_f"),
-            ("a_i", 0.0, 6.0, "a_i"),
-            ("a_g", 0.5, 6.0, "a_g"),
-            ("a_o", 1.0, 6.0, "a_o"),
-        )
-    }
-    drawing = _Drawing()
-
-    def redraw(_: object = None) -> None:
-        ax = lessons.lstm_cell(**{name: slider.value for name, slider in sliders.items()})
-        drawing.show(ax)
-
-    _draw_on_change(redraw, sliders.values())
-    return ipywidgets.VBox([*sliders.values(), *drawing])
+    return _cell_sliders(
+        lessons.lstm_cell,
+        ("c", 2.0, 4.0, 0.1, "c before", "c"),
+        ("a_f", 2.0, 6.0, 0.1, "a_f", "f"),
+        ("a_i", 0.0, 6.0, 0.1, "a_i", "i"),
+        ("a_g", 0.5, 6.0, 0.1, "a_g", "g"),
+        ("a_o", 1.0, 6.0, 0.1, "a_o", "o"),
+    )
 
 
 def gru_sliders() -> ipywidgets.VBox:
@@ -186,6 +169,20 @@ def gru_sliders() -> ipywidgets.VBox:
         >>> [slider.description for slider in box.children[:5]]
         ['h before', 'a_z', 'a_r', 'ih_n', 'hh_n']
     """
+    return _cell_sliders(
+        lessons.gru_cell,
+        ("h", 0.5, 1.0, 0.1, "h before", "h"),
+        ("a_z", 1.0, 6.0, 0.5, "a_z", "z"),
+        ("a_r", 0.0, 6.0, 0.5, "a_r", "r"),
+        ("ih_n", -1.5, 6.0, 0.5, "ih_n", "x"),
+        ("hh_n", 1.0, 6.0, 0.5, "hh_n", "h"),
+    )
+
+
+def _cell_sliders(
+    draw: Callable[..., Axes], *numbers: tuple[str, float, float, float, str, str]
+) -> ipywidgets.VBox:
+    """Return a figure with a slider for each of its numbers: name, value, limit, step, label and colour."""
     sliders = {
         name: ipywidgets.FloatSlider(
             value=value,
@@ -195,18 +192,12 @@ def gru_sliders() -> ipywidgets.VBox:
             description=label,
             style={"handle_color": plots.COLORS[color]},
         )
-        for name, value, limit, step, label, color in (
-            ("h", 0.5, 1.0, 0.1, "h before", "h"),
-            ("a_z", 1.0, 6.0, 0.5, "a_z", "z"),
-            ("a_r", 0.0, 6.0, 0.5, "a_r", "r"),
-            ("ih_n", -1.5, 6.0, 0.5, "ih_n", "x"),
-            ("hh_n", 1.0, 6.0, 0.5, "hh_n", "h"),
-        )
+        for name, value, limit, step, label, color in numbers
     }
     drawing = _Drawing()
 
     def redraw(_: object = None) -> None:
-        drawing.show(lessons.gru_cell(**{name: slider.value for name, slider in sliders.items()}))
+        drawing.show(draw(**{name: slider.value for name, slider in sliders.items()}))
 
     _draw_on_change(redraw, sliders.values())
     return ipywidgets.VBox([*sliders.values(), *drawing])

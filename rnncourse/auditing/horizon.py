@@ -73,12 +73,9 @@ def _is_time(s: Subject, k: int, n: int, axis: int) -> bool:
 def _broadcast(s: Subject) -> Call | None:
     """Return the first call in the loss that broadcasts two tensors of different shapes."""
     assert s.loss is not None
-    return next(
-        (
-            call
-            for call in s.loss[1].calls
-            if call.place and len(call.before) > 1 and call.before[0].shape != call.before[1].shape
-            and call.after and min(value.dim() for value in call.before[:2]) == call.after[0].dim()
-        ),
-        criterion.comparing_call(s.loss[1]),
-    )  # fmt: skip
+    for call in s.loss[1].calls:
+        if call.place and call.after and len(call.before) > 1:
+            one, other = call.before[:2]
+            if one.shape != other.shape and min(one.dim(), other.dim()) == call.after[0].dim():
+                return call
+    return criterion.comparing_call(s.loss[1])

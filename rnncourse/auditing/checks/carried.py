@@ -22,8 +22,9 @@ PRODUCTS = ("mul", "__mul__", "__rmul__", "linear", "matmul", "__matmul__")
 def run(s: Subject) -> Iterator[Finding]:
     yield from _returned_as_given(s)
     yield from _same_zeros(s)
-    yield from _not_fed_back(s)
-    for several in _by_name(s.base).values():
+    stepwise = _by_name(s.base)
+    yield from _not_fed_back(s, stepwise)
+    for several in stepwise.values():
         if len(several) < MIN_CALLS:
             continue
         s.made("state not carried")
@@ -80,9 +81,9 @@ def _by_name(run: Run) -> dict[str, list[RecurrentCall]]:
     return calls
 
 
-def _not_fed_back(s: Subject) -> Iterator[Finding]:
+def _not_fed_back(s: Subject, stepwise: dict[str, list[RecurrentCall]]) -> Iterator[Finding]:
     """Find a cell that reads the steps, and then the last of them again instead of what is predicted."""
-    for several in _by_name(s.base).values():
+    for several in stepwise.values():
         if s.T < MIN_CALLS or len(several) < s.T + MIN_CALLS - 1:
             continue
         s.made("state not carried")

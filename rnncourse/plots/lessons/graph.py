@@ -58,24 +58,19 @@ def two_steps(
     said = []
     for name, (value, gradient, (left, high)) in nodes.items():
         box(ax, left, high, 0.9, 0.5)
-        ax.text(left, high, f"{name}\n{_rounded(value)}", **CODE, fontsize=9)
-        said.append(f"{name} {_rounded(value)}")
+        ax.text(left, high, f"{name}\n{value:z.2f}", **CODE, fontsize=9)
+        said.append(f"{name} {value:z.2f}")
         if gradients:
             below: Style = CODE | {"color": _GRADIENT, "fontsize": 9}
             beside = (left - 0.95, high) if name[0] == "L" else (left, high - 0.4)  # an arrow ends below L
-            ax.text(*beside, f"d{name} {_rounded(gradient)}", **below)
-            said[-1] += f", gradient {_rounded(gradient)}"
+            ax.text(*beside, f"d{name} {gradient:z.2f}", **below)
+            said[-1] += f", gradient {gradient:z.2f}"
     if gradients:
         loss = nodes["L_1"][0] + nodes["L_2"][0]
-        shares = [_rounded(share, 3) for share in (h[0] * da_1, h[1] * da_2, h[0] * da_1 + h[1] * da_2)]
+        shares = [f"{share:z.3f}" for share in (h[0] * da_1, h[1] * da_2, h[0] * da_1 + h[1] * da_2)]
         names = "du at step 1", "du at step 2", "du together"
         lines = [f"L            {loss:6.3f}"] + [f"{n:12} {s:>6}" for n, s in zip(names, shares, strict=True)]
         ax.text(4.4, 0.25, "\n".join(lines), **CODE | {"color": _GRADIENT, "fontsize": 9})
         said.append(f"L {loss:.3f}; du {shares[2]}, {shares[0]} from step 1 and {shares[1]} from step 2")
     set_alt(ax, f"{title}. {'; '.join(said)}.")
     return ax
-
-
-def _rounded(value: float, digits: int = 2) -> str:
-    """Write a number, and 0 without a sign."""
-    return f"{round(value, digits) + 0.0:.{digits}f}"

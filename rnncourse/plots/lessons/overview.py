@@ -36,11 +36,11 @@ LESSONS: dict[int, tuple[str, float, tuple[int, ...]]] = {
 
 # The parts of the course: name: (its lessons, the tint of their boxes).
 PARTS = {
-    "01–05 the RNN, its gradients": (range(1, 6), "#D6E6F5"),
-    "06–08 LSTM and GRU": (range(6, 9), "#FBE3C8"),
-    "09–16 torch's layers": (range(9, 17), "#D5EDE0"),
-    "17–21 real sequences": (range(17, 22), "#F3DDEB"),
-    "22–23 errors, and what is new": (range(22, 24), "#EEEEEE"),
+    "the RNN, its gradients": (range(1, 6), "#D6E6F5"),
+    "LSTM and GRU": (range(6, 9), "#FBE3C8"),
+    "torch's layers": (range(9, 17), "#D5EDE0"),
+    "real sequences": (range(17, 22), "#F3DDEB"),
+    "errors, and what is new": (range(22, 24), "#EEEEEE"),
 }
 
 
@@ -64,8 +64,9 @@ def lesson_map() -> Axes:
     ax.axis("off")
     said = []
     for name, (lessons, tint) in PARTS.items():
-        ax.scatter([], [], s=90, marker="s", color=tint, edgecolor="#555555", label=name)
-        said.append(f"{name}: {', '.join(f'{n:02d} {LESSONS[n][0]}' for n in lessons)}")
+        label = f"{lessons[0]:02d}–{lessons[-1]:02d} {name}"
+        ax.scatter([], [], s=90, marker="s", color=tint, edgecolor="#555555", label=label)
+        said.append(f"{label}: {', '.join(f'{n:02d} {LESSONS[n][0]}' for n in lessons)}")
     ax.legend(loc="upper right")
     set_alt(ax, f"Map of the {len(LESSONS)} lessons, each below those that it needs. {'; '.join(said)}.")
     return ax
